@@ -1,0 +1,55 @@
+//! Identifiers, one type a noun, so that none can stand where another is meant.
+
+use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
+use uuid::Uuid;
+
+macro_rules! identifiers {
+    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub Uuid);
+
+        impl $name {
+            /// The 16 bytes of the identifier, as bound into seals and MACs.
+            pub fn as_bytes(&self) -> &[u8; 16] {
+                self.0.as_bytes()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = uuid::Error;
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Ok(Self(Uuid::parse_str(text)?))
+            }
+        }
+    )*};
+}
+
+identifiers! {
+    /// A person or system that can log in.
+    AccountId,
+    /// An API key of an account.
+    ApiKeyId,
+    /// A registration request (hồ sơ đề nghị cấp chứng thư).
+    RequestId,
+    /// A certificate, from its stored intent on.
+    CertificateId,
+    /// A subscriber's sealed key with its certificate (CSC API: credential).
+    CredentialId,
+    /// One activation of a credential for exactly some hashes.
+    ActivationId,
+    /// A document given to be signed.
+    DocumentId,
+    /// An audit entry.
+    AuditEntryId,
+    /// One HTTP request, carried by errors and logs.
+    HttpRequestId,
+}

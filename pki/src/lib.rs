@@ -1,0 +1,20 @@
+//! X.509, CMS, PDF and JOSE: bytes and facts in, bytes and verdicts out. No I/O, no clock, no async, no HSM: what must be
+//! signed is returned as a digest, and the signature is handed back to finish. OpenSSL's primitives are used in `crypto` only.
+
+pub mod algorithm;
+pub mod certificate;
+pub mod cms;
+pub mod crl;
+pub mod crypto;
+pub mod csr;
+pub mod jose;
+pub mod limits;
+pub mod lint;
+pub mod name;
+pub mod ocsp;
+pub mod path;
+pub mod pdf;
+pub mod profile;
+pub mod revocation;
+pub mod timestamp;
+pub mod verify;
