@@ -1,0 +1,5 @@
+//! The one integration binary: every test that needs more than one package, each module with its own database and token.
+//! It may use the public interface of `chuky` and foreign tools; it must never depend on the order in which tests run.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod tidy;
