@@ -1,0 +1,60 @@
+//! `/login`: name and password. What was typed wrong is not said more exactly than that it does not fit.
+
+use super::{Frame, Problems, form::Secret, rendered};
+use askama::Template;
+use serde::Deserialize;
+
+/// What the log-in form posts to `/login`.
+#[derive(Debug, Deserialize)]
+pub struct LoginForm {
+    #[serde(default)]
+    pub csrf: String,
+    #[serde(default)]
+    pub login: String,
+    #[serde(default)]
+    pub password: Secret,
+    /// Path to go to afterwards; see [`safe_next`].
+    #[serde(default)]
+    pub next: String,
+}
+
+/// The log-in page.
+#[derive(Clone, Debug, Template)]
+#[template(path = "login.html")]
+pub struct LoginPage {
+    pub frame: Frame,
+    /// The name as typed before, never the password.
+    pub login: String,
+    /// Path to go to afterwards; empty for `/`.
+    pub next: String,
+    /// Of the fields `login`, `password` and the form as a whole.
+    pub problems: Problems,
+}
+
+impl LoginPage {
+    /// The page as HTML.
+    pub fn html(&self) -> String {
+        rendered(self)
+    }
+}
+
+/// A path of this very site to go to after log-in, `/` for anything else (an address of somebody else's site, `//host`,
+/// a backslash that browsers read as a slash, control characters).
+pub fn safe_next(next: &str) -> &str {
+    let own =
+        next.starts_with('/') && !next.starts_with("//") && !next.contains('\\') && !next.chars().any(char::is_control);
+    if own { next } else { "/" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::safe_next;
+
+    #[test]
+    fn only_own_paths_follow_a_login() {
+        assert_eq!(safe_next("/booth"), "/booth");
+        for foreign in ["", "//evil.example", "https://evil.example", "/\\evil.example", "/a\r\nSet-Cookie: x"] {
+            assert_eq!(safe_next(foreign), "/", "{foreign:?}");
+        }
+    }
+}

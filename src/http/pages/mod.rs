@@ -1,0 +1,54 @@
+//! The pages: one view model a page, plain data in, HTML out; templates, styles, scripts and texts lie in `web/`.
+//! May use the model and the embedded files. Must never decide anything, read a database or see a key: handlers fill the
+//! view models from the flows' answers and send them with [`html`].
+
+pub mod assets;
+pub mod form;
+pub mod frame;
+pub mod home;
+pub mod language;
+pub mod login;
+pub mod problems;
+pub mod quick_response;
+pub mod refusal;
+pub mod texts;
+pub mod verdict;
+pub mod verdict_words;
+pub mod verify;
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+
+pub use frame::{Frame, Visitor};
+pub use language::PageLanguage;
+pub use problems::{Problem, Problems};
+pub use verdict::{VerdictCard, verdict_card};
+
+/// What a page may load and do: its own styles, scripts and pictures, and nothing from anywhere else.
+/// `data:` is for the report that a verdict card offers as a download.
+pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+     img-src 'self' data: blob:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// A page as an answer, with the headers that every page carries. Pages hold personal matters, so nobody keeps them.
+pub fn html(status: StatusCode, page: String) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
+        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONTENT_SECURITY_POLICY)),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
+        (header::CONTENT_LANGUAGE, HeaderValue::from_static("vi, en")),
+    ];
+    (status, headers, page).into_response()
+}
+
+/// Renders a template. Writing to a string cannot fail unless a template's own value refuses to be shown, which is a
+/// defect of this code: it is logged, and the page stays empty rather than half.
+fn rendered(template: &impl askama::Template) -> String {
+    template.render().unwrap_or_else(|error| {
+        tracing::error!(event = "page_not_rendered", %error);
+        String::new()
+    })
+}

@@ -1,0 +1,100 @@
+// The check page: files are sent as soon as they are chosen or dropped, each with a line of its own, then its card.
+"use strict";
+(() => {
+  const form = document.querySelector("[data-verify]");
+  const results = document.querySelector("[data-results]");
+  if (!form || !results) return;
+  const input = form.querySelector("input[type=file]");
+  const drop = form.querySelector("[data-drop]");
+  const texts = form.dataset;
+  const waiting = [];
+  let busy = false;
+
+  const line = (name) => {
+    const element = document.createElement("div");
+    element.className = "transfer";
+    const title = document.createElement("p");
+    title.textContent = name;
+    const state = document.createElement("p");
+    state.className = "hint";
+    const bar = document.createElement("progress");
+    bar.max = 1;
+    element.append(title, state, bar);
+    return { element, state, bar };
+  };
+
+  const fail = (shown, text) => {
+    shown.bar.remove();
+    shown.state.className = "problem";
+    shown.state.textContent = text;
+  };
+
+  const settle = (shown, answer) => {
+    const cards = answer ? answer.querySelectorAll("article.verdict") : [];
+    if (cards.length > 0) {
+      shown.element.replaceWith(...Array.from(cards, (card) => document.importNode(card, true)));
+      return;
+    }
+    const said = answer ? answer.querySelector("#document-problem span, main .lead") : null;
+    fail(shown, said ? said.textContent : texts.textFailed);
+  };
+
+  const next = () => {
+    const job = waiting.shift();
+    if (!job) { busy = false; return; }
+    busy = true;
+    const body = new FormData();
+    body.append("csrf", form.elements.csrf.value);
+    body.append("document", job.file, job.file.name);
+    const request = new XMLHttpRequest();
+    request.open("POST", form.action);
+    request.responseType = "document";
+    request.upload.onprogress = (event) => {
+      if (event.lengthComputable) job.shown.bar.value = event.loaded / event.total;
+    };
+    request.upload.onload = () => {
+      job.shown.state.textContent = texts.textChecking;
+      job.shown.bar.removeAttribute("value");
+    };
+    request.onload = () => { settle(job.shown, request.responseXML); next(); };
+    request.onerror = () => { fail(job.shown, texts.textFailed); next(); };
+    job.shown.state.textContent = texts.textSending;
+    job.shown.bar.value = 0;
+    request.send(body);
+  };
+
+  const take = (files) => {
+    const chosen = Array.from(files);
+    if (chosen.length > Number(texts.most)) {
+      const shown = line("");
+      results.prepend(shown.element);
+      fail(shown, texts.textTooMany);
+      return;
+    }
+    for (const file of chosen) {
+      const shown = line(file.name);
+      results.prepend(shown.element);
+      if (file.size > Number(texts.largest)) fail(shown, texts.textTooLarge);
+      else waiting.push({ file, shown });
+    }
+    if (!busy) next();
+  };
+
+  input.addEventListener("change", () => { take(input.files); input.value = ""; });
+  for (const name of ["dragenter", "dragover"]) {
+    drop.addEventListener(name, (event) => { event.preventDefault(); drop.classList.add("drop-over"); });
+  }
+  for (const name of ["dragleave", "drop"]) {
+    drop.addEventListener(name, () => drop.classList.remove("drop-over"));
+  }
+  drop.addEventListener("drop", (event) => {
+    event.preventDefault();
+    if (event.dataTransfer) take(event.dataTransfer.files);
+  });
+  // A file dropped beside the box must not replace the page.
+  for (const name of ["dragover", "drop"]) window.addEventListener(name, (event) => event.preventDefault());
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (input.files.length > 0) take(input.files);
+  });
+})();

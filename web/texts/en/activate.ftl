@@ -1,0 +1,1 @@
+activate-title = Activate your signature

@@ -1,0 +1,13 @@
+product-name = Chuky
+skip-to-content = To the main content
+head-links = Account and language
+logout = Log out
+other-language = Tiếng Việt
+other-language-code = vi
+offline-band = The network connection is lost. What you typed is still on the screen; when the network is back, press the button again. Nothing is ever sent twice.
+optional = (optional)
+footer-software = Chuky is software. A licence to issue legally recognised certificates, and the national root’s signature, are the operator’s matter.
+footer-test = Demonstration certificates carry TEST in their names and have no legal value.
+next-step = What to do next
+step-of = Step { $number } of { $count }
+go-back = Go back

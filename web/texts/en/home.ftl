@@ -1,0 +1,12 @@
+home-title = Digital signatures for everyone
+door-verify = Check a document
+door-verify-text = Who signed it, when, and whether it was changed since.
+door-sign = My signature
+door-sign-text = Sign a PDF file with your PIN.
+door-agency = For agencies
+door-agency-text = Registration booth, registration requests, connecting systems.
+agency-booth-text = Enter a citizen’s request and hand over the activation code.
+agency-registration-text = Enter officials’ requests; approve what somebody else entered.
+agency-activate-text = For those who hold a code: read the certificate, choose a PIN.
+agency-api = Programming interface
+agency-api-text = How other systems sign and check documents automatically.

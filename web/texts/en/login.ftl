@@ -1,0 +1,13 @@
+login-title = Log in
+login-lead = Use the log-in name that you chose when you activated your signature, or the account that your agency gave you.
+login-button = Log in
+login-new = You have an activation code but no account yet?
+field-login = Log-in name
+field-password = Password
+problem-login-wrong = Log-in name or password do not fit. Check Caps Lock and the Vietnamese keyboard, then try again.
+problem-login-later = Too many wrong tries. Wait { $minutes } minutes and try again.
+problem-session-over = Your session has ended. Log in again; nothing was sent.
+problem-form-stale = This page was open for too long. Check what you entered and press the button once more.
+problem-required = Fill in this field.
+problem-too-long = The text is too long, at most { $most } characters.
+problem-unavailable = The system is busy or under maintenance, nothing was done. Try again in a few minutes.

@@ -1,0 +1,1 @@
+registration-title = Registration requests

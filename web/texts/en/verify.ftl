@@ -1,0 +1,13 @@
+verify-title = Check a document
+verify-drop = Choose the file to check
+verify-drop-drag = or drop the file on this box
+verify-hint = At most { $files } files, each no larger than { $megabytes } MB. The original file is needed: a photograph or a printout no longer holds the digital signature.
+verify-button = Check
+verify-sending = Sending the file
+verify-checking = Checking
+verify-failed = This file could not be sent. Check the network connection and choose the file again.
+verify-too-large = This file is too large and was not sent.
+verify-too-many = Too many files at once. Choose fewer files.
+verify-privacy-title = Your file
+verify-privacy = The file is read for the check only and is not kept.
+verify-secret = Do not send documents classified as secret (Mật, Tối mật, Tuyệt mật).

@@ -1,0 +1,1 @@
+activate-title = Kích hoạt chữ ký

@@ -1,0 +1,1 @@
+booth-title = Gian hàng cấp chữ ký số

@@ -1,0 +1,13 @@
+product-name = Chuky
+skip-to-content = Đến nội dung chính
+head-links = Tài khoản và ngôn ngữ
+logout = Đăng xuất
+other-language = English
+other-language-code = en
+offline-band = Mất kết nối mạng. Nội dung đã nhập vẫn còn trên màn hình; khi có mạng trở lại, hãy bấm lại nút đang dở. Chưa có gì bị gửi đi hai lần.
+optional = (không bắt buộc)
+footer-software = Chuky là phần mềm. Giấy phép cung cấp dịch vụ chứng thực chữ ký số và chữ ký của tổ chức chứng thực quốc gia thuộc trách nhiệm của đơn vị vận hành.
+footer-test = Chứng thư dùng thử có chữ TEST trong tên và không có giá trị pháp lý.
+next-step = Việc nên làm
+step-of = Bước { $number } trên { $count }
+go-back = Quay lại

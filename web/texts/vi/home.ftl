@@ -1,0 +1,12 @@
+home-title = Chữ ký số cho mọi người
+door-verify = Kiểm tra văn bản
+door-verify-text = Ai đã ký, ký lúc nào, và văn bản có bị thay đổi không.
+door-sign = Chữ ký của tôi
+door-sign-text = Ký một tệp PDF bằng mã PIN của bạn.
+door-agency = Dành cho cơ quan
+door-agency-text = Gian hàng cấp chữ ký số, hồ sơ đăng ký, kết nối hệ thống.
+agency-booth-text = Nhập hồ sơ của công dân và trao mã kích hoạt.
+agency-registration-text = Nhập hồ sơ của cán bộ, công chức; duyệt hồ sơ do người khác nhập.
+agency-activate-text = Dành cho người đã nhận mã: đọc chứng thư, đặt mã PIN.
+agency-api = Giao diện lập trình
+agency-api-text = Tài liệu để các hệ thống khác ký và kiểm tra tự động.

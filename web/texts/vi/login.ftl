@@ -1,0 +1,13 @@
+login-title = Đăng nhập
+login-lead = Dùng tên đăng nhập bạn đã đặt khi kích hoạt chữ ký, hoặc tài khoản cơ quan đã cấp.
+login-button = Đăng nhập
+login-new = Đã có mã kích hoạt nhưng chưa có tài khoản?
+field-login = Tên đăng nhập
+field-password = Mật khẩu
+problem-login-wrong = Tên đăng nhập hoặc mật khẩu không đúng. Hãy kiểm tra phím Caps Lock và bộ gõ tiếng Việt rồi thử lại.
+problem-login-later = Đã thử sai nhiều lần. Hãy đợi { $minutes } phút rồi thử lại.
+problem-session-over = Phiên làm việc đã hết. Hãy đăng nhập lại; chưa có gì được gửi đi.
+problem-form-stale = Trang này đã mở quá lâu. Hãy kiểm tra lại nội dung rồi bấm nút một lần nữa.
+problem-required = Hãy điền ô này.
+problem-too-long = Nội dung quá dài, tối đa { $most } ký tự.
+problem-unavailable = Hệ thống đang bận hoặc đang bảo trì, chưa có gì được thực hiện. Hãy thử lại sau ít phút.

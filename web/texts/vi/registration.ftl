@@ -1,0 +1,1 @@
+registration-title = Hồ sơ đề nghị cấp chứng thư

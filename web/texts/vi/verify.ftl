@@ -1,0 +1,13 @@
+verify-title = Kiểm tra văn bản
+verify-drop = Chọn tệp cần kiểm tra
+verify-drop-drag = hoặc kéo thả tệp vào ô này
+verify-hint = Tối đa { $files } tệp, mỗi tệp không quá { $megabytes } MB. Cần tệp gốc: ảnh chụp hoặc bản in không còn chữ ký số.
+verify-button = Kiểm tra
+verify-sending = Đang gửi tệp
+verify-checking = Đang kiểm tra
+verify-failed = Không gửi được tệp này. Hãy kiểm tra kết nối mạng rồi chọn lại tệp.
+verify-too-large = Tệp này quá lớn, chưa được gửi đi.
+verify-too-many = Quá nhiều tệp cùng lúc. Hãy chọn ít tệp hơn.
+verify-privacy-title = Tệp của bạn
+verify-privacy = Tệp chỉ được đọc để kiểm tra, không được lưu lại.
+verify-secret = Không gửi lên đây văn bản có độ Mật, Tối mật hoặc Tuyệt mật.
