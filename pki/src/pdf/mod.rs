@@ -1,1 +1,5 @@
-//! To come.
+//! PDF: reading, coverage and changes; writing and signing.
+
+pub mod letter;
+pub mod typeface;
+pub mod write;

@@ -1,0 +1,98 @@
+//! Why a PDF could not be written or signed, each reason with a sentence for the person who asked.
+
+use chuky_model::text::Bilingual;
+use thiserror::Error;
+
+/// Reasons of the request or of the document; none of them is a fault of the service.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum WriteError {
+    #[error("not a PDF file that can be read")]
+    NotPdf,
+    #[error("the file is larger than {} bytes", super::limits::FILE_BYTES)]
+    TooLarge,
+    #[error("the document is encrypted")]
+    Encrypted,
+    #[error("the document is signed and its cross-reference table is damaged")]
+    ReconstructedSigned,
+    #[error("the document is certified: no further changes are permitted (DocMDP 1)")]
+    CertifiedNoChanges,
+    #[error("an earlier signature forbids this change to field {0:?}")]
+    LockedField(String),
+    #[error("the document has no page {0}")]
+    NoSuchPage(u32),
+    #[error("the document's structure is damaged: {0}")]
+    Structure(&'static str),
+    #[error("the form uses XFA, which a signature cannot cover")]
+    XfaForm,
+    #[error("the rectangle of the signature is empty or not a number")]
+    Rectangle,
+    #[error("a field of this name exists and is not an empty signature field: {0:?}")]
+    FieldTaken(String),
+    #[error("no signature field of this name: {0:?}")]
+    NoSuchField(String),
+    #[error("the signature needs {needed} bytes, {reserved} were reserved")]
+    ContentsTooSmall { needed: usize, reserved: usize },
+    #[error("the typeface cannot be read")]
+    Typeface,
+    #[error("the typeface lacks the letter {0:?}")]
+    MissingLetter(char),
+    #[error("the picture is not a PNG within bounds")]
+    Picture,
+    #[error("a text is longer than {} characters", super::limits::TEXT_CHARACTERS)]
+    TextTooLong,
+    #[error("too many {0}")]
+    TooMany(&'static str),
+    #[error("the document could not be composed")]
+    Composition,
+}
+
+impl WriteError {
+    /// One sentence in both languages for the person who asked for the signature.
+    pub fn message(&self) -> Bilingual {
+        let (vi, en) = match self {
+            Self::NotPdf => ("Tệp này không phải là tệp PDF đọc được.", "This is not a PDF file that can be read."),
+            Self::TooLarge => ("Tệp quá lớn để ký.", "The file is too large to sign."),
+            Self::Encrypted => (
+                "Tệp PDF được bảo vệ bằng mật khẩu; hãy bỏ mật khẩu rồi ký lại.",
+                "The PDF is protected by a password; remove it and sign again.",
+            ),
+            Self::ReconstructedSigned => (
+                "Tệp đã có chữ ký nhưng cấu trúc bị hỏng; ký thêm sẽ làm hỏng chữ ký trước.",
+                "The file is already signed but its structure is damaged; signing again would break the earlier signature.",
+            ),
+            Self::CertifiedNoChanges => (
+                "Người ký trước đã chứng thực tài liệu và không cho phép thay đổi hay ký thêm.",
+                "An earlier signer certified the document and permits no change and no further signature.",
+            ),
+            Self::LockedField(_) => (
+                "Một chữ ký trước không cho phép thay đổi trường này.",
+                "An earlier signature forbids a change to this field.",
+            ),
+            Self::NoSuchPage(_) => ("Tài liệu không có trang được chọn.", "The document does not have the chosen page."),
+            Self::Structure(_) => ("Cấu trúc tệp PDF bị hỏng.", "The structure of the PDF file is damaged."),
+            Self::XfaForm => ("Biểu mẫu XFA không ký được; hãy xuất ra PDF thường.", "An XFA form cannot be signed; export it as plain PDF."),
+            Self::Rectangle => ("Vị trí chữ ký không hợp lệ.", "The place of the signature is not valid."),
+            Self::FieldTaken(_) => (
+                "Trường này đã được ký hoặc không phải ô chữ ký.",
+                "This field is already signed or is not a signature field.",
+            ),
+            Self::NoSuchField(_) => ("Tài liệu không có ô chữ ký này.", "The document has no such signature field."),
+            Self::ContentsTooSmall { .. } => (
+                "Chữ ký lớn hơn chỗ dành sẵn; hãy thử lại.",
+                "The signature is larger than the room reserved for it; try again.",
+            ),
+            Self::Typeface | Self::Composition => ("Không tạo được trang hiển thị.", "The page could not be composed."),
+            Self::MissingLetter(_) => (
+                "Phông chữ thiếu một ký tự trong nội dung hiển thị.",
+                "The typeface lacks a letter of the text to show.",
+            ),
+            Self::Picture => (
+                "Hình ảnh chữ ký phải là tệp PNG có kích thước hợp lý.",
+                "The picture must be a PNG file of a reasonable size.",
+            ),
+            Self::TextTooLong => ("Nội dung hiển thị quá dài.", "The text to show is too long."),
+            Self::TooMany(_) => ("Tài liệu có quá nhiều thành phần.", "The document has too many parts."),
+        };
+        Bilingual::new(vi, en)
+    }
+}

@@ -1,0 +1,54 @@
+//! Typefaces, a scratch folder and the foreign tools that judge what this package writes. A tool that is not installed is named
+//! and its judgement skipped.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs, dead_code)]
+
+use chuky_pki::pdf::typeface::Typefaces;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Liberation Serif, from the folder named by `CHUKY_FONTS` or where Debian puts it.
+pub fn serif() -> Option<Typefaces> {
+    let folder = std::env::var("CHUKY_FONTS").unwrap_or_else(|_| "/usr/share/fonts/truetype/liberation".to_owned());
+    let read = |style: &str| std::fs::read(Path::new(&folder).join(format!("LiberationSerif-{style}.ttf"))).ok();
+    let (Some(regular), Some(bold), Some(italic), Some(bold_italic)) = (read("Regular"), read("Bold"), read("Italic"), read("BoldItalic"))
+    else {
+        eprintln!("SKIPPED: no Liberation Serif in {folder} (Debian: fonts-liberation)");
+        return None;
+    };
+    Some(Typefaces::parse(regular, bold, italic, bold_italic).unwrap())
+}
+
+/// A folder of the test's own under `target/`, kept so that a person can look at the files.
+pub fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pdf").join(name);
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// Whether a tool can be run; says so where it cannot.
+pub fn present(tool: &str) -> bool {
+    let found = Command::new(tool).arg("--version").output().is_ok() || Command::new(tool).arg("-v").output().is_ok();
+    if !found {
+        eprintln!("SKIPPED: {tool} is not installed");
+    }
+    found
+}
+
+/// The structure has no error and no warning by `qpdf --check`.
+pub fn qpdf_accepts(file: &Path) {
+    if !present("qpdf") {
+        return;
+    }
+    let output = Command::new("qpdf").arg("--check").arg(file).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {said}", file.display());
+}
+
+/// The text that poppler reads.
+pub fn text_of(file: &Path) -> Option<String> {
+    if !present("pdftotext") {
+        return None;
+    }
+    let output = Command::new("pdftotext").arg("-layout").arg(file).arg("-").output().unwrap();
+    Some(String::from_utf8(output.stdout).unwrap())
+}
