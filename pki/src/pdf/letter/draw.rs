@@ -16,7 +16,13 @@ use krilla::text::{Font, GlyphId, KrillaGlyph};
 use krilla::{Document, SerializeSettings};
 
 /// Draws all pages.
-pub(super) fn draw(plan: &Plan, typefaces: &Typefaces, title: &str, agency: &str, made_at: Instant) -> Result<Vec<u8>, WriteError> {
+pub(super) fn draw(
+    plan: &Plan,
+    typefaces: &Typefaces,
+    title: &str,
+    agency: &str,
+    made_at: Instant,
+) -> Result<Vec<u8>, WriteError> {
     let fonts = Fonts::new(typefaces)?;
     let mut document = Document::new_with(settings()?);
     document.set_metadata(metadata(title, agency, made_at));
@@ -36,11 +42,15 @@ pub(super) fn draw(plan: &Plan, typefaces: &Typefaces, title: &str, agency: &str
 /// PDF/A-2u, as archives want documents that are born digital: everything embedded, every letter with its Unicode value.
 fn settings() -> Result<SerializeSettings, WriteError> {
     let configuration = ConfigurationBuilder::new().with_archival_validator(Archival::A2_U).finish();
-    Ok(SerializeSettings { configuration: configuration.map_err(|_| WriteError::Composition)?, ..SerializeSettings::default() })
+    Ok(SerializeSettings {
+        configuration: configuration.map_err(|_| WriteError::Composition)?,
+        ..SerializeSettings::default()
+    })
 }
 
 fn metadata(title: &str, agency: &str, made_at: Instant) -> Metadata {
-    let metadata = Metadata::new().title(title.to_owned()).authors(vec![agency.to_owned()]).language("vi-VN".to_owned());
+    let metadata =
+        Metadata::new().title(title.to_owned()).authors(vec![agency.to_owned()]).language("vi-VN".to_owned());
     let Some(moment) = made_at.in_vietnam() else { return metadata };
     let date = DateTime::new(u16::try_from(moment.year()).unwrap_or(0))
         .month(u8::from(moment.month()))
@@ -86,7 +96,11 @@ fn draw_mark(surface: &mut Surface<'_>, mark: &Mark, fonts: &Fonts, typefaces: &
         Mark::Text { x, baseline, style, size, text, word_space } => {
             let glyphs = glyphs(style.of(typefaces), text, word_space / size);
             surface.set_stroke(None);
-            surface.set_fill(Some(Fill { paint: rgb::Color::black().into(), opacity: NormalizedF32::ONE, ..Fill::default() }));
+            surface.set_fill(Some(Fill {
+                paint: rgb::Color::black().into(),
+                opacity: NormalizedF32::ONE,
+                ..Fill::default()
+            }));
             surface.draw_glyphs(Point::from_xy(*x, *baseline), &glyphs, fonts.of(*style).clone(), text, *size, false);
         }
         Mark::Rule { from, to, y } => {

@@ -92,7 +92,15 @@ impl Sheet<'_> {
     }
 
     /// Lines of a text centred on `middle`, each no wider than `width`; returns the baseline after the last and its width.
-    fn centred(&mut self, middle: f32, baseline: f32, width: f32, style: Style, size: f32, text: &str) -> Result<(f32, f32), WriteError> {
+    fn centred(
+        &mut self,
+        middle: f32,
+        baseline: f32,
+        width: f32,
+        style: Style,
+        size: f32,
+        text: &str,
+    ) -> Result<(f32, f32), WriteError> {
         let text = composed(text);
         // Runs of spaces are the draft's gaps for number and date: such a line is not broken.
         let lines = if text.contains("  ") { vec![text] } else { style.of(self.typefaces).wrap(&text, size, width) };
@@ -113,12 +121,12 @@ impl Sheet<'_> {
         }
         let (next, width) = self.centred(LEFT_MIDDLE, left, LEFT_WIDTH, Style::Bold, 12.0, &letter.agency)?;
         // A rule of a third to a half of the line's length below the agency's name.
-        self.put(Mark::Rule { from: LEFT_MIDDLE - width * 0.22, to: LEFT_MIDDLE + width * 0.22, y: next - 10.0 });
+        self.put(Mark::Rule { from: LEFT_MIDDLE - width * 0.22, to: LEFT_MIDDLE + width * 0.22, y: next - 9.0 });
         let (right, _) = self.centred(RIGHT_MIDDLE, TOP + 12.0, RIGHT_WIDTH, Style::Bold, 12.0, NATION)?;
         let (right, width) = self.centred(RIGHT_MIDDLE, right, RIGHT_WIDTH, Style::Bold, 13.0, MOTTO)?;
         // A rule as long as the motto.
-        self.put(Mark::Rule { from: RIGHT_MIDDLE - width / 2.0, to: RIGHT_MIDDLE + width / 2.0, y: right - 11.0 });
-        let line = next.max(right) + 7.0;
+        self.put(Mark::Rule { from: RIGHT_MIDDLE - width / 2.0, to: RIGHT_MIDDLE + width / 2.0, y: right - 10.0 });
+        let line = next.max(right) + 8.0;
         let (mut left, _) = self.centred(LEFT_MIDDLE, line, LEFT_WIDTH, Style::Regular, 13.0, &letter.number_line())?;
         if let Subject::Dispatch(about) = &letter.subject {
             left = self.centred(LEFT_MIDDLE, left, LEFT_WIDTH, Style::Regular, 12.0, &format!("V/v {about}"))?.0;
@@ -177,8 +185,9 @@ impl Sheet<'_> {
         let lines = justified(typeface, &text);
         let last = lines.len().saturating_sub(1);
         for (place, (line, spare)) in lines.into_iter().enumerate() {
-            // No single first or last line of a longer paragraph stands alone on a page.
-            let alone = last > 1 && (place == 0 || place + 1 == last) && self.y + LINE * 2.0 > BOTTOM;
+            // No single first or last line of a longer paragraph stands alone on a page; one of three lines is not divided.
+            let together = if place == 0 && last == 2 { 3.0 } else { 2.0 };
+            let alone = last > 1 && (place == 0 || place + 1 == last) && self.y + LINE * together > BOTTOM;
             if self.y + LINE > BOTTOM || alone {
                 self.new_page()?;
             }

@@ -22,9 +22,14 @@ pub fn sample(issued: Option<Instant>) -> Letter {
             .map(str::to_owned)
             .to_vec(),
         body: body.collect(),
-        recipients: ["Như trên", "Thường trực Đảng ủy, HĐND phường (để b/c)", "Chủ tịch, các Phó Chủ tịch", "Lưu: VT, VP"]
-            .map(str::to_owned)
-            .to_vec(),
+        recipients: [
+            "Như trên",
+            "Thường trực Đảng ủy, HĐND phường (để b/c)",
+            "Chủ tịch, các Phó Chủ tịch",
+            "Lưu: VT, VP",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
         authority: vec!["TM. ỦY BAN NHÂN DÂN".to_owned()],
         position: "CHỦ TỊCH".to_owned(),
         full_name: "Trần Thị Hồng Ưởng".to_owned(),

@@ -68,9 +68,14 @@ impl WriteError {
                 "Một chữ ký trước không cho phép thay đổi trường này.",
                 "An earlier signature forbids a change to this field.",
             ),
-            Self::NoSuchPage(_) => ("Tài liệu không có trang được chọn.", "The document does not have the chosen page."),
+            Self::NoSuchPage(_) => {
+                ("Tài liệu không có trang được chọn.", "The document does not have the chosen page.")
+            }
             Self::Structure(_) => ("Cấu trúc tệp PDF bị hỏng.", "The structure of the PDF file is damaged."),
-            Self::XfaForm => ("Biểu mẫu XFA không ký được; hãy xuất ra PDF thường.", "An XFA form cannot be signed; export it as plain PDF."),
+            Self::XfaForm => (
+                "Biểu mẫu XFA không ký được; hãy xuất ra PDF thường.",
+                "An XFA form cannot be signed; export it as plain PDF.",
+            ),
             Self::Rectangle => ("Vị trí chữ ký không hợp lệ.", "The place of the signature is not valid."),
             Self::FieldTaken(_) => (
                 "Trường này đã được ký hoặc không phải ô chữ ký.",
