@@ -1,1 +1,49 @@
-//! To come.
+//! JSON Web Signatures (RFC 7515, RFC 7797): the compact, flattened and general serialisation with one signature, read strictly
+//! and written in two steps. Uses strict JSON and `crypto`; never trusts a key that came with the message (`jwk`, `jku`, `x5u`).
+
+pub mod algorithm;
+mod base64url;
+pub mod ecdsa;
+pub mod header;
+pub mod json;
+pub mod limits;
+pub mod serialization;
+pub mod sign;
+
+pub use algorithm::JwsAlgorithm;
+pub use header::{ProtectedHeader, SignerReference};
+pub use serialization::Jws;
+pub use sign::{Form, Unsigned};
+
+use json::JsonError;
+
+/// Why a JWS is refused before any signature is checked. Every kind is a fault of the message, none of the world.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum JoseError {
+    #[error("longer than {0} bytes")]
+    TooLong(usize),
+    #[error("neither a compact nor a JSON serialisation (RFC 7515 §7)")]
+    NotJws,
+    #[error("not base64url without padding: {0} (RFC 7515 §2)")]
+    Base64(&'static str),
+    #[error("{part}: {source}")]
+    Json { part: &'static str, source: JsonError },
+    #[error("the member {0} is missing, of the wrong type, or out of bounds")]
+    Member(&'static str),
+    #[error("the unprotected header names {0}, which must be integrity protected")]
+    Unprotected(String),
+    #[error("more than one signature")]
+    SeveralSignatures,
+    #[error("the critical header parameter {0} is not understood (RFC 7515 §4.1.11)")]
+    UnknownCritical(String),
+    #[error("`crit` is empty, repeats a name, or names a parameter that is absent or standard (RFC 7515 §4.1.11)")]
+    BadCritical,
+    #[error("the algorithm {0} is not accepted")]
+    Algorithm(String),
+    #[error("the header carries a key or a link to one ({0}), which cannot be trusted")]
+    EmbeddedKey(&'static str),
+    #[error("the payload is both attached and given separately")]
+    PayloadTwice,
+    #[error("the payload is detached and was not given")]
+    PayloadMissing,
+}

@@ -1,0 +1,154 @@
+//! The three serialisations of RFC 7515 §7 taken apart into the same pieces, the signed bytes left as they arrived. The header
+//! is read separately, so that a verifier that knows it already need not. Must never re-encode what was signed.
+
+use super::{
+    JoseError, ProtectedHeader, base64url, json,
+    limits::{LONGEST_JWS, LONGEST_PAYLOAD, LONGEST_SIGNATURE},
+};
+use serde_json::{Map, Value};
+use std::borrow::Cow;
+
+/// One JWS, taken apart. Nothing in it is verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Jws<'a> {
+    /// The protected header as base64url text: half of the signing input, and a good key for a cache.
+    pub protected: Cow<'a, str>,
+    /// The payload as it was transmitted: base64url text, or raw bytes where `b64` is false.
+    transmitted: Cow<'a, [u8]>,
+    /// The signature value: `r ‖ s` or the RSA octets.
+    pub signature: Vec<u8>,
+}
+
+impl<'a> Jws<'a> {
+    /// Takes a JWS with its payload attached apart, in whichever serialisation. White space around it is allowed.
+    pub fn parse(input: &'a [u8]) -> Result<Self, JoseError> {
+        Self::take_apart(input)?.ok_or(JoseError::PayloadMissing)
+    }
+
+    /// Takes a JWS with a detached payload apart (RFC 7515 Appendix F); `payload` are the bytes that were signed.
+    pub fn parse_detached(input: &'a [u8], payload: &[u8]) -> Result<Self, JoseError> {
+        let (mut pieces, attached) = pieces(input)?;
+        if attached {
+            return Err(JoseError::PayloadTwice);
+        }
+        let encoded = ProtectedHeader::parse(pieces.protected.as_bytes())?.payload_encoded;
+        pieces.transmitted =
+            Cow::Owned(if encoded { base64url::encode(payload).into_bytes() } else { payload.to_vec() });
+        Ok(pieces)
+    }
+
+    fn take_apart(input: &'a [u8]) -> Result<Option<Self>, JoseError> {
+        pieces(input).map(|(pieces, attached)| attached.then_some(pieces))
+    }
+
+    /// The protected header, read.
+    pub fn header(&self) -> Result<ProtectedHeader, JoseError> {
+        ProtectedHeader::parse(self.protected.as_bytes())
+    }
+
+    /// The payload, decoded as the header says.
+    pub fn payload(&self, encoded: bool) -> Result<Cow<'_, [u8]>, JoseError> {
+        if encoded {
+            base64url::decode(&self.transmitted, LONGEST_PAYLOAD, "payload").map(Cow::Owned)
+        } else if self.transmitted.len() > LONGEST_PAYLOAD {
+            Err(JoseError::TooLong(LONGEST_PAYLOAD))
+        } else {
+            Ok(Cow::Borrowed(&self.transmitted))
+        }
+    }
+
+    /// The three pieces whose concatenation was signed: header, a dot, payload (RFC 7515 §5.1, RFC 7797 §3).
+    pub fn signing_input(&self) -> [&[u8]; 3] {
+        [self.protected.as_bytes(), b".", &self.transmitted]
+    }
+}
+
+/// The pieces and whether a payload was attached.
+fn pieces(input: &[u8]) -> Result<(Jws<'_>, bool), JoseError> {
+    if input.len() > LONGEST_JWS {
+        return Err(JoseError::TooLong(LONGEST_JWS));
+    }
+    let input = input.trim_ascii();
+    if input.first() == Some(&b'{') { json_serialization(input) } else { compact(input) }
+}
+
+/// RFC 7515 §7.1. With `b64` false the payload must be free of dots (RFC 7797 §5.2), which the count of dots ensures.
+fn compact(input: &[u8]) -> Result<(Jws<'_>, bool), JoseError> {
+    let mut parts = input.split(|byte| *byte == b'.');
+    let (Some(protected), Some(payload), Some(signature), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return Err(JoseError::NotJws);
+    };
+    let jws = Jws {
+        protected: Cow::Borrowed(header_text(protected)?),
+        transmitted: Cow::Borrowed(payload),
+        signature: base64url::decode(signature, LONGEST_SIGNATURE, "signature")?,
+    };
+    Ok((jws, !payload.is_empty()))
+}
+
+/// RFC 7515 §7.2.1 (general, with exactly one signature) and §7.2.2 (flattened).
+fn json_serialization(input: &[u8]) -> Result<(Jws<'static>, bool), JoseError> {
+    let mut outer =
+        json::parse_object(input).map_err(|source| JoseError::Json { part: "JSON serialisation", source })?;
+    let payload = match outer.remove("payload") {
+        None => None,
+        Some(Value::String(text)) => Some(text.into_bytes()),
+        Some(_) => return Err(JoseError::Member("payload")),
+    };
+    let mut members = match outer.remove("signatures") {
+        None => outer,
+        // RFC 7515 §7.2.2: the flattened form's members must not stand beside `signatures`.
+        Some(_) if SIGNATURE_MEMBERS.iter().any(|name| outer.contains_key(*name)) => {
+            return Err(JoseError::Member("signatures"));
+        }
+        Some(Value::Array(mut signatures)) => match (signatures.pop(), signatures.is_empty()) {
+            (Some(Value::Object(members)), true) => members,
+            (_, false) => return Err(JoseError::SeveralSignatures),
+            _ => return Err(JoseError::Member("signatures")),
+        },
+        Some(_) => return Err(JoseError::Member("signatures")),
+    };
+    refuse_unprotected(&members)?;
+    let Some(Value::String(protected)) = members.remove("protected") else {
+        return Err(JoseError::Member("protected"));
+    };
+    let Some(Value::String(signature)) = members.remove("signature") else {
+        return Err(JoseError::Member("signature"));
+    };
+    header_text(protected.as_bytes())?;
+    let attached = payload.is_some();
+    let jws = Jws {
+        protected: Cow::Owned(protected),
+        transmitted: Cow::Owned(payload.unwrap_or_default()),
+        signature: base64url::decode(signature.as_bytes(), LONGEST_SIGNATURE, "signature")?,
+    };
+    Ok((jws, attached))
+}
+
+/// An unprotected header may carry remarks, but nothing that decides how the signature is checked.
+fn refuse_unprotected(members: &Map<String, Value>) -> Result<(), JoseError> {
+    match members.get("header") {
+        None => Ok(()),
+        Some(Value::Object(unprotected)) => {
+            match unprotected.keys().find(|name| DECIDING_PARAMETERS.contains(&name.as_str())) {
+                None => Ok(()),
+                Some(name) => Err(JoseError::Unprotected(name.clone())),
+            }
+        }
+        Some(_) => Err(JoseError::Member("header")),
+    }
+}
+
+fn header_text(bytes: &[u8]) -> Result<&str, JoseError> {
+    let base64url = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    if bytes.is_empty() || !bytes.iter().all(base64url) {
+        return Err(JoseError::Base64("protected header"));
+    }
+    std::str::from_utf8(bytes).map_err(|_| JoseError::Base64("protected header"))
+}
+
+const SIGNATURE_MEMBERS: [&str; 3] = ["protected", "header", "signature"];
+const DECIDING_PARAMETERS: [&str; 11] =
+    ["alg", "crit", "b64", "kid", "jwk", "jku", "x5u", "x5c", "x5t", "x5t#S256", "typ"];
