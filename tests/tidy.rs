@@ -45,6 +45,11 @@ fn tidy_modules_say_what_they_are_for() {
 }
 
 #[test]
+fn tidy_public_items_are_documented() {
+    hold(shape::documentation);
+}
+
+#[test]
 fn tidy_outside_input_cannot_panic() {
     hold(shape::panics);
 }

@@ -93,6 +93,29 @@ pub fn heads(tree: &Tree) -> Vec<Finding> {
 
 const SHORTEST_HEAD: usize = 50;
 
+/// Public items of the packages' interfaces have documentation; variants and fields whose names say everything need none.
+pub fn documentation(tree: &Tree) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for file in tree.rust() {
+        let lines: Vec<&str> = file.text.lines().collect();
+        for (index, line) in lines.iter().enumerate() {
+            let item = PUBLIC_ITEMS.iter().find(|item| line.trim_start().starts_with(**item));
+            let Some(item) = item.filter(|_| !file.is_test(index + 1)) else { continue };
+            let above = lines[..index].iter().rev().map(|line| line.trim());
+            let above =
+                above.skip_while(|line| line.starts_with("#[") || line.starts_with(')') || line.ends_with(")]")).next();
+            if !above.is_some_and(|line| line.starts_with("///") || line.starts_with('$')) {
+                let advice = format!("`{item}…`: say in a `///` line what it is, its units, its errors");
+                findings.push(finding(&file.path, index + 1, "documentation", advice));
+            }
+        }
+    }
+    findings
+}
+
+const PUBLIC_ITEMS: [&str; 8] =
+    ["pub fn ", "pub async fn ", "pub struct ", "pub enum ", "pub trait ", "pub type ", "pub const ", "pub static "];
+
 /// No `unwrap`, no bare `expect`, no `unreachable!` without a reason, outside tests.
 pub fn panics(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
