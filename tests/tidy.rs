@@ -6,6 +6,8 @@
 mod direction;
 #[path = "tidy/documents.rs"]
 mod documents;
+#[path = "tidy/self_test.rs"]
+mod self_test;
 #[path = "tidy/shape.rs"]
 mod shape;
 #[path = "tidy/source.rs"]

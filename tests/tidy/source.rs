@@ -35,6 +35,17 @@ pub struct File {
 }
 
 impl File {
+    fn new(path: String, text: String) -> Self {
+        let code = if path.ends_with(".rs") { blank(&text) } else { String::new() };
+        let lines = text.lines().count() + 1;
+        let all = is_test_path(&path);
+        let mut file = Self { path, text, code, test_lines: vec![all; lines] };
+        for (from, to) in test_regions(&file) {
+            file.test_lines[from - 1..to].fill(true);
+        }
+        file
+    }
+
     pub fn is_rust(&self) -> bool {
         self.path.ends_with(".rs")
     }
@@ -79,6 +90,12 @@ const SKIPPED: [&str; 4] = ["target", "var", ".git", "node_modules"];
 const LARGEST_TEXT: u64 = 2 << 20;
 
 impl Tree {
+    /// A tree of files that exist only in a test of the rules.
+    pub fn of(files: &[(&str, &str)]) -> Self {
+        let files = files.iter().map(|(path, text)| File::new((*path).to_owned(), (*text).to_owned())).collect();
+        Self { root: PathBuf::from("."), files }
+    }
+
     pub fn read() -> Self {
         let root = option_env!("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from("."), PathBuf::from);
         let mut paths = Vec::new();
@@ -117,15 +134,7 @@ fn walk(folder: &Path, paths: &mut Vec<PathBuf>) {
 
 fn read(root: &Path, path: &Path) -> Option<File> {
     let text = String::from_utf8(fs::read(path).ok()?).ok()?;
-    let path = path.strip_prefix(root).ok()?.to_str()?.replace('\\', "/");
-    let code = if path.ends_with(".rs") { blank(&text) } else { String::new() };
-    let lines = text.lines().count() + 1;
-    let all = is_test_path(&path);
-    let mut file = File { path, text, code, test_lines: vec![all; lines] };
-    for (from, to) in test_regions(&file) {
-        file.test_lines[from - 1..to].fill(true);
-    }
-    Some(file)
+    Some(File::new(path.strip_prefix(root).ok()?.to_str()?.to_owned(), text))
 }
 
 fn is_test_path(path: &str) -> bool {
