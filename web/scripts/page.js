@@ -17,19 +17,24 @@ document.documentElement.classList.add("js");
     for (const button of document.querySelectorAll("button:disabled")) button.disabled = false;
   });
 
-  // A part that waits for somebody else asks again by itself and swaps in what changed.
+  // A part that waits for somebody else asks again by itself, and the page's middle is swapped when its state is another.
   const refresh = () => {
     const part = document.querySelector("[data-refresh]");
     if (!part) return;
     const seconds = Math.max(2, Number(part.dataset.refresh) || 5);
+    const address = part.dataset.refreshFrom || window.location.href;
     window.setTimeout(async () => {
       try {
-        const answer = await fetch(window.location.href, { credentials: "same-origin", cache: "no-store" });
-        if (answer.ok) {
+        const answer = await fetch(address, { credentials: "same-origin", cache: "no-store" });
+        if (answer.ok && !answer.redirected) {
           const page = new DOMParser().parseFromString(await answer.text(), "text/html");
           const fresh = page.getElementById("main");
-          const present = document.getElementById("main");
-          if (fresh && present && fresh.innerHTML !== present.innerHTML) present.replaceWith(fresh);
+          const waiting = fresh && fresh.querySelector("[data-refresh]");
+          const same = waiting && waiting.dataset.refreshState === part.dataset.refreshState;
+          if (fresh && !same) {
+            document.getElementById("main").replaceWith(document.importNode(fresh, true));
+            window.history.replaceState(null, "", address);
+          }
         }
       } catch {
         // The network is gone: the band says so, the next round tries again.

@@ -2,7 +2,10 @@
 //! May use the model and the embedded files. Must never decide anything, read a database or see a key: handlers fill the
 //! view models from the flows' answers and send them with [`html`].
 
+pub mod activate;
 pub mod assets;
+pub mod booth;
+pub mod certificate;
 pub mod form;
 pub mod frame;
 pub mod home;
@@ -11,6 +14,9 @@ pub mod login;
 pub mod problems;
 pub mod quick_response;
 pub mod refusal;
+pub mod registration;
+pub mod rows;
+pub mod sign;
 pub mod texts;
 pub mod verdict;
 pub mod verdict_words;
@@ -52,3 +58,8 @@ fn rendered(template: &impl askama::Template) -> String {
         String::new()
     })
 }
+
+#[cfg(test)]
+mod gallery;
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,9 @@
 //! Everything on it comes from the report; it judges nothing itself.
 
 use super::{
-    Frame, rendered, texts,
+    Frame, rendered,
+    rows::Row,
+    texts,
     verdict_words::{
         Verdict, certificate_state, coverage, format_name, integrity_words, outcome_name, signing_time,
         sub_indication_name,
@@ -32,13 +34,6 @@ pub struct ReportLinks {
     pub xml: Option<String>,
     /// The short link `/v/{code}` to this verdict.
     pub short: Option<String>,
-}
-
-/// One row of label and value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
-    pub label: String,
-    pub value: String,
 }
 
 /// One check as the list shows it.
@@ -136,8 +131,8 @@ fn embedded(report: &Report) -> Option<String> {
     Some(format!("data:application/json;base64,{}", BASE64_STANDARD.encode(json)))
 }
 
-fn row(frame: &Frame, label: &str, value: impl Into<String>) -> Row {
-    Row { label: frame.say(label), value: value.into() }
+fn row(frame: &Frame, label: &str, value: impl AsRef<str>) -> Row {
+    Row::new(frame, label, value.as_ref())
 }
 
 fn file_rows(frame: &Frame, report: &Report) -> Vec<Row> {

@@ -1,0 +1,139 @@
+//! `/activate`, on the subscriber's own device: the code, then what the certificate will say with log-in and PIN to choose,
+//! then the receipt. Three screens, no more.
+//!
+//! | form | posts to |
+//! |---|---|
+//! | [`CodeForm`] | `/activate` |
+//! | [`ActivateForm`] | `/activate/confirm` |
+
+use super::{
+    Frame, Problems,
+    certificate::CertificateContent,
+    form::{Secret, checked},
+    rendered,
+    rows::Row,
+    texts,
+};
+use askama::Template;
+use chuky_model::instant::Instant;
+use serde::Deserialize;
+
+/// What the first screen posts to `/activate`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct CodeForm {
+    pub csrf: String,
+    pub code: Secret,
+}
+
+/// What the second screen posts to `/activate/confirm`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct ActivateForm {
+    pub csrf: String,
+    pub code: Secret,
+    pub login: String,
+    pub password: Secret,
+    pub pin: Secret,
+    pub pin_again: Secret,
+    /// The subscriber has read the content and agrees.
+    #[serde(deserialize_with = "checked")]
+    pub consent: bool,
+}
+
+/// First screen: the code. The script fills it in from the address's part behind `#`, which is never sent.
+#[derive(Clone, Debug, Template)]
+#[template(path = "activate_code.html")]
+pub struct CodePage {
+    pub frame: Frame,
+    /// Of the field `code`.
+    pub problems: Problems,
+}
+
+/// Second screen: what the certificate will say, and what only its holder chooses.
+#[derive(Clone, Debug, Template)]
+#[template(path = "activate_consent.html")]
+pub struct ConsentPage {
+    pub frame: Frame,
+    /// The code, carried in a hidden field.
+    pub code: Secret,
+    /// The personal number masked.
+    pub content: CertificateContent,
+    /// The log-in name as typed before.
+    pub login: String,
+    /// The subscriber already has an account: only the PIN is chosen.
+    pub has_account: bool,
+    /// Fewest characters of a PIN and of a password.
+    pub shortest_pin: u32,
+    pub shortest_password: u32,
+    /// Of the fields of [`ActivateForm`].
+    pub problems: Problems,
+}
+
+/// Third screen: the signature is ready.
+#[derive(Clone, Debug, Template)]
+#[template(path = "activate_receipt.html")]
+pub struct ReceiptPage {
+    pub frame: Frame,
+    pub name: String,
+    pub issuer: String,
+    /// Lower-case hex.
+    pub serial: String,
+    pub valid_from: Instant,
+    pub valid_until: Instant,
+    pub issued: Instant,
+    /// The log-in name that was chosen.
+    pub login: String,
+    /// Address of the receipt as a file.
+    pub receipt: Option<String>,
+    /// How to suspend at once: a telephone number or address of the operator, empty where none is set.
+    pub suspend_contact: String,
+}
+
+impl CodePage {
+    /// The page as HTML.
+    pub fn html(&self) -> String {
+        rendered(self)
+    }
+}
+
+impl ConsentPage {
+    /// The page as HTML.
+    pub fn html(&self) -> String {
+        rendered(self)
+    }
+
+    fn pin_rule(&self) -> String {
+        self.frame.fill("pin-rule", &[("shortest", &self.shortest_pin.to_string())])
+    }
+
+    fn password_rule(&self) -> String {
+        self.frame.fill("password-rule", &[("shortest", &self.shortest_password.to_string())])
+    }
+}
+
+impl ReceiptPage {
+    /// The page as HTML.
+    pub fn html(&self) -> String {
+        rendered(self)
+    }
+
+    fn rows(&self) -> Vec<Row> {
+        let frame = &self.frame;
+        let day = |instant: Instant| texts::screen_day(&instant.rfc3339());
+        let period =
+            frame.fill("certificate-period", &[("from", &day(self.valid_from)), ("until", &day(self.valid_until))]);
+        vec![
+            Row::new(frame, "content-common-name", &self.name),
+            Row::new(frame, "label-serial", &self.serial),
+            Row::new(frame, "content-issuer", &self.issuer),
+            Row::new(frame, "label-certificate-period", &period),
+            Row::new(frame, "receipt-issued", &texts::screen_instant(self.issued)),
+            Row::new(frame, "field-login", &self.login),
+        ]
+    }
+
+    fn suspend(&self) -> String {
+        self.frame.fill("receipt-suspend-contact", &[("contact", &self.suspend_contact)])
+    }
+}

@@ -1,0 +1,453 @@
+//! Every page in every state worth looking at, with long names, empty, full and with errors. Tests read them; they are
+//! also written to `target/screens` so that they can be looked at in a browser. Test code only.
+#![allow(clippy::unwrap_used)]
+
+use super::{
+    Frame, Problems, activate, booth,
+    certificate::{ActivationCode, CertificateContent, card_rows},
+    form::Secret,
+    home, login, refusal, registration, sign,
+    verdict::{ReportLinks, VerdictCard},
+    verify,
+};
+use axum::http::StatusCode;
+use chuky_model::{
+    card::Card,
+    id::{CredentialId, RequestId},
+    instant::Instant,
+    report::{
+        Change, Check, DocumentFormat, Indication, Integrity, Report, SignatureReport, Signer, SubIndication,
+        TimestampReport,
+    },
+    request::{Hierarchy, RequestState},
+    text::{Bilingual, Language},
+};
+
+const LONG_NAME: &str = "Công Tằng Tôn Nữ Nguyễn Phước Thị Hoàng Quỳnh Ưởng";
+const AGENCY: &str = "Ủy ban nhân dân phường Văn Miếu - Quốc Tử Giám, thành phố Hà Nội";
+const CARD: &str = "001190012345||Công Tằng Tôn Nữ Nguyễn Phước Thị Hoàng Quỳnh Ưởng|05031990|Nữ|Số 1 ngõ 102 Tràng Tiền, phường Hoàn Kiếm, Hà Nội|01012022";
+
+/// A page in one state: its name and its HTML.
+pub(super) type Screen = (&'static str, String);
+
+fn at(text: &str) -> Instant {
+    Instant::parse_rfc3339(text).unwrap()
+}
+
+fn frame(language: Language, path: &str) -> Frame {
+    Frame::new(language, path).with_csrf("form-token").with_visitor("Nguyễn Thị Hồng Nhung")
+}
+
+fn stranger(language: Language, path: &str) -> Frame {
+    Frame::new(language, path).with_csrf("form-token")
+}
+
+fn request() -> RequestId {
+    RequestId("0199a7c2-1111-7000-8000-00000000abcd".parse().unwrap())
+}
+
+fn code() -> ActivationCode {
+    ActivationCode::new("K7QF-3MPX-9TWH", "https://chuky.hanoi.example/activate", at("2026-11-22T04:05:00Z"))
+}
+
+fn signature(name: &str, verdict: (Indication, Integrity, Option<SubIndication>)) -> SignatureReport {
+    SignatureReport {
+        id: "Signature1".into(),
+        format: "PAdES-BASELINE-LT".into(),
+        integrity: verdict.1,
+        indication: verdict.0,
+        sub_indication: verdict.2,
+        signer: Some(Signer {
+            common_name: name.into(),
+            organization: AGENCY.into(),
+            issuer: "TEST CA cấp chứng thư cho cán bộ, công chức".into(),
+            serial: "4f1d0c9a7be84d55a1b2c3d4e5f60718".into(),
+            not_before: "2026-01-01T00:00:00Z".into(),
+            not_after: "2029-01-01T00:00:00Z".into(),
+        }),
+        claimed_signing_time: Some("2026-11-22T02:05:09Z".into()),
+        best_signature_time: Some("2026-11-22T02:05:11Z".into()),
+        covers: "revision 2 of 3".into(),
+        changes_after: vec![Change {
+            kind: "long_term_data".into(),
+            permitted: true,
+            page: None,
+            detail: "a DSS dictionary was added".into(),
+        }],
+        checks: vec![
+            Check::passed("byte_range"),
+            Check::passed("signature_value"),
+            Check::not_done("revocation", "no revocation data and no network access"),
+        ],
+    }
+}
+
+fn report(indication: Indication, integrity: Integrity, message: Bilingual, next_step: Bilingual) -> Report {
+    Report {
+        file: "Quyết định số 15-QĐ-UBND về việc công bố danh mục thủ tục hành chính (bản ký).pdf".into(),
+        sha256: Some("9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".into()),
+        format: DocumentFormat::PAdES,
+        integrity,
+        indication,
+        sub_indication: None,
+        message,
+        next_step,
+        signatures: Vec::new(),
+        timestamps: Vec::new(),
+        checks: vec![Check::passed("second_reader")],
+    }
+}
+
+pub(super) fn reports() -> [(&'static str, Report); 4] {
+    let mut valid = report(
+        Indication::TotalPassed,
+        Integrity::Intact,
+        Bilingual::new(
+            format!("Văn bản này do {LONG_NAME} ký lúc 09:05:11 ngày 22/11/2026 và không thay đổi từ đó."),
+            format!("{LONG_NAME} signed this document at 09:05:11 on 22/11/2026, and it has not changed since."),
+        ),
+        Bilingual::new("Có thể dùng văn bản này.", "The document can be relied on."),
+    );
+    valid.signatures = vec![
+        signature(LONG_NAME, (Indication::TotalPassed, Integrity::Intact, None)),
+        signature("Trần Văn Đức", (Indication::TotalPassed, Integrity::Intact, None)),
+    ];
+    valid.timestamps = vec![TimestampReport {
+        time: "2026-11-22T02:05:11Z".into(),
+        authority: "TEST Dấu thời gian".into(),
+        indication: Indication::TotalPassed,
+        checks: vec![Check::passed("imprint")],
+    }];
+    let mut altered = report(
+        Indication::TotalFailed,
+        Integrity::Altered,
+        Bilingual::new(
+            "Trang 3 của văn bản đã bị thay đổi sau khi ký, người ký không cho phép.",
+            "Page 3 was changed after signing, which the signer does not permit.",
+        ),
+        Bilingual::new(
+            "Đừng dùng văn bản này; hãy xin lại bản gốc từ người ký.",
+            "Do not rely on it; ask the signer for the original.",
+        ),
+    );
+    let mut changed =
+        signature(LONG_NAME, (Indication::TotalFailed, Integrity::Altered, Some(SubIndication::HashFailure)));
+    changed.changes_after = vec![Change {
+        kind: "page_content".into(),
+        permitted: false,
+        page: Some(3),
+        detail: "object 12 0: content stream replaced".into(),
+    }];
+    changed.checks.push(Check::failed("changes", "one change is not permitted"));
+    altered.signatures = vec![changed];
+    let mut open = report(
+        Indication::Indeterminate,
+        Integrity::Intact,
+        Bilingual::new(
+            "Nội dung không thay đổi từ khi ký, nhưng chưa biết người cấp chứng thư có đáng tin không.",
+            "The content is unchanged since signing, but whether the issuer can be trusted is not known.",
+        ),
+        Bilingual::new("Hãy hỏi người ký xem chứng thư do ai cấp.", "Ask the signer who issued the certificate."),
+    );
+    open.sub_indication = Some(SubIndication::NoCertificateChainFound);
+    let mut unproven = signature(
+        "Lê Thị Bích",
+        (Indication::Indeterminate, Integrity::Intact, Some(SubIndication::NoCertificateChainFound)),
+    );
+    unproven.best_signature_time = None;
+    open.signatures = vec![unproven];
+    let none = report(
+        Indication::NoSignatureFound,
+        Integrity::None,
+        Bilingual::new(
+            "Tệp này không có chữ ký số; trên trang 1 chỉ có hình ảnh của một chữ ký.",
+            "The file has no digital signature; page 1 only has a picture of one.",
+        ),
+        Bilingual::new("Hãy xin người gửi bản đã ký số.", "Ask the sender for the digitally signed file."),
+    );
+    [("valid", valid), ("altered", altered), ("undetermined", open), ("unsigned", none)]
+}
+
+fn verify_page(language: Language, cards: Vec<VerdictCard>, problems: Problems) -> String {
+    let frame = stranger(language, "/verify");
+    verify::VerifyPage { frame, cards, problems, largest_bytes: 200_000_000, most_files: 20 }.html()
+}
+
+fn public_screens(language: Language) -> Vec<Screen> {
+    let card = |report: &Report| VerdictCard::of(report, &stranger(language, "/verify"), ReportLinks::default());
+    let mut screens = vec![
+        ("home", home::HomePage { frame: stranger(language, "/") }.html()),
+        ("agency", home::AgencyPage { frame: frame(language, "/agency") }.html()),
+        ("verify", verify_page(language, Vec::new(), Problems::none())),
+        ("verify-problem", verify_page(language, Vec::new(), Problems::one("document", "problem-file-missing"))),
+        ("login", login_page(language, Problems::none())),
+        ("login-problem", login_page(language, Problems::one("", "problem-login-wrong"))),
+    ];
+    for ((_, report), name) in
+        reports().iter().zip(["verdict-valid", "verdict-altered", "verdict-open", "verdict-none"])
+    {
+        screens.push((name, verify_page(language, vec![card(report)], Problems::none())));
+    }
+    let statuses = [400, 401, 403, 404, 409, 413, 429, 500, 503];
+    let names = ["r-400", "r-401", "r-403", "r-404", "r-409", "r-413", "r-429", "r-500", "r-503"];
+    for (status, name) in statuses.into_iter().zip(names) {
+        let page = refusal::RefusalPage {
+            frame: stranger(language, "/nowhere"),
+            status: StatusCode::from_u16(status).unwrap(),
+            request_id: Some("0199a7c2-7b5e-7000-9000-0123456789ab".into()),
+        };
+        screens.push((name, page.html()));
+    }
+    screens
+}
+
+fn login_page(language: Language, problems: Problems) -> String {
+    let login = if problems.is_empty() { String::new() } else { "nhung.nguyen".to_owned() };
+    login::LoginPage { frame: stranger(language, "/login"), login, next: "/sign".into(), problems }.html()
+}
+
+fn booth_page(language: Language, step: booth::BoothStep, full: bool) -> String {
+    let row = |name: &str, state, entered: &str| booth::QueueRow {
+        request: request(),
+        name: name.into(),
+        state,
+        entered: at(entered),
+    };
+    let queue = vec![
+        row(LONG_NAME, RequestState::Submitted, "2026-11-22T02:58:00Z"),
+        row("Trần Văn Đức", RequestState::Approved, "2026-11-22T03:01:00Z"),
+        row("Lê Thị Bích", RequestState::Issuing, "2026-11-22T03:04:00Z"),
+    ];
+    booth::BoothPage {
+        frame: frame(language, "/booth"),
+        issued_today: if full { 1_104 } else { 0 },
+        entered_today: if full { 1_107 } else { 0 },
+        queue: if full { queue } else { Vec::new() },
+        step,
+    }
+    .html()
+}
+
+fn booth_screens(language: Language) -> Vec<Screen> {
+    use booth::{ApprovalStep, BoothStep, CardForm, CodeStep, CompareStep, ConfirmForm, EndStep, EnterStep};
+    let named =
+        |opened, code| BoothStep::Code(Box::new(CodeStep { request: request(), name: LONG_NAME.into(), code, opened }));
+    let end = |state, reason: Option<&str>, serial: Option<&str>| {
+        BoothStep::End(EndStep {
+            name: LONG_NAME.into(),
+            state,
+            serial: serial.map(Into::into),
+            reason: reason.map(Into::into),
+        })
+    };
+    let typed = CardForm {
+        full_name: LONG_NAME.into(),
+        personal_number: "00119001234".into(),
+        birth_date: "5/3/1990".into(),
+        sex: "Nữ".into(),
+        address: "Hà Nội".into(),
+        ..CardForm::default()
+    };
+    let problems = Problems::one("personal_number", "problem-number-digits");
+    let compare = CompareStep {
+        rows: card_rows(&Card::parse(CARD).unwrap(), &frame(language, "/booth")),
+        form: ConfirmForm {
+            card_text: CARD.into(),
+            province: "Hà Nội".into(),
+            locality: "Phường Hoàn Kiếm".into(),
+            ..ConfirmForm::default()
+        },
+        problems: Problems::none(),
+    };
+    let unchecked =
+        CompareStep { problems: Problems::one("face_compared", "problem-compare-first"), ..compare.clone() };
+    vec![
+        ("booth-enter", booth_page(language, BoothStep::Enter(Box::default()), false)),
+        (
+            "booth-enter-problem",
+            booth_page(language, BoothStep::Enter(Box::new(EnterStep { form: typed, problems })), true),
+        ),
+        ("booth-compare", booth_page(language, BoothStep::Compare(Box::new(compare)), true)),
+        ("booth-compare-problem", booth_page(language, BoothStep::Compare(Box::new(unchecked)), true)),
+        (
+            "booth-approval",
+            booth_page(
+                language,
+                BoothStep::Approval(ApprovalStep { request: request(), name: LONG_NAME.into() }),
+                true,
+            ),
+        ),
+        ("booth-code", booth_page(language, named(false, Some(code())), true)),
+        ("booth-code-shown", booth_page(language, named(false, None), true)),
+        ("booth-opened", booth_page(language, named(true, None), true)),
+        ("booth-issued", booth_page(language, end(RequestState::Issued, None, Some("4f1d0c9a7be84d55")), true)),
+        ("booth-rejected", booth_page(language, end(RequestState::Rejected, Some("Ảnh không khớp"), None), true)),
+        ("booth-expired", booth_page(language, end(RequestState::Expired, None, None), true)),
+    ]
+}
+
+fn content(hierarchy: Hierarchy) -> CertificateContent {
+    let official = hierarchy == Hierarchy::Officials;
+    let only_official = |text: &str| if official { text.to_owned() } else { String::new() };
+    CertificateContent {
+        hierarchy,
+        common_name: LONG_NAME.into(),
+        personal_number: Card::parse(CARD).unwrap().number.masked(),
+        title: only_official("Phó Chủ tịch Thường trực"),
+        organization: only_official(AGENCY),
+        unit: only_official("Văn phòng Hội đồng nhân dân và Ủy ban nhân dân"),
+        locality: "Phường Hoàn Kiếm".into(),
+        province: "Hà Nội".into(),
+        email: only_official("quynhuong@hanoi.gov.vn"),
+        algorithm: "ECDSA P-256".into(),
+        valid_days: 1_095,
+        issuer: "TEST CA cấp chứng thư công cộng".into(),
+    }
+}
+
+fn registration_screens(language: Language) -> Vec<Screen> {
+    use registration::{Decision, OfficialForm, OfficialPage, RegistrationPage, RequestPage, RequestRow};
+    let place = |path: &str| frame(language, path);
+    let list = |rows: Vec<RequestRow>, filter| RegistrationPage {
+        frame: place("/registration"),
+        filter,
+        rows,
+        next: Some("/registration?after=abc".into()),
+        may_enter: true,
+    };
+    let rows = RequestState::ALL
+        .map(|state| RequestRow {
+            request: request(),
+            name: LONG_NAME.into(),
+            place: AGENCY.into(),
+            state,
+            entered_by: "Nguyễn Thị Hồng Nhung".into(),
+            entered: at("2026-11-22T02:58:00Z"),
+            decidable: state == RequestState::Submitted,
+        })
+        .to_vec();
+    let one = |decision, state, code: Option<ActivationCode>| {
+        let decided =
+            (state != RequestState::Submitted).then(|| ("Trần Văn Đức".to_owned(), at("2026-11-22T03:08:00Z")));
+        RequestPage {
+            frame: place("/registration"),
+            request: request(),
+            state,
+            content: content(Hierarchy::Officials),
+            digest: "00ff".into(),
+            entered_by: "Nguyễn Thị Hồng Nhung".into(),
+            entered: at("2026-11-22T02:58:00Z"),
+            decided,
+            rejection: (state == RequestState::Rejected).then(|| "Chức vụ không khớp quyết định bổ nhiệm.".to_owned()),
+            decision,
+            may_make_code: state == RequestState::Approved,
+            code,
+            problems: Problems::none(),
+        }
+    };
+    let form = OfficialForm { full_name: LONG_NAME.into(), email: "sai".into(), ..OfficialForm::default() };
+    let problems = Problems::one("email", "problem-email").and("personal_number", "problem-number-digits").and_with(
+        "title",
+        "problem-too-long",
+        vec![("most", "64".to_owned())],
+    );
+    let refused = RequestPage {
+        problems: Problems::one("reason", "problem-reason-missing"),
+        ..one(Decision::Offered, RequestState::Submitted, None)
+    };
+    vec![
+        ("registration-empty", list(Vec::new(), None).html()),
+        ("registration-list", list(rows, Some(RequestState::Submitted)).html()),
+        ("registration-new", OfficialPage { frame: place("/registration/new"), form, problems }.html()),
+        ("registration-decide", one(Decision::Offered, RequestState::Submitted, None).html()),
+        ("registration-reason", refused.html()),
+        ("registration-own", one(Decision::OwnEntry, RequestState::Submitted, None).html()),
+        ("registration-wait", one(Decision::NotApprover, RequestState::Submitted, None).html()),
+        ("registration-approved", one(Decision::Made, RequestState::Approved, Some(code())).html()),
+        ("registration-rejected", one(Decision::Made, RequestState::Rejected, None).html()),
+    ]
+}
+
+fn subscriber_screens(language: Language) -> Vec<Screen> {
+    let consent = |has_account, problems| activate::ConsentPage {
+        frame: stranger(language, "/activate"),
+        code: Secret::new("K7QF-3MPX-9TWH"),
+        content: content(Hierarchy::Citizens),
+        login: "quynh.uong".into(),
+        has_account,
+        shortest_pin: 8,
+        shortest_password: 10,
+        problems,
+    };
+    let wrong = Problems::one("pin", "problem-pin-weak")
+        .and("login", "problem-login-taken")
+        .and("consent", "problem-consent-missing");
+    let receipt = activate::ReceiptPage {
+        frame: stranger(language, "/activate"),
+        name: LONG_NAME.into(),
+        issuer: "TEST CA cấp chứng thư công cộng".into(),
+        serial: "4f1d0c9a7be84d55a1b2c3d4e5f60718".into(),
+        valid_from: at("2026-11-22T03:10:00Z"),
+        valid_until: at("2029-11-21T03:10:00Z"),
+        issued: at("2026-11-22T03:10:00Z"),
+        login: "quynh.uong".into(),
+        receipt: Some("/activate/receipt".into()),
+        suspend_contact: "024 0000 0000".into(),
+    };
+    let code_page = |problems| activate::CodePage { frame: stranger(language, "/activate"), problems }.html();
+    let wrong_pin = Problems::none().and_with("pin", "problem-pin-wrong", vec![("left", "3".to_owned())]);
+    vec![
+        ("activate-code", code_page(Problems::none())),
+        ("activate-code-problem", code_page(Problems::one("code", "problem-code-wrong"))),
+        ("activate-consent", consent(false, Problems::none()).html()),
+        ("activate-consent-problem", consent(false, wrong).html()),
+        ("activate-consent-account", consent(true, Problems::none()).html()),
+        ("activate-receipt", receipt.html()),
+        ("sign", sign_page(language, true, Problems::none())),
+        ("sign-problem", sign_page(language, true, wrong_pin)),
+        ("sign-none", sign_page(language, false, Problems::none())),
+        ("signed", signed_page(language)),
+    ]
+}
+
+fn sign_page(language: Language, has_credential: bool, problems: Problems) -> String {
+    let credential = sign::CredentialChoice {
+        credential: CredentialId(request().0),
+        holder: format!("{LONG_NAME}, Phó Chủ tịch, {AGENCY}"),
+        valid_until: at("2029-11-21T03:10:00Z"),
+        tries_left: 5,
+    };
+    sign::SignPage {
+        frame: frame(language, "/sign"),
+        credentials: if has_credential { vec![credential] } else { Vec::new() },
+        looks: vec![sign::Look::Citizen, sign::Look::Official, sign::Look::Seal, sign::Look::Invisible],
+        chosen: sign::SignChoices::default(),
+        idempotency_key: "key".into(),
+        largest_bytes: 200_000_000,
+        problems,
+    }
+    .html()
+}
+
+fn signed_page(language: Language) -> String {
+    let [(_, valid), ..] = reports();
+    sign::SignedPage {
+        frame: frame(language, "/sign"),
+        file: "Đơn xin xác nhận.pdf".into(),
+        bytes: 1_234_567,
+        download: "/sign/0199a7c2/file".into(),
+        card: VerdictCard::of(&valid, &frame(language, "/sign"), ReportLinks::default()),
+    }
+    .html()
+}
+
+/// Every page in every state worth looking at.
+pub(super) fn screens(language: Language) -> Vec<Screen> {
+    let parts = [
+        public_screens(language),
+        booth_screens(language),
+        registration_screens(language),
+        subscriber_screens(language),
+    ];
+    parts.into_iter().flatten().collect()
+}

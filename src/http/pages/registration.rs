@@ -1,0 +1,173 @@
+//! `/registration`: the registrar enters officials, an approver sees exactly what would be certified and decides.
+//!
+//! | form | posts to | fields |
+//! |---|---|---|
+//! | [`OfficialForm`] | `/registration/new` | the official as the certificate shall name them |
+//! | approve | `/registration/{id}/approve` | `csrf`, `digest` of what was shown |
+//! | reject | `/registration/{id}/reject` | `csrf`, `digest`, `reason` |
+//! | new code | `/registration/{id}/code` | `csrf` |
+
+use super::{
+    Frame, Problems,
+    certificate::{ActivationCode, CertificateContent},
+    rendered,
+    rows::Row,
+    texts,
+};
+use askama::Template;
+use chuky_model::{id::RequestId, instant::Instant, request::RequestState};
+use serde::Deserialize;
+
+/// What a registrar posts to `/registration/new`.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct OfficialForm {
+    pub csrf: String,
+    pub idempotency_key: String,
+    pub full_name: String,
+    pub personal_number: String,
+    pub title: String,
+    pub organization: String,
+    pub unit: String,
+    pub locality: String,
+    pub province: String,
+    pub email: String,
+}
+
+/// What a decision posts to `/registration/{id}/approve` or `/reject`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct DecisionForm {
+    pub csrf: String,
+    /// Hex of the digest of what the page showed: only that is approved.
+    pub digest: String,
+    /// Why, where rejected.
+    pub reason: String,
+}
+
+/// One line of the list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestRow {
+    pub request: RequestId,
+    pub name: String,
+    /// The agency, or the locality for a citizen.
+    pub place: String,
+    pub state: RequestState,
+    /// Display name of whoever entered it.
+    pub entered_by: String,
+    pub entered: Instant,
+    /// The reader may decide it now.
+    pub decidable: bool,
+}
+
+impl RequestRow {
+    fn entered_on_screen(&self) -> String {
+        texts::screen_instant(self.entered)
+    }
+}
+
+/// The list of requests.
+#[derive(Clone, Template)]
+#[template(path = "registration.html")]
+pub struct RegistrationPage {
+    pub frame: Frame,
+    /// The state the list is narrowed to (`?state=`), or all.
+    pub filter: Option<RequestState>,
+    pub rows: Vec<RequestRow>,
+    /// Address of the next page of the list.
+    pub next: Option<String>,
+    /// The reader may enter requests.
+    pub may_enter: bool,
+}
+
+impl RegistrationPage {
+    /// The page as HTML.
+    pub fn html(&self) -> String {
+        rendered(self)
+    }
+
+    fn states(&self) -> &'static [RequestState] {
+        &RequestState::ALL
+    }
+
+    fn chosen(&self, state: &RequestState) -> bool {
+        self.filter == Some(*state)
+    }
+}
+
+/// The form for a new official.
+#[derive(Clone, Template)]
+#[template(path = "registration_new.html")]
+pub struct OfficialPage {
+    pub frame: Frame,
+    pub form: OfficialForm,
+    /// Of the fields of [`OfficialForm`].
+    pub problems: Problems,
+}
+
+impl OfficialPage {
+    /// The page as HTML.
+    pub fn html(&self) -> String {
+        rendered(self)
+    }
+}
+
+/// Whether the reader may decide, and if not, why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// The reader may approve or reject.
+    Offered,
+    /// The reader entered it: somebody else must decide.
+    OwnEntry,
+    /// The reader is no approver.
+    NotApprover,
+    /// It is decided.
+    Made,
+}
+
+/// One request, with exactly what would be certified.
+#[derive(Clone, Template)]
+#[template(path = "registration_request.html")]
+pub struct RequestPage {
+    pub frame: Frame,
+    pub request: RequestId,
+    pub state: RequestState,
+    pub content: CertificateContent,
+    /// Hex of the digest of the content, which approval is bound to.
+    pub digest: String,
+    pub entered_by: String,
+    pub entered: Instant,
+    /// Who decided and when, where somebody did.
+    pub decided: Option<(String, Instant)>,
+    /// Why it was rejected, where it was.
+    pub rejection: Option<String>,
+    pub decision: Decision,
+    /// The one-time code, right after it was made.
+    pub code: Option<ActivationCode>,
+    /// A new code may be made: approved, not redeemed.
+    pub may_make_code: bool,
+    /// Of the field `reason` and the form as a whole.
+    pub problems: Problems,
+}
+
+impl RequestPage {
+    /// The page as HTML.
+    pub fn html(&self) -> String {
+        rendered(self)
+    }
+
+    fn road(&self) -> Vec<Row> {
+        let frame = &self.frame;
+        let by = |who: &str, when: Instant| {
+            frame.fill("by-and-when", &[("who", who), ("when", &texts::screen_instant(when))])
+        };
+        let mut rows = vec![Row::new(frame, "road-entered", &by(&self.entered_by, self.entered))];
+        if let Some((who, when)) = &self.decided {
+            rows.push(Row::new(frame, "road-decided", &by(who, *when)));
+        }
+        if let Some(reason) = &self.rejection {
+            rows.push(Row::new(frame, "road-rejection", reason));
+        }
+        rows
+    }
+}
