@@ -1,1 +1,29 @@
-//! Stub.
+//! Keys and signatures through PKCS#11: the service's own keys as token objects, subscribers' keys as sealed blobs, activations,
+//! row MACs. May use the PKCS#11 module it is told and the clock of the process that holds it; knows no certificate, no
+//! database, no HTTP, and never lets a PIN, a secret or an unsealed blob leave the worker.
+
+mod activation;
+mod api;
+mod encoding;
+mod engine;
+pub mod error;
+mod in_process;
+pub mod limits;
+mod message;
+mod objects;
+pub mod provision;
+mod seal;
+mod secret;
+mod self_test;
+mod settings;
+mod stock;
+mod token;
+
+pub use api::{Health, Hsm};
+pub use error::Error;
+pub use in_process::InProcess;
+pub use message::{
+    ActivationContext, KeyContext, OpenedActivation, Probe, Request, Response, SealedKey, ServiceKey, SignActivated,
+};
+pub use secret::{Pin, Secret32};
+pub use settings::{PinSource, Settings, StockTarget, TokenKind, find_module};

@@ -1,0 +1,293 @@
+//! The one executor of requests, whichever process it runs in: a thread, its session, and what the threads of a process share.
+//! May call PKCS#11; holds no socket and no async code.
+
+mod pool;
+mod service_keys;
+mod subscriber_keys;
+
+pub(crate) use pool::{Job, Pool};
+
+use crate::{
+    activation::{Handles, Replay},
+    error::Error,
+    limits,
+    message::{Probe, Request, Response},
+    objects, seal,
+    secret::Pin,
+    self_test,
+    settings::{StockTarget, TokenKind},
+    stock::{self, Stock},
+    token::{self, Token},
+};
+use chuky_model::{algorithm::KeyAlgorithm, instant::Instant};
+use cryptoki::{
+    mechanism::Mechanism,
+    object::{ObjectClass, ObjectHandle},
+    session::{Session, UserType},
+};
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::Path,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+/// What the threads of one process share about one token.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) token: Token,
+    kind: TokenKind,
+    pin: Pin,
+    /// Closing the last session logs out; this one stays.
+    anchor: Mutex<Option<Session>>,
+    pub(crate) stock: Stock,
+    handles: Mutex<Handles>,
+    replay: Mutex<Replay>,
+    running: AtomicUsize,
+    sessions: AtomicU64,
+    lost: AtomicBool,
+}
+
+impl Core {
+    /// Opens the token, logs in, and refuses to go on where the self-test finds a hole.
+    pub(crate) fn open(
+        module: &Path,
+        label: &str,
+        kind: TokenKind,
+        pin: Pin,
+        stock: Vec<StockTarget>,
+    ) -> Result<Arc<Self>, Error> {
+        let module = token::load(module)?;
+        let token = Token::find(&module, label)?;
+        let anchor = token.session()?;
+        token.log_in(&anchor, UserType::User, &pin)?;
+        self_test::run(&token, kind, &pin)?;
+        let core = Arc::new(Self {
+            token,
+            kind,
+            pin,
+            anchor: Mutex::new(Some(anchor)),
+            stock: Stock::new(stock),
+            handles: Mutex::default(),
+            replay: Mutex::default(),
+            running: AtomicUsize::new(0),
+            sessions: AtomicU64::new(0),
+            lost: AtomicBool::new(false),
+        });
+        stock::start(&core);
+        Ok(core)
+    }
+
+    /// Requests being executed.
+    pub(crate) fn running(&self) -> usize {
+        self.running.load(Ordering::Acquire)
+    }
+
+    /// Whether a probe found the token gone.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Acquire)
+    }
+
+    fn handles(&self) -> MutexGuard<'_, Handles> {
+        self.handles.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn replay(&self) -> MutexGuard<'_, Replay> {
+        self.replay.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Logs in again where a lost session took the login with it.
+    fn log_in_again(&self) -> Result<(), Error> {
+        let mut anchor = self.anchor.lock().unwrap_or_else(PoisonError::into_inner);
+        let session = self.token.session()?;
+        self.token.log_in(&session, UserType::User, &self.pin)?;
+        *anchor = Some(session);
+        Ok(())
+    }
+}
+
+/// One thread's view: its session and the handles it has found.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    core: Arc<Core>,
+    session: Session,
+    /// Number of the session within the process; kept handles name it.
+    generation: u64,
+    service_keys: HashMap<String, (ObjectHandle, KeyAlgorithm)>,
+    secrets: Option<Secrets>,
+}
+
+/// The subscribers token's own keys.
+#[derive(Clone, Debug)]
+struct Secrets {
+    wrapping: ObjectHandle,
+    row_mac: ObjectHandle,
+    data: ObjectHandle,
+    peppers: BTreeMap<u32, ObjectHandle>,
+}
+
+impl Engine {
+    pub(crate) fn new(core: Arc<Core>) -> Result<Self, Error> {
+        let session = core.token.session()?;
+        let generation = core.sessions.fetch_add(1, Ordering::AcqRel);
+        Ok(Self { core, session, generation, service_keys: HashMap::new(), secrets: None })
+    }
+
+    /// Executes one request. After a suspicious failure a probe decides whether it was the request's or the token's.
+    pub(crate) fn execute(&mut self, request: Request) -> Result<Response, Error> {
+        self.core.running.fetch_add(1, Ordering::AcqRel);
+        let result = if self.core.is_lost() { self.recover() } else { Ok(()) }
+            .and_then(|()| self.dispatch(request))
+            .or_else(|error| if error.is_suspicious() { self.recover().and(Err(error)) } else { Err(error) });
+        self.sweep();
+        self.core.running.fetch_sub(1, Ordering::AcqRel);
+        result
+    }
+
+    /// Destroys the handles of activations that are over.
+    pub(crate) fn sweep(&self) {
+        let abandoned = {
+            let mut handles = self.core.handles();
+            handles.expire(own_clock());
+            handles.abandoned()
+        };
+        for handle in abandoned {
+            if let Err(error) = self.session.destroy_object(handle) {
+                tracing::debug!(event = "hsm.destroy.failed", %error);
+            }
+        }
+    }
+
+    fn dispatch(&mut self, request: Request) -> Result<Response, Error> {
+        match request {
+            Request::Probe => self.probe().map(Response::Probe),
+            Request::ServiceKeys => self.service_keys().map(Response::ServiceKeys),
+            Request::GenerateServiceKey { label, algorithm } => self.generate_service_key(&label, algorithm),
+            Request::Sign { label, scheme, digests } => self.sign(&label, scheme, &digests).map(Response::Signatures),
+            Request::Mac { domain, items } => self.row_macs(&domain, &items).map(Response::Macs),
+            Request::DeriveDataKey { version } => self.data_key(version),
+            Request::GenerateSealed { algorithm, context, pin_secret } => {
+                self.generate_sealed(algorithm, &context, &pin_secret).map(Response::Sealed)
+            }
+            Request::Reseal { blob, from, old, to, new } => {
+                self.reseal(&blob, (&from, &old), (&to, &new)).map(Response::Sealed)
+            }
+            Request::OpenActivation { blob, key, pin_secret, activation, now } => {
+                self.open_activation(&blob, &key, &pin_secret, &activation, now).map(Response::Activation)
+            }
+            Request::SignActivated { call } => self.sign_activated(&call).map(Response::Signatures),
+            Request::CloseActivation { activation_id } => {
+                self.core.handles().close(activation_id);
+                self.core.replay().close(activation_id, own_clock());
+                Ok(Response::Closed)
+            }
+        }
+    }
+
+    /// Throws the session away (a begun sign would block it for ever), and finds out whether the token still lives.
+    fn recover(&mut self) -> Result<(), Error> {
+        self.core.handles().forget_session(self.generation);
+        self.service_keys.clear();
+        self.secrets = None;
+        let alive = self.core.token.session().and_then(|session| {
+            self.session = session;
+            self.generation = self.core.sessions.fetch_add(1, Ordering::AcqRel);
+            self.core.log_in_again()?;
+            self.probe().map(drop)
+        });
+        self.core.lost.store(alive.is_err(), Ordering::Release);
+        alive.map_err(|error| {
+            self.core.stock.forget();
+            Error::unavailable(error.to_string())
+        })
+    }
+
+    /// Reads the token's information and uses one of its private keys, which no cached answer can stand for.
+    fn probe(&mut self) -> Result<Probe, Error> {
+        self.core.token.module.get_token_info(self.core.token.slot)?;
+        let pepper_versions = if self.core.kind == TokenKind::Subscribers {
+            self.secrets = None;
+            let secrets = self.secrets()?;
+            self.hmac(secrets.row_mac, b"chuky-probe")?;
+            secrets.peppers.keys().copied().collect()
+        } else {
+            // An authority or status token without keys yet is alive all the same.
+            let keys = objects::labelled(&self.session, ObjectClass::PRIVATE_KEY)?;
+            if keys.is_empty() {
+                Token::find(&self.core.token.module, &self.label()?)?;
+            }
+            Vec::new()
+        };
+        Ok(Probe {
+            kind: self.core.kind,
+            token_serial: self.core.token.serial.clone(),
+            pepper_versions,
+            stock: self.core.stock.levels(),
+            unwrapped: self.core.handles().count(),
+        })
+    }
+
+    fn label(&self) -> Result<String, Error> {
+        Ok(self.core.token.module.get_token_info(self.core.token.slot)?.label().trim_end().to_owned())
+    }
+
+    /// The subscribers token's keys, found once a session.
+    fn secrets(&mut self) -> Result<Secrets, Error> {
+        if let Some(secrets) = &self.secrets {
+            return Ok(secrets.clone());
+        }
+        if self.core.kind != TokenKind::Subscribers {
+            return Err(Error::invalid("this token holds no subscribers' keys"));
+        }
+        let find = |label: &str| {
+            objects::find(&self.session, ObjectClass::SECRET_KEY, label)?
+                .ok_or_else(|| Error::unavailable(format!("the token holds no {label}")))
+        };
+        let secrets = Secrets {
+            wrapping: find(objects::WRAPPING_LABEL)?,
+            row_mac: find(objects::ROW_MAC_LABEL)?,
+            data: find(objects::DATA_LABEL)?,
+            peppers: objects::peppers(&self.session)?.into_iter().collect(),
+        };
+        if secrets.peppers.is_empty() {
+            return Err(Error::unavailable("the token holds no pepper"));
+        }
+        Ok(self.secrets.insert(secrets).clone())
+    }
+
+    fn hmac(&self, key: ObjectHandle, input: &[u8]) -> Result<seal::Mac, Error> {
+        let mac = self.session.sign(&Mechanism::Sha256Hmac, key, input)?;
+        mac.try_into().map_err(|_| Error::Protocol { reason: "an HMAC-SHA-256 of another length".to_owned() })
+    }
+
+    fn row_macs(&mut self, domain: &str, items: &[Vec<u8>]) -> Result<Vec<seal::Mac>, Error> {
+        if domain.len() > limits::TEXT_LENGTH || items.len() > limits::MAC_ITEMS {
+            return Err(Error::invalid("too many or too long"));
+        }
+        let key = self.secrets()?.row_mac;
+        let mac = |item: &Vec<u8>| {
+            let mut input = Vec::with_capacity(item.len().saturating_add(64));
+            seal::put(&mut input, b"chuky-row-v1");
+            seal::put(&mut input, domain.as_bytes());
+            seal::put(&mut input, item);
+            self.hmac(key, &input)
+        };
+        items.iter().map(mac).collect()
+    }
+
+    fn data_key(&mut self, version: u32) -> Result<Response, Error> {
+        let key = self.secrets()?.data;
+        let input = [b"chuky-data-key-v1".as_slice(), &version.to_be_bytes()].concat();
+        let hmac = zeroize::Zeroizing::new(self.hmac(key, &input)?);
+        Ok(Response::DataKey(seal::derive(hmac.as_slice(), b"chuky-data-key-v1")))
+    }
+}
+
+/// The worker's own clock, a second opinion on expiry beside the service's.
+fn own_clock() -> Instant {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Instant(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,106 @@
+//! The service's own keys: CA, OCSP, timestamp and audit head. Token objects that never leave the token; found by label.
+
+use super::Engine;
+use crate::{
+    encoding,
+    error::Error,
+    limits,
+    message::{Response, ServiceKey},
+    objects::{self, PairUse},
+    settings::TokenKind,
+};
+use chuky_model::algorithm::{KeyAlgorithm, SignatureScheme};
+use cryptoki::object::{ObjectClass, ObjectHandle};
+
+impl Engine {
+    pub(super) fn service_keys(&mut self) -> Result<Vec<ServiceKey>, Error> {
+        let mut keys = Vec::new();
+        for (label, public) in objects::labelled(&self.session, ObjectClass::PUBLIC_KEY)? {
+            if let Some(algorithm) = objects::public_algorithm(&self.session, public)? {
+                keys.push(ServiceKey { label, algorithm, spki_der: objects::spki(&self.session, public, algorithm)? });
+            }
+        }
+        Ok(keys)
+    }
+
+    pub(super) fn generate_service_key(&mut self, label: &str, algorithm: KeyAlgorithm) -> Result<Response, Error> {
+        if self.core.kind == TokenKind::Subscribers {
+            return Err(Error::invalid("service keys live on the authority and status tokens"));
+        }
+        if label.is_empty() || label.len() > limits::LABEL_LENGTH || label.chars().any(char::is_control) {
+            return Err(Error::invalid("a label has 1 to 64 printable bytes"));
+        }
+        for class in [ObjectClass::PRIVATE_KEY, ObjectClass::PUBLIC_KEY] {
+            if objects::find(&self.session, class, label)?.is_some() {
+                return Err(Error::KeyExists { label: label.to_owned() });
+            }
+        }
+        let (public, private) = objects::generate_pair(&self.session, algorithm, PairUse::Service { label })?;
+        self.check_pair(public, private, algorithm)?;
+        Ok(Response::Generated { spki_der: objects::spki(&self.session, public, algorithm)? })
+    }
+
+    pub(super) fn sign(
+        &mut self,
+        label: &str,
+        scheme: SignatureScheme,
+        digests: &[Vec<u8>],
+    ) -> Result<Vec<Vec<u8>>, Error> {
+        let (private, algorithm) = self.service_key(label)?;
+        self.sign_digests(private, algorithm, scheme, digests)
+    }
+
+    /// Signs digests with one key, in order.
+    pub(super) fn sign_digests(
+        &self,
+        private: ObjectHandle,
+        algorithm: KeyAlgorithm,
+        scheme: SignatureScheme,
+        digests: &[Vec<u8>],
+    ) -> Result<Vec<Vec<u8>>, Error> {
+        if !scheme.fits(algorithm) {
+            return Err(Error::invalid(format!("{scheme:?} with a {} key", algorithm.name())));
+        }
+        if digests.len() > limits::DIGESTS {
+            return Err(Error::invalid(format!("more than {} digests", limits::DIGESTS)));
+        }
+        let inputs =
+            digests.iter().map(|digest| encoding::signing_input(scheme, digest)).collect::<Result<Vec<_>, _>>()?;
+        let mechanism = encoding::mechanism(scheme);
+        inputs
+            .iter()
+            .map(|input| encoding::signature_value(scheme, self.session.sign(&mechanism, private, input)?))
+            .collect()
+    }
+
+    /// Signs with the private key and verifies with the public one, before anybody relies on the pair.
+    pub(super) fn check_pair(
+        &self,
+        public: ObjectHandle,
+        private: ObjectHandle,
+        algorithm: KeyAlgorithm,
+    ) -> Result<(), Error> {
+        let scheme = algorithm.default_scheme();
+        let mut digest = vec![0; scheme.hash().length()];
+        rand::fill(&mut digest[..]);
+        let input = encoding::signing_input(scheme, &digest)?;
+        let mechanism = encoding::mechanism(scheme);
+        let signature = self.session.sign(&mechanism, private, &input)?;
+        Ok(self.session.verify(&mechanism, public, &input, &signature)?)
+    }
+
+    fn service_key(&mut self, label: &str) -> Result<(ObjectHandle, KeyAlgorithm), Error> {
+        if let Some(key) = self.service_keys.get(label) {
+            return Ok(*key);
+        }
+        let unknown = || Error::UnknownKey { label: label.to_owned() };
+        if label.len() > limits::LABEL_LENGTH {
+            return Err(unknown());
+        }
+        let private = objects::find(&self.session, ObjectClass::PRIVATE_KEY, label)?.ok_or_else(unknown)?;
+        let public = objects::find(&self.session, ObjectClass::PUBLIC_KEY, label)?.ok_or_else(unknown)?;
+        let algorithm = objects::public_algorithm(&self.session, public)?.ok_or_else(unknown)?;
+        self.service_keys.insert(label.to_owned(), (private, algorithm));
+        Ok((private, algorithm))
+    }
+}

@@ -1,0 +1,40 @@
+//! Every bound of this package, with its unit and where it came from. What an operator may want to change is in `Settings` instead.
+
+use std::time::Duration;
+
+/// Longest label of a token object, bytes. PKCS#11 has no bound of its own; tokens commonly hold 64.
+pub const LABEL_LENGTH: usize = 64;
+/// Most digests in one `Sign`, `SignActivated` or activation. A clerk's largest batch is 5,000 documents.
+pub const DIGESTS: usize = 10_000;
+/// Most items in one batch of MACs.
+pub const MAC_ITEMS: usize = 100_000;
+/// Longest sealed or activation blob, bytes. RSA-4096 wrapped is 2.4 kB, its public key 0.5 kB.
+pub const BLOB_LENGTH: usize = 16 * 1024;
+/// Longest owner, client or domain text, bytes.
+pub const TEXT_LENGTH: usize = 256;
+/// Longest frame between service and worker, bytes: `MAC_ITEMS` small rows or `DIGESTS` signatures of RSA-4096 fit.
+pub const FRAME_LENGTH: usize = 64 * 1024 * 1024;
+/// Longest life of an activation from the moment it is opened, seconds: a batch of thousands on a slow network HSM.
+pub const ACTIVATION_SECONDS: i64 = 3_600;
+/// Activations a process remembers for replay. One more is refused as busy rather than one forgotten.
+pub const REPLAY_ENTRIES: usize = 65_536;
+/// Unwrapped handles kept at once (hsm.md: 5,000 live handles cost SoftHSM nothing).
+pub const UNWRAPPED_HANDLES: usize = 1_024;
+/// Oldest pepper version looked for is 1; newest, so that a hostile label cannot make the number overflow.
+pub const PEPPER_VERSION: u32 = 1_000_000;
+/// Objects listed from a token at start. More means that it is not ours.
+pub const LISTED_OBJECTS: usize = 4_096;
+/// How often an idle thread looks for expired activations.
+pub const SWEEP: Duration = Duration::from_millis(500);
+/// Least time worth sending to a worker: with less left the answer would be late and a healthy worker be blamed.
+pub const LEAST_BUDGET: Duration = Duration::from_millis(5);
+/// A worker must have opened its token and passed the self-test within this.
+pub const START: Duration = Duration::from_secs(30);
+/// First pause before a worker that failed is started again; doubles up to `RESTART_LONGEST`.
+pub const RESTART_FIRST: Duration = Duration::from_millis(50);
+/// Longest pause between two starts, so that a token that came back is found soon.
+pub const RESTART_LONGEST: Duration = Duration::from_secs(1);
+/// How often the supervisor probes an idle worker and reads its memory.
+pub const PROBE_EVERY: Duration = Duration::from_secs(1);
+/// A probe answers within this or the worker is replaced. Probes are few calls.
+pub const PROBE_DEADLINE: Duration = Duration::from_secs(5);

@@ -1,0 +1,104 @@
+//! Preparing tokens: idempotence, components, a second token that opens the first one's blobs, peppers.
+
+use crate::{
+    Test,
+    in_process::activation,
+    world::{World, key_context, now, secret},
+};
+use chuky_hsm::{
+    Error, Hsm, InProcess, Pin, Secret32, TokenKind,
+    provision::{self, Component, Secrets},
+};
+use chuky_model::algorithm::{KeyAlgorithm, SignatureScheme};
+
+pub const TESTS: &[Test] = &[
+    ("preparing_twice_changes_nothing", twice),
+    ("components_come_together_or_are_refused", components),
+    ("a_second_token_from_components_opens_the_blobs", second_token),
+    ("peppers_rotate_and_old_ones_die", peppers),
+];
+
+fn twice(world: &World) {
+    let plan = world.plan("chuky-subscribers", TokenKind::Subscribers);
+    let first = provision::prepare(&plan, &Secrets::random()).unwrap();
+    assert!(first.initialised);
+    assert_eq!(first.made, ["chuky-wrapping-1", "chuky-pepper-1", "chuky-row-mac-1", "chuky-data-1"]);
+    assert_eq!(provision::prepare(&plan, &Secrets::random()).unwrap(), provision::Prepared::default());
+    // The three tokens stand side by side.
+    for (label, kind) in [("chuky-authority", TokenKind::Authority), ("chuky-status", TokenKind::Status)] {
+        assert!(provision::prepare(&world.plan(label, kind), &Secrets::random()).unwrap().initialised);
+    }
+    let mut wrong = world.settings("chuky-authority", TokenKind::Authority);
+    wrong.pin = chuky_hsm::PinSource::Value(Pin::random());
+    assert!(matches!(InProcess::start(&wrong), Err(Error::Unavailable { .. })));
+}
+
+fn components(_: &World) {
+    let value = Secret32::random();
+    let parts = Component::split(&value, 3).unwrap();
+    let texts: Vec<_> = parts.iter().rev().map(Component::to_text).collect();
+    let read: Vec<Component> = texts.iter().map(|text| Component::parse(text).unwrap()).collect();
+    assert!(Component::combine(&read).unwrap() == value);
+    assert!(Component::combine(&read[..2]).is_err(), "one is missing");
+    assert!(Component::combine(&[read[0].clone(), read[0].clone(), read[1].clone()]).is_err(), "one is there twice");
+    let foreign = Component::split(&Secret32::random(), 3).unwrap();
+    assert!(Component::combine(&[foreign[0].clone(), parts[1].clone(), parts[2].clone()]).is_err());
+    let mistyped = texts[0].replacen(|c: char| c == 'a' || c == 'b' || c == 'c', "d", 1);
+    assert!(Component::parse(&mistyped).is_err() || mistyped == **texts[0]);
+}
+
+fn second_token(world: &World) {
+    let secrets = Secrets::random();
+    provision::prepare(&world.plan("chuky-first", TokenKind::Subscribers), &secrets).unwrap();
+    let printed: Vec<String> = [&secrets.wrapping, &secrets.pepper, &secrets.row_mac, &secrets.data]
+        .into_iter()
+        .flat_map(|secret| Component::split(secret, 2).unwrap())
+        .map(|component| component.to_text().to_string())
+        .collect();
+    let typed: Vec<Secret32> = printed
+        .chunks(2)
+        .map(|pair| {
+            let components: Vec<_> = pair.iter().map(|text| Component::parse(text).unwrap()).collect();
+            Component::combine(&components).unwrap()
+        })
+        .collect();
+    let [wrapping, pepper, row_mac, data] = typed.try_into().unwrap();
+    let imported = Secrets { wrapping, pepper, row_mac, data };
+    provision::prepare(&world.plan("chuky-second", TokenKind::Subscribers), &imported).unwrap();
+    let first = InProcess::start(&world.settings("chuky-first", TokenKind::Subscribers)).unwrap();
+    let second = InProcess::start(&world.settings("chuky-second", TokenKind::Subscribers)).unwrap();
+    let (first, second): (&dyn Hsm, &dyn Hsm) = (&first, &second);
+    let key = key_context(1);
+    let sealed = world.wait(first.generate_sealed(KeyAlgorithm::P256, &key, &secret(1))).unwrap();
+    let context = activation(1, vec![vec![1; 32]], SignatureScheme::EcdsaSha256);
+    assert!(world.wait(second.open_activation(&sealed.blob, &key, &secret(1), &context, now())).is_ok());
+    assert_eq!(world.wait(first.mac("row", b"x")).unwrap(), world.wait(second.mac("row", b"x")).unwrap());
+    assert!(world.wait(first.derive_data_key(1)).unwrap() == world.wait(second.derive_data_key(1)).unwrap());
+}
+
+fn peppers(world: &World) {
+    let plan = world.plan("chuky-test", TokenKind::Subscribers);
+    provision::prepare(&plan, &Secrets::random()).unwrap();
+    let key = key_context(1);
+    let start = || InProcess::start(&world.settings("chuky-test", TokenKind::Subscribers)).unwrap();
+    let old = {
+        let hsm = start();
+        world.wait((&hsm as &dyn Hsm).generate_sealed(KeyAlgorithm::P256, &key, &secret(1))).unwrap()
+    };
+    assert_eq!(provision::add_pepper(&plan, &Secret32::random()).unwrap(), 2);
+    let renewed = {
+        let hsm = start();
+        let hsm: &dyn Hsm = &hsm;
+        assert_eq!(world.wait(hsm.probe()).unwrap().pepper_versions, [1, 2]);
+        world.wait(hsm.reseal(&old.blob, &key, &secret(1), &key, &secret(1))).unwrap()
+    };
+    assert_eq!(renewed.pepper_version, 2);
+    assert!(provision::destroy_pepper(&plan, 2).is_err(), "the newest stays");
+    provision::destroy_pepper(&plan, 1).unwrap();
+    let hsm = start();
+    let hsm: &dyn Hsm = &hsm;
+    let context = activation(1, vec![vec![1; 32]], SignatureScheme::EcdsaSha256);
+    assert!(world.wait(hsm.open_activation(&renewed.blob, &key, &secret(1), &context, now())).is_ok());
+    let dead = world.wait(hsm.open_activation(&old.blob, &key, &secret(1), &context, now()));
+    assert!(matches!(dead, Err(Error::UnknownKey { .. })), "{dead:?}");
+}

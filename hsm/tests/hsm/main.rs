@@ -1,0 +1,75 @@
+//! Tests against a real SoftHSM. One executable is runner, test and worker: the runner starts each test as a process of its own with a
+//! token directory of its own, because a PKCS#11 module reads its configuration once a process.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, missing_docs)]
+
+mod ceremony;
+mod in_process;
+mod keys;
+mod world;
+
+use std::{
+    process::{Command, ExitCode},
+    sync::Mutex,
+    time::Instant,
+};
+use world::World;
+
+type Test = (&'static str, fn(&World));
+
+fn tests() -> Vec<Test> {
+    [keys::TESTS, in_process::TESTS, ceremony::TESTS].concat()
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.first().map(String::as_str) {
+        Some("run-one") => run_one(&arguments[1]),
+        Some("--list") => {
+            tests().iter().for_each(|(name, _)| println!("{name}: test"));
+            ExitCode::SUCCESS
+        }
+        _ => run_all(arguments.iter().find(|argument| !argument.starts_with('-')).map(String::as_str)),
+    }
+}
+
+fn run_one(name: &str) -> ExitCode {
+    let (_, test) = tests().into_iter().find(|(known, _)| *known == name).expect("a known test");
+    test(&World::from_environment());
+    ExitCode::SUCCESS
+}
+
+fn run_all(filter: Option<&str>) -> ExitCode {
+    if chuky_hsm::find_module(None).is_err() {
+        println!("FAILED: SoftHSM is not installed; install it with: apt-get install softhsm2");
+        return ExitCode::FAILURE;
+    }
+    let chosen: Vec<Test> = tests().into_iter().filter(|(name, _)| filter.is_none_or(|f| name.contains(f))).collect();
+    let (queue, failed) = (Mutex::new(chosen.clone()), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while let Some((name, _)) = { queue.lock().unwrap().pop() } {
+                    let (directory, began) = (world::token_directory(), Instant::now());
+                    let output = Command::new(std::env::current_exe().unwrap())
+                        .args(["run-one", name])
+                        .env("SOFTHSM2_CONF", directory.path().join("softhsm2.conf"))
+                        .output()
+                        .unwrap();
+                    let verdict = if output.status.success() { "ok" } else { "FAILED" };
+                    println!("test {name} ... {verdict} ({:.1} s)", began.elapsed().as_secs_f64());
+                    if !output.status.success() {
+                        println!(
+                            "{}{}",
+                            String::from_utf8_lossy(&output.stdout),
+                            String::from_utf8_lossy(&output.stderr)
+                        );
+                        failed.lock().unwrap().push(name);
+                    }
+                }
+            });
+        }
+    });
+    let failed = failed.into_inner().unwrap();
+    println!("hsm: {} passed, {} failed {failed:?}", chosen.len() - failed.len(), failed.len());
+    if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
