@@ -2,19 +2,24 @@
 //! signed is returned as a digest, and the signature is handed back to finish. OpenSSL's primitives are used in `crypto` only.
 
 pub mod algorithm;
+pub mod asn1;
 pub mod certificate;
 pub mod cms;
 pub mod crl;
 pub mod crypto;
 pub mod csr;
+pub mod error;
 pub mod jose;
 pub mod limits;
 pub mod lint;
 pub mod name;
 pub mod ocsp;
+pub mod oid;
 pub mod path;
 pub mod pdf;
 pub mod profile;
 pub mod revocation;
 pub mod timestamp;
 pub mod verify;
+
+pub use error::Error;
