@@ -1,4 +1,4 @@
-//! Rows of label and value, as cards list them.
+//! Rows of label and value, as cards list them. Plain text only: templates escape it, and nothing here may hold HTML.
 
 use super::Frame;
 

@@ -9,5 +9,4 @@ optional = (optional)
 footer-software = Chuky is software. A licence to issue legally recognised certificates, and the national root’s signature, are the operator’s matter.
 footer-test = Demonstration certificates carry TEST in their names and have no legal value.
 next-step = What to do next
-step-of = Step { $number } of { $count }
 go-back = Go back

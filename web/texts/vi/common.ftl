@@ -9,5 +9,4 @@ optional = (không bắt buộc)
 footer-software = Chuky là phần mềm. Giấy phép cung cấp dịch vụ chứng thực chữ ký số và chữ ký của tổ chức chứng thực quốc gia thuộc trách nhiệm của đơn vị vận hành.
 footer-test = Chứng thư dùng thử có chữ TEST trong tên và không có giá trị pháp lý.
 next-step = Việc nên làm
-step-of = Bước { $number } trên { $count }
 go-back = Quay lại
