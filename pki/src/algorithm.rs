@@ -247,10 +247,8 @@ pub fn scheme_identifier_der(scheme: SignatureScheme) -> Vec<u8> {
         SignatureAlgorithm::Ecdsa(_) => Family::Ecdsa,
         _ => Family::Rsa,
     };
-    let oid = SIGNATURES
-        .iter()
-        .find(|row| row.1 == family && row.2 == digest)
-        .map_or(oid::ECDSA_WITH_SHA256, |row| row.0);
+    let oid =
+        SIGNATURES.iter().find(|row| row.1 == family && row.2 == digest).map_or(oid::ECDSA_WITH_SHA256, |row| row.0);
     // RFC 4055 §5: NULL for RSA PKCS #1; RFC 5758 §3.2: absent for ECDSA.
     let parameters = if family == Family::Rsa { write::null() } else { Vec::new() };
     write::sequence(&[write::oid(&oid), parameters])

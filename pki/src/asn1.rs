@@ -197,7 +197,11 @@ impl<'a> Element<'a> {
             }
             tag::UNIVERSAL_STRING => {
                 let (quads, []) = self.content.as_chunks::<4>() else { return Err(wrong()) };
-                quads.iter().map(|quad| char::from_u32(u32::from_be_bytes(*quad))).collect::<Option<_>>().ok_or_else(wrong)
+                quads
+                    .iter()
+                    .map(|quad| char::from_u32(u32::from_be_bytes(*quad)))
+                    .collect::<Option<_>>()
+                    .ok_or_else(wrong)
             }
             // X.690 has T.61 here; what is met in the wild is Latin-1 or UTF-8.
             tag::TELETEX_STRING => Ok(std::str::from_utf8(self.content)
@@ -240,8 +244,10 @@ fn two_digits(text: &str, at: usize) -> Option<u8> {
 fn instant(year: i32, text: &str, at: usize) -> Option<Instant> {
     let month = time::Month::try_from(two_digits(text, at)?).ok()?;
     let date = time::Date::from_calendar_date(year, month, two_digits(text, at + 2)?).ok()?;
-    let moment =
-        date.with_hms(two_digits(text, at + 4)?, two_digits(text, at + 6)?, two_digits(text, at + 8)?).ok()?.assume_utc();
+    let moment = date
+        .with_hms(two_digits(text, at + 4)?, two_digits(text, at + 6)?, two_digits(text, at + 8)?)
+        .ok()?
+        .assume_utc();
     Some(Instant::from_unix_seconds(moment.unix_timestamp()))
 }
 

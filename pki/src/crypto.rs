@@ -352,9 +352,8 @@ fn verify_pkcs1(key: &Rsa<Public>, hash: DigestAlgorithm, digest: &[u8], signatu
     let length = key.public_decrypt(signature, &mut opened, Padding::PKCS1).map_err(|_| Error::BadSignature)?;
     let opened = opened.get(..length).ok_or(Error::BadSignature)?;
     let oid = write::oid(&hash.oid());
-    let info = |parameters: &[u8]| {
-        write::sequence(&[write::sequence(&[&oid[..], parameters]), write::octet_string(digest)])
-    };
+    let info =
+        |parameters: &[u8]| write::sequence(&[write::sequence(&[&oid[..], parameters]), write::octet_string(digest)]);
     if opened == info(&[tag::NULL, 0]) || opened == info(&[]) { Ok(()) } else { Err(Error::BadSignature) }
 }
 

@@ -1,5 +1,25 @@
-//! PDF: reading, coverage and changes; writing and signing.
+//! PDF files as bytes: reading them lazily, by offset, out of a slice that the caller owns (usually a memory map).
+//! Uses nothing but the slice; everything a stranger can make large, deep or many is bounded by `limits`.
+//! It never runs content, never fetches, and never takes a guess for a fact: what had to be guessed is an [`Oddity`].
 
+mod error;
+mod file;
+mod filter;
 pub mod letter;
+mod lexer;
+pub mod limits;
+mod object;
+mod object_stream;
+mod predictor;
+mod recovery;
+mod tree;
 pub mod typeface;
 pub mod write;
+mod xref;
+
+pub use error::{Oddity, PdfError};
+pub use file::{PdfFile, Reading};
+pub use lexer::{DictionarySpans, Lexer, ValueSpan};
+pub use object::{Dictionary, Object, ObjectId, Stream};
+pub use tree::{FormField, Page, text};
+pub use xref::{Entry, Section, SectionForm};

@@ -1,0 +1,416 @@
+//! A PDF file opened over a slice: its cross-reference chain, its objects loaded when asked for, its streams decoded.
+//! A prefix of the slice opened as a file of its own is the document as an earlier revision showed it.
+
+use super::error::{Oddity, PdfError};
+use super::filter;
+use super::lexer::Lexer;
+use super::limits;
+use super::object::{Dictionary, Object, ObjectId, Stream};
+use super::object_stream::ObjectStream;
+use super::recovery;
+use super::xref::{Entry, Section, stream_at};
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
+
+/// How the objects of the file are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// By cross-reference sections, as the specification says.
+    Strict,
+    /// By searching for objects, as readers do with damaged files.
+    Recovered,
+}
+
+/// An open file.
+pub struct PdfFile<'a> {
+    data: &'a [u8],
+    reading: Reading,
+    /// Added to every offset that the file names.
+    shift: usize,
+    /// Newest first; empty where recovered.
+    sections: Vec<Section>,
+    /// Filled where recovered.
+    recovered: BTreeMap<u32, Entry>,
+    trailer: Dictionary,
+    objects: RefCell<HashMap<u32, Object>>,
+    object_streams: RefCell<HashMap<u32, Option<Rc<ObjectStream>>>>,
+    loading: RefCell<Vec<u32>>,
+    decoded: Cell<usize>,
+    oddities: RefCell<Vec<Oddity>>,
+}
+
+impl<'a> PdfFile<'a> {
+    /// Opens strictly, and by searching where that finds no catalogue; [`PdfFile::reading`] says which it was.
+    pub fn open(data: &'a [u8]) -> Result<Self, PdfError> {
+        match Self::open_strict(data) {
+            Ok(file) => Ok(file),
+            Err(PdfError::NotPdf) => Err(PdfError::NotPdf),
+            Err(_) => Self::open_recovered(data),
+        }
+    }
+
+    /// Opens by the cross-reference chain only.
+    pub fn open_strict(data: &'a [u8]) -> Result<Self, PdfError> {
+        let header = header_offset(data)?;
+        let start =
+            last_startxref(data).ok_or(PdfError::CrossReference { offset: data.len(), what: "no startxref" })?;
+        let mut file = Self::empty(data, Reading::Strict);
+        let mut first = Section::read(data, start, 0);
+        if first.is_err() && header > 0 {
+            file.shift = header;
+            first = Section::read(data, start.saturating_add(header), header);
+        }
+        if header > 0 {
+            file.note(Oddity::HeaderNotFirst { at: header, shifted: file.shift > 0 });
+        }
+        file.trailer = first.as_ref().map(|section| section.trailer.clone()).unwrap_or_default();
+        file.follow_chain(first?)?;
+        file.require_catalogue()?;
+        Ok(file)
+    }
+
+    /// Opens by searching for objects, whatever the cross-reference data says.
+    pub fn open_recovered(data: &'a [u8]) -> Result<Self, PdfError> {
+        header_offset(data)?;
+        let mut file = Self::empty(data, Reading::Recovered);
+        file.note(Oddity::Reconstructed);
+        let found = recovery::search(data);
+        file.recovered = found.entries;
+        file.trailer = found.trailer;
+        for number in found.object_streams {
+            let Some(stream) = file.object_stream(number) else { continue };
+            for (inner, index) in stream.numbers() {
+                let place = Entry::InStream { stream: number, index };
+                // What stands in the file itself and comes later than the stream counts; streams are read in file order.
+                match (file.recovered.get(&inner), file.recovered.get(&number)) {
+                    (Some(Entry::Offset { offset, .. }), Some(Entry::Offset { offset: outer, .. }))
+                        if offset > outer => {}
+                    _ => {
+                        file.recovered.insert(inner, place);
+                    }
+                }
+            }
+        }
+        file.objects.borrow_mut().clear();
+        file.find_catalogue();
+        file.require_catalogue()?;
+        Ok(file)
+    }
+
+    fn empty(data: &'a [u8], reading: Reading) -> Self {
+        Self {
+            data,
+            reading,
+            shift: 0,
+            sections: Vec::new(),
+            recovered: BTreeMap::new(),
+            trailer: Dictionary::default(),
+            objects: RefCell::default(),
+            object_streams: RefCell::default(),
+            loading: RefCell::default(),
+            decoded: Cell::new(0),
+            oddities: RefCell::default(),
+        }
+    }
+
+    fn follow_chain(&mut self, first: Section) -> Result<(), PdfError> {
+        let mut seen = BTreeSet::from([first.offset]);
+        let mut next = Some(first);
+        while let Some(section) = next.take() {
+            let previous = section.previous();
+            self.sections.push(section);
+            let Some(previous) = previous else { break };
+            let offset = previous.saturating_add(self.shift);
+            if self.sections.len() >= limits::SECTIONS {
+                return Err(PdfError::Limit("cross-reference sections"));
+            }
+            if !seen.insert(offset) {
+                self.note(Oddity::BrokenChain { offset });
+                break;
+            }
+            match Section::read(self.data, offset, self.shift) {
+                Ok(section) => next = Some(section),
+                // `Prev 0` is written by careless producers for "none"; readers ignore it.
+                Err(_) if previous == 0 => self.note(Oddity::BrokenChain { offset }),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn require_catalogue(&self) -> Result<(), PdfError> {
+        let catalogue = self.catalogue();
+        let pages = catalogue.dictionary().map(|catalogue| self.value(catalogue, "Pages")).unwrap_or_default();
+        if pages.dictionary().is_some_and(|pages| pages.contains("Kids")) { Ok(()) } else { Err(PdfError::NoCatalogue) }
+    }
+
+    /// Where no trailer leads to a catalogue, the last object of that type is one.
+    fn find_catalogue(&mut self) {
+        if self.require_catalogue().is_ok() {
+            return;
+        }
+        let numbers: Vec<u32> = self.recovered.keys().rev().copied().collect();
+        let found = numbers
+            .into_iter()
+            .map(|number| ObjectId::new(number, 0))
+            .find(|id| self.object(*id).dictionary().is_some_and(|dictionary| dictionary.is_name("Type", "Catalog")));
+        if let Some(id) = found {
+            let mut entries: Vec<_> = self.trailer.entries().map(|(key, value)| (key.into(), value.clone())).collect();
+            entries.push((b"Root".as_slice().into(), Object::Reference(id)));
+            self.trailer = Dictionary::from_entries(entries);
+        }
+    }
+
+    /// The whole slice.
+    pub fn data(&self) -> &'a [u8] {
+        self.data
+    }
+
+    /// How the objects are found.
+    pub fn reading(&self) -> Reading {
+        self.reading
+    }
+
+    /// What had to be got over so far. Objects are loaded lazily, so this grows.
+    pub fn oddities(&self) -> Vec<Oddity> {
+        self.oddities.borrow().clone()
+    }
+
+    fn note(&self, oddity: Oddity) {
+        let mut oddities = self.oddities.borrow_mut();
+        if oddities.len() < limits::ODDITIES && !oddities.contains(&oddity) {
+            oddities.push(oddity);
+        }
+    }
+
+    /// The trailer of the newest section (a cross-reference stream's dictionary included).
+    pub fn trailer(&self) -> &Dictionary {
+        &self.trailer
+    }
+
+    /// The cross-reference sections, newest first. Empty where the file was recovered.
+    pub fn sections(&self) -> &[Section] {
+        &self.sections
+    }
+
+    /// The document catalogue, `Null` never once the file is open.
+    pub fn catalogue(&self) -> Object {
+        self.trailer.value("Root").map(|root| self.resolve(root)).unwrap_or_default()
+    }
+
+    /// Whether the trailer names an encryption dictionary.
+    pub fn is_encrypted(&self) -> bool {
+        self.trailer.contains("Encrypt")
+    }
+
+    /// One more than the highest object number in use, by the trailers' `Size` and by the entries themselves.
+    pub fn size(&self) -> u32 {
+        let named = self.sections.iter().filter_map(|section| section.trailer.value("Size")?.integer());
+        let named = named.filter_map(|size| u32::try_from(size).ok()).max().unwrap_or(0);
+        let highest = self.sections.iter().flat_map(Section::numbers).chain(self.recovered.keys().copied()).max();
+        named.max(highest.map_or(1, |highest| highest.saturating_add(1)))
+    }
+
+    /// Where the object lies, by the newest section that speaks about it. Offsets are in the slice.
+    pub fn entry(&self, number: u32) -> Option<Entry> {
+        if self.reading == Reading::Recovered {
+            return self.recovered.get(&number).copied();
+        }
+        match self.sections.iter().find_map(|section| section.entry(self.data, number))? {
+            Entry::Offset { offset, generation } => {
+                Some(Entry::Offset { offset: offset.saturating_add(self.shift), generation })
+            }
+            other => Some(other),
+        }
+    }
+
+    /// Every object number that some section or the search knows, ascending.
+    pub fn numbers(&self) -> Vec<u32> {
+        let mut numbers: Vec<u32> =
+            self.sections.iter().flat_map(Section::numbers).chain(self.recovered.keys().copied()).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers
+    }
+
+    /// The object, `Null` where it is free, missing or unreadable (then an oddity is noted).
+    pub fn object(&self, id: ObjectId) -> Object {
+        if let Some(object) = self.objects.borrow().get(&id.number) {
+            return object.clone();
+        }
+        {
+            let mut loading = self.loading.borrow_mut();
+            if loading.len() >= limits::LOADS_IN_PROGRESS as usize || loading.contains(&id.number) {
+                return Object::Null;
+            }
+            loading.push(id.number);
+        }
+        let object = self.load(id);
+        self.loading.borrow_mut().pop();
+        self.objects.borrow_mut().insert(id.number, object.clone());
+        object
+    }
+
+    fn load(&self, id: ObjectId) -> Object {
+        match self.entry(id.number) {
+            None | Some(Entry::Free) => Object::Null,
+            Some(Entry::Offset { offset, .. }) => self.load_at(id, offset).unwrap_or_default(),
+            Some(Entry::InStream { stream, index }) => {
+                let object = self.object_stream(stream).and_then(|stream| stream.object(id.number, index));
+                if object.is_none() {
+                    self.note(Oddity::WrongEntry(id));
+                }
+                object.unwrap_or_default()
+            }
+        }
+    }
+
+    /// Reads the object at an offset of the slice; `None` where another or none stands there.
+    fn load_at(&self, id: ObjectId, offset: usize) -> Option<Object> {
+        let mut lexer = Lexer::new(self.data, offset);
+        if !lexer.take_object_header().is_some_and(|found| found.number == id.number) {
+            self.note(Oddity::WrongEntry(id));
+            return None;
+        }
+        let Ok(object) = lexer.object() else {
+            self.note(Oddity::Malformed(id));
+            return None;
+        };
+        let object = match object {
+            Object::Dictionary(dictionary) => {
+                if dictionary.has_duplicates() {
+                    self.note(Oddity::DuplicateKey(id));
+                }
+                let length = || dictionary.value("Length").map(|length| self.resolve(length))?.integer();
+                let stream = Lexer::new(self.data, lexer.position()).take_keyword("stream").then(length);
+                match stream.and_then(|length| stream_at(self.data, lexer.position(), &dictionary, id, length)) {
+                    Some((stream, exact)) => {
+                        if !exact {
+                            self.note(Oddity::WrongLength(id));
+                        }
+                        return Some(Object::Stream(stream.into()));
+                    }
+                    None => Object::Dictionary(dictionary),
+                }
+            }
+            other => other,
+        };
+        if !lexer.take_keyword("endobj") {
+            self.note(Oddity::MissingEndobj(id));
+        }
+        Some(object)
+    }
+
+    fn object_stream(&self, number: u32) -> Option<Rc<ObjectStream>> {
+        if let Some(known) = self.object_streams.borrow().get(&number) {
+            return known.clone();
+        }
+        // An object stream lies in the file itself (§7.5.7), which also ends any circle.
+        let stream = match self.entry(number) {
+            Some(Entry::Offset { .. }) => self.object(ObjectId::new(number, 0)),
+            _ => Object::Null,
+        };
+        let parsed = stream.stream().and_then(|stream| {
+            let data = self.decoded(stream).ok()?;
+            ObjectStream::parse(&stream.dictionary, data).ok().map(Rc::new)
+        });
+        self.object_streams.borrow_mut().insert(number, parsed.clone());
+        parsed
+    }
+
+    /// Follows references until something else is reached; `Null` where that leads nowhere.
+    pub fn resolve(&self, object: &Object) -> Object {
+        let mut current = object.clone();
+        for _ in 0..limits::REFERENCE_STEPS {
+            match current {
+                Object::Reference(id) => current = self.object(id),
+                other => return other,
+            }
+        }
+        Object::Null
+    }
+
+    /// The value of a key with references followed, `Null` where it is missing.
+    pub fn value(&self, dictionary: &Dictionary, key: &str) -> Object {
+        dictionary.value(key).map(|value| self.resolve(value)).unwrap_or_default()
+    }
+
+    /// The encoded bytes of a stream.
+    pub fn raw(&self, stream: &Stream) -> &'a [u8] {
+        stream.start.checked_add(stream.length).and_then(|end| self.data.get(stream.start..end)).unwrap_or_default()
+    }
+
+    /// The decoded bytes of a stream. Image filters are an error of kind [`PdfError::Filter`].
+    pub fn decoded(&self, stream: &Stream) -> Result<Vec<u8>, PdfError> {
+        if self.decoded.get() > limits::DECODED_BYTES {
+            return Err(PdfError::Limit("bytes of all decoded streams"));
+        }
+        if stream.dictionary.contains("F") {
+            return Err(PdfError::Data("the data lies in another file"));
+        }
+        let filter = self.value(&stream.dictionary, "Filter");
+        let parameters = self.value(&stream.dictionary, "DecodeParms");
+        let data = filter::decode(self.raw(stream), &filter, &parameters, &|object| self.resolve(object))?;
+        self.decoded.set(self.decoded.get().saturating_add(data.len()));
+        Ok(data)
+    }
+
+    /// Where `startxref` points, as the last section is referred to by the next revision's `Prev`: without the header's shift.
+    pub fn startxref(&self) -> Option<usize> {
+        self.sections.first().and_then(|section| section.offset.checked_sub(self.shift))
+    }
+
+    /// Ends of the revisions, oldest first: offsets just behind each `%%EOF` and its end of line. The last one need not be
+    /// the end of the slice. The two halves of a linearised file are one revision. Empty where the file was recovered.
+    pub fn revisions(&self) -> Vec<usize> {
+        let mut ends: Vec<usize> =
+            self.sections.iter().rev().filter_map(|section| revision_end(self.data, section, self.shift)).collect();
+        ends.sort_unstable();
+        ends.dedup();
+        ends
+    }
+}
+
+/// Offset of `%PDF-`.
+fn header_offset(data: &[u8]) -> Result<usize, PdfError> {
+    let window = data.get(..data.len().min(limits::HEADER_WINDOW)).unwrap_or_default();
+    memchr::memmem::find(window, b"%PDF-").ok_or(PdfError::NotPdf)
+}
+
+/// The number behind the last `startxref` near the end.
+fn last_startxref(data: &[u8]) -> Option<usize> {
+    let from = data.len().saturating_sub(limits::TAIL_WINDOW);
+    let at = memchr::memmem::rfind(data.get(from..)?, b"startxref")?;
+    let offset = Lexer::new(data, from + at + 9).take_unsigned()?;
+    usize::try_from(offset).ok()
+}
+
+/// The end of the revision that this section closes: `startxref`, its own offset, `%%EOF`, at most one end of line.
+/// `None` for the first half of a linearised file, whose `startxref` says 0 or names the other half.
+fn revision_end(data: &[u8], section: &Section, shift: usize) -> Option<usize> {
+    let mut lexer = Lexer::new(data, section.end);
+    if section.form == super::xref::SectionForm::Stream {
+        lexer.take_keyword("endstream");
+        lexer.take_keyword("endobj");
+    }
+    if !lexer.take_keyword("startxref") {
+        return None;
+    }
+    let named = usize::try_from(lexer.take_unsigned()?).ok()?.checked_add(shift)?;
+    if named != section.offset {
+        return None;
+    }
+    let window = data.get(lexer.position()..data.len().min(lexer.position().saturating_add(limits::HEADER_WINDOW)))?;
+    let marker = lexer.position() + memchr::memmem::find(window, b"%%EOF")?;
+    Some(after_end_of_line(data, marker + 5))
+}
+
+/// Behind at most one end of line at this offset.
+pub(super) fn after_end_of_line(data: &[u8], at: usize) -> usize {
+    match (data.get(at), data.get(at + 1)) {
+        (Some(b'\r'), Some(b'\n')) => at + 2,
+        (Some(b'\r' | b'\n'), _) => at + 1,
+        _ => at,
+    }
+}

@@ -1,0 +1,40 @@
+//! Bounds of the PDF reader. Each is far above what honest files need and far below what would hurt a reader worker.
+
+/// Levels of arrays and dictionaries inside one object. ISO 32000-1 Annex C names 32 for old readers.
+pub const NESTING: usize = 96;
+/// Steps from reference to reference before a value must have been reached.
+pub const REFERENCE_STEPS: usize = 32;
+/// Objects whose reading may be under way at once (an indirect `Length`, an object stream that needs another object).
+pub const LOADS_IN_PROGRESS: u32 = 12;
+/// Entries of one array or dictionary.
+pub const ELEMENTS: usize = 1_000_000;
+/// Bytes of one name. ISO 32000-1 Annex C: 127.
+pub const NAME_BYTES: usize = 4_096;
+/// Highest object number. ISO 32000-1 Annex C: 8,388,607.
+pub const OBJECT_NUMBER: u32 = 8_388_607;
+/// Cross-reference sections in one `Prev` chain.
+pub const SECTIONS: usize = 4_096;
+/// Subsections in one cross-reference section.
+pub const SUBSECTIONS: usize = 200_000;
+/// Bytes that one stream may decode to.
+pub const STREAM_BYTES: usize = 96 << 20;
+/// Bytes that all streams of one file may decode to together.
+pub const DECODED_BYTES: usize = 512 << 20;
+/// Filters on one stream.
+pub const FILTERS: usize = 8;
+/// Objects in one object stream.
+pub const OBJECTS_IN_STREAM: usize = 200_000;
+/// Objects found by searching a damaged file.
+pub const RECOVERED_OBJECTS: usize = 1_000_000;
+/// Levels of the page tree or of a field tree.
+pub const TREE_DEPTH: usize = 64;
+/// Pages in one file.
+pub const PAGES: usize = 100_000;
+/// Form fields in one file.
+pub const FIELDS: usize = 50_000;
+/// Where the header may stand. ISO 32000-1 Annex H, note 13: within the first 1,024 bytes.
+pub const HEADER_WINDOW: usize = 1_024;
+/// How far from the end `startxref` is searched for. Readers look at 1,024 bytes and more.
+pub const TAIL_WINDOW: usize = 4_096;
+/// Oddities kept for one file; more are only counted as one.
+pub const ODDITIES: usize = 64;
