@@ -32,7 +32,9 @@
   const settle = (shown, answer) => {
     const cards = answer ? answer.querySelectorAll("article.verdict") : [];
     if (cards.length > 0) {
-      shown.element.replaceWith(...Array.from(cards, (card) => document.importNode(card, true)));
+      const fresh = Array.from(cards, (card) => document.importNode(card, true));
+      shown.element.replaceWith(...fresh);
+      if (waiting.length === 0) fresh[0].scrollIntoView({ block: "nearest" });
       return;
     }
     const said = answer ? answer.querySelector("#document-problem span, main .lead") : null;

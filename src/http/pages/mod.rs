@@ -2,6 +2,9 @@
 //! May use the model and the embedded files. Must never decide anything, read a database or see a key: handlers fill the
 //! view models from the flows' answers and send them with [`html`].
 
+// A view model's field is what its name says and the screen shows; fields with a rule of their own have docs.
+#![allow(missing_docs)]
+
 pub mod activate;
 pub mod assets;
 pub mod booth;

@@ -95,9 +95,16 @@ pub(super) fn certificate_state(frame: &Frame, signature: &SignatureReport) -> S
         (_, Some(Sub::NotYetValid)) => "certificate-state-not-yet-valid",
         (_, Some(Sub::NoCertificateChainFound | Sub::CertificateChainGeneralFailure)) => "certificate-state-no-path",
         (Indication::TotalPassed, _) => "certificate-state-good",
+        // The verdict failed for another reason: the certificate's own check still counts, where it was done and passed.
+        _ if passed(signature, "revocation") => "certificate-state-good",
         _ => "certificate-state-unknown",
     };
     frame.say(key)
+}
+
+fn passed(signature: &SignatureReport, name: &str) -> bool {
+    let mut checks = signature.checks.iter().filter(|check| check.name == name).peekable();
+    checks.peek().is_some() && checks.all(|check| check.outcome == Outcome::Passed)
 }
 
 /// What a signature covers: `whole_file` and `revision 2 of 5` in words, anything else as it is.

@@ -11,3 +11,4 @@ verify-too-many = Too many files at once. Choose fewer files.
 verify-privacy-title = Your file
 verify-privacy = The file is read for the check only and is not kept.
 verify-secret = Do not send documents classified as secret (Mật, Tối mật, Tuyệt mật).
+verify-another = Check another file

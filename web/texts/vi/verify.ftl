@@ -11,3 +11,4 @@ verify-too-many = Quá nhiều tệp cùng lúc. Hãy chọn ít tệp hơn.
 verify-privacy-title = Tệp của bạn
 verify-privacy = Tệp chỉ được đọc để kiểm tra, không được lưu lại.
 verify-secret = Không gửi lên đây văn bản có độ Mật, Tối mật hoặc Tuyệt mật.
+verify-another = Kiểm tra tệp khác
