@@ -50,6 +50,14 @@ identifiers! {
     DocumentId,
     /// An audit entry.
     AuditEntryId,
+    /// A signature that was made.
+    SignatureId,
+    /// A group of payments accepted in one transaction.
+    BatchId,
+    /// A piece of work that runs from a row.
+    JobId,
+    /// A message that is to leave.
+    MessageId,
     /// One HTTP request, carried by errors and logs.
     HttpRequestId,
 }

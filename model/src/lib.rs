@@ -7,6 +7,7 @@ pub mod id;
 pub mod instant;
 pub mod payment;
 pub mod person;
+pub mod record;
 pub mod report;
 pub mod request;
 pub mod role;

@@ -59,4 +59,14 @@ impl Role {
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|role| role.name() == name)
     }
+
+    /// Several roles as one text, names in the order given with commas between, as the database keeps them.
+    pub fn join(roles: &[Role]) -> String {
+        roles.iter().map(|role| role.name()).collect::<Vec<_>>().join(",")
+    }
+
+    /// Reads what [`Role::join`] wrote; `None` where a name is unknown.
+    pub fn split(text: &str) -> Option<Vec<Role>> {
+        text.split(',').filter(|name| !name.is_empty()).map(Self::from_name).collect()
+    }
 }

@@ -1,1 +1,39 @@
-//! Stub.
+//! All SQL of Chuky, compiled for SQLite. The query text lies in `../src`, one file a noun, and is the same for both databases; only
+//! `dialect.rs` differs. Functions take a connection and return records of `chuky-model`; nothing here decides anything.
+
+mod dialect;
+
+pub use dialect::{Connection, Dialect, Reader, Store, Transaction};
+pub use error::Error;
+pub use transaction::{commit, rollback};
+
+#[path = "../../src/account.rs"]
+pub mod account;
+#[path = "../../src/audit.rs"]
+pub mod audit;
+#[path = "../../src/certificate.rs"]
+pub mod certificate;
+#[path = "../../src/credential.rs"]
+pub mod credential;
+#[path = "../../src/crl.rs"]
+pub mod crl;
+#[path = "../../src/dialect.rs"]
+pub mod dialects;
+#[path = "../../src/document.rs"]
+pub mod document;
+#[path = "../../src/error.rs"]
+mod error;
+#[path = "../../src/idempotency.rs"]
+pub mod idempotency;
+#[path = "../../src/limits.rs"]
+pub mod limits;
+#[path = "../../src/payment.rs"]
+pub mod payment;
+#[path = "../../src/request.rs"]
+pub mod request;
+#[path = "../../src/stored.rs"]
+mod stored;
+#[path = "../../src/transaction.rs"]
+mod transaction;
+#[path = "../../src/work.rs"]
+pub mod work;

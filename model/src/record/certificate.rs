@@ -1,0 +1,84 @@
+//! Certificates from their stored intent on, the authority's own keys, and published lists.
+
+use super::{
+    record,
+    state::{CertificateState, KeyPurpose},
+};
+use crate::{id::*, instant::Instant, request::Hierarchy, serial::Serial};
+
+record! {
+    /// A certificate, from its reserved serial on.
+    authenticated Certificate in "certificate" {
+        id: CertificateId,
+        request_id: Option<RequestId>,
+        /// The subscriber's account.
+        account_id: Option<AccountId>,
+        hierarchy: Hierarchy,
+        /// Label of the issuing key.
+        issuer_label: String,
+        /// Unique within its issuer.
+        serial: Serial,
+        state: CertificateState,
+        /// Encrypted: the canonical intent, stored before anything is signed.
+        intent: Vec<u8>,
+        /// Encrypted DER, once issued.
+        certificate: Option<Vec<u8>>,
+        /// SHA-256 of the DER.
+        fingerprint: Option<Vec<u8>>,
+        /// SHA-256 of the SubjectPublicKeyInfo; a public key is certified once.
+        spki_hash: Option<Vec<u8>>,
+        not_before: Instant,
+        not_after: Instant,
+        /// When it was revoked, suspended or made void.
+        revoked_at: Option<Instant>,
+        /// CRLReason (RFC 5280 §5.3.1).
+        revocation_reason: Option<i64>,
+        created_at: Instant,
+        updated_at: Instant,
+    }
+}
+
+record! {
+    /// A key of the authority with its certificate.
+    authenticated AuthorityKey in "authority_key" {
+        /// The key's label on its token.
+        label: String,
+        /// `None` for keys of no hierarchy (audit).
+        hierarchy: Option<Hierarchy>,
+        purpose: KeyPurpose,
+        /// Label of the key that signed the certificate; `None` for a root or a bare key.
+        issuer_label: Option<String>,
+        /// DER SubjectPublicKeyInfo.
+        spki: Vec<u8>,
+        /// DER.
+        certificate: Option<Vec<u8>>,
+        created_at: Instant,
+        retired_at: Option<Instant>,
+    }
+}
+
+record! {
+    /// What a list or a status answer needs of a revoked certificate.
+    RevokedCertificate in "certificate" {
+        serial: Serial,
+        state: CertificateState,
+        revoked_at: Instant,
+        /// CRLReason (RFC 5280 §5.3.1).
+        revocation_reason: i64,
+    }
+}
+
+record! {
+    /// A published certificate revocation list.
+    Crl in "crl" {
+        issuer_label: String,
+        /// Greater than every earlier number of this issuer (RFC 5280 §5.2.3).
+        number: i64,
+        /// The number it follows; 0 for the first.
+        previous_number: i64,
+        this_update: Instant,
+        next_update: Instant,
+        /// DER.
+        list: Vec<u8>,
+    }
+}

@@ -1,0 +1,72 @@
+//! Subscribers' sealed keys, their activations and the signatures made with them.
+
+use super::{
+    record,
+    state::{ActivationState, CredentialState},
+};
+use crate::{algorithm::KeyAlgorithm, id::*, instant::Instant};
+
+record! {
+    /// A subscriber's sealed key with its certificate (CSC API: credential).
+    authenticated Credential in "credential" {
+        id: CredentialId,
+        account_id: AccountId,
+        certificate_id: Option<CertificateId>,
+        algorithm: KeyAlgorithm,
+        /// DER SubjectPublicKeyInfo.
+        spki: Vec<u8>,
+        /// The wrapped key, sealed under the PIN; opened only inside the HSM worker.
+        sealed_key: Vec<u8>,
+        /// Salt of Argon2id.
+        pin_salt: Vec<u8>,
+        /// Argon2id's memory in KiB.
+        pin_memory: i64,
+        /// Argon2id's passes.
+        pin_iterations: i64,
+        /// Argon2id's lanes.
+        pin_lanes: i64,
+        pepper_version: i64,
+        wrapping_key: String,
+        /// Tries counted since the last right PIN, each before it was made.
+        tries: i64,
+        /// How often it has been unlocked by four eyes.
+        unlocks: i64,
+        state: CredentialState,
+        created_at: Instant,
+        updated_at: Instant,
+    }
+}
+
+record! {
+    /// One activation of a credential for exactly some hashes.
+    authenticated Activation in "activation" {
+        id: ActivationId,
+        credential_id: CredentialId,
+        /// The client that asked, as bound into the activation.
+        client: String,
+        /// The key resealed under the activation's secret.
+        sealed_key: Vec<u8>,
+        /// SHA-256 over the ordered hashes.
+        hashes_digest: Vec<u8>,
+        hash_count: i64,
+        used_count: i64,
+        expires_at: Instant,
+        state: ActivationState,
+        created_at: Instant,
+    }
+}
+
+record! {
+    /// A signature that was made. Appended, never changed.
+    Signature in "signature" {
+        id: SignatureId,
+        credential_id: CredentialId,
+        activation_id: ActivationId,
+        certificate_id: CertificateId,
+        /// `None` for a bare hash.
+        document_id: Option<DocumentId>,
+        /// The signed digest.
+        digest: Vec<u8>,
+        created_at: Instant,
+    }
+}

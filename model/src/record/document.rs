@@ -1,0 +1,29 @@
+//! Documents given to be signed. The bytes lie in encrypted files; rows say where and what.
+
+use super::{record, state::DocumentState};
+use crate::{id::*, instant::Instant};
+
+record! {
+    /// A document given to be signed.
+    Document in "document" {
+        id: DocumentId,
+        owner_id: AccountId,
+        /// Encrypted file name.
+        name: Vec<u8>,
+        media_type: String,
+        state: DocumentState,
+        /// SHA-256 of the document in clear.
+        sha256: Vec<u8>,
+        /// Octets in clear.
+        size: i64,
+        /// Where the encrypted bytes lie, below the data directory.
+        stored_as: String,
+        signed_sha256: Option<Vec<u8>>,
+        signed_size: Option<i64>,
+        signed_stored_as: Option<String>,
+        created_at: Instant,
+        updated_at: Instant,
+        /// Grows by one with every change; an update is a compare-and-swap on it. A new row has 1.
+        version: i64,
+    }
+}

@@ -1,0 +1,82 @@
+//! The one [`Store`] and [`Transaction`] that flows see, whichever database is behind them. Everything is dispatched to the two
+//! packages of `store/` by a macro; there is no SQL here and nothing is decided here. See `store/README.md` for how to add a query.
+
+mod error;
+mod queries;
+
+pub use error::Error;
+
+use std::path::Path;
+
+/// An open database. Cheap to clone.
+#[derive(Clone, Debug)]
+pub enum Store {
+    /// Embedded, one file.
+    Sqlite(chuky_store_sqlite::Store),
+    /// A server, shared by several processes.
+    Postgres(chuky_store_postgres::Store),
+}
+
+/// A transaction that writes. Dropped without [`Transaction::commit`] it leaves nothing behind.
+#[derive(Debug)]
+pub enum Transaction {
+    /// On SQLite there is one at a time: keep it short, and never wait for the HSM longer than needed.
+    Sqlite(chuky_store_sqlite::Transaction),
+    /// On PostgreSQL an error ends the transaction: only `Stale` leaves it usable.
+    Postgres(chuky_store_postgres::Transaction),
+}
+
+impl Store {
+    /// Opens `sqlite:///path/to/file` (made where there is none) or `postgres://user@host/database`, and migrates it.
+    pub async fn open(url: &str) -> Result<Self, Error> {
+        match url.split_once(':') {
+            Some(("sqlite", _)) => Ok(Self::Sqlite(chuky_store_sqlite::Store::open(url).await?)),
+            Some(("postgres" | "postgresql", _)) => Ok(Self::Postgres(chuky_store_postgres::Store::open(url).await?)),
+            _ => Err(Error::Url),
+        }
+    }
+
+    /// Opens the SQLite database at a path.
+    pub async fn open_file(path: &Path) -> Result<Self, Error> {
+        Ok(Self::Sqlite(chuky_store_sqlite::Store::open_file(path).await?))
+    }
+
+    /// Begins a transaction that writes.
+    pub async fn begin(&self) -> Result<Transaction, Error> {
+        Ok(match self {
+            Self::Sqlite(store) => Transaction::Sqlite(store.begin().await?),
+            Self::Postgres(store) => Transaction::Postgres(store.begin().await?),
+        })
+    }
+
+    /// Whether the database answers: for `readyz`.
+    pub async fn probe(&self) -> Result<(), Error> {
+        self.audit_size().await.map(drop)
+    }
+
+    /// Closes every connection.
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite(store) => store.close().await,
+            Self::Postgres(store) => store.close().await,
+        }
+    }
+}
+
+impl Transaction {
+    /// Makes everything done in this transaction durable at once.
+    pub async fn commit(self) -> Result<(), Error> {
+        match self {
+            Self::Sqlite(transaction) => Ok(chuky_store_sqlite::commit(transaction).await?),
+            Self::Postgres(transaction) => Ok(chuky_store_postgres::commit(transaction).await?),
+        }
+    }
+
+    /// Undoes everything done in this transaction, now rather than when the connection is next used.
+    pub async fn rollback(self) -> Result<(), Error> {
+        match self {
+            Self::Sqlite(transaction) => Ok(chuky_store_sqlite::rollback(transaction).await?),
+            Self::Postgres(transaction) => Ok(chuky_store_postgres::rollback(transaction).await?),
+        }
+    }
+}

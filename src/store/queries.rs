@@ -1,0 +1,168 @@
+//! Every query by name and shape, one line each. A `read` can be called on [`Store`] and on [`Transaction`], a `write` on
+//! [`Transaction`] only. What each does stands with its SQL in `store/src/`.
+
+use super::{Error, Store, Transaction};
+use chuky_model::{
+    id::*,
+    instant::Instant,
+    record::{
+        Cursor, account::*, audit::*, certificate::*, credential::*, document::*, payment::*, request::*, state::*, work::*,
+    },
+    request::RequestState,
+    serial::Serial,
+};
+
+macro_rules! queries {
+    ($($module:ident { $($kind:ident $name:ident($($argument:ident: $type:ty),*) -> $output:ty;)* })*) => {
+        impl Transaction {$($(
+            #[doc = concat!("See `", stringify!($name), "` in `store/src/", stringify!($module), ".rs`.")]
+            pub async fn $name(&mut self, $($argument: $type),*) -> Result<$output, Error> {
+                match self {
+                    Self::Sqlite(transaction) => {
+                        Ok(chuky_store_sqlite::$module::$name(&mut *transaction, $($argument),*).await?)
+                    }
+                    Self::Postgres(transaction) => {
+                        Ok(chuky_store_postgres::$module::$name(&mut *transaction, $($argument),*).await?)
+                    }
+                }
+            }
+        )*)*}
+
+        $($(queries!(@$kind $module $name($($argument: $type),*) -> $output);)*)*
+    };
+    (@write $($rest:tt)*) => {};
+    (@read $module:ident $name:ident($($argument:ident: $type:ty),*) -> $output:ty) => {
+        impl Store {
+            #[doc = concat!("See `", stringify!($name), "` in `store/src/", stringify!($module), ".rs`.")]
+            pub async fn $name(&self, $($argument: $type),*) -> Result<$output, Error> {
+                match self {
+                    Self::Sqlite(store) => {
+                        let mut reader = store.reader().await?;
+                        Ok(chuky_store_sqlite::$module::$name(&mut reader, $($argument),*).await?)
+                    }
+                    Self::Postgres(store) => {
+                        let mut reader = store.reader().await?;
+                        Ok(chuky_store_postgres::$module::$name(&mut reader, $($argument),*).await?)
+                    }
+                }
+            }
+        }
+    };
+}
+
+queries! {
+    account {
+        write insert_account(account: &Account) -> ();
+        write update_account(account: &Account) -> ();
+        read account_by_id(id: AccountId) -> Option<Account>;
+        read account_by_login(login: &str) -> Option<Account>;
+        read accounts_of_person(person_lookup: &[u8]) -> Vec<Account>;
+        read list_accounts(after: Cursor, limit: i64) -> Vec<Account>;
+        write insert_api_key(key: &ApiKey) -> ();
+        write update_api_key(key: &ApiKey) -> ();
+        read api_key_by_hash(key_hash: &[u8]) -> Option<ApiKey>;
+        read api_keys_of_account(account_id: AccountId) -> Vec<ApiKey>;
+        write insert_session(session: &Session) -> ();
+        write update_session(session: &Session) -> ();
+        read session_by_token(token_hash: &[u8]) -> Option<Session>;
+        write remove_expired_sessions(before: Instant) -> u64;
+    }
+    request {
+        write insert_request(request: &RegistrationRequest) -> ();
+        write update_request(request: &RegistrationRequest) -> ();
+        read request_by_id(id: RequestId) -> Option<RegistrationRequest>;
+        read list_requests(state: RequestState, after: Cursor, limit: i64) -> Vec<RegistrationRequest>;
+        read list_requests_of_unit(unit: &str, before: Cursor, limit: i64) -> Vec<RegistrationRequest>;
+        read list_all_requests(before: Cursor, limit: i64) -> Vec<RegistrationRequest>;
+        read requests_of_person(person_lookup: &[u8]) -> Vec<RegistrationRequest>;
+        read count_requests(unit: &str, since: Instant) -> Vec<(RequestState, i64)>;
+        write insert_approval(approval: &Approval) -> ();
+        read approvals_of_request(request_id: RequestId) -> Vec<Approval>;
+        write insert_activation_code(code: &ActivationCode) -> ();
+        write update_activation_code(code: &ActivationCode) -> ();
+        read activation_code_by_hash(code_hash: &[u8]) -> Option<ActivationCode>;
+        read activation_code_of_request(request_id: RequestId) -> Option<ActivationCode>;
+    }
+    certificate {
+        write insert_certificate(certificate: &Certificate) -> ();
+        write update_certificate(certificate: &Certificate) -> ();
+        read certificate_by_id(id: CertificateId) -> Option<Certificate>;
+        read certificate_by_serial(issuer_label: &str, serial: &Serial) -> Option<Certificate>;
+        read certificates_by_serial(serial: &Serial) -> Vec<Certificate>;
+        read certificate_by_fingerprint(fingerprint: &[u8]) -> Option<Certificate>;
+        read certificate_by_spki(spki_hash: &[u8]) -> Option<Certificate>;
+        read certificates_of_request(request_id: RequestId) -> Vec<Certificate>;
+        read certificates_of_account(account_id: AccountId) -> Vec<Certificate>;
+        read list_certificates(state: CertificateState, after: Cursor, limit: i64) -> Vec<Certificate>;
+        read revoked_certificates(issuer_label: &str, at: Instant, after: Option<&Serial>, limit: i64) -> Vec<RevokedCertificate>;
+        write insert_authority_key(key: &AuthorityKey) -> ();
+        write update_authority_key(key: &AuthorityKey) -> ();
+        read authority_keys() -> Vec<AuthorityKey>;
+        read authority_key_by_label(label: &str) -> Option<AuthorityKey>;
+    }
+    crl {
+        write publish_crl(list: &Crl) -> ();
+        read latest_crl(issuer_label: &str) -> Option<Crl>;
+    }
+    credential {
+        write insert_credential(credential: &Credential) -> ();
+        write update_credential(credential: &Credential) -> ();
+        read credential_by_id(id: CredentialId) -> Option<Credential>;
+        read credential_of_certificate(certificate_id: CertificateId) -> Option<Credential>;
+        read credentials_of_account(account_id: AccountId) -> Vec<Credential>;
+        write insert_activation(activation: &Activation) -> ();
+        write update_activation(activation: &Activation) -> ();
+        read activation_by_id(id: ActivationId) -> Option<Activation>;
+        read expired_activations(at: Instant, limit: i64) -> Vec<Activation>;
+        write insert_signature(signature: &Signature) -> ();
+        read signatures_of_document(document_id: DocumentId) -> Vec<Signature>;
+        read list_signatures(credential_id: CredentialId, before: Cursor, limit: i64) -> Vec<Signature>;
+    }
+    document {
+        write insert_document(document: &Document) -> ();
+        write update_document(document: &Document) -> ();
+        read document_by_id(id: DocumentId) -> Option<Document>;
+        read list_documents(owner_id: AccountId, before: Cursor, limit: i64) -> Vec<Document>;
+    }
+    payment {
+        write consume_payments(payments: &[PaymentIdentity]) -> Vec<Consumed>;
+        read payment_by_identity(identity: &[u8]) -> Option<PaymentIdentity>;
+        write insert_payment_batch(batch: &PaymentBatch) -> ();
+        read payment_batch_by_id(id: BatchId) -> Option<PaymentBatch>;
+        read payments_of_batch(id: BatchId) -> Vec<PaymentIdentity>;
+    }
+    idempotency {
+        write begin_idempotent(request: &Idempotency) -> Option<Idempotency>;
+        write answer_idempotent(key_hash: &[u8], status: i64, response: &[u8]) -> ();
+        write abandon_idempotent(key_hash: &[u8]) -> ();
+        write remove_old_idempotent(before: Instant) -> u64;
+    }
+    audit {
+        write insert_audit_entry(entry: &AuditEntry) -> ();
+        read pending_audit_entries(limit: i64) -> Vec<AuditEntry>;
+        write append_audit_leaf(leaf: &AuditLeaf) -> ();
+        read audit_size() -> i64;
+        read list_audit_leaves(from: i64, limit: i64) -> Vec<(AuditLeaf, AuditEntry)>;
+        read audit_leaf_of_entry(entry_id: AuditEntryId) -> Option<AuditLeaf>;
+        read audit_entries_about(subject: &str, after: Cursor, limit: i64) -> Vec<AuditEntry>;
+        read count_audit_entries(kind: &str, subject: &str) -> i64;
+        read list_audit_entries(before: Cursor, limit: i64) -> Vec<AuditEntry>;
+        write store_audit_tile(tile: &AuditTile) -> ();
+        read audit_tile(level: i64, tile: i64) -> Option<AuditTile>;
+        write insert_audit_head(head: &AuditHead) -> ();
+        read latest_audit_head() -> Option<AuditHead>;
+        read list_audit_heads(after_size: i64, limit: i64) -> Vec<AuditHead>;
+    }
+    work {
+        write take_lease(name: &str, holder: &str, now: Instant, until: Instant) -> Option<Lease>;
+        write release_lease(name: &str, holder: &str) -> ();
+        write insert_job(job: &Job) -> ();
+        write claim_jobs(now: Instant, until: Instant, limit: i64) -> Vec<Job>;
+        write finish_job(claimed: &Job, state: JobState, run_at: Instant, last_error: Option<&str>) -> ();
+        write insert_message(message: &Message) -> ();
+        read unsent_messages(limit: i64) -> Vec<Message>;
+        write mark_message_sent(id: MessageId, at: Instant) -> ();
+        write insert_data_key(key: &DataKey) -> ();
+        read data_keys() -> Vec<DataKey>;
+    }
+}

@@ -1,0 +1,161 @@
+//! What is SQLite's own: opening the file, one writer and several readers, and the statements that PostgreSQL words differently.
+
+use crate::{Error, limits, stored::Stored};
+use chuky_model::{
+    id::JobId,
+    instant::Instant,
+    record::{payment::PaymentIdentity, state::JobState, work::Job},
+};
+use sqlx::{
+    Sqlite, SqlitePool,
+    pool::PoolConnection,
+    query,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use std::{future::Future, path::Path, str::FromStr};
+
+pub use crate::dialects::Dialect;
+
+/// The database this package is compiled for.
+pub type Database = Sqlite;
+/// One connection, inside a transaction or not.
+pub type Connection = sqlx::SqliteConnection;
+/// A connection that reads.
+pub type Reader = PoolConnection<Sqlite>;
+/// A transaction that writes; dropped without a commit it is rolled back.
+pub type Transaction = sqlx::Transaction<'static, Sqlite>;
+
+/// The open database: one connection that writes, several that read.
+#[derive(Clone, Debug)]
+pub struct Store {
+    writer: SqlitePool,
+    readers: SqlitePool,
+}
+
+impl Store {
+    /// Opens `sqlite:///path`, makes the file where there is none, and migrates it.
+    pub async fn open(url: &str) -> Result<Self, Error> {
+        Self::open_with(SqliteConnectOptions::from_str(url)?).await
+    }
+
+    /// Opens the file at a path, whatever characters are in it.
+    pub async fn open_file(path: &Path) -> Result<Self, Error> {
+        Self::open_with(SqliteConnectOptions::new().filename(path)).await
+    }
+
+    async fn open_with(options: SqliteConnectOptions) -> Result<Self, Error> {
+        let options = options
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(limits::BUSY_TIMEOUT)
+            .statement_cache_capacity(limits::STATEMENTS);
+        let pool = || SqlitePoolOptions::new().acquire_timeout(limits::ACQUIRE_TIMEOUT).idle_timeout(None).max_lifetime(None);
+        let writer = pool().max_connections(1).connect_with(options.clone()).await?;
+        sqlx::migrate!("../../migrations/sqlite").run(&writer).await?;
+        let readers = pool().max_connections(limits::READERS).connect_with(options.read_only(true)).await?;
+        Ok(Self { writer, readers })
+    }
+
+    /// Begins a transaction that writes. There is one at a time: others wait here, not at the commit.
+    pub async fn begin(&self) -> Result<Transaction, Error> {
+        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+    }
+
+    /// A connection that reads.
+    pub async fn reader(&self) -> Result<Reader, Error> {
+        Ok(self.readers.acquire().await?)
+    }
+
+    /// Closes every connection.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+/// SQLITE_BUSY, SQLITE_LOCKED, SQLITE_IOERR, SQLITE_FULL and SQLITE_CANTOPEN with their extended codes (low octet, SQLite "Result and
+/// Error Codes").
+pub(crate) fn try_again(code: &str) -> bool {
+    matches!(primary(code), Some(5 | 6 | 10 | 13 | 14))
+}
+
+/// SQLITE_CONSTRAINT of a kind that has no name of its own: a trigger's (SQLITE_CONSTRAINT_TRIGGER) above all.
+pub(crate) fn refused(code: &str) -> bool {
+    primary(code) == Some(19)
+}
+
+fn primary(code: &str) -> Option<u32> {
+    code.parse::<u32>().ok().map(|code| code & 0xff)
+}
+
+/// SQLite's wording.
+pub struct Statements;
+
+impl Dialect for Statements {
+    fn insert_new_payments(
+        connection: &mut Connection,
+        payments: &[&PaymentIdentity],
+    ) -> impl Future<Output = Result<Vec<Vec<u8>>, Error>> + Send {
+        async move {
+            let mut new = Vec::new();
+            for payment in payments {
+                let done = query!(
+                    "INSERT INTO payment_identity (identity, order_digest, provider_id, accepted_at, day, batch_id)
+                    VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (identity) DO NOTHING",
+                    payment.identity,
+                    payment.order_digest,
+                    payment.provider_id.0,
+                    payment.accepted_at.0,
+                    payment.accepted_at.0.div_euclid(limits::DAY),
+                    payment.batch_id.0,
+                )
+                .execute(&mut *connection)
+                .await?;
+                if done.rows_affected() == 1 {
+                    new.push(payment.identity.clone());
+                }
+            }
+            Ok(new)
+        }
+    }
+
+    fn stored_orders(
+        connection: &mut Connection,
+        identities: &[Vec<u8>],
+    ) -> impl Future<Output = Result<Vec<(Vec<u8>, Vec<u8>)>, Error>> + Send {
+        async move {
+            let mut orders = Vec::with_capacity(identities.len());
+            for identity in identities {
+                let row = query!("SELECT identity, order_digest FROM payment_identity WHERE identity = $1", identity)
+                    .fetch_optional(&mut *connection)
+                    .await?;
+                orders.extend(row.map(|row| (row.identity, row.order_digest)));
+            }
+            Ok(orders)
+        }
+    }
+
+    fn claim_due_jobs(
+        connection: &mut Connection,
+        now: Instant,
+        until: Instant,
+        limit: i64,
+    ) -> impl Future<Output = Result<Vec<Job>, Error>> + Send {
+        async move {
+            Ok(sqlx::query_as!(
+                Job,
+                r#"UPDATE job SET run_at = $2, tries = tries + 1 WHERE id IN (SELECT id FROM job WHERE state = 'queued'
+                AND run_at <= $1 ORDER BY run_at, id LIMIT $3) RETURNING id AS "id!: Stored<JobId>", kind AS "kind!: String",
+                payload AS "payload!: Vec<u8>", state AS "state!: Stored<JobState>", run_at AS "run_at!: Stored<Instant>",
+                tries AS "tries!: i64", last_error, created_at AS "created_at!: Stored<Instant>""#,
+                now.0,
+                until.0,
+                limit
+            )
+            .fetch_all(connection)
+            .await?)
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! The statements that the two databases word differently, behind one trait. Everything else is one text.
+
+use crate::{Connection, Error};
+use chuky_model::{
+    instant::Instant,
+    record::{payment::PaymentIdentity, work::Job},
+};
+use std::future::Future;
+
+/// Statements of one dialect.
+pub trait Dialect {
+    /// Stores those of the payments whose identity is new, in the order given; returns the identities that were. Identities in
+    /// one call are distinct and sorted, so that two groups wait for each other rather than deadlock.
+    fn insert_new_payments(
+        connection: &mut Connection,
+        payments: &[&PaymentIdentity],
+    ) -> impl Future<Output = Result<Vec<Vec<u8>>, Error>> + Send;
+
+    /// The stored (identity, order digest) of each of the identities that is stored.
+    fn stored_orders(
+        connection: &mut Connection,
+        identities: &[Vec<u8>],
+    ) -> impl Future<Output = Result<Vec<(Vec<u8>, Vec<u8>)>, Error>> + Send;
+
+    /// Claims jobs that are due: nobody else is given them before `until`.
+    fn claim_due_jobs(
+        connection: &mut Connection,
+        now: Instant,
+        until: Instant,
+        limit: i64,
+    ) -> impl Future<Output = Result<Vec<Job>, Error>> + Send;
+}

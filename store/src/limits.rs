@@ -1,0 +1,18 @@
+//! Bounds of storage, each with its unit and reason.
+
+use std::time::Duration;
+
+/// Connections that read, in one process: two cores read no faster with more.
+pub const READERS: u32 = 8;
+/// Connections of one process to PostgreSQL: few enough for several processes on a server that admits 100.
+pub const CONNECTIONS: u32 = 24;
+/// How long a caller waits for a connection before it is told to try again.
+pub const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long SQLite waits for another process's lock (milliseconds in `busy_timeout`).
+pub const BUSY_TIMEOUT: Duration = Duration::from_millis(5_000);
+/// Prepared statements kept by each connection: more than there are queries.
+pub const STATEMENTS: usize = 512;
+/// Rows of one page of a list.
+pub const PAGE: i64 = 1_000;
+/// Microseconds in a day, for the day of a payment.
+pub const DAY: i64 = 86_400_000_000;

@@ -1,0 +1,114 @@
+//! How the nouns of `chuky-model` stand in columns: identifiers as UUIDs, instants as microseconds, names as text. A value that no
+//! noun has (a state that does not exist) is a decoding error, never a default.
+
+use crate::dialect::Database;
+use chuky_model::{
+    algorithm::KeyAlgorithm,
+    id::*,
+    instant::Instant,
+    record::state::*,
+    request::{Hierarchy, RequestState},
+    role::Role,
+    serial::Serial,
+};
+use sqlx::{Decode, Type, error::BoxDynError};
+use uuid::Uuid;
+
+/// A column that is read as `T`: queries say `AS "state!: Stored<RequestState>"`.
+#[derive(Debug)]
+pub(crate) struct Stored<T>(T);
+
+/// A noun that has a column form.
+pub(crate) trait Column: Sized {
+    /// What the database gives.
+    type Base;
+    /// The noun, or why the column holds none.
+    fn from_base(base: Self::Base) -> Result<Self, BoxDynError>;
+}
+
+impl<T: Column> Column for Option<T> {
+    type Base = Option<T::Base>;
+    fn from_base(base: Self::Base) -> Result<Self, BoxDynError> {
+        base.map(T::from_base).transpose()
+    }
+}
+
+impl<T: Column> Type<Database> for Stored<T>
+where
+    T::Base: Type<Database>,
+{
+    fn type_info() -> <Database as sqlx::Database>::TypeInfo {
+        T::Base::type_info()
+    }
+
+    fn compatible(info: &<Database as sqlx::Database>::TypeInfo) -> bool {
+        T::Base::compatible(info)
+    }
+}
+
+impl<'r, T: Column> Decode<'r, Database> for Stored<T>
+where
+    T::Base: Decode<'r, Database>,
+{
+    fn decode(value: <Database as sqlx::Database>::ValueRef<'r>) -> Result<Self, BoxDynError> {
+        Ok(Self(T::from_base(T::Base::decode(value)?)?))
+    }
+}
+
+/// The column holds a name or number that no noun has. Which one is not told: it may be personal.
+#[derive(Debug, thiserror::Error)]
+#[error("the column does not hold a {0}")]
+struct NotA(&'static str);
+
+macro_rules! columns {
+    ($($kind:ty: $base:ty = $read:expr;)*) => {$(
+        impl Column for $kind {
+            type Base = $base;
+            fn from_base(base: $base) -> Result<Self, BoxDynError> {
+                let read: fn($base) -> Option<$kind> = $read;
+                read(base).ok_or_else(|| NotA(stringify!($kind)).into())
+            }
+        }
+
+        impl From<Stored<$kind>> for $kind {
+            fn from(stored: Stored<$kind>) -> $kind {
+                stored.0
+            }
+        }
+
+        impl From<Stored<Option<$kind>>> for Option<$kind> {
+            fn from(stored: Stored<Option<$kind>>) -> Option<$kind> {
+                stored.0
+            }
+        }
+    )*};
+}
+
+columns! {
+    AccountId: Uuid = |id| Some(AccountId(id));
+    ApiKeyId: Uuid = |id| Some(ApiKeyId(id));
+    RequestId: Uuid = |id| Some(RequestId(id));
+    CertificateId: Uuid = |id| Some(CertificateId(id));
+    CredentialId: Uuid = |id| Some(CredentialId(id));
+    ActivationId: Uuid = |id| Some(ActivationId(id));
+    DocumentId: Uuid = |id| Some(DocumentId(id));
+    AuditEntryId: Uuid = |id| Some(AuditEntryId(id));
+    SignatureId: Uuid = |id| Some(SignatureId(id));
+    BatchId: Uuid = |id| Some(BatchId(id));
+    JobId: Uuid = |id| Some(JobId(id));
+    MessageId: Uuid = |id| Some(MessageId(id));
+    Instant: i64 = |microseconds| Some(Instant(microseconds));
+    Serial: Vec<u8> = |octets| Serial::from_octets(&octets).ok();
+    Vec<Role>: String = |names| Role::split(&names);
+    Hierarchy: String = |name| Hierarchy::from_name(&name);
+    RequestState: String = |name| RequestState::from_name(&name);
+    KeyAlgorithm: String = |name| KeyAlgorithm::from_name(&name);
+    CertificateState: String = |name| CertificateState::from_name(&name);
+    KeyPurpose: String = |name| KeyPurpose::from_name(&name);
+    CredentialState: String = |name| CredentialState::from_name(&name);
+    ActivationState: String = |name| ActivationState::from_name(&name);
+    Decision: String = |name| Decision::from_name(&name);
+    DocumentState: String = |name| DocumentState::from_name(&name);
+    JobState: String = |name| JobState::from_name(&name);
+    MessageChannel: String = |name| MessageChannel::from_name(&name);
+}

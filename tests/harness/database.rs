@@ -1,0 +1,96 @@
+//! A fresh database for each test: a SQLite file, or a database in one PostgreSQL cluster that the whole run shares and that ends
+//! with it. `sql` speaks to it as a second real connection would: an administrator's, or an attacker's.
+
+use chuky::store::Store;
+use std::{
+    io::{BufRead, BufReader},
+    net::TcpListener,
+    path::PathBuf,
+    process::{Child, ChildStdin, Command, Stdio},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+/// An open store with what is needed to open it again or to reach it from outside.
+pub struct Database {
+    pub store: Store,
+    pub url: String,
+    /// Removed with the test.
+    directory: Option<tempfile::TempDir>,
+}
+
+impl Database {
+    /// A fresh SQLite file.
+    pub async fn sqlite() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", directory.path().join("chuky.db").display());
+        Self { store: Store::open(&url).await.unwrap(), url, directory: Some(directory) }
+    }
+
+    /// A fresh database in the run's PostgreSQL cluster.
+    pub async fn postgres() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let cluster = cluster();
+        psql(&cluster.url("postgres"), &format!("CREATE DATABASE {name}"));
+        let url = cluster.url(&name);
+        Self { store: Store::open(&url).await.unwrap(), url, directory: None }
+    }
+
+    /// Runs SQL as another connection, through the database's own command line; returns what it prints, columns separated by `|`.
+    pub fn sql(&self, statement: &str) -> String {
+        match &self.directory {
+            Some(directory) => {
+                let file = directory.path().join("chuky.db");
+                output(Command::new("sqlite3").args(["-cmd", ".timeout 5000", "-bail"]).arg(file).arg(statement))
+            }
+            None => psql(&self.url, statement),
+        }
+    }
+}
+
+fn psql(url: &str, statement: &str) -> String {
+    output(Command::new("psql").args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", url, "-c", statement]))
+}
+
+fn output(command: &mut Command) -> String {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+struct Cluster {
+    port: u16,
+    /// While this is open the cluster lives; the operating system closes it with the test process, however that ends.
+    _lent: (Child, ChildStdin),
+}
+
+impl Cluster {
+    fn url(&self, database: &str) -> String {
+        format!("postgres://chuky@127.0.0.1:{}/{database}", self.port)
+    }
+}
+
+fn cluster() -> &'static Cluster {
+    static CLUSTER: OnceLock<Cluster> = OnceLock::new();
+    CLUSTER.get_or_init(|| {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let directory = std::env::temp_dir().join(format!("chuky-postgres-{}-{port}", std::process::id()));
+        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("scripts/postgres-cluster");
+        let mut child = Command::new(script)
+            .arg("lend")
+            .arg(&directory)
+            .arg(port.to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lent = child.stdin.take().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line.trim(), "ready", "PostgreSQL did not start: its message stands above");
+        Cluster { port, _lent: (child, lent) }
+    })
+}

@@ -1,0 +1,4 @@
+//! What tests stand on: databases of both kinds, each test with its own. Uses foreign tools to start and inspect them; never a
+//! service that is already there.
+
+pub mod database;
