@@ -1,1 +1,3 @@
-//! Stub.
+//! The service and the command line of Chuky: digital signatures for a city, issued, made and verified.
+
+pub mod store;
