@@ -52,6 +52,8 @@ pub struct Subset {
     pub file: Vec<u8>,
     /// Length of the file before compression.
     pub file_length: usize,
+    /// Flate-compressed map from glyph numbers to letters, so that text can be searched and copied.
+    pub unicode: Vec<u8>,
     codes: HashMap<char, u16>,
 }
 
@@ -194,7 +196,8 @@ impl Typeface {
         let sum =
             wanted.iter().fold(0x811C_9DC5_u32, |hash, letter| (hash ^ u32::from(*letter)).wrapping_mul(0x0100_0193));
         let tag = (0..6).map(|place| char::from(b'A' + (sum >> (4 * place) & 15) as u8)).collect();
-        Ok(Subset { tag, glyphs, file_length: file.len(), file: super::write::compress(&file), codes })
+        let unicode = super::write::compress(to_unicode(&glyphs).as_bytes());
+        Ok(Subset { tag, glyphs, unicode, file_length: file.len(), file: super::write::compress(&file), codes })
     }
 }
 
@@ -232,6 +235,24 @@ pub fn composed(text: &str) -> String {
 
 fn name(face: &Face<'_>, id: u16) -> Option<String> {
     face.names().into_iter().filter(|name| name.name_id == id).find_map(|name| name.to_string())
+}
+
+/// ISO 32000-2 §9.10.3: at most a hundred entries a block.
+fn to_unicode(glyphs: &[(u16, char, f32)]) -> String {
+    let mut map = String::from(
+        "/CIDInit /ProcSet findresource begin\n12 dict begin\nbegincmap\n/CIDSystemInfo <</Registry (Adobe) /Ordering (UCS) /Supplement 0>> def\n\
+         /CMapName /Adobe-Identity-UCS def\n/CMapType 2 def\n1 begincodespacerange\n<0000> <FFFF>\nendcodespacerange\n",
+    );
+    for block in glyphs.chunks(100) {
+        map += &format!("{} beginbfchar\n", block.len());
+        for (code, letter, _) in block {
+            let mut units = [0; 2];
+            let hex: String = letter.encode_utf16(&mut units).iter().map(|unit| format!("{unit:04X}")).collect();
+            map += &format!("<{code:04X}> <{hex}>\n");
+        }
+        map += "endbfchar\n";
+    }
+    map + "endcmap\nCMapName currentdict /CMap defineresource pop\nend\nend\n"
 }
 
 /// Letters every subset holds: those of a time and of a serial number.

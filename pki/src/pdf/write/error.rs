@@ -22,6 +22,10 @@ pub enum WriteError {
     NoSuchPage(u32),
     #[error("the document's structure is damaged: {0}")]
     Structure(&'static str),
+    #[error("the document is already signed: only its first signature can certify it")]
+    AlreadySigned,
+    #[error("the document has no signature that the data could belong to")]
+    NotSigned,
     #[error("the form uses XFA, which a signature cannot cover")]
     XfaForm,
     #[error("the rectangle of the signature is empty or not a number")]
@@ -72,6 +76,11 @@ impl WriteError {
                 ("Tài liệu không có trang được chọn.", "The document does not have the chosen page.")
             }
             Self::Structure(_) => ("Cấu trúc tệp PDF bị hỏng.", "The structure of the PDF file is damaged."),
+            Self::AlreadySigned => (
+                "Tài liệu đã có chữ ký nên không thể chứng thực.",
+                "The document is already signed, so it cannot be certified.",
+            ),
+            Self::NotSigned => ("Tài liệu chưa có chữ ký.", "The document has no signature."),
             Self::XfaForm => (
                 "Biểu mẫu XFA không ký được; hãy xuất ra PDF thường.",
                 "An XFA form cannot be signed; export it as plain PDF.",

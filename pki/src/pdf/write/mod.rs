@@ -1,10 +1,24 @@
 //! Signing a PDF: an incremental update is appended, the source's bytes are never touched nor copied. Two steps: what must be
 //! signed comes out as a digest, the CMS made from it goes in. Uses the reader of `pdf`; knows no key, no clock and no file.
 
+mod appearance;
+mod drawing;
 mod error;
+mod field;
 pub mod limits;
+mod long_term;
+mod permission;
+mod picture;
+mod sign;
+mod source;
+mod syntax;
+mod update;
 
+pub use appearance::Look;
 pub use error::WriteError;
+pub use long_term::{LongTermData, add_long_term_data};
+pub use picture::Picture;
+pub use sign::{Field, Kind, PageChoice, Permission, Placement, Prepared, SignatureOptions, prepare, reserve};
 
 use flate2::{Compression, write::ZlibEncoder};
 use std::io::Write;
@@ -15,4 +29,18 @@ pub(crate) fn compress(data: &[u8]) -> Vec<u8> {
     // Writing to memory has no failing case; an empty stream would be noticed by every reader.
     let _ = encoder.write_all(data);
     encoder.finish().unwrap_or_default()
+}
+
+fn sha256(data: &[u8]) -> Vec<u8> {
+    openssl::sha::sha256(data).to_vec()
+}
+
+fn sha256_of(pieces: &[&[u8]]) -> [u8; 32] {
+    let mut hasher = openssl::sha::Sha256::new();
+    pieces.iter().for_each(|piece| hasher.update(piece));
+    hasher.finish()
+}
+
+fn sha1(data: &[u8]) -> Vec<u8> {
+    openssl::sha::sha1(data).to_vec()
 }
