@@ -2,6 +2,8 @@
 //! and its judgement skipped.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, dead_code)]
 
+pub mod signer;
+
 use chuky_pki::pdf::typeface::Typefaces;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -52,4 +54,29 @@ pub fn text_of(file: &Path) -> Option<String> {
     }
     let output = Command::new("pdftotext").arg("-layout").arg(file).arg("-").output().unwrap();
     Some(String::from_utf8(output.stdout).unwrap())
+}
+
+/// What pdfsig says.
+pub fn pdfsig(file: &Path) -> Option<String> {
+    if !present("pdfsig") {
+        return None;
+    }
+    let output = Command::new("pdfsig").arg("-nocert").arg(file).output().unwrap();
+    Some(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// pyHanko's verdict: one line a signature (see `judge.py`), from the virtual environment at `target/venv`.
+pub fn pyhanko(authority: &openssl::x509::X509Ref, file: &Path) -> Option<Vec<String>> {
+    let python = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("venv/bin/python");
+    if !python.exists() {
+        eprintln!("SKIPPED: no pyHanko in target/venv");
+        return None;
+    }
+    let anchor = file.with_extension("pem");
+    std::fs::write(&anchor, authority.to_pem().unwrap()).unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/judge.py");
+    let output = Command::new(python).arg(script).arg(&anchor).arg(file).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Some(said.lines().map(str::to_owned).collect())
 }

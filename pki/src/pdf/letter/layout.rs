@@ -204,7 +204,8 @@ impl Sheet<'_> {
     /// `Nơi nhận` on the left; authority, title, room for signature and seal, and full name on the right: on one page together.
     fn closing(&mut self, letter: &Letter) -> Result<(Place, Place), WriteError> {
         let left_height = 30.0 + letter.recipients.len() as f32 * 26.0;
-        let right_height = (letter.authority.len() + 2) as f32 * 18.0 + SIGNATURE_HEIGHT + SEAL_TEXT_HEIGHT;
+        let right_height =
+            (letter.authority.len() + 2) as f32 * 18.0 + SIGNATURE_HEIGHT + NAME_HEIGHT + SEAL_TEXT_HEIGHT;
         if self.y + 14.0 + left_height.max(right_height) > BOTTOM {
             self.new_page()?;
         }
@@ -226,7 +227,7 @@ impl Sheet<'_> {
         let seal_top = (signature_top + signature_bottom - SEAL) / 2.0;
         let seal = [
             seal_middle - SEAL_WIDTH / 2.0,
-            up(seal_top + SEAL + SEAL_TEXT_HEIGHT),
+            up(signature_bottom + NAME_HEIGHT + SEAL_TEXT_HEIGHT),
             seal_middle + SEAL_WIDTH / 2.0,
             up(seal_top),
         ];
@@ -309,4 +310,5 @@ const SIGNATURE_WIDTH: f32 = 150.0;
 /// A seal of 36 mm in its real size, and the lines of agency and time below it.
 const SEAL: f32 = 102.0;
 const SEAL_WIDTH: f32 = 190.0;
-const SEAL_TEXT_HEIGHT: f32 = 44.0;
+const SEAL_TEXT_HEIGHT: f32 = 27.0;
+const NAME_HEIGHT: f32 = 20.0;

@@ -25,7 +25,13 @@ pub enum Look {
 }
 
 /// Draws a look into a rectangle of that size.
-pub(super) fn draw<'a>(look: &Look, typefaces: &'a Typefaces, width: f32, height: f32, time: Instant) -> Result<Drawing<'a>, WriteError> {
+pub(super) fn draw<'a>(
+    look: &Look,
+    typefaces: &'a Typefaces,
+    width: f32,
+    height: f32,
+    time: Instant,
+) -> Result<Drawing<'a>, WriteError> {
     let mut drawing = Drawing::new(typefaces, width, height);
     match look {
         Look::Official { full_name, picture } => official(&mut drawing, full_name, picture.as_ref())?,
@@ -74,7 +80,13 @@ fn official(drawing: &mut Drawing<'_>, full_name: &str, picture: Option<&Arc<Pic
     Ok(())
 }
 
-fn seal(drawing: &mut Drawing<'_>, agency: &str, picture: Option<&Arc<Picture>>, millimetres: f32, time: Instant) -> Result<(), WriteError> {
+fn seal(
+    drawing: &mut Drawing<'_>,
+    agency: &str,
+    picture: Option<&Arc<Picture>>,
+    millimetres: f32,
+    time: Instant,
+) -> Result<(), WriteError> {
     let (width, height) = (drawing.width, drawing.height);
     let lines = drawing.typefaces.regular.wrap(agency, TEXT, width);
     let below = (lines.len() + 1) as f32 * TEXT_LEADING + 2.0;
@@ -89,7 +101,8 @@ fn seal(drawing: &mut Drawing<'_>, agency: &str, picture: Option<&Arc<Picture>>,
         }
         None => ring(drawing, agency, (width / 2.0, height - side / 2.0), side / 2.0)?,
     }
-    let mut baseline = height - side - TEXT - 1.0;
+    // The lines stand at the bottom of the rectangle, so that the full name below the signature's picture stays free.
+    let mut baseline = 3.0 + lines.len() as f32 * TEXT_LEADING;
     for line in lines.into_iter().chain([time.vietnamese()]) {
         let x = (width - drawing.measure(Face::Regular, TEXT, &line)) / 2.0;
         drawing.text((x, baseline), Face::Regular, TEXT, BLACK, &line)?;
@@ -142,11 +155,16 @@ fn around(drawing: &mut Drawing<'_>, text: &str, centre: (f32, f32), radius: f32
 
 fn citizen(drawing: &mut Drawing<'_>, name: &str, certificate_number: &str, time: Instant) -> Result<(), WriteError> {
     let (width, height) = (drawing.width, drawing.height);
-    let rows = [("Ký bởi:", name.to_owned()), ("Thời gian:", time.vietnamese()), ("Số chứng thư:", certificate_number.to_owned())];
+    let rows = [
+        ("Ký bởi:", name.to_owned()),
+        ("Thời gian:", time.vietnamese()),
+        ("Số chứng thư:", certificate_number.to_owned()),
+    ];
     let mut size = TEXT;
     // The largest size at which everything fits; below 4 points nobody reads it, so it may then overflow.
     let lines = loop {
-        let indent = rows.iter().map(|(label, _)| drawing.measure(Face::Regular, size, label)).fold(0.0, f32::max) + size * 0.5;
+        let indent =
+            rows.iter().map(|(label, _)| drawing.measure(Face::Regular, size, label)).fold(0.0, f32::max) + size * 0.5;
         let mut lines = Vec::new();
         for (place, (label, value)) in rows.iter().enumerate() {
             let face = if place == 0 { Face::Bold } else { Face::Regular };
@@ -155,9 +173,9 @@ fn citizen(drawing: &mut Drawing<'_>, name: &str, certificate_number: &str, time
                 lines.push((if number == 0 { *label } else { "" }, face, line, indent));
             }
         }
-        let wide = lines.iter().any(|(_, face, line, indent)| {
-            drawing.measure(*face, size, line) + indent > width - 2.0 * PADDING - BAR
-        });
+        let wide = lines
+            .iter()
+            .any(|(_, face, line, indent)| drawing.measure(*face, size, line) + indent > width - 2.0 * PADDING - BAR);
         if size <= 4.0 || (!wide && lines.len() as f32 * size * 1.25 <= height - 2.0 * PADDING) {
             break lines;
         }
@@ -196,7 +214,10 @@ fn broken(drawing: &Drawing<'_>, face: Face, size: f32, text: &str, width: f32) 
             piece.push(letter);
             if drawing.measure(face, size, &piece) > width && piece.chars().count() > 1 {
                 piece.pop();
-                lines.push(std::mem::replace(&mut piece, letter.to_string()));
+                // Behind the last colon of a serial number, else wherever the line is full.
+                let rest = piece.rfind(':').map(|colon| piece.split_off(colon + 1)).unwrap_or_default();
+                lines.push(std::mem::replace(&mut piece, rest));
+                piece.push(letter);
             }
         }
         lines.push(piece);

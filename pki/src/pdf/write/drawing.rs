@@ -60,12 +60,26 @@ impl<'a> Drawing<'a> {
     }
 
     /// A line of text from a point.
-    pub fn text(&mut self, at: (f32, f32), face: Face, size: f32, colour: Colour, text: &str) -> Result<(), WriteError> {
+    pub fn text(
+        &mut self,
+        at: (f32, f32),
+        face: Face,
+        size: f32,
+        colour: Colour,
+        text: &str,
+    ) -> Result<(), WriteError> {
         self.text_by([1.0, 0.0, 0.0, 1.0, at.0, at.1], face, size, colour, text)
     }
 
     /// A line of text turned and placed by a matrix.
-    pub fn text_by(&mut self, matrix: [f32; 6], face: Face, size: f32, colour: Colour, text: &str) -> Result<(), WriteError> {
+    pub fn text_by(
+        &mut self,
+        matrix: [f32; 6],
+        face: Face,
+        size: f32,
+        colour: Colour,
+        text: &str,
+    ) -> Result<(), WriteError> {
         let text = composed(text);
         if text.chars().count() > limits::TEXT_CHARACTERS {
             return Err(WriteError::TextTooLong);
@@ -105,7 +119,8 @@ impl<'a> Drawing<'a> {
         let (content, pictures) = self.content(update, &subsets);
         let mut entries = format!("/Type/XObject/Subtype/Form/BBox[0 0 {}]", numbers(&[self.width, self.height]));
         if quarter_turns % 4 != 0 {
-            let (cos, sin) = [(1, 0), (0, 1), (-1, 0), (0, -1)].get(usize::from(quarter_turns % 4)).copied().unwrap_or((1, 0));
+            let (cos, sin) =
+                [(1, 0), (0, 1), (-1, 0), (0, -1)].get(usize::from(quarter_turns % 4)).copied().unwrap_or((1, 0));
             entries += &format!("/Matrix[{cos} {sin} {} {cos} 0 0]", -sin);
         }
         entries += &format!("/Resources<</Font<<{fonts}>>/XObject<<{pictures}>>>>");

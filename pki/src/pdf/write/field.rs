@@ -38,7 +38,8 @@ pub(super) fn target(source: &Source<'_>, fields: &[FormField], field: &Field) -
         }
         Field::New { name, placement } => placed(source, free_name(fields, name.as_deref())?, *placement),
         Field::Existing(name) => {
-            let field = fields.iter().find(|field| field.name == *name).ok_or_else(|| WriteError::NoSuchField(name.clone()))?;
+            let field =
+                fields.iter().find(|field| field.name == *name).ok_or_else(|| WriteError::NoSuchField(name.clone()))?;
             existing(source, field)
         }
     }
@@ -52,7 +53,9 @@ fn free_name(fields: &[FormField], wanted: Option<&str>) -> Result<String, Write
     // The first part of a name counts: a new field may not become a parent's twin.
     let taken = |name: &str| fields.iter().any(|field| field.name.split('.').next() == Some(name));
     match wanted {
-        Some(name) if name.is_empty() || name.contains('.') || taken(name) => Err(WriteError::FieldTaken(name.to_owned())),
+        Some(name) if name.is_empty() || name.contains('.') || taken(name) => {
+            Err(WriteError::FieldTaken(name.to_owned()))
+        }
         Some(name) => Ok(name.to_owned()),
         None => {
             let names = (1..=limits::FORM_FIELDS + 1).map(|number| format!("Signature{number}"));

@@ -69,7 +69,9 @@ fn add(source: &Source<'_>, update: &mut Update, present: &Object, items: &[Vec<
     let known: Vec<(Object, Vec<u8>)> = all
         .iter()
         .take(limits::LONG_TERM_ITEMS)
-        .filter_map(|reference| Some((reference.clone(), source.file.decoded(source.file.resolve(reference).stream()?).ok()?)))
+        .filter_map(|reference| {
+            Some((reference.clone(), source.file.decoded(source.file.resolve(reference).stream()?).ok()?))
+        })
         .collect();
     let mut own: Vec<Object> = Vec::new();
     let mut written: Vec<(&[u8], ObjectId)> = Vec::new();

@@ -20,6 +20,8 @@ pub use long_term::{LongTermData, add_long_term_data};
 pub use picture::Picture;
 pub use sign::{Field, Kind, PageChoice, Permission, Placement, Prepared, SignatureOptions, prepare, reserve};
 
+use crate::algorithm::DigestAlgorithm;
+use crate::crypto::{self, Hasher};
 use flate2::{Compression, write::ZlibEncoder};
 use std::io::Write;
 
@@ -32,15 +34,15 @@ pub(crate) fn compress(data: &[u8]) -> Vec<u8> {
 }
 
 fn sha256(data: &[u8]) -> Vec<u8> {
-    openssl::sha::sha256(data).to_vec()
+    crypto::sha256(data).to_vec()
 }
 
-fn sha256_of(pieces: &[&[u8]]) -> [u8; 32] {
-    let mut hasher = openssl::sha::Sha256::new();
+fn sha256_of(pieces: &[&[u8]]) -> Vec<u8> {
+    let mut hasher = Hasher::new(DigestAlgorithm::Sha256);
     pieces.iter().for_each(|piece| hasher.update(piece));
     hasher.finish()
 }
 
 fn sha1(data: &[u8]) -> Vec<u8> {
-    openssl::sha::sha1(data).to_vec()
+    crypto::digest(DigestAlgorithm::Sha1, data)
 }

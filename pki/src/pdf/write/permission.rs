@@ -7,7 +7,12 @@ use super::source::{Source, signatures};
 
 /// Refuses where an earlier signature forbids signing. `field` is the existing field to be signed, where there is one;
 /// `archival` marks a document timestamp, which every signer permits (ISO 32000-2 table 257).
-pub(super) fn check(source: &Source<'_>, fields: &[FormField], field: Option<&str>, archival: bool) -> Result<(), WriteError> {
+pub(super) fn check(
+    source: &Source<'_>,
+    fields: &[FormField],
+    field: Option<&str>,
+    archival: bool,
+) -> Result<(), WriteError> {
     for (signed, value) in signatures(fields) {
         let Object::Dictionary(signature) = source.file.resolve(value) else { continue };
         let references = source.file.value(&signature, "Reference");

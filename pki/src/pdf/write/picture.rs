@@ -63,7 +63,8 @@ impl Picture {
 
     /// Writes it as an image XObject (ISO 32000-2 §8.9.5), transparency as its soft mask.
     pub(super) fn write(&self, update: &mut Update) -> ObjectId {
-        let common = format!("/Type/XObject/Subtype/Image/Width {}/Height {}/BitsPerComponent 8", self.width, self.height);
+        let common =
+            format!("/Type/XObject/Subtype/Image/Width {}/Height {}/BitsPerComponent 8", self.width, self.height);
         let mut entries = format!("{common}/ColorSpace{}/Filter/FlateDecode", self.colour_space);
         if let Some(transparency) = &self.transparency {
             let mask = update.allocate();

@@ -114,7 +114,7 @@ pub struct Prepared {
 
 impl Prepared {
     /// SHA-256 of everything the signature covers: the source and the update without the gap.
-    pub fn digest(&self, source: &[u8]) -> [u8; 32] {
+    pub fn digest(&self, source: &[u8]) -> Vec<u8> {
         super::sha256_of(&self.covered(source))
     }
 
@@ -257,7 +257,8 @@ fn fill_byte_range(mut update: Vec<u8>, source_length: usize, holes: Holes) -> R
     let behind = source_length.checked_add(holes.contents.end).ok_or(WriteError::TooLarge)?;
     let rest = update.len() - holes.contents.end;
     let range = format!("0 {before} {behind} {rest}");
-    let place = update.get_mut(holes.byte_range).and_then(|place| place.get_mut(..range.len())).ok_or(WriteError::TooLarge)?;
+    let place =
+        update.get_mut(holes.byte_range).and_then(|place| place.get_mut(..range.len())).ok_or(WriteError::TooLarge)?;
     place.copy_from_slice(range.as_bytes());
     Ok(Prepared { update, source_length, gap: holes.contents })
 }

@@ -38,8 +38,13 @@ impl<'a> Source<'a> {
             return Err(WriteError::Encrypted);
         }
         if file.reading() == Reading::Recovered {
-            let signed = memchr::memmem::find(data, b"/ByteRange").is_some() || signatures(&file.fields()).next().is_some();
-            return Err(if signed { WriteError::ReconstructedSigned } else { WriteError::Structure("cross-reference data") });
+            let signed =
+                memchr::memmem::find(data, b"/ByteRange").is_some() || signatures(&file.fields()).next().is_some();
+            return Err(if signed {
+                WriteError::ReconstructedSigned
+            } else {
+                WriteError::Structure("cross-reference data")
+            });
         }
         let root = file.trailer().value("Root").and_then(Object::reference);
         let catalogue_id = root.ok_or(WriteError::Structure("the catalogue is not an indirect object"))?;
@@ -56,7 +61,8 @@ impl<'a> Source<'a> {
     pub fn close(&self, update: Update) -> Result<Vec<u8>, WriteError> {
         let trailer = self.file.trailer();
         let last = self.file.sections().first().ok_or(WriteError::Structure("cross-reference data"))?;
-        let permanent_id = self.file.value(trailer, "ID").array().and_then(|id| id.first()?.string().map(<[u8]>::to_vec));
+        let permanent_id =
+            self.file.value(trailer, "ID").array().and_then(|id| id.first()?.string().map(<[u8]>::to_vec));
         let trailer = Trailer {
             root: Object::Reference(self.catalogue_id),
             info: trailer.value("Info").filter(|info| info.reference().is_some()).cloned(),
@@ -89,11 +95,17 @@ impl<'a> Source<'a> {
                 return Err(WriteError::TooMany("pages"));
             }
             let Object::Dictionary(dictionary) = self.file.resolve(&node) else { continue };
-            if let (Object::Array(kids), false) = (self.file.value(&dictionary, "Kids"), dictionary.is_name("Type", "Page")) {
+            if let (Object::Array(kids), false) =
+                (self.file.value(&dictionary, "Kids"), dictionary.is_name("Type", "Page"))
+            {
                 let mut below = above;
                 below.push(dictionary);
                 let children = kids.iter().map(|kid| (kid.clone(), below.clone()));
-                if number.is_some() { stack.extend(children.rev()) } else { stack.extend(children) }
+                if number.is_some() {
+                    stack.extend(children.rev())
+                } else {
+                    stack.extend(children)
+                }
                 continue;
             }
             left -= 1;
@@ -122,7 +134,12 @@ impl<'a> Source<'a> {
 
     /// Four numbers as left, bottom, right, top.
     pub fn rectangle(&self, object: &Object) -> Option<[f32; 4]> {
-        let corners: Vec<f32> = object.array()?.iter().filter_map(|edge| self.file.resolve(edge).number()).map(|edge| edge as f32).collect();
+        let corners: Vec<f32> = object
+            .array()?
+            .iter()
+            .filter_map(|edge| self.file.resolve(edge).number())
+            .map(|edge| edge as f32)
+            .collect();
         let [a, b, c, d] = *corners.first_chunk::<4>()?;
         Some([a.min(c), b.min(d), a.max(c), b.max(d)])
     }

@@ -109,7 +109,8 @@ impl Update {
 
     /// An offset in the update as the cross-reference counts it.
     fn counted(&self, offset: usize) -> Result<usize, WriteError> {
-        let counted = self.base.checked_add(offset).and_then(|end| end.checked_sub(self.origin)).ok_or(WriteError::TooLarge)?;
+        let counted =
+            self.base.checked_add(offset).and_then(|end| end.checked_sub(self.origin)).ok_or(WriteError::TooLarge)?;
         if counted > super::limits::FILE_BYTES { Err(WriteError::TooLarge) } else { Ok(counted) }
     }
 
