@@ -3,69 +3,13 @@
 
 mod support;
 
-use chuky_model::instant::Instant;
 use chuky_pki::pdf::letter::sample;
 use chuky_pki::pdf::write::{
-    Field, Kind, LongTermData, Look, PageChoice, Permission, Placement, SignatureOptions, WriteError,
-    add_long_term_data, prepare, reserve,
+    Field, Kind, LongTermData, Look, PageChoice, Permission, SignatureOptions, WriteError, add_long_term_data, prepare,
+    reserve,
 };
-use std::path::{Path, PathBuf};
+use support::judges::{at, judged_valid, now, options, sign, store};
 use support::signer::Signer;
-
-fn now() -> Instant {
-    Instant::parse_rfc3339("2026-11-22T03:05:09Z").unwrap()
-}
-
-/// Signs and appends.
-fn sign(source: &[u8], signer: &Signer, options: &SignatureOptions<'_>) -> Vec<u8> {
-    let prepared = prepare(source, options).unwrap();
-    let covered = prepared.covered(source);
-    assert_eq!(prepared.digest(source), openssl::sha::sha256(&covered.concat()).to_vec());
-    let cms = signer.sign(&covered);
-    let length = prepared.signed_length();
-    let update = prepared.finish(&cms).unwrap();
-    let signed = [source, &update].concat();
-    assert_eq!(signed.len(), length);
-    signed
-}
-
-fn options(look: Option<(Look, &chuky_pki::pdf::typeface::Typefaces)>, field: Field) -> SignatureOptions<'_> {
-    SignatureOptions {
-        look,
-        field,
-        signer_name: Some("Trần Thị Hồng Ưởng".to_owned()),
-        reason: Some("Ký ban hành".to_owned()),
-        location: Some("Hà Nội".to_owned()),
-        ..SignatureOptions::new(now(), 4_096)
-    }
-}
-
-fn at(page: PageChoice, rectangle: [f32; 4]) -> Field {
-    Field::New { name: None, placement: Placement { page, rectangle } }
-}
-
-fn store(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
-    let file = folder.join(name);
-    std::fs::write(&file, bytes).unwrap();
-    file
-}
-
-/// All judges agree: `count` signatures, each valid, the last one over the entire file.
-fn judged_valid(file: &Path, signer: &Signer, count: usize) {
-    support::qpdf_accepts(file);
-    if let Some(said) = support::pdfsig(file) {
-        assert_eq!(said.matches("Signature is Valid.").count(), count, "{said}");
-        assert_eq!(said.matches("Total document signed").count(), 1, "{said}");
-    }
-    if let Some(lines) = support::pyhanko(&signer.authority, file) {
-        assert_eq!(lines.len(), count, "{lines:?}");
-        for (place, line) in lines.iter().enumerate() {
-            assert!(line.contains("intact valid trusted") && line.ends_with(" ok"), "{line}");
-            let coverage = if place + 1 == count { "ENTIRE_FILE" } else { "ENTIRE_REVISION" };
-            assert!(line.contains(coverage), "{line}");
-        }
-    }
-}
 
 #[test]
 fn an_official_then_the_agency_sign_a_letter() {

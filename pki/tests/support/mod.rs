@@ -2,6 +2,8 @@
 //! and its judgement skipped.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, dead_code)]
 
+pub mod files;
+pub mod judges;
 pub mod signer;
 
 use chuky_pki::pdf::typeface::Typefaces;

@@ -159,13 +159,13 @@ pub fn prepare(source: &[u8], options: &SignatureOptions<'_>) -> Result<Prepared
         Field::Existing(name) => Some(name.as_str()),
         _ => None,
     };
+    let target = field::target(&source, &fields, &options.field)?;
     permission::check(&source, &fields, existing, options.kind == Kind::DocumentTimestamp)?;
     if matches!(options.kind, Kind::Certification(_)) && signatures(&fields).next().is_some() {
         return Err(WriteError::AlreadySigned);
     }
     let mut update = source.update();
     let signature = update.allocate();
-    let target = field::target(&source, &fields, &options.field)?;
     let appearance = match &options.look {
         Some((look, typefaces)) if target.width > 0.0 && target.height > 0.0 => {
             let drawing = appearance::draw(look, typefaces, target.width, target.height, options.signed_at)?;
