@@ -36,6 +36,7 @@ fn tidy_rules_about_shape_find() {
     assert_eq!(found(shape::panics, "src/a.rs", "let a = b.unwrap();"), 1);
     assert_eq!(found(shape::panics, "src/a.rs", "let a = b.expect(\"works\");"), 1);
     assert_eq!(found(shape::panics, "src/a.rs", "let a = b.expect(\"the length was checked above\");"), 0);
+    assert_eq!(found(shape::panics, "src/a.rs", "let a = reader.expect(tag::OID, WHAT)?;"), 0);
     assert_eq!(found(shape::panics, "tests/a.rs", "let a = b.unwrap();"), 0);
     assert_eq!(found(shape::unsafe_code, "src/a.rs", "unsafe { call() }"), 1);
     assert_eq!(found(shape::unsafe_code, "src/a.rs", "// SAFETY: the pointer lives.\nunsafe { call() }"), 0);
