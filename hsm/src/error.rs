@@ -105,7 +105,7 @@ impl Error {
 
     /// Whether the error may mean that the session or the token is lost. hsm.md: a code alone never decides, a probe does.
     pub(crate) fn is_suspicious(&self) -> bool {
-        matches!(self, Self::Pkcs11 { .. })
+        matches!(self, Self::Pkcs11 { .. } | Self::Unavailable { .. })
     }
 
     /// Of a PKCS#11 call while a token is opened: everything then means that it cannot be used now.

@@ -7,6 +7,7 @@ mod api;
 mod encoding;
 mod engine;
 pub mod error;
+mod frame;
 mod in_process;
 pub mod limits;
 mod message;
@@ -17,7 +18,9 @@ mod secret;
 mod self_test;
 mod settings;
 mod stock;
+mod supervised;
 mod token;
+pub mod worker;
 
 pub use api::{Health, Hsm};
 pub use error::Error;
@@ -27,3 +30,4 @@ pub use message::{
 };
 pub use secret::{Pin, Secret32};
 pub use settings::{PinSource, Settings, StockTarget, TokenKind, find_module};
+pub use supervised::Supervised;

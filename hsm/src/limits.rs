@@ -38,3 +38,7 @@ pub const RESTART_LONGEST: Duration = Duration::from_secs(1);
 pub const PROBE_EVERY: Duration = Duration::from_secs(1);
 /// A probe answers within this or the worker is replaced. Probes are few calls.
 pub const PROBE_DEADLINE: Duration = Duration::from_secs(5);
+/// Probes before a token counts as gone: another process that logs in at the moment makes one fail on SoftHSM.
+pub const PROBES: usize = 3;
+/// Between two of them.
+pub const PROBE_PAUSE: Duration = Duration::from_millis(20);

@@ -137,6 +137,12 @@ impl Request {
         }
     }
 
+    /// Whether a worker that ended without answering may have had the request all the same. Signatures that no one received do no harm;
+    /// a second key under one label would.
+    pub(crate) fn is_repeatable(&self) -> bool {
+        !matches!(self, Self::GenerateServiceKey { .. })
+    }
+
     /// The activation whose replay memory the call needs, so that its calls meet the same worker.
     pub(crate) fn affinity(&self) -> Option<ActivationId> {
         match self {

@@ -15,6 +15,7 @@ use std::{
         Arc, Condvar, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    thread::JoinHandle,
     time::Duration,
 };
 
@@ -79,12 +80,12 @@ impl Stock {
 }
 
 /// Starts the filling thread where there is anything to fill.
-pub(crate) fn start(core: &Arc<Core>) {
+pub(crate) fn start(core: &Arc<Core>) -> Option<JoinHandle<()>> {
     if core.stock.targets.is_empty() {
-        return;
+        return None;
     }
     let core = Arc::clone(core);
-    std::thread::spawn(move || {
+    Some(std::thread::spawn(move || {
         while !core.stock.stopped.load(Ordering::Acquire) {
             if let Err(error) = fill(&core) {
                 tracing::warn!(event = "hsm.stock.failed", %error);
@@ -92,7 +93,7 @@ pub(crate) fn start(core: &Arc<Core>) {
                 std::thread::sleep(PAUSE_AFTER_FAILURE);
             }
         }
-    });
+    }))
 }
 
 /// Fills until stopped or until the token refuses; the session that made the keys lives as long.

@@ -16,7 +16,7 @@ use crate::{
     secret::Pin,
     self_test,
     settings::{StockTarget, TokenKind},
-    stock::{self, Stock},
+    stock::Stock,
     token::{self, Token},
 };
 use chuky_model::{algorithm::KeyAlgorithm, instant::Instant};
@@ -65,7 +65,7 @@ impl Core {
         let anchor = token.session()?;
         token.log_in(&anchor, UserType::User, &pin)?;
         self_test::run(&token, kind, &pin)?;
-        let core = Arc::new(Self {
+        Ok(Arc::new(Self {
             token,
             kind,
             pin,
@@ -76,9 +76,7 @@ impl Core {
             running: AtomicUsize::new(0),
             sessions: AtomicU64::new(0),
             lost: AtomicBool::new(false),
-        });
-        stock::start(&core);
-        Ok(core)
+        }))
     }
 
     /// Requests being executed.
@@ -192,17 +190,25 @@ impl Engine {
         self.core.handles().forget_session(self.generation);
         self.service_keys.clear();
         self.secrets = None;
-        let alive = self.core.token.session().and_then(|session| {
-            self.session = session;
-            self.generation = self.core.sessions.fetch_add(1, Ordering::AcqRel);
-            self.core.log_in_again()?;
-            self.probe().map(drop)
-        });
+        let mut alive = self.reopen();
+        for _ in 1..limits::PROBES {
+            if alive.is_err() {
+                std::thread::sleep(limits::PROBE_PAUSE);
+                alive = self.reopen();
+            }
+        }
         self.core.lost.store(alive.is_err(), Ordering::Release);
         alive.map_err(|error| {
             self.core.stock.forget();
             Error::unavailable(error.to_string())
         })
+    }
+
+    fn reopen(&mut self) -> Result<(), Error> {
+        self.session = self.core.token.session()?;
+        self.generation = self.core.sessions.fetch_add(1, Ordering::AcqRel);
+        self.core.log_in_again()?;
+        self.probe().map(drop)
     }
 
     /// Reads the token's information and uses one of its private keys, which no cached answer can stand for.

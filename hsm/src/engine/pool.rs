@@ -5,6 +5,7 @@ use crate::{
     error::Error,
     limits,
     message::{Request, Response},
+    stock,
 };
 use std::{
     sync::{
@@ -29,6 +30,7 @@ pub(crate) struct Pool {
     queue: Option<SyncSender<Job>>,
     core: Arc<Core>,
     threads: Vec<JoinHandle<()>>,
+    stock: Option<JoinHandle<()>>,
 }
 
 impl Pool {
@@ -43,7 +45,8 @@ impl Pool {
                 std::thread::spawn(move || work(engine, &receiver))
             })
             .collect();
-        Ok(Self { queue: Some(sender), core, threads })
+        let stock = stock::start(&core);
+        Ok(Self { queue: Some(sender), core, threads, stock })
     }
 
     pub(crate) fn core(&self) -> &Arc<Core> {
@@ -67,8 +70,12 @@ impl Pool {
 impl Drop for Pool {
     fn drop(&mut self) {
         self.core.stock.stop();
-        // Threads end when the queue is closed; a hung one is left behind rather than waited for.
         self.queue = None;
+        // Modules crash where a process ends with a thread inside them, so every thread is waited for. The worker process, whose
+        // token may hang, never comes here: it ends with _exit.
+        for thread in self.threads.drain(..).chain(self.stock.take()) {
+            drop(thread.join());
+        }
     }
 }
 

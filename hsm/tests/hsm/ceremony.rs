@@ -43,7 +43,7 @@ fn components(_: &World) {
     assert!(Component::combine(&[read[0].clone(), read[0].clone(), read[1].clone()]).is_err(), "one is there twice");
     let foreign = Component::split(&Secret32::random(), 3).unwrap();
     assert!(Component::combine(&[foreign[0].clone(), parts[1].clone(), parts[2].clone()]).is_err());
-    let mistyped = texts[0].replacen(|c: char| c == 'a' || c == 'b' || c == 'c', "d", 1);
+    let mistyped = texts[0].replacen(['a', 'b', 'c'], "d", 1);
     assert!(Component::parse(&mistyped).is_err() || mistyped == **texts[0]);
 }
 

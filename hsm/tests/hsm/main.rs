@@ -5,6 +5,8 @@
 mod ceremony;
 mod in_process;
 mod keys;
+mod outsider;
+mod supervised;
 mod world;
 
 use std::{
@@ -17,13 +19,22 @@ use world::World;
 type Test = (&'static str, fn(&World));
 
 fn tests() -> Vec<Test> {
-    [keys::TESTS, in_process::TESTS, ceremony::TESTS].concat()
+    [keys::TESTS, in_process::TESTS, ceremony::TESTS, outsider::TESTS, supervised::TESTS].concat()
 }
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.first().map(String::as_str) {
         Some("run-one") => run_one(&arguments[1]),
+        Some("worker") => chuky_hsm::worker::run(),
+        Some("supervise") => {
+            supervised::supervise(&arguments[1]);
+            ExitCode::SUCCESS
+        }
+        Some("intrude") => {
+            outsider::intrude(&arguments[1]);
+            ExitCode::SUCCESS
+        }
         Some("--list") => {
             tests().iter().for_each(|(name, _)| println!("{name}: test"));
             ExitCode::SUCCESS

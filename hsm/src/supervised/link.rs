@@ -1,0 +1,145 @@
+//! The socket to one live worker: calls that wait for their answers, and when each of them proves the worker hung.
+
+use crate::{
+    error::Error,
+    frame::{self, FromWorker, ToWorker},
+    message::{Request, Response},
+};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use zeroize::Zeroizing;
+
+/// Why a call got no answer from this worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    Deadline,
+    /// The worker ended before it was given the request.
+    NotSent,
+    /// The worker ended with the request.
+    Ended,
+}
+
+/// A live worker.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) process: u32,
+    frames: mpsc::UnboundedSender<Zeroizing<Vec<u8>>>,
+    /// As many calls at once as the worker has threads: what it is given, it works on, so only its own slowness can be blamed on it.
+    dispatch: Arc<Semaphore>,
+    waiting: Mutex<HashMap<u64, Waiting>>,
+    next: AtomicU64,
+    load: AtomicUsize,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    answer: oneshot::Sender<Result<Response, Error>>,
+    hung_at: Instant,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Link {
+    pub(super) fn new(process: u32, threads: usize, frames: mpsc::UnboundedSender<Zeroizing<Vec<u8>>>) -> Self {
+        Self {
+            process,
+            frames,
+            dispatch: Arc::new(Semaphore::new(threads.max(1))),
+            waiting: Mutex::default(),
+            next: AtomicU64::new(0),
+            load: AtomicUsize::new(0),
+        }
+    }
+
+    /// Calls waiting for this worker or running in it.
+    pub(super) fn load(&self) -> usize {
+        self.load.load(Ordering::Acquire)
+    }
+
+    /// Gives the request to the worker and waits for its answer. A caller that stops waiting leaves the entry, which goes on
+    /// proving the worker alive or hung.
+    pub(super) async fn call(&self, request: &Request, within: Duration) -> Result<Result<Response, Error>, Failure> {
+        let _loaded = Load::add(&self.load);
+        let until = Instant::now().checked_add(within).ok_or(Failure::Deadline)?;
+        let permit = tokio::time::timeout_at(until.into(), Arc::clone(&self.dispatch).acquire_owned())
+            .await
+            .map_err(|_| Failure::Deadline)?
+            .map_err(|_| Failure::NotSent)?;
+        let now = Instant::now();
+        let remaining = until.saturating_duration_since(now);
+        let id = self.next.fetch_add(1, Ordering::AcqRel);
+        let milliseconds = u64::try_from(remaining.as_millis()).unwrap_or(u64::MAX);
+        let frame = match frame::encode(&ToWorker::Call { id, milliseconds, request: request.clone() }) {
+            Ok(frame) => frame,
+            Err(error) => return Ok(Err(error)),
+        };
+        let (sender, receiver) = oneshot::channel();
+        let hung_at = now.checked_add(remaining.max(LEAST_PATIENCE)).ok_or(Failure::Deadline)?;
+        self.waiting().insert(id, Waiting { answer: sender, hung_at, _permit: permit });
+        if self.frames.send(frame).is_err() {
+            self.waiting().remove(&id);
+            return Err(Failure::NotSent);
+        }
+        match tokio::time::timeout_at(until.into(), receiver).await {
+            Ok(Ok(result)) => Ok(result),
+            Ok(Err(_)) => Err(Failure::Ended),
+            Err(_) => Err(Failure::Deadline),
+        }
+    }
+
+    /// Hands an answer to who waits for it.
+    pub(super) fn answered(&self, message: FromWorker) -> Result<(), Error> {
+        let FromWorker::Answer { id, result } = message else {
+            return Err(Error::Protocol { reason: "started twice".to_owned() });
+        };
+        if let Some(waiting) = self.waiting().remove(&id) {
+            // Its caller may have gone.
+            drop(waiting.answer.send(result));
+        }
+        Ok(())
+    }
+
+    /// Whether some call has waited longer than it may.
+    pub(super) fn is_hung(&self, now: Instant) -> bool {
+        self.waiting().values().any(|waiting| now >= waiting.hung_at)
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.load() == 0 && self.waiting().is_empty()
+    }
+
+    /// Takes no more calls and lets every waiting one know that no answer comes.
+    pub(super) fn close(&self) {
+        self.dispatch.close();
+        self.waiting().clear();
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, HashMap<u64, Waiting>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Counts a call while it lasts, however it ends.
+struct Load<'a>(&'a AtomicUsize);
+
+impl<'a> Load<'a> {
+    fn add(load: &'a AtomicUsize) -> Self {
+        load.fetch_add(1, Ordering::AcqRel);
+        Self(load)
+    }
+}
+
+impl Drop for Load<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// A caller in more of a hurry than this does not prove a worker hung.
+const LEAST_PATIENCE: Duration = Duration::from_millis(250);

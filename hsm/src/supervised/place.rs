@@ -1,0 +1,187 @@
+//! One worker's place: starts the process, serves its socket, watches it, kills it where it hangs, and begins again.
+
+use super::{Shared, State, link::Link};
+use crate::{
+    error::Error,
+    frame::{self, FromWorker, Start, ToWorker},
+    limits,
+    message::Request,
+    settings::Settings,
+};
+use std::{
+    os::fd::OwnedFd,
+    process::Stdio,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::{
+    io::AsyncWriteExt,
+    net::{
+        UnixStream,
+        unix::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    process::{Child, Command},
+    sync::mpsc,
+    time::{interval, sleep, timeout},
+};
+use zeroize::Zeroizing;
+
+/// Keeps a worker in the place for as long as the task lives.
+pub(super) async fn keep(shared: Arc<Shared>, index: usize) {
+    let mut pause = limits::RESTART_FIRST;
+    let mut failures = 0_u32;
+    loop {
+        let started = {
+            let _turn = shared.starting.lock().await;
+            start(&shared.settings).await
+        };
+        match started {
+            Ok(worker) => {
+                failures = 0;
+                let began = Instant::now();
+                let why = serve(&shared, index, worker).await;
+                tracing::warn!(event = "hsm.worker.ended", token = shared.settings.token_label, place = index, why);
+                // A worker that dies as soon as it lives must not make a busy loop.
+                if began.elapsed() > limits::PROBE_EVERY {
+                    pause = limits::RESTART_FIRST;
+                }
+            }
+            Err(error) => {
+                tracing::warn!(event = "hsm.worker.failed", token = shared.settings.token_label, place = index, %error);
+                failures = failures.saturating_add(1);
+                // Once may be chance, such as another process that wrote the token's file.
+                if failures > 1 {
+                    shared.set(index, State::Failed(error));
+                }
+            }
+        }
+        sleep(pause).await;
+        pause = pause.saturating_mul(2).min(limits::RESTART_LONGEST);
+    }
+}
+
+struct Worker {
+    child: Child,
+    process: u32,
+    reader: OwnedReadHalf,
+    writer: OwnedWriteHalf,
+}
+
+/// Starts a process and waits until its token is open and tested.
+async fn start(settings: &Settings) -> Result<Worker, Error> {
+    let failed = |what: &str, error: std::io::Error| Error::unavailable(format!("{what}: {error}"));
+    let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(|error| failed("socket pair", error))?;
+    ours.set_nonblocking(true).map_err(|error| failed("socket", error))?;
+    let executable = match &settings.executable {
+        Some(path) => path.clone(),
+        None => std::env::current_exe().map_err(|error| failed("own executable", error))?,
+    };
+    let mut child = Command::new(&executable)
+        .args(&settings.worker_arguments)
+        .envs(settings.environment.iter().map(|(name, value)| (name, value)))
+        .stdin(Stdio::from(OwnedFd::from(theirs)))
+        .stdout(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|error| failed("HSM worker", error))?;
+    let process = child.id().ok_or_else(|| Error::unavailable("the HSM worker ended at once"))?;
+    let (mut reader, mut writer) = UnixStream::from_std(ours).map_err(|error| failed("socket", error))?.into_split();
+    let start = frame::encode(&ToWorker::Start(Start {
+        module: settings.module.clone(),
+        token_label: settings.token_label.clone(),
+        kind: settings.kind,
+        pin: settings.pin.read()?,
+        threads: settings.threads,
+        stock: settings.stock.clone(),
+    }))?;
+    let opened = timeout(limits::START, async {
+        writer.write_all(&start).await.map_err(|error| failed("HSM worker", error))?;
+        frame::receive::<FromWorker>(&mut reader).await.map_err(|error| Error::unavailable(error.to_string()))
+    });
+    match opened.await {
+        Ok(Ok(FromWorker::Started(Ok(())))) => Ok(Worker { child, process, reader, writer }),
+        Ok(Ok(FromWorker::Started(Err(error)))) | Ok(Err(error)) => {
+            end(&mut child).await;
+            Err(error)
+        }
+        Ok(Ok(FromWorker::Answer { .. })) => Err(Error::Protocol { reason: "an answer before the start".to_owned() }),
+        Err(_) => {
+            end(&mut child).await;
+            Err(Error::unavailable("the token did not open in time"))
+        }
+    }
+}
+
+/// Serves a live worker until it ends, hangs or is retired; says why.
+async fn serve(shared: &Shared, index: usize, worker: Worker) -> &'static str {
+    let Worker { mut child, process, mut reader, writer } = worker;
+    let (frames, queued) = mpsc::unbounded_channel();
+    let link = Arc::new(Link::new(process, shared.settings.threads, frames));
+    shared.set(index, State::Live(Arc::clone(&link)));
+    let writing = tokio::spawn(write_frames(writer, queued));
+    let reading = async {
+        while let Ok(message) = frame::receive::<FromWorker>(&mut reader).await {
+            if link.answered(message).is_err() {
+                break;
+            }
+        }
+    };
+    let why = tokio::select! {
+        () = reading => "it closed its socket",
+        why = watch(&link, shared.settings.memory_bytes) => why,
+    };
+    // No call may choose it from here on; those that wait for it learn that no answer comes.
+    shared.set(index, State::Starting);
+    link.close();
+    writing.abort();
+    end(&mut child).await;
+    why
+}
+
+/// Frames leave through one task: a caller that stops waiting never leaves half a frame behind.
+async fn write_frames(mut writer: OwnedWriteHalf, mut queued: mpsc::UnboundedReceiver<Zeroizing<Vec<u8>>>) {
+    while let Some(frame) = queued.recv().await {
+        if writer.write_all(&frame).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Returns once the worker must go. In idle moments it is probed, so that a token that went away shows before somebody needs it.
+async fn watch(link: &Link, memory_bytes: u64) -> &'static str {
+    let mut ticks = interval(TICK);
+    let mut probed = Instant::now();
+    loop {
+        ticks.tick().await;
+        if link.is_hung(Instant::now()) {
+            return "it missed a deadline";
+        }
+        if link.is_idle() && probed.elapsed() >= limits::PROBE_EVERY {
+            if resident_bytes(link.process).is_some_and(|bytes| bytes > memory_bytes) {
+                return "it grew past its memory bound";
+            }
+            // The worker ends itself where the probe fails; a probe it never answers ends here.
+            if link.call(&Request::Probe, limits::PROBE_DEADLINE).await.is_err() {
+                return "it did not answer a probe";
+            }
+            probed = Instant::now();
+        }
+    }
+}
+
+/// Resident memory as `/proc` tells it, `None` where it does not.
+fn resident_bytes(process: u32) -> Option<u64> {
+    let pages: u64 =
+        std::fs::read_to_string(format!("/proc/{process}/statm")).ok()?.split_whitespace().nth(1)?.parse().ok()?;
+    Some(pages.saturating_mul(PAGE_BYTES))
+}
+
+async fn end(child: &mut Child) {
+    // SIGKILL reaches a stopped process too. An error means that it has ended already.
+    drop(child.kill().await);
+}
+
+/// How often a worker is looked at.
+const TICK: Duration = Duration::from_millis(25);
+/// The page size of the platforms served; a wrong one shifts a bound that is a rule of thumb.
+const PAGE_BYTES: u64 = 4_096;
