@@ -31,34 +31,40 @@
   const meter = box.querySelector("meter");
   const differs = form.querySelector("[data-differs]");
   const shortest = Number(pin.dataset.shortest) || 8;
-  const COMMON = ["password", "matkhau", "12345678", "123456789", "1234567890", "11111111", "00000000", "88888888",
-    "66668888", "68686868", "abcd1234", "abc12345", "1q2w3e4r", "qwertyui", "iloveyou", "anhyeuem", "emyeuanh", "hanoi123",
-    "vietnam1", "chuky123"];
+  // The same rules as the service's; it judges again, and adds what only it knows.
+  const COMMON = ["12345678", "87654321", "123456", "654321", "password", "matkhau", "mật khẩu", "iloveyou", "qwerty",
+    "asdfgh", "1q2w3e4r", "abc123", "anhyeuem", "emyeuanh", "vietnam", "hanoi", "thanglong", "11223344", "88888888",
+    "99999999", "0123456", "147258369", "789456", "chukyso", "chuky", "admin", "letmein", "welcome"];
+  const LONGEST_PIECE = 4;
 
-  const steps = (text) => {
-    const codes = Array.from(text, (letter) => letter.codePointAt(0));
-    let even = 0;
-    for (let at = 2; at < codes.length; at += 1) {
-      const step = codes[at] - codes[at - 1];
-      if (step === codes[at - 1] - codes[at - 2] && Math.abs(step) <= 1) even += 1;
+  const isSteps = (letters) => {
+    const steps = letters.slice(1).map((letter, at) => letter.codePointAt(0) - letters[at].codePointAt(0));
+    return steps.length > 0 && Math.abs(steps[0]) <= 1 && steps.every((step) => step === steps[0]);
+  };
+  const isRepeated = (letters) => {
+    for (let piece = 1; piece <= Math.min(LONGEST_PIECE, letters.length / 2); piece += 1) {
+      if (letters.every((letter, at) => letter === letters[at % piece])) return true;
     }
-    return even;
+    return false;
   };
   const looksLikeDate = (text) => {
     const digits = text.replace(/[\s/.-]/g, "");
-    const both = [/^(\d\d)(\d\d)((19|20)\d\d)$/, /^((19|20)\d\d)(\d\d)(\d\d)$/];
-    const first = both[0].exec(digits);
-    if (first && Number(first[1]) <= 31 && Number(first[2]) <= 12) return true;
-    const second = both[1].exec(digits);
-    return Boolean(second && Number(second[3]) <= 12 && Number(second[4]) <= 31);
+    const dayFirst = /^(\d\d)(\d\d)(?:19|20)\d\d$/.exec(digits);
+    if (dayFirst && Number(dayFirst[1]) <= 31 && Number(dayFirst[2]) <= 12) return true;
+    const yearFirst = /^(?:19|20)\d\d(\d\d)(\d\d)$/.exec(digits);
+    return Boolean(yearFirst && Number(yearFirst[1]) <= 12 && Number(yearFirst[2]) <= 31);
   };
 
-  const judge = (text) => ({
-    length: Array.from(text).length >= shortest,
-    repeat: new Set(text.toLowerCase()).size >= Math.min(5, Math.ceil(shortest / 2)),
-    sequence: text.length > 0 && steps(text) < Math.max(3, text.length / 2 - 1) && !looksLikeDate(text),
-    common: text.length > 0 && !COMMON.some((word) => text.toLowerCase() === word),
-  });
+  const judge = (text) => {
+    const lower = text.toLowerCase();
+    const letters = Array.from(lower);
+    return {
+      length: letters.length >= shortest,
+      repeat: letters.length > 1 && !isRepeated(letters),
+      sequence: letters.length > 1 && !isSteps(letters) && !looksLikeDate(text),
+      common: text !== "" && !COMMON.some((word) => lower.includes(word) && letters.length < Array.from(word).length + 4),
+    };
+  };
 
   const compare = () => { differs.hidden = again.value === "" || again.value === pin.value; };
   pin.addEventListener("input", () => {

@@ -93,14 +93,14 @@ pub struct ReceiptPage {
 impl CodePage {
     /// The page as HTML.
     pub fn html(&self) -> String {
-        rendered(self)
+        rendered(&Self { problems: self.problems.among(&["code"]), ..self.clone() })
     }
 }
 
 impl ConsentPage {
     /// The page as HTML.
     pub fn html(&self) -> String {
-        rendered(self)
+        rendered(&Self { problems: self.problems.among(CONSENT_FIELDS), ..self.clone() })
     }
 
     fn pin_rule(&self) -> String {
@@ -137,3 +137,6 @@ impl ReceiptPage {
         self.frame.fill("receipt-suspend-contact", &[("contact", &self.suspend_contact)])
     }
 }
+
+/// The fields that have a place for their problems.
+const CONSENT_FIELDS: &[&str] = &["consent", "login", "password", "pin", "pin_again"];

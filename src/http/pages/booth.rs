@@ -9,9 +9,9 @@
 //!
 //! `GET /booth/requests/{id}` shows the step a request has reached; the page asks for it again by itself.
 
-use super::{Frame, Problems, certificate::ActivationCode, form::checked, rendered, rows::Row, texts};
+use super::{Frame, Problems, certificate::CodeCard, form::checked, rendered, rows::Row, texts};
 use askama::Template;
-use chuky_model::{id::RequestId, instant::Instant, request::RequestState};
+use chuky_model::{card::CardError, id::RequestId, instant::Instant, request::RequestState};
 use serde::Deserialize;
 
 /// What the first step posts to `/booth/card`. The card's text wins over the typed fields.
@@ -45,6 +45,21 @@ impl CardForm {
         let number: String = self.personal_number.chars().filter(|letter| !letter.is_whitespace()).collect();
         let (name, address) = (clean(&self.full_name), clean(&self.address));
         format!("{}||{name}|{birth_date}|{}|{address}|", clean(&number), clean(&self.sex))
+    }
+
+    /// What does not fit, beside the field it is about: the scanned text as a whole, or the field that was typed.
+    pub fn problems(&self, error: &CardError) -> Problems {
+        let (field, key) = match error {
+            CardError::TooLong => ("address", "problem-card-too-long"),
+            CardError::MissingFields => ("address", "problem-card-fields"),
+            CardError::Number(_) => ("personal_number", "problem-number-digits"),
+            CardError::EmptyName => ("full_name", "problem-name-empty"),
+            CardError::BirthDate => ("birth_date", "problem-birth-date"),
+            CardError::BirthYearDiffers => ("birth_date", "problem-birth-year"),
+            CardError::SexDiffers => ("sex", "problem-sex"),
+        };
+        let scanned = !self.card_text.trim().is_empty();
+        Problems::one(if scanned { "card_text" } else { field }, key)
     }
 }
 
@@ -113,7 +128,7 @@ pub struct CodeStep {
     pub request: RequestId,
     pub name: String,
     /// `None` where the code was shown before and is not kept: a new one can be asked for.
-    pub code: Option<ActivationCode>,
+    pub code: Option<CodeCard>,
     /// The citizen has opened it and is choosing a PIN.
     pub opened: bool,
 }
@@ -169,7 +184,13 @@ pub struct BoothPage {
 impl BoothPage {
     /// The page as HTML.
     pub fn html(&self) -> String {
-        rendered(self)
+        let mut page = self.clone();
+        match &mut page.step {
+            BoothStep::Enter(step) => step.problems = step.problems.among(CARD_FIELDS),
+            BoothStep::Compare(step) => step.problems = step.problems.among(CONFIRM_FIELDS),
+            BoothStep::Approval(_) | BoothStep::Code(_) | BoothStep::End(_) => {}
+        }
+        rendered(&page)
     }
 
     fn counts(&self) -> String {
@@ -177,6 +198,10 @@ impl BoothPage {
         self.frame.fill("booth-counts", &[("issued", &issued), ("entered", &entered)])
     }
 }
+
+/// The fields that have a place for their problems.
+const CARD_FIELDS: &[&str] = &["card_text", "personal_number", "full_name", "birth_date", "sex", "address"];
+const CONFIRM_FIELDS: &[&str] = &["card_compared", "face_compared", "locality", "province"];
 
 #[cfg(test)]
 mod tests {

@@ -17,13 +17,11 @@ pub struct CertificateContent {
     /// O, the agency.
     pub organization: String,
     /// OU, the unit in it.
-    pub unit: String,
+    pub organizational_unit: String,
     /// L.
     pub locality: String,
     /// ST.
     pub province: String,
-    /// The e-mail address in the subject's alternative name.
-    pub email: String,
     /// The key's algorithm, e.g. `ECDSA P-256`.
     pub algorithm: String,
     /// Days the certificate will be valid from its making.
@@ -44,11 +42,10 @@ impl CertificateContent {
             ("content-common-name", self.common_name.as_str()),
             ("content-personal-number", &self.personal_number),
             ("content-title", &self.title),
-            ("content-unit", &self.unit),
+            ("content-organizational-unit", &self.organizational_unit),
             ("content-organization", &self.organization),
             ("content-locality", &self.locality),
             ("content-province", &self.province),
-            ("content-email", &self.email),
             ("content-kind", &kind),
             ("content-algorithm", &self.algorithm),
             ("content-validity", if self.valid_days == 0 { "" } else { &days }),
@@ -81,7 +78,7 @@ pub fn card_rows(card: &Card, frame: &Frame) -> Vec<Row> {
 
 /// A one-time code for the subscriber's own device, with its QR code.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ActivationCode {
+pub struct CodeCard {
     /// As shown and typed, e.g. `ABCD-EFGH-JKLM`.
     pub code: String,
     /// Where it is typed, as shown, e.g. `https://chuky.example/activate`.
@@ -90,7 +87,7 @@ pub struct ActivationCode {
     pub quick_response: Option<super::quick_response::QuickResponse>,
 }
 
-impl ActivationCode {
+impl CodeCard {
     /// The code with its QR. The QR holds the code behind `#`, which browsers never send: it reaches no log.
     pub fn new(code: impl Into<String>, address: impl Into<String>, expires: Instant) -> Self {
         let (code, address) = (code.into(), address.into());

@@ -37,6 +37,16 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// A day typed as `5/3/1990` (or with dots, hyphens, spaces) as `1990-03-05`; other text comes back as it is, for the rule
+/// behind the form to refuse.
+pub fn iso_date(typed: &str) -> String {
+    let parts: Vec<&str> = typed.split(['/', '-', '.', ' ']).filter(|part| !part.is_empty()).collect();
+    match parts.as_slice() {
+        [day, month, year] if day.len() <= 2 => format!("{year}-{month:0>2}-{day:0>2}"),
+        _ => typed.trim().to_owned(),
+    }
+}
+
 /// Reads a check box: present with any text is checked, absent (the field's default) is not.
 pub fn checked<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     Ok(!String::deserialize(deserializer)?.is_empty())
@@ -44,6 +54,14 @@ pub fn checked<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Er
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn days_are_typed_in_many_ways() {
+        for typed in ["05/03/1990", "5/3/1990", "5.3.1990", " 5-3-1990 ", "1990-03-05"] {
+            assert_eq!(super::iso_date(typed), "1990-03-05", "{typed}");
+        }
+        assert_eq!(super::iso_date("hôm nay"), "hôm nay");
+    }
+
     #[test]
     fn a_secret_does_not_show_itself() {
         assert_eq!(format!("{:?}", super::Secret::new("19051890")), "Secret(…)");

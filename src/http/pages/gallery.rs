@@ -4,7 +4,7 @@
 
 use super::{
     Frame, Problems, activate, booth,
-    certificate::{ActivationCode, CertificateContent, card_rows},
+    certificate::{CertificateContent, CodeCard, card_rows},
     form::Secret,
     home, login, refusal, registration, sign,
     verdict::{ReportLinks, VerdictCard},
@@ -46,8 +46,8 @@ fn request() -> RequestId {
     RequestId("0199a7c2-1111-7000-8000-00000000abcd".parse().unwrap())
 }
 
-fn code() -> ActivationCode {
-    ActivationCode::new("K7QF-3MPX-9TWH", "https://chuky.hanoi.example/activate", at("2026-11-22T04:05:00Z"))
+fn code() -> CodeCard {
+    CodeCard::new("K7QF-3MPX-9TWH", "https://chuky.hanoi.example/activate", at("2026-11-22T04:05:00Z"))
 }
 
 fn signature(name: &str, verdict: (Indication, Integrity, Option<SubIndication>)) -> SignatureReport {
@@ -295,10 +295,9 @@ fn content(hierarchy: Hierarchy) -> CertificateContent {
         personal_number: Card::parse(CARD).unwrap().number.masked(),
         title: only_official("Phó Chủ tịch Thường trực"),
         organization: only_official(AGENCY),
-        unit: only_official("Văn phòng Hội đồng nhân dân và Ủy ban nhân dân"),
+        organizational_unit: only_official("Văn phòng Hội đồng nhân dân và Ủy ban nhân dân"),
         locality: "Phường Hoàn Kiếm".into(),
         province: "Hà Nội".into(),
-        email: only_official("quynhuong@hanoi.gov.vn"),
         algorithm: "ECDSA P-256".into(),
         valid_days: 1_095,
         issuer: "TEST CA cấp chứng thư công cộng".into(),
@@ -326,7 +325,7 @@ fn registration_screens(language: Language) -> Vec<Screen> {
             decidable: state == RequestState::Submitted,
         })
         .to_vec();
-    let one = |decision, state, code: Option<ActivationCode>| {
+    let one = |decision, state, code: Option<CodeCard>| {
         let decided =
             (state != RequestState::Submitted).then(|| ("Trần Văn Đức".to_owned(), at("2026-11-22T03:08:00Z")));
         RequestPage {
@@ -334,7 +333,7 @@ fn registration_screens(language: Language) -> Vec<Screen> {
             request: request(),
             state,
             content: content(Hierarchy::Officials),
-            digest: "00ff".into(),
+            content_digest: "00ff".into(),
             entered_by: "Nguyễn Thị Hồng Nhung".into(),
             entered: at("2026-11-22T02:58:00Z"),
             decided,
@@ -345,12 +344,10 @@ fn registration_screens(language: Language) -> Vec<Screen> {
             problems: Problems::none(),
         }
     };
-    let form = OfficialForm { full_name: LONG_NAME.into(), email: "sai".into(), ..OfficialForm::default() };
-    let problems = Problems::one("email", "problem-email").and("personal_number", "problem-number-digits").and_with(
-        "title",
-        "problem-too-long",
-        vec![("most", "64".to_owned())],
-    );
+    let form = OfficialForm { full_name: LONG_NAME.into(), phone: "sai".into(), ..OfficialForm::default() };
+    let problems = Problems::one("birth_date", "problem-birth-date")
+        .and("personal_number", "problem-number-digits")
+        .and_with("title", "problem-too-long", vec![("most", "64".to_owned())]);
     let refused = RequestPage {
         problems: Problems::one("reason", "problem-reason-missing"),
         ..one(Decision::Offered, RequestState::Submitted, None)

@@ -34,7 +34,7 @@ pub struct LoginPage {
 impl LoginPage {
     /// The page as HTML.
     pub fn html(&self) -> String {
-        rendered(self)
+        rendered(&Self { problems: self.problems.among(&["login", "password"]), ..self.clone() })
     }
 }
 

@@ -3,13 +3,13 @@
 //! | form | posts to | fields |
 //! |---|---|---|
 //! | [`OfficialForm`] | `/registration/new` | the official as the certificate shall name them |
-//! | approve | `/registration/{id}/approve` | `csrf`, `digest` of what was shown |
-//! | reject | `/registration/{id}/reject` | `csrf`, `digest`, `reason` |
+//! | approve | `/registration/{id}/approve` | `csrf`, `content_digest` of what was shown |
+//! | reject | `/registration/{id}/reject` | `csrf`, `content_digest`, `reason` |
 //! | new code | `/registration/{id}/code` | `csrf` |
 
 use super::{
     Frame, Problems,
-    certificate::{ActivationCode, CertificateContent},
+    certificate::{CertificateContent, CodeCard},
     rendered,
     rows::Row,
     texts,
@@ -26,12 +26,14 @@ pub struct OfficialForm {
     pub idempotency_key: String,
     pub full_name: String,
     pub personal_number: String,
+    /// `dd/mm/yyyy`, as typed; see [`super::form::iso_date`].
+    pub birth_date: String,
     pub title: String,
     pub organization: String,
-    pub unit: String,
+    pub organizational_unit: String,
     pub locality: String,
     pub province: String,
-    pub email: String,
+    pub phone: String,
 }
 
 /// What a decision posts to `/registration/{id}/approve` or `/reject`.
@@ -40,7 +42,7 @@ pub struct OfficialForm {
 pub struct DecisionForm {
     pub csrf: String,
     /// Hex of the digest of what the page showed: only that is approved.
-    pub digest: String,
+    pub content_digest: String,
     /// Why, where rejected.
     pub reason: String,
 }
@@ -108,7 +110,7 @@ pub struct OfficialPage {
 impl OfficialPage {
     /// The page as HTML.
     pub fn html(&self) -> String {
-        rendered(self)
+        rendered(&Self { problems: self.problems.among(OFFICIAL_FIELDS), ..self.clone() })
     }
 }
 
@@ -134,7 +136,7 @@ pub struct RequestPage {
     pub state: RequestState,
     pub content: CertificateContent,
     /// Hex of the digest of the content, which approval is bound to.
-    pub digest: String,
+    pub content_digest: String,
     pub entered_by: String,
     pub entered: Instant,
     /// Who decided and when, where somebody did.
@@ -143,7 +145,7 @@ pub struct RequestPage {
     pub rejection: Option<String>,
     pub decision: Decision,
     /// The one-time code, right after it was made.
-    pub code: Option<ActivationCode>,
+    pub code: Option<CodeCard>,
     /// A new code may be made: approved, not redeemed.
     pub may_make_code: bool,
     /// Of the field `reason` and the form as a whole.
@@ -153,7 +155,7 @@ pub struct RequestPage {
 impl RequestPage {
     /// The page as HTML.
     pub fn html(&self) -> String {
-        rendered(self)
+        rendered(&Self { problems: self.problems.among(&["reason"]), ..self.clone() })
     }
 
     fn road(&self) -> Vec<Row> {
@@ -171,3 +173,16 @@ impl RequestPage {
         rows
     }
 }
+
+/// The fields that have a place for their problems.
+const OFFICIAL_FIELDS: &[&str] = &[
+    "full_name",
+    "personal_number",
+    "birth_date",
+    "title",
+    "organization",
+    "organizational_unit",
+    "locality",
+    "province",
+    "phone",
+];

@@ -123,7 +123,7 @@ pub struct SignedPage {
 impl SignPage {
     /// The page as HTML.
     pub fn html(&self) -> String {
-        rendered(self)
+        rendered(&Self { problems: self.problems.among(SIGN_FIELDS), ..self.clone() })
     }
 
     fn hint(&self) -> String {
@@ -161,3 +161,6 @@ impl SignedPage {
         self.frame.fill("file-size", &[("kilobytes", &texts::grouped(self.bytes.div_ceil(1_000)))])
     }
 }
+
+/// The fields that have a place for their problems.
+const SIGN_FIELDS: &[&str] = &["document", "credential", "look", "page", "reason", "pin"];

@@ -22,7 +22,7 @@ pub struct VerifyPage {
 impl VerifyPage {
     /// The page as HTML.
     pub fn html(&self) -> String {
-        rendered(self)
+        rendered(&Self { problems: self.problems.among(&["document"]), ..self.clone() })
     }
 
     /// The hint about size and number.
