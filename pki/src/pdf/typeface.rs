@@ -32,13 +32,21 @@ pub struct Glyph {
 /// What a font descriptor says about the typeface, in thousandths of the text size (ISO 32000-2 table 120).
 #[derive(Clone, Copy, Debug)]
 pub struct Description {
+    /// Above the baseline.
     pub ascent: f32,
+    /// Below the baseline, negative.
     pub descent: f32,
+    /// Of a flat capital.
     pub capital_height: f32,
+    /// Left, bottom, right, top of all glyphs.
     pub bounding_box: [f32; 4],
+    /// Degrees against the clock from upright: negative for slanted letters.
     pub italic_angle: f32,
+    /// Slanted.
     pub italic: bool,
+    /// Heavy.
     pub bold: bool,
+    /// With feet.
     pub serif: bool,
 }
 
@@ -210,9 +218,13 @@ impl std::fmt::Debug for Typeface {
 /// The styles a document uses. Decree 30/2020 wants Times New Roman: Liberation Serif has its measures.
 #[derive(Clone, Debug)]
 pub struct Typefaces {
+    /// Upright.
     pub regular: Arc<Typeface>,
+    /// Upright and heavy.
     pub bold: Arc<Typeface>,
+    /// Slanted.
     pub italic: Arc<Typeface>,
+    /// Slanted and heavy.
     pub bold_italic: Arc<Typeface>,
 }
 

@@ -49,7 +49,12 @@ pub enum Subject {
     /// Công văn: `V/v …` below the number.
     Dispatch(String),
     /// A named type, for instance `QUYẾT ĐỊNH`: type and subject centred above the text.
-    Named { type_name: String, about: String },
+    Named {
+        /// In capitals, for instance `QUYẾT ĐỊNH`.
+        type_name: String,
+        /// The subject below it.
+        about: String,
+    },
 }
 
 /// A piece of the body.
@@ -64,7 +69,9 @@ pub enum Paragraph {
 /// A letter as PDF, and where it is to be signed.
 #[derive(Clone, Debug)]
 pub struct ComposedLetter {
+    /// The file, PDF/A-2u.
     pub pdf: Vec<u8>,
+    /// How many.
     pub pages: u32,
     /// Between title and full name (ô số 7c): the handwritten signature's picture.
     pub signature: Place,

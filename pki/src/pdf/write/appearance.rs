@@ -14,12 +14,29 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub enum Look {
     /// The competent person: the picture of the handwritten signature, blue, centred. Without a picture the name in a slanted hand.
-    Official { full_name: String, picture: Option<Arc<Picture>> },
+    Official {
+        /// Without title or degree.
+        full_name: String,
+        /// PNG with a transparent ground.
+        picture: Option<Arc<Picture>>,
+    },
     /// The agency: the picture of its seal, red and in its real size, the agency's name and the time below. Without a picture a
     /// plain ring with the agency's name, which nobody mistakes for the real seal.
-    Seal { agency: String, picture: Option<Arc<Picture>>, diameter_millimetres: f32 },
+    Seal {
+        /// The agency's full name.
+        agency: String,
+        /// PNG with a transparent ground.
+        picture: Option<Arc<Picture>>,
+        /// Of the real seal; the picture never stands larger.
+        diameter_millimetres: f32,
+    },
     /// A citizen or any other person: name, time and the certificate's number in a plain box.
-    Citizen { name: String, certificate_number: String },
+    Citizen {
+        /// As the certificate has it.
+        name: String,
+        /// The certificate's serial number in hexadecimal; colons are places where a line may end.
+        certificate_number: String,
+    },
     /// Lines at the top right of a copy's or an appendix's first page: black, upright, 10 points; the time is the last line.
     Lines(Vec<String>),
 }

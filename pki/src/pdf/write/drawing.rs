@@ -50,6 +50,7 @@ pub(super) struct Drawing<'a> {
 }
 
 impl<'a> Drawing<'a> {
+    /// An empty drawing of that size in points.
     pub fn new(typefaces: &'a Typefaces, width: f32, height: f32) -> Self {
         Self { typefaces, width, height, marks: Vec::new() }
     }
@@ -118,7 +119,7 @@ impl<'a> Drawing<'a> {
         }
         let (content, pictures) = self.content(update, &subsets);
         let mut entries = format!("/Type/XObject/Subtype/Form/BBox[0 0 {}]", numbers(&[self.width, self.height]));
-        if quarter_turns % 4 != 0 {
+        if !quarter_turns.is_multiple_of(4) {
             let (cos, sin) =
                 [(1, 0), (0, 1), (-1, 0), (0, -1)].get(usize::from(quarter_turns % 4)).copied().unwrap_or((1, 0));
             entries += &format!("/Matrix[{cos} {sin} {} {cos} 0 0]", -sin);

@@ -3,7 +3,8 @@
 use chuky_model::text::Bilingual;
 use thiserror::Error;
 
-/// Reasons of the request or of the document; none of them is a fault of the service.
+/// Reasons of the request or of the document; none of them is a fault of the service. Each variant says what it is in its message.
+#[allow(missing_docs)]
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum WriteError {
     #[error("not a PDF file that can be read")]

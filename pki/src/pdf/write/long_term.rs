@@ -11,7 +11,9 @@ use std::sync::Arc;
 /// What is added; each item is the DER of one structure.
 #[derive(Clone, Debug, Default)]
 pub struct LongTermData {
+    /// Of signers, authorities, OCSP responders and timestamp authorities.
     pub certificates: Vec<Vec<u8>>,
+    /// `CertificateList`.
     pub revocation_lists: Vec<Vec<u8>>,
     /// `OCSPResponse`, not `BasicOCSPResponse`.
     pub ocsp_responses: Vec<Vec<u8>>,

@@ -36,8 +36,10 @@ pub enum Permission {
 /// A page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PageChoice {
+    /// The first.
     #[default]
     First,
+    /// The last.
     Last,
     /// From 1.
     Number(u32),
@@ -46,6 +48,7 @@ pub enum PageChoice {
 /// Where a new field stands.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Placement {
+    /// Which page.
     pub page: PageChoice,
     /// Left, bottom, right, top in points from the lower left corner of the page as a reader shows it.
     pub rectangle: [f32; 4],
@@ -58,7 +61,12 @@ pub enum Field {
     #[default]
     NewInvisible,
     /// A new one with its place; `None` finds a free name.
-    New { name: Option<String>, placement: Placement },
+    New {
+        /// Without full stops.
+        name: Option<String>,
+        /// Where it stands.
+        placement: Placement,
+    },
     /// An empty signature field of this fully qualified name; its own place counts.
     Existing(String),
 }
@@ -66,14 +74,19 @@ pub enum Field {
 /// How to sign.
 #[derive(Clone, Debug)]
 pub struct SignatureOptions<'a> {
+    /// Approval, certification or timestamp.
     pub kind: Kind,
+    /// Where the signature goes.
     pub field: Field,
     /// What is shown in the field's place, and in which typefaces; `None` shows nothing.
     pub look: Option<(Look, &'a Typefaces)>,
     /// The claimed time: goes into `M` and into the look, never into the CMS (EN 319 142-1 §6.3).
     pub signed_at: Instant,
+    /// `Name` of the signature dictionary: shown by readers, proves nothing.
     pub signer_name: Option<String>,
+    /// `Reason`.
     pub reason: Option<String>,
+    /// `Location`.
     pub location: Option<String>,
     /// Bytes reserved for the CMS; see [`reserve`].
     pub contents_bytes: usize,

@@ -146,7 +146,7 @@ impl<'a> Source<'a> {
 }
 
 /// The signature dictionaries that fields refer to.
-pub(super) fn signatures<'f>(fields: &'f [FormField]) -> impl Iterator<Item = (&'f FormField, &'f Object)> {
+pub(super) fn signatures(fields: &[FormField]) -> impl Iterator<Item = (&FormField, &Object)> {
     let signed = fields.iter().filter(|field| field.value("FT").is_some_and(|kind| kind.is_name("Sig")));
     signed.filter_map(|field| Some((field, field.value("V").filter(|value| !value.is_null())?)))
 }
