@@ -5,6 +5,7 @@ use crate::{
     error::Error,
     limits,
     message::{Request, Response},
+    provision::{Prepared, Secrets},
     secret::Pin,
     settings::{StockTarget, TokenKind},
 };
@@ -20,7 +21,13 @@ use zeroize::Zeroizing;
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum ToWorker {
     Start(Start),
-    Call { id: u64, milliseconds: u64, request: Request },
+    /// Instead of `Start`: prepare a token, answer and end.
+    Prepare(Prepare),
+    Call {
+        id: u64,
+        milliseconds: u64,
+        request: Request,
+    },
 }
 
 /// What a worker is.
@@ -34,11 +41,23 @@ pub(crate) struct Start {
     pub(crate) stock: Vec<StockTarget>,
 }
 
+/// A token to prepare, see [`crate::provision::prepare`].
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Prepare {
+    pub(crate) module: PathBuf,
+    pub(crate) token_label: String,
+    pub(crate) kind: TokenKind,
+    pub(crate) so_pin: Pin,
+    pub(crate) user_pin: Pin,
+    pub(crate) secrets: Secrets,
+}
+
 /// From the worker.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum FromWorker {
     /// Token open, logged in, self-test passed; or why not.
     Started(Result<(), Error>),
+    Prepared(Result<Prepared, Error>),
     Answer {
         id: u64,
         result: Result<Response, Error>,

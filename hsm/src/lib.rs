@@ -30,4 +30,4 @@ pub use message::{
 };
 pub use secret::{Pin, Secret32};
 pub use settings::{PinSource, Settings, StockTarget, TokenKind, find_module};
-pub use supervised::Supervised;
+pub use supervised::{Supervised, prepare_token};

@@ -13,6 +13,7 @@ use cryptoki::{
     object::ObjectClass,
     session::{Session, UserType},
 };
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::path::Path;
 use zeroize::Zeroizing;
@@ -33,7 +34,7 @@ pub struct Plan<'a> {
 }
 
 /// The values of the subscribers token's keys. Whoever has the components can prepare a second token that opens the same blobs.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Secrets {
     /// Wraps subscribers' keys.
     pub wrapping: Secret32,
@@ -58,7 +59,7 @@ impl Secrets {
 }
 
 /// What a run of [`prepare`] changed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Prepared {
     /// The token was initialised now.
     pub initialised: bool,

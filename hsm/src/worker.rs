@@ -4,8 +4,9 @@
 use crate::{
     engine::{Core, Job, Pool},
     error::Error,
-    frame::{self, FromWorker, Start, ToWorker},
+    frame::{self, FromWorker, Prepare, Start, ToWorker},
     limits,
+    provision::{self, Plan},
 };
 use std::{
     io::{BufReader, Write},
@@ -33,6 +34,10 @@ pub fn run() -> ExitCode {
                 let worker = Arc::clone(&worker);
                 // The token may hang while it is opened; this thread goes on listening for the service's end.
                 std::thread::spawn(move || worker.start(start));
+            }
+            Ok(Some(ToWorker::Prepare(order))) => {
+                let worker = Arc::clone(&worker);
+                std::thread::spawn(move || worker.prepare(&order));
             }
             Ok(Some(ToWorker::Call { id, milliseconds, request })) => {
                 let until =
@@ -70,6 +75,20 @@ impl Worker {
         }
     }
 
+    fn prepare(&self, order: &Prepare) {
+        let plan = Plan {
+            module: &order.module,
+            token_label: &order.token_label,
+            kind: order.kind,
+            so_pin: &order.so_pin,
+            user_pin: &order.user_pin,
+        };
+        let prepared = provision::prepare(&plan, &order.secrets);
+        let code = if prepared.is_ok() { 0 } else { 2 };
+        self.write(&FromWorker::Prepared(prepared));
+        end(code);
+    }
+
     fn submit(&self, job: Job) -> Result<(), Error> {
         self.pool.get().ok_or_else(|| Error::Protocol { reason: "a call before the start".to_owned() })?.submit(job)
     }
@@ -95,6 +114,7 @@ fn oversized_answer(message: &FromWorker) -> FromWorker {
     match message {
         FromWorker::Answer { id, .. } => FromWorker::Answer { id: *id, result: Err(error) },
         FromWorker::Started(_) => FromWorker::Started(Err(error)),
+        FromWorker::Prepared(_) => FromWorker::Prepared(Err(error)),
     }
 }
 

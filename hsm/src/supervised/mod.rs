@@ -12,6 +12,7 @@ use crate::{
     settings::Settings,
 };
 use link::{Failure, Link};
+pub use place::prepare_token;
 use std::{
     sync::Arc,
     time::{Duration, Instant},

@@ -3,9 +3,11 @@
 use super::{Shared, State, link::Link};
 use crate::{
     error::Error,
-    frame::{self, FromWorker, Start, ToWorker},
+    frame::{self, FromWorker, Prepare, Start, ToWorker},
     limits,
-    message::Request,
+    message::{Request, unexpected},
+    provision::{Prepared, Secrets},
+    secret::Pin,
     settings::Settings,
 };
 use std::{
@@ -67,49 +69,77 @@ struct Worker {
     writer: OwnedWriteHalf,
 }
 
+/// Prepares a token as [`crate::provision::prepare`] does, in a worker process: for a service that loads no PKCS#11 library. The user PIN
+/// is the settings' own.
+pub async fn prepare_token(settings: &Settings, so_pin: &Pin, secrets: &Secrets) -> Result<Prepared, Error> {
+    let mut worker = spawn(settings)?;
+    let order = ToWorker::Prepare(Prepare {
+        module: settings.module.clone(),
+        token_label: settings.token_label.clone(),
+        kind: settings.kind,
+        so_pin: so_pin.clone(),
+        user_pin: settings.pin.read()?,
+        secrets: secrets.clone(),
+    });
+    match first_answer(&mut worker, &order).await? {
+        FromWorker::Prepared(result) => result,
+        FromWorker::Started(_) | FromWorker::Answer { .. } => Err(unexpected()),
+    }
+}
+
 /// Starts a process and waits until its token is open and tested.
 async fn start(settings: &Settings) -> Result<Worker, Error> {
-    let failed = |what: &str, error: std::io::Error| Error::unavailable(format!("{what}: {error}"));
-    let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(|error| failed("socket pair", error))?;
-    ours.set_nonblocking(true).map_err(|error| failed("socket", error))?;
-    let executable = match &settings.executable {
-        Some(path) => path.clone(),
-        None => std::env::current_exe().map_err(|error| failed("own executable", error))?,
-    };
-    let mut child = Command::new(&executable)
-        .args(&settings.worker_arguments)
-        .envs(settings.environment.iter().map(|(name, value)| (name, value)))
-        .stdin(Stdio::from(OwnedFd::from(theirs)))
-        .stdout(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(|error| failed("HSM worker", error))?;
-    let process = child.id().ok_or_else(|| Error::unavailable("the HSM worker ended at once"))?;
-    let (mut reader, mut writer) = UnixStream::from_std(ours).map_err(|error| failed("socket", error))?.into_split();
-    let start = frame::encode(&ToWorker::Start(Start {
+    let mut worker = spawn(settings)?;
+    let order = ToWorker::Start(Start {
         module: settings.module.clone(),
         token_label: settings.token_label.clone(),
         kind: settings.kind,
         pin: settings.pin.read()?,
         threads: settings.threads,
         stock: settings.stock.clone(),
-    }))?;
-    let opened = timeout(limits::START, async {
-        writer.write_all(&start).await.map_err(|error| failed("HSM worker", error))?;
-        frame::receive::<FromWorker>(&mut reader).await.map_err(|error| Error::unavailable(error.to_string()))
     });
-    match opened.await {
-        Ok(Ok(FromWorker::Started(Ok(())))) => Ok(Worker { child, process, reader, writer }),
-        Ok(Ok(FromWorker::Started(Err(error)))) | Ok(Err(error)) => {
-            end(&mut child).await;
+    match first_answer(&mut worker, &order).await? {
+        FromWorker::Started(Ok(())) => Ok(worker),
+        FromWorker::Started(Err(error)) => {
+            end(&mut worker.child).await;
             Err(error)
         }
-        Ok(Ok(FromWorker::Answer { .. })) => Err(Error::Protocol { reason: "an answer before the start".to_owned() }),
-        Err(_) => {
-            end(&mut child).await;
-            Err(Error::unavailable("the token did not open in time"))
-        }
+        FromWorker::Prepared(_) | FromWorker::Answer { .. } => Err(unexpected()),
     }
+}
+
+fn spawn(settings: &Settings) -> Result<Worker, Error> {
+    let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(|error| failed("socket pair", &error))?;
+    ours.set_nonblocking(true).map_err(|error| failed("socket", &error))?;
+    let executable = match &settings.executable {
+        Some(path) => path.clone(),
+        None => std::env::current_exe().map_err(|error| failed("own executable", &error))?,
+    };
+    let child = Command::new(&executable)
+        .args(&settings.worker_arguments)
+        .envs(settings.environment.iter().map(|(name, value)| (name, value)))
+        .stdin(Stdio::from(OwnedFd::from(theirs)))
+        .stdout(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|error| failed("HSM worker", &error))?;
+    let process = child.id().ok_or_else(|| Error::unavailable("the HSM worker ended at once"))?;
+    let (reader, writer) = UnixStream::from_std(ours).map_err(|error| failed("socket", &error))?.into_split();
+    Ok(Worker { child, process, reader, writer })
+}
+
+/// Sends the first frame and reads the answer to it. A worker that gives none in time is killed with the value that owns it.
+async fn first_answer(worker: &mut Worker, order: &ToWorker) -> Result<FromWorker, Error> {
+    let frame = frame::encode(order)?;
+    let answered = timeout(limits::START, async {
+        worker.writer.write_all(&frame).await.map_err(|error| failed("HSM worker", &error))?;
+        frame::receive::<FromWorker>(&mut worker.reader).await.map_err(|error| Error::unavailable(error.to_string()))
+    });
+    answered.await.unwrap_or_else(|_| Err(Error::unavailable("the token did not open in time")))
+}
+
+fn failed(what: &str, error: &std::io::Error) -> Error {
+    Error::unavailable(format!("{what}: {error}"))
 }
 
 /// Serves a live worker until it ends, hangs or is retired; says why.

@@ -242,16 +242,24 @@ fn stock(world: &World) {
     assert!(openssl_verifies(&first.spki_der, SignatureScheme::RsaPssSha256, &[1; 32], &signature));
 }
 
-/// A debug build on a loaded machine: the bound only catches an unwrap or a round trip for each signature.
+/// Against plain C_Sign on the same token in the same process, alternating; the best round of each counts, as other work on the
+/// machine only ever takes away. Catches an unwrap, an HMAC or a copy for each signature.
 fn rate(world: &World) {
     let hsm = world.in_process(TokenKind::Subscribers);
     let hsm: &dyn Hsm = &*hsm;
     let hashes: Vec<Vec<u8>> = (0..1_000_u32).map(|n| [n.to_be_bytes().as_slice(), &[0; 28]].concat()).collect();
-    let (_, mut call) = activated(world, hsm, 1, hashes.clone());
-    call.hashes = hashes;
-    let began = Instant::now();
-    assert_eq!(world.wait(hsm.sign_activated(call)).unwrap().len(), 1_000);
-    let rate = 1_000.0 / began.elapsed().as_secs_f64();
-    println!("{rate:.0} signatures a second");
-    assert!(rate > 2_000.0, "{rate:.0} signatures a second");
+    let mut raw = crate::outsider::RawSigner::new(world);
+    let (mut best_raw, mut best) = (0_f64, 0_f64);
+    for round in 0..5 {
+        let (_, mut call) = activated(world, hsm, round, hashes.clone());
+        call.hashes.clone_from(&hashes);
+        let began = Instant::now();
+        assert_eq!(world.wait(hsm.sign_activated(call)).unwrap().len(), hashes.len());
+        best = best.max(1_000.0 / began.elapsed().as_secs_f64());
+        let began = Instant::now();
+        hashes.iter().for_each(|hash| raw.sign(hash));
+        best_raw = best_raw.max(1_000.0 / began.elapsed().as_secs_f64());
+    }
+    println!("{best:.0} signatures a second, raw C_Sign {best_raw:.0}, ratio {:.2}", best / best_raw);
+    assert!(best / best_raw > 0.5, "{best:.0} a second against {best_raw:.0}");
 }

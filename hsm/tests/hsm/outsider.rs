@@ -53,23 +53,23 @@ fn wrapping_key(session: &Session) -> ObjectHandle {
     session.find_objects(&[Attribute::Label(b"chuky-wrapping-1".to_vec())]).unwrap()[0]
 }
 
+fn generate(session: &Session) -> (ObjectHandle, ObjectHandle) {
+    let curve = vec![0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07];
+    let public = [Attribute::Token(false), Attribute::Verify(true), Attribute::EcParams(curve)];
+    let private = [
+        Attribute::Token(false),
+        Attribute::Private(true),
+        Attribute::Sensitive(true),
+        Attribute::Extractable(true),
+        Attribute::Sign(true),
+        Attribute::WrapWithTrusted(true),
+    ];
+    session.generate_key_pair(&Mechanism::EccKeyPairGen, &public, &private).unwrap()
+}
+
 /// What a stolen, unsealed row would hold.
 fn wrapped_key(session: &Session) -> Vec<u8> {
-    let curve = vec![0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07];
-    let (_, private) = session
-        .generate_key_pair(
-            &Mechanism::EccKeyPairGen,
-            &[Attribute::Token(false), Attribute::Verify(true), Attribute::EcParams(curve)],
-            &[
-                Attribute::Token(false),
-                Attribute::Private(true),
-                Attribute::Sensitive(true),
-                Attribute::Extractable(true),
-                Attribute::Sign(true),
-                Attribute::WrapWithTrusted(true),
-            ],
-        )
-        .unwrap();
+    let (_, private) = generate(session);
     let mut wrapped = session.wrap_key(&Mechanism::AesKeyWrapPad, wrapping_key(session), private).unwrap();
     wrapped.truncate(wrapped.len() / 8 * 8);
     wrapped
@@ -154,6 +154,25 @@ fn with_pin(world: &World) {
     let key = wrapping_key(&thief);
     assert!(thief.destroy_object(key).is_err());
     assert!(thief.decrypt(&Mechanism::AesEcb, key, &wrapped[..16]).is_err());
+}
+
+/// Plain `C_Sign` with a session key.
+pub struct RawSigner {
+    session: Session,
+    key: ObjectHandle,
+}
+
+impl RawSigner {
+    pub fn new(world: &World) -> Self {
+        let session = session(world);
+        log_in(&session, UserType::User, &world.user_pin);
+        let (_, key) = generate(&session);
+        Self { session, key }
+    }
+
+    pub fn sign(&mut self, hash: &[u8]) {
+        assert_eq!(self.session.sign(&Mechanism::Ecdsa, self.key, hash).unwrap().len(), 64);
+    }
 }
 
 /// Each fault alone makes the self-test refuse the token.

@@ -6,7 +6,7 @@ use crate::{
     world::{World, key_context, openssl_verifies, secret},
 };
 use chuky_hsm::{
-    Error, Hsm, Request, Supervised, TokenKind,
+    Error, Hsm, Request, Supervised, TokenKind, prepare_token,
     provision::{self, Secrets},
 };
 use chuky_model::algorithm::{KeyAlgorithm, SignatureScheme};
@@ -20,6 +20,7 @@ use std::{
 
 pub const TESTS: &[Test] = &[
     ("workers_do_what_in_process_does", same_work),
+    ("a_token_is_prepared_by_a_worker", prepared_by_worker),
     ("a_stopped_worker_is_replaced", stopped),
     ("a_killed_workers_request_is_answered_by_another", killed),
     ("the_queue_is_bounded", bounded),
@@ -80,6 +81,25 @@ fn same_work(world: &World) {
         assert_eq!(world.wait(hsm.sign_activated(second)), Err(Error::Expired));
     }
     assert!(hsm.health().ready);
+}
+
+fn prepared_by_worker(world: &World) {
+    // In a token directory that only the workers know of.
+    let directory = crate::world::token_directory();
+    let mut settings = world.settings("chuky-apart", TokenKind::Subscribers);
+    settings.worker_arguments = vec!["worker".to_owned()];
+    let configuration = directory.path().join("softhsm2.conf");
+    settings.environment = vec![("SOFTHSM2_CONF".to_owned(), configuration.to_str().unwrap().to_owned())];
+    let prepare = || world.wait(prepare_token(&settings, &world.so_pin, &Secrets::random())).unwrap();
+    let first = prepare();
+    assert!(first.initialised);
+    assert_eq!(first.made.len(), 4);
+    assert_eq!(prepare(), provision::Prepared::default());
+    world.wait(async {
+        let hsm = Supervised::start(settings.clone());
+        hsm.wait_ready().await.unwrap();
+        assert!((&hsm as &dyn Hsm).mac("row", b"1").await.is_ok());
+    });
 }
 
 fn stopped(world: &World) {
