@@ -46,6 +46,11 @@ fn request() -> RequestId {
     RequestId("0199a7c2-1111-7000-8000-00000000abcd".parse().unwrap())
 }
 
+/// What a flow refused, in its own words.
+fn refused(field: &'static str, sentence: &str) -> Problems {
+    Problems::said(Some(field), Bilingual::new(sentence, sentence))
+}
+
 fn code() -> CodeCard {
     CodeCard::new("K7QF-3MPX-9TWH", "https://chuky.hanoi.example/activate", at("2026-11-22T04:05:00Z"))
 }
@@ -181,7 +186,13 @@ fn public_screens(language: Language) -> Vec<Screen> {
         ("verify", verify_page(language, Vec::new(), Problems::none())),
         ("verify-problem", verify_page(language, Vec::new(), Problems::one("document", "problem-file-missing"))),
         ("login", login_page(language, Problems::none())),
-        ("login-problem", login_page(language, Problems::one("", "problem-login-wrong"))),
+        (
+            "login-problem",
+            login_page(
+                language,
+                refused("", "Tên đăng nhập hoặc mật khẩu không đúng. Hãy kiểm tra phím Caps Lock và bộ gõ tiếng Việt."),
+            ),
+        ),
     ];
     for ((_, report), name) in
         reports().iter().zip(["verdict-valid", "verdict-altered", "verdict-open", "verdict-none"])
@@ -345,11 +356,9 @@ fn registration_screens(language: Language) -> Vec<Screen> {
         }
     };
     let form = OfficialForm { full_name: LONG_NAME.into(), phone: "sai".into(), ..OfficialForm::default() };
-    let problems = Problems::one("birth_date", "problem-birth-date")
-        .and("personal_number", "problem-number-digits")
-        .and_with("title", "problem-too-long", vec![("most", "64".to_owned())]);
+    let problems = Problems::one("birth_date", "problem-birth-date").and("personal_number", "problem-number-digits");
     let refused = RequestPage {
-        problems: Problems::one("reason", "problem-reason-missing"),
+        problems: refused("reason", "Hãy ghi lý do từ chối, tối đa 500 ký tự."),
         ..one(Decision::Offered, RequestState::Submitted, None)
     };
     vec![
@@ -376,8 +385,8 @@ fn subscriber_screens(language: Language) -> Vec<Screen> {
         shortest_password: 10,
         problems,
     };
-    let wrong = Problems::one("pin", "problem-pin-weak")
-        .and("login", "problem-login-taken")
+    let wrong = refused("pin", "Mã PIN này quá dễ đoán. Hãy chọn mã khác, ví dụ ghép vài từ không liên quan.")
+        .and("pin_again", "problem-pin-differs")
         .and("consent", "problem-consent-missing");
     let receipt = activate::ReceiptPage {
         frame: stranger(language, "/activate"),
@@ -392,10 +401,20 @@ fn subscriber_screens(language: Language) -> Vec<Screen> {
         suspend_contact: "024 0000 0000".into(),
     };
     let code_page = |problems| activate::CodePage { frame: stranger(language, "/activate"), problems }.html();
-    let wrong_pin = Problems::none().and_with("pin", "problem-pin-wrong", vec![("left", "3".to_owned())]);
+    let wrong_pin = refused("pin", "Mã PIN không đúng. Còn 3 lần thử trước khi bị khóa.").and_with(
+        "document",
+        "problem-file-too-large",
+        vec![("megabytes", "200".to_owned())],
+    );
     vec![
         ("activate-code", code_page(Problems::none())),
-        ("activate-code-problem", code_page(Problems::one("code", "problem-code-wrong"))),
+        (
+            "activate-code-problem",
+            code_page(refused(
+                "code",
+                "Mã không đúng, đã dùng rồi hoặc đã hết hạn. Hãy xem lại từng ký tự, hoặc xin cán bộ mã mới.",
+            )),
+        ),
         ("activate-consent", consent(false, Problems::none()).html()),
         ("activate-consent-problem", consent(false, wrong).html()),
         ("activate-consent-account", consent(true, Problems::none()).html()),

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::{gallery, texts};
-use chuky_model::text::Language;
+use chuky_model::{report::Indication, text::Language};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -193,6 +193,14 @@ fn a_card_says_the_verdict_in_words_and_shape() {
     let card = super::verdict_card(&valid, Language::En);
     assert!(card.contains("22/11/2026 09:05:11 (+07:00), proven by a timestamp"), "{card}");
     assert!(card.contains("Not done"), "what was not done is said");
+}
+
+#[test]
+fn a_time_that_no_timestamp_proves_is_only_claimed() {
+    let [(_, mut report), ..] = gallery::reports();
+    report.timestamps[0].indication = Indication::Indeterminate;
+    let card = super::verdict_card(&report, Language::En);
+    assert!(!card.contains("proven by a timestamp") && card.contains("as the signing computer claims"), "{card}");
 }
 
 /// Not a judgement: lays the pages out under `target/screens`, where a browser can show them.

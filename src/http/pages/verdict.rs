@@ -111,7 +111,7 @@ impl VerdictCard {
             sentence: frame.of(&report.message).to_owned(),
             next_step: frame.of(&report.next_step).to_owned(),
             rows: file_rows(frame, report),
-            signatures: report.signatures.iter().map(|signature| signature_view(frame, signature)).collect(),
+            signatures: report.signatures.iter().map(|signature| signature_view(frame, report, signature)).collect(),
             timestamps: report.timestamps.iter().map(|timestamp| timestamp_view(frame, timestamp)).collect(),
             checks: report.checks.iter().take(LONGEST_LIST).map(|check| check_view(frame, check)).collect(),
             links,
@@ -150,19 +150,21 @@ fn file_rows(frame: &Frame, report: &Report) -> Vec<Row> {
     rows
 }
 
-fn signature_view(frame: &Frame, signature: &SignatureReport) -> SignatureView {
+fn signature_view(frame: &Frame, report: &Report, signature: &SignatureReport) -> SignatureView {
     let signer = signature.signer.clone().unwrap_or_default();
     let heading = if signer.common_name.is_empty() { frame.say("signer-unknown") } else { signer.common_name.clone() };
-    // A signing time is proven where the best time is another than the claimed one (EN 319 102-1 §5.5: proof of existence).
-    let timestamped =
-        signature.best_signature_time.is_some() && signature.best_signature_time != signature.claimed_signing_time;
+    // A signing time is proven only by a timestamp that passed: the best time alone may be the time of checking.
+    let proven = report.timestamps.iter().any(|timestamp| {
+        timestamp.indication == Indication::TotalPassed
+            && Some(&timestamp.time) == signature.best_signature_time.as_ref()
+    });
     let mut rows = Vec::new();
     for (label, value) in [("label-organization", &signer.organization), ("label-issuer", &signer.issuer)] {
         if !value.is_empty() {
             rows.push(row(frame, label, value.clone()));
         }
     }
-    rows.push(row(frame, "label-signing-time", signing_time(frame, signature, timestamped)));
+    rows.push(row(frame, "label-signing-time", signing_time(frame, signature, proven)));
     rows.push(row(frame, "label-integrity", integrity_words(frame, signature.integrity)));
     rows.push(row(frame, "label-certificate-state", certificate_state(frame, signature)));
     if !signer.not_before.is_empty() {

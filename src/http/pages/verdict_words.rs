@@ -118,9 +118,9 @@ pub(super) fn coverage(frame: &Frame, covers: &str) -> String {
 }
 
 /// The signing time with what it is worth: proven by a timestamp, or only claimed.
-pub(super) fn signing_time(frame: &Frame, signature: &SignatureReport, timestamped: bool) -> String {
+pub(super) fn signing_time(frame: &Frame, signature: &SignatureReport, proven: bool) -> String {
     match (&signature.best_signature_time, &signature.claimed_signing_time) {
-        (Some(best), _) if timestamped => frame.fill("signing-time-proven", &[("time", &texts::screen_time(best))]),
+        (Some(best), _) if proven => frame.fill("signing-time-proven", &[("time", &texts::screen_time(best))]),
         (_, Some(claimed)) => frame.fill("signing-time-claimed", &[("time", &texts::screen_time(claimed))]),
         _ => frame.say("signing-time-unknown"),
     }

@@ -67,5 +67,3 @@ problem-birth-date = The date of birth is not right. Write day/month/year, for e
 problem-birth-year = The personal number does not fit the year of birth. Compare both with the card.
 problem-sex = The personal number does not fit the sex. Compare both with the card.
 problem-compare-first = Compare first, then tick this box.
-problem-already-open = This person already has an open request. Open it in the list beside.
-problem-already-decided = The request has been decided and cannot be withdrawn any more.

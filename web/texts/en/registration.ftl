@@ -50,7 +50,3 @@ content-issuer = Issued by
 hierarchy-citizens = Public digital signature, for citizens
 hierarchy-officials = Digital signature for officials
 valid-days = { $days } days from issuing
-problem-own-entry = You may not approve what you entered yourself.
-problem-reason-missing = Write the reason for rejection.
-problem-changed-since = The content differs from when you opened the page. Read it again, then decide.
-problem-letters = There are characters that a certificate cannot carry. Use ordinary letters, digits and punctuation.

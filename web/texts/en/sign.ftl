@@ -39,7 +39,3 @@ problem-file-encrypted = The PDF file has a password. Remove it and choose the f
 problem-file-locked = An earlier signer does not permit further signatures in this file.
 problem-file-secret = This document is classified as secret and must not be sent here. It was refused and not kept.
 problem-page-outside = The document has no such page.
-problem-pin-wrong = The PIN is wrong. { $left } tries are left before it is locked.
-problem-pin-locked = The PIN is locked after too many wrong tries. Bring your identity card to a registration point to have it unlocked.
-problem-certificate-ended = This certificate is no longer valid and cannot sign. Ask for a new one.
-problem-repeated = This has been done already.

@@ -67,5 +67,3 @@ problem-birth-date = Ngày sinh không đúng. Hãy viết ngày/tháng/năm, v�
 problem-birth-year = Số định danh không khớp năm sinh. Hãy đối chiếu lại cả hai với thẻ.
 problem-sex = Số định danh không khớp giới tính. Hãy đối chiếu lại cả hai với thẻ.
 problem-compare-first = Hãy đối chiếu rồi đánh dấu vào ô này.
-problem-already-open = Người này đã có một hồ sơ đang chờ. Hãy mở hồ sơ đó trong danh sách bên cạnh.
-problem-already-decided = Hồ sơ đã được xử lý, không rút lại được nữa.

@@ -50,7 +50,3 @@ content-issuer = Tổ chức cấp
 hierarchy-citizens = Chữ ký số công cộng, dành cho công dân
 hierarchy-officials = Chữ ký số dành cho cán bộ, công chức
 valid-days = { $days } ngày kể từ khi cấp
-problem-own-entry = Bạn không được duyệt hồ sơ do mình nhập.
-problem-reason-missing = Hãy ghi lý do từ chối.
-problem-changed-since = Nội dung đã khác với lúc bạn mở trang. Hãy đọc lại rồi quyết định.
-problem-letters = Có ký tự không dùng được trong chứng thư. Hãy gõ lại bằng chữ, số và dấu câu thường.

@@ -39,7 +39,3 @@ problem-file-encrypted = Tệp PDF có mật khẩu. Hãy bỏ mật khẩu rồ
 problem-file-locked = Người ký trước không cho phép thêm chữ ký vào tệp này.
 problem-file-secret = Văn bản này mang độ mật nên không được gửi lên đây. Tệp đã bị từ chối và không được lưu.
 problem-page-outside = Văn bản không có trang đó.
-problem-pin-wrong = Mã PIN không đúng. Còn { $left } lần thử trước khi bị khóa.
-problem-pin-locked = Mã PIN đã bị khóa vì nhập sai nhiều lần. Hãy mang giấy tờ đến điểm đăng ký để được mở khóa.
-problem-certificate-ended = Chứng thư này không còn hiệu lực nên không ký được. Hãy đề nghị cấp chứng thư mới.
-problem-repeated = Yêu cầu này đã được thực hiện rồi.
