@@ -5,7 +5,7 @@ mod support;
 
 use chuky_pki::pdf::write::{Field, Look, PageChoice, Picture, WriteError, prepare};
 use std::sync::Arc;
-use support::files::{large, rewritten, simple};
+use support::files::{hybrid, large, rewritten, simple};
 use support::judges::{at, judged_valid, judged_valid_without_poppler, now, options, sign, store};
 use support::signer::Signer;
 
@@ -38,6 +38,23 @@ fn files_that_qpdf_rewrote_are_signed_twice() {
         judged_valid(&store(&folder, &format!("{name}.pdf"), &once), &signer, 1);
         let twice = sign(&once, &signer, &options(None, Field::NewInvisible));
         judged_valid(&store(&folder, &format!("{name}-twice.pdf"), &twice), &signer, 2);
+    }
+}
+
+#[test]
+fn a_hybrid_file_and_one_behind_other_bytes_are_signed_twice() {
+    let folder = support::folder("builds");
+    let signer = Signer::new("TEST signer");
+    // Offsets count from the header here, as some mail gateways leave it.
+    let behind = [b"Received: yes\r\n\r\n".as_slice(), &simple("", "", &[])].concat();
+    for (name, source) in [("hybrid", hybrid()), ("behind", behind)] {
+        let once = sign(&source, &signer, &options(None, Field::NewInvisible));
+        let twice = sign(&once, &signer, &options(None, Field::NewInvisible));
+        let file = store(&folder, &format!("{name}.pdf"), &twice);
+        // qpdf warns about what was odd before; poppler and pyHanko read on.
+        let Some(said) = support::pdfsig(&file) else { return };
+        assert_eq!(said.matches("Signature is Valid.").count(), 2, "{name}: {said}");
+        assert_eq!(said.matches("Total document signed").count(), 1, "{name}: {said}");
     }
 }
 

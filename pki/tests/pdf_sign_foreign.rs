@@ -30,7 +30,8 @@ fn earlier_signatures_of_foreign_files_stay_as_they_were() {
     let folder = support::folder("foreign");
     let mut refused: BTreeMap<String, usize> = BTreeMap::new();
     let mut signed = 0;
-    let mut files: Vec<PathBuf> = std::fs::read_dir(corpora.join("dss-pades")).unwrap().map(|file| file.unwrap().path()).collect();
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(corpora.join("dss-pades")).unwrap().map(|file| file.unwrap().path()).collect();
     files.sort();
     for file in files.iter().filter(|file| file.extension().is_some_and(|kind| kind.eq_ignore_ascii_case("pdf"))) {
         let source = std::fs::read(file).unwrap();

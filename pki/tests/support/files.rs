@@ -63,3 +63,36 @@ pub fn rewritten(folder: &Path, name: &str, source: &[u8], options: &[&str]) -> 
     assert!(done.success(), "qpdf {options:?}");
     Some(std::fs::read(to).unwrap())
 }
+
+/// A hybrid file: a table, and a cross-reference stream for the objects in an object stream (ISO 32000-2 §7.5.8.4).
+pub fn hybrid() -> Vec<u8> {
+    let mut file = simple("/Extra 7 0 R", "", &["<</Nothing true>>"]);
+    let cut = file.windows(6).rposition(|window| window == b"\nxref\n").unwrap() + 1;
+    let table = String::from_utf8(file[cut..].to_vec()).unwrap();
+    file.truncate(cut);
+    // Object 8 holds object 7; object 9 is the cross-reference stream that knows both.
+    let container = file.len();
+    let content = "7 0 <</Hidden true>>";
+    let text = format!(
+        "8 0 obj\n<</Type/ObjStm/N 1/First 4/Length {}>>\nstream\n{content}\nendstream\nendobj\n",
+        content.len()
+    );
+    file.extend_from_slice(text.as_bytes());
+    let stream = file.len();
+    let mut rows = vec![2, 0, 0, 0, 8, 0, 0];
+    for offset in [container, stream] {
+        rows.push(1);
+        rows.extend_from_slice(&u32::try_from(offset).unwrap().to_be_bytes());
+        rows.extend_from_slice(&[0, 0]);
+    }
+    let text =
+        format!("9 0 obj\n<</Type/XRef/Size 10/W[1 4 2]/Index[7 3]/Root 1 0 R/Length {}>>\nstream\n", rows.len());
+    file.extend_from_slice(text.as_bytes());
+    file.extend_from_slice(&rows);
+    file.extend_from_slice(b"\nendstream\nendobj\n");
+    let start = file.len();
+    let table = table.replace("/Size 7", &format!("/Size 10/XRefStm {stream}"));
+    let table = table.replace(&format!("startxref\n{cut}"), &format!("startxref\n{start}"));
+    file.extend_from_slice(table.as_bytes());
+    file
+}
