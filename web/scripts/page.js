@@ -17,6 +17,10 @@ document.documentElement.classList.add("js");
     for (const button of document.querySelectorAll("button:disabled")) button.disabled = false;
   });
 
+  // What was typed wrong is where the cursor goes.
+  const wrong = document.querySelector("[aria-invalid=true], .problem:not([hidden]) + :is(input, textarea, select)");
+  if (wrong) wrong.focus();
+
   // A part that waits for somebody else asks again by itself, and the page's middle is swapped when its state is another.
   const refresh = () => {
     const part = document.querySelector("[data-refresh]");

@@ -205,6 +205,7 @@ fn public_screens(language: Language) -> Vec<Screen> {
         let page = refusal::RefusalPage {
             frame: stranger(language, "/nowhere"),
             status: StatusCode::from_u16(status).unwrap(),
+            said: None,
             request_id: Some("0199a7c2-7b5e-7000-9000-0123456789ab".into()),
         };
         screens.push((name, page.html()));

@@ -35,6 +35,12 @@ impl PageLanguage {
     }
 }
 
+/// `/booth` of `/booth/requests/1/withdraw`.
+fn section(path: &str) -> &str {
+    let end = path.char_indices().skip(1).find(|(_, letter)| *letter == '/').map_or(path.len(), |(at, _)| at);
+    path.get(..end).unwrap_or("/")
+}
+
 fn asked_in_query(query: Option<&str>) -> Option<Language> {
     query?.split('&').find_map(|pair| pair.strip_prefix("lang=")?.parse().ok())
 }
@@ -51,7 +57,10 @@ impl<S: Send + Sync> FromRequestParts<S> for PageLanguage {
 impl<S: Send + Sync> FromRequestParts<S> for Frame {
     type Rejection = Infallible;
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
-        Ok(PageLanguage::of(parts).frame(parts.uri.path()))
+        let path = parts.uri.path();
+        // The language switch asks for a page again: what answers a form is left by the first page of its section.
+        let page = if parts.method.is_safe() { path } else { section(path) };
+        Ok(PageLanguage::of(parts).frame(page))
     }
 }
 
@@ -79,6 +88,11 @@ mod tests {
     fn language_of(uri: &str, cookie: &str) -> Language {
         let request = Request::builder().uri(uri).header(header::COOKIE, cookie).body(()).unwrap();
         PageLanguage::of(&request.into_parts().0).0
+    }
+
+    #[test]
+    fn a_form_belongs_to_its_section() {
+        assert_eq!(["/booth/requests/1/withdraw", "/verify", "/", ""].map(section), ["/booth", "/verify", "/", ""]);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use super::{Frame, html, rendered};
 use askama::Template;
 use axum::{http::StatusCode, response::Response};
+use chuky_model::text::Bilingual;
 
 /// A page for an answer that is not what was asked for.
 #[derive(Clone, Debug, Template)]
@@ -11,6 +12,8 @@ use axum::{http::StatusCode, response::Response};
 pub struct RefusalPage {
     pub frame: Frame,
     pub status: StatusCode,
+    /// What the flow that refused says; the status's own sentence where it says nothing.
+    pub said: Option<Bilingual>,
     /// The request's number, as the log carries it.
     pub request_id: Option<String>,
 }
@@ -46,6 +49,9 @@ impl RefusalPage {
     }
 
     fn sentence(&self) -> String {
-        self.frame.say(&format!("refusal-{}-text", self.kind()))
+        match &self.said {
+            Some(sentence) => self.frame.of(sentence).to_owned(),
+            None => self.frame.say(&format!("refusal-{}-text", self.kind())),
+        }
     }
 }
