@@ -20,15 +20,3 @@ pub const MOST_ATTRIBUTES: usize = 128;
 pub const RSA_MODULUS_BITS: std::ops::RangeInclusive<u32> = 512..=16_384;
 /// Longest RSA public exponent accepted, bits (FIPS 186-5 §5.4 allows up to 256).
 pub const RSA_EXPONENT_BITS: u32 = 256;
-/// Longest CRL read, bytes; a million entries take about 40 MiB.
-pub const LONGEST_CRL: usize = 128 * 1024 * 1024;
-/// Longest OCSP request read, bytes; a usual one has about 100.
-pub const LONGEST_OCSP_REQUEST: usize = 16 * 1024;
-/// Longest OCSP response read, bytes; a usual one has 1 to 3 KiB.
-pub const LONGEST_OCSP_RESPONSE: usize = 256 * 1024;
-/// Most certificates asked about or answered on in one OCSP message.
-pub const MOST_OCSP_SINGLES: usize = 32;
-/// Most certificates in a path, anchor included; real ones have three or four.
-pub const LONGEST_PATH: usize = 10;
-/// Signature verifications that the search for one path may cost.
-pub const PATH_SIGNATURES: usize = 100;

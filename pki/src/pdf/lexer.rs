@@ -131,6 +131,24 @@ impl<'a> Lexer<'a> {
         })
     }
 
+    /// Reads one object if one comes next; leaves the position where none does. For content streams and CMaps.
+    pub(crate) fn try_object(&mut self) -> Result<Object, PdfError> {
+        let start = self.position;
+        let object = self.object();
+        if object.is_err() {
+            self.position = start;
+        }
+        object
+    }
+
+    /// Takes an operator of a content stream: a run of regular characters.
+    pub(crate) fn take_operator(&mut self) -> Option<&'a [u8]> {
+        let length = self.rest().iter().take_while(|byte| is_regular(**byte)).count();
+        let operator = self.rest().get(..length).filter(|operator| !operator.is_empty())?;
+        self.position += length;
+        Some(operator)
+    }
+
     /// Reads one object. A keyword that is none of `true false null` is an error.
     pub fn object(&mut self) -> Result<Object, PdfError> {
         self.object_at_depth(0)

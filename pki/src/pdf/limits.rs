@@ -38,3 +38,13 @@ pub const HEADER_WINDOW: usize = 1_024;
 pub const TAIL_WINDOW: usize = 4_096;
 /// Oddities kept for one file; more are only counted as one.
 pub const ODDITIES: usize = 64;
+/// Signatures that are judged in one file.
+pub const SIGNATURES: usize = 2_000;
+/// Bytes that one signature dictionary may take, its `Contents` included.
+pub const SIGNATURE_BYTES: usize = 4 << 20;
+/// Pairs of objects that one comparison of two revisions may look at.
+pub const COMPARED_PAIRS: usize = 3_000_000;
+/// Changes listed for one signature; more are counted only.
+pub const CHANGES: usize = 200;
+/// Annotations on one page.
+pub const ANNOTATIONS: usize = 20_000;

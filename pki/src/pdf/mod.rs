@@ -2,6 +2,7 @@
 //! Uses nothing but the slice; everything a stranger can make large, deep or many is bounded by `limits`.
 //! It never runs content, never fetches, and never takes a guess for a fact: what had to be guessed is an [`Oddity`].
 
+pub mod change;
 mod error;
 mod file;
 mod filter;
@@ -12,6 +13,7 @@ mod object;
 mod object_stream;
 mod predictor;
 mod recovery;
+pub mod signature;
 mod tree;
 pub mod typeface;
 pub mod write;

@@ -68,7 +68,7 @@ fn merge(into: &mut BTreeMap<Vec<u8>, Object>, dictionary: &Arc<Dictionary>) {
 }
 
 /// The `N G ` before `obj` at this offset, and where it begins.
-fn header_before(data: &[u8], at: usize) -> Option<(usize, ObjectId)> {
+pub(super) fn header_before(data: &[u8], at: usize) -> Option<(usize, ObjectId)> {
     let (generation, before) = number_before(data, at)?;
     let (number, start) = number_before(data, before)?;
     // The digits of a longer token, as in `endobj` or `1.5 0 obj`, are no header.

@@ -1,0 +1,207 @@
+//! Whether the appearance of a text or choice field shows the value that the field stores (shadow attack "replace").
+//! Reads the text operators of the appearance and maps codes by the font's `ToUnicode`; does not render.
+
+use crate::pdf::file::PdfFile;
+use crate::pdf::lexer::Lexer;
+use crate::pdf::limits;
+use crate::pdf::object::{Dictionary, Object};
+use crate::pdf::tree::{FormField, text};
+use std::collections::BTreeMap;
+
+/// What a field's appearance was found to show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Shown {
+    /// Its value.
+    Same,
+    /// Something else.
+    Other(String),
+    /// It could not be established, and why.
+    Unclear(&'static str),
+}
+
+/// Password fields show stars: ISO 32000-1 table 228, bit 14.
+const PASSWORD: i64 = 1 << 13;
+
+pub(super) fn shows(file: &PdfFile<'_>, field: &FormField) -> Shown {
+    let value = stored(file, field);
+    let flags = field.value("Ff").map(|flags| file.resolve(flags)).and_then(|flags| flags.integer()).unwrap_or(0);
+    for (_, widget) in &field.widgets {
+        let Some(widget) = widget.dictionary() else { return Shown::Unclear("a widget that is no dictionary") };
+        let appearance = file.value(widget, "AP");
+        let Some(appearance) = appearance.dictionary() else {
+            // Without an appearance a reader makes one from the value.
+            continue;
+        };
+        let Object::Stream(stream) = file.value(appearance, "N") else {
+            return Shown::Unclear("the appearance is no stream");
+        };
+        let Ok(content) = file.decoded(&stream) else { return Shown::Unclear("the appearance cannot be decoded") };
+        let resources = file.value(&stream.dictionary, "Resources");
+        let shown = match drawn_text(file, &content, resources.dictionary()) {
+            Ok(shown) => shown,
+            Err(why) => return Shown::Unclear(why),
+        };
+        let (wanted, found) = (squeezed(&value), squeezed(&shown));
+        let masked = flags & PASSWORD != 0 && found.chars().all(|letter| letter == '*' || letter == '•');
+        if wanted != found && !masked {
+            return Shown::Other(shown);
+        }
+    }
+    Shown::Same
+}
+
+/// What the field stores, as a person reads it: for choices the displayed texts.
+fn stored(file: &PdfFile<'_>, field: &FormField) -> String {
+    let value = field.value("V").map(|value| file.resolve(value)).unwrap_or_default();
+    let chosen: Vec<String> = match &value {
+        Object::Array(values) => values.iter().filter_map(|value| one_text(file, &file.resolve(value))).collect(),
+        other => one_text(file, other).into_iter().collect(),
+    };
+    let options = field.dictionary.dictionary().map(|field| file.value(field, "Opt")).unwrap_or_default();
+    let display = |export: &String| -> String {
+        let pairs = options.array().unwrap_or_default().iter().filter_map(|option| {
+            let option = file.resolve(option);
+            let [own, display] = option.array()? else { return None };
+            Some((one_text(file, &file.resolve(own))?, one_text(file, &file.resolve(display))?))
+        });
+        let mut pairs = pairs.filter(|(own, _)| own == export);
+        pairs.next().map_or_else(|| export.clone(), |(_, display)| display)
+    };
+    chosen.iter().map(display).collect::<Vec<_>>().join(" ")
+}
+
+fn one_text(file: &PdfFile<'_>, value: &Object) -> Option<String> {
+    match value {
+        Object::String(bytes) => Some(text(bytes)),
+        Object::Name(name) => Some(String::from_utf8_lossy(name).into_owned()),
+        Object::Stream(stream) => file.decoded(stream).ok().map(|bytes| text(&bytes)),
+        _ => None,
+    }
+}
+
+/// Letters only: line breaks, combs and justification put white space anywhere.
+fn squeezed(text: &str) -> String {
+    text.chars().filter(|letter| !letter.is_whitespace() && !letter.is_control() && *letter != '\u{a0}').collect()
+}
+
+/// The text that the content's operators show, in their order.
+fn drawn_text(file: &PdfFile<'_>, content: &[u8], resources: Option<&Dictionary>) -> Result<String, &'static str> {
+    let mut lexer = Lexer::new(content, 0);
+    let mut operands: Vec<Object> = Vec::new();
+    let mut font = FontMap::default();
+    let mut shown = String::new();
+    loop {
+        lexer.skip_space();
+        if lexer.position() >= content.len() {
+            return Ok(shown);
+        }
+        if let Ok(object) = lexer.try_object() {
+            operands.push(object);
+            if operands.len() > limits::NESTING * 10 {
+                return Err("too many operands");
+            }
+            continue;
+        }
+        match lexer.take_operator().ok_or("malformed content")? {
+            b"Tf" => {
+                let name = operands.first().and_then(Object::name).unwrap_or_default();
+                font = FontMap::read(file, resources, name);
+            }
+            b"Tj" | b"'" | b"\"" => font.show(operands.last().and_then(Object::string), &mut shown),
+            b"TJ" => {
+                let pieces = operands.last().and_then(Object::array).unwrap_or_default();
+                pieces.iter().for_each(|piece| font.show(piece.string(), &mut shown));
+            }
+            b"Do" | b"BI" | b"sh" => return Err("the appearance draws more than text"),
+            _ => {}
+        }
+        operands.clear();
+    }
+}
+
+/// How a font's codes become text.
+#[derive(Debug, Default)]
+struct FontMap {
+    two_bytes: bool,
+    letters: BTreeMap<u32, String>,
+}
+
+impl FontMap {
+    fn read(file: &PdfFile<'_>, resources: Option<&Dictionary>, name: &[u8]) -> Self {
+        let fonts = resources.map(|resources| file.value(resources, "Font")).unwrap_or_default();
+        let font = fonts.dictionary().and_then(|fonts| fonts.value_of(name)).map(|font| file.resolve(font));
+        let Some(font) = font.as_ref().and_then(Object::dictionary) else { return Self::default() };
+        let letters = match file.value(font, "ToUnicode") {
+            Object::Stream(stream) => file.decoded(&stream).map(|map| character_map(&map)).unwrap_or_default(),
+            _ => BTreeMap::new(),
+        };
+        Self { two_bytes: font.is_name("Subtype", "Type0"), letters }
+    }
+
+    fn show(&self, bytes: Option<&[u8]>, out: &mut String) {
+        let bytes = bytes.unwrap_or_default();
+        let codes: Vec<u32> = if self.two_bytes {
+            bytes.chunks(2).map(|pair| pair.iter().fold(0, |code, byte| code << 8 | u32::from(*byte))).collect()
+        } else {
+            bytes.iter().map(|byte| u32::from(*byte)).collect()
+        };
+        for code in codes {
+            match self.letters.get(&code) {
+                Some(letters) => out.push_str(letters),
+                None => out.extend(char::from_u32(code)),
+            }
+        }
+    }
+}
+
+/// The `bfchar` and `bfrange` pairs of a `ToUnicode` CMap (ISO 32000-1 §9.10.3).
+fn character_map(map: &[u8]) -> BTreeMap<u32, String> {
+    let number = |bytes: &[u8]| bytes.iter().take(4).fold(0_u32, |code, byte| code << 8 | u32::from(*byte));
+    let letters = |bytes: &[u8]| text(&[&[0xfe, 0xff], bytes].concat());
+    let mut found = BTreeMap::new();
+    let mut lexer = Lexer::new(map, 0);
+    let mut operands: Vec<Object> = Vec::new();
+    loop {
+        lexer.skip_space();
+        if lexer.position() >= map.len() || found.len() > 1 << 17 {
+            return found;
+        }
+        if let Ok(object) = lexer.try_object() {
+            operands.push(object);
+            continue;
+        }
+        let Some(operator) = lexer.take_operator() else { return found };
+        match operator {
+            b"endbfchar" => {
+                for pair in operands.chunks_exact(2) {
+                    if let [Object::String(code), Object::String(to)] = pair {
+                        found.insert(number(code), letters(to));
+                    }
+                }
+            }
+            b"endbfrange" => {
+                for triple in operands.chunks_exact(3) {
+                    let [Object::String(first), Object::String(last), to] = triple else { continue };
+                    let codes = number(first)..=number(last).min(number(first).saturating_add(0xffff));
+                    match to {
+                        Object::String(to) => {
+                            let start = number(to);
+                            found.extend(codes.enumerate().filter_map(|(at, code)| {
+                                let letter = char::from_u32(start.checked_add(u32::try_from(at).ok()?)?)?;
+                                Some((code, letter.to_string()))
+                            }));
+                        }
+                        Object::Array(each) => {
+                            found.extend(
+                                codes.zip(each.iter()).filter_map(|(code, to)| Some((code, letters(to.string()?)))),
+                            );
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            _ => {}
+        }
+        operands.clear();
+    }
+}

@@ -1,0 +1,84 @@
+//! The catalogue and the trailer: everything that is neither page nor form.
+
+use super::Comparison;
+use super::fields::NewWidgets;
+use super::kind::ChangeKind;
+use crate::pdf::object::{Dictionary, Object};
+
+/// `Info` entries that may change without anybody's permission: dates and producer.
+const HARMLESS_INFORMATION: [&[u8]; 4] = [b"ModDate", b"CreationDate", b"Producer", b"Creator"];
+
+impl Comparison<'_, '_> {
+    pub(super) fn document(&self, widgets: &NewWidgets) {
+        let (old, new) = (self.old.catalogue(), self.new.catalogue());
+        let empty = Dictionary::default();
+        let (old, new) = (old.dictionary().unwrap_or(&empty), new.dictionary().unwrap_or(&empty));
+        let mut keys: Vec<&[u8]> = old.entries().chain(new.entries()).map(|(key, _)| key).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        for key in keys {
+            // These have comparisons of their own.
+            if matches!(key, b"Pages" | b"AcroForm") || self.same_value(old, new, key) {
+                continue;
+            }
+            self.catalogue_entry(old, new, key, widgets);
+        }
+        self.trailer();
+    }
+
+    fn catalogue_entry(&self, old: &Dictionary, new: &Dictionary, key: &[u8], widgets: &NewWidgets) {
+        let kind = match key {
+            b"DSS" if new.value_of(key).is_some_and(|dss| self.is_security_store(&self.new.resolve(dss))) => {
+                ChangeKind::LongTermData
+            }
+            // An extensions dictionary and a version only announce what a file may contain.
+            b"Extensions" | b"Version" => ChangeKind::LongTermData,
+            b"Metadata" | b"PieceInfo" | b"LastModified" => ChangeKind::Metadata,
+            b"StructTreeRoot" if self.structure_only_grew(old, new, widgets) => ChangeKind::StructureTree,
+            b"Perms" if self.only_signature_permissions(old, new) => ChangeKind::FurtherSignature,
+            b"Perms" | b"Legal" => ChangeKind::Permissions,
+            b"Names" | b"Dests" | b"AF" => ChangeKind::NameTree,
+            b"OCProperties" => ChangeKind::OptionalContent,
+            b"OpenAction" | b"AA" => ChangeKind::Action,
+            _ => ChangeKind::CatalogueEntry,
+        };
+        self.add(kind, None, None, format!("catalogue entry {} changed", String::from_utf8_lossy(key)));
+    }
+
+    /// ISO 32000-2 table 261: nothing in a document security store but these.
+    fn is_security_store(&self, store: &Object) -> bool {
+        let known: [&[u8]; 5] = [b"Type", b"VRI", b"Certs", b"CRLs", b"OCSPs"];
+        store.dictionary().is_some_and(|store| store.entries().all(|(key, _)| known.contains(&key)))
+    }
+
+    /// `Perms` gained nothing but a `DocMDP` entry where there was none and nobody had certified: that is the dictionary of a
+    /// later certification, judged with the permissions it gives.
+    fn only_signature_permissions(&self, old: &Dictionary, new: &Dictionary) -> bool {
+        let permissions = self.new.value(new, "Perms");
+        !old.contains("Perms")
+            && permissions
+                .dictionary()
+                .is_some_and(|permissions| permissions.entries().all(|(key, _)| key == b"DocMDP"))
+    }
+
+    fn trailer(&self) {
+        let (old, new) = (self.old.trailer(), self.new.trailer());
+        let information = |file: &crate::pdf::PdfFile<'_>| file.value(file.trailer(), "Info");
+        let (old_information, new_information) = (information(self.old), information(self.new));
+        let empty = Dictionary::default();
+        let differing = self.differing_keys(
+            old_information.dictionary().unwrap_or(&empty),
+            new_information.dictionary().unwrap_or(&empty),
+        );
+        for key in differing {
+            let harmless = HARMLESS_INFORMATION.contains(&key.as_slice());
+            // A later revision that drops the dictionary altogether shows less, not something else.
+            let dropped = new_information.is_null();
+            let kind = if harmless || dropped { ChangeKind::Metadata } else { ChangeKind::DocumentInformation };
+            self.add(kind, None, None, format!("document information {} changed", String::from_utf8_lossy(&key)));
+        }
+        if !self.same_value(old, new, b"Encrypt") {
+            self.add(ChangeKind::Encryption, None, None, "the encryption dictionary changed".to_owned());
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! The interactive form: fields filled, signed, added, removed or changed, and the entries of the form dictionary.
+
+use super::appearance::{Shown, shows};
+use super::kind::ChangeKind;
+use super::{Comparison, named, page_number};
+use crate::pdf::object::{Dictionary, Object, ObjectId};
+use crate::pdf::tree::FormField;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Widgets of signature fields that are new in the later revision.
+pub(super) type NewWidgets = BTreeSet<ObjectId>;
+
+/// Entries that a field may gain or change when it is signed.
+const SIGNING_MAY_ADD: [&[u8]; 14] =
+    [b"AP", b"AS", b"M", b"MK", b"DA", b"Type", b"Subtype", b"Rect", b"F", b"Lock", b"BS", b"Border", b"H", b"DR"];
+/// Entries that may change, not only be added, when a field is signed.
+const SIGNING_MAY_CHANGE: [&[u8]; 5] = [b"AP", b"AS", b"M", b"MK", b"DA"];
+/// Entries that hold or show a field's value.
+const VALUE_ENTRIES: [&[u8]; 6] = [b"AP", b"AS", b"I", b"M", b"RV", b"V"];
+/// Entries that are compared elsewhere or mean nothing by themselves.
+const TREE_ENTRIES: [&[u8]; 5] = [b"Parent", b"Kids", b"P", b"V", b"StructParent"];
+/// `F` bits that signing software sets: Print and Locked (ISO 32000-1 table 165), and LockedContents.
+const SIGNING_FLAGS: i64 = 4 | 128 | 512;
+
+impl Comparison<'_, '_> {
+    /// Compares the forms; gives the widgets of new signature fields.
+    pub(super) fn form(&self) -> NewWidgets {
+        let (old, new) = (self.old.form(), self.new.form());
+        let empty = Dictionary::default();
+        let (old, new) = (old.dictionary().unwrap_or(&empty), new.dictionary().unwrap_or(&empty));
+        for key in self.differing_keys(old, new) {
+            self.form_entry(old, new, &key);
+        }
+        self.fields()
+    }
+
+    fn form_entry(&self, old: &Dictionary, new: &Dictionary, key: &[u8]) {
+        let kind = match key {
+            // Compared field by field.
+            b"Fields" => return,
+            b"SigFlags" => ChangeKind::FurtherSignature,
+            b"DR" if self.resources_only_grew(&self.old.value(old, "DR"), &self.new.value(new, "DR")) => {
+                ChangeKind::FurtherSignature
+            }
+            b"DA" if !old.contains("DA") => ChangeKind::FurtherSignature,
+            b"NeedAppearances" if self.new.value(new, "NeedAppearances").boolean() != Some(true) => {
+                ChangeKind::FurtherSignature
+            }
+            b"XFA" => ChangeKind::Xfa,
+            _ => ChangeKind::FormEntry,
+        };
+        if key == b"SigFlags" {
+            return;
+        }
+        self.add(kind, None, None, format!("form entry {} changed", String::from_utf8_lossy(key)));
+    }
+
+    /// Every resource of old is there and means the same.
+    fn resources_only_grew(&self, old: &Object, new: &Object) -> bool {
+        let Some(old) = old.dictionary() else { return true };
+        let Some(new) = new.dictionary() else { return old.is_empty() };
+        old.entries().all(|(category, value)| {
+            let (before, after) =
+                (self.old.resolve(value), new.value_of(category).map(|value| self.new.resolve(value)));
+            match (before.dictionary(), after.as_ref().and_then(Object::dictionary)) {
+                (Some(before), Some(after)) => before.entries().all(|(name, _)| self.same_value(before, after, name)),
+                _ => self.same_value(old, new, category),
+            }
+        })
+    }
+
+    fn fields(&self) -> NewWidgets {
+        let mut by_id: BTreeMap<ObjectId, usize> = BTreeMap::new();
+        let mut by_name: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (at, field) in self.old_fields.iter().enumerate() {
+            by_id.extend(field.id.map(|id| (id, at)));
+            by_name.entry(&field.name).or_default().push(at);
+        }
+        let mut met = BTreeSet::new();
+        let mut widgets = NewWidgets::new();
+        for field in &self.new_fields {
+            let known = field.id.and_then(|id| by_id.get(&id).copied()).or_else(|| {
+                let candidates = by_name.get(field.name.as_str())?;
+                candidates.iter().copied().find(|at| !met.contains(at))
+            });
+            match known.and_then(|at| Some((at, self.old_fields.get(at)?))) {
+                Some((at, old)) => {
+                    met.insert(at);
+                    self.field(old, field);
+                }
+                None => self.new_field(field, &mut widgets),
+            }
+        }
+        for (_, gone) in self.old_fields.iter().enumerate().filter(|(at, _)| !met.contains(at)) {
+            let signed =
+                gone.value("V").is_some_and(|value| !self.old.resolve(value).is_null()) && self.is_signature(gone);
+            let kind = if signed { ChangeKind::SignatureReplaced } else { ChangeKind::FieldRemoved };
+            self.add(kind, None, Some(&gone.name), format!("field {:?} was removed", gone.name));
+        }
+        widgets
+    }
+
+    fn is_signature(&self, field: &FormField) -> bool {
+        // The type is a name, almost always direct, so either file resolves it alike.
+        field.value("FT").is_some_and(|kind| self.new.resolve(kind).is_name("Sig"))
+    }
+
+    fn new_field(&self, field: &FormField, widgets: &mut NewWidgets) {
+        let page = self.page_of(field);
+        if !self.is_signature(field) {
+            self.add(ChangeKind::FieldAdded, page, Some(&field.name), format!("form field {:?} was added", field.name));
+            return;
+        }
+        widgets.extend(field.widgets.iter().filter_map(|(id, _)| *id));
+        let value = field.value("V").map(|value| self.new.resolve(value)).unwrap_or_default();
+        let kind = match value.dictionary() {
+            None => ChangeKind::SignatureField,
+            Some(signature) => signing_kind(signature),
+        };
+        let has_action = field
+            .widgets
+            .iter()
+            .any(|(_, widget)| widget.dictionary().is_some_and(|widget| widget.contains("A") || widget.contains("AA")));
+        let kind = if has_action { ChangeKind::Action } else { kind };
+        self.add(kind, page, Some(&field.name), format!("signature field {:?} was added", field.name));
+    }
+
+    fn page_of(&self, field: &FormField) -> Option<u32> {
+        let widget = field.widgets.first()?.1.clone();
+        let page = widget.dictionary()?.value("P")?.reference()?;
+        page_number(*self.new_page_index.get(&page)?)
+    }
+
+    fn field(&self, old: &FormField, new: &FormField) {
+        let null = Object::Null;
+        let value = |field: &FormField| field.value("V").cloned().unwrap_or_default();
+        let (old_value, new_value) = (value(old), value(new));
+        let value_same = self.same(&old_value, &new_value);
+        let page = self.page_of(new);
+        let changed = |detail: String| self.add(ChangeKind::FieldChanged, page, Some(&new.name), detail);
+        for key in ["FT", "Ff", "DV", "DA"] {
+            let own = |field: &FormField| field.inherited.value(key).unwrap_or(&null).clone();
+            if !self.same(&own(old), &own(new)) {
+                changed(format!("{key} of field {:?} changed", new.name));
+            }
+        }
+        if old.name != new.name {
+            changed(format!("field {:?} is now called {:?}", old.name, new.name));
+        }
+        let mut signing = false;
+        if self.is_signature(new) || self.is_signature(old) {
+            let (before, after) = (self.old.resolve(&old_value), self.new.resolve(&new_value));
+            signing = before.is_null() && !after.is_null();
+            self.signature_value(&before, &after, value_same, new, page);
+        }
+        let mut value_entries = !value_same && !self.is_signature(new);
+        for (old_part, new_part) in self.parts(old, new) {
+            for key in self.differing_keys(&old_part, &new_part) {
+                if TREE_ENTRIES.contains(&key.as_slice()) {
+                    continue;
+                }
+                let allowed_by_signing = signing && self.signing_allows(&old_part, &new_part, &key);
+                if VALUE_ENTRIES.contains(&key.as_slice()) && !self.is_signature(new) {
+                    value_entries = true;
+                } else if !allowed_by_signing {
+                    changed(format!("{} of field {:?} changed", String::from_utf8_lossy(&key), new.name));
+                }
+            }
+        }
+        if old.widgets.len() != new.widgets.len() {
+            changed(format!("field {:?} has {} widgets, had {}", new.name, new.widgets.len(), old.widgets.len()));
+        }
+        if value_entries {
+            self.filled(old, new, page);
+        }
+    }
+
+    /// The field's dictionary and its widgets, those that are not the field itself, in pairs.
+    fn parts(&self, old: &FormField, new: &FormField) -> Vec<(Dictionary, Dictionary)> {
+        let own = |object: &Object| object.dictionary().cloned().unwrap_or_default();
+        let mut parts = vec![(own(&old.dictionary), own(&new.dictionary))];
+        let widgets = old
+            .widgets
+            .iter()
+            .zip(&new.widgets)
+            .filter(|((old_id, _), (new_id, _))| (*old_id, *new_id) != (old.id, new.id) || old_id.is_none());
+        parts.extend(widgets.map(|((_, old), (_, new))| (own(old), own(new))));
+        parts
+    }
+
+    fn signing_allows(&self, old: &Dictionary, new: &Dictionary, key: &[u8]) -> bool {
+        if key == b"F" {
+            let bits = |dictionary: &Dictionary| dictionary.value("F").and_then(Object::integer).unwrap_or(0);
+            return bits(old) | SIGNING_FLAGS == bits(new) | SIGNING_FLAGS;
+        }
+        SIGNING_MAY_CHANGE.contains(&key)
+            || (SIGNING_MAY_ADD.contains(&key) && old.value_of(key).is_none_or(Object::is_null))
+            || (key == b"F" && new.value_of(key).is_some())
+    }
+
+    fn signature_value(&self, before: &Object, after: &Object, same: bool, field: &FormField, page: Option<u32>) {
+        let name = &field.name;
+        match (before.dictionary(), after.dictionary()) {
+            (None, Some(signature)) => {
+                self.add(signing_kind(signature), page, Some(name), format!("signature field {name:?} was signed"));
+            }
+            (Some(_), None) => {
+                self.add(
+                    ChangeKind::SignatureReplaced,
+                    page,
+                    Some(name),
+                    format!("the signature in {name:?} was removed"),
+                );
+            }
+            (Some(old), Some(new)) if !same => {
+                for key in self.differing_keys(old, new) {
+                    let key = String::from_utf8_lossy(&key);
+                    let kind = match key.as_ref() {
+                        "Contents" | "ByteRange" => ChangeKind::SignatureReplaced,
+                        _ => ChangeKind::SignatureDictionary,
+                    };
+                    self.add(
+                        kind,
+                        page,
+                        Some(name),
+                        format!("{key} of the signature in {name:?} is not what was signed"),
+                    );
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A field that existed has another value or another appearance: is what it shows what it stores?
+    fn filled(&self, old: &FormField, new: &FormField, page: Option<u32>) {
+        let name = &new.name;
+        let kind = new.value("FT").map(|kind| self.new.resolve(kind)).unwrap_or_default();
+        let shown = match kind.name() {
+            Some(b"Tx" | b"Ch") => shows(self.new, new),
+            Some(b"Btn") => self.button(old, new),
+            _ => Shown::Unclear("a field of unknown type"),
+        };
+        match shown {
+            Shown::Same => self.add(ChangeKind::FormFilled, page, Some(name), format!("field {name:?} was filled")),
+            Shown::Other(text) => {
+                let detail = format!("field {name:?} shows {text:?}, which is not its value");
+                self.add(ChangeKind::ShownIsNotStored, page, Some(name), detail);
+            }
+            Shown::Unclear(why) => {
+                let detail = format!("whether field {name:?} shows its value cannot be established: {why}");
+                self.add(ChangeKind::ShownIsNotStored, page, Some(name), detail);
+            }
+        }
+    }
+
+    /// A check box or radio button may only switch between appearances that it had when signed.
+    fn button(&self, old: &FormField, new: &FormField) -> Shown {
+        let value = new.value("V").map(|value| self.new.resolve(value)).unwrap_or_default();
+        let value = value.name().unwrap_or(b"Off").to_vec();
+        let mut value_met = value == b"Off";
+        for ((_, before), (id, after)) in old.widgets.iter().zip(&new.widgets) {
+            let (Some(before), Some(after)) = (before.dictionary(), after.dictionary()) else {
+                return Shown::Unclear("a widget that is no dictionary");
+            };
+            if !self.same_value(before, after, b"AP") {
+                return Shown::Other(format!("another appearance for {}", named(*id)));
+            }
+            let state = self.new.value(after, "AS");
+            let state = state.name().unwrap_or(b"Off");
+            if state != b"Off" && state != value {
+                return Shown::Other(String::from_utf8_lossy(state).into_owned());
+            }
+            value_met |= state == value;
+        }
+        if value_met { Shown::Same } else { Shown::Other("nothing".to_owned()) }
+    }
+}
+
+fn signing_kind(signature: &Dictionary) -> ChangeKind {
+    let is_timestamp = signature.is_name("Type", "DocTimeStamp") || signature.is_name("SubFilter", "ETSI.RFC3161");
+    if is_timestamp { ChangeKind::DocumentTimestamp } else { ChangeKind::FurtherSignature }
+}

@@ -1,0 +1,126 @@
+//! What changed between a signed revision and a later one: the graphs reachable from both catalogues are compared by meaning,
+//! and every difference becomes a finding of a known kind. Rules: the design of the verdict, ISO 32000-2 §12.8.2.2.
+//! Decides nothing about permission; that is `permission`, with the signers' own words.
+
+mod appearance;
+mod document;
+mod fields;
+mod kind;
+mod pages;
+mod permission;
+mod same;
+mod steps;
+mod structure;
+
+pub use kind::{ChangeKind, Needs};
+pub use permission::Permissions;
+pub use steps::{Step, steps};
+
+use super::file::PdfFile;
+use super::limits;
+use super::object::{Object, ObjectId};
+use super::tree::{FormField, Page};
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+/// One difference.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Finding {
+    /// What kind of change it is.
+    pub kind: ChangeKind,
+    /// 1-based, where it is on a page.
+    pub page: Option<u32>,
+    /// The field's full name, where it is about one.
+    pub field: Option<String>,
+    /// English: the object and what was found.
+    pub detail: String,
+}
+
+/// Two revisions being compared.
+pub(super) struct Comparison<'f, 'd> {
+    old: &'f PdfFile<'d>,
+    new: &'f PdfFile<'d>,
+    old_pages: Vec<Page>,
+    new_pages: Vec<Page>,
+    old_fields: Vec<FormField>,
+    new_fields: Vec<FormField>,
+    /// Page objects with their index.
+    old_page_index: BTreeMap<ObjectId, usize>,
+    new_page_index: BTreeMap<ObjectId, usize>,
+    /// Fields, widgets and annotations: compared on their own, so references to them need only agree.
+    held: BTreeSet<ObjectId>,
+    /// Pairs that were found to be the same.
+    known_same: RefCell<HashSet<(ObjectId, ObjectId)>>,
+    pairs: Cell<usize>,
+    findings: RefCell<Vec<Finding>>,
+}
+
+/// Every difference between the two readings, `old` being the signed one.
+pub fn compare(old: &PdfFile<'_>, new: &PdfFile<'_>) -> Vec<Finding> {
+    let comparison = Comparison::new(old, new);
+    // The form comes first: it knows which new widgets belong to signatures.
+    let widgets = comparison.form();
+    comparison.pages(&widgets);
+    comparison.document(&widgets);
+    if comparison.pairs.get() > limits::COMPARED_PAIRS {
+        comparison.add(ChangeKind::Unknown, None, None, "the limit of compared objects was reached".to_owned());
+    }
+    let mut findings = comparison.findings.into_inner();
+    findings.sort();
+    findings.dedup();
+    findings
+}
+
+impl<'f, 'd> Comparison<'f, 'd> {
+    fn new(old: &'f PdfFile<'d>, new: &'f PdfFile<'d>) -> Self {
+        let (old_pages, new_pages) = (old.pages(), new.pages());
+        let (old_fields, new_fields) = (old.fields(), new.fields());
+        let mut held = BTreeSet::new();
+        for field in old_fields.iter().chain(&new_fields) {
+            held.extend(field.id);
+            held.extend(field.widgets.iter().filter_map(|(id, _)| *id));
+        }
+        for (file, pages) in [(old, &old_pages), (new, &new_pages)] {
+            for page in pages {
+                let annotations = page.value(file, "Annots");
+                let annotations = annotations.array().unwrap_or_default().iter().take(limits::ANNOTATIONS);
+                held.extend(annotations.filter_map(Object::reference));
+            }
+        }
+        let index = |pages: &[Page]| -> BTreeMap<ObjectId, usize> {
+            pages.iter().enumerate().filter_map(|(at, page)| Some((page.id?, at))).collect()
+        };
+        Self {
+            old,
+            new,
+            old_page_index: index(&old_pages),
+            new_page_index: index(&new_pages),
+            old_pages,
+            new_pages,
+            old_fields,
+            new_fields,
+            held,
+            known_same: RefCell::default(),
+            pairs: Cell::new(0),
+            findings: RefCell::default(),
+        }
+    }
+
+    fn add(&self, kind: ChangeKind, page: Option<u32>, field: Option<&str>, detail: String) {
+        let mut findings = self.findings.borrow_mut();
+        // Beyond the bound one more finding of each kind still counts, so nothing unpermitted gets lost.
+        if findings.len() < limits::CHANGES || !findings.iter().any(|finding| finding.kind == kind) {
+            findings.push(Finding { kind, page, field: field.map(str::to_owned), detail });
+        }
+    }
+}
+
+/// Something of an object for messages: its number, or that it is direct.
+fn named(id: Option<ObjectId>) -> String {
+    id.map_or_else(|| "a direct object".to_owned(), |id| format!("object {} {}", id.number, id.generation))
+}
+
+/// A 1-based page number.
+fn page_number(index: usize) -> Option<u32> {
+    u32::try_from(index).ok()?.checked_add(1)
+}

@@ -1,0 +1,210 @@
+//! Pages: their number and order, what they draw, their boxes, and their annotations.
+
+use super::fields::NewWidgets;
+use super::kind::ChangeKind;
+use super::{Comparison, named, page_number};
+use crate::pdf::file::PdfFile;
+use crate::pdf::limits;
+use crate::pdf::object::{Dictionary, Object, ObjectId};
+use crate::pdf::tree::Page;
+use std::collections::BTreeSet;
+
+/// Markup that cannot pass for content: ISO 32000-2 §12.5.6. `FreeText`, `Stamp`, `Square` and the like can.
+const PLAIN_ANNOTATIONS: [&[u8]; 8] =
+    [b"Text", b"Popup", b"Highlight", b"Underline", b"Squiggly", b"StrikeOut", b"Caret", b"Ink"];
+const INHERITED: [&str; 4] = ["Resources", "MediaBox", "CropBox", "Rotate"];
+const SAFE_ANNOTATION_CHANGES: [&[u8]; 3] = [b"P", b"StructParent", b"Parent"];
+
+impl Comparison<'_, '_> {
+    pub(super) fn pages(&self, widgets: &NewWidgets) {
+        let (before, after) = (self.old_pages.len(), self.new_pages.len());
+        if before != after {
+            let kind = if before < after { ChangeKind::PageAdded } else { ChangeKind::PageRemoved };
+            self.add(kind, page_number(before.min(after)), None, format!("{before} pages when signed, {after} now"));
+        }
+        for (at, (old, new)) in self.old_pages.iter().zip(&self.new_pages).enumerate() {
+            self.page(at, old, new, widgets);
+        }
+    }
+
+    fn page(&self, at: usize, old: &Page, new: &Page, widgets: &NewWidgets) {
+        let number = page_number(at);
+        self.annotations(number, old, new, widgets);
+        for key in INHERITED {
+            if !self.same(&old.value(self.old, key), &new.value(self.new, key)) {
+                let kind = if key == "Resources" { ChangeKind::PageResources } else { ChangeKind::PageGeometry };
+                self.add(kind, number, None, format!("{key} of {} changed", named(new.id)));
+            }
+        }
+        let (Some(old_dictionary), Some(new_dictionary)) = (old.dictionary.dictionary(), new.dictionary.dictionary())
+        else {
+            return;
+        };
+        let own = |key: &[u8]| {
+            !matches!(key, b"Parent" | b"Annots") && !INHERITED.iter().any(|known| known.as_bytes() == key)
+        };
+        let mut keys: Vec<&[u8]> =
+            old_dictionary.entries().chain(new_dictionary.entries()).map(|(key, _)| key).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        for key in keys.into_iter().filter(|key| own(key)) {
+            if self.same_value(old_dictionary, new_dictionary, key) {
+                continue;
+            }
+            let kind = match key {
+                b"Contents" if self.same_content(old_dictionary, new_dictionary) => continue,
+                b"Contents" => ChangeKind::PageContent,
+                b"BleedBox" | b"TrimBox" | b"ArtBox" | b"UserUnit" => ChangeKind::PageGeometry,
+                b"Metadata" | b"PieceInfo" | b"LastModified" | b"Tabs" => ChangeKind::Metadata,
+                b"StructParents" => ChangeKind::StructureTree,
+                b"AA" => ChangeKind::Action,
+                _ => ChangeKind::PageEntry,
+            };
+            self.add(kind, number, None, format!("{} of {} changed", String::from_utf8_lossy(key), named(new.id)));
+        }
+    }
+
+    /// ISO 32000-1 §7.8.2: several content streams mean what they mean joined by white space.
+    fn same_content(&self, old: &Dictionary, new: &Dictionary) -> bool {
+        match (joined_content(self.old, old), joined_content(self.new, new)) {
+            (Some(old), Some(new)) => old == new,
+            _ => false,
+        }
+    }
+
+    fn annotations(&self, page: Option<u32>, old: &Page, new: &Page, widgets: &NewWidgets) {
+        let listed = |file: &PdfFile<'_>, page: &Page| -> Vec<Object> {
+            page.value(file, "Annots").array().unwrap_or_default().to_vec()
+        };
+        let (old_list, new_list) = (listed(self.old, old), listed(self.new, new));
+        if new_list.len() > limits::ANNOTATIONS || old_list.len() > limits::ANNOTATIONS {
+            self.add(ChangeKind::Unknown, page, None, "more annotations than can be judged".to_owned());
+            return;
+        }
+        let ids = |list: &[Object]| -> BTreeSet<ObjectId> { list.iter().filter_map(Object::reference).collect() };
+        let (old_ids, new_ids) = (ids(&old_list), ids(&new_list));
+        let mut direct: Vec<Object> = old_list.iter().filter(|object| object.reference().is_none()).cloned().collect();
+        for annotation in &new_list {
+            match annotation.reference() {
+                Some(id) if old_ids.contains(&id) => self.annotation_changed(page, id),
+                Some(id) if widgets.contains(&id) => self.judge_new_widget(page, id, new),
+                Some(_) => self.annotation_added(page, annotation, &mut direct),
+                None => match direct.iter().position(|old| self.same(old, annotation)) {
+                    Some(at) => {
+                        direct.swap_remove(at);
+                    }
+                    None => self.annotation_added(page, annotation, &mut direct),
+                },
+            }
+        }
+        let gone = old_list.iter().filter(|object| object.reference().is_some_and(|id| !new_ids.contains(&id)));
+        for annotation in gone.chain(&direct) {
+            let object = self.old.resolve(annotation);
+            self.annotation_kind(page, annotation.reference(), &object, ChangeKind::AnnotationRemoved);
+        }
+        self.judge_order(page, &old_list, &new_list);
+    }
+
+    /// Annotations are drawn in order, so an order that changed can hide one.
+    fn judge_order(&self, page: Option<u32>, old: &[Object], new: &[Object]) {
+        let common = |list: &[Object], other: &[Object]| -> Vec<ObjectId> {
+            let other: BTreeSet<ObjectId> = other.iter().filter_map(Object::reference).collect();
+            list.iter().filter_map(Object::reference).filter(|id| other.contains(id)).collect()
+        };
+        if common(old, new) != common(new, old) {
+            self.add(ChangeKind::AnnotationChanged, page, None, "the order of annotations changed".to_owned());
+        }
+    }
+
+    fn annotation_added(&self, page: Option<u32>, annotation: &Object, old_direct: &mut Vec<Object>) {
+        let object = self.new.resolve(annotation);
+        // A direct annotation made indirect is still the same annotation.
+        if let Some(at) = old_direct.iter().position(|old| self.same(old, &object)) {
+            old_direct.swap_remove(at);
+            return;
+        }
+        self.annotation_kind(page, annotation.reference(), &object, ChangeKind::AnnotationAdded);
+    }
+
+    fn annotation_kind(&self, page: Option<u32>, id: Option<ObjectId>, object: &Object, plain: ChangeKind) {
+        let empty = Dictionary::default();
+        let dictionary = object.dictionary().unwrap_or(&empty);
+        let subtype = dictionary.value("Subtype").and_then(Object::name).unwrap_or_default();
+        let kind = match subtype {
+            _ if dictionary.contains("A") || dictionary.contains("AA") => ChangeKind::Action,
+            b"Widget" if plain == ChangeKind::AnnotationAdded => ChangeKind::FieldAdded,
+            b"Widget" => ChangeKind::FieldChanged,
+            subtype if PLAIN_ANNOTATIONS.contains(&subtype) => plain,
+            _ => ChangeKind::ContentLikeAnnotation,
+        };
+        let what = match plain {
+            ChangeKind::AnnotationRemoved => "removed",
+            ChangeKind::AnnotationAdded => "added",
+            _ => "changed",
+        };
+        self.add(kind, page, None, format!("{} annotation, {}, {what}", String::from_utf8_lossy(subtype), named(id)));
+    }
+
+    fn annotation_changed(&self, page: Option<u32>, id: ObjectId) {
+        let is_field = |fields: &[crate::pdf::FormField]| {
+            fields
+                .iter()
+                .any(|field| field.id == Some(id) || field.widgets.iter().any(|(widget, _)| *widget == Some(id)))
+        };
+        // The form's comparison has looked at the widgets of fields that both revisions know.
+        if is_field(&self.old_fields) && is_field(&self.new_fields) {
+            return;
+        }
+        let (old, new) = (self.old.object(id), self.new.object(id));
+        let empty = Dictionary::default();
+        let differing = self.differing_keys(old.dictionary().unwrap_or(&empty), new.dictionary().unwrap_or(&empty));
+        if differing.iter().any(|key| !SAFE_ANNOTATION_CHANGES.contains(&key.as_slice())) {
+            self.annotation_kind(page, Some(id), &new, ChangeKind::AnnotationChanged);
+        }
+    }
+
+    /// A signature widget that covers most of the page hides content, whatever permission there is.
+    fn judge_new_widget(&self, page: Option<u32>, id: ObjectId, on: &Page) {
+        let widget = self.new.object(id);
+        let Some(widget) = widget.dictionary() else { return };
+        let area = |rectangle: &Object| {
+            let numbers: Vec<f64> =
+                rectangle.array()?.iter().filter_map(|number| self.new.resolve(number).number()).collect();
+            let [left, bottom, right, top] = numbers.as_slice() else { return None };
+            Some(((right - left) * (top - bottom)).abs())
+        };
+        let own = area(&self.new.value(widget, "Rect")).unwrap_or(0.0);
+        let whole = area(&on.value(self.new, "MediaBox")).unwrap_or(0.0);
+        if own > whole * MOST_COVERED && own > 0.0 {
+            let detail = format!("the widget of a new signature, {}, covers most of the page", named(Some(id)));
+            self.add(ChangeKind::MisleadingAppearance, page, None, detail);
+        }
+    }
+}
+
+/// The part of a page that a signature's widget may cover. Signature fields that people make cover a few per cent.
+const MOST_COVERED: f64 = 0.4;
+
+fn joined_content(file: &PdfFile<'_>, page: &Dictionary) -> Option<Vec<u8>> {
+    let contents = file.value(page, "Contents");
+    let parts: Vec<Object> = match &contents {
+        Object::Array(parts) => parts.iter().map(|part| file.resolve(part)).collect(),
+        other => vec![other.clone()],
+    };
+    let mut joined = Vec::new();
+    for part in parts {
+        match part {
+            Object::Stream(stream) => joined.extend(file.decoded(&stream).ok()?),
+            Object::Null => {}
+            _ => return None,
+        }
+        joined.push(b'\n');
+        if joined.len() > limits::STREAM_BYTES {
+            return None;
+        }
+    }
+    while joined.last().is_some_and(u8::is_ascii_whitespace) {
+        joined.pop();
+    }
+    Some(joined)
+}

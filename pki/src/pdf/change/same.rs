@@ -1,0 +1,118 @@
+//! Equality of two objects by meaning: through references, whatever their numbers, filters or cross-reference form.
+//! Works on a list, not by recursion, and looks at a bounded number of pairs.
+
+use super::Comparison;
+use crate::pdf::limits;
+use crate::pdf::object::{Dictionary, Object, ObjectId, Stream};
+use std::collections::HashSet;
+
+/// Entries that describe how a stream is written, not what it is.
+const STREAM_FORM: [&[u8]; 4] = [b"Length", b"Filter", b"DecodeParms", b"DL"];
+
+impl Comparison<'_, '_> {
+    /// Whether both mean the same. References to pages mean the page's place; references to fields and annotations, their number.
+    pub(super) fn same(&self, old: &Object, new: &Object) -> bool {
+        let mut assumed = HashSet::new();
+        let mut pending = vec![(old.clone(), new.clone())];
+        while let Some((old, new)) = pending.pop() {
+            self.pairs.set(self.pairs.get().saturating_add(1));
+            if self.pairs.get() > limits::COMPARED_PAIRS || !self.same_step(&old, &new, &mut assumed, &mut pending) {
+                return false;
+            }
+        }
+        // Only now is it certain that the pairs assumed on the way are the same.
+        self.known_same.borrow_mut().extend(assumed);
+        true
+    }
+
+    /// Whether the values of the key are the same, a missing key being null.
+    pub(super) fn same_value(&self, old: &Dictionary, new: &Dictionary, key: &[u8]) -> bool {
+        let null = Object::Null;
+        self.same(old.value_of(key).unwrap_or(&null), new.value_of(key).unwrap_or(&null))
+    }
+
+    /// The keys, in either dictionary, whose values differ.
+    pub(super) fn differing_keys(&self, old: &Dictionary, new: &Dictionary) -> Vec<Vec<u8>> {
+        let mut keys: Vec<&[u8]> = old.entries().chain(new.entries()).map(|(key, _)| key).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        keys.into_iter().filter(|key| !self.same_value(old, new, key)).map(<[u8]>::to_vec).collect()
+    }
+
+    fn same_step(
+        &self,
+        old: &Object,
+        new: &Object,
+        assumed: &mut HashSet<(ObjectId, ObjectId)>,
+        pending: &mut Vec<(Object, Object)>,
+    ) -> bool {
+        match (old, new) {
+            (Object::Reference(from), Object::Reference(to)) => {
+                let pages = (self.old_page_index.get(from), self.new_page_index.get(to));
+                if pages != (None, None) {
+                    return pages.0 == pages.1;
+                }
+                if self.held.contains(from) || self.held.contains(to) {
+                    return from == to;
+                }
+                if !self.known_same.borrow().contains(&(*from, *to)) && assumed.insert((*from, *to)) {
+                    pending.push((self.old.object(*from), self.new.object(*to)));
+                }
+                true
+            }
+            (Object::Reference(_), other) if !matches!(other, Object::Reference(_)) => {
+                pending.push((self.old.resolve(old), new.clone()));
+                true
+            }
+            (_, Object::Reference(_)) => {
+                pending.push((old.clone(), self.new.resolve(new)));
+                true
+            }
+            (Object::Dictionary(old), Object::Dictionary(new)) => push_entries(old, new, &[], pending),
+            (Object::Array(old), Object::Array(new)) => {
+                pending.extend(old.iter().cloned().zip(new.iter().cloned()));
+                old.len() == new.len()
+            }
+            (Object::Stream(old), Object::Stream(new)) => {
+                push_entries(&old.dictionary, &new.dictionary, &STREAM_FORM, pending) && self.same_data(old, new)
+            }
+            (Object::Integer(_) | Object::Real(_), Object::Integer(_) | Object::Real(_)) => {
+                old.number() == new.number()
+            }
+            _ => old == new,
+        }
+    }
+
+    fn same_data(&self, old: &Stream, new: &Stream) -> bool {
+        if (old.start, old.length) == (new.start, new.length) {
+            return true;
+        }
+        let form = |file: &crate::pdf::PdfFile<'_>, stream: &Stream| {
+            (file.value(&stream.dictionary, "Filter"), file.value(&stream.dictionary, "DecodeParms"))
+        };
+        let (old_raw, new_raw) = (self.old.raw(old), self.new.raw(new));
+        if old_raw == new_raw && form(self.old, old) == form(self.new, new) {
+            return true;
+        }
+        match (self.old.decoded(old), self.new.decoded(new)) {
+            (Ok(old), Ok(new)) => old == new,
+            _ => false,
+        }
+    }
+}
+
+fn push_entries(old: &Dictionary, new: &Dictionary, except: &[&[u8]], pending: &mut Vec<(Object, Object)>) -> bool {
+    for (key, _) in old.entries().chain(new.entries().filter(|(key, _)| old.value_of(key).is_none())) {
+        if except.contains(&key) {
+            continue;
+        }
+        let value = |dictionary: &Dictionary| dictionary.value_of(key).cloned().unwrap_or_default();
+        match (value(old), value(new)) {
+            // Cheap answers first, so that a difference is found before much is read.
+            (Object::Name(old), Object::Name(new)) if old != new => return false,
+            (Object::Integer(old), Object::Integer(new)) if old != new => return false,
+            pair => pending.push(pair),
+        }
+    }
+    true
+}

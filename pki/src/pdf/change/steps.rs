@@ -1,0 +1,131 @@
+//! From one signed revision to the next, and from the last one to the end of the file: each step is compared once, however many
+//! signatures look at it. Each step is read strictly and, where a lenient reader might see something else, by repair as well.
+
+use super::kind::{ChangeKind, Needs};
+use super::{Finding, compare};
+use crate::pdf::file::{PdfFile, Reading};
+use crate::pdf::object::ObjectId;
+use crate::pdf::recovery;
+use crate::pdf::xref::{Entry, SectionForm};
+
+/// What changed between two ends of revisions.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// End of the older revision.
+    pub from: usize,
+    /// End of the newer one, or of the file.
+    pub to: usize,
+    /// Every difference.
+    pub findings: Vec<Finding>,
+}
+
+/// The steps between these ends (ascending, of readable revisions), and to the end of the file where `to_the_end`.
+pub fn steps(data: &[u8], ends: &[usize], to_the_end: bool) -> Vec<Step> {
+    let mut stops: Vec<usize> = ends.to_vec();
+    if to_the_end {
+        stops.push(data.len());
+    }
+    stops.sort_unstable();
+    stops.dedup();
+    let mut steps = Vec::new();
+    for pair in stops.windows(2) {
+        let [from, to] = pair else { continue };
+        steps.push(Step { from: *from, to: *to, findings: step(data, *from, *to) });
+    }
+    steps
+}
+
+fn step(data: &[u8], from: usize, to: usize) -> Vec<Finding> {
+    let (Some(old_data), Some(new_data)) = (data.get(..from), data.get(..to)) else {
+        return vec![unreadable("cut off")];
+    };
+    let (Ok(old), Ok(new)) = (PdfFile::open(old_data), PdfFile::open(new_data)) else {
+        return vec![unreadable("one of the revisions cannot be read")];
+    };
+    let mut findings = Vec::new();
+    let both_strict = old.reading() == Reading::Strict && new.reading() == Reading::Strict;
+    if both_strict {
+        findings = compare(&old, &new);
+        let oddities = new.oddities();
+        let odd = oddities.len() > old.oddities().len();
+        if !odd && tail_is_accounted_for(&new, from, to) {
+            return findings;
+        }
+    }
+    if let (Ok(old), Ok(new)) = (PdfFile::open_recovered(old_data), PdfFile::open_recovered(new_data)) {
+        let lenient = compare(&old, &new);
+        add_lenient(&mut findings, lenient);
+    } else {
+        findings.push(unreadable("one of the revisions cannot be repaired"));
+    }
+    if new.sections().first().is_none_or(|section| section.offset < from) {
+        // Nothing in the later bytes is a revision of its own.
+        findings.push(Finding {
+            kind: ChangeKind::UnusedBytes,
+            page: None,
+            field: None,
+            detail: format!("{} bytes behind the signed revision that are no revision", to - from),
+        });
+    }
+    findings
+}
+
+fn unreadable(why: &str) -> Finding {
+    Finding {
+        kind: ChangeKind::Unknown,
+        page: None,
+        field: None,
+        detail: format!("the change cannot be judged: {why}"),
+    }
+}
+
+/// What only a repairing reader sees is a change too, and that readers disagree makes it one that nobody can permit.
+fn add_lenient(findings: &mut Vec<Finding>, lenient: Vec<Finding>) {
+    for finding in lenient {
+        let known = findings.iter().any(|strict| strict.kind == finding.kind && strict.field == finding.field);
+        if known || finding.kind.needs() == Needs::Nothing {
+            continue;
+        }
+        let detail = format!("a reader that repairs the file sees: {} ({})", finding.detail, finding.kind.name());
+        findings.push(Finding { kind: ChangeKind::ReadersDisagree, detail, ..finding });
+    }
+}
+
+/// Whether searching the later bytes finds exactly the objects that their cross-reference sections list, each at its place,
+/// and no trailer beside the sections' own: then a repairing reader sees what a strict one sees.
+fn tail_is_accounted_for(new: &PdfFile<'_>, from: usize, to: usize) -> bool {
+    let data = new.data();
+    let Some(tail) = data.get(from..to) else { return false };
+    let own: Vec<_> = new.sections().iter().filter(|section| section.offset >= from).collect();
+    let mut previous: Option<usize> = None;
+    for at in memchr::memmem::find_iter(tail, b"obj") {
+        let Some((start, id)) = recovery::header_before(data, from + at) else { continue };
+        if start < from {
+            return false;
+        }
+        // What stands inside a stream's data is listed by nobody; repairing readers may take it for an object all the same.
+        let listed = own.iter().any(|section| {
+            section.offset == start
+                || matches!(section.entry(data, id.number), Some(Entry::Offset { offset, .. }) if offset == start)
+        });
+        if !listed || previous.is_some_and(|previous| previous >= start) {
+            return false;
+        }
+        previous = Some(start);
+    }
+    let trailers = memchr::memmem::find_iter(tail, b"trailer").count();
+    let tables = own.iter().filter(|section| section.form != SectionForm::Stream).count();
+    let catalogues_last = own.iter().all(|section| section.trailer.value("Root") == new.trailer().value("Root"));
+    trailers == tables && (catalogues_last || own.len() <= 1) && ids_are_plain(&own)
+}
+
+/// Generations above zero are read differently by searching readers.
+fn ids_are_plain(sections: &[&crate::pdf::xref::Section]) -> bool {
+    sections.iter().all(|section| {
+        section
+            .trailer
+            .value("Root")
+            .and_then(|root| root.reference())
+            .is_some_and(|root: ObjectId| root.generation == 0)
+    })
+}
