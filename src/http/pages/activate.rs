@@ -10,11 +10,12 @@ use super::{
     Frame, Problems,
     certificate::CertificateContent,
     form::{Secret, checked},
-    rendered,
+    html, rendered,
     rows::Row,
     texts,
 };
 use askama::Template;
+use axum::{http::StatusCode, response::Response};
 use chuky_model::instant::Instant;
 use serde::Deserialize;
 
@@ -88,6 +89,11 @@ pub struct ReceiptPage {
     pub receipt: Option<String>,
     /// How to suspend at once: a telephone number or address of the operator, empty where none is set.
     pub suspend_contact: String,
+}
+
+/// `GET /activate`.
+pub async fn show(frame: Frame) -> Response {
+    html(StatusCode::OK, CodePage { frame, problems: Problems::none() }.html())
 }
 
 impl CodePage {

@@ -175,7 +175,7 @@ pub(super) fn reports() -> [(&'static str, Report); 4] {
 
 fn verify_page(language: Language, cards: Vec<VerdictCard>, problems: Problems) -> String {
     let frame = stranger(language, "/verify");
-    verify::VerifyPage { frame, cards, problems, largest_bytes: 200_000_000, most_files: 20 }.html()
+    verify::VerifyPage::of(frame, cards, problems).html()
 }
 
 fn public_screens(language: Language) -> Vec<Screen> {

@@ -1,7 +1,12 @@
 //! `/login`: name and password. What was typed wrong is not said more exactly than that it does not fit.
 
-use super::{Frame, Problems, form::Secret, rendered};
+use super::{Frame, Problems, form::Secret, html, rendered};
 use askama::Template;
+use axum::{
+    extract::{Query, rejection::QueryRejection},
+    http::StatusCode,
+    response::Response,
+};
 use serde::Deserialize;
 
 /// What the log-in form posts to `/login`.
@@ -29,6 +34,21 @@ pub struct LoginPage {
     pub next: String,
     /// Of the fields `login`, `password` and the form as a whole.
     pub problems: Problems,
+}
+
+/// What may stand behind `/login?`.
+#[derive(Debug, Default, Deserialize)]
+pub struct LoginQuery {
+    /// Path to go to afterwards; see [`safe_next`].
+    #[serde(default)]
+    pub next: String,
+}
+
+/// `GET /login`.
+pub async fn show(frame: Frame, query: Result<Query<LoginQuery>, QueryRejection>) -> Response {
+    let next = query.map(|Query(query)| query.next).unwrap_or_default();
+    let page = LoginPage { frame, login: String::new(), next: safe_next(&next).to_owned(), problems: Problems::none() };
+    html(StatusCode::OK, page.html())
 }
 
 impl LoginPage {

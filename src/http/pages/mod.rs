@@ -13,6 +13,7 @@ pub mod form;
 pub mod frame;
 pub mod home;
 pub mod language;
+pub mod limits;
 pub mod login;
 pub mod problems;
 pub mod quick_response;

@@ -1,13 +1,23 @@
 //! Both languages complete, every text used and present, no words in templates, and pages that keep their own policy.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use super::{gallery, texts};
+use super::{activate, assets, gallery, home, language, login, texts, verify};
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    extract::Request,
+    http::{StatusCode, header},
+    middleware,
+    response::Response,
+    routing::get,
+};
 use chuky_model::{report::Indication, text::Language};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
+use tower::ServiceExt;
 
 const LANGUAGES: [Language; 2] = [Language::Vi, Language::En];
 
@@ -219,5 +229,47 @@ fn screens_can_be_looked_at() {
                 fs::copy(root().join("web").join(file), target).unwrap();
             }
         }
+    }
+}
+
+async fn answer(address: &str) -> Response {
+    let router: Router = Router::new()
+        .route("/", get(home::show))
+        .route("/verify", get(verify::show))
+        .route("/login", get(login::show))
+        .route("/activate", get(activate::show))
+        .route("/assets/{hash}/{*path}", get(assets::serve))
+        .layer(middleware::from_fn(language::remember));
+    router.oneshot(Request::get(address).body(Body::empty()).unwrap()).await.unwrap()
+}
+
+async fn text_of(response: Response) -> String {
+    String::from_utf8(to_bytes(response.into_body(), usize::MAX).await.unwrap().to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn pages_are_served_with_their_policy_and_language() {
+    for address in ["/", "/verify", "/login?next=/sign", "/activate"] {
+        let response = answer(address).await;
+        assert_eq!(response.status(), StatusCode::OK, "{address}");
+        assert_eq!(response.headers()[header::CONTENT_SECURITY_POLICY], super::CONTENT_SECURITY_POLICY);
+        assert!(text_of(response).await.contains("<html lang=\"vi\">"), "{address} is Vietnamese by default");
+    }
+    let english = answer("/verify?lang=en").await;
+    assert!(english.headers()[header::SET_COOKIE].to_str().unwrap().starts_with("chuky_language=en;"));
+    assert!(text_of(english).await.contains("<html lang=\"en\">"));
+    assert!(text_of(answer("/login?next=//evil.example").await).await.contains("name=\"next\" value=\"/\""));
+}
+
+#[tokio::test]
+async fn embedded_files_are_kept_under_their_own_hash_only() {
+    let address = assets::address("styles/chuky.css");
+    let own = answer(&address).await;
+    assert_eq!(own.headers()[header::CONTENT_TYPE], "text/css; charset=utf-8");
+    assert!(own.headers()[header::CACHE_CONTROL].to_str().unwrap().contains("immutable"));
+    let other = answer("/assets/0000/styles/chuky.css").await;
+    assert_eq!(other.headers()[header::CACHE_CONTROL], "no-cache");
+    for absent in ["/assets/0000/styles/other.css", "/assets/0000/../Cargo.toml", "/assets/0000/texts/vi/home.ftl"] {
+        assert_eq!(answer(absent).await.status(), StatusCode::NOT_FOUND, "{absent}");
     }
 }

@@ -1,7 +1,8 @@
 //! `/verify`: one large drop area that is also a button; after posting, one verdict card a file.
 
-use super::{Frame, Problems, VerdictCard, rendered};
+use super::{Frame, Problems, VerdictCard, html, limits, rendered};
 use askama::Template;
+use axum::{http::StatusCode, response::Response};
 
 /// The page. The form posts `multipart/form-data` to `/verify` with `csrf` and one or more files `document`. The script
 /// posts the same form once for each file and takes the cards (`article.verdict`) out of the answering page.
@@ -19,7 +20,17 @@ pub struct VerifyPage {
     pub most_files: u32,
 }
 
+/// `GET /verify`.
+pub async fn show(frame: Frame) -> Response {
+    html(StatusCode::OK, VerifyPage::of(frame, Vec::new(), Problems::none()).html())
+}
+
 impl VerifyPage {
+    /// The page with these cards and problems and the usual bounds.
+    pub fn of(frame: Frame, cards: Vec<VerdictCard>, problems: Problems) -> Self {
+        Self { frame, cards, problems, largest_bytes: limits::LARGEST_DOCUMENT, most_files: limits::MOST_DOCUMENTS }
+    }
+
     /// The page as HTML.
     pub fn html(&self) -> String {
         rendered(&Self { problems: self.problems.among(&["document"]), ..self.clone() })
