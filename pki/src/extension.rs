@@ -245,7 +245,7 @@ pub(crate) fn find<'a>(extensions: &'a [Extension], kind: &ObjectIdentifier) -> 
 }
 
 /// Critical extensions of a certificate that `path` understands.
-pub(crate) const UNDERSTOOD: [ObjectIdentifier; 10] = [
+pub(crate) const UNDERSTOOD: [ObjectIdentifier; 11] = [
     oid::KEY_USAGE,
     oid::BASIC_CONSTRAINTS,
     oid::EXTENDED_KEY_USAGE,
@@ -253,6 +253,7 @@ pub(crate) const UNDERSTOOD: [ObjectIdentifier; 10] = [
     oid::NAME_CONSTRAINTS,
     oid::CERTIFICATE_POLICIES,
     oid::POLICY_CONSTRAINTS,
+    oid::POLICY_MAPPINGS,
     oid::INHIBIT_ANY_POLICY,
     oid::CRL_DISTRIBUTION_POINTS,
     oid::QC_STATEMENTS,

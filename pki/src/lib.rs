@@ -21,6 +21,7 @@ pub mod pdf;
 pub mod pem;
 pub mod profile;
 pub mod revocation;
+pub mod signed;
 pub mod timestamp;
 pub mod verify;
 

@@ -20,3 +20,21 @@ pub const MOST_ATTRIBUTES: usize = 128;
 pub const RSA_MODULUS_BITS: std::ops::RangeInclusive<u32> = 512..=16_384;
 /// Longest RSA public exponent accepted, bits (FIPS 186-5 §5.4 allows up to 256).
 pub const RSA_EXPONENT_BITS: u32 = 256;
+/// Most signatures verified while one path is searched; a real path needs fewer than 6.
+pub const MOST_PATH_SIGNATURES: u32 = 64;
+/// Most candidate issuers looked at while one path is searched.
+pub const MOST_PATH_STEPS: u32 = 20_000;
+/// Longest path, in certificates with leaf and anchor.
+pub const LONGEST_PATH: usize = 10;
+/// Longest CRL read, bytes; a million entries make 40 MB.
+pub const LONGEST_CRL: usize = 128 * 1024 * 1024;
+/// Longest OCSP request read, bytes.
+pub const LONGEST_OCSP_REQUEST: usize = 16 * 1024;
+/// Most certificates asked for in one OCSP request.
+pub const MOST_OCSP_CERTIFICATES: usize = 16;
+/// Longest nonce, bytes (RFC 9654 §2.1).
+pub const LONGEST_OCSP_NONCE: usize = 128;
+/// Longest timestamp request read, bytes.
+pub const LONGEST_TIMESTAMP_REQUEST: usize = 4 * 1024;
+/// Age in seconds up to which an OCSP answer without nextUpdate counts as fresh: one day.
+pub const OCSP_AGE_WITHOUT_NEXT_UPDATE: i64 = 86_400;

@@ -76,6 +76,17 @@ impl SignatureToMake {
     /// Finishes with the signature value in X.509 form. `further` are the certificates above the signer's that travel along.
     /// Refuses a value that the signer's certificate does not verify.
     pub fn assemble(&self, signature: &[u8], further: &[Certificate]) -> Result<Vec<u8>> {
+        let mut certificates = vec![self.signer.der().to_vec()];
+        certificates.extend(further.iter().filter(|other| **other != self.signer).map(|other| other.der().to_vec()));
+        self.assemble_with(signature, write::set_of(tag::constructed(0), certificates))
+    }
+
+    /// The same without any certificate, as a timestamp request may ask for.
+    pub fn assemble_without_certificates(&self, signature: &[u8]) -> Result<Vec<u8>> {
+        self.assemble_with(signature, Vec::new())
+    }
+
+    fn assemble_with(&self, signature: &[u8], certificates: Vec<u8>) -> Result<Vec<u8>> {
         self.signer.public_key()?.verify_digest(self.scheme.into(), &self.digest, signature)?;
         let digest_algorithm = DigestAlgorithm::from(self.scheme.hash()).identifier_der();
         let mut attributes = self.attributes.clone();
@@ -97,15 +108,13 @@ impl SignatureToMake {
         if let Some(content) = &self.content {
             encapsulated.push(write::element(tag::constructed(0), &write::octet_string(content)));
         }
-        let mut certificates = vec![self.signer.der().to_vec()];
-        certificates.extend(further.iter().filter(|other| **other != self.signer).map(|other| other.der().to_vec()));
         // RFC 5652 §5.1: version 3 where the content is not id-data.
         let version = if self.content_type == oid::DATA { 1 } else { 3 };
         let signed_data = write::sequence(&[
             write::unsigned(version),
             write::parts(tag::SET, &[digest_algorithm]),
             write::sequence(&encapsulated),
-            write::set_of(tag::constructed(0), certificates),
+            certificates,
             write::parts(tag::SET, &[signer_info]),
         ]);
         Ok(write::sequence(&[write::oid(&oid::SIGNED_DATA), write::element(tag::constructed(0), &signed_data)]))
