@@ -99,7 +99,7 @@ impl Replay {
         now: Instant,
     ) -> Result<Vec<usize>, Error> {
         if self.entries.len() >= limits::REPLAY_ENTRIES && !self.entries.contains_key(&activation.activation_id) {
-            self.entries.retain(|_, entry| entry.expires > now);
+            self.expire(now);
             if self.entries.len() >= limits::REPLAY_ENTRIES {
                 return Err(Error::Busy);
             }
@@ -137,13 +137,18 @@ impl Replay {
 
     /// Refuses the activation until it expires by itself.
     pub(crate) fn close(&mut self, activation_id: ActivationId, now: Instant) {
-        self.entries.retain(|_, entry| entry.expires > now);
         let entry = self.entries.entry(activation_id).or_insert_with(|| Entry {
             expires: now.plus_seconds(limits::ACTIVATION_SECONDS),
             signed: Vec::new(),
             closed: true,
         });
         entry.closed = true;
+        entry.signed = Vec::new();
+    }
+
+    /// Forgets what has expired.
+    pub(crate) fn expire(&mut self, now: Instant) {
+        self.entries.retain(|_, entry| entry.expires > now);
     }
 }
 

@@ -16,8 +16,9 @@ pub const TEXT_LENGTH: usize = 256;
 pub const FRAME_LENGTH: usize = 64 * 1024 * 1024;
 /// Longest life of an activation from the moment it is opened, seconds: a batch of thousands on a slow network HSM.
 pub const ACTIVATION_SECONDS: i64 = 3_600;
-/// Activations a process remembers for replay. One more is refused as busy rather than one forgotten.
-pub const REPLAY_ENTRIES: usize = 65_536;
+/// Activations a process remembers for replay, about 100 B each: 800 a second that live five minutes. One more is refused as busy
+/// rather than one forgotten.
+pub const REPLAY_ENTRIES: usize = 250_000;
 /// Unwrapped handles kept at once (hsm.md: 5,000 live handles cost SoftHSM nothing).
 pub const UNWRAPPED_HANDLES: usize = 1_024;
 /// Oldest pepper version looked for is 1; newest, so that a hostile label cannot make the number overflow.

@@ -134,19 +134,31 @@ impl Engine {
         Ok(Self { core, session, generation, service_keys: HashMap::new(), secrets: None })
     }
 
-    /// Executes one request. After a suspicious failure a probe decides whether it was the request's or the token's.
-    pub(crate) fn execute(&mut self, request: Request) -> Result<Response, Error> {
+    /// Executes one request. After a suspicious failure a probe decides whether it was the request's or the token's; where the token
+    /// lives, a request that may be repeated is, once: another process's log-in makes calls fail for a moment on SoftHSM.
+    pub(crate) fn execute(&mut self, request: &Request) -> Result<Response, Error> {
         self.core.running.fetch_add(1, Ordering::AcqRel);
-        let result = if self.core.is_lost() { self.recover() } else { Ok(()) }
-            .and_then(|()| self.dispatch(request))
-            .or_else(|error| if error.is_suspicious() { self.recover().and(Err(error)) } else { Err(error) });
+        let ready = if self.core.is_lost() { self.recover() } else { Ok(()) };
+        let result = ready.and_then(|()| match self.dispatch(request) {
+            Err(error) if error.is_suspicious() => {
+                self.recover()?;
+                if request.is_repeatable() { self.dispatch(request) } else { Err(error) }
+            }
+            other => other,
+        });
         self.sweep();
         self.core.running.fetch_sub(1, Ordering::AcqRel);
         result
     }
 
+    /// What is done in idle moments: everything of activations that are over goes.
+    pub(crate) fn rest(&self) {
+        self.sweep();
+        self.core.replay().expire(own_clock());
+    }
+
     /// Destroys the handles of activations that are over.
-    pub(crate) fn sweep(&self) {
+    fn sweep(&self) {
         let abandoned = {
             let mut handles = self.core.handles();
             handles.expire(own_clock());
@@ -159,27 +171,27 @@ impl Engine {
         }
     }
 
-    fn dispatch(&mut self, request: Request) -> Result<Response, Error> {
+    fn dispatch(&mut self, request: &Request) -> Result<Response, Error> {
         match request {
             Request::Probe => self.probe().map(Response::Probe),
             Request::ServiceKeys => self.service_keys().map(Response::ServiceKeys),
-            Request::GenerateServiceKey { label, algorithm } => self.generate_service_key(&label, algorithm),
-            Request::Sign { label, scheme, digests } => self.sign(&label, scheme, &digests).map(Response::Signatures),
-            Request::Mac { domain, items } => self.row_macs(&domain, &items).map(Response::Macs),
-            Request::DeriveDataKey { version } => self.data_key(version),
+            Request::GenerateServiceKey { label, algorithm } => self.generate_service_key(label, *algorithm),
+            Request::Sign { label, scheme, digests } => self.sign(label, *scheme, digests).map(Response::Signatures),
+            Request::Mac { domain, items } => self.row_macs(domain, items).map(Response::Macs),
+            Request::DeriveDataKey { version } => self.data_key(*version),
             Request::GenerateSealed { algorithm, context, pin_secret } => {
-                self.generate_sealed(algorithm, &context, &pin_secret).map(Response::Sealed)
+                self.generate_sealed(*algorithm, context, pin_secret).map(Response::Sealed)
             }
             Request::Reseal { blob, from, old, to, new } => {
-                self.reseal(&blob, (&from, &old), (&to, &new)).map(Response::Sealed)
+                self.reseal(blob, (from, old), (to, new)).map(Response::Sealed)
             }
             Request::OpenActivation { blob, key, pin_secret, activation, now } => {
-                self.open_activation(&blob, &key, &pin_secret, &activation, now).map(Response::Activation)
+                self.open_activation(blob, key, pin_secret, activation, *now).map(Response::Activation)
             }
-            Request::SignActivated { call } => self.sign_activated(&call).map(Response::Signatures),
+            Request::SignActivated { call } => self.sign_activated(call).map(Response::Signatures),
             Request::CloseActivation { activation_id } => {
-                self.core.handles().close(activation_id);
-                self.core.replay().close(activation_id, own_clock());
+                self.core.handles().close(*activation_id);
+                self.core.replay().close(*activation_id, own_clock());
                 Ok(Response::Closed)
             }
         }

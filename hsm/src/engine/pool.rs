@@ -85,10 +85,10 @@ fn work(mut engine: Engine, receiver: &Mutex<Receiver<Job>>) {
         match next {
             Ok(job) if Instant::now() >= job.until => (job.answer)(Err(Error::DeadlineExceeded)),
             Ok(job) => {
-                let result = engine.execute(job.request);
+                let result = engine.execute(&job.request);
                 (job.answer)(result);
             }
-            Err(RecvTimeoutError::Timeout) => engine.sweep(),
+            Err(RecvTimeoutError::Timeout) => engine.rest(),
             Err(RecvTimeoutError::Disconnected) => return,
         }
     }

@@ -42,7 +42,8 @@ pub(super) struct Link {
 struct Waiting {
     answer: oneshot::Sender<Result<Response, Error>>,
     hung_at: Instant,
-    _permit: OwnedSemaphorePermit,
+    /// Given back with the answer. A probe takes none: it is sent in an idle moment and must not keep callers waiting.
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Link {
@@ -71,6 +72,21 @@ impl Link {
             .await
             .map_err(|_| Failure::Deadline)?
             .map_err(|_| Failure::NotSent)?;
+        self.send(request, until, Some(permit)).await
+    }
+
+    /// Asks an idle worker whether it is alive.
+    pub(super) async fn probe(&self, within: Duration) -> Result<Result<Response, Error>, Failure> {
+        let until = Instant::now().checked_add(within).ok_or(Failure::Deadline)?;
+        self.send(&Request::Probe, until, None).await
+    }
+
+    async fn send(
+        &self,
+        request: &Request,
+        until: Instant,
+        permit: Option<OwnedSemaphorePermit>,
+    ) -> Result<Result<Response, Error>, Failure> {
         let now = Instant::now();
         let remaining = until.saturating_duration_since(now);
         let id = self.next.fetch_add(1, Ordering::AcqRel);

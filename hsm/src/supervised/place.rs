@@ -5,7 +5,7 @@ use crate::{
     error::Error,
     frame::{self, FromWorker, Prepare, Start, ToWorker},
     limits,
-    message::{Request, unexpected},
+    message::unexpected,
     provision::{Prepared, Secrets},
     secret::Pin,
     settings::Settings,
@@ -177,24 +177,35 @@ async fn write_frames(mut writer: OwnedWriteHalf, mut queued: mpsc::UnboundedRec
     }
 }
 
-/// Returns once the worker must go. In idle moments it is probed, so that a token that went away shows before somebody needs it.
+/// Returns once the worker must go.
 async fn watch(link: &Link, memory_bytes: u64) -> &'static str {
+    tokio::select! {
+        () = until_hung(link) => "it missed a deadline",
+        why = until_unfit(link, memory_bytes) => why,
+    }
+}
+
+async fn until_hung(link: &Link) {
     let mut ticks = interval(TICK);
-    let mut probed = Instant::now();
+    while !link.is_hung(Instant::now()) {
+        ticks.tick().await;
+    }
+}
+
+/// In idle moments the worker is weighed and probed, so that a token that went away shows before somebody needs it. The worker ends
+/// itself where the probe fails; a probe that is never answered ends here.
+async fn until_unfit(link: &Link, memory_bytes: u64) -> &'static str {
+    let mut ticks = interval(limits::PROBE_EVERY);
     loop {
         ticks.tick().await;
-        if link.is_hung(Instant::now()) {
-            return "it missed a deadline";
+        if !link.is_idle() {
+            continue;
         }
-        if link.is_idle() && probed.elapsed() >= limits::PROBE_EVERY {
-            if resident_bytes(link.process).is_some_and(|bytes| bytes > memory_bytes) {
-                return "it grew past its memory bound";
-            }
-            // The worker ends itself where the probe fails; a probe it never answers ends here.
-            if link.call(&Request::Probe, limits::PROBE_DEADLINE).await.is_err() {
-                return "it did not answer a probe";
-            }
-            probed = Instant::now();
+        if resident_bytes(link.process).is_some_and(|bytes| bytes > memory_bytes) {
+            return "it grew past its memory bound";
+        }
+        if link.probe(limits::PROBE_DEADLINE).await.is_err() {
+            return "it did not answer a probe";
         }
     }
 }
