@@ -195,9 +195,8 @@ async fn until_hung(link: &Link) {
 /// In idle moments the worker is weighed and probed, so that a token that went away shows before somebody needs it. The worker ends
 /// itself where the probe fails; a probe that is never answered ends here.
 async fn until_unfit(link: &Link, memory_bytes: u64) -> &'static str {
-    let mut ticks = interval(limits::PROBE_EVERY);
     loop {
-        ticks.tick().await;
+        sleep(limits::PROBE_EVERY).await;
         if !link.is_idle() {
             continue;
         }
