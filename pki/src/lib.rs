@@ -17,6 +17,7 @@ pub mod name;
 pub mod ocsp;
 pub mod oid;
 pub mod path;
+pub mod payment;
 pub mod pdf;
 pub mod pem;
 pub mod profile;
