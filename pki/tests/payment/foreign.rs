@@ -33,6 +33,7 @@ const SIGN: &str = r#"
 import sys, json
 from joserfc import jws
 from joserfc.jwk import ECKey, RSAKey
+jws.JWSRegistry.max_header_length = 65536  # x5c is longer than its default of 512
 pem, alg, chain, payload = sys.argv[1:5]
 key = (ECKey if alg.startswith('ES') else RSAKey).import_key(pem)
 header = {'alg': alg, 'x5c': chain.split(',')}
@@ -44,6 +45,7 @@ const READ: &str = r#"
 import sys
 from joserfc import jws
 from joserfc.jwk import ECKey, RSAKey
+jws.JWSRegistry.max_header_length = 65536  # x5c is longer than its default of 512
 pem, alg, token = sys.argv[1:4]
 key = (ECKey if alg.startswith('ES') else RSAKey).import_key(pem)
 sys.stdout.write(jws.deserialize_compact(token, key, algorithms=[alg]).payload.decode())
