@@ -10,6 +10,7 @@ pub mod crypto;
 pub mod csr;
 pub mod error;
 pub mod extension;
+pub mod issue;
 pub mod jose;
 pub mod limits;
 pub mod lint;
