@@ -8,6 +8,7 @@ use chuky_model::{
 };
 use sqlx::{
     ConnectOptions, PgPool, Postgres,
+    migrate::Migrator,
     pool::PoolConnection,
     postgres::{PgConnectOptions, PgPoolOptions},
     query,
@@ -46,7 +47,8 @@ impl Store {
             .acquire_timeout(limits::ACQUIRE_TIMEOUT)
             .connect_with(options)
             .await?;
-        sqlx::migrate!("../../migrations/postgres").run(&pool).await?;
+        // Under sqlx's advisory lock, so by one process at a time.
+        MIGRATIONS.run_direct(None, &mut *pool.acquire().await?, false).await?;
         Ok(Self { pool })
     }
 
@@ -65,6 +67,8 @@ impl Store {
         self.pool.close().await;
     }
 }
+
+static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/postgres");
 
 /// Connection failures (08), deadlocks and serialization failures (40), resources (53), shutdown (57P), by SQLSTATE
 /// (PostgreSQL, Appendix A).

@@ -8,6 +8,7 @@ use chuky_model::{
 };
 use sqlx::{
     ConnectOptions, Sqlite, SqlitePool,
+    migrate::Migrator,
     pool::PoolConnection,
     query,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
@@ -54,8 +55,11 @@ impl Store {
             .disable_statement_logging();
         let pool =
             || SqlitePoolOptions::new().acquire_timeout(limits::ACQUIRE_TIMEOUT).idle_timeout(None).max_lifetime(None);
-        let writer = pool().max_connections(1).connect_with(options.clone()).await?;
-        sqlx::migrate!("../../migrations/sqlite").run(&writer).await?;
+        let writer = first(pool().max_connections(1), &options).await?;
+        // All or nothing, and one process at a time: sqlx itself takes no lock on SQLite.
+        let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
+        MIGRATIONS.run_direct(None, &mut *transaction, false).await?;
+        transaction.commit().await?;
         let readers = pool().max_connections(limits::READERS).connect_with(options.read_only(true)).await?;
         Ok(Self { writer, readers })
     }
@@ -76,6 +80,22 @@ impl Store {
         self.writer.close().await;
     }
 }
+
+/// Makes the first connection. Turning a new file to WAL needs it alone for a moment and does not wait for that ("Write-Ahead
+/// Logging" in SQLite's documentation), so with several processes at once all but one try again.
+async fn first(pool: SqlitePoolOptions, options: &SqliteConnectOptions) -> Result<SqlitePool, Error> {
+    for _ in 0..limits::FIRST_TRIES {
+        match pool.clone().connect_with(options.clone()).await {
+            Err(sqlx::Error::Database(error)) if error.code().is_some_and(|code| primary(&code) == Some(5)) => {
+                tokio::time::sleep(limits::FIRST_PAUSE).await;
+            }
+            outcome => return Ok(outcome?),
+        }
+    }
+    Ok(pool.connect_with(options.clone()).await?)
+}
+
+static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
 
 /// SQLITE_BUSY, SQLITE_LOCKED, SQLITE_IOERR, SQLITE_FULL and SQLITE_CANTOPEN with their extended codes (low octet, SQLite "Result and
 /// Error Codes").
