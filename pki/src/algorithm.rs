@@ -8,7 +8,7 @@ use chuky_model::algorithm::{HashAlgorithm, SignatureScheme};
 use der::asn1::ObjectIdentifier;
 
 /// A hash function. MD5, RIPEMD-160 and SHA-1 serve only to verify old files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum DigestAlgorithm {
     Md5,
     Ripemd160,

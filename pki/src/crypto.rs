@@ -42,12 +42,14 @@ pub fn equal(left: &[u8], right: &[u8]) -> bool {
     left.len() == right.len() && openssl::memcmp::eq(left, right)
 }
 
-/// A digest computed piece by piece.
+/// A digest computed piece by piece. A copy carries on from the same bytes, so that ranges with a common beginning are hashed once.
+#[derive(Clone)]
 pub struct Hasher {
     algorithm: DigestAlgorithm,
     state: HashState,
 }
 
+#[derive(Clone)]
 enum HashState {
     Sha1(openssl::sha::Sha1),
     Sha256(openssl::sha::Sha256),

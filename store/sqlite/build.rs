@@ -1,5 +1,4 @@
-//! Builds the package again when a migration is added, query data changes, or another database is asked about the queries.
-//! Does nothing else, and never touches a database.
+//! Builds again when a migration is added.
 
 fn main() {
     println!("cargo:rerun-if-changed=../../migrations/sqlite");

@@ -1,6 +1,10 @@
-//! Accounts, API keys and sessions. Changes are compare-and-swaps on the row's version; nothing here checks a MAC or a password.
+//! Accounts, API keys and sessions.
 
-use crate::{Connection, Error, error::moved, stored::Stored};
+use crate::{
+    Connection, Error,
+    error::moved,
+    stored::Stored,
+};
 use chuky_model::{
     id::{AccountId, ApiKeyId},
     instant::Instant,

@@ -1,6 +1,10 @@
 //! Registration requests, decisions on them and the codes that redeem them.
 
-use crate::{Connection, Error, error::moved, stored::Stored};
+use crate::{
+    Connection, Error,
+    error::moved,
+    stored::Stored,
+};
 use chuky_model::{
     id::*,
     instant::Instant,

@@ -39,7 +39,7 @@ pub const TAIL_WINDOW: usize = 4_096;
 /// Oddities kept for one file; more are only counted as one.
 pub const ODDITIES: usize = 64;
 /// Signatures that are judged in one file.
-pub const SIGNATURES: usize = 2_000;
+pub const SIGNATURES: usize = 500;
 /// Bytes that one signature dictionary may take, its `Contents` included.
 pub const SIGNATURE_BYTES: usize = 4 << 20;
 /// Pairs of objects that one comparison of two revisions may look at.

@@ -1,0 +1,135 @@
+//! The cryptographic half of one PDF signature: `Contents` read by its `SubFilter` (ISO 32000-2 table 260, EN 319 142-1), and each
+//! signer checked against the digest of the covered bytes. Says what failed; integrity and trust follow elsewhere.
+
+use super::digests::Digests;
+use crate::algorithm::DigestAlgorithm;
+use crate::certificate::Certificate;
+use crate::cms::{self, SignedData, SignerFindings};
+use crate::pdf::Object;
+use crate::pdf::signature::PdfSignature;
+use crate::timestamp::TimestampToken;
+use chuky_model::report::Check;
+
+/// `Contents`, read.
+#[derive(Debug)]
+pub(super) enum Body {
+    /// Detached, or `adbe.pkcs7.sha1`.
+    Cms(SignedData),
+    /// A document timestamp.
+    Token(TimestampToken),
+    /// `adbe.x509.rsa_sha1`, with the certificate of the dictionary's `Cert`.
+    Bare(Certificate),
+    /// What cannot be read or is not known: the failed or undone check says which.
+    None(Check),
+}
+
+const NAME: &str = "contents";
+
+/// Reads the CMS object of a signature whose coverage is sound.
+pub(super) fn read(signature: &PdfSignature) -> Body {
+    let sub_filter = signature.sub_filter();
+    match sub_filter.as_str() {
+        "adbe.x509.rsa_sha1" => return bare(signature),
+        "ETSI.CAdES.detached" | "adbe.pkcs7.detached" | "adbe.pkcs7.sha1" | "ETSI.RFC3161" => {}
+        other => return Body::None(Check::not_done(NAME, format!("SubFilter {other:?} is not known"))),
+    }
+    let (data, length) = match SignedData::parse_prefix(&signature.contents) {
+        Ok(parsed) => parsed,
+        Err(error) => return Body::None(Check::failed(NAME, error.to_string())),
+    };
+    if signature.contents.get(length..).unwrap_or_default().iter().any(|byte| *byte != 0) {
+        return Body::None(Check::failed(NAME, "something other than zeros follows the CMS object"));
+    }
+    if data.signers.is_empty() {
+        return Body::None(Check::failed(NAME, "the CMS object has no signer"));
+    }
+    let detached = matches!(sub_filter.as_str(), "ETSI.CAdES.detached" | "adbe.pkcs7.detached");
+    if detached && data.content.is_some() {
+        // ISO 32000-2 §12.8.3.3.1: no data shall be encapsulated.
+        return Body::None(Check::failed(NAME, "a detached signature encapsulates content of its own"));
+    }
+    if sub_filter == "ETSI.RFC3161" {
+        return match TimestampToken::from_signed_data(data) {
+            Ok(token) => Body::Token(token),
+            Err(error) => Body::None(Check::failed(NAME, error.to_string())),
+        };
+    }
+    Body::Cms(data)
+}
+
+fn bare(signature: &PdfSignature) -> Body {
+    let certificate = match signature.dictionary.value("Cert") {
+        Some(Object::String(der)) => Certificate::from_der(der),
+        Some(Object::Array(chain)) => Certificate::from_der(chain.first().and_then(Object::string).unwrap_or_default()),
+        _ => return Body::None(Check::failed(NAME, "Cert is missing")),
+    };
+    match certificate {
+        Ok(certificate) => Body::Bare(certificate),
+        Err(error) => Body::None(Check::failed(NAME, format!("Cert: {error}"))),
+    }
+}
+
+impl Body {
+    /// The digests of the covered bytes that will be asked for.
+    pub(super) fn algorithms(&self) -> Vec<DigestAlgorithm> {
+        match self {
+            Self::Cms(data) if data.content.is_some() => vec![DigestAlgorithm::Sha1],
+            Self::Cms(data) => data.signers.iter().filter_map(|signer| signer.digest_algorithm.clone().ok()).collect(),
+            Self::Token(token) => vec![token.digest_algorithm],
+            Self::Bare(_) => {
+                vec![DigestAlgorithm::Sha1, DigestAlgorithm::Sha256, DigestAlgorithm::Sha384, DigestAlgorithm::Sha512]
+            }
+            Self::None(_) => Vec::new(),
+        }
+    }
+
+    /// One result for each signer.
+    pub(super) fn check(&self, signature: &PdfSignature, digests: &Digests) -> Vec<SignerFindings> {
+        let mut digest = |algorithm| digests.of(signature.byte_range?, algorithm);
+        match self {
+            Self::None(check) => vec![lone(vec![check.clone()], None)],
+            Self::Token(token) => vec![token.check(&[], &mut digest)],
+            Self::Bare(certificate) => {
+                let check = match cms::check_adbe_x509(&signature.contents, certificate, &mut digest) {
+                    Ok(_) => Check::passed("signature_value"),
+                    Err(error) => Check::failed("signature_value", error.to_string()),
+                };
+                vec![lone(vec![check], Some(certificate.clone()))]
+            }
+            Self::Cms(data) => {
+                let mut findings = data.check(&[], &mut digest);
+                if data.content.is_some() {
+                    let sha1 = digest(DigestAlgorithm::Sha1).unwrap_or_default();
+                    let check = if data.encapsulates_sha1(&sha1) {
+                        Check::passed("encapsulated_digest")
+                    } else {
+                        Check::failed("message_digest", "the encapsulated SHA-1 is not that of the covered bytes")
+                    };
+                    findings.iter_mut().for_each(|signer| signer.checks.push(check.clone()));
+                }
+                findings
+            }
+        }
+    }
+
+    /// The signer's CMS, where there is one.
+    pub(super) fn signed_data(&self) -> Option<&SignedData> {
+        match self {
+            Self::Cms(data) => Some(data),
+            Self::Token(token) => Some(&token.signed_data),
+            _ => None,
+        }
+    }
+}
+
+fn lone(checks: Vec<Check>, certificate: Option<Certificate>) -> SignerFindings {
+    SignerFindings {
+        checks,
+        signing_certificate: certificate,
+        certificate_is_bound: false,
+        signing_time: None,
+        digest_algorithm: None,
+        signature_algorithm: None,
+        timestamps: Vec::new(),
+    }
+}

@@ -1,0 +1,156 @@
+//! What a file is, told from its content and never from its name. Looks at a bounded part of it.
+
+use chuky_model::report::DocumentFormat;
+
+/// What a file was recognised as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Pdf,
+    /// A CMS `ContentInfo`, DER or PEM.
+    Cms,
+    Xml,
+    /// XML with an XML signature in it.
+    SignedXml,
+    Json,
+    /// A JWS in compact form or as JSON.
+    Jws,
+    Asice,
+    Asics,
+    Ooxml,
+    Odf,
+    Zip,
+    Picture,
+    Text,
+    Empty,
+    Unrecognised,
+}
+
+/// How much of a file is looked at to recognise it.
+const WINDOW: usize = 1 << 20;
+
+impl Kind {
+    /// For the report.
+    pub(super) fn document_format(self) -> DocumentFormat {
+        match self {
+            Self::Pdf => DocumentFormat::PAdES,
+            Self::Cms => DocumentFormat::CAdES,
+            Self::SignedXml => DocumentFormat::XAdES,
+            Self::Jws => DocumentFormat::JAdES,
+            Self::Asice => DocumentFormat::AsicE,
+            Self::Asics => DocumentFormat::AsicS,
+            Self::Ooxml => DocumentFormat::Ooxml,
+            Self::Odf => DocumentFormat::Odf,
+            _ => DocumentFormat::Unknown,
+        }
+    }
+
+    /// English, for experts.
+    pub(super) fn description(self) -> &'static str {
+        match self {
+            Self::Pdf => "a PDF file",
+            Self::Cms => "a CMS object",
+            Self::Xml => "an XML document",
+            Self::SignedXml => "a signed XML document",
+            Self::Json => "a JSON document",
+            Self::Jws => "a JSON signature",
+            Self::Asice => "an ASiC-E container",
+            Self::Asics => "an ASiC-S container",
+            Self::Ooxml => "an Office Open XML document",
+            Self::Odf => "an OpenDocument file",
+            Self::Zip => "a ZIP archive",
+            Self::Picture => "a picture",
+            Self::Text => "plain text",
+            Self::Empty => "an empty file",
+            Self::Unrecognised => "a file of unknown format",
+        }
+    }
+
+    /// Whether a file of this kind may hold a signature that is not looked for yet.
+    pub(super) fn may_hold_signature(self) -> bool {
+        matches!(
+            self,
+            Self::Cms
+                | Self::SignedXml
+                | Self::Jws
+                | Self::Asice
+                | Self::Asics
+                | Self::Ooxml
+                | Self::Odf
+                | Self::Zip
+                | Self::Unrecognised
+        )
+    }
+}
+
+/// Recognises the content.
+pub(super) fn recognise(bytes: &[u8]) -> Kind {
+    let head = bytes.get(..bytes.len().min(WINDOW)).unwrap_or_default();
+    let first = head.get(..head.len().min(1024)).unwrap_or_default();
+    let starts = |magic: &[u8]| head.starts_with(magic);
+    if head.is_empty() {
+        Kind::Empty
+    } else if memchr::memmem::find(first, b"%PDF-").is_some() {
+        Kind::Pdf
+    } else if starts(b"PK\x03\x04") || starts(b"PK\x05\x06") {
+        zip(bytes, head)
+    } else if starts(&[0x30]) && contains(first, &[0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x02]) {
+        Kind::Cms
+    } else if contains(first, b"-----BEGIN PKCS7-----") || contains(first, b"-----BEGIN CMS-----") {
+        Kind::Cms
+    } else if [&b"\x89PNG"[..], b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*"].iter().any(|magic| starts(magic)) {
+        Kind::Picture
+    } else {
+        textual(head, bytes.len() > head.len())
+    }
+}
+
+fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+    memchr::memmem::find(haystack, needle).is_some()
+}
+
+fn zip(bytes: &[u8], head: &[u8]) -> Kind {
+    let tail = bytes.get(bytes.len().saturating_sub(WINDOW)..).unwrap_or_default();
+    let named = |name: &[u8]| contains(head, name) || contains(tail, name);
+    if contains(head.get(..head.len().min(200)).unwrap_or_default(), b"application/vnd.etsi.asic-e+zip") {
+        Kind::Asice
+    } else if contains(head.get(..head.len().min(200)).unwrap_or_default(), b"application/vnd.etsi.asic-s+zip") {
+        Kind::Asics
+    } else if named(b"application/vnd.oasis.opendocument") {
+        Kind::Odf
+    } else if named(b"[Content_Types].xml") {
+        Kind::Ooxml
+    } else if named(b"META-INF/ASiCManifest") || named(b"META-INF/signatures") {
+        Kind::Asice
+    } else if named(b"META-INF/signature.") || named(b"META-INF/timestamp.tst") {
+        Kind::Asics
+    } else {
+        Kind::Zip
+    }
+}
+
+fn textual(head: &[u8], cut: bool) -> Kind {
+    let body = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
+    let body = body.trim_ascii_start();
+    if body.starts_with(b"<") || body.starts_with(b"\xff\xfe<\0") || body.starts_with(b"\xfe\xff\0<") {
+        return if contains(body, b"http://www.w3.org/2000/09/xmldsig#") { Kind::SignedXml } else { Kind::Xml };
+    }
+    if body.starts_with(b"{") || body.starts_with(b"[") {
+        let signed =
+            (contains(body, b"\"signature\"") || contains(body, b"\"signatures\"")) && contains(body, b"\"protected\"");
+        return if signed { Kind::Jws } else { Kind::Json };
+    }
+    let trimmed = body.trim_ascii_end();
+    let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    if trimmed.starts_with(b"ey")
+        && trimmed.iter().all(is_token)
+        && trimmed.iter().filter(|byte| **byte == b'.').count() == 2
+    {
+        return Kind::Jws;
+    }
+    match std::str::from_utf8(body) {
+        Ok(text) if !text.contains('\0') => Kind::Text,
+        // The window may end inside a character.
+        Err(error) if cut && error.valid_up_to() + 4 > body.len() => Kind::Text,
+        _ => Kind::Unrecognised,
+    }
+}

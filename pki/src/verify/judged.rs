@@ -1,0 +1,231 @@
+//! One PDF signature on its way from bytes to a line of the report: coverage, changes, cryptography, trust, put together.
+//! The verdict is derived from the checks, never stored beside them.
+
+use super::VerificationContext;
+use super::cms_part::Body;
+use super::store::Material;
+use super::trust::{self, Proof, Trust};
+use crate::cms::SignerFindings;
+use crate::path::Purpose;
+use crate::pdf::change::{Finding, Permissions};
+use crate::pdf::signature::PdfSignature;
+use chuky_model::instant::Instant;
+use chuky_model::report::{
+    Change, Check, Indication, Integrity, Outcome, SignatureReport, SubIndication, TimestampReport,
+};
+
+/// A signature with everything found out about its bytes.
+#[derive(Debug)]
+pub(super) struct Judged {
+    pub(super) signature: PdfSignature,
+    pub(super) body: Body,
+    pub(super) signers: Vec<SignerFindings>,
+    pub(super) permissions: Permissions,
+    /// The level that this signature alone asks for.
+    pub(super) own_level: Option<i64>,
+    pub(super) changes: Vec<Change>,
+    pub(super) covers: String,
+}
+
+impl Judged {
+    /// Fills in the changes that came after, with what the signers up to this one permitted.
+    pub(super) fn judge_changes<'f>(
+        &mut self,
+        findings: impl Iterator<Item = &'f Finding>,
+        later_levels: &[Option<i64>],
+    ) {
+        for finding in findings {
+            let (permitted, rule) = self.permissions.judge(finding);
+            let change = Change {
+                kind: finding.kind.name().to_owned(),
+                permitted,
+                page: finding.page,
+                detail: format!("{}: {rule}", finding.detail),
+            };
+            let kept = self.changes.len() < crate::pdf::limits::CHANGES;
+            if (kept || !permitted) && !self.changes.contains(&change) {
+                self.changes.push(change);
+            }
+        }
+        for kind in later_levels.iter().filter_map(|level| self.permissions.loosened_by(*level)) {
+            self.changes.push(Change {
+                kind: kind.name().to_owned(),
+                permitted: false,
+                page: None,
+                detail: "a later signature allows more than this one: never permitted".to_owned(),
+            });
+        }
+    }
+
+    /// The coverage and change checks, common to every signer of this signature.
+    fn structure_checks(&self) -> Vec<Check> {
+        let mut checks = Vec::new();
+        for name in ["signature_dictionary", "byte_range", "contents", "coverage"] {
+            let reasons: Vec<&str> = self
+                .signature
+                .faults
+                .iter()
+                .filter(|fault| fault.check == name)
+                .map(|fault| fault.reason.as_str())
+                .collect();
+            checks.push(match (reasons.is_empty(), self.signature.byte_range) {
+                (false, _) => Check::failed(name, reasons.join("; ")),
+                (true, None) => Check::not_done(name, "another structural check failed first"),
+                (true, Some(_)) => Check::passed(name),
+            });
+        }
+        let unpermitted = self.changes.iter().filter(|change| !change.permitted).count();
+        checks.push(match (self.signature.byte_range, unpermitted) {
+            (None, _) => Check::not_done("changes", "there is no sound signed revision to compare with"),
+            (Some(_), 0) => Check::passed("changes"),
+            (Some(_), count) => Check::failed("changes", format!("{count} changes that nobody permitted")),
+        });
+        checks
+    }
+
+    /// Integrity of one signer's signature, with the sub-indication that goes with it.
+    fn integrity(&self, signer: &SignerFindings) -> (Integrity, Option<SubIndication>) {
+        let failed = |name: &str| signer.check(name).is_some_and(|check| check.outcome == Outcome::Failed);
+        if self.signature.byte_range.is_none() || !self.signature.faults.is_empty() {
+            return (Integrity::Broken, Some(SubIndication::FormatFailure));
+        }
+        match signer.outcome() {
+            Outcome::Failed if failed("message_digest") || failed("message_imprint") => {
+                (Integrity::Broken, Some(SubIndication::HashFailure))
+            }
+            Outcome::Failed if failed("signature_value") => (Integrity::Broken, Some(SubIndication::SigCryptoFailure)),
+            Outcome::Failed => (Integrity::Broken, Some(SubIndication::FormatFailure)),
+            _ if self.changes.iter().any(|change| !change.permitted) => {
+                (Integrity::Altered, Some(SubIndication::FormatFailure))
+            }
+            Outcome::NotDone if signer.signing_certificate.is_none() => {
+                (Integrity::Unknown, Some(SubIndication::NoSigningCertificateFound))
+            }
+            Outcome::NotDone => (Integrity::Unknown, Some(SubIndication::CryptoConstraintsFailureNoPoe)),
+            Outcome::Passed => (Integrity::Intact, None),
+        }
+    }
+
+    /// The worst integrity of all signers.
+    pub(super) fn worst(&self) -> Integrity {
+        self.signers
+            .iter()
+            .map(|signer| self.integrity(signer).0)
+            .max_by_key(|one| badness(*one))
+            .unwrap_or(Integrity::Broken)
+    }
+
+    /// The document timestamp's report, and its time where it proves one.
+    pub(super) fn document_timestamp(
+        &self,
+        proof: Proof,
+        material: &Material,
+        context: &VerificationContext,
+    ) -> Option<(Option<Instant>, TimestampReport)> {
+        let findings = self.signers.first()?.clone();
+        let (time, mut report) = match &self.body {
+            Body::Token(token) => trust::timestamp_report(token, findings, proof, material, context),
+            _ if self.signature.is_document_timestamp() => {
+                let report = TimestampReport {
+                    time: String::new(),
+                    authority: String::new(),
+                    indication: Indication::TotalFailed,
+                    checks: findings.checks,
+                };
+                (None, report)
+            }
+            _ => return None,
+        };
+        report.checks.splice(0..0, self.structure_checks());
+        let sound = self.worst() == Integrity::Intact;
+        if !sound {
+            report.indication = Indication::TotalFailed;
+        }
+        Some((time.filter(|_| sound), report))
+    }
+
+    /// A line of the report for each signer, and the timestamps that the signers carry.
+    pub(super) fn reports(
+        &self,
+        proof: Proof,
+        level: &dyn Fn(&SignerFindings) -> String,
+        material: &Material,
+        context: &VerificationContext,
+    ) -> (Vec<SignatureReport>, Vec<TimestampReport>) {
+        let mut lines = Vec::new();
+        let mut timestamps = Vec::new();
+        for (at, signer) in self.signers.iter().enumerate() {
+            let mut proof = proof;
+            let value =
+                self.body.signed_data().and_then(|data| data.signers.get(at)).map(|signer| signer.signature.as_slice());
+            for token in &signer.timestamps {
+                let value = value.unwrap_or_default();
+                let (time, report) = trust::judge_signature_timestamp(token, value, proof, material, context);
+                timestamps.push(report);
+                if let Some(time) = time.filter(|time| *time < proof.time) {
+                    proof = Proof { time, proven: true };
+                }
+            }
+            lines.push(self.line(at, signer, proof, level(signer), material, context));
+        }
+        (lines, timestamps)
+    }
+
+    fn line(
+        &self,
+        at: usize,
+        signer: &SignerFindings,
+        proof: Proof,
+        format: String,
+        material: &Material,
+        context: &VerificationContext,
+    ) -> SignatureReport {
+        let (integrity, structural) = self.integrity(signer);
+        let trust =
+            trust::judge(signer.signing_certificate.as_ref(), Purpose::DocumentSigning, proof, material, context);
+        let weak = trust::judge_algorithms(signer, proof);
+        let mut checks = self.structure_checks();
+        checks.extend(signer.checks.iter().cloned());
+        checks.extend(trust.checks.iter().cloned());
+        checks.extend(weak.iter().flat_map(|weak| weak.checks.iter().cloned()));
+        let (indication, sub_indication) = match integrity {
+            Integrity::Broken | Integrity::Altered => (Indication::TotalFailed, structural),
+            Integrity::Unknown | Integrity::None => (Indication::Indeterminate, structural),
+            Integrity::Intact => {
+                let worse = |trust: &Trust| (trust.indication, trust.sub_indication);
+                match weak {
+                    Some(weak) if trust.indication == Indication::TotalPassed => worse(&weak),
+                    _ => worse(&trust),
+                }
+            }
+        };
+        let name = self.signature.fields.first().cloned();
+        let name = name.filter(|name| !name.is_empty()).or_else(|| self.signature.id.map(|id| id.to_string()));
+        let name = name.unwrap_or_else(|| "signature".to_owned());
+        let claimed = self.signature.text("M").and_then(|date| super::pdf::date(&date)).or(signer.signing_time);
+        SignatureReport {
+            id: if at == 0 { name } else { format!("{name}#{}", at + 1) },
+            format,
+            integrity,
+            indication,
+            sub_indication,
+            signer: signer.signing_certificate.as_ref().map(|certificate| certificate.to_signer()),
+            claimed_signing_time: claimed.map(Instant::rfc3339),
+            best_signature_time: proof.proven.then(|| proof.time.rfc3339()),
+            covers: self.covers.clone(),
+            changes_after: self.changes.clone(),
+            checks,
+        }
+    }
+}
+
+/// Which of several integrities a person must hear first.
+pub(super) fn badness(integrity: Integrity) -> u8 {
+    match integrity {
+        Integrity::None => 0,
+        Integrity::Intact => 1,
+        Integrity::Unknown => 2,
+        Integrity::Altered => 3,
+        Integrity::Broken => 4,
+    }
+}

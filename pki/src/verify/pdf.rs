@@ -1,0 +1,270 @@
+//! The verdict on a PDF file: signatures found, each one's coverage and cryptography, what changed after it, and trust.
+//! Judged from the newest to the oldest, so that a document timestamp proves the age of everything it covers.
+
+use super::cms_part::{self, Body};
+use super::digests::Digests;
+use super::judged::{Judged, badness};
+use super::store::{self, Material};
+use super::trust::Proof;
+use super::{VerificationContext, empty_report, sentences};
+use crate::cms::{SignedData, SignerFindings};
+use crate::crypto;
+use crate::pdf::change::{Permissions, Step, steps};
+use crate::pdf::signature::{self, Fault, PdfSignature};
+use crate::pdf::{FormField, Object, PdfFile, Reading, limits};
+use chuky_model::instant::Instant;
+use chuky_model::report::{Check, DocumentFormat, Indication, Integrity, Report, SubIndication};
+
+/// Judges a PDF file.
+pub(super) fn verify(bytes: &[u8], context: &VerificationContext) -> Report {
+    let mut report = empty_report(DocumentFormat::PAdES);
+    // 1. Read, strictly or by repair.
+    let file = match PdfFile::open(bytes) {
+        Ok(file) => file,
+        Err(error) => {
+            report.sha256 = Some(hex::encode(crypto::sha256(bytes)));
+            report.sub_indication = Some(SubIndication::FormatFailure);
+            report.checks.push(Check::failed("reading", error.to_string()));
+            return report;
+        }
+    };
+    // 2. Find the signatures, those that no field refers to as well.
+    let mut found = signature::signatures(&file);
+    let hidden = signature::unreferenced_signatures(&file, &found);
+    if found.len() > limits::SIGNATURES {
+        found.truncate(limits::SIGNATURES);
+        report.checks.push(Check::not_done("signatures", "more signatures than the limit"));
+    }
+    // 3. Each one alone: its signed revision, its CMS object, what it permits.
+    let mut judged = judge_alone(&file, found);
+    judged.extend(hidden.into_iter().map(|(_, signature)| unlinked(signature)));
+    // 4. Digests of all ranges and of the file in one pass; the signers checked.
+    let wanted: Vec<_> =
+        judged.iter().filter_map(|one| Some((one.signature.byte_range?, one.body.algorithms()))).collect();
+    let digests = Digests::compute(bytes, &wanted);
+    report.sha256 = Some(hex::encode(&digests.file));
+    for one in &mut judged {
+        one.signers = one.body.check(&one.signature, &digests);
+    }
+    // 5. What changed after each one.
+    judge_changes(bytes, &mut judged);
+    // 6. Trust and time, newest first.
+    judge_trust(&file, &judged, context, &mut report);
+    // 7. The whole file's answer.
+    reading_checks(&file, &mut report);
+    sum_up(&judged, &mut report);
+    report
+}
+
+fn judge_alone(file: &PdfFile<'_>, found: Vec<PdfSignature>) -> Vec<Judged> {
+    let revisions = file.revisions();
+    let mut permissions = Permissions::default();
+    let mut judged = Vec::new();
+    for mut signature in found {
+        let mut own = Permissions::default();
+        if let Some(range) = signature.byte_range {
+            let data = file.data();
+            if signature::has_later_bytes(data, range) {
+                match data.get(..range.end).map(PdfFile::open) {
+                    Some(Ok(signed)) => bind(&signed, &mut signature, &mut permissions, &mut own),
+                    _ => signature.faults.push(Fault {
+                        check: "coverage",
+                        reason: "the signed revision cannot be read by itself".to_owned(),
+                    }),
+                }
+            } else {
+                bind(file, &mut signature, &mut permissions, &mut own);
+            }
+        }
+        let body = match signature.byte_range {
+            Some(_) => cms_part::read(&signature),
+            None => Body::None(Check::not_done("cryptography", "the signed bytes are not established")),
+        };
+        let covers = covers(file, &signature, &revisions);
+        judged.push(Judged {
+            signature,
+            body,
+            signers: Vec::new(),
+            permissions: permissions.clone(),
+            own_level: own.level,
+            changes: Vec::new(),
+            covers,
+        });
+    }
+    judged
+}
+
+/// Finds the signature in its signed revision: some field must refer to a dictionary at the very same place there.
+fn bind(signed: &PdfFile<'_>, signature: &mut PdfSignature, permissions: &mut Permissions, own: &mut Permissions) {
+    let refers = |field: &&FormField| match (field.value("V").and_then(Object::reference), signature.id) {
+        (Some(id), Some(own)) => id == own,
+        (None, None) => field.value("V").and_then(Object::dictionary) == Some(&signature.dictionary),
+        _ => false,
+    };
+    let fields = signed.fields();
+    let Some(field) = fields.iter().find(refers) else {
+        let reason = "in the signed revision no field refers to this signature".to_owned();
+        signature.faults.push(Fault { check: "signature_dictionary", reason });
+        return;
+    };
+    let value = field.value("V").map(|value| signed.resolve(value)).unwrap_or_default();
+    if value.dictionary() != Some(&signature.dictionary) {
+        let reason = "its dictionary is not the one of the signed revision".to_owned();
+        signature.faults.push(Fault { check: "signature_dictionary", reason });
+    }
+    let Some(dictionary) = value.dictionary() else { return };
+    let lock = field.dictionary.dictionary().map(|field| signed.value(field, "Lock")).unwrap_or_default();
+    permissions.restrict(signed, dictionary, &lock);
+    own.restrict(signed, dictionary, &lock);
+}
+
+/// A signature that some revision holds and today's form does not name.
+fn unlinked(mut signature: PdfSignature) -> Judged {
+    let reason = "no field of the document refers to this signature".to_owned();
+    signature.faults.push(Fault { check: "signature_dictionary", reason });
+    Judged {
+        signature,
+        body: Body::None(Check::not_done("cryptography", "the signature is not part of the document")),
+        signers: Vec::new(),
+        permissions: Permissions::default(),
+        own_level: None,
+        changes: Vec::new(),
+        covers: "unknown".to_owned(),
+    }
+}
+
+fn covers(file: &PdfFile<'_>, signature: &PdfSignature, revisions: &[usize]) -> String {
+    let Some(range) = signature.byte_range else { return "unknown".to_owned() };
+    if !signature::has_later_bytes(file.data(), range) {
+        return "whole_file".to_owned();
+    }
+    // The end that a revision has may count one end of line that the signer did not sign.
+    let number = revisions.iter().filter(|end| **end <= range.end.saturating_add(2)).count();
+    format!("revision {} of {}", number.max(1), revisions.len().max(number).max(2))
+}
+
+fn judge_changes(bytes: &[u8], judged: &mut [Judged]) {
+    let sound = |one: &Judged| one.signature.byte_range.filter(|_| one.signature.faults.is_empty());
+    let mut ends: Vec<usize> = judged.iter().filter_map(sound).map(|range| range.end).collect();
+    ends.sort_unstable();
+    ends.dedup();
+    let later = judged.iter().filter_map(sound).max_by_key(|range| range.end);
+    let to_the_end = later.is_some_and(|range| signature::has_later_bytes(bytes, range));
+    let steps: Vec<Step> = steps(bytes, &ends, to_the_end);
+    let levels: Vec<(usize, Option<i64>)> =
+        judged.iter().filter_map(|one| Some((one.signature.byte_range?.end, one.own_level))).collect();
+    for one in judged.iter_mut() {
+        let Some(range) = sound(one) else { continue };
+        let later: Vec<Option<i64>> =
+            levels.iter().filter(|(end, _)| *end > range.end).map(|(_, level)| *level).collect();
+        let findings = steps.iter().filter(|step| step.from >= range.end).flat_map(|step| &step.findings);
+        one.judge_changes(findings, &later);
+    }
+}
+
+fn judge_trust(file: &PdfFile<'_>, judged: &[Judged], context: &VerificationContext, report: &mut Report) {
+    let objects: Vec<&SignedData> = judged.iter().filter_map(|one| one.body.signed_data()).collect();
+    // Without anchors nothing of it would be asked for.
+    let material =
+        if context.anchors.is_empty() { Material::default() } else { Material::gather(context, file, &objects) };
+    let has_store = store::has_store(file);
+    let mut proof = Proof { time: context.at, proven: false };
+    let mut timestamped = false;
+    for one in judged.iter().rev() {
+        if let Some((time, line)) = one.document_timestamp(proof, &material, context) {
+            report.timestamps.push(line);
+            timestamped = true;
+            if let Some(time) = time.filter(|time| *time < proof.time) {
+                proof = Proof { time, proven: true };
+            }
+            continue;
+        }
+        let level = |signer: &SignerFindings| level(&one.signature, signer, has_store, timestamped);
+        let (lines, timestamps) = one.reports(proof, &level, &material, context);
+        report.signatures.extend(lines.into_iter().rev());
+        report.timestamps.extend(timestamps.into_iter().rev());
+    }
+    report.signatures.reverse();
+    report.timestamps.reverse();
+}
+
+/// The signature's format and level by what is there (EN 319 142-1 §6); whether it is valid is another matter.
+fn level(signature: &PdfSignature, signer: &SignerFindings, has_store: bool, timestamped_later: bool) -> String {
+    let sub_filter = signature.sub_filter();
+    if sub_filter != "ETSI.CAdES.detached" || !signer.certificate_is_bound {
+        return format!("PDF {}", if sub_filter.is_empty() { "signature" } else { &sub_filter });
+    }
+    let has_time = timestamped_later || !signer.timestamps.is_empty();
+    let letter = match (has_time, has_store, timestamped_later) {
+        (true, true, true) => "LTA",
+        (true, true, false) => "LT",
+        (true, false, _) => "T",
+        (false, _, _) => "B",
+    };
+    format!("PAdES-BASELINE-{letter}")
+}
+
+fn reading_checks(file: &PdfFile<'_>, report: &mut Report) {
+    let oddities = file.oddities();
+    let mut check = Check::passed("reading");
+    if file.reading() == Reading::Recovered {
+        check.reason = "the cross-reference data is damaged; objects were searched for".to_owned();
+    } else if !oddities.is_empty() {
+        check.reason = format!("{oddities:?}");
+    }
+    report.checks.push(check);
+}
+
+fn sum_up(judged: &[Judged], report: &mut Report) {
+    let worst = judged.iter().map(Judged::worst).max_by_key(|integrity| badness(*integrity));
+    report.integrity = worst.unwrap_or(Integrity::None);
+    let undone = report.checks.iter().any(|check| check.name == "signatures");
+    if undone && report.integrity == Integrity::Intact {
+        report.integrity = Integrity::Unknown;
+    }
+    let rank = |indication: Indication| match indication {
+        Indication::TotalPassed => 0,
+        Indication::NoSignatureFound => 1,
+        Indication::Indeterminate => 2,
+        Indication::TotalFailed => 3,
+    };
+    let line = report.signatures.iter().max_by_key(|line| (badness(line.integrity), rank(line.indication)));
+    let worst_line = report.signatures.iter().max_by_key(|line| rank(line.indication));
+    (report.indication, report.sub_indication) = match (worst_line, report.integrity) {
+        (_, Integrity::None) => (Indication::NoSignatureFound, None),
+        (Some(worst), Integrity::Intact) => (worst.indication, worst.sub_indication),
+        (_, Integrity::Broken | Integrity::Altered) => {
+            let sub = line.and_then(|line| line.sub_indication).or(Some(SubIndication::FormatFailure));
+            (Indication::TotalFailed, sub)
+        }
+        (Some(worst), _) => (Indication::Indeterminate, worst.sub_indication),
+        (None, _) => (Indication::Indeterminate, None),
+    };
+    let signer =
+        line.and_then(|line| line.signer.as_ref()).map(|signer| signer.common_name.clone()).unwrap_or_default();
+    let signer = if signer.is_empty() { "người ký".to_owned() } else { signer };
+    (report.message, report.next_step) =
+        sentences::signed(report.integrity, report.indication, report.sub_indication, &signer);
+}
+
+/// A PDF date (ISO 32000-1 §7.9.4), `D:YYYYMMDDHHmmSSOHH'mm'`, later parts optional.
+pub(super) fn date(text: &str) -> Option<Instant> {
+    let text = text.strip_prefix("D:").unwrap_or(text);
+    let digits: String = text.chars().take_while(char::is_ascii_digit).take(14).collect();
+    let part = |range: std::ops::Range<usize>, default: &str| digits.get(range).unwrap_or(default).to_owned();
+    let zone: String = text.get(digits.len()..)?.chars().filter(|letter| *letter != '\'').collect();
+    let offset = match zone.get(..1) {
+        Some(sign @ ("+" | "-")) => format!("{sign}{}:{}", zone.get(1..3)?, zone.get(3..5).unwrap_or("00")),
+        _ => "Z".to_owned(),
+    };
+    let whole = format!(
+        "{}-{}-{}T{}:{}:{}{offset}",
+        digits.get(0..4)?,
+        part(4..6, "01"),
+        part(6..8, "01"),
+        part(8..10, "00"),
+        part(10..12, "00"),
+        part(12..14, "00")
+    );
+    Instant::parse_rfc3339(&whole)
+}

@@ -1,0 +1,149 @@
+//! What a person reads: one sentence and the next step, in Vietnamese and English.
+
+use chuky_model::report::{Indication, Integrity, SubIndication};
+use chuky_model::text::Bilingual;
+
+type Sentences = (Bilingual, Bilingual);
+
+fn pair(message: (&str, &str), next: (&str, &str)) -> Sentences {
+    (Bilingual::new(message.0, message.1), Bilingual::new(next.0, next.1))
+}
+
+pub(super) fn unreadable() -> Sentences {
+    pair(
+        ("Không đọc được tệp này trong giới hạn cho phép.", "This file could not be read within limits."),
+        ("Hãy xin lại tệp gốc từ người gửi rồi kiểm tra lại.", "Ask the sender for the original file and check again."),
+    )
+}
+
+pub(super) fn no_signature() -> Sentences {
+    pair(
+        ("Tệp này không có chữ ký số.", "This file carries no digital signature."),
+        (
+            "Nếu văn bản lẽ ra phải được ký, hãy yêu cầu người gửi cung cấp bản đã ký.",
+            "If it should have been signed, ask the sender for the signed version.",
+        ),
+    )
+}
+
+pub(super) fn not_supported(what: &str) -> Sentences {
+    (
+        Bilingual::new(
+            "Chưa kiểm tra được chữ ký trong tệp thuộc định dạng này.",
+            format!("Signatures in a file of this kind ({what}) cannot be checked yet."),
+        ),
+        Bilingual::new(
+            "Hãy yêu cầu bản PDF đã ký, hoặc kiểm tra bằng phần mềm đã tạo ra tệp.",
+            "Ask for a signed PDF, or check the file with the software that made it.",
+        ),
+    )
+}
+
+/// The sentences on a signed document. The worse of integrity and trust is told first.
+pub(super) fn signed(
+    integrity: Integrity,
+    indication: Indication,
+    sub: Option<SubIndication>,
+    signer: &str,
+) -> Sentences {
+    match integrity {
+        Integrity::Broken => broken(sub),
+        Integrity::Altered => pair(
+            (
+                "Văn bản đã bị thay đổi sau khi ký mà người ký không cho phép.",
+                "The document was changed after signing in a way the signer did not permit.",
+            ),
+            (
+                "Không sử dụng văn bản này; hãy xem danh sách thay đổi và xin lại bản gốc.",
+                "Do not rely on this document; see the list of changes and ask for the original.",
+            ),
+        ),
+        Integrity::Unknown => pair(
+            ("Chưa thể xác định chữ ký có hợp lệ hay không.", "Whether the signature is valid cannot be determined."),
+            (
+                "Hãy xem các bước kiểm tra chưa thực hiện được và bổ sung thông tin còn thiếu.",
+                "See which checks were not done and provide what is missing.",
+            ),
+        ),
+        Integrity::None => no_signature(),
+        Integrity::Intact => intact(indication, sub, signer),
+    }
+}
+
+fn broken(sub: Option<SubIndication>) -> Sentences {
+    let message = match sub {
+        Some(SubIndication::HashFailure) => (
+            "Nội dung văn bản không khớp với chữ ký: văn bản đã bị sửa.",
+            "The content does not match the signature: the document was modified.",
+        ),
+        Some(SubIndication::SigCryptoFailure) => (
+            "Giá trị chữ ký không đúng với chứng thư của người ký.",
+            "The signature value does not fit the signer's certificate.",
+        ),
+        _ => ("Chữ ký bị hỏng hoặc bị làm giả cấu trúc.", "The signature is damaged or its structure was forged."),
+    };
+    pair(
+        message,
+        (
+            "Không sử dụng văn bản này; hãy xin lại bản gốc từ người ký.",
+            "Do not rely on this document; ask the signer for the original.",
+        ),
+    )
+}
+
+fn intact(indication: Indication, sub: Option<SubIndication>, signer: &str) -> Sentences {
+    if indication == Indication::TotalPassed {
+        return (
+            Bilingual::new(
+                format!("Chữ ký của {signer} hợp lệ, văn bản còn nguyên vẹn."),
+                format!("The signature of {signer} is valid and the document is intact."),
+            ),
+            Bilingual::new("Có thể sử dụng văn bản này.", "You can rely on this document."),
+        );
+    }
+    let (vi, en, next_vi, next_en) = match sub {
+        Some(SubIndication::NoCertificateChainFound) => (
+            "nhưng chưa xác định được tổ chức cấp chứng thư có đáng tin cậy hay không",
+            "but the issuer of the certificate is not among the trusted ones",
+            "Hãy cung cấp chứng thư gốc của tổ chức cấp chứng thư rồi kiểm tra lại.",
+            "Provide the issuer's root certificate and check again.",
+        ),
+        Some(SubIndication::Revoked | SubIndication::RevokedNoPoe | SubIndication::RevokedCaNoPoe) => (
+            "nhưng chứng thư đã bị thu hồi",
+            "but the certificate has been revoked",
+            "Hãy liên hệ người ký; chỉ sử dụng nếu có bằng chứng văn bản được ký trước khi thu hồi.",
+            "Contact the signer; rely on it only with proof that it was signed before the revocation.",
+        ),
+        Some(SubIndication::Expired | SubIndication::OutOfBoundsNoPoe | SubIndication::OutOfBoundsNotRevoked) => (
+            "nhưng chứng thư không còn hiệu lực và không có bằng chứng thời điểm ký",
+            "but the certificate is outside its validity and nothing proves the time of signing",
+            "Hãy yêu cầu người ký gia hạn chứng thư và ký lại, hoặc cung cấp dấu thời gian.",
+            "Ask the signer to sign again with a current certificate, or for a timestamp.",
+        ),
+        Some(SubIndication::TryLater | SubIndication::RevocationOutOfBoundsNoPoe) => (
+            "nhưng chưa có thông tin thu hồi chứng thư",
+            "but there is no usable revocation information for the certificate",
+            "Hãy kiểm tra lại khi có CRL hoặc OCSP của tổ chức cấp chứng thư.",
+            "Check again with the issuer's CRL or OCSP answer.",
+        ),
+        Some(SubIndication::NoSigningCertificateFound) => (
+            "nhưng không tìm thấy chứng thư của người ký",
+            "but the signer's certificate was not found",
+            "Hãy yêu cầu người ký cung cấp chứng thư.",
+            "Ask the signer for the certificate.",
+        ),
+        _ => (
+            "nhưng chưa thể xác định độ tin cậy của chữ ký",
+            "but trust in the signature cannot be determined",
+            "Hãy xem các bước kiểm tra để biết còn thiếu gì.",
+            "See the checks for what is missing.",
+        ),
+    };
+    (
+        Bilingual::new(
+            format!("Văn bản còn nguyên vẹn sau khi {signer} ký, {vi}."),
+            format!("The document is intact since {signer} signed, {en}."),
+        ),
+        Bilingual::new(next_vi, next_en),
+    )
+}

@@ -1,0 +1,194 @@
+//! Whose signature it is, and whether it counted (EN 319 102-1 §5.2.6, §5.3 to §5.6): path, revocation, algorithms and time.
+//! Only what is proven counts: the claimed time proves nothing.
+
+use super::VerificationContext;
+use super::store::Material;
+use crate::algorithm::DigestAlgorithm;
+use crate::certificate::Certificate;
+use crate::cms::SignerFindings;
+use crate::crypto;
+use crate::path::{self, PathError, Purpose, VerifiedPath};
+use crate::revocation::{self, Revocation};
+use crate::timestamp::TimestampToken;
+use chuky_model::instant::Instant;
+use chuky_model::report::{Check, Indication, Outcome, SubIndication, TimestampReport};
+
+/// The answer about one signer or one timestamp.
+#[derive(Clone, Debug)]
+pub(super) struct Trust {
+    pub(super) indication: Indication,
+    pub(super) sub_indication: Option<SubIndication>,
+    pub(super) checks: Vec<Check>,
+}
+
+impl Trust {
+    fn passed(checks: Vec<Check>) -> Self {
+        Self { indication: Indication::TotalPassed, sub_indication: None, checks }
+    }
+
+    fn open(checks: Vec<Check>, sub_indication: SubIndication) -> Self {
+        Self { indication: Indication::Indeterminate, sub_indication: Some(sub_indication), checks }
+    }
+
+    fn failed(checks: Vec<Check>, sub_indication: SubIndication) -> Self {
+        Self { indication: Indication::TotalFailed, sub_indication: Some(sub_indication), checks }
+    }
+}
+
+/// When something is known to have existed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Proof {
+    pub(super) time: Instant,
+    /// Whether a timestamp proves it; otherwise it is the time of the verdict.
+    pub(super) proven: bool,
+}
+
+/// Judges a certificate for a purpose at the proven time.
+pub(super) fn judge(
+    certificate: Option<&Certificate>,
+    purpose: Purpose,
+    proof: Proof,
+    material: &Material,
+    context: &VerificationContext,
+) -> Trust {
+    let Some(certificate) = certificate else {
+        let check = Check::not_done("certificate_path", "the signing certificate was not found");
+        return Trust::open(vec![check], SubIndication::NoSigningCertificateFound);
+    };
+    if context.anchors.is_empty() {
+        let check = Check::not_done("certificate_path", "no trust anchors were given");
+        return Trust::open(vec![check], SubIndication::NoCertificateChainFound);
+    }
+    match path::validate(certificate, &material.certificates, &context.anchors, proof.time, purpose) {
+        Ok(path) => judge_revocation(&path, proof, material),
+        Err(error) => no_path(&error, proof),
+    }
+}
+
+fn no_path(error: &PathError, proof: Proof) -> Trust {
+    let failed = vec![Check::failed("certificate_path", error.to_string())];
+    match error {
+        // EN 319 102-1 §5.3.4: with a proof that it was made outside the validity, no other evidence helps.
+        PathError::Expired(_) if proof.proven => Trust::failed(failed, SubIndication::Expired),
+        PathError::NotYetValid(_) if proof.proven => Trust::failed(failed, SubIndication::NotYetValid),
+        PathError::NotYetValid(_) => Trust::open(failed, SubIndication::OutOfBoundsNoPoe),
+        PathError::NoPath | PathError::Budget => {
+            Trust::open(vec![Check::not_done("certificate_path", error.to_string())], error.sub_indication())
+        }
+        _ => Trust::open(failed, error.sub_indication()),
+    }
+}
+
+fn judge_revocation(path: &VerifiedPath, proof: Proof, material: &Material) -> Trust {
+    let mut checks = vec![Check::passed("certificate_path")];
+    for (at, (certificate, answer)) in
+        revocation::judge_path(path, &material.evidence, proof.time).into_iter().enumerate()
+    {
+        let who = certificate.subject().common_name();
+        match answer {
+            Revocation::Good { evidence_time, revoked_since } => {
+                let mut reason = format!("{who}: not revoked, by evidence of {}", evidence_time.rfc3339());
+                if let Some((since, why)) = revoked_since {
+                    reason = format!("{reason}; revoked later, on {} ({why:?})", since.rfc3339());
+                }
+                checks.push(Check { reason, ..Check::passed("revocation") });
+            }
+            Revocation::Revoked { at: moment, reason } => {
+                checks
+                    .push(Check::failed("revocation", format!("{who}: revoked on {} ({reason:?})", moment.rfc3339())));
+                return match (at, proof.proven) {
+                    (0, true) => Trust::failed(checks, SubIndication::Revoked),
+                    (0, false) => Trust::open(checks, SubIndication::RevokedNoPoe),
+                    _ => Trust::open(checks, SubIndication::RevokedCaNoPoe),
+                };
+            }
+            Revocation::Unknown(reason) => {
+                checks.push(Check::not_done("revocation", format!("{who}: {reason}")));
+                return Trust::open(checks, SubIndication::TryLater);
+            }
+        }
+    }
+    Trust::passed(checks)
+}
+
+/// Whether the signature's algorithms still counted at that time (ETSI TS 119 312): SHA-1 and MD5 do not, without a proof of age.
+pub(super) fn judge_algorithms(signer: &SignerFindings, proof: Proof) -> Option<Trust> {
+    let digest = signer.signature_algorithm.and_then(|algorithm| algorithm.digest()).or(signer.digest_algorithm)?;
+    let until = match digest {
+        DigestAlgorithm::Md5 => Instant::from_unix_seconds(MD5_UNTIL),
+        DigestAlgorithm::Sha1 | DigestAlgorithm::Ripemd160 => Instant::from_unix_seconds(SHA1_UNTIL),
+        _ => return None,
+    };
+    if proof.time <= until {
+        return None;
+    }
+    let check =
+        Check::failed("algorithms", format!("{} is no longer trusted at {}", digest.name(), proof.time.rfc3339()));
+    let sub = if proof.proven {
+        SubIndication::CryptoConstraintsFailure
+    } else {
+        SubIndication::CryptoConstraintsFailureNoPoe
+    };
+    Some(Trust::open(vec![check], sub))
+}
+
+/// 2004-08-01, collisions published.
+const MD5_UNTIL: i64 = 1_091_318_400;
+/// 2012-08-01 in SOG-IS; ETSI TS 119 312 V1.1.1: SHA-1 no longer for new signatures.
+const SHA1_UNTIL: i64 = 1_343_779_200;
+
+/// Judges a signature timestamp over this signature value.
+pub(super) fn judge_signature_timestamp(
+    token: &[u8],
+    signature_value: &[u8],
+    proof: Proof,
+    material: &Material,
+    context: &VerificationContext,
+) -> (Option<Instant>, TimestampReport) {
+    let token = match TimestampToken::parse(token) {
+        Ok(token) => token,
+        Err(error) => {
+            let check = Check::failed("timestamp", error.to_string());
+            let report = TimestampReport {
+                time: String::new(),
+                authority: String::new(),
+                indication: Indication::TotalFailed,
+                checks: vec![check],
+            };
+            return (None, report);
+        }
+    };
+    let findings =
+        token.check(&material.certificates, &mut |algorithm| Some(crypto::digest(algorithm, signature_value)));
+    timestamp_report(&token, findings, proof, material, context)
+}
+
+/// The report on a token whose bytes were checked, and its time where it proves one.
+pub(super) fn timestamp_report(
+    token: &TimestampToken,
+    findings: SignerFindings,
+    proof: Proof,
+    material: &Material,
+    context: &VerificationContext,
+) -> (Option<Instant>, TimestampReport) {
+    let mut certificates =
+        Material { certificates: token.signed_data.certificates.clone(), evidence: Default::default() };
+    certificates.certificates.extend(material.certificates.iter().cloned());
+    certificates.evidence = material.evidence.clone();
+    let certificate = findings.signing_certificate.as_ref();
+    let trust = judge(certificate, Purpose::TimeStamping, proof, &certificates, context);
+    let indication = match findings.outcome() {
+        Outcome::Failed => Indication::TotalFailed,
+        Outcome::NotDone => Indication::Indeterminate,
+        Outcome::Passed => trust.indication,
+    };
+    let mut checks = findings.checks.clone();
+    checks.extend(trust.checks);
+    let report = TimestampReport {
+        time: token.time.rfc3339(),
+        authority: certificate.map(|certificate| certificate.subject().common_name()).unwrap_or_default(),
+        indication,
+        checks,
+    };
+    ((indication == Indication::TotalPassed).then_some(token.time), report)
+}
