@@ -1,1 +1,21 @@
-//! Stub.
+//! Chuky: digital-signature issuance, signing and verification with keys in a PKCS#11 HSM.
+//! Flows (`accounts`, `registration`, `issuance`, `signing`, `verification`, `transactions`) hold what happens in which order;
+//! `http` and `cli` bring requests to them; `store` and the packages below do the work.
+
+pub mod accounts;
+pub mod app;
+pub mod attestation;
+pub mod audit;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod custody;
+pub mod error;
+pub mod fault;
+pub mod http;
+pub mod reader;
+pub mod registration;
+pub mod store;
+pub mod tokens;
+pub mod vault;
+pub mod verification;

@@ -1,0 +1,67 @@
+//! API keys of systems: `chuky_<id>_<secret>`, shown once, stored as a hash, bound to an account and an end.
+
+use super::{Principal, acting_account, token_hash};
+use crate::{
+    app::App,
+    attestation,
+    audit::{self, Actor, Entry, Kind},
+    error::{RequestError, Result},
+};
+use chuky_model::{
+    id::{AccountId, ApiKeyId},
+    instant::Instant,
+    record::account::ApiKey,
+};
+use rand::Rng;
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+/// What every API key starts with, so that scanners for leaked secrets find them.
+pub(super) const PREFIX: &str = "chuky_";
+
+/// Makes a key for an account. The text is returned once and kept nowhere.
+pub async fn create_api_key(
+    app: &App,
+    by: Actor,
+    account: AccountId,
+    label: &str,
+    expires_at: Instant,
+) -> Result<Zeroizing<String>> {
+    let now = app.clock.now();
+    let mut secret = Zeroizing::new([0_u8; 32]);
+    rand::rng().fill_bytes(secret.as_mut_slice());
+    let id = ApiKeyId(Uuid::now_v7());
+    let text = Zeroizing::new(format!("{PREFIX}{}_{}", id.0.simple(), hex::encode(secret.as_slice())));
+    let mut key = ApiKey {
+        id,
+        account_id: account,
+        key_hash: token_hash(text.as_bytes()),
+        label: label.chars().take(LONGEST_LABEL).collect(),
+        expires_at,
+        revoked_at: None,
+        created_at: now,
+        version: 1,
+        mac: Vec::new(),
+    };
+    attestation::attest(&*app.tokens.subscribers, &mut key).await?;
+    let mut transaction = app.store.begin().await?;
+    transaction.insert_api_key(&key).await?;
+    let entry = Entry::new(now, Kind::ApiKeyCreated, by, format!("api_key:{id}"))
+        .with(serde_json::json!({ "account": account }));
+    audit::record(&mut transaction, entry).await?;
+    transaction.commit().await?;
+    Ok(text)
+}
+
+/// Who holds this key, where it is neither revoked nor over.
+pub(super) async fn principal(app: &App, text: &str) -> Result<Principal> {
+    let now = app.clock.now();
+    let key = app.store.api_key_by_hash(&token_hash(text.as_bytes())).await?;
+    let key = attestation::check_found(&*app.tokens.subscribers, key).await?;
+    let key = key
+        .filter(|key| key.revoked_at.is_none_or(|at| at > now) && key.expires_at > now)
+        .ok_or_else(RequestError::unauthenticated)?;
+    acting_account(app, key.account_id, format!("api_key:{}", key.id), now).await
+}
+
+const LONGEST_LABEL: usize = 100;

@@ -1,0 +1,180 @@
+//! Creating accounts and logging in. A wrong password is counted before the answer; after five the account waits.
+
+use super::{Password, SessionToken, open_session};
+use crate::{
+    app::App,
+    attestation,
+    audit::{self, Actor, Entry, Kind},
+    error::{RequestError, RequestErrorKind, Result},
+    store::{self, Transaction},
+};
+use chuky_model::{id::AccountId, instant::Instant, record::account::Account, role::Role};
+use uuid::Uuid;
+
+/// An account to be made.
+#[derive(Clone, Debug)]
+pub struct NewAccount {
+    /// 3 to 64 characters: lower-case letters, digits, `.`, `-`, `_`, `@`.
+    pub login: String,
+    pub password: Password,
+    pub roles: Vec<Role>,
+    pub display_name: String,
+    /// The code of the unit the account belongs to; empty for none.
+    pub unit: String,
+    /// Keyed hash of the person's number, for subscribers.
+    pub person_lookup: Option<[u8; 32]>,
+}
+
+/// A log-in attempt.
+#[derive(Clone, Debug)]
+pub struct LogIn {
+    pub login: String,
+    pub password: Password,
+}
+
+/// Makes an account in a transaction of its own.
+pub async fn create_account(app: &App, by: Actor, new: NewAccount) -> Result<AccountId> {
+    let account = prepare_account(app, new).await?;
+    let mut transaction = app.store.begin().await?;
+    add_account(&mut transaction, app.clock.now(), by, &account).await?;
+    transaction.commit().await?;
+    Ok(account.id)
+}
+
+/// Checks what was given, hashes the password and attests the row; nothing is stored yet.
+pub async fn prepare_account(app: &App, new: NewAccount) -> Result<Account> {
+    check_login(&new.login)?;
+    let id = AccountId(Uuid::now_v7());
+    let mut account = Account {
+        id,
+        login: new.login,
+        password_hash: Some(new.password.hash().await?),
+        roles: new.roles,
+        display_name: app.vault.seal("account.display_name", &id.to_string(), new.display_name.as_bytes())?,
+        unit: new.unit,
+        person_lookup: new.person_lookup.map(|hash| hash.to_vec()),
+        failed_logins: 0,
+        locked_until: None,
+        disabled_at: None,
+        created_at: app.clock.now(),
+        version: 1,
+        mac: Vec::new(),
+    };
+    attestation::attest(&*app.tokens.subscribers, &mut account).await?;
+    Ok(account)
+}
+
+/// Stores a prepared account with its audit entry, inside a larger transaction. A taken log-in is the caller's error.
+pub async fn add_account(transaction: &mut Transaction, now: Instant, by: Actor, account: &Account) -> Result<()> {
+    match transaction.insert_account(account).await {
+        Ok(()) => {}
+        Err(store::Error::Conflict(_)) => {
+            return Err(RequestError::invalid(
+                "login",
+                "login_taken",
+                "Tên đăng nhập này đã có người dùng. Hãy chọn tên khác.",
+                "This log-in name is taken. Choose another.",
+            )
+            .into());
+        }
+        Err(error) => return Err(error.into()),
+    }
+    let roles: Vec<&str> = account.roles.iter().map(|role| role.name()).collect();
+    let entry = Entry::new(now, Kind::AccountCreated, by, format!("account:{}", account.id));
+    audit::record(transaction, entry.with(serde_json::json!({ "roles": roles }))).await?;
+    Ok(())
+}
+
+/// Checks log-in name and password and opens a session. Which of the two was wrong is not told.
+pub async fn log_in(app: &App, attempt: LogIn) -> Result<(AccountId, SessionToken)> {
+    let now = app.clock.now();
+    // 1. The account, where there is one.
+    let account = app.store.account_by_login(&attempt.login).await?;
+    let account = attestation::check_found(&*app.tokens.subscribers, account).await?;
+    let account = account.filter(|account| account.disabled_at.is_none());
+    if let Some(until) = account.as_ref().and_then(|account| account.locked_until).filter(|until| *until > now) {
+        return Err(locked(until).into());
+    }
+    // 2. The try is counted before it is made.
+    let account = match account {
+        Some(account) => Some(count_try(app, account, now).await?),
+        None => None,
+    };
+    // 3. The password; the work is the same where there is no account.
+    let hash = account.as_ref().and_then(|account| account.password_hash.clone());
+    let right = attempt.password.matches(hash).await?;
+    let Some(account) = account.filter(|_| right) else { return Err(wrong().into()) };
+    // 4. Success takes the count back.
+    let account = forget_tries(app, account).await?;
+    Ok((account, open_session(app, account).await?))
+}
+
+async fn count_try(app: &App, mut account: Account, now: Instant) -> Result<Account> {
+    account.failed_logins = account.failed_logins.saturating_add(1);
+    let over = account.failed_logins >= TRIES;
+    account.locked_until = over.then(|| now.plus_seconds(LOCK_SECONDS));
+    attestation::attest_change(&*app.tokens.subscribers, &mut account).await?;
+    let mut transaction = app.store.begin().await?;
+    transaction.update_account(&account).await.map_err(moved_on)?;
+    if over {
+        let subject = format!("account:{}", account.id);
+        audit::record(&mut transaction, Entry::new(now, Kind::SessionRefused, Actor::Anonymous, subject)).await?;
+    }
+    transaction.commit().await?;
+    Ok(account)
+}
+
+async fn forget_tries(app: &App, mut account: Account) -> Result<AccountId> {
+    account.failed_logins = 0;
+    account.locked_until = None;
+    attestation::attest_change(&*app.tokens.subscribers, &mut account).await?;
+    let mut transaction = app.store.begin().await?;
+    transaction.update_account(&account).await.map_err(moved_on)?;
+    transaction.commit().await?;
+    Ok(account.id)
+}
+
+/// Two log-ins at once: one of them tries again.
+fn moved_on(error: store::Error) -> crate::error::Error {
+    match error {
+        store::Error::Stale => RequestError::try_again().into(),
+        error => error.into(),
+    }
+}
+
+fn check_login(login: &str) -> Result<()> {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-' | '_' | '@');
+    if (3..=64).contains(&login.len()) && login.chars().all(allowed) {
+        return Ok(());
+    }
+    Err(RequestError::invalid(
+        "login",
+        "login_form",
+        "Tên đăng nhập gồm 3–64 ký tự: chữ thường không dấu, chữ số, dấu chấm, gạch nối, gạch dưới, @.",
+        "A log-in name has 3–64 characters: lower-case letters, digits, dot, hyphen, underscore, @.",
+    )
+    .into())
+}
+
+fn wrong() -> RequestError {
+    RequestError::new(
+        RequestErrorKind::Unauthenticated,
+        "login_wrong",
+        "Tên đăng nhập hoặc mật khẩu không đúng. Hãy kiểm tra và thử lại.",
+        "Log-in name or password is wrong. Check both and try again.",
+    )
+}
+
+fn locked(until: Instant) -> RequestError {
+    let time = until.vietnamese();
+    RequestError::new(
+        RequestErrorKind::TooMany,
+        "login_locked",
+        format!("Đã nhập sai quá nhiều lần. Hãy thử lại sau {time}."),
+        format!("Too many wrong tries. Try again after {time}."),
+    )
+}
+
+/// Wrong passwords in a row before the account waits.
+const TRIES: i64 = 5;
+const LOCK_SECONDS: i64 = 5 * 60;

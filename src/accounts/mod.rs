@@ -1,0 +1,68 @@
+//! Who may do what: accounts with roles, log-in by password, sessions of browsers and API keys of systems. Every row is checked
+//! by its MAC each time it is relied on, so an account, role or session made by SQL alone opens nothing.
+
+mod api_key;
+mod login;
+mod password;
+mod session;
+
+pub use api_key::create_api_key;
+pub use login::{LogIn, NewAccount, add_account, create_account, log_in, prepare_account};
+pub use password::Password;
+pub use session::{SESSION_SECONDS, SessionToken, log_out, open_session};
+
+use crate::{
+    app::App,
+    attestation,
+    error::{RequestError, Result},
+};
+use chuky_model::{id::AccountId, instant::Instant, record::account::Account, role::Role};
+
+/// Who is calling, with what the account row said when it was checked.
+#[derive(Clone, Debug)]
+pub struct Principal {
+    pub account: AccountId,
+    pub login: String,
+    pub roles: Vec<Role>,
+    /// `session:…` or `api_key:…`: names the client in activations and in the audit log; no secret.
+    pub client: String,
+}
+
+impl Principal {
+    /// Whether the account holds this role.
+    pub fn has(&self, role: Role) -> bool {
+        self.roles.contains(&role)
+    }
+}
+
+/// The principal behind `Authorization: Bearer …`: an API key, or the session token of `chuky login`.
+pub async fn principal_of_bearer(app: &App, bearer: &str) -> Result<Principal> {
+    if bearer.starts_with(api_key::PREFIX) {
+        api_key::principal(app, bearer).await
+    } else {
+        principal_of_session(app, bearer).await
+    }
+}
+
+/// The principal of a session's token.
+pub async fn principal_of_session(app: &App, token: &str) -> Result<Principal> {
+    session::principal(app, token).await
+}
+
+/// The account behind a checked session or key, where it may still act.
+async fn acting_account(app: &App, id: AccountId, client: String, now: Instant) -> Result<Principal> {
+    let account = app.store.account_by_id(id).await?;
+    let account = attestation::check_found(&*app.tokens.subscribers, account).await?;
+    let account = account.filter(|account| may_act(account, now)).ok_or_else(RequestError::unauthenticated)?;
+    Ok(Principal { account: account.id, login: account.login, roles: account.roles, client })
+}
+
+fn may_act(account: &Account, now: Instant) -> bool {
+    account.disabled_at.is_none_or(|disabled| disabled > now)
+}
+
+/// SHA-256 of a token: tokens are random, so a plain hash tells nothing about them.
+fn token_hash(token: &[u8]) -> Vec<u8> {
+    use sha2::{Digest, Sha256};
+    Sha256::digest(token).to_vec()
+}

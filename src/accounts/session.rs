@@ -1,0 +1,86 @@
+//! Sessions: a random token at the browser (a cookie) or the command line, its hash in the database, an end after twelve hours.
+
+use super::{Principal, acting_account, token_hash};
+use crate::{
+    app::App,
+    attestation,
+    audit::{self, Actor, Entry, Kind},
+    error::{RequestError, Result},
+};
+use chuky_model::{id::AccountId, record::account::Session};
+use rand::Rng;
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+/// The token of a session, 256 random bits in hexadecimal.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct SessionToken(String);
+
+impl SessionToken {
+    /// The text for the cookie or the answer to a log-in.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+/// How long a session lasts, in seconds.
+pub const SESSION_SECONDS: i64 = 12 * 3_600;
+
+/// Opens a session for an account whose factors have been checked.
+pub async fn open_session(app: &App, account: AccountId) -> Result<SessionToken> {
+    let now = app.clock.now();
+    let token = SessionToken(hex::encode(random()));
+    let mut session = Session {
+        token_hash: token_hash(token.0.as_bytes()),
+        account_id: account,
+        csrf: random().to_vec(),
+        created_at: now,
+        expires_at: now.plus_seconds(SESSION_SECONDS),
+        ended_at: None,
+        version: 1,
+        mac: Vec::new(),
+    };
+    attestation::attest(&*app.tokens.subscribers, &mut session).await?;
+    let mut transaction = app.store.begin().await?;
+    transaction.insert_session(&session).await?;
+    let entry = Entry::new(now, Kind::SessionOpened, Actor::Account(account), format!("account:{account}"));
+    audit::record(&mut transaction, entry).await?;
+    transaction.commit().await?;
+    Ok(token)
+}
+
+/// Ends a session; one that is over already stays so.
+pub async fn log_out(app: &App, token: &str) -> Result<()> {
+    let Some(session) = app.store.session_by_token(&token_hash(token.as_bytes())).await? else { return Ok(()) };
+    let mut session = attestation::check(&*app.tokens.subscribers, session).await?;
+    let now = app.clock.now();
+    if session.ended_at.is_some() {
+        return Ok(());
+    }
+    session.ended_at = Some(now);
+    attestation::attest_change(&*app.tokens.subscribers, &mut session).await?;
+    let account = session.account_id;
+    let mut transaction = app.store.begin().await?;
+    transaction.update_session(&session).await?;
+    let entry = Entry::new(now, Kind::SessionClosed, Actor::Account(account), format!("account:{account}"));
+    audit::record(&mut transaction, entry).await?;
+    Ok(transaction.commit().await?)
+}
+
+/// Who holds this token, where the session is alive.
+pub(super) async fn principal(app: &App, token: &str) -> Result<Principal> {
+    let now = app.clock.now();
+    let hash = token_hash(token.as_bytes());
+    let session = app.store.session_by_token(&hash).await?;
+    let session = attestation::check_found(&*app.tokens.subscribers, session).await?;
+    let session = session
+        .filter(|session| session.ended_at.is_none() && session.expires_at > now)
+        .ok_or_else(RequestError::unauthenticated)?;
+    let client = format!("session:{}", hex::encode(hash.get(..8).unwrap_or_default()));
+    acting_account(app, session.account_id, client, now).await
+}
+
+fn random() -> [u8; 32] {
+    let mut bytes = [0; 32];
+    rand::rng().fill_bytes(&mut bytes);
+    bytes
+}

@@ -1,0 +1,96 @@
+//! The running service, wired once: settings, store, tokens, vault, readers and the audit log. Flows take it by reference.
+
+use crate::{
+    audit::{Covered, Sequencer, head::RememberedHead},
+    clock::Clock,
+    config::Settings,
+    custody::Stretcher,
+    error::{InternalError, Result},
+    reader::ReaderPool,
+    store::Store,
+    tokens::Tokens,
+    vault::Vault,
+};
+use std::{ops::Deref, path::PathBuf, sync::Arc};
+use tokio::task::JoinHandle;
+
+/// Everything that flows need; clones share it.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+/// What an [`App`] holds.
+pub struct Inner {
+    pub settings: Settings,
+    pub clock: Clock,
+    pub store: Store,
+    pub tokens: Tokens,
+    pub vault: Vault,
+    pub readers: ReaderPool,
+    pub stretcher: Stretcher,
+    pub audit: Covered,
+    /// The binary whose `worker …` commands are run.
+    pub executable: PathBuf,
+    sequencer: JoinHandle<()>,
+}
+
+impl Deref for App {
+    type Target = Inner;
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.sequencer.abort();
+    }
+}
+
+impl App {
+    /// Opens database and tokens and starts what runs in the background. The tokens must be prepared, and the audit key made.
+    pub async fn open(settings: Settings, clock: Clock, executable: PathBuf) -> Result<Self> {
+        let store = Store::open(&settings.database_url).await?;
+        let tokens = Tokens::start(&settings, &executable)?;
+        ensure_audit_key(&tokens).await?;
+        let data_key = tokens.subscribers.derive_data_key(DATA_KEY_VERSION).await?;
+        let vault = Vault::new(data_key.expose());
+        let remembered = remembered_head(&settings);
+        let (sequencer, audit) = Sequencer::new(store.clone(), tokens.status.clone(), clock.clone(), remembered);
+        Ok(Self(Arc::new(Inner {
+            readers: ReaderPool::new(settings.readers.clone(), executable.clone()),
+            stretcher: Stretcher::new(STRETCHES_AT_A_TIME),
+            sequencer: tokio::spawn(sequencer.run()),
+            settings,
+            clock,
+            store,
+            tokens,
+            vault,
+            audit,
+            executable,
+        })))
+    }
+}
+
+/// Where the last audit head is remembered: with the secrets, outside the database and its backups.
+pub fn remembered_head(settings: &Settings) -> RememberedHead {
+    RememberedHead::at(settings.secrets_dir.join("audit-head.json"))
+}
+
+async fn ensure_audit_key(tokens: &Tokens) -> Result<()> {
+    use crate::audit::head::AUDIT_KEY;
+    let keys = tokens.status.service_keys().await?;
+    if keys.iter().any(|key| key.label == AUDIT_KEY) {
+        return Ok(());
+    }
+    let made = tokens.status.generate_service_key(AUDIT_KEY, chuky_model::algorithm::KeyAlgorithm::P256).await;
+    match made {
+        // Another node was faster.
+        Ok(_) | Err(chuky_hsm::Error::KeyExists { .. }) => Ok(()),
+        Err(error) => Err(InternalError::Hsm(error).into()),
+    }
+}
+
+/// The data key in use; older versions stay derivable.
+const DATA_KEY_VERSION: u32 = 1;
+/// Each takes 64 MiB and a core for a good part of a second.
+const STRETCHES_AT_A_TIME: usize = 4;

@@ -1,0 +1,139 @@
+//! What an audit entry says: who did what to which thing, when, and why. Content holds identifiers and digests, no names,
+//! numbers or secrets.
+
+use crate::{error::Result, store::Transaction};
+use chuky_model::{
+    id::{AccountId, AuditEntryId},
+    instant::Instant,
+    record::{audit::AuditEntry, canonical::Content},
+};
+use serde_json::Value;
+use uuid::Uuid;
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal),* $(,)?) => {
+        /// What happened. The name is stored and stable.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Kind { $($(#[$doc])* $variant),* }
+
+        impl Kind {
+            /// Every kind.
+            pub const ALL: &[Kind] = &[$(Kind::$variant),*];
+
+            /// The stable name.
+            pub fn name(self) -> &'static str {
+                match self { $(Kind::$variant => $name),* }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// A root or issuing CA, responder or timestamp authority was created.
+    CeremonyHeld = "ceremony.held",
+    AccountCreated = "account.created",
+    AccountChanged = "account.changed",
+    ApiKeyCreated = "api_key.created",
+    SessionOpened = "session.opened",
+    SessionRefused = "session.refused",
+    SessionClosed = "session.closed",
+    RequestSubmitted = "request.submitted",
+    RequestApproved = "request.approved",
+    RequestRejected = "request.rejected",
+    /// An activation code was tried.
+    CodeTried = "code.tried",
+    /// A serial was reserved and the intended certificate stored.
+    CertificateIntended = "certificate.intended",
+    /// The issuing CA is about to sign.
+    CertificateSigning = "certificate.signing",
+    CertificateIssued = "certificate.issued",
+    /// A crash left this serial without a certificate; it is void and revoked.
+    CertificateVoided = "certificate.voided",
+    CertificateRevoked = "certificate.revoked",
+    CertificateSuspended = "certificate.suspended",
+    CertificateResumed = "certificate.resumed",
+    CrlPublished = "crl.published",
+    CredentialCreated = "credential.created",
+    /// A PIN is about to be tried; counted before it is.
+    PinTried = "pin.tried",
+    PinAccepted = "pin.accepted",
+    CredentialLocked = "credential.locked",
+    ActivationOpened = "activation.opened",
+    ActivationUsed = "activation.used",
+    DocumentUploaded = "document.uploaded",
+    DocumentSigned = "document.signed",
+    DocumentVerified = "document.verified",
+    PaymentsConsumed = "payments.consumed",
+    PaymentConflict = "payment.conflict",
+    RowForged = "row.forged",
+}
+
+/// Who did it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Actor {
+    Account(AccountId),
+    /// The service itself.
+    Service,
+    /// Nobody who is logged in, e.g. the holder of an activation code.
+    Anonymous,
+}
+
+impl Actor {
+    fn text(self) -> String {
+        match self {
+            Self::Account(id) => format!("account:{id}"),
+            Self::Service => "service".to_owned(),
+            Self::Anonymous => "anonymous".to_owned(),
+        }
+    }
+}
+
+/// An entry before it is stored.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    pub at: Instant,
+    pub kind: Kind,
+    pub actor: Actor,
+    /// `noun:identifier` of what it happened to.
+    pub subject: String,
+    pub content: Value,
+}
+
+impl Entry {
+    /// An entry about a subject, without further content.
+    pub fn new(at: Instant, kind: Kind, actor: Actor, subject: impl Into<String>) -> Self {
+        Self { at, kind, actor, subject: subject.into(), content: Value::Null }
+    }
+
+    /// With content: identifiers, digests, reasons.
+    pub fn with(self, content: Value) -> Self {
+        Self { content, ..self }
+    }
+}
+
+/// Inserts an entry in the transaction of what it records, and returns its identifier.
+pub async fn record(transaction: &mut Transaction, entry: Entry) -> Result<AuditEntryId> {
+    let id = AuditEntryId(Uuid::now_v7());
+    let row = AuditEntry {
+        id,
+        recorded_at: entry.at,
+        kind: entry.kind.name().to_owned(),
+        actor: entry.actor.text(),
+        subject: entry.subject,
+        content: entry.content.to_string().into_bytes(),
+    };
+    transaction.insert_audit_entry(&row).await?;
+    Ok(id)
+}
+
+/// The bytes that become the entry's leaf: every column by name. The place in the log is not part of them.
+pub fn leaf(row: &AuditEntry) -> Vec<u8> {
+    let mut content = Content::new("audit_entry");
+    content.column("id", &row.id);
+    content.column("recorded_at", &row.recorded_at);
+    content.column("kind", &row.kind);
+    content.column("actor", &row.actor);
+    content.column("subject", &row.subject);
+    content.column("content", &row.content);
+    content.finish()
+}

@@ -1,0 +1,11 @@
+//! The audit log: entries are inserted unlinked, in the transaction of what they record; one sequencer appends them to a
+//! Merkle log whose head an HSM key signs. It uses `store` and `hsm`, knows no flow, and never sees personal data in clear.
+
+pub mod entry;
+pub mod head;
+pub mod merkle;
+pub mod sequencer;
+pub mod verify;
+
+pub use entry::{Actor, Entry, Kind, record};
+pub use sequencer::{Covered, Sequencer};

@@ -1,0 +1,65 @@
+//! The command line: one file a command. Commands parse their arguments, call one flow and print its result in the chosen
+//! language; exit codes are 0 for success, 1 for a negative answer, 2 for wrong usage or an input that cannot be read.
+
+mod verify;
+mod worker;
+
+use chuky_model::text::Language;
+use clap::{Parser, Subcommand};
+use std::{path::PathBuf, process::ExitCode};
+
+/// Chữ ký số: cấp, ký và kiểm tra. / Digital signatures: issue, sign and verify.
+#[derive(Debug, Parser)]
+#[command(name = "chuky", version, about, propagate_version = true)]
+struct Arguments {
+    /// Settings file (TOML)
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Language of what is printed: vi or en (default from LANG)
+    #[arg(long, global = true, value_name = "vi|en")]
+    lang: Option<Language>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Verify(verify::Verify),
+    #[command(hide = true)]
+    Worker(worker::Worker),
+}
+
+/// What every command gets to know of the common arguments.
+#[derive(Debug)]
+struct Common {
+    #[allow(dead_code)]
+    config: Option<PathBuf>,
+    language: Language,
+}
+
+/// Parses the arguments and runs the command.
+pub fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    let common = Common { config: arguments.config, language: arguments.lang.unwrap_or_else(language_of_environment) };
+    match arguments.command {
+        Command::Verify(command) => command.run(&common),
+        Command::Worker(command) => command.run(),
+    }
+}
+
+/// Vietnamese, unless `LANG` asks for English.
+fn language_of_environment() -> Language {
+    let locale = std::env::var("LC_ALL").or_else(|_| std::env::var("LANG")).unwrap_or_default();
+    if locale.starts_with("en") { Language::En } else { Language::Vi }
+}
+
+/// A runtime for commands that wait for workers or the network.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+}
+
+/// Prints an error in the chosen language and gives the exit code for input that cannot be used.
+fn unusable(message: impl std::fmt::Display) -> ExitCode {
+    eprintln!("chuky: {message}");
+    ExitCode::from(2)
+}

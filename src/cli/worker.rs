@@ -1,0 +1,36 @@
+//! `chuky worker …`: the processes that the service starts for itself. Nobody types these.
+
+use clap::{Args, Subcommand};
+use std::process::ExitCode;
+
+/// A worker process of the service
+#[derive(Debug, Args)]
+pub struct Worker {
+    #[command(subcommand)]
+    kind: Kind,
+}
+
+#[derive(Debug, Subcommand)]
+enum Kind {
+    /// Holds one token of the HSM; its socket is inherited
+    Hsm,
+    /// Reads untrusted documents under limits; its socket is standard input
+    Read {
+        #[arg(long)]
+        memory_mib: u64,
+        #[arg(long)]
+        cpu_seconds: u64,
+    },
+}
+
+impl Worker {
+    pub fn run(self) -> ExitCode {
+        let ended = match self.kind {
+            Kind::Hsm => return chuky_hsm::worker::run(),
+            Kind::Read { memory_mib, cpu_seconds } => {
+                crate::reader::run_worker(memory_mib.saturating_mul(1 << 20), cpu_seconds)
+            }
+        };
+        if ended.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+}

@@ -1,0 +1,282 @@
+//! Settings: a raw `Config` as TOML and environment write it becomes `Settings` once, checked, with every default named.
+//! Environment variables `CHUKY__SECTION__KEY` override the file. No secret is a setting; PINs lie in files of their own.
+
+use serde::Deserialize;
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// What a file or the environment may say. Unknown keys are refused, so that a typing error shows.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    pub server: ServerConfig,
+    pub database: DatabaseConfig,
+    pub hsm: HsmConfig,
+    pub seal: SealConfig,
+    pub readers: ReadersConfig,
+    pub fonts: FontsConfig,
+    pub authority: AuthorityConfig,
+}
+
+/// Where the service listens and how others reach it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServerConfig {
+    pub listen: String,
+    /// The address that certificates, QR codes and receipts point to.
+    pub public_url: String,
+    /// Largest upload, in MiB.
+    pub largest_upload_mib: u64,
+}
+
+/// Which database.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DatabaseConfig {
+    /// `sqlite:///path` or `postgres://…`; SQLite in the data directory where absent.
+    pub url: Option<String>,
+}
+
+/// The PKCS#11 module and the worker processes.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HsmConfig {
+    /// Path of the PKCS#11 library; SoftHSM's usual places where absent.
+    pub module: Option<PathBuf>,
+    /// Directory of the files with the tokens' PINs, outside the data directory and its backups.
+    pub secrets_dir: Option<PathBuf>,
+    pub workers_per_token: usize,
+    pub threads_per_worker: usize,
+    pub queue: usize,
+    pub deadline_ms: u64,
+    pub worker_memory_mib: u64,
+    /// Ready-made RSA keys of each size, 0 for none.
+    pub rsa_stock: usize,
+}
+
+/// Cost of one PIN guess: Argon2id.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SealConfig {
+    pub memory_kib: u32,
+    pub iterations: u32,
+    /// Wrong PINs before the credential locks.
+    pub tries: u32,
+}
+
+/// The reader workers that parse strangers' documents.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReadersConfig {
+    pub count: usize,
+    pub documents_per_reader: u32,
+    pub seconds: u64,
+    pub memory_mib: u64,
+}
+
+/// Fonts of the visible signatures and receipts.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FontsConfig {
+    /// Directory with Liberation Serif and Sans.
+    pub directory: PathBuf,
+}
+
+/// Deadlines of the authority.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuthorityConfig {
+    /// Hours from a CRL's `thisUpdate` to its `nextUpdate`.
+    pub crl_hours: i64,
+    /// Minutes an OCSP answer is good for.
+    pub ocsp_minutes: i64,
+    /// Hours in which an activation code can be redeemed.
+    pub activation_code_hours: i64,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8080".to_owned(),
+            public_url: "http://127.0.0.1:8080".to_owned(),
+            largest_upload_mib: 200,
+        }
+    }
+}
+
+impl Default for HsmConfig {
+    fn default() -> Self {
+        Self {
+            module: None,
+            secrets_dir: None,
+            workers_per_token: 1,
+            threads_per_worker: 2,
+            queue: 256,
+            deadline_ms: 10_000,
+            worker_memory_mib: 512,
+            rsa_stock: 2,
+        }
+    }
+}
+
+impl Default for SealConfig {
+    fn default() -> Self {
+        Self { memory_kib: SEAL_MEMORY_FLOOR_KIB, iterations: SEAL_ITERATIONS_FLOOR, tries: 5 }
+    }
+}
+
+impl Default for ReadersConfig {
+    fn default() -> Self {
+        Self { count: 2, documents_per_reader: 100, seconds: 30, memory_mib: 1_024 }
+    }
+}
+
+impl Default for FontsConfig {
+    fn default() -> Self {
+        Self { directory: PathBuf::from("/usr/share/fonts/truetype/liberation") }
+    }
+}
+
+impl Default for AuthorityConfig {
+    fn default() -> Self {
+        Self { crl_hours: 24, ocsp_minutes: 60, activation_code_hours: 72 }
+    }
+}
+
+/// Checked settings, as the rest of the program sees them.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub data_dir: PathBuf,
+    pub secrets_dir: PathBuf,
+    pub listen: SocketAddr,
+    /// Without a trailing slash.
+    pub public_url: String,
+    /// Bytes.
+    pub largest_upload: u64,
+    pub database_url: String,
+    pub hsm: HsmSettings,
+    pub seal: SealConfig,
+    pub readers: ReadersConfig,
+    pub fonts_dir: PathBuf,
+    pub authority: AuthorityConfig,
+}
+
+/// The HSM's part of the settings.
+#[derive(Clone, Debug)]
+pub struct HsmSettings {
+    pub module: Option<PathBuf>,
+    pub workers_per_token: usize,
+    pub threads_per_worker: usize,
+    pub queue: usize,
+    pub deadline: Duration,
+    /// Bytes of resident memory after which an idle worker is retired.
+    pub worker_memory: u64,
+    pub rsa_stock: usize,
+}
+
+/// What is wrong with the settings, with the key it belongs to.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("{0}")]
+    Unreadable(#[from] config::ConfigError),
+    #[error("{key}: {what}")]
+    Invalid { key: &'static str, what: String },
+}
+
+impl Settings {
+    /// Reads the file (where one is named), then the environment, checks, and fills in the defaults for a data directory.
+    pub fn load(file: Option<&Path>, data_dir: &Path) -> Result<Self, ConfigError> {
+        let mut builder = config::Config::builder();
+        if let Some(file) = file {
+            builder = builder.add_source(config::File::from(file).format(config::FileFormat::Toml));
+        }
+        let environment = config::Environment::with_prefix("CHUKY").separator("__").try_parsing(true);
+        Self::check(builder.add_source(environment).build()?.try_deserialize()?, data_dir)
+    }
+
+    fn check(config: Config, data_dir: &Path) -> Result<Self, ConfigError> {
+        let invalid = |key, what: &str| ConfigError::Invalid { key, what: what.to_owned() };
+        let listen = config.server.listen.parse().map_err(|_| invalid("server.listen", "use ADDRESS:PORT"))?;
+        let public_url = config.server.public_url.trim_end_matches('/').to_owned();
+        if !public_url.starts_with("http://") && !public_url.starts_with("https://") {
+            return Err(invalid("server.public_url", "starts with http:// or https://"));
+        }
+        if config.seal.memory_kib < SEAL_MEMORY_FLOOR_KIB || config.seal.iterations < SEAL_ITERATIONS_FLOOR {
+            return Err(invalid("seal", "memory_kib is at least 65536 and iterations at least 3"));
+        }
+        if config.seal.tries == 0 || config.seal.tries > MOST_PIN_TRIES {
+            return Err(invalid("seal.tries", "is 1 to 10"));
+        }
+        let positive = [config.hsm.workers_per_token, config.hsm.threads_per_worker, config.hsm.queue];
+        if positive.contains(&0) || config.readers.count == 0 || config.readers.documents_per_reader == 0 {
+            return Err(invalid("hsm, readers", "counts are at least 1"));
+        }
+        Ok(Self {
+            secrets_dir: config.hsm.secrets_dir.clone().unwrap_or_else(|| beside(data_dir, ".secrets")),
+            data_dir: data_dir.to_owned(),
+            listen,
+            public_url,
+            largest_upload: config.server.largest_upload_mib.saturating_mul(1 << 20),
+            database_url: config
+                .database
+                .url
+                .unwrap_or_else(|| format!("sqlite://{}", data_dir.join("chuky.db").display())),
+            hsm: HsmSettings {
+                module: config.hsm.module,
+                workers_per_token: config.hsm.workers_per_token,
+                threads_per_worker: config.hsm.threads_per_worker,
+                queue: config.hsm.queue,
+                deadline: Duration::from_millis(config.hsm.deadline_ms),
+                worker_memory: config.hsm.worker_memory_mib.saturating_mul(1 << 20),
+                rsa_stock: config.hsm.rsa_stock,
+            },
+            seal: config.seal,
+            readers: config.readers,
+            fonts_dir: config.fonts.directory,
+            authority: config.authority,
+        })
+    }
+}
+
+/// `var` → `var.secrets`: beside the data directory, so that a copy of that directory does not hold the PINs.
+fn beside(data_dir: &Path, suffix: &str) -> PathBuf {
+    let mut name = data_dir.file_name().map(std::ffi::OsStr::to_owned).unwrap_or_else(|| "chuky".into());
+    name.push(suffix);
+    data_dir.with_file_name(name)
+}
+
+/// 64 MiB: the floor that the custody design sets for Argon2id (RFC 9106 §4, second recommendation, with more memory than asked).
+const SEAL_MEMORY_FLOOR_KIB: u32 = 65_536;
+/// Passes over that memory, the floor of the custody design.
+const SEAL_ITERATIONS_FLOOR: u32 = 3;
+/// Beyond this a four-digit part of a PIN is worth trying.
+const MOST_PIN_TRIES: u32 = 10;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_data_directory_alone_is_enough() {
+        let settings = Settings::load(None, Path::new("/srv/chuky/var")).unwrap();
+        assert_eq!(settings.secrets_dir, Path::new("/srv/chuky/var.secrets"));
+        assert_eq!(settings.database_url, "sqlite:///srv/chuky/var/chuky.db");
+    }
+
+    #[test]
+    fn a_cheap_seal_or_an_unknown_key_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let load = |text: &str| {
+            let file = directory.path().join("chuky.toml");
+            std::fs::write(&file, text).unwrap();
+            Settings::load(Some(&file), directory.path()).map(|_| ()).unwrap_err().to_string()
+        };
+        assert!(load("[seal]\nmemory_kib = 1024\n").starts_with("seal:"));
+        assert!(load("[server]\nlissten = \"x\"\n").contains("lissten"));
+        assert!(load("[server]\nlisten = \"nowhere\"\n").starts_with("server.listen"));
+    }
+}

@@ -1,0 +1,38 @@
+//! The API's description (OpenAPI 3.1) and its offline browser.
+
+use crate::{
+    app::App,
+    http::{Access, Route},
+};
+use axum::{Json, http::Method, routing::get};
+use utoipa::OpenApi;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Chuky", description = "Chữ ký số: cấp, ký và kiểm tra. Digital signatures: issue, sign and verify."),
+    paths(
+        super::session::open,
+        super::session::show,
+        super::session::close,
+        super::requests::submit,
+        super::requests::list,
+        super::requests::show,
+        super::requests::approve,
+        super::requests::reject,
+    )
+)]
+struct Description;
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![Route::new(Method::GET, "/api/v1/openapi.json", Access::Public, get(show))]
+}
+
+/// The description as JSON.
+async fn show() -> Json<utoipa::openapi::OpenApi> {
+    Json(Description::openapi())
+}
+
+/// The page that shows the description without the internet.
+pub fn browser() -> axum::Router<App> {
+    utoipa_swagger_ui::SwaggerUi::new("/api/docs").url("/api/docs/openapi.json", Description::openapi()).into()
+}

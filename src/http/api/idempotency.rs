@@ -1,0 +1,100 @@
+//! `Idempotency-Key`: the first call's answer is the answer to every repetition of the same request by the same account.
+//! The request is remembered as a keyed MAC, for it may hold what no unkeyed digest may be stored of.
+
+use crate::{
+    accounts::Principal,
+    app::App,
+    error::{Error, RequestError, Result},
+};
+use axum::{
+    Json,
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+};
+use chuky_model::record::payment::Idempotency;
+use serde::Serialize;
+
+/// Runs a flow that creates something, once for each key. Without the header the flow simply runs.
+pub async fn once<T: Serialize>(
+    app: &App,
+    by: &Principal,
+    route: &str,
+    (headers, body): (&HeaderMap, &[u8]),
+    created: StatusCode,
+    flow: impl Future<Output = Result<T>>,
+) -> Result<Response> {
+    let Some(key) = headers.get(HEADER) else {
+        return Ok((created, Json(flow.await?)).into_response());
+    };
+    let key = key.to_str().ok().filter(|key| (8..=128).contains(&key.len())).ok_or_else(bad_key)?;
+    let key_hash = app.vault.lookup("idempotency_key", &format!("{}\n{route}\n{key}", by.account));
+    let mac = app.tokens.subscribers.mac("chuky-idempotency-v1", body).await?;
+    let request = Idempotency {
+        key_hash: key_hash.to_vec(),
+        account_id: by.account,
+        route: route.to_owned(),
+        request_mac: mac.to_vec(),
+        response_status: None,
+        response: None,
+        created_at: app.clock.now(),
+    };
+    let mut transaction = app.store.begin().await?;
+    let earlier = transaction.begin_idempotent(&request).await?;
+    transaction.commit().await?;
+    if let Some(earlier) = earlier {
+        return repeat(app, &earlier, &mac);
+    }
+    let answer = match flow.await {
+        Ok(answer) => answer,
+        Err(error) => {
+            let mut transaction = app.store.begin().await?;
+            transaction.abandon_idempotent(&key_hash).await?;
+            transaction.commit().await?;
+            return Err(error);
+        }
+    };
+    let plain = serde_json::to_vec(&answer).map_err(|error| crate::error::InternalError::other(error.to_string()))?;
+    let sealed = app.vault.seal(PLACE, &hex::encode(key_hash), &plain)?;
+    let mut transaction = app.store.begin().await?;
+    transaction.answer_idempotent(&key_hash, i64::from(created.as_u16()), &sealed).await?;
+    transaction.commit().await?;
+    Ok((created, Json(answer)).into_response())
+}
+
+fn repeat(app: &App, earlier: &Idempotency, mac: &[u8; 32]) -> Result<Response> {
+    if earlier.request_mac != mac {
+        return Err(RequestError::conflict(
+            "idempotency_key_reused",
+            "Khóa Idempotency-Key này đã dùng cho một yêu cầu có nội dung khác.",
+            "This Idempotency-Key was used for a request with another content.",
+        )
+        .into());
+    }
+    let (Some(status), Some(sealed)) = (earlier.response_status, &earlier.response) else {
+        return Err(RequestError::conflict(
+            "request_under_way",
+            "Yêu cầu này đang được xử lý. Hãy thử lại sau giây lát với cùng khóa.",
+            "This request is under way. Try again in a moment with the same key.",
+        )
+        .into());
+    };
+    let plain = app.vault.open(PLACE, &hex::encode(&earlier.key_hash), sealed)?;
+    let status = u16::try_from(status).ok().and_then(|status| StatusCode::from_u16(status).ok());
+    let headers = [(axum::http::header::CONTENT_TYPE, "application/json"), (REPLAYED, "true")];
+    Ok((status.unwrap_or(StatusCode::OK), headers, plain.to_vec()).into_response())
+}
+
+fn bad_key() -> Error {
+    RequestError::new(
+        crate::error::RequestErrorKind::Invalid,
+        "idempotency_key_form",
+        "Idempotency-Key gồm 8 đến 128 ký tự ASCII.",
+        "An Idempotency-Key has 8 to 128 ASCII characters.",
+    )
+    .into()
+}
+
+const HEADER: &str = "idempotency-key";
+/// Says that an answer is the repetition of an earlier one.
+const REPLAYED: axum::http::HeaderName = axum::http::HeaderName::from_static("idempotency-replayed");
+const PLACE: &str = "idempotency.response";

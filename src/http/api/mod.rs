@@ -1,0 +1,14 @@
+//! The JSON API under `/api/v1`, described by OpenAPI 3.1. Handlers read a body, call one flow and answer.
+
+pub mod description;
+mod idempotency;
+mod json;
+mod requests;
+mod session;
+
+use super::Route;
+
+/// Every route of the API.
+pub fn routes() -> Vec<Route> {
+    [session::routes(), requests::routes(), description::routes()].into_iter().flatten().collect()
+}

@@ -1,0 +1,172 @@
+//! Registration requests: entering, looking, approving, rejecting.
+
+use super::{idempotency::once, json::JsonBody};
+use crate::{
+    app::App,
+    error::{Error, RequestError, Result},
+    http::{Access, Caller, Route},
+    registration::{self, Details, RequestView},
+};
+use axum::{
+    Json,
+    extract::{Path, Query, State},
+    http::{HeaderMap, Method, StatusCode},
+    response::Response,
+    routing::{get, post},
+};
+use chuky_model::{
+    id::RequestId,
+    instant::Instant,
+    record::Cursor,
+    request::{Hierarchy, RequestState},
+    role::Role,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+pub(super) fn routes() -> Vec<Route> {
+    const ENTER: Access = Access::Roles(&[Role::Operator, Role::Registrar]);
+    const SEE: Access = Access::Roles(&[Role::Operator, Role::Registrar, Role::Approver]);
+    const DECIDE: Access = Access::Roles(&[Role::Approver]);
+    vec![
+        Route::new(Method::POST, "/api/v1/requests", ENTER, post(submit)),
+        Route::new(Method::GET, "/api/v1/requests", SEE, get(list)),
+        Route::new(Method::GET, "/api/v1/requests/{id}", SEE, get(show)),
+        Route::new(Method::POST, "/api/v1/requests/{id}/approve", DECIDE, post(approve)),
+        Route::new(Method::POST, "/api/v1/requests/{id}/reject", DECIDE, post(reject)),
+    ]
+}
+
+/// A request as it is entered.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SubmitBody {
+    /// `citizens` or `officials`.
+    #[schema(value_type = String)]
+    hierarchy: Hierarchy,
+    /// Code of the unit that enters it.
+    #[serde(default)]
+    unit: String,
+    #[schema(value_type = Object)]
+    subscriber: Details,
+}
+
+/// The digest of the content that was shown.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApproveBody {
+    content_digest: String,
+}
+
+/// Why a request is rejected.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RejectBody {
+    reason: String,
+}
+
+/// An approved request with the code for its subscriber, shown this once.
+#[derive(Serialize, ToSchema)]
+pub struct ApproveAnswer {
+    request: RequestView,
+    activation_code: String,
+    /// Where the subscriber enters the code.
+    activation_address: String,
+}
+
+/// A page of requests.
+#[derive(Serialize, ToSchema)]
+pub struct ListAnswer {
+    requests: Vec<RequestView>,
+    /// For `after`; absent on the last page.
+    next: Option<String>,
+}
+
+/// What to list.
+#[derive(Deserialize)]
+pub struct ListQuery {
+    state: Option<String>,
+    after: Option<String>,
+}
+
+/// Enters a request: an operator for a citizen, a registrar for an official.
+#[utoipa::path(post, path = "/api/v1/requests", request_body = SubmitBody,
+    responses((status = 201, body = RequestView), (status = 403), (status = 409), (status = 422)))]
+pub async fn submit(
+    State(app): State<App>,
+    caller: Caller,
+    headers: HeaderMap,
+    body: JsonBody<SubmitBody>,
+) -> Result<Response> {
+    let by = caller.required()?;
+    let JsonBody { value, bytes } = body;
+    let flow = registration::submit(&app, &by, value.hierarchy, &value.unit, value.subscriber);
+    once(&app, &by, "POST /api/v1/requests", (&headers, &bytes), StatusCode::CREATED, flow).await
+}
+
+/// Lists requests in a state (default `submitted`), oldest first.
+#[utoipa::path(get, path = "/api/v1/requests", params(("state" = Option<String>, Query), ("after" = Option<String>, Query)),
+    responses((status = 200, body = ListAnswer)))]
+pub async fn list(State(app): State<App>, caller: Caller, Query(query): Query<ListQuery>) -> Result<Json<ListAnswer>> {
+    let state = match query.state.as_deref() {
+        None => RequestState::Submitted,
+        Some(name) => RequestState::from_name(name).ok_or_else(RequestError::not_found)?,
+    };
+    let after = match query.after.as_deref() {
+        None => Cursor { at: Instant(0), id: uuid::Uuid::nil() },
+        Some(text) => read_cursor(text).ok_or_else(RequestError::not_found)?,
+    };
+    let (requests, next) = registration::list(&app, &caller.required()?, state, after).await?;
+    Ok(Json(ListAnswer { requests, next: next.map(|cursor| format!("{}_{}", cursor.at.0, cursor.id)) }))
+}
+
+/// One request.
+#[utoipa::path(get, path = "/api/v1/requests/{id}", params(("id" = String, Path)),
+    responses((status = 200, body = RequestView), (status = 404)))]
+pub async fn show(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<Json<RequestView>> {
+    Ok(Json(registration::view(&app, &caller.required()?, read_id(&id)?).await?))
+}
+
+/// Approves exactly the content that was shown; never one's own entry.
+#[utoipa::path(post, path = "/api/v1/requests/{id}/approve", params(("id" = String, Path)), request_body = ApproveBody,
+    responses((status = 200, body = ApproveAnswer), (status = 403), (status = 404), (status = 409)))]
+pub async fn approve(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: JsonBody<ApproveBody>,
+) -> Result<Response> {
+    let (by, id) = (caller.required()?, read_id(&id)?);
+    let route = format!("POST /api/v1/requests/{id}/approve");
+    let flow = async {
+        let approved = registration::approve(&app, &by, id, &body.value.content_digest).await?;
+        Ok(ApproveAnswer {
+            request: approved.request,
+            activation_code: approved.code.grouped(),
+            activation_address: format!("{}/activate", app.settings.public_url),
+        })
+    };
+    once(&app, &by, &route, (&headers, &body.bytes), StatusCode::OK, flow).await
+}
+
+/// Rejects a request with a reason.
+#[utoipa::path(post, path = "/api/v1/requests/{id}/reject", params(("id" = String, Path)), request_body = RejectBody,
+    responses((status = 200, body = RequestView), (status = 403), (status = 404), (status = 409), (status = 422)))]
+pub async fn reject(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    body: JsonBody<RejectBody>,
+) -> Result<Json<RequestView>, Error> {
+    Ok(Json(registration::reject(&app, &caller.required()?, read_id(&id)?, &body.value.reason).await?))
+}
+
+fn read_id(text: &str) -> Result<RequestId> {
+    Ok(text.parse().map_err(|_| RequestError::not_found())?)
+}
+
+fn read_cursor(text: &str) -> Option<Cursor> {
+    let (at, id) = text.split_once('_')?;
+    Some(Cursor { at: Instant(at.parse().ok()?), id: id.parse().ok()? })
+}

@@ -1,0 +1,86 @@
+//! Logging in and out.
+
+use super::json::JsonBody;
+use crate::{
+    accounts::{self, LogIn, Password, SESSION_SECONDS},
+    app::App,
+    error::Error,
+    http::{Access, Caller, Route, guard::SESSION_COOKIE, pages::form::Secret},
+};
+use axum::{
+    Json,
+    extract::State,
+    http::{Method, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::{delete, get, post},
+};
+use axum_extra::extract::CookieJar;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        Route::new(Method::POST, "/api/v1/session", Access::Public, post(open)),
+        Route::new(Method::GET, "/api/v1/session", Access::Account, get(show)),
+        Route::new(Method::DELETE, "/api/v1/session", Access::Account, delete(close)),
+    ]
+}
+
+/// A log-in.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LogInBody {
+    login: String,
+    #[schema(value_type = String)]
+    password: Secret,
+}
+
+/// An open session. The token goes into `Authorization: Bearer`.
+#[derive(Serialize, ToSchema)]
+pub struct SessionAnswer {
+    pub account: String,
+    pub token: String,
+    pub expires_in: i64,
+}
+
+/// Who is calling.
+#[derive(Serialize, ToSchema)]
+pub struct WhoAnswer {
+    pub account: String,
+    pub login: String,
+    pub roles: Vec<&'static str>,
+}
+
+/// Opens a session with log-in name and password.
+#[utoipa::path(post, path = "/api/v1/session", request_body = LogInBody,
+    responses((status = 200, body = SessionAnswer), (status = 401), (status = 429)))]
+pub async fn open(State(app): State<App>, body: JsonBody<LogInBody>) -> Result<Response, Error> {
+    let attempt = LogIn { login: body.value.login, password: Password::enter(body.value.password.reveal()) };
+    let (account, token) = accounts::log_in(&app, attempt).await?;
+    let answer =
+        SessionAnswer { account: account.to_string(), token: token.reveal().to_owned(), expires_in: SESSION_SECONDS };
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response())
+}
+
+/// Tells who is logged in.
+#[utoipa::path(get, path = "/api/v1/session", responses((status = 200, body = WhoAnswer), (status = 401)))]
+pub async fn show(caller: Caller) -> Result<Json<WhoAnswer>, Error> {
+    let who = caller.required()?;
+    let roles = who.roles.iter().map(|role| role.name()).collect();
+    Ok(Json(WhoAnswer { account: who.account.to_string(), login: who.login, roles }))
+}
+
+/// Ends the session.
+#[utoipa::path(delete, path = "/api/v1/session", responses((status = 204), (status = 401)))]
+pub async fn close(
+    State(app): State<App>,
+    jar: CookieJar,
+    headers: axum::http::HeaderMap,
+) -> Result<StatusCode, Error> {
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = bearer.and_then(|value| value.strip_prefix("Bearer ")).map(str::to_owned);
+    if let Some(token) = token.or_else(|| jar.get(SESSION_COOKIE).map(|cookie| cookie.value().to_owned())) {
+        accounts::log_out(&app, &token).await?;
+    }
+    Ok(StatusCode::NO_CONTENT)
+}

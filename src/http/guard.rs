@@ -1,0 +1,114 @@
+//! Who calls, and whether the route admits them. A session cookie identifies a person at a browser, an API key in
+//! `Authorization: Bearer` a system; a route without a matching role is not reached.
+
+use crate::{
+    accounts::{self, Principal},
+    app::App,
+    error::{Error, RequestError},
+};
+use axum::{
+    extract::{FromRequestParts, Request, State},
+    http::{HeaderMap, header, request::Parts},
+    middleware::Next,
+    response::{IntoResponse, Redirect, Response},
+};
+use axum_extra::extract::CookieJar;
+use chuky_model::role::Role;
+
+/// Whom a route admits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody; a valid identity is still passed on.
+    Public,
+    /// Any account that is logged in.
+    Account,
+    /// Accounts with at least one of these roles.
+    Roles(&'static [Role]),
+}
+
+impl Access {
+    /// Whether somebody with these roles (`None`: nobody logged in) is admitted.
+    pub fn admits(self, roles: Option<&[Role]>) -> bool {
+        match (self, roles) {
+            (Self::Public, _) | (Self::Account, Some(_)) => true,
+            (Self::Roles(wanted), Some(held)) => wanted.iter().any(|role| held.contains(role)),
+            (_, None) => false,
+        }
+    }
+}
+
+/// Who is calling: extracted by handlers behind the guard. `None` on public routes without identity.
+#[derive(Clone, Debug)]
+pub struct Caller(pub Option<Principal>);
+
+impl Caller {
+    /// The principal, where the route demands one.
+    pub fn required(self) -> Result<Principal, Error> {
+        self.0.ok_or_else(|| RequestError::unauthenticated().into())
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(parts.extensions.get::<Caller>().cloned().unwrap_or(Caller(None)))
+    }
+}
+
+/// The cookie that holds a session's token.
+pub const SESSION_COOKIE: &str = "chuky_session";
+
+/// The middleware before every route.
+pub async fn guard(State((app, access)): State<(App, Access)>, mut request: Request, next: Next) -> Response {
+    let principal = match identify(&app, request.headers()).await {
+        Ok(principal) => principal,
+        // On a public page a stale session is nobody, not an error.
+        Err(Error::Request(_)) if access == Access::Public => None,
+        Err(error) => return error.into_response(),
+    };
+    if !access.admits(principal.as_ref().map(|principal| principal.roles.as_slice())) {
+        return refuse(principal.is_some(), &request);
+    }
+    request.extensions_mut().insert(Caller(principal));
+    next.run(request).await
+}
+
+async fn identify(app: &App, headers: &HeaderMap) -> Result<Option<Principal>, Error> {
+    if let Some(value) = headers.get(header::AUTHORIZATION) {
+        let key = value.to_str().ok().and_then(|text| text.strip_prefix("Bearer "));
+        let key = key.ok_or_else(RequestError::unauthenticated)?;
+        return accounts::principal_of_bearer(app, key.trim()).await.map(Some);
+    }
+    match CookieJar::from_headers(headers).get(SESSION_COOKIE) {
+        Some(cookie) => accounts::principal_of_session(app, cookie.value()).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// A person is sent to the log-in page; a program gets a problem.
+fn refuse(known: bool, request: &Request) -> Response {
+    let path = request.uri().path();
+    let page = request.method() == axum::http::Method::GET && !path.starts_with("/api/");
+    match (known, page) {
+        (true, _) => Error::from(RequestError::forbidden()).into_response(),
+        (false, true) => Redirect::to(&format!("/login?next={path}")).into_response(),
+        (false, false) => Error::from(RequestError::unauthenticated()).into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_admitted_without_a_role() {
+        let access = Access::Roles(&[Role::Operator]);
+        assert!(!access.admits(None));
+        assert!(!access.admits(Some(&[])));
+        assert!(!access.admits(Some(&[Role::Administrator])));
+        assert!(access.admits(Some(&[Role::Citizen, Role::Operator])));
+        assert!(!Access::Account.admits(None));
+        assert!(Access::Public.admits(None));
+    }
+}

@@ -1,0 +1,86 @@
+//! All of axum. Every route is declared once, in a table with the roles it admits; the router is built from that table, and
+//! a test holds the whole of route × role. Handlers extract, call one flow, and render.
+
+pub mod api;
+mod guard;
+pub mod pages;
+pub mod problem;
+
+pub use guard::{Access, Caller};
+
+use crate::{app::App, error::InternalError};
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    http::{HeaderName, HeaderValue, Method, header},
+    middleware,
+    routing::MethodRouter,
+};
+use std::time::Duration;
+use tower_http::{
+    catch_panic::CatchPanicLayer, csrf::CsrfLayer, set_header::SetResponseHeaderLayer, timeout::TimeoutLayer,
+};
+
+/// One route: what it answers to, whom it admits, what it does.
+pub struct Route {
+    pub method: Method,
+    pub path: &'static str,
+    pub access: Access,
+    pub handler: MethodRouter<App>,
+}
+
+impl Route {
+    /// A route that admits `access`; the handler answers one method.
+    pub fn new(method: Method, path: &'static str, access: Access, handler: MethodRouter<App>) -> Self {
+        Self { method, path, access, handler }
+    }
+}
+
+/// Every route of the service.
+pub fn routes() -> Vec<Route> {
+    [api::routes()].into_iter().flatten().collect()
+}
+
+/// The whole service as one router.
+pub fn router(app: App) -> Router {
+    let mut router = Router::new();
+    for route in routes() {
+        let guarded = middleware::from_fn_with_state((app.clone(), route.access), guard::guard);
+        router = router.route(route.path, route.handler.layer(guarded));
+    }
+    let mut router = router.with_state(app);
+    for (name, value) in SECURITY_HEADERS {
+        router = router.layer(SetResponseHeaderLayer::if_not_present(name.clone(), HeaderValue::from_static(value)));
+    }
+    router
+        .layer(CsrfLayer::new())
+        .layer(DefaultBodyLimit::max(LARGEST_SMALL_BODY))
+        .layer(TimeoutLayer::with_status_code(axum::http::StatusCode::GATEWAY_TIMEOUT, LONGEST_REQUEST))
+        .layer(CatchPanicLayer::new())
+}
+
+/// Serves until `stop` resolves, then finishes what is under way.
+pub async fn serve(
+    app: App,
+    listener: tokio::net::TcpListener,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), InternalError> {
+    axum::serve(listener, router(app)).with_graceful_shutdown(stop).await.map_err(InternalError::io("serving"))
+}
+
+/// Sent with every answer that does not set its own.
+const SECURITY_HEADERS: &[(HeaderName, &str)] = &[
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; \
+         font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    ),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+];
+
+/// Bytes of a body that is no document; routes for documents set their own limit.
+const LARGEST_SMALL_BODY: usize = 1 << 20;
+/// A 200 MB upload over a slow line, with signing and verifying.
+const LONGEST_REQUEST: Duration = Duration::from_secs(300);

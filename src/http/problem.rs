@@ -1,0 +1,106 @@
+//! The one place where errors become HTTP: `application/problem+json` (RFC 9457) with both languages and the request's id.
+
+use crate::error::{Error, InternalError, RequestError, RequestErrorKind};
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use chuky_model::text::Bilingual;
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// The body of every error answer.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Problem {
+    /// Stable: `urn:chuky:problem:` and the code.
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub status: u16,
+    pub title: &'static str,
+    #[schema(value_type = Object)]
+    pub detail: Bilingual,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<&'static str>,
+    /// The id under which the log tells more.
+    pub request_id: String,
+}
+
+/// The status of each class of request error; nowhere else is it decided.
+pub fn status_of(kind: RequestErrorKind) -> StatusCode {
+    match kind {
+        RequestErrorKind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
+        RequestErrorKind::Unauthenticated => StatusCode::UNAUTHORIZED,
+        RequestErrorKind::Forbidden => StatusCode::FORBIDDEN,
+        RequestErrorKind::NotFound => StatusCode::NOT_FOUND,
+        RequestErrorKind::Conflict => StatusCode::CONFLICT,
+        RequestErrorKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        RequestErrorKind::TooMany => StatusCode::TOO_MANY_REQUESTS,
+        RequestErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let request_id = Uuid::now_v7().to_string();
+        let error = self.for_caller(&request_id);
+        let status = status_of(error.kind);
+        let status = if error.code == INTERNAL { StatusCode::INTERNAL_SERVER_ERROR } else { status };
+        let problem = Problem {
+            kind: format!("urn:chuky:problem:{}", error.code),
+            status: status.as_u16(),
+            title: status.canonical_reason().unwrap_or("Error"),
+            detail: error.detail,
+            field: error.field,
+            request_id,
+        };
+        let mut response = (status, Json(problem)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if status == StatusCode::SERVICE_UNAVAILABLE || status == StatusCode::TOO_MANY_REQUESTS {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        response
+    }
+}
+
+impl Error {
+    /// What the caller may know of this error; an internal one is logged here, under the id, and told as a sentence.
+    pub fn for_caller(self, request_id: &str) -> RequestError {
+        match self {
+            Self::Request(error) => error,
+            Self::Internal(error) => {
+                tracing::error!(event = "internal_error", request_id, error = %error);
+                match error.is_passing() {
+                    true => RequestError::try_again(),
+                    false => internal(),
+                }
+            }
+        }
+    }
+}
+
+fn internal() -> RequestError {
+    RequestError::new(
+        RequestErrorKind::Unavailable,
+        INTERNAL,
+        "Hệ thống gặp lỗi khi xử lý. Không có dữ liệu nào bị mất; hãy thử lại, và báo mã yêu cầu này nếu lỗi lặp lại.",
+        "The service failed while working on this. Nothing is lost; try again, and report this request id if it repeats.",
+    )
+}
+
+impl InternalError {
+    /// Whether trying again later can help: the HSM or the database is away.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Hsm(error) => error.is_temporary(),
+            Self::Store(error) => matches!(error, crate::store::Error::Unavailable(_)),
+            _ => false,
+        }
+    }
+}
+
+/// The code of errors that are nobody's business outside.
+const INTERNAL: &str = "internal";

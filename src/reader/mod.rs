@@ -1,0 +1,13 @@
+//! Reader workers: the only processes that parse, compare and render documents that strangers made. Each runs under limits
+//! of memory, time and files, with no network, and is retired at once after anything abnormal. The service never parses
+//! such a document itself; it hands over a descriptor and gets a report, or the fact that there could be none.
+
+mod pool;
+mod protocol;
+mod sandbox;
+mod worker;
+
+pub use pool::{ReaderFailure, ReaderPool};
+pub use protocol::{Evidence, Task, TaskOutput};
+pub use sandbox::Confinement;
+pub use worker::run as run_worker;

@@ -1,0 +1,108 @@
+//! Frames between the service and a reader worker: a length, postcard, and with a task the document's descriptor.
+
+use chuky_model::{instant::Instant, report::Report};
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
+    recvmsg, sendmsg,
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::{
+    fs::File,
+    io::{self, IoSlice, IoSliceMut, Read, Write},
+    mem::MaybeUninit,
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::net::UnixStream,
+    },
+};
+
+/// Sends a frame, and a descriptor with its first byte where there is one.
+pub fn send<T: Serialize>(stream: &mut UnixStream, message: &T, descriptor: Option<&File>) -> io::Result<()> {
+    let body = postcard::to_stdvec(message).map_err(io::Error::other)?;
+    let length = u32::try_from(body.len()).map_err(io::Error::other)?;
+    if length > LONGEST_FRAME {
+        return Err(io::Error::other("the frame is longer than allowed"));
+    }
+    let mut frame = Vec::with_capacity(body.len() + 4);
+    frame.extend_from_slice(&length.to_be_bytes());
+    frame.extend_from_slice(&body);
+    let sent = match descriptor {
+        None => 0,
+        Some(file) => {
+            let descriptors = [file.as_fd()];
+            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+            let mut ancillary = SendAncillaryBuffer::new(&mut space);
+            ancillary.push(SendAncillaryMessage::ScmRights(&descriptors));
+            sendmsg(&*stream, &[IoSlice::new(&frame)], &mut ancillary, SendFlags::NOSIGNAL)?
+        }
+    };
+    stream.write_all(frame.get(sent..).unwrap_or_default())
+}
+
+/// Receives a frame and the descriptor that came with it. `None` at the orderly end of the stream.
+pub fn receive<T: DeserializeOwned>(stream: &mut UnixStream) -> io::Result<Option<(T, Option<OwnedFd>)>> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+    let mut head = [0_u8; 4];
+    let received = recvmsg(&*stream, &mut [IoSliceMut::new(&mut head)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)?.bytes;
+    if received == 0 {
+        return Ok(None);
+    }
+    let descriptor = ancillary.drain().find_map(|message| {
+        if let RecvAncillaryMessage::ScmRights(mut rights) = message { rights.next() } else { None }
+    });
+    if let Some(rest) = head.get_mut(received..) {
+        stream.read_exact(rest)?;
+    }
+    let length = u32::from_be_bytes(head);
+    if length > LONGEST_FRAME {
+        return Err(io::Error::other("the frame is longer than allowed"));
+    }
+    let mut body = vec![0; length as usize];
+    stream.read_exact(&mut body)?;
+    Ok(Some((postcard::from_bytes(&body).map_err(io::Error::other)?, descriptor)))
+}
+
+/// Bytes of a frame: contexts with large CRLs, prepared updates with appearances, page pictures.
+const LONGEST_FRAME: u32 = 64 << 20;
+
+/// What a worker is asked to do with the document whose descriptor comes with the frame.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Task {
+    /// Says which confinements took hold; no document.
+    Hello,
+    /// Judges the document.
+    Verify { name: String, evidence: Evidence },
+}
+
+/// What a verdict may rely on beside the document itself, as bytes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Evidence {
+    /// Trusted roots, DER each.
+    pub anchors: Vec<Vec<u8>>,
+    /// Further certificates for paths, DER each.
+    pub intermediates: Vec<Vec<u8>>,
+    /// DER each.
+    pub crls: Vec<Vec<u8>>,
+    /// DER each.
+    pub ocsp_responses: Vec<Vec<u8>>,
+    /// The moment of the verdict.
+    pub at: Instant,
+    /// The policy's name.
+    pub policy: String,
+}
+
+impl Evidence {
+    /// Nothing but the moment and the default policy.
+    pub fn at(at: Instant) -> Self {
+        let policy = "default".to_owned();
+        Self { anchors: vec![], intermediates: vec![], crls: vec![], ocsp_responses: vec![], at, policy }
+    }
+}
+
+/// What came of a task.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum TaskOutput {
+    Hello(super::Confinement),
+    Report(Box<Report>),
+}

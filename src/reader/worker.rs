@@ -1,0 +1,79 @@
+//! The worker's side: confines itself, then answers one task after another until its socket closes.
+//! It reads nothing but the descriptors it is handed and writes nothing but answers.
+
+use super::{
+    protocol::{self, Task, TaskOutput},
+    sandbox::{self, Confinement},
+};
+use std::{
+    fs::File,
+    io,
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::net::UnixStream,
+    },
+};
+
+/// Runs a reader worker on standard input, which is its end of a socket pair. Returns when the service goes away.
+pub fn run(memory: u64, cpu_seconds: u64) -> io::Result<()> {
+    let socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+    // A document's nesting is bounded by the parsers; the large stack is for what they allow. The thread is made before the
+    // sandbox, which forbids new ones.
+    std::thread::Builder::new()
+        .stack_size(STACK)
+        .spawn(move || serve(socket, memory, cpu_seconds))?
+        .join()
+        .unwrap_or_else(|_| std::process::exit(PANICKED))
+}
+
+fn serve(mut socket: UnixStream, memory: u64, cpu_seconds: u64) -> io::Result<()> {
+    // The library reads its configuration file at first use, which must be before files are out of reach.
+    let _ = chuky_pki::crypto::sha256(b"");
+    let confinement = sandbox::confine(memory, cpu_seconds).map_err(io::Error::other)?;
+    while let Some((task, descriptor)) = protocol::receive::<Task>(&mut socket)? {
+        let output = perform(task, descriptor, confinement)?;
+        protocol::send(&mut socket, &output, None)?;
+    }
+    Ok(())
+}
+
+fn perform(task: Task, descriptor: Option<OwnedFd>, confinement: Confinement) -> io::Result<TaskOutput> {
+    match task {
+        Task::Hello => Ok(TaskOutput::Hello(confinement)),
+        Task::Verify { .. } => {
+            let document = Document::map(descriptor)?;
+            Err(io::Error::other(format!("{} bytes cannot be judged", document.bytes().len())))
+        }
+    }
+}
+
+/// A document as bytes, mapped where it is a file with content.
+enum Document {
+    Mapped(memmap2::Mmap),
+    Empty,
+}
+
+impl Document {
+    #[allow(unsafe_code)]
+    fn map(descriptor: Option<OwnedFd>) -> io::Result<Self> {
+        let file = File::from(descriptor.ok_or_else(|| io::Error::other("the task came without its document"))?);
+        if file.metadata()?.len() == 0 {
+            return Ok(Self::Empty);
+        }
+        // SAFETY: the service hands over a private, sealed or unlinked copy that nobody else writes to or truncates. For
+        // `chuky verify` the file is the user's own; were it truncated meanwhile, this process alone dies of SIGBUS.
+        Ok(Self::Mapped(unsafe { memmap2::Mmap::map(&file)? }))
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Mapped(map) => map,
+            Self::Empty => &[],
+        }
+    }
+}
+
+/// Bytes of stack, beyond what the bounded recursion of the parsers needs.
+const STACK: usize = 64 << 20;
+/// The exit status that a panic ends in, as Rust's own.
+const PANICKED: i32 = 101;

@@ -1,0 +1,152 @@
+//! Decisions on requests: by an approver who did not enter the request, over exactly the content that was shown.
+
+use super::{ActivationCode, Details, RequestView, advance, load, moved_on, open, subject};
+use crate::{
+    accounts::Principal,
+    app::App,
+    attestation,
+    audit::{self, Actor, Entry, Kind},
+    error::{InternalError, RequestError, Result},
+};
+use chuky_model::{
+    id::RequestId,
+    record::{
+        request::{self as rows, Approval, RegistrationRequest},
+        state::Decision,
+    },
+    request::RequestState,
+    role::Role,
+};
+
+/// What an approval gives: the request as it now is, and the code for its subscriber, shown once.
+pub struct Approved {
+    pub request: RequestView,
+    pub code: ActivationCode,
+}
+
+/// Approves a request whose content digest is the one the approver was shown.
+pub async fn approve(app: &App, by: &Principal, id: RequestId, content_digest: &str) -> Result<Approved> {
+    // 1. Four eyes.
+    let mut request = decidable(app, by, id).await?;
+    // 2. Exactly what was seen.
+    let digest = digest(app, &request, &open(app, &request)?);
+    if hex::encode(digest) != content_digest {
+        return Err(RequestError::conflict(
+            "content_differs",
+            "Nội dung hồ sơ khác với nội dung bạn đã xem. Hãy xem lại trước khi duyệt.",
+            "The request's content differs from what you were shown. Look at it again before approving.",
+        )
+        .into());
+    }
+    // 3. Decision, code, new state and audit entry in one transaction.
+    let now = app.clock.now();
+    let code = ActivationCode::random();
+    let mut row = rows::ActivationCode {
+        request_id: id,
+        code_hash: code.hash(app).to_vec(),
+        tries: 0,
+        expires_at: now.plus_seconds(app.settings.authority.activation_code_hours.saturating_mul(3_600)),
+        redeemed_at: None,
+        created_at: now,
+        version: 1,
+        mac: Vec::new(),
+    };
+    attestation::attest(&*app.tokens.subscribers, &mut row).await?;
+    let approval = attested_approval(app, by, id, Decision::Approved, &digest, None).await?;
+    request.decided_by = Some(by.account);
+    request.decided_at = Some(now);
+    let mut transaction = app.store.begin().await?;
+    advance(app, &mut transaction, &mut request, RequestState::Approved).await?;
+    transaction.insert_approval(&approval).await?;
+    transaction.insert_activation_code(&row).await?;
+    let entry = Entry::new(now, Kind::RequestApproved, Actor::Account(by.account), subject(id));
+    audit::record(&mut transaction, entry.with(serde_json::json!({ "content": hex::encode(digest) }))).await?;
+    transaction.commit().await?;
+    Ok(Approved { request: RequestView::of(app, &request)?, code })
+}
+
+/// Rejects a request with a reason that its subscriber may read.
+pub async fn reject(app: &App, by: &Principal, id: RequestId, reason: &str) -> Result<RequestView> {
+    let mut request = decidable(app, by, id).await?;
+    let reason = reason.trim();
+    if reason.is_empty() || reason.chars().count() > LONGEST_REASON {
+        let (vi, en) = ("Hãy ghi lý do từ chối, tối đa 500 ký tự.", "Give a reason, at most 500 characters.");
+        return Err(RequestError::invalid("reason", "reason_missing", vi, en).into());
+    }
+    let digest = digest(app, &request, &open(app, &request)?);
+    let approval = attested_approval(app, by, id, Decision::Rejected, &digest, Some(reason)).await?;
+    let now = app.clock.now();
+    request.decided_by = Some(by.account);
+    request.decided_at = Some(now);
+    request.rejection_reason = Some(reason.to_owned());
+    let mut transaction = app.store.begin().await?;
+    advance(app, &mut transaction, &mut request, RequestState::Rejected).await?;
+    transaction.insert_approval(&approval).await?;
+    let entry = Entry::new(now, Kind::RequestRejected, Actor::Account(by.account), subject(id));
+    audit::record(&mut transaction, entry).await?;
+    transaction.commit().await?;
+    RequestView::of(app, &request)
+}
+
+/// Passes where the request was approved by somebody who did not enter it, over the content it has now.
+pub(super) async fn check_approval(app: &App, request: &RegistrationRequest) -> Result<()> {
+    let expected = digest(app, request, &open(app, request)?);
+    for approval in app.store.approvals_of_request(request.id).await? {
+        let approval = attestation::check(&*app.tokens.subscribers, approval).await?;
+        if approval.decision == Decision::Approved
+            && approval.content_digest == expected
+            && approval.approver_id != request.entered_by
+        {
+            return Ok(());
+        }
+    }
+    tracing::error!(event = "request_without_approval", request = %request.id);
+    Err(InternalError::RowForged { table: "registration_request" }.into())
+}
+
+/// What an approver approves: a keyed digest of request, hierarchy and content, so that it tells nothing about the person.
+pub(super) fn digest(app: &App, request: &RegistrationRequest, details: &Details) -> [u8; 32] {
+    let content = serde_json::json!({ "id": request.id, "hierarchy": request.hierarchy, "details": details });
+    app.vault.lookup("approval", &zeroize::Zeroizing::new(content.to_string()))
+}
+
+async fn decidable(app: &App, by: &Principal, id: RequestId) -> Result<RegistrationRequest> {
+    if !by.has(Role::Approver) {
+        return Err(RequestError::forbidden().into());
+    }
+    let request = load(app, id).await?;
+    if request.entered_by == by.account {
+        return Err(RequestError::new(
+            crate::error::RequestErrorKind::Forbidden,
+            "own_request",
+            "Bạn đã nhập hồ sơ này nên không thể tự duyệt. Hãy nhờ một người khác.",
+            "You entered this request, so somebody else must decide on it.",
+        )
+        .into());
+    }
+    if request.state != RequestState::Submitted { Err(moved_on().into()) } else { Ok(request) }
+}
+
+async fn attested_approval(
+    app: &App,
+    by: &Principal,
+    id: RequestId,
+    decision: Decision,
+    digest: &[u8; 32],
+    reason: Option<&str>,
+) -> Result<Approval> {
+    let mut approval = Approval {
+        request_id: id,
+        approver_id: by.account,
+        decision,
+        content_digest: digest.to_vec(),
+        reason: reason.map(str::to_owned),
+        decided_at: app.clock.now(),
+        version: 1,
+        mac: Vec::new(),
+    };
+    attestation::attest(&*app.tokens.subscribers, &mut approval).await?;
+    Ok(approval)
+}
+
+const LONGEST_REASON: usize = 500;

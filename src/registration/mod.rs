@@ -1,0 +1,149 @@
+//! Registration: a request is entered by one person, decided by another, and then waits for its subscriber with a one-time code.
+//! Every move is a compare-and-swap on a row that carries an HSM MAC; what was approved is bound to exactly what was seen.
+
+mod code;
+mod decision;
+mod details;
+mod view;
+
+pub use code::{ActivationCode, Redeemable, redeemable};
+pub use decision::{Approved, approve, reject};
+pub use details::Details;
+pub use view::{RequestView, list, view};
+
+use crate::{
+    accounts::Principal,
+    app::App,
+    attestation,
+    audit::{self, Actor, Entry, Kind},
+    error::{RequestError, Result},
+    store::Transaction,
+};
+use chuky_model::{
+    id::RequestId,
+    record::request::RegistrationRequest,
+    request::{Hierarchy, RequestState},
+    role::Role,
+};
+use uuid::Uuid;
+
+/// A citizen's request entered by a booth operator, or an official's by a registrar.
+pub async fn submit(
+    app: &App,
+    by: &Principal,
+    hierarchy: Hierarchy,
+    unit: &str,
+    details: Details,
+) -> Result<RequestView> {
+    // 1. Who may enter what.
+    let entering = match hierarchy {
+        Hierarchy::Citizens => Role::Operator,
+        Hierarchy::Officials => Role::Registrar,
+    };
+    if !by.has(entering) {
+        return Err(RequestError::forbidden().into());
+    }
+    // 2. The content, by rule.
+    let details = details.checked(hierarchy)?;
+    let person = person_lookup(app, &details);
+    // 3. One open request a person and hierarchy.
+    let earlier = app.store.requests_of_person(&person).await?;
+    if earlier.iter().any(|request| request.hierarchy == hierarchy && is_open(request.state)) {
+        return Err(RequestError::conflict(
+            "request_open",
+            "Người này đã có một hồ sơ đang chờ. Hãy hoàn tất hoặc từ chối hồ sơ đó trước.",
+            "This person has a request under way. Finish or reject that one first.",
+        )
+        .into());
+    }
+    // 4. The row with its MAC, and its audit entry, in one transaction.
+    let now = app.clock.now();
+    let id = RequestId(Uuid::now_v7());
+    let mut request = RegistrationRequest {
+        id,
+        hierarchy,
+        state: RequestState::Submitted,
+        person_lookup: person.to_vec(),
+        details: seal(app, id, &details)?,
+        unit: unit.to_owned(),
+        entered_by: by.account,
+        created_at: now,
+        decided_by: None,
+        decided_at: None,
+        rejection_reason: None,
+        account_id: None,
+        certificate_id: None,
+        updated_at: now,
+        version: 1,
+        mac: Vec::new(),
+    };
+    attestation::attest(&*app.tokens.subscribers, &mut request).await?;
+    let mut transaction = app.store.begin().await?;
+    transaction.insert_request(&request).await?;
+    let entry = Entry::new(now, Kind::RequestSubmitted, Actor::Account(by.account), subject(id));
+    audit::record(&mut transaction, entry.with(serde_json::json!({ "hierarchy": hierarchy, "unit": unit }))).await?;
+    transaction.commit().await?;
+    RequestView::of(app, &request)
+}
+
+/// The request of that identifier, its MAC checked. `not_found` where there is none.
+pub async fn load(app: &App, id: RequestId) -> Result<RegistrationRequest> {
+    let request = app.store.request_by_id(id).await?;
+    let request = attestation::check_found(&*app.tokens.subscribers, request).await?;
+    Ok(request.ok_or_else(RequestError::not_found)?)
+}
+
+/// Moves a request to its next state inside a transaction: legal by the state machine, and only from the version that was read.
+pub async fn advance(
+    app: &App,
+    transaction: &mut Transaction,
+    request: &mut RegistrationRequest,
+    next: RequestState,
+) -> Result<()> {
+    if !request.state.may_become(next) {
+        return Err(moved_on().into());
+    }
+    request.state = next;
+    request.updated_at = app.clock.now();
+    attestation::attest_change(&*app.tokens.subscribers, request).await?;
+    match transaction.update_request(request).await {
+        Err(crate::store::Error::Stale) => Err(moved_on().into()),
+        other => Ok(other?),
+    }
+}
+
+/// The details of a request in clear.
+pub fn open(app: &App, request: &RegistrationRequest) -> Result<Details> {
+    let plain = app.vault.open(DETAILS, &request.id.to_string(), &request.details)?;
+    serde_json::from_slice(&plain)
+        .map_err(|_| crate::error::InternalError::other("a request's details cannot be read").into())
+}
+
+/// The keyed hash by which a person is found again.
+pub fn person_lookup(app: &App, details: &Details) -> [u8; 32] {
+    app.vault.lookup("person", details.personal_number.reveal())
+}
+
+fn seal(app: &App, id: RequestId, details: &Details) -> Result<Vec<u8>> {
+    let plain = serde_json::to_vec(details).map(zeroize::Zeroizing::new);
+    let plain = plain.map_err(|_| crate::error::InternalError::other("a request's details cannot be written"))?;
+    app.vault.seal(DETAILS, &id.to_string(), &plain)
+}
+
+fn subject(id: RequestId) -> String {
+    format!("request:{id}")
+}
+
+fn is_open(state: RequestState) -> bool {
+    matches!(state, RequestState::Submitted | RequestState::Approved | RequestState::Issuing)
+}
+
+fn moved_on() -> RequestError {
+    RequestError::conflict(
+        "request_moved_on",
+        "Hồ sơ đã chuyển sang bước khác. Hãy tải lại trang để xem trạng thái mới.",
+        "The request has moved on. Reload to see its present state.",
+    )
+}
+
+const DETAILS: &str = "registration_request.details";
