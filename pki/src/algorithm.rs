@@ -83,12 +83,10 @@ impl DigestAlgorithm {
         write::sequence(&[write::oid(&self.oid())])
     }
 
-    /// Reads an `AlgorithmIdentifier`. In CMS's digestAlgorithm some signers put a signature algorithm: its digest is taken then.
+    /// Reads an `AlgorithmIdentifier` of a message digest. A signature algorithm in its place (RFC 5652 §10.1.1 forbids it) is not one.
     pub fn from_identifier(element: &Element<'_>) -> Result<Self> {
         let oid = element.reader().oid("digest AlgorithmIdentifier")?;
-        Self::from_oid(&oid)
-            .or_else(|| SIGNATURES.iter().find(|row| row.0 == oid).map(|row| row.2))
-            .ok_or_else(|| Error::Unsupported(format!("digest algorithm {oid}")))
+        Self::from_oid(&oid).ok_or_else(|| Error::Unsupported(format!("digest algorithm {oid}")))
     }
 }
 

@@ -300,11 +300,21 @@ pub fn unreferenced_signatures(file: &PdfFile<'_>, known: &[PdfSignature]) -> Ve
         }
         let mut lexer = Lexer::new(data, place);
         let Ok((dictionary, _)) = lexer.dictionary_with_spans() else { continue };
-        if lexer.position() > at && dictionary.contains("Contents") {
+        if lexer.position() > at && dictionary.contains("Contents") && !grants_usage_rights(file, &dictionary) {
             found.push((id, judge(file, Vec::new(), Some(id), Some(place), dictionary)));
         }
     }
     found
+}
+
+/// Usage rights signatures (ISO 32000-1 §12.8.2.3) are no field's value and speak to one vendor's reader only.
+fn grants_usage_rights(file: &PdfFile<'_>, dictionary: &Dictionary) -> bool {
+    let references = file.value(dictionary, "Reference");
+    let mut references = references.array().unwrap_or_default().iter().map(|reference| file.resolve(reference));
+    references.any(|reference| {
+        let method = reference.dictionary().map(|reference| file.value(reference, "TransformMethod")).unwrap_or_default();
+        matches!(method.name(), Some(b"UR" | b"UR3"))
+    })
 }
 
 fn enclosing_matches(data: &[u8], offset: usize, id: ObjectId, place: usize) -> bool {

@@ -78,7 +78,11 @@ impl Judged {
         checks.push(match (self.signature.byte_range, unpermitted) {
             (None, _) => Check::not_done("changes", "there is no sound signed revision to compare with"),
             (Some(_), 0) => Check::passed("changes"),
-            (Some(_), count) => Check::failed("changes", format!("{count} changes that nobody permitted")),
+            (Some(_), count) => {
+                let first = self.changes.iter().find(|change| !change.permitted);
+                let first = first.map(|change| format!("{}, {}", change.kind, change.detail)).unwrap_or_default();
+                Check::failed("changes", format!("{count} changes that nobody permitted, the first: {first}"))
+            }
         });
         checks
     }

@@ -216,7 +216,11 @@ fn reading_checks(file: &PdfFile<'_>, report: &mut Report) {
 }
 
 fn sum_up(judged: &[Judged], report: &mut Report) {
-    let worst = judged.iter().map(Judged::worst).max_by_key(|integrity| badness(*integrity));
+    // EN 319 102-1 §5.5.4: a timestamp that fails is not used as a proof; it takes nothing from the signatures. Where there are
+    // only timestamps, they are what the file is judged by.
+    let signatures: Vec<&Judged> = judged.iter().filter(|one| !one.signature.is_document_timestamp()).collect();
+    let counted = if signatures.is_empty() { judged.iter().collect() } else { signatures };
+    let worst = counted.iter().map(|one| one.worst()).max_by_key(|integrity| badness(*integrity));
     report.integrity = worst.unwrap_or(Integrity::None);
     let undone = report.checks.iter().any(|check| check.name == "signatures");
     if undone && report.integrity == Integrity::Intact {

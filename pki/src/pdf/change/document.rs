@@ -36,6 +36,7 @@ impl Comparison<'_, '_> {
             b"Metadata" | b"PieceInfo" | b"LastModified" => ChangeKind::Metadata,
             b"StructTreeRoot" if self.structure_only_grew(old, new, widgets) => ChangeKind::StructureTree,
             b"Perms" if self.only_signature_permissions(old, new) => ChangeKind::FurtherSignature,
+            b"Perms" if self.only_usage_rights_ended(old, new) => ChangeKind::Metadata,
             b"Perms" | b"Legal" => ChangeKind::Permissions,
             b"Names" | b"Dests" | b"AF" => ChangeKind::NameTree,
             b"OCProperties" => ChangeKind::OptionalContent,
@@ -59,6 +60,16 @@ impl Comparison<'_, '_> {
             && permissions
                 .dictionary()
                 .is_some_and(|permissions| permissions.entries().all(|(key, _)| key == b"DocMDP"))
+    }
+
+    /// Usage rights (ISO 32000-1 §12.8.2.3) enable features of one reader and end with the first change; dropping them, and
+    /// nothing else, takes no permission away.
+    fn only_usage_rights_ended(&self, old: &Dictionary, new: &Dictionary) -> bool {
+        let (old, new) = (self.old.value(old, "Perms"), self.new.value(new, "Perms"));
+        let empty = Dictionary::default();
+        let (Some(old), new) = (old.dictionary(), new.dictionary().unwrap_or(&empty)) else { return false };
+        let ended = |key: &[u8]| matches!(key, b"UR" | b"UR3") && new.value_of(key).is_none();
+        self.differing_keys(old, new).iter().all(|key| ended(key))
     }
 
     fn trailer(&self) {

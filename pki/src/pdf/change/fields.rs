@@ -4,7 +4,7 @@ use super::appearance::{Shown, shows};
 use super::kind::ChangeKind;
 use super::{Comparison, named, page_number};
 use crate::pdf::object::{Dictionary, Object, ObjectId};
-use crate::pdf::tree::FormField;
+use crate::pdf::tree::{FormField, text};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Widgets of signature fields that are new in the later revision.
@@ -16,7 +16,7 @@ const SIGNING_MAY_ADD: [&[u8]; 14] =
 /// Entries that may change, not only be added, when a field is signed.
 const SIGNING_MAY_CHANGE: [&[u8]; 5] = [b"AP", b"AS", b"M", b"MK", b"DA"];
 /// Entries that hold or show a field's value.
-const VALUE_ENTRIES: [&[u8]; 6] = [b"AP", b"AS", b"I", b"M", b"RV", b"V"];
+const VALUE_ENTRIES: [&[u8]; 7] = [b"AP", b"AS", b"DA", b"I", b"M", b"RV", b"V"];
 /// Entries that are compared elsewhere or mean nothing by themselves.
 const TREE_ENTRIES: [&[u8]; 5] = [b"Parent", b"Kids", b"P", b"V", b"StructParent"];
 /// `F` bits that signing software sets: Print and Locked (ISO 32000-1 table 165), and LockedContents.
@@ -241,7 +241,11 @@ impl Comparison<'_, '_> {
             _ => Shown::Unclear("a field of unknown type"),
         };
         match shown {
-            Shown::Same => self.add(ChangeKind::FormFilled, page, Some(name), format!("field {name:?} was filled")),
+            Shown::Same => {
+                let refilled = self.had_value(old) && !self.same_field_value(old, new);
+                let kind = if refilled { ChangeKind::FormRefilled } else { ChangeKind::FormFilled };
+                self.add(kind, page, Some(name), format!("field {name:?} was filled"));
+            }
             Shown::Other(text) => {
                 let detail = format!("field {name:?} shows {text:?}, which is not its value");
                 self.add(ChangeKind::ShownIsNotStored, page, Some(name), detail);
@@ -250,6 +254,24 @@ impl Comparison<'_, '_> {
                 let detail = format!("whether field {name:?} shows its value cannot be established: {why}");
                 self.add(ChangeKind::ShownIsNotStored, page, Some(name), detail);
             }
+        }
+    }
+
+    fn same_field_value(&self, old: &FormField, new: &FormField) -> bool {
+        let value = |field: &FormField| field.value("V").cloned().unwrap_or_default();
+        self.same(&value(old), &value(new))
+    }
+
+    /// Whether the field had a value when it was signed, other than its default.
+    fn had_value(&self, field: &FormField) -> bool {
+        let resolved = |key: &str| field.value(key).map(|value| self.old.resolve(value)).unwrap_or_default();
+        let (value, default) = (resolved("V"), resolved("DV"));
+        match &value {
+            Object::String(bytes) => text(bytes).chars().any(|letter| !letter.is_whitespace()) && value != default,
+            Object::Name(name) => &**name != b"Off" && value != default,
+            Object::Null => false,
+            Object::Array(chosen) => !chosen.is_empty() && value != default,
+            _ => value != default,
         }
     }
 

@@ -10,6 +10,8 @@ pub enum Needs {
     Signing,
     /// Form filling: `DocMDP` 2 or 3, or no certification; and no lock on the field.
     FormFilling,
+    /// Filling a field again that had a value when it was signed: only `DocMDP` 2 or 3 allows it, and no lock on the field.
+    Refilling,
     /// Annotating: only `DocMDP` 3 allows it.
     Annotating,
     /// Nobody can allow it.
@@ -56,6 +58,8 @@ kinds! {
     UnusedBytes "unused_bytes" Nothing,
     /// A field that existed was filled, and what is shown is what is stored.
     FormFilled "form_filled" FormFilling,
+    /// A field that had a value when it was signed has another one now.
+    FormRefilled "form_refilled" Refilling,
     /// An annotation added, of a type that cannot pass for content.
     AnnotationAdded "annotation_added" Annotating,
     /// Such an annotation changed.

@@ -74,8 +74,9 @@ impl Permissions {
             (Needs::Impossible, _) => (false, "never permitted"),
             (Needs::Signing, Some(1)) => (false, "DocMDP level 1 allows no further signature"),
             (Needs::Signing, _) => (true, "signing is permitted"),
-            (Needs::FormFilling, Some(1)) => (false, "DocMDP level 1 allows no form filling"),
-            (Needs::FormFilling, _) => {
+            (Needs::Refilling, None) => (false, "nobody permitted to change a value that was signed"),
+            (Needs::FormFilling | Needs::Refilling, Some(1)) => (false, "DocMDP level 1 allows no form filling"),
+            (Needs::FormFilling | Needs::Refilling, _) => {
                 let locked =
                     finding.field.as_ref().is_some_and(|field| self.locks.iter().any(|lock| lock.covers(field)));
                 if locked { (false, "the field is locked") } else { (true, "form filling is permitted") }

@@ -52,6 +52,14 @@ fn step(data: &[u8], from: usize, to: usize) -> Vec<Finding> {
             return findings;
         }
     }
+    if old.reading() == Reading::Strict && new.reading() == Reading::Recovered {
+        findings.push(Finding {
+            kind: ChangeKind::ReadersDisagree,
+            page: None,
+            field: None,
+            detail: "what follows the signed revision can only be read by repairing the file".to_owned(),
+        });
+    }
     if let (Ok(old), Ok(new)) = (PdfFile::open_recovered(old_data), PdfFile::open_recovered(new_data)) {
         let lenient = compare(&old, &new);
         add_lenient(&mut findings, lenient);
