@@ -9,7 +9,7 @@ pub(super) fn push_object(out: &mut Vec<u8>, object: &Object) {
         Object::Null | Object::Stream(_) => out.extend_from_slice(b"null"),
         Object::Boolean(value) => out.extend_from_slice(if *value { b"true" } else { b"false" }),
         Object::Integer(value) => out.extend_from_slice(value.to_string().as_bytes()),
-        Object::Real(value) => out.extend_from_slice(real(*value).as_bytes()),
+        Object::Real(value) => out.extend_from_slice(exact(*value).as_bytes()),
         Object::String(bytes) => push_string(out, bytes),
         Object::Name(name) => push_name(out, name),
         Object::Array(elements) => {
@@ -84,7 +84,13 @@ pub(super) fn text_bytes(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// A number without exponent and without a needless fraction (ISO 32000-2 §7.3.3).
+/// A number as it was: a page box that is copied must not change by a thousandth, or it counts as an alteration.
+fn exact(value: f64) -> String {
+    // `Display` gives the shortest digits that read back the same, never an exponent.
+    if value.is_finite() { value.to_string() } else { "0".to_owned() }
+}
+
+/// A number for a drawing, without exponent and without a needless fraction (ISO 32000-2 §7.3.3).
 pub(super) fn real(value: f64) -> String {
     if !value.is_finite() {
         return "0".to_owned();
@@ -110,4 +116,34 @@ pub(super) fn numbers(values: &[f32]) -> String {
 /// `12 0 R`.
 pub(super) fn reference(id: ObjectId) -> String {
     format!("{} {} R", id.number, id.generation)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn copied_numbers_stay_exact_and_drawn_ones_short() {
+        let written = |object: Object| {
+            let mut out = Vec::new();
+            push_object(&mut out, &object);
+            String::from_utf8_lossy(&out).into_owned()
+        };
+        assert_eq!(written(Object::Real(595.27563)), "595.27563");
+        assert_eq!(written(Object::Real(0.000_001)), "0.000001");
+        assert_eq!(written(Object::Real(1e20)), "100000000000000000000");
+        assert_eq!(real(12.0), "12");
+        assert_eq!(real(-0.00001), "0");
+        assert_eq!(numbers(&[1.5, 2.25]), "1.5 2.25");
+    }
+
+    #[test]
+    fn names_and_strings_are_escaped() {
+        let mut out = Vec::new();
+        push_name(&mut out, "Chữ ký#1".as_bytes());
+        push_string(&mut out, b"a(b");
+        push_string(&mut out, b"plain");
+        assert_eq!(String::from_utf8_lossy(&out), "/Ch#E1#BB#AF#20k#C3#BD#231<612862>(plain)");
+        assert_eq!(text("Đã ký"), "<FEFF011000E30020006B00FD>");
+    }
 }
