@@ -57,7 +57,9 @@ pub fn judged_valid(file: &Path, signer: &Signer, count: usize) {
 /// As [`judged_valid`], for files whose fields keep their widgets apart: poppler 22 calls such a field unsigned.
 pub fn judged_valid_without_poppler(file: &Path, signer: &Signer, count: usize) {
     super::qpdf_accepts(file);
-    let Some(lines) = super::pyhanko(&signer.authority, file) else { return };
+    let Some(mut lines) = super::pyhanko(&signer.authority, file) else { return };
+    // What the judge says about long-term data is the levels' matter.
+    lines.retain(|line| !line.starts_with("long-term") && !line.starts_with('?'));
     assert_eq!(lines.len(), count, "{lines:?}");
     for (place, line) in lines.iter().enumerate() {
         assert!(line.contains("intact valid trusted") && line.ends_with(" ok"), "{line}");

@@ -69,27 +69,32 @@ pub fn pdfsig(file: &Path) -> Option<String> {
 
 /// pyHanko's verdict: one line a signature (see `judge.py`), from the virtual environment at `target/venv`.
 pub fn pyhanko(authority: &openssl::x509::X509Ref, file: &Path) -> Option<Vec<String>> {
-    let judged = judge(authority, file)?;
-    Some(judged.unwrap_or_else(|said| panic!("pyHanko cannot read {}: {said}", file.display())))
+    let lines = pyhanko_of_all(authority, &[file.to_owned()])?.remove(0);
+    assert!(!lines.iter().any(|line| line.starts_with('!')), "pyHanko cannot read {}: {lines:?}", file.display());
+    Some(lines)
 }
 
-/// As [`pyhanko`], `None` also for files that it cannot read.
-pub fn try_pyhanko(authority: &openssl::x509::X509Ref, file: &Path) -> Option<Vec<String>> {
-    judge(authority, file)?.ok()
-}
-
-fn judge(authority: &openssl::x509::X509Ref, file: &Path) -> Option<Result<Vec<String>, String>> {
+/// As [`pyhanko`] for many files by one process. A file that it cannot read has a line that starts with `!`.
+pub fn pyhanko_of_all(authority: &openssl::x509::X509Ref, files: &[PathBuf]) -> Option<Vec<Vec<String>>> {
     let python = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("venv/bin/python");
     if !python.exists() {
         eprintln!("SKIPPED: no pyHanko in target/venv");
         return None;
     }
-    let anchor = file.with_extension("pem");
+    let anchor = files.first()?.with_extension("pem");
     std::fs::write(&anchor, authority.to_pem().unwrap()).unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/judge.py");
-    let output = Command::new(python).arg(script).arg(&anchor).arg(file).output().unwrap();
-    if !output.status.success() {
-        return Some(Err(String::from_utf8_lossy(&output.stderr).into_owned()));
+    let output = Command::new(python).arg(script).arg(&anchor).args(files).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let mut verdicts: Vec<Vec<String>> = Vec::new();
+    for line in said.lines() {
+        match (line.strip_prefix("= "), verdicts.last_mut()) {
+            (Some(_), _) => verdicts.push(Vec::new()),
+            (None, Some(last)) => last.push(line.to_owned()),
+            (None, None) => {}
+        }
     }
-    Some(Ok(String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()))
+    assert_eq!(verdicts.len(), files.len(), "{said}");
+    Some(verdicts)
 }

@@ -9,11 +9,14 @@ use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
 use openssl::stack::Stack;
-use openssl::x509::extension::{AuthorityKeyIdentifier, BasicConstraints, KeyUsage, SubjectKeyIdentifier};
+use openssl::x509::extension::{
+    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectKeyIdentifier,
+};
 use openssl::x509::{X509, X509Builder, X509NameBuilder};
 
 pub struct Signer {
     pub authority: X509,
+    pub authority_key: PKey<Private>,
     pub certificate: X509,
     pub key: PKey<Private>,
 }
@@ -21,10 +24,17 @@ pub struct Signer {
 impl Signer {
     pub fn new(common_name: &str) -> Self {
         let authority_key = key();
-        let authority = certificate("TEST authority", 1, &authority_key, None);
+        let authority = certificate("TEST authority", 1, &authority_key, None, false);
         let own = key();
-        let certificate = certificate(common_name, 2, &own, Some((&authority, &authority_key)));
-        Self { authority, certificate, key: own }
+        let certificate = certificate(common_name, 2, &own, Some((&authority, &authority_key)), false);
+        Self { authority, authority_key, certificate, key: own }
+    }
+
+    /// A timestamp authority below the same authority.
+    pub fn timestamp_authority(&self) -> (X509, PKey<Private>) {
+        let own = key();
+        let certificate = certificate("TEST timestamps", 3, &own, Some((&self.authority, &self.authority_key)), true);
+        (certificate, own)
     }
 
     /// A detached CAdES over the covered bytes.
@@ -45,7 +55,13 @@ fn key() -> PKey<Private> {
     PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap()
 }
 
-fn certificate(common_name: &str, serial: u32, key: &PKey<Private>, issuer: Option<(&X509, &PKey<Private>)>) -> X509 {
+fn certificate(
+    common_name: &str,
+    serial: u32,
+    key: &PKey<Private>,
+    issuer: Option<(&X509, &PKey<Private>)>,
+    timestamps: bool,
+) -> X509 {
     let mut name = X509NameBuilder::new().unwrap();
     name.append_entry_by_nid(Nid::COUNTRYNAME, "VN").unwrap();
     name.append_entry_by_nid(Nid::COMMONNAME, common_name).unwrap();
@@ -65,6 +81,9 @@ fn certificate(common_name: &str, serial: u32, key: &PKey<Private>, issuer: Opti
         builder
             .append_extension(KeyUsage::new().critical().digital_signature().non_repudiation().build().unwrap())
             .unwrap();
+    }
+    if timestamps {
+        builder.append_extension(ExtendedKeyUsage::new().critical().time_stamping().build().unwrap()).unwrap();
     }
     let context = builder.x509v3_context(issuer.map(|(issuer, _)| &**issuer), None);
     let own_identifier = SubjectKeyIdentifier::new().build(&context).unwrap();

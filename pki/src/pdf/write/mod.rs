@@ -18,7 +18,7 @@ pub use appearance::Look;
 pub use error::WriteError;
 pub use long_term::{LongTermData, add_long_term_data};
 pub use picture::Picture;
-pub use sign::{Field, Kind, PageChoice, Permission, Placement, Prepared, SignatureOptions, prepare, reserve};
+pub use sign::{Field, Kind, PageChoice, Permission, Placement, Prepared, SignatureOptions, prepare};
 
 use crate::algorithm::DigestAlgorithm;
 use crate::crypto::{self, Hasher};

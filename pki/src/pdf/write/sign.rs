@@ -88,7 +88,7 @@ pub struct SignatureOptions<'a> {
     pub reason: Option<String>,
     /// `Location`.
     pub location: Option<String>,
-    /// Bytes reserved for the CMS; see [`reserve`].
+    /// Bytes reserved for the CMS: [`crate::cms::build::longest`] knows how many.
     pub contents_bytes: usize,
 }
 
@@ -106,14 +106,6 @@ impl SignatureOptions<'_> {
             contents_bytes,
         }
     }
-}
-
-/// Bytes to reserve for a CMS with these certificates, and with a timestamp token where one will be embedded. A token of this
-/// product's own authority has about 2.5 KB, foreign ones with three certificates up to 7 KB.
-pub fn reserve<'c>(certificates: impl IntoIterator<Item = &'c [u8]>, timestamp: bool) -> usize {
-    // Signed attributes, signer identifier and an RSA-4096 signature come to less than 2 KB.
-    let certificates: usize = certificates.into_iter().map(<[u8]>::len).sum();
-    (certificates + 2_048 + if timestamp { 8_192 } else { 0 }).min(limits::CONTENTS_BYTES)
 }
 
 /// An update with room for its signature.
