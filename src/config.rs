@@ -81,7 +81,7 @@ pub struct ReadersConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FontsConfig {
-    /// Directory with Liberation Serif and Sans.
+    /// Directory with Liberation Serif and Sans, version 2 or later: version 1 (Debian 12: `fonts-liberation`) has no Vietnamese letters.
     pub directory: PathBuf,
 }
 
@@ -136,7 +136,7 @@ impl Default for ReadersConfig {
 
 impl Default for FontsConfig {
     fn default() -> Self {
-        Self { directory: PathBuf::from("/usr/share/fonts/truetype/liberation") }
+        Self { directory: PathBuf::from("/usr/share/fonts/truetype/liberation2") }
     }
 }
 
