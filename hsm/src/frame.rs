@@ -106,3 +106,48 @@ fn body_buffer(length: [u8; 4]) -> Result<Zeroizing<Vec<u8>>, Error> {
 fn protocol(error: impl std::fmt::Display) -> Error {
     Error::Protocol { reason: error.to_string() }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use super::*;
+
+    #[test]
+    fn a_frame_is_read_as_it_was_written() {
+        let call = ToWorker::Call { id: 7, milliseconds: 9, request: Request::DeriveDataKey { version: 3 } };
+        let mut stream = [encode(&call).unwrap().as_slice(), &encode(&call).unwrap()].concat();
+        let mut bytes = stream.as_slice();
+        for _ in 0..2 {
+            let read = read::<ToWorker>(&mut bytes).unwrap().unwrap();
+            assert!(matches!(
+                read,
+                ToWorker::Call { id: 7, milliseconds: 9, request: Request::DeriveDataKey { version: 3 } }
+            ));
+        }
+        assert!(read::<ToWorker>(&mut bytes).unwrap().is_none(), "the end is no error");
+        stream.truncate(stream.len() - 1);
+        let mut cut = stream.as_slice();
+        assert!(read::<ToWorker>(&mut cut).unwrap().is_some());
+        assert!(read::<ToWorker>(&mut cut).is_err(), "an end within a frame is one");
+    }
+
+    #[test]
+    fn a_length_above_the_bound_reserves_nothing() {
+        let hostile = [u32::MAX.to_be_bytes().as_slice(), &[0; 64]].concat();
+        assert!(matches!(read::<ToWorker>(&mut hostile.as_slice()), Err(Error::Protocol { .. })));
+        assert!(matches!(read::<FromWorker>(&mut [0, 0, 0, 1, 0xff].as_slice()), Err(Error::Protocol { .. })));
+    }
+
+    #[test]
+    fn what_is_printed_of_a_frame_holds_no_secret() {
+        let start = ToWorker::Start(Start {
+            module: PathBuf::from("module.so"),
+            token_label: "token".to_owned(),
+            kind: TokenKind::Subscribers,
+            pin: Pin::parse("0123456789abcdef").unwrap(),
+            threads: 1,
+            stock: Vec::new(),
+        });
+        assert!(!format!("{start:?}").contains("0123"));
+    }
+}

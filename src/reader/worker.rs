@@ -2,9 +2,10 @@
 //! It reads nothing but the descriptors it is handed and writes nothing but answers.
 
 use super::{
-    protocol::{self, Task, TaskOutput},
+    protocol::{self, Evidence, Task, TaskOutput},
     sandbox::{self, Confinement},
 };
+use chuky_pki::{certificate::Certificate, verify::VerificationContext};
 use std::{
     fs::File,
     io,
@@ -40,11 +41,25 @@ fn serve(mut socket: UnixStream, memory: u64, cpu_seconds: u64) -> io::Result<()
 fn perform(task: Task, descriptor: Option<OwnedFd>, confinement: Confinement) -> io::Result<TaskOutput> {
     match task {
         Task::Hello => Ok(TaskOutput::Hello(confinement)),
-        Task::Verify { .. } => {
+        Task::Verify { name, evidence } => {
             let document = Document::map(descriptor)?;
-            Err(io::Error::other(format!("{} bytes cannot be judged", document.bytes().len())))
+            let context = context(evidence).map_err(io::Error::other)?;
+            let report = chuky_pki::verify::verify_document(document.bytes(), &name, &context);
+            Ok(TaskOutput::Report(Box::new(report)))
         }
     }
+}
+
+fn context(evidence: Evidence) -> Result<VerificationContext, chuky_pki::Error> {
+    let read = |list: Vec<Vec<u8>>| list.iter().map(|der| Certificate::from_der(der)).collect::<Result<Vec<_>, _>>();
+    Ok(VerificationContext {
+        anchors: read(evidence.anchors)?,
+        intermediates: read(evidence.intermediates)?,
+        crls: evidence.crls,
+        ocsp_responses: evidence.ocsp_responses,
+        at: evidence.at,
+        policy: evidence.policy,
+    })
 }
 
 /// A document as bytes, mapped where it is a file with content.

@@ -6,7 +6,8 @@ use chuky_model::{
     id::*,
     instant::Instant,
     record::{
-        Cursor, account::*, audit::*, certificate::*, credential::*, document::*, payment::*, request::*, state::*, work::*,
+        Cursor, account::*, audit::*, certificate::*, credential::*, document::*, payment::*, request::*, state::*,
+        work::*,
     },
     request::RequestState,
     serial::Serial,
@@ -15,7 +16,7 @@ use chuky_model::{
 macro_rules! queries {
     ($($module:ident { $($kind:ident $name:ident($($argument:ident: $type:ty),*) -> $output:ty;)* })*) => {
         impl Transaction {$($(
-            #[doc = concat!("See `", stringify!($name), "` in `store/src/", stringify!($module), ".rs`.")]
+            /// Runs the query of this name; what it does stands with its SQL in `store/src/`.
             pub async fn $name(&mut self, $($argument: $type),*) -> Result<$output, Error> {
                 match self {
                     Self::Sqlite(transaction) => {
@@ -33,7 +34,7 @@ macro_rules! queries {
     (@write $($rest:tt)*) => {};
     (@read $module:ident $name:ident($($argument:ident: $type:ty),*) -> $output:ty) => {
         impl Store {
-            #[doc = concat!("See `", stringify!($name), "` in `store/src/", stringify!($module), ".rs`.")]
+            /// Runs the query of this name; what it does stands with its SQL in `store/src/`.
             pub async fn $name(&self, $($argument: $type),*) -> Result<$output, Error> {
                 match self {
                     Self::Sqlite(store) => {

@@ -1,4 +1,5 @@
-//! Builds again when a migration is added.
+//! Builds the package again when a migration is added, query data changes, or another database is asked about the queries.
+//! Does nothing else, and never touches a database.
 
 fn main() {
     println!("cargo:rerun-if-changed=../../migrations/postgres");

@@ -1,10 +1,6 @@
-//! Accounts, API keys and sessions.
+//! Accounts, API keys and sessions. Changes are compare-and-swaps on the row's version; nothing here checks a MAC or a password.
 
-use crate::{
-    Connection, Error,
-    error::moved,
-    stored::Stored,
-};
+use crate::{Connection, Error, error::moved, stored::Stored};
 use chuky_model::{
     id::{AccountId, ApiKeyId},
     instant::Instant,

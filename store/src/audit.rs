@@ -1,10 +1,6 @@
 //! The audit log: entries are inserted unlinked in the transaction of what they record; the sequencer appends them to the Merkle log.
 
-use crate::{
-    Connection, Error,
-    error::moved,
-    stored::Stored,
-};
+use crate::{Connection, Error, error::moved, stored::Stored};
 use chuky_model::{
     id::AuditEntryId,
     instant::Instant,
@@ -77,7 +73,9 @@ pub async fn append_audit_leaf(connection: &mut Connection, leaf: &AuditLeaf) ->
 
 /// How many entries the log holds: the next leaf's sequence.
 pub async fn audit_size(connection: &mut Connection) -> Result<i64, Error> {
-    let row = query!(r#"SELECT COALESCE(MAX(sequence) + 1, 0) AS "size!: i64" FROM audit_leaf"#).fetch_one(connection).await?;
+    let row = query!(r#"SELECT COALESCE(MAX(sequence) + 1, 0) AS "size!: i64" FROM audit_leaf"#)
+        .fetch_one(connection)
+        .await?;
     Ok(row.size)
 }
 
@@ -150,13 +148,10 @@ pub async fn audit_entries_about(
 
 /// How many entries of a kind there are about a subject: a counter that a row claims is checked against it.
 pub async fn count_audit_entries(connection: &mut Connection, kind: &str, subject: &str) -> Result<i64, Error> {
-    let row = query!(
-        r#"SELECT COUNT(*) AS "count!: i64" FROM audit_entry WHERE kind = $1 AND subject = $2"#,
-        kind,
-        subject
-    )
-    .fetch_one(connection)
-    .await?;
+    let row =
+        query!(r#"SELECT COUNT(*) AS "count!: i64" FROM audit_entry WHERE kind = $1 AND subject = $2"#, kind, subject)
+            .fetch_one(connection)
+            .await?;
     Ok(row.count)
 }
 
@@ -192,9 +187,14 @@ pub async fn store_audit_tile(connection: &mut Connection, tile: &AuditTile) -> 
 
 /// One tile of the tree.
 pub async fn audit_tile(connection: &mut Connection, level: i64, tile: i64) -> Result<Option<AuditTile>, Error> {
-    Ok(sqlx::query_as!(AuditTile, "SELECT level, tile, hashes FROM audit_tile WHERE level = $1 AND tile = $2", level, tile)
-        .fetch_optional(connection)
-        .await?)
+    Ok(sqlx::query_as!(
+        AuditTile,
+        "SELECT level, tile, hashes FROM audit_tile WHERE level = $1 AND tile = $2",
+        level,
+        tile
+    )
+    .fetch_optional(connection)
+    .await?)
 }
 
 /// Stores a signed head after the one of `head.previous_size` (0 for the first). `Conflict` where another followed it.
@@ -220,6 +220,10 @@ pub async fn latest_audit_head(connection: &mut Connection) -> Result<Option<Aud
 }
 
 /// Signed heads after a size, in order.
-pub async fn list_audit_heads(connection: &mut Connection, after_size: i64, limit: i64) -> Result<Vec<AuditHead>, Error> {
+pub async fn list_audit_heads(
+    connection: &mut Connection,
+    after_size: i64,
+    limit: i64,
+) -> Result<Vec<AuditHead>, Error> {
     Ok(heads!("WHERE size > $1 ORDER BY size LIMIT $2", after_size, limit).fetch_all(connection).await?)
 }

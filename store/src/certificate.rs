@@ -1,10 +1,6 @@
 //! Certificates from their reserved serial on, and the authority's own keys.
 
-use crate::{
-    Connection, Error,
-    error::moved,
-    stored::Stored,
-};
+use crate::{Connection, Error, error::moved, stored::Stored};
 use chuky_model::{
     id::*,
     instant::Instant,
@@ -148,7 +144,9 @@ pub async fn certificates_of_account(
     connection: &mut Connection,
     account_id: AccountId,
 ) -> Result<Vec<Certificate>, Error> {
-    Ok(certificates!("WHERE account_id = $1 ORDER BY created_at DESC, id DESC", account_id.0).fetch_all(connection).await?)
+    Ok(certificates!("WHERE account_id = $1 ORDER BY created_at DESC, id DESC", account_id.0)
+        .fetch_all(connection)
+        .await?)
 }
 
 /// Certificates in a state after the cursor, by the time they came into it: what a crash left half done, and lists.

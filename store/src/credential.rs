@@ -1,10 +1,6 @@
 //! Subscribers' sealed keys, their activations and the signatures made with them.
 
-use crate::{
-    Connection, Error,
-    error::moved,
-    stored::Stored,
-};
+use crate::{Connection, Error, error::moved, stored::Stored};
 use chuky_model::{
     algorithm::KeyAlgorithm,
     id::*,
@@ -135,7 +131,9 @@ pub async fn credentials_of_account(
     connection: &mut Connection,
     account_id: AccountId,
 ) -> Result<Vec<Credential>, Error> {
-    Ok(credentials!("WHERE account_id = $1 ORDER BY created_at DESC, id DESC", account_id.0).fetch_all(connection).await?)
+    Ok(credentials!("WHERE account_id = $1 ORDER BY created_at DESC, id DESC", account_id.0)
+        .fetch_all(connection)
+        .await?)
 }
 
 /// Stores a new activation.

@@ -7,6 +7,9 @@ use chuky_model::{
 };
 use std::future::Future;
 
+/// A stored payment's identity and order digest.
+pub type StoredOrder = (Vec<u8>, Vec<u8>);
+
 /// Statements of one dialect.
 pub trait Dialect {
     /// Stores those of the payments whose identity is new, in the order given; returns the identities that were. Identities in
@@ -20,7 +23,7 @@ pub trait Dialect {
     fn stored_orders(
         connection: &mut Connection,
         identities: &[Vec<u8>],
-    ) -> impl Future<Output = Result<Vec<(Vec<u8>, Vec<u8>)>, Error>> + Send;
+    ) -> impl Future<Output = Result<Vec<StoredOrder>, Error>> + Send;
 
     /// Claims jobs that are due: nobody else is given them before `until`.
     fn claim_due_jobs(

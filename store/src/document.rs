@@ -1,10 +1,6 @@
 //! Documents given to be signed: rows only, the encrypted bytes lie in files.
 
-use crate::{
-    Connection, Error,
-    error::moved,
-    stored::Stored,
-};
+use crate::{Connection, Error, error::moved, stored::Stored};
 use chuky_model::{
     id::{AccountId, DocumentId},
     instant::Instant,

@@ -1,10 +1,6 @@
 //! Requests that create something, under their `Idempotency-Key`: the first call's answer is the answer to every repetition.
 
-use crate::{
-    Connection, Error,
-    error::moved,
-    stored::Stored,
-};
+use crate::{Connection, Error, error::moved, stored::Stored};
 use chuky_model::{id::AccountId, instant::Instant, record::payment::Idempotency};
 use sqlx::query;
 
@@ -61,7 +57,9 @@ pub async fn answer_idempotent(
 
 /// Forgets a request that was begun and failed without effect, so that the same key may try again.
 pub async fn abandon_idempotent(connection: &mut Connection, key_hash: &[u8]) -> Result<(), Error> {
-    query!("DELETE FROM idempotency WHERE key_hash = $1 AND response_status IS NULL", key_hash).execute(connection).await?;
+    query!("DELETE FROM idempotency WHERE key_hash = $1 AND response_status IS NULL", key_hash)
+        .execute(connection)
+        .await?;
     Ok(())
 }
 

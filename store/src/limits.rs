@@ -10,6 +10,10 @@ pub const CONNECTIONS: u32 = 24;
 pub const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long SQLite waits for another process's lock (milliseconds in `busy_timeout`).
 pub const BUSY_TIMEOUT: Duration = Duration::from_millis(5_000);
+/// Tries at a SQLite file that another process is just making, and the pause after each: together as long as `BUSY_TIMEOUT`.
+pub const FIRST_TRIES: u32 = 100;
+/// See `FIRST_TRIES`.
+pub const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// Prepared statements kept by each connection: more than there are queries.
 pub const STATEMENTS: usize = 512;
 /// Rows of one page of a list.

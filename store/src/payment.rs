@@ -23,10 +23,12 @@ pub async fn consume_payments(
         firsts.entry(&payment.identity).or_insert(payment);
     }
     let distinct: Vec<&PaymentIdentity> = firsts.values().copied().collect();
-    let mut new: HashSet<Vec<u8>> =
-        Statements::insert_new_payments(connection, &distinct).await?.into_iter().collect();
-    let old: Vec<Vec<u8>> =
-        distinct.iter().filter(|payment| !new.contains(&payment.identity)).map(|payment| payment.identity.clone()).collect();
+    let mut new: HashSet<Vec<u8>> = Statements::insert_new_payments(connection, &distinct).await?.into_iter().collect();
+    let old: Vec<Vec<u8>> = distinct
+        .iter()
+        .filter(|payment| !new.contains(&payment.identity))
+        .map(|payment| payment.identity.clone())
+        .collect();
     let mut orders: HashMap<Vec<u8>, Vec<u8>> = HashMap::new();
     if !old.is_empty() {
         orders.extend(Statements::stored_orders(connection, &old).await?);

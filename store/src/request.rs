@@ -1,10 +1,6 @@
 //! Registration requests, decisions on them and the codes that redeem them.
 
-use crate::{
-    Connection, Error,
-    error::moved,
-    stored::Stored,
-};
+use crate::{Connection, Error, error::moved, stored::Stored};
 use chuky_model::{
     id::*,
     instant::Instant,

@@ -11,7 +11,7 @@ use crate::{
     settings::Settings,
 };
 use std::{
-    os::fd::OwnedFd,
+    os::{fd::OwnedFd, unix::process::CommandExt},
     process::Stdio,
     sync::Arc,
     time::{Duration, Instant},
@@ -115,14 +115,15 @@ fn spawn(settings: &Settings) -> Result<Worker, Error> {
         Some(path) => path.clone(),
         None => std::env::current_exe().map_err(|error| failed("own executable", &error))?,
     };
-    let child = Command::new(&executable)
+    let mut command = std::process::Command::new(&executable);
+    command
         .args(&settings.worker_arguments)
         .envs(settings.environment.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::from(OwnedFd::from(theirs)))
         .stdout(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(|error| failed("HSM worker", &error))?;
+        // A terminal's Ctrl-C is for the service, which still needs its workers to finish what it has begun.
+        .process_group(0);
+    let child = Command::from(command).kill_on_drop(true).spawn().map_err(|error| failed("HSM worker", &error))?;
     let process = child.id().ok_or_else(|| Error::unavailable("the HSM worker ended at once"))?;
     let (reader, writer) = UnixStream::from_std(ours).map_err(|error| failed("socket", &error))?.into_split();
     Ok(Worker { child, process, reader, writer })

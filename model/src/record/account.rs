@@ -1,4 +1,4 @@
-//! Accounts, their API keys and their sessions.
+//! Accounts, their API keys and their sessions. Secrets stand here only as hashes; none of these rows is ever shown or logged.
 
 use super::record;
 use crate::{id::*, instant::Instant, role::Role};

@@ -176,4 +176,30 @@ mod tests {
         }
         assert_eq!(content(&[("a", None), ("b", Some("x"))]), content(&[("b", Some("x"))]));
     }
+
+    #[test]
+    fn every_column_but_the_mac_is_covered() {
+        use crate::record::payment::PaymentBatch;
+        let row = PaymentBatch {
+            id: BatchId(uuid::Uuid::nil()),
+            accepted_at: Instant(1),
+            count: 2,
+            digest: vec![3],
+            version: 1,
+            mac: vec![4],
+        };
+        let content = row.content();
+        assert_eq!(PaymentBatch { mac: vec![5], ..row.clone() }.content(), content);
+        let mut later = row.clone();
+        later.advance();
+        let changed = [
+            PaymentBatch { id: BatchId(uuid::Uuid::max()), ..row.clone() },
+            PaymentBatch { accepted_at: Instant(2), ..row.clone() },
+            PaymentBatch { count: 3, ..row.clone() },
+            PaymentBatch { digest: vec![4], ..row.clone() },
+            later,
+        ];
+        assert!(changed.iter().all(|changed| changed.content() != content));
+        assert!(!format!("{row:?}").contains('3'), "a row's content is never printed");
+    }
 }

@@ -2,7 +2,7 @@
 //! no two readers can see different things in the same text. Must never be replaced by a lenient parse on signed input.
 
 use super::limits::{DEEPEST_JSON, MOST_JSON_VALUES};
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use std::{cell::Cell, fmt};
 

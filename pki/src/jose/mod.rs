@@ -3,7 +3,6 @@
 
 pub mod algorithm;
 mod base64url;
-pub mod ecdsa;
 pub mod header;
 pub mod json;
 pub mod limits;

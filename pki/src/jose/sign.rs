@@ -2,10 +2,11 @@
 //! completes the text. Holds no key; what it assembles is only as good as the signature it is handed.
 
 use super::{
-    JoseError, JwsAlgorithm, SignerReference, base64url, ecdsa,
+    JoseError, JwsAlgorithm, SignerReference, base64url,
     header::ProtectedHeader,
     json::{self, JsonError},
 };
+use crate::crypto;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value, json};
 
@@ -77,7 +78,7 @@ impl Unsigned {
     /// Completes the JWS with a signature in X.509 form (`Ecdsa-Sig-Value` DER, or the RSA octets).
     pub fn assemble(&self, signature: &[u8], form: Form) -> Result<String, JoseError> {
         let octets = match self.algorithm.half_length() {
-            Some(half) => ecdsa::der_to_raw(signature, half).ok_or(JoseError::Member("signature"))?,
+            Some(half) => crypto::ecdsa_der_to_raw(signature, half).ok_or(JoseError::Member("signature"))?,
             None => signature.to_vec(),
         };
         let signature = base64url::encode(&octets);

@@ -124,6 +124,15 @@ fn every_key_used_exists_and_every_key_is_used() {
     }
 }
 
+#[test]
+fn every_kind_of_change_has_its_words() {
+    let known = keys(Language::Vi);
+    for kind in chuky_pki::pdf::change::ChangeKind::ALL {
+        let key = format!("change-{}", kind.name().replace('_', "-"));
+        assert!(known.contains_key(&key), "no text has the key {key}");
+    }
+}
+
 /// What remains of a template without tags, expressions and comments: must hold no words.
 fn bare_text(template: &str) -> String {
     let mut text = template.to_owned();

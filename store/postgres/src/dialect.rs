@@ -7,15 +7,16 @@ use chuky_model::{
     record::{payment::PaymentIdentity, state::JobState, work::Job},
 };
 use sqlx::{
-    PgPool, Postgres,
+    ConnectOptions, PgPool, Postgres,
+    migrate::Migrator,
     pool::PoolConnection,
     postgres::{PgConnectOptions, PgPoolOptions},
     query,
 };
-use std::{future::Future, str::FromStr};
+use std::str::FromStr;
 use uuid::Uuid;
 
-pub use crate::dialects::Dialect;
+pub use crate::dialects::{Dialect, StoredOrder};
 
 /// The database this package is compiled for.
 pub type Database = Postgres;
@@ -39,13 +40,15 @@ impl Store {
             .application_name("chuky")
             .statement_cache_capacity(limits::STATEMENTS)
             // An acknowledged commit is on the disk, whatever the server's setting.
-            .options([("synchronous_commit", "on")]);
+            .options([("synchronous_commit", "on")])
+            .disable_statement_logging();
         let pool = PgPoolOptions::new()
             .max_connections(limits::CONNECTIONS)
             .acquire_timeout(limits::ACQUIRE_TIMEOUT)
             .connect_with(options)
             .await?;
-        sqlx::migrate!("../../migrations/postgres").run(&pool).await?;
+        // Under sqlx's advisory lock, so by one process at a time.
+        MIGRATIONS.run_direct(None, &mut *pool.acquire().await?, false).await?;
         Ok(Self { pool })
     }
 
@@ -65,6 +68,8 @@ impl Store {
     }
 }
 
+static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/postgres");
+
 /// Connection failures (08), deadlocks and serialization failures (40), resources (53), shutdown (57P), by SQLSTATE
 /// (PostgreSQL, Appendix A).
 pub(crate) fn try_again(code: &str) -> bool {
@@ -80,67 +85,58 @@ pub(crate) fn refused(code: &str) -> bool {
 pub struct Statements;
 
 impl Dialect for Statements {
-    fn insert_new_payments(
+    async fn insert_new_payments(
         connection: &mut Connection,
         payments: &[&PaymentIdentity],
-    ) -> impl Future<Output = Result<Vec<Vec<u8>>, Error>> + Send {
-        async move {
-            let identities: Vec<Vec<u8>> = payments.iter().map(|payment| payment.identity.clone()).collect();
-            let orders: Vec<Vec<u8>> = payments.iter().map(|payment| payment.order_digest.clone()).collect();
-            let providers: Vec<Uuid> = payments.iter().map(|payment| payment.provider_id.0).collect();
-            let times: Vec<i64> = payments.iter().map(|payment| payment.accepted_at.0).collect();
-            let days: Vec<i64> = times.iter().map(|time| time.div_euclid(limits::DAY)).collect();
-            let batches: Vec<Uuid> = payments.iter().map(|payment| payment.batch_id.0).collect();
-            let rows = query!(
-                "INSERT INTO payment_identity (identity, order_digest, provider_id, accepted_at, day, batch_id)
+    ) -> Result<Vec<Vec<u8>>, Error> {
+        let identities: Vec<Vec<u8>> = payments.iter().map(|payment| payment.identity.clone()).collect();
+        let orders: Vec<Vec<u8>> = payments.iter().map(|payment| payment.order_digest.clone()).collect();
+        let providers: Vec<Uuid> = payments.iter().map(|payment| payment.provider_id.0).collect();
+        let times: Vec<i64> = payments.iter().map(|payment| payment.accepted_at.0).collect();
+        let days: Vec<i64> = times.iter().map(|time| time.div_euclid(limits::DAY)).collect();
+        let batches: Vec<Uuid> = payments.iter().map(|payment| payment.batch_id.0).collect();
+        let rows = query!(
+            "INSERT INTO payment_identity (identity, order_digest, provider_id, accepted_at, day, batch_id)
                 SELECT * FROM UNNEST($1::BYTEA[], $2::BYTEA[], $3::UUID[], $4::BIGINT[], $5::BIGINT[], $6::UUID[])
                 ON CONFLICT (identity) DO NOTHING RETURNING identity",
-                &identities,
-                &orders,
-                &providers,
-                &times,
-                &days,
-                &batches,
-            )
-            .fetch_all(connection)
-            .await?;
-            Ok(rows.into_iter().map(|row| row.identity).collect())
-        }
+            &identities,
+            &orders,
+            &providers,
+            &times,
+            &days,
+            &batches,
+        )
+        .fetch_all(connection)
+        .await?;
+        Ok(rows.into_iter().map(|row| row.identity).collect())
     }
 
-    fn stored_orders(
-        connection: &mut Connection,
-        identities: &[Vec<u8>],
-    ) -> impl Future<Output = Result<Vec<(Vec<u8>, Vec<u8>)>, Error>> + Send {
-        async move {
-            let rows =
-                query!("SELECT identity, order_digest FROM payment_identity WHERE identity = ANY($1::BYTEA[])", identities)
-                    .fetch_all(connection)
-                    .await?;
-            Ok(rows.into_iter().map(|row| (row.identity, row.order_digest)).collect())
-        }
+    async fn stored_orders(connection: &mut Connection, identities: &[Vec<u8>]) -> Result<Vec<StoredOrder>, Error> {
+        let rows =
+            query!("SELECT identity, order_digest FROM payment_identity WHERE identity = ANY($1::BYTEA[])", identities)
+                .fetch_all(connection)
+                .await?;
+        Ok(rows.into_iter().map(|row| (row.identity, row.order_digest)).collect())
     }
 
-    fn claim_due_jobs(
+    async fn claim_due_jobs(
         connection: &mut Connection,
         now: Instant,
         until: Instant,
         limit: i64,
-    ) -> impl Future<Output = Result<Vec<Job>, Error>> + Send {
-        async move {
-            Ok(sqlx::query_as!(
-                Job,
-                r#"UPDATE job SET run_at = $2, tries = tries + 1 WHERE id IN (SELECT id FROM job WHERE state = 'queued'
-                AND run_at <= $1 ORDER BY run_at, id LIMIT $3 FOR UPDATE SKIP LOCKED) RETURNING id AS "id!: Stored<JobId>",
-                kind AS "kind!: String", payload AS "payload!: Vec<u8>", state AS "state!: Stored<JobState>",
-                run_at AS "run_at!: Stored<Instant>", tries AS "tries!: i64", last_error,
-                created_at AS "created_at!: Stored<Instant>""#,
-                now.0,
-                until.0,
-                limit
-            )
-            .fetch_all(connection)
-            .await?)
-        }
+    ) -> Result<Vec<Job>, Error> {
+        Ok(sqlx::query_as!(
+            Job,
+            r#"UPDATE job SET run_at = $2, tries = tries + 1 WHERE id IN (SELECT id FROM job WHERE state = 'queued'
+            AND run_at <= $1 ORDER BY run_at, id LIMIT $3 FOR UPDATE SKIP LOCKED) RETURNING id AS "id!: Stored<JobId>",
+            kind AS "kind!: String", payload AS "payload!: Vec<u8>", state AS "state!: Stored<JobState>",
+            run_at AS "run_at!: Stored<Instant>", tries AS "tries!: i64", last_error,
+            created_at AS "created_at!: Stored<Instant>""#,
+            now.0,
+            until.0,
+            limit
+        )
+        .fetch_all(connection)
+        .await?)
     }
 }

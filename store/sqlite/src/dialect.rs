@@ -7,14 +7,15 @@ use chuky_model::{
     record::{payment::PaymentIdentity, state::JobState, work::Job},
 };
 use sqlx::{
-    Sqlite, SqlitePool,
+    ConnectOptions, Sqlite, SqlitePool,
+    migrate::Migrator,
     pool::PoolConnection,
     query,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use std::{future::Future, path::Path, str::FromStr};
+use std::{path::Path, str::FromStr};
 
-pub use crate::dialects::Dialect;
+pub use crate::dialects::{Dialect, StoredOrder};
 
 /// The database this package is compiled for.
 pub type Database = Sqlite;
@@ -50,10 +51,15 @@ impl Store {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(limits::BUSY_TIMEOUT)
-            .statement_cache_capacity(limits::STATEMENTS);
-        let pool = || SqlitePoolOptions::new().acquire_timeout(limits::ACQUIRE_TIMEOUT).idle_timeout(None).max_lifetime(None);
-        let writer = pool().max_connections(1).connect_with(options.clone()).await?;
-        sqlx::migrate!("../../migrations/sqlite").run(&writer).await?;
+            .statement_cache_capacity(limits::STATEMENTS)
+            .disable_statement_logging();
+        let pool =
+            || SqlitePoolOptions::new().acquire_timeout(limits::ACQUIRE_TIMEOUT).idle_timeout(None).max_lifetime(None);
+        let writer = first(pool().max_connections(1), &options).await?;
+        // All or nothing, and one process at a time: sqlx itself takes no lock on SQLite.
+        let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
+        MIGRATIONS.run_direct(None, &mut *transaction, false).await?;
+        transaction.commit().await?;
         let readers = pool().max_connections(limits::READERS).connect_with(options.read_only(true)).await?;
         Ok(Self { writer, readers })
     }
@@ -75,6 +81,22 @@ impl Store {
     }
 }
 
+/// Makes the first connection. Turning a new file to WAL needs it alone for a moment and does not wait for that ("Write-Ahead
+/// Logging" in SQLite's documentation), so with several processes at once all but one try again.
+async fn first(pool: SqlitePoolOptions, options: &SqliteConnectOptions) -> Result<SqlitePool, Error> {
+    for _ in 0..limits::FIRST_TRIES {
+        match pool.clone().connect_with(options.clone()).await {
+            Err(sqlx::Error::Database(error)) if error.code().is_some_and(|code| primary(&code) == Some(5)) => {
+                tokio::time::sleep(limits::FIRST_PAUSE).await;
+            }
+            outcome => return Ok(outcome?),
+        }
+    }
+    Ok(pool.connect_with(options.clone()).await?)
+}
+
+static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
+
 /// SQLITE_BUSY, SQLITE_LOCKED, SQLITE_IOERR, SQLITE_FULL and SQLITE_CANTOPEN with their extended codes (low octet, SQLite "Result and
 /// Error Codes").
 pub(crate) fn try_again(code: &str) -> bool {
@@ -94,68 +116,59 @@ fn primary(code: &str) -> Option<u32> {
 pub struct Statements;
 
 impl Dialect for Statements {
-    fn insert_new_payments(
+    async fn insert_new_payments(
         connection: &mut Connection,
         payments: &[&PaymentIdentity],
-    ) -> impl Future<Output = Result<Vec<Vec<u8>>, Error>> + Send {
-        async move {
-            let mut new = Vec::new();
-            for payment in payments {
-                let done = query!(
-                    "INSERT INTO payment_identity (identity, order_digest, provider_id, accepted_at, day, batch_id)
+    ) -> Result<Vec<Vec<u8>>, Error> {
+        let mut new = Vec::new();
+        for payment in payments {
+            let done = query!(
+                "INSERT INTO payment_identity (identity, order_digest, provider_id, accepted_at, day, batch_id)
                     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (identity) DO NOTHING",
-                    payment.identity,
-                    payment.order_digest,
-                    payment.provider_id.0,
-                    payment.accepted_at.0,
-                    payment.accepted_at.0.div_euclid(limits::DAY),
-                    payment.batch_id.0,
-                )
-                .execute(&mut *connection)
+                payment.identity,
+                payment.order_digest,
+                payment.provider_id.0,
+                payment.accepted_at.0,
+                payment.accepted_at.0.div_euclid(limits::DAY),
+                payment.batch_id.0,
+            )
+            .execute(&mut *connection)
+            .await?;
+            if done.rows_affected() == 1 {
+                new.push(payment.identity.clone());
+            }
+        }
+        Ok(new)
+    }
+
+    async fn stored_orders(connection: &mut Connection, identities: &[Vec<u8>]) -> Result<Vec<StoredOrder>, Error> {
+        let mut orders = Vec::with_capacity(identities.len());
+        for identity in identities {
+            let row = query!("SELECT identity, order_digest FROM payment_identity WHERE identity = $1", identity)
+                .fetch_optional(&mut *connection)
                 .await?;
-                if done.rows_affected() == 1 {
-                    new.push(payment.identity.clone());
-                }
-            }
-            Ok(new)
+            orders.extend(row.map(|row| (row.identity, row.order_digest)));
         }
+        Ok(orders)
     }
 
-    fn stored_orders(
-        connection: &mut Connection,
-        identities: &[Vec<u8>],
-    ) -> impl Future<Output = Result<Vec<(Vec<u8>, Vec<u8>)>, Error>> + Send {
-        async move {
-            let mut orders = Vec::with_capacity(identities.len());
-            for identity in identities {
-                let row = query!("SELECT identity, order_digest FROM payment_identity WHERE identity = $1", identity)
-                    .fetch_optional(&mut *connection)
-                    .await?;
-                orders.extend(row.map(|row| (row.identity, row.order_digest)));
-            }
-            Ok(orders)
-        }
-    }
-
-    fn claim_due_jobs(
+    async fn claim_due_jobs(
         connection: &mut Connection,
         now: Instant,
         until: Instant,
         limit: i64,
-    ) -> impl Future<Output = Result<Vec<Job>, Error>> + Send {
-        async move {
-            Ok(sqlx::query_as!(
-                Job,
-                r#"UPDATE job SET run_at = $2, tries = tries + 1 WHERE id IN (SELECT id FROM job WHERE state = 'queued'
-                AND run_at <= $1 ORDER BY run_at, id LIMIT $3) RETURNING id AS "id!: Stored<JobId>", kind AS "kind!: String",
-                payload AS "payload!: Vec<u8>", state AS "state!: Stored<JobState>", run_at AS "run_at!: Stored<Instant>",
-                tries AS "tries!: i64", last_error, created_at AS "created_at!: Stored<Instant>""#,
-                now.0,
-                until.0,
-                limit
-            )
-            .fetch_all(connection)
-            .await?)
-        }
+    ) -> Result<Vec<Job>, Error> {
+        Ok(sqlx::query_as!(
+            Job,
+            r#"UPDATE job SET run_at = $2, tries = tries + 1 WHERE id IN (SELECT id FROM job WHERE state = 'queued'
+            AND run_at <= $1 ORDER BY run_at, id LIMIT $3) RETURNING id AS "id!: Stored<JobId>", kind AS "kind!: String",
+            payload AS "payload!: Vec<u8>", state AS "state!: Stored<JobState>", run_at AS "run_at!: Stored<Instant>",
+            tries AS "tries!: i64", last_error, created_at AS "created_at!: Stored<Instant>""#,
+            now.0,
+            until.0,
+            limit
+        )
+        .fetch_all(connection)
+        .await?)
     }
 }

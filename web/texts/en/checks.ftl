@@ -55,3 +55,7 @@ change-catalogue-entry = Document settings changed
 change-encryption = Encryption changed
 change-readers-disagree = Reading programs show different things
 change-unknown = Change of an unknown kind
+check-inputs = Policy, time and trust that were used
+check-reading = Reading the file
+check-format = Recognising the format
+check-signatures = Looking for signatures

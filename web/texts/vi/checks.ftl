@@ -55,3 +55,7 @@ change-catalogue-entry = Thiết lập chung của văn bản bị sửa
 change-encryption = Mã hóa của tệp bị sửa
 change-readers-disagree = Các phần mềm đọc hiển thị khác nhau
 change-unknown = Thay đổi chưa rõ loại
+check-inputs = Chính sách, thời điểm và gốc tin cậy đã dùng
+check-reading = Đọc tệp
+check-format = Nhận dạng định dạng
+check-signatures = Tìm chữ ký trong tệp

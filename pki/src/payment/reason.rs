@@ -1,0 +1,158 @@
+//! Everything that can keep a payment from being accepted: a stable code, the check it belongs to, whether it settles the matter, and
+//! a sentence in both languages. The codes are promised to callers; a sentence never repeats content of the order.
+
+use chuky_model::{payment::PaymentVerdict, text::Bilingual};
+
+/// The checks of a payment, in the order in which they are made and listed.
+pub const CHECKS: [&str; 13] = [
+    "format",
+    "certificate",
+    "signature_value",
+    "key_usage",
+    "certificate_path",
+    "certificate_validity",
+    "order",
+    "amount",
+    "currency",
+    "freshness",
+    "payer",
+    "revocation",
+    "identity",
+];
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $name:ident $code:literal $check:literal $verdict:ident $vi:literal $en:literal;)*) => {
+        /// Why a payment is not accepted.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Reason { $($(#[$doc])* #[doc = $en] $name),* }
+
+        impl Reason {
+            /// Every reason.
+            pub const ALL: &[Reason] = &[$(Reason::$name),*];
+
+            fn row(self) -> (&'static str, &'static str, PaymentVerdict, &'static str, &'static str) {
+                match self { $(Self::$name => ($code, $check, PaymentVerdict::$verdict, $vi, $en)),* }
+            }
+        }
+    };
+}
+
+reasons! {
+    Malformed "malformed" "format" Rejected
+        "Dữ liệu không phải là một lệnh thanh toán được ký theo chuẩn JWS." "The data is not a signed payment order in JWS form.";
+    TooLarge "too_large" "format" Rejected
+        "Dữ liệu vượt quá kích thước cho phép." "The data is larger than allowed.";
+    DuplicateMember "duplicate_member" "format" Rejected
+        "Một trường JSON xuất hiện hai lần nên nội dung không rõ ràng." "A JSON member appears twice, so the content is ambiguous.";
+    UnknownCritical "unknown_critical" "format" Rejected
+        "Tiêu đề chữ ký yêu cầu một phần mở rộng mà hệ thống không hỗ trợ." "The signature header demands an extension that is not supported.";
+    AlgorithmNotAllowed "algorithm_not_allowed" "format" Rejected
+        "Thuật toán ký không được chấp nhận." "The signature algorithm is not accepted.";
+    EmbeddedKey "embedded_key" "format" Rejected
+        "Thông điệp mang theo khóa của chính nó; khóa đó không đáng tin cậy." "The message brings a key of its own, which cannot be trusted.";
+    CertificateMissing "certificate_missing" "certificate" Rejected
+        "Thông điệp không cho biết chứng thư số của người ký." "The message does not name the signer's certificate.";
+    CertificateUnknown "certificate_unknown" "certificate" Indeterminate
+        "Không tìm thấy chứng thư số mà thông điệp nêu." "The certificate that the message names is not known here.";
+    CertificateMalformed "certificate_malformed" "certificate" Rejected
+        "Chứng thư số của người ký không đọc được." "The signer's certificate cannot be read.";
+    CertificateMismatch "certificate_mismatch" "certificate" Rejected
+        "Chứng thư số không khớp với dấu vân tay nêu trong tiêu đề." "The certificate does not match the thumbprint in the header.";
+    AlgorithmDoesNotFitKey "algorithm_does_not_fit_key" "signature_value" Rejected
+        "Thuật toán ký không phù hợp với loại khóa trong chứng thư số." "The signature algorithm does not fit the certificate's key.";
+    SignatureInvalid "signature_invalid" "signature_value" Rejected
+        "Chữ ký số không khớp: nội dung đã bị thay đổi sau khi ký, hoặc không do chủ chứng thư số ký."
+        "The signature does not match: the content was changed after signing, or the certificate's holder did not sign it.";
+    KeyUsage "key_usage" "key_usage" Rejected
+        "Chứng thư số không được phép dùng để ký lệnh thanh toán." "The certificate may not be used to sign payment orders.";
+    IssuerUnknown "issuer_unknown" "certificate_path" Indeterminate
+        "Thiếu chứng thư số để nối tới một tổ chức chứng thực được tin cậy." "A certificate is missing between the signer and a trusted authority.";
+    IssuerNotTrusted "issuer_not_trusted" "certificate_path" Rejected
+        "Chứng thư số do một tổ chức không được tin cậy cấp." "The certificate was issued by an authority that is not trusted.";
+    PathInvalid "path_invalid" "certificate_path" Rejected
+        "Chuỗi chứng thư số không hợp lệ." "The certificate chain is not valid.";
+    CertificateExpired "certificate_expired" "certificate_validity" Rejected
+        "Chứng thư số của người ký đã hết hạn." "The signer's certificate has expired.";
+    CertificateNotYetValid "certificate_not_yet_valid" "certificate_validity" Rejected
+        "Chứng thư số của người ký chưa có hiệu lực." "The signer's certificate is not yet valid.";
+    OrderMalformed "order_malformed" "order" Rejected
+        "Nội dung được ký không đúng mẫu lệnh thanh toán." "The signed content does not follow the schema of a payment order.";
+    OrderDuplicateMember "order_duplicate_member" "order" Rejected
+        "Một trường của lệnh thanh toán xuất hiện hai lần." "A member of the payment order appears twice.";
+    IdInvalid "id_invalid" "order" Rejected
+        "Mã lệnh thanh toán không đúng quy định." "The payment order's id is not as prescribed.";
+    PartyInvalid "party_invalid" "order" Rejected
+        "Người trả, người nhận hoặc nội dung tham chiếu không đúng quy định." "Payer, payee or reference is not as prescribed.";
+    AmountInvalid "amount_invalid" "amount" Rejected
+        "Số tiền phải là số nguyên dương." "The amount must be a positive whole number.";
+    AmountTooLarge "amount_too_large" "amount" Rejected
+        "Số tiền vượt quá giới hạn." "The amount is above the limit.";
+    CurrencyInvalid "currency_invalid" "currency" Rejected
+        "Loại tiền không có trong danh mục ISO 4217." "The currency is not on the list of ISO 4217.";
+    TimeInvalid "time_invalid" "freshness" Rejected
+        "Thời điểm lập hoặc hết hạn của lệnh không hợp lệ." "The order's creation or expiry time is not valid.";
+    WindowTooLong "window_too_long" "freshness" Rejected
+        "Thời hạn của lệnh dài hơn mức cho phép." "The order is valid for longer than allowed.";
+    CreatedInFuture "created_in_future" "freshness" Rejected
+        "Thời điểm lập lệnh nằm trong tương lai." "The order was created in the future.";
+    Expired "expired" "freshness" Rejected
+        "Lệnh thanh toán đã hết hạn." "The payment order has expired.";
+    PayerMismatch "payer_mismatch" "payer" Rejected
+        "Người trả ghi trong lệnh không phải là chủ chứng thư số đã ký." "The payer in the order is not the holder of the signing certificate.";
+    CertificateRevoked "certificate_revoked" "revocation" Rejected
+        "Chứng thư số của người ký đã bị thu hồi." "The signer's certificate has been revoked.";
+    CertificateSuspended "certificate_suspended" "revocation" Rejected
+        "Chứng thư số của người ký đang bị tạm dừng." "The signer's certificate is suspended.";
+    StatusUnknown "status_unknown" "revocation" Indeterminate
+        "Chưa xác định được tình trạng thu hồi của chứng thư số." "The certificate's revocation status could not be determined.";
+    Conflict "conflict" "identity" Rejected
+        "Một lệnh thanh toán khác đã được chấp nhận dưới cùng mã này." "Another order was already accepted under the same identity.";
+    OtherProvider "acquired_by_another_provider" "identity" Rejected
+        "Lệnh thanh toán này đã được một đơn vị khác tiếp nhận." "This payment order was already acquired by another provider.";
+    NotRecorded "not_recorded" "identity" Indeterminate
+        "Chưa ghi nhận được lệnh thanh toán; hãy gửi lại." "The payment could not be recorded; send it again.";
+}
+
+impl Reason {
+    /// The stable code.
+    pub fn code(self) -> &'static str {
+        self.row().0
+    }
+
+    /// The name of the check that it belongs to; one of [`CHECKS`].
+    pub fn check(self) -> &'static str {
+        self.row().1
+    }
+
+    /// What it makes of the payment: rejected for good, or not to be determined now.
+    pub fn verdict(self) -> PaymentVerdict {
+        self.row().2
+    }
+
+    /// One sentence in both languages.
+    pub fn sentence(self) -> Bilingual {
+        let (_, _, _, vi, en) = self.row();
+        Bilingual::new(vi, en)
+    }
+
+    /// Whether time alone brought it about, so that it says nothing against an order that was accepted earlier.
+    pub fn is_of_time(self) -> bool {
+        matches!(self, Self::Expired | Self::CertificateExpired | Self::CertificateRevoked | Self::CertificateSuspended)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn codes_are_unique_and_every_reason_belongs_to_a_check() {
+        let codes: HashSet<_> = Reason::ALL.iter().map(|reason| reason.code()).collect();
+        assert_eq!(codes.len(), Reason::ALL.len());
+        for reason in Reason::ALL {
+            assert!(CHECKS.contains(&reason.check()), "{}", reason.code());
+            assert_ne!(reason.verdict(), PaymentVerdict::Accepted, "{}", reason.code());
+        }
+    }
+}
