@@ -34,13 +34,22 @@ impl Database {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
         let cluster = cluster();
-        psql(&cluster.url("postgres"), &format!("CREATE DATABASE {name}"));
+        psql(&cluster.url("postgres"), &format!("CREATE DATABASE {name}")).unwrap();
         let url = cluster.url(&name);
         Self { store: Store::open(&url).await.unwrap(), url, directory: None }
     }
 
     /// Runs SQL as another connection, through the database's own command line; returns what it prints, columns separated by `|`.
     pub fn sql(&self, statement: &str) -> String {
+        self.run(statement).unwrap_or_else(|message| panic!("{statement}: {message}"))
+    }
+
+    /// Runs SQL that the database must refuse; returns what it said.
+    pub fn refuses(&self, statement: &str) -> String {
+        self.run(statement).err().unwrap_or_else(|| panic!("{statement}: was not refused"))
+    }
+
+    fn run(&self, statement: &str) -> Result<String, String> {
         match &self.directory {
             Some(directory) => {
                 let file = directory.path().join("chuky.db");
@@ -51,14 +60,14 @@ impl Database {
     }
 }
 
-fn psql(url: &str, statement: &str) -> String {
+fn psql(url: &str, statement: &str) -> Result<String, String> {
     output(Command::new("psql").args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", url, "-c", statement]))
 }
 
-fn output(command: &mut Command) -> String {
-    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+fn output(command: &mut Command) -> Result<String, String> {
+    let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
+    let text = |octets: &[u8]| String::from_utf8_lossy(octets).trim().to_owned();
+    if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
 }
 
 struct Cluster {
