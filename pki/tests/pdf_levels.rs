@@ -5,12 +5,14 @@ mod support;
 
 use chuky_model::algorithm::SignatureScheme;
 use chuky_model::instant::Instant;
+use chuky_model::report::{Indication, Integrity};
 use chuky_model::serial::Serial;
 use chuky_pki::certificate::Certificate;
 use chuky_pki::cms::build::{SignatureToMake, longest, with_signature_timestamp};
 use chuky_pki::crl::CrlToMake;
 use chuky_pki::pdf::write::{Field, Kind, LongTermData, SignatureOptions, add_long_term_data, prepare};
 use chuky_pki::timestamp::{TimestampRequest, TokenToMake, granted};
+use chuky_pki::verify::{VerificationContext, verify_document};
 use openssl::ecdsa::EcdsaSig;
 use openssl::pkey::{PKey, Private};
 use openssl::x509::X509;
@@ -112,6 +114,12 @@ fn every_level_is_what_it_says() {
     }
     let file = store(&folder, "b-lta.pdf", &archived);
     support::qpdf_accepts(&file);
+    let context = VerificationContext {
+        anchors: vec![own(&world.signer.authority)],
+        ..VerificationContext::at(now().plus_seconds(60))
+    };
+    let report = verify_document(&archived, "b-lta.pdf", &context);
+    assert_eq!((report.integrity, report.indication), (Integrity::Intact, Indication::TotalPassed), "{report:#?}");
     let Some(lines) = support::pyhanko(&world.signer.authority, &file) else { return };
     assert!(lines.iter().any(|line| line.starts_with("long-term Signature1 PASSED")), "{lines:#?}");
     assert!(lines.contains(&"Signature2 intact valid trusted ENTIRE_FILE NONE timestamp".to_owned()), "{lines:#?}");

@@ -59,6 +59,14 @@ fn a_hybrid_file_and_one_behind_other_bytes_are_signed_twice() {
 }
 
 #[test]
+fn one_array_for_annotations_and_fields_is_written_once() {
+    let signer = Signer::new("TEST signer");
+    let source = simple("/AcroForm<</Fields 6 0 R/SigFlags 3>>", "/Annots 6 0 R", &["[]"]);
+    let signed = sign(&source, &signer, &options(None, Field::NewInvisible));
+    judged_valid(&store(&support::folder("builds"), "shared-array.pdf", &signed), &signer, 1);
+}
+
+#[test]
 fn an_encrypted_file_is_refused() {
     let folder = support::folder("builds");
     let encrypt = ["--encrypt", "", "owner", "256", "--"];

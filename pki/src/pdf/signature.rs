@@ -312,7 +312,8 @@ fn grants_usage_rights(file: &PdfFile<'_>, dictionary: &Dictionary) -> bool {
     let references = file.value(dictionary, "Reference");
     let mut references = references.array().unwrap_or_default().iter().map(|reference| file.resolve(reference));
     references.any(|reference| {
-        let method = reference.dictionary().map(|reference| file.value(reference, "TransformMethod")).unwrap_or_default();
+        let method =
+            reference.dictionary().map(|reference| file.value(reference, "TransformMethod")).unwrap_or_default();
         matches!(method.name(), Some(b"UR" | b"UR3"))
     })
 }

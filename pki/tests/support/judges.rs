@@ -3,8 +3,10 @@
 
 use super::signer::Signer;
 use chuky_model::instant::Instant;
+use chuky_model::report::Integrity;
 use chuky_pki::pdf::typeface::Typefaces;
 use chuky_pki::pdf::write::{Field, Look, PageChoice, Placement, SignatureOptions, prepare};
+use chuky_pki::verify::{VerificationContext, verify_document};
 use std::path::{Path, PathBuf};
 
 pub fn now() -> Instant {
@@ -57,6 +59,7 @@ pub fn judged_valid(file: &Path, signer: &Signer, count: usize) {
 /// As [`judged_valid`], for files whose fields keep their widgets apart: poppler 22 calls such a field unsigned.
 pub fn judged_valid_without_poppler(file: &Path, signer: &Signer, count: usize) {
     super::qpdf_accepts(file);
+    judged_intact_by_ourselves(file, count);
     let Some(mut lines) = super::pyhanko(&signer.authority, file) else { return };
     // What the judge says about long-term data is the levels' matter.
     lines.retain(|line| !line.starts_with("long-term") && !line.starts_with('?'));
@@ -66,4 +69,13 @@ pub fn judged_valid_without_poppler(file: &Path, signer: &Signer, count: usize) 
         let coverage = if place + 1 == count { "ENTIRE_FILE" } else { "ENTIRE_REVISION" };
         assert!(line.contains(coverage), "{line}");
     }
+}
+
+/// This package's own verifier finds every signature's bytes matched and every later change permitted.
+pub fn judged_intact_by_ourselves(file: &Path, count: usize) {
+    let report = verify_document(&std::fs::read(file).unwrap(), "signed.pdf", &VerificationContext::at(now()));
+    assert_eq!(report.integrity, Integrity::Intact, "{}: {report:#?}", file.display());
+    assert_eq!(report.signatures.len(), count, "{}: {report:#?}", file.display());
+    let last = report.signatures.iter().filter(|signature| signature.covers == "whole_file").count();
+    assert_eq!(last, 1, "{}: {report:#?}", file.display());
 }

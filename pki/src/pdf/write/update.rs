@@ -56,6 +56,8 @@ impl Update {
 
     /// Starts an object whose bytes are pushed piece by piece.
     pub fn begin(&mut self, id: ObjectId) {
+        // One array may serve as a page's annotations and as the form's fields: the later copy counts, as in any update.
+        self.offsets.retain(|(written, _)| written.number != id.number);
         self.offsets.push((id, self.bytes.len()));
         self.bytes.extend_from_slice(format!("{} {} obj\n", id.number, id.generation).as_bytes());
     }
