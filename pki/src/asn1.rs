@@ -124,14 +124,23 @@ impl<'a> Element<'a> {
         Ok(element)
     }
 
+    /// The content of the one SEQUENCE that `input` holds, nothing behind it.
+    pub fn sequence(input: &'a [u8], what: &'static str) -> Result<Reader<'a>> {
+        let element = Self::only(input, what)?;
+        if element.tag == tag::SEQUENCE { Ok(element.reader()) } else { Err(Error::Malformed(what)) }
+    }
+
     /// Reads the content.
     pub fn reader(&self) -> Reader<'a> {
         Reader::new(self.content)
     }
 
-    /// The content as an OBJECT IDENTIFIER, whatever the tag.
+    /// The content as an OBJECT IDENTIFIER, whatever the tag. Below arc 2 the type has no room for numbers above 39 (2.999 is the arc
+    /// for examples): such an identifier stands below `STAND_IN`, unlike every known one, so that its bearer can still be read.
     pub fn oid(&self) -> Result<ObjectIdentifier> {
-        ObjectIdentifier::from_bytes(self.content).map_err(|_| Error::Malformed("OBJECT IDENTIFIER"))
+        ObjectIdentifier::from_bytes(self.content)
+            .or_else(|_| ObjectIdentifier::from_bytes(&[STAND_IN, self.content].concat()))
+            .map_err(|_| Error::Malformed("OBJECT IDENTIFIER"))
     }
 
     /// BOOLEAN content. DER has 0xff for true; 0x01 is met in old certificates and read as true.
@@ -213,6 +222,9 @@ impl<'a> Element<'a> {
         }
     }
 }
+
+/// 1.3.6.1.4.1.32473.999, under the number for examples (RFC 5612).
+const STAND_IN: &[u8] = &[0x2b, 6, 1, 4, 1, 0x81, 0xfd, 0x59, 0x87, 0x67];
 
 /// Length of identifier and length octets, and of the content (X.690 §8.1.3, definite forms, §10.1 minimal).
 fn header(input: &[u8]) -> Result<(usize, usize)> {
@@ -399,5 +411,32 @@ pub mod write {
             t.minute(),
             t.second()
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use super::*;
+
+    #[test]
+    fn large_arcs_are_read() {
+        // 2.999.1 and 2.48.1.
+        for der in [[0x06, 0x03, 0x88, 0x37, 0x01], [0x06, 0x03, 0x81, 0x00, 0x01]] {
+            let oid = Reader::new(&der).oid("test").unwrap();
+            assert!(oid.to_string().starts_with("1.3.6.1.4.1.32473.999."), "{oid}");
+        }
+    }
+
+    #[test]
+    fn times_round_trip() {
+        for text in ["1999-12-31T23:59:59Z", "2049-12-31T23:59:59Z", "2050-01-01T00:00:00Z"] {
+            let at = Instant::parse_rfc3339(text).unwrap();
+            let der = write::time(at);
+            assert_eq!(der[0], if text.starts_with("2050") { tag::GENERALIZED_TIME } else { tag::UTC_TIME });
+            assert_eq!(Element::only(&der, "time").unwrap().time().unwrap(), at);
+        }
+        let fraction = write::element(tag::GENERALIZED_TIME, b"20261122030509.25Z");
+        assert_eq!(Element::only(&fraction, "time").unwrap().time().unwrap().0 % 1_000_000, 250_000);
     }
 }

@@ -63,7 +63,7 @@ impl Certificate {
             let start = part.as_ptr() as usize - der.as_ptr() as usize;
             start..start + part.len()
         };
-        let mut outer = Element::only(der, WHAT)?.reader();
+        let mut outer = Element::sequence(der, WHAT)?;
         let tbs = outer.expect(tag::SEQUENCE, WHAT)?;
         let outer_algorithm = outer.expect(tag::SEQUENCE, WHAT)?;
         let signature = outer.expect(tag::BIT_STRING, WHAT)?.bit_string_octets()?;
@@ -248,7 +248,7 @@ impl Certificate {
 
     /// Subject alternative names; empty where absent.
     pub fn alternative_names(&self) -> Result<Vec<GeneralName>> {
-        let read = |value: &[u8]| GeneralName::read_all(Element::only(value, "SubjectAltName")?.reader());
+        let read = |value: &[u8]| GeneralName::read_all(Element::sequence(value, "SubjectAltName")?);
         Ok(self.read(&oid::SUBJECT_ALTERNATIVE_NAME, read)?.unwrap_or_default())
     }
 
@@ -307,7 +307,7 @@ impl Certificate {
 /// The octets inside the BIT STRING of a `SubjectPublicKeyInfo`.
 pub fn key_octets(spki: &[u8]) -> Result<&[u8]> {
     const WHAT: &str = "SubjectPublicKeyInfo";
-    let mut fields = Element::only(spki, WHAT)?.reader();
+    let mut fields = Element::sequence(spki, WHAT)?;
     fields.expect(tag::SEQUENCE, WHAT)?;
     fields.expect(tag::BIT_STRING, WHAT)?.bit_string_octets()
 }

@@ -158,7 +158,7 @@ impl Crl {
             return Err(Error::Limit("CRL length"));
         }
         let der = pem::der_or_first_block(input, "X509 CRL")?;
-        let mut outer = Element::only(&der, WHAT)?.reader();
+        let mut outer = Element::sequence(&der, WHAT)?;
         let tbs = outer.expect(tag::SEQUENCE, WHAT)?;
         let algorithm = outer.expect(tag::SEQUENCE, WHAT)?;
         let signature = outer.expect(tag::BIT_STRING, WHAT)?.bit_string_octets()?;
@@ -213,14 +213,15 @@ impl Crl {
 
     /// What it speaks for. A delta list and unknown critical extensions are refused: they need what this package does not do.
     pub fn scope(&self) -> Result<Scope> {
-        let known = [oid::ISSUING_DISTRIBUTION_POINT, oid::AUTHORITY_KEY_IDENTIFIER, oid::CRL_NUMBER];
+        // RFC 5280 §5.2: of those known here only this one may be critical.
+        let known = [oid::ISSUING_DISTRIBUTION_POINT];
         if let Some(unknown) = self.extensions.iter().find(|one| one.critical && !known.contains(&one.oid)) {
             return Err(Error::Unsupported(format!("critical CRL extension {}", unknown.oid)));
         }
         let Some(extension) = extension::find(&self.extensions, &oid::ISSUING_DISTRIBUTION_POINT) else {
             return Ok(Scope::default());
         };
-        let mut fields = Element::only(&extension.value, "IssuingDistributionPoint")?.reader();
+        let mut fields = Element::sequence(&extension.value, "IssuingDistributionPoint")?;
         let mut scope = Scope::default();
         while !fields.is_empty() {
             let field = fields.any()?;

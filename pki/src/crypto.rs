@@ -198,7 +198,7 @@ impl PublicKey {
     /// Reads a `SubjectPublicKeyInfo`.
     pub fn from_spki_der(spki: &[u8]) -> Result<Self> {
         const WHAT: &str = "SubjectPublicKeyInfo";
-        let mut fields = Element::only(spki, WHAT)?.reader();
+        let mut fields = Element::sequence(spki, WHAT)?;
         let mut algorithm = fields.sequence(WHAT)?;
         let key = fields.expect(tag::BIT_STRING, WHAT)?.bit_string_octets()?;
         fields.finish(WHAT)?;
@@ -313,7 +313,7 @@ fn read_ec(mut algorithm: Reader<'_>, point: &[u8]) -> Result<Kind> {
 
 fn read_rsa(key: &[u8], pss_only: bool) -> Result<Kind> {
     const WHAT: &str = "RSAPublicKey";
-    let mut fields = Element::only(key, WHAT)?.reader();
+    let mut fields = Element::sequence(key, WHAT)?;
     let mut number = || {
         let element = fields.expect(tag::INTEGER, WHAT)?;
         match element.content {
@@ -407,7 +407,7 @@ pub fn ecdsa_raw_to_der(raw: &[u8]) -> Option<Vec<u8>> {
 
 /// Turns `Ecdsa-Sig-Value` into r‖s, each padded to the length of a coordinate. `None` where it is not one or does not fit.
 pub fn ecdsa_der_to_raw(der: &[u8], coordinate_length: usize) -> Option<Vec<u8>> {
-    let mut fields = Element::only(der, "Ecdsa-Sig-Value").ok()?.reader();
+    let mut fields = Element::sequence(der, "Ecdsa-Sig-Value").ok()?;
     let mut raw = Vec::with_capacity(2 * coordinate_length);
     for _ in 0..2 {
         let number = fields.expect(tag::INTEGER, "Ecdsa-Sig-Value").ok()?.content;

@@ -26,7 +26,7 @@ impl VerifiedRequest {
             return Err(Error::Limit("certification request length"));
         }
         let der = pem::der_or_first_block(input, "CERTIFICATE REQUEST")?;
-        let mut outer = Element::only(&der, WHAT)?.reader();
+        let mut outer = Element::sequence(&der, WHAT)?;
         let info = outer.expect(tag::SEQUENCE, WHAT)?;
         let algorithm = SignatureAlgorithm::from_identifier(&outer.expect(tag::SEQUENCE, WHAT)?)?;
         let signature = outer.expect(tag::BIT_STRING, WHAT)?.bit_string_octets()?;

@@ -84,7 +84,7 @@ pub struct BasicConstraints {
 impl BasicConstraints {
     pub(crate) fn read(value: &[u8]) -> Result<Self> {
         const WHAT: &str = "BasicConstraints";
-        let mut fields = Element::only(value, WHAT)?.reader();
+        let mut fields = Element::sequence(value, WHAT)?;
         let ca = fields.optional(tag::BOOLEAN)?.map_or(Ok(false), |element| element.boolean())?;
         let path_length = fields.optional(tag::INTEGER)?.map(|element| element.unsigned()).transpose()?;
         fields.finish(WHAT)?;
@@ -142,7 +142,7 @@ pub struct AuthorityKeyIdentifier {
 impl AuthorityKeyIdentifier {
     pub(crate) fn read(value: &[u8]) -> Result<Self> {
         const WHAT: &str = "AuthorityKeyIdentifier";
-        let mut fields = Element::only(value, WHAT)?.reader();
+        let mut fields = Element::sequence(value, WHAT)?;
         let key_identifier = fields.optional(0x80)?.map(|element| element.content.to_vec());
         let issuer = match fields.optional(0xa1)? {
             Some(element) => GeneralName::read_all(element.reader())?,
@@ -157,7 +157,7 @@ impl AuthorityKeyIdentifier {
 /// URIs of `AuthorityInfoAccess` for one access method (RFC 5280 §4.2.2.1).
 pub(crate) fn access_uris(value: &[u8], method: &ObjectIdentifier) -> Result<Vec<String>> {
     const WHAT: &str = "AuthorityInfoAccess";
-    let mut descriptions = Element::only(value, WHAT)?.reader();
+    let mut descriptions = Element::sequence(value, WHAT)?;
     let mut uris = Vec::new();
     while !descriptions.is_empty() {
         let mut fields = descriptions.sequence(WHAT)?;
@@ -174,7 +174,7 @@ pub(crate) fn access_uris(value: &[u8], method: &ObjectIdentifier) -> Result<Vec
 /// URIs of `CRLDistributionPoints` (RFC 5280 §4.2.1.13).
 pub(crate) fn distribution_uris(value: &[u8]) -> Result<Vec<String>> {
     const WHAT: &str = "CRLDistributionPoints";
-    let mut points = Element::only(value, WHAT)?.reader();
+    let mut points = Element::sequence(value, WHAT)?;
     let mut uris = Vec::new();
     while !points.is_empty() {
         let mut point = points.sequence(WHAT)?;
@@ -191,7 +191,7 @@ pub(crate) fn distribution_uris(value: &[u8]) -> Result<Vec<String>> {
 
 /// A SEQUENCE OF OBJECT IDENTIFIER, e.g. extended key usage (RFC 5280 §4.2.1.12).
 pub(crate) fn oid_list(value: &[u8]) -> Result<Vec<ObjectIdentifier>> {
-    let mut reader = Element::only(value, "ExtKeyUsage")?.reader();
+    let mut reader = Element::sequence(value, "ExtKeyUsage")?;
     let mut oids = Vec::new();
     while !reader.is_empty() {
         oids.push(reader.oid("ExtKeyUsage")?);
@@ -202,7 +202,7 @@ pub(crate) fn oid_list(value: &[u8]) -> Result<Vec<ObjectIdentifier>> {
 /// Policy object identifiers (RFC 5280 §4.2.1.4).
 pub(crate) fn policies(value: &[u8]) -> Result<Vec<ObjectIdentifier>> {
     const WHAT: &str = "CertificatePolicies";
-    let mut reader = Element::only(value, WHAT)?.reader();
+    let mut reader = Element::sequence(value, WHAT)?;
     let mut oids = Vec::new();
     while !reader.is_empty() {
         oids.push(reader.sequence(WHAT)?.oid(WHAT)?);
@@ -231,7 +231,7 @@ impl NameConstraints {
             }
             Ok(names)
         };
-        let mut fields = Element::only(value, WHAT)?.reader();
+        let mut fields = Element::sequence(value, WHAT)?;
         let permitted = fields.optional(0xa0)?.map(subtrees).transpose()?.unwrap_or_default();
         let excluded = fields.optional(0xa1)?.map(subtrees).transpose()?.unwrap_or_default();
         fields.finish(WHAT)?;

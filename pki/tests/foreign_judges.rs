@@ -107,7 +107,7 @@ fn openssl_asks_and_accepts_ocsp() {
             next_update: Some(now().plus_seconds(3600)),
         };
         let answer = AnswerToMake::new(&responder, SCHEME, now(), &[line], request.nonce.as_deref());
-        let der = answer.assemble(&responder_key.sign(&answer.to_be_signed().digest())).unwrap();
+        let der = answer.assemble(&responder_key.sign(&answer.to_be_signed().digest()));
         std::fs::write(at.join("answer.der"), &der).unwrap();
         let text = run(
             at,
@@ -138,7 +138,7 @@ fn openssl_accepts_timestamps() {
     let request = TimestampRequest::parse(&std::fs::read(at.join("request.tsq")).unwrap()).unwrap();
     let policy = der::asn1::ObjectIdentifier::new_unwrap("1.3.6.1.4.1.32473.1.3");
     let token = TokenToMake::new(&request, &authority, SCHEME, policy, &serial(9), now()).unwrap();
-    let response = token.assemble(&key.sign(token.digest_to_sign()), &[hierarchy.issuing.clone()]).unwrap();
+    let response = token.assemble(&key.sign(token.digest_to_sign()), &[hierarchy.issuing.clone()]);
     std::fs::write(at.join("response.tsr"), &response).unwrap();
     let text =
         run(at, "openssl ts -verify -queryfile request.tsq -in response.tsr -CAfile root.pem -untrusted issuing.pem");
@@ -244,7 +244,7 @@ fn pkilint_finds_no_error() {
     let line =
         AnswerLine { identifier_der: identifier.der, status: Status::Good, this_update: now(), next_update: None };
     let answer = AnswerToMake::new(&responder, SCHEME, now(), &[line], None);
-    let der = answer.assemble(&responder_key.sign(&answer.to_be_signed().digest())).unwrap();
+    let der = answer.assemble(&responder_key.sign(&answer.to_be_signed().digest()));
     std::fs::write(at.join("answer"), der).unwrap();
     for command in
         ["lint_crl lint -t CRL -p PKIX -s NOTICE -f CSV crl", "lint_ocsp_response lint -s ERROR -f CSV answer"]

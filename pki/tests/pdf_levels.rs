@@ -45,7 +45,7 @@ impl World {
         let serial = Serial::from_octets(&[0x51, 2, 3, 4, 5, 6, 7, 8, 9]).unwrap();
         let token = TokenToMake::new(&request, &own(&self.timestamps.0), SCHEME, policy, &serial, at).unwrap();
         let signature = ecdsa(&self.timestamps.1, token.digest_to_sign());
-        granted(&token.assemble(&signature, &[]).unwrap()).unwrap()
+        granted(&token.assemble(&signature, &[])).unwrap()
     }
 
     fn sign(&self, source: &[u8], timestamped: bool) -> Vec<u8> {

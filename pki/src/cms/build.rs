@@ -76,18 +76,17 @@ impl SignatureToMake {
     /// Finishes with the signature value in X.509 form. `further` are the certificates above the signer's that travel along.
     /// Refuses a value that the signer's certificate does not verify.
     pub fn assemble(&self, signature: &[u8], further: &[Certificate]) -> Result<Vec<u8>> {
-        let mut certificates = vec![self.signer.der().to_vec()];
-        certificates.extend(further.iter().filter(|other| **other != self.signer).map(|other| other.der().to_vec()));
-        self.assemble_with(signature, write::set_of(tag::constructed(0), certificates))
-    }
-
-    /// The same without any certificate, as a timestamp request may ask for.
-    pub fn assemble_without_certificates(&self, signature: &[u8]) -> Result<Vec<u8>> {
-        self.assemble_with(signature, Vec::new())
-    }
-
-    fn assemble_with(&self, signature: &[u8], certificates: Vec<u8>) -> Result<Vec<u8>> {
         self.signer.public_key()?.verify_digest(self.scheme.into(), &self.digest, signature)?;
+        Ok(self.assemble_unverified(signature, Some(further)))
+    }
+
+    /// The same without verifying, for timestamp tokens, whose clients verify; `None` leaves every certificate out.
+    pub(crate) fn assemble_unverified(&self, signature: &[u8], further: Option<&[Certificate]>) -> Vec<u8> {
+        let certificates = further.map(|further| {
+            let others = further.iter().filter(|other| **other != self.signer);
+            let all = std::iter::once(&self.signer).chain(others).map(|certificate| certificate.der().to_vec());
+            write::set_of(tag::constructed(0), all.collect())
+        });
         let digest_algorithm = DigestAlgorithm::from(self.scheme.hash()).identifier_der();
         let mut attributes = self.attributes.clone();
         if let Some(first) = attributes.first_mut() {
@@ -114,10 +113,10 @@ impl SignatureToMake {
             write::unsigned(version),
             write::parts(tag::SET, &[digest_algorithm]),
             write::sequence(&encapsulated),
-            certificates,
+            certificates.unwrap_or_default(),
             write::parts(tag::SET, &[signer_info]),
         ]);
-        Ok(write::sequence(&[write::oid(&oid::SIGNED_DATA), write::element(tag::constructed(0), &signed_data)]))
+        write::sequence(&[write::oid(&oid::SIGNED_DATA), write::element(tag::constructed(0), &signed_data)])
     }
 }
 
@@ -128,10 +127,10 @@ fn attribute(kind: &ObjectIdentifier, value: &[u8]) -> Vec<u8> {
 /// Adds a signature timestamp (a `TimeStampToken`, DER) to the only signer of a DER `SignedData`: level B-T (EN 319 122-1 §5.3).
 pub fn with_signature_timestamp(signed_data: &[u8], token: &[u8]) -> Result<Vec<u8>> {
     const WHAT: &str = "SignedData";
-    let mut content_info = Element::only(signed_data, WHAT)?.reader();
+    let mut content_info = Element::sequence(signed_data, WHAT)?;
     let content_type = content_info.oid(WHAT)?;
     let explicit = content_info.expect(tag::constructed(0), WHAT)?;
-    let mut fields = Element::only(explicit.content, WHAT)?.reader();
+    let mut fields = Element::sequence(explicit.content, WHAT)?;
     let mut parts: Vec<Vec<u8>> = Vec::new();
     while !fields.is_empty() {
         parts.push(fields.any()?.raw.to_vec());

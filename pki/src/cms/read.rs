@@ -78,14 +78,14 @@ fn values<'a>(attributes: &'a [Attribute], kind: &'a ObjectIdentifier) -> impl I
 const WHAT: &str = "SignedData";
 
 pub(super) fn signed_data(der: &[u8]) -> Result<SignedData> {
-    let mut content_info = Element::only(der, "ContentInfo")?.reader();
+    let mut content_info = Element::sequence(der, "ContentInfo")?;
     let content_type = content_info.oid("ContentInfo")?;
     if content_type != oid::SIGNED_DATA {
         return Err(Error::Unsupported(format!("CMS content type {content_type}")));
     }
     let explicit = content_info.expect(tag::constructed(0), "ContentInfo")?;
     content_info.finish("ContentInfo")?;
-    let mut fields = Element::only(explicit.content, WHAT)?.reader();
+    let mut fields = Element::sequence(explicit.content, WHAT)?;
     fields.expect(tag::INTEGER, WHAT)?;
     let digest_algorithms = digest_algorithms(fields.expect(tag::SET, WHAT)?)?;
     let mut encapsulated = fields.sequence(WHAT)?;
@@ -202,10 +202,10 @@ fn add_attribute_values(data: &mut SignedData) -> Result<()> {
 
 /// `RevocationValues` and `RevocationInfoArchival` share their first two fields.
 fn add_revocation_values(data: &mut SignedData, value: &[u8]) -> Result<()> {
-    let mut fields = Element::only(value, "RevocationValues")?.reader();
+    let mut fields = Element::sequence(value, "RevocationValues")?;
     for (number, list) in [(0, &mut data.crls), (1, &mut data.ocsp_responses)] {
         if let Some(wrapped) = fields.optional(tag::constructed(number))? {
-            let mut items = Element::only(wrapped.content, "RevocationValues")?.reader();
+            let mut items = Element::sequence(wrapped.content, "RevocationValues")?;
             while !items.is_empty() {
                 push(list, items.any()?.raw)?;
             }

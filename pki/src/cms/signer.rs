@@ -180,7 +180,7 @@ impl SignerInfo {
 
     fn algorithms_are_protected(&self, value: &[u8], digest: DigestAlgorithm) -> bool {
         let compare = || -> Result<bool> {
-            let mut fields = Element::only(value, "CMSAlgorithmProtection")?.reader();
+            let mut fields = Element::sequence(value, "CMSAlgorithmProtection")?;
             let first = DigestAlgorithm::from_identifier(&fields.any()?)?;
             let second = fields.optional(tag::constructed(1))?.ok_or(Error::Malformed("CMSAlgorithmProtection"))?;
             let own = Element::only(&self.signature_algorithm_der, "AlgorithmIdentifier")?;
@@ -199,7 +199,7 @@ impl SignerInfo {
             _ => return None,
         };
         let read = || -> Result<bool> {
-            let mut identifier = Element::only(value, NAME)?.reader().sequence(NAME)?.sequence(NAME)?;
+            let mut identifier = Element::sequence(value, NAME)?.sequence(NAME)?.sequence(NAME)?;
             let algorithm = match identifier.optional(tag::SEQUENCE)? {
                 Some(element) => DigestAlgorithm::from_identifier(&element)?,
                 None => default,

@@ -69,7 +69,7 @@ impl OcspRequest {
         if input.len() > limits::LONGEST_OCSP_REQUEST {
             return Err(Error::Limit("OCSP request length"));
         }
-        let mut outer = Element::only(input, WHAT)?.reader();
+        let mut outer = Element::sequence(input, WHAT)?;
         let mut fields = outer.sequence(WHAT)?;
         outer.optional(tag::constructed(0))?;
         outer.finish(WHAT)?;

@@ -52,6 +52,9 @@ impl OcspResponse {
     /// Reads an `OCSPResponse` or a bare `BasicOCSPResponse` (CAdES revocation-values has these). Refusals are errors.
     pub fn parse(input: &[u8]) -> Result<Self> {
         let outer = Element::only(input, WHAT)?;
+        if outer.tag != tag::SEQUENCE {
+            return Err(Error::Malformed(WHAT));
+        }
         let mut fields = outer.reader();
         match fields.peek() {
             Some(tag::ENUMERATED) => {

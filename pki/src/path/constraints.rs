@@ -180,7 +180,7 @@ impl PolicyState {
         let (Some(extension), Some(valid)) = (certificate.extension(&oid::POLICY_MAPPINGS), self.valid.as_mut()) else {
             return Ok(());
         };
-        let mut pairs = Element::only(&extension.value, WHAT)?.reader();
+        let mut pairs = Element::sequence(&extension.value, WHAT)?;
         let before = valid.clone();
         while !pairs.is_empty() {
             let mut pair = pairs.sequence(WHAT)?;
@@ -201,7 +201,7 @@ impl PolicyState {
 fn constraints(certificate: &Certificate) -> Result<(Option<u64>, Option<u64>)> {
     let require = match certificate.extension(&oid::POLICY_CONSTRAINTS) {
         Some(extension) => {
-            let mut fields = Element::only(&extension.value, "PolicyConstraints")?.reader();
+            let mut fields = Element::sequence(&extension.value, "PolicyConstraints")?;
             fields.optional(tag::primitive(0))?.map(|element| element.unsigned()).transpose()?
         }
         None => None,

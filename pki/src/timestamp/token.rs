@@ -54,7 +54,7 @@ impl TimestampToken {
             return Err(Error::Malformed("timestamp token: not exactly one signer"));
         }
         let content = signed_data.content.as_deref().ok_or(Error::Malformed(WHAT))?;
-        let mut fields = Element::only(content, WHAT)?.reader();
+        let mut fields = Element::sequence(content, WHAT)?;
         fields.expect(tag::INTEGER, WHAT)?;
         let policy = fields.oid(WHAT)?;
         let (digest_algorithm, digest) = read_imprint(&fields.expect(tag::SEQUENCE, WHAT)?)?;
