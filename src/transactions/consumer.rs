@@ -1,0 +1,152 @@
+//! Group commit of payments: many callers, one transaction, one flush. A group's identities, its authenticated batch row and its audit
+//! entries are stored together; each caller is answered only after the commit. Decides nothing about a payment itself.
+
+use super::limits::{LARGEST_GROUP, WAITING};
+use crate::{
+    attestation,
+    audit::{self, Actor, Entry, Kind},
+    error::{InternalError, RequestError, Result},
+    fault,
+    store::Store,
+};
+use chuky_hsm::Hsm;
+use chuky_model::{
+    id::{AccountId, BatchId},
+    instant::Instant,
+    record::payment::{Consumed, PaymentBatch, PaymentIdentity},
+};
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
+
+/// A payment to consume.
+#[derive(Clone, Debug)]
+pub struct Payment {
+    /// Keyed hash of verified payer, payee and id.
+    pub identity: [u8; 32],
+    /// SHA-256 of the canonical order.
+    pub order_digest: [u8; 32],
+    pub provider: AccountId,
+    pub at: Instant,
+}
+
+struct Waiting {
+    payment: Payment,
+    answer: oneshot::Sender<Result<Consumed>>,
+}
+
+/// The callers' end; clones share the queue. The task ends when the last of them is gone.
+#[derive(Clone)]
+pub struct Consumer(mpsc::Sender<Waiting>);
+
+impl Consumer {
+    /// Starts the task that commits groups.
+    pub fn start(store: Store, hsm: Arc<dyn Hsm>) -> Self {
+        let (sender, receiver) = mpsc::channel(WAITING);
+        tokio::spawn(run(receiver, store, hsm));
+        Self(sender)
+    }
+
+    /// Consumes a payment; returns after it is on disk. A full queue is an error of the request: try again.
+    pub async fn consume(&self, payment: Payment) -> Result<Consumed> {
+        let (answer, answered) = oneshot::channel();
+        self.0.try_send(Waiting { payment, answer }).map_err(|_| RequestError::try_again())?;
+        // The task drops an answer only when it ends, that is with the service.
+        answered.await.map_err(|_| RequestError::try_again())?
+    }
+}
+
+async fn run(mut receiver: mpsc::Receiver<Waiting>, store: Store, hsm: Arc<dyn Hsm>) {
+    let mut group = Vec::with_capacity(LARGEST_GROUP);
+    while receiver.recv_many(&mut group, LARGEST_GROUP).await > 0 {
+        let payments: Vec<Payment> = group.iter().map(|waiting| waiting.payment.clone()).collect();
+        match commit(&store, &*hsm, &payments).await {
+            Ok(outcomes) => {
+                for (waiting, outcome) in group.drain(..).zip(outcomes) {
+                    // A caller that went away is no failure: the payment is consumed, and a repetition finds it.
+                    let _ = waiting.answer.send(Ok(outcome));
+                }
+            }
+            Err(error) => {
+                tracing::error!(event = "payments_not_recorded", count = payments.len(), %error);
+                for waiting in group.drain(..) {
+                    let _ = waiting.answer.send(Err(RequestError::try_again().into()));
+                }
+            }
+        }
+    }
+}
+
+/// Stores a group in one transaction: identities, the batch row with its MAC, audit entries.
+async fn commit(store: &Store, hsm: &dyn Hsm, payments: &[Payment]) -> Result<Vec<Consumed>> {
+    let id = BatchId(Uuid::now_v7());
+    let at = payments.iter().map(|payment| payment.at).max().unwrap_or(Instant(0));
+    let rows: Vec<PaymentIdentity> = payments.iter().map(|payment| row(payment, id)).collect();
+    fault::point("payment.before_consume");
+    let mut transaction = store.begin().await?;
+    let outcomes = transaction.consume_payments(&rows).await?;
+    if outcomes.len() != rows.len() {
+        return Err(InternalError::other("the store answered for another number of payments").into());
+    }
+    let accepted: Vec<&PaymentIdentity> = rows.iter().zip(&outcomes).filter(|(_, outcome)| **outcome == Consumed::First).map(|(row, _)| row).collect();
+    if !accepted.is_empty() {
+        let digest = group_digest(accepted.iter().copied());
+        let count = i64::try_from(accepted.len()).unwrap_or(i64::MAX);
+        let mut batch = PaymentBatch { id, accepted_at: at, count, digest: digest.to_vec(), version: 1, mac: Vec::new() };
+        attestation::attest(hsm, &mut batch).await?;
+        transaction.insert_payment_batch(&batch).await?;
+        let content = serde_json::json!({ "count": count, "digest": hex::encode(digest) });
+        let entry = Entry::new(at, Kind::PaymentsConsumed, Actor::Service, format!("payment_batch:{id}"));
+        audit::record(&mut transaction, entry.with(content)).await?;
+    }
+    for (payment, _) in payments.iter().zip(&outcomes).filter(|(_, outcome)| **outcome == Consumed::Conflict) {
+        tracing::warn!(event = "payment_conflict", provider = %payment.provider);
+        let subject = format!("payment:{}", hex::encode(payment.identity));
+        let content = serde_json::json!({ "order": hex::encode(payment.order_digest) });
+        let entry = Entry::new(payment.at, Kind::PaymentConflict, Actor::Account(payment.provider), subject);
+        audit::record(&mut transaction, entry.with(content)).await?;
+    }
+    transaction.commit().await?;
+    fault::point("payment.consumed");
+    Ok(outcomes)
+}
+
+fn row(payment: &Payment, batch_id: BatchId) -> PaymentIdentity {
+    PaymentIdentity {
+        identity: payment.identity.to_vec(),
+        order_digest: payment.order_digest.to_vec(),
+        provider_id: payment.provider,
+        accepted_at: payment.at,
+        batch_id,
+    }
+}
+
+/// What a batch row is authenticated over: every accepted payment, ordered by identity.
+fn group_digest<'r>(rows: impl Iterator<Item = &'r PaymentIdentity>) -> [u8; 32] {
+    let mut rows: Vec<&PaymentIdentity> = rows.collect();
+    rows.sort_by(|left, right| left.identity.cmp(&right.identity));
+    let mut hasher = Sha256::new();
+    for row in rows {
+        // Each part has a fixed length, so the concatenation is unambiguous.
+        hasher.update(&row.identity);
+        hasher.update(&row.order_digest);
+        hasher.update(row.provider_id.as_bytes());
+        hasher.update(row.accepted_at.0.to_be_bytes());
+    }
+    hasher.finalize().into()
+}
+
+/// The payment stored under an identity, where its group's MAC and digest say that this service stored it.
+pub async fn stored(store: &Store, hsm: &dyn Hsm, identity: &[u8; 32]) -> Result<Option<PaymentIdentity>> {
+    let Some(row) = store.payment_by_identity(identity).await? else { return Ok(None) };
+    let forged = || InternalError::RowForged { table: "payment_identity" };
+    let batch = store.payment_batch_by_id(row.batch_id).await?.ok_or_else(forged)?;
+    let batch = attestation::check(hsm, batch).await?;
+    let members = store.payments_of_batch(batch.id).await?;
+    if group_digest(members.iter()).as_slice() != batch.digest.as_slice() || !members.contains(&row) {
+        tracing::error!(event = "row_forged", table = "payment_identity");
+        return Err(forged().into());
+    }
+    Ok(Some(row))
+}

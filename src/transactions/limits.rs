@@ -1,0 +1,8 @@
+//! Bounds of the payment flow, with their units and reasons.
+
+/// Payments that wait for the disk; more are told to try again. At 8,000 a second this is half a second of waiting.
+pub const WAITING: usize = 4_096;
+/// Payments in one transaction: enough that the flush is shared, few enough that a group stays within milliseconds.
+pub const LARGEST_GROUP: usize = 256;
+/// Certificate rows whose MAC is known to be good; one takes about 100 bytes.
+pub const ROWS_REMEMBERED: usize = 16_384;

@@ -1,0 +1,125 @@
+//! Signed payments: judged by `chuky_pki::payment`, consumed once by an authenticated payment provider, looked up for everybody else.
+//! The flow joins judgement, certificate status and the store; it never consumes a payment of which any check did not pass.
+
+mod consumer;
+mod limits;
+mod standing;
+
+pub use consumer::{Consumer, Payment};
+
+use crate::{
+    accounts::Principal,
+    app::App,
+    error::{Error, Result},
+};
+use chuky_hsm::Hsm;
+use chuky_model::{instant::Instant, payment::PaymentAnswer, record::payment::Consumed, role::Role};
+use chuky_pki::payment::{Consumption, Judgement, OrderPolicy, VerifiedOrder, Verifier};
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// What payments keep between calls: the verifier with its memory, rows known to be genuine, the queue to the disk.
+pub struct Payments {
+    policy: OrderPolicy,
+    verifier: RwLock<Option<Arc<Verifier>>>,
+    checked: standing::CheckedRows,
+    consumer: Consumer,
+}
+
+impl Payments {
+    /// Starts the task that commits groups. `hsm` is the token of the row MAC key.
+    pub fn start(store: crate::store::Store, hsm: Arc<dyn Hsm>, policy: OrderPolicy) -> Self {
+        let consumer = Consumer::start(store, hsm);
+        Self { policy, verifier: RwLock::default(), checked: standing::CheckedRows::default(), consumer }
+    }
+
+    /// To be called after a ceremony: trust is read anew at the next payment.
+    pub fn forget_trust(&self) {
+        *self.verifier.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    async fn verifier(&self, app: &App) -> Result<Arc<Verifier>> {
+        if let Some(verifier) = &*self.verifier.read().unwrap_or_else(PoisonError::into_inner) {
+            return Ok(verifier.clone());
+        }
+        let trust = standing::trust(app, &app.store).await?;
+        let empty = trust.anchors.is_empty();
+        let verifier = Arc::new(Verifier::new(trust, self.policy.clone()));
+        if !empty {
+            *self.verifier.write().unwrap_or_else(PoisonError::into_inner) = Some(verifier.clone());
+        }
+        Ok(verifier)
+    }
+}
+
+/// Verifies one signed payment. A payment provider's call consumes it, once, after every other check passed.
+pub async fn verify_payment(app: &App, payments: &Payments, caller: &Principal, body: &[u8]) -> Result<PaymentAnswer> {
+    let now = app.clock.now();
+    let verifier = payments.verifier(app).await?;
+
+    // 1. Signature, certificate, chain, order, freshness, payer.
+    let presented = verifier.read(body, now);
+    let named = standing::named(app, &payments.checked, presented.wanted()).await?;
+    let examined = verifier.examine(&presented, named.as_ref(), now);
+
+    // 2. Revocation.
+    let status = standing::status(app, &payments.checked, examined.certificate()).await?;
+    let judgement = examined.conclude(status.clone());
+
+    // 3. Nobody but a provider consumes; the others learn whether it was seen.
+    if !caller.has(Role::PaymentProvider) {
+        let consumption = look(app, &judgement).await?;
+        return Ok(judgement.answer(consumption));
+    }
+
+    // 4. Everything passed: consume.
+    if let Some(order) = judgement.consumable() {
+        let consumption = consume(app, payments, caller, order, now).await?;
+        return Ok(judgement.answer(consumption));
+    }
+
+    // 5. Only time went by since: a provider that asks again gets the answer it was given when it was first accepted.
+    if let Some(order) = judgement.formerly_consumable()
+        && let Some(row) = consumer::stored(&app.store, &*app.tokens.subscribers, &identity(app, order)).await?
+        && row.order_digest == order.digest
+        && row.provider_id == caller.account
+    {
+        let then = verifier.examine(&presented, named.as_ref(), row.accepted_at).conclude(status);
+        if then.consumable().is_some() {
+            return Ok(then.answer(Consumption::Repeated));
+        }
+    }
+    Ok(judgement.answer(Consumption::NotReached))
+}
+
+/// Consumes a verified order and says what became of its identity.
+async fn consume(app: &App, payments: &Payments, caller: &Principal, order: &VerifiedOrder, at: Instant) -> Result<Consumption> {
+    let identity = identity(app, order);
+    let payment = Payment { identity, order_digest: order.digest, provider: caller.account, at };
+    match payments.consumer.consume(payment).await {
+        Ok(Consumed::First) => Ok(Consumption::First),
+        Ok(Consumed::Conflict) => Ok(Consumption::Conflict),
+        Ok(Consumed::Repeated) => {
+            // Another provider must not take the repetition for its own retry and pay a second time.
+            let row = consumer::stored(&app.store, &*app.tokens.subscribers, &identity).await?;
+            let own = row.is_some_and(|row| row.provider_id == caller.account);
+            Ok(if own { Consumption::Repeated } else { Consumption::OtherProvider })
+        }
+        Err(Error::Request(_)) => Ok(Consumption::NotRecorded),
+        Err(error) => Err(error),
+    }
+}
+
+/// For callers that do not consume.
+async fn look(app: &App, judgement: &Judgement) -> Result<Consumption> {
+    let Some(order) = judgement.verified_order() else { return Ok(Consumption::NotReached) };
+    let row = consumer::stored(&app.store, &*app.tokens.subscribers, &identity(app, order)).await?;
+    Ok(match row {
+        None => Consumption::Looked { seen: false, same_order: false },
+        Some(row) => Consumption::Looked { seen: true, same_order: row.order_digest == order.digest },
+    })
+}
+
+/// The keyed hash under which a payment is kept: the payer in it may be a personal number.
+fn identity(app: &App, order: &VerifiedOrder) -> [u8; 32] {
+    app.vault.lookup("payment-identity", &hex::encode(&order.identity_content))
+}

@@ -1,0 +1,97 @@
+//! What the authority knows about a signer: the certificate that a message only names, its revocation status, and whom to trust.
+//! Rows are relied on only after their MAC was checked; a row that was checked before and is unchanged costs no second call to the HSM.
+
+use super::limits::ROWS_REMEMBERED;
+use crate::{
+    app::App,
+    attestation,
+    error::{InternalError, Result},
+    store::Store,
+};
+use chuky_model::{
+    instant::Instant,
+    record::{
+        Authenticated,
+        certificate::Certificate as Row,
+        state::{CertificateState, KeyPurpose},
+    },
+};
+use chuky_pki::{
+    certificate::Certificate,
+    payment::{Status, Trust, Wanted},
+};
+use sha2::{Digest, Sha256};
+use std::{
+    collections::HashSet,
+    sync::{Mutex, PoisonError},
+};
+
+/// Digests of certificate rows, MAC included, that the HSM said are genuine.
+#[derive(Debug, Default)]
+pub struct CheckedRows(Mutex<HashSet<[u8; 32]>>);
+
+impl CheckedRows {
+    async fn check(&self, app: &App, row: Row) -> Result<Row> {
+        let digest: [u8; 32] = Sha256::new().chain_update(row.content()).chain_update(row.mac()).finalize().into();
+        if self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&digest) {
+            return Ok(row);
+        }
+        let row = attestation::check(&*app.tokens.subscribers, row).await?;
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= ROWS_REMEMBERED {
+            known.clear();
+        }
+        known.insert(digest);
+        Ok(row)
+    }
+}
+
+/// The issued certificate that a message names, if it is one of this authority's.
+pub async fn named(app: &App, checked: &CheckedRows, wanted: Option<Wanted>) -> Result<Option<Certificate>> {
+    let row = match wanted {
+        None => return Ok(None),
+        Some(Wanted::Fingerprint(fingerprint)) => app.store.certificate_by_fingerprint(&fingerprint).await?,
+        Some(Wanted::Serial(serial)) => {
+            // A serial number is unique for its issuer only; where two issuers gave it, it names nothing.
+            let mut rows = app.store.certificates_by_serial(&serial).await?;
+            let row = rows.pop();
+            if rows.is_empty() { row } else { None }
+        }
+    };
+    let Some(row) = row else { return Ok(None) };
+    let row = checked.check(app, row).await?;
+    let Some(sealed) = &row.certificate else { return Ok(None) };
+    let der = app.vault.open("certificate.certificate", &row.id.to_string(), sealed)?;
+    Certificate::from_der(&der).map(Some).map_err(|error| InternalError::Pki(error.to_string()).into())
+}
+
+/// The status of a signer's certificate, from the authority's own records.
+pub async fn status(app: &App, checked: &CheckedRows, certificate: Option<&Certificate>) -> Result<Status> {
+    let unknown = || Status::Unknown("the certificate was not issued here, and no revocation data for it is at hand".to_owned());
+    let Some(certificate) = certificate else { return Ok(unknown()) };
+    let Some(row) = app.store.certificate_by_fingerprint(certificate.fingerprint()).await? else { return Ok(unknown()) };
+    let row = checked.check(app, row).await?;
+    let since = row.revoked_at.unwrap_or(Instant(i64::MIN));
+    Ok(match row.state {
+        CertificateState::Issued => Status::Good,
+        CertificateState::Suspended => Status::Suspended { at: since },
+        CertificateState::Revoked | CertificateState::Void => Status::Revoked { at: since },
+        CertificateState::Intended | CertificateState::Signing => Status::Unknown("the certificate is not yet issued".to_owned()),
+    })
+}
+
+/// Both hierarchies: roots as anchors, issuing certificates as intermediates.
+pub async fn trust(app: &App, store: &Store) -> Result<Trust> {
+    let mut trust = Trust::default();
+    for key in store.authority_keys().await? {
+        let key = attestation::check(&*app.tokens.subscribers, key).await?;
+        let Some(der) = &key.certificate else { continue };
+        let certificate = Certificate::from_der(der).map_err(|error| InternalError::Pki(error.to_string()))?;
+        match key.purpose {
+            KeyPurpose::Root => trust.anchors.push(certificate),
+            KeyPurpose::Issuing => trust.intermediates.push(certificate),
+            _ => {}
+        }
+    }
+    Ok(trust)
+}
