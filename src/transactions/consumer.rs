@@ -89,11 +89,13 @@ async fn commit(store: &Store, hsm: &dyn Hsm, payments: &[Payment]) -> Result<Ve
     if outcomes.len() != rows.len() {
         return Err(InternalError::other("the store answered for another number of payments").into());
     }
-    let accepted: Vec<&PaymentIdentity> = rows.iter().zip(&outcomes).filter(|(_, outcome)| **outcome == Consumed::First).map(|(row, _)| row).collect();
+    let accepted: Vec<&PaymentIdentity> =
+        rows.iter().zip(&outcomes).filter(|(_, outcome)| **outcome == Consumed::First).map(|(row, _)| row).collect();
     if !accepted.is_empty() {
         let digest = group_digest(accepted.iter().copied());
         let count = i64::try_from(accepted.len()).unwrap_or(i64::MAX);
-        let mut batch = PaymentBatch { id, accepted_at: at, count, digest: digest.to_vec(), version: 1, mac: Vec::new() };
+        let mut batch =
+            PaymentBatch { id, accepted_at: at, count, digest: digest.to_vec(), version: 1, mac: Vec::new() };
         attestation::attest(hsm, &mut batch).await?;
         transaction.insert_payment_batch(&batch).await?;
         let content = serde_json::json!({ "count": count, "digest": hex::encode(digest) });
@@ -149,4 +151,87 @@ pub async fn stored(store: &Store, hsm: &dyn Hsm, identity: &[u8; 32]) -> Result
         return Err(forged().into());
     }
     Ok(Some(row))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use super::*;
+    use chuky_hsm::{Error as HsmError, Health, Request, Response};
+    use std::{collections::BTreeMap, time::Duration};
+
+    /// MACs with a key of the test's own, in place of a token.
+    struct TestToken;
+
+    impl Hsm for TestToken {
+        fn call(
+            &self,
+            request: Request,
+            _deadline: Duration,
+        ) -> std::pin::Pin<Box<dyn Future<Output = std::result::Result<Response, HsmError>> + Send + '_>> {
+            let Request::Mac { domain, items } = request else { panic!("only MACs are asked for") };
+            let mac = |item: Vec<u8>| {
+                Sha256::new().chain_update(b"key").chain_update(&domain).chain_update(item).finalize().into()
+            };
+            let macs = items.into_iter().map(mac).collect();
+            Box::pin(async move { Ok(Response::Macs(macs)) })
+        }
+
+        fn health(&self) -> Health {
+            Health { ready: true, reason: None, workers: 1, in_flight: 0 }
+        }
+    }
+
+    fn payment(identity: u8, order: u8) -> Payment {
+        let provider = AccountId(Uuid::from_u128(7));
+        Payment { identity: [identity; 32], order_digest: [order; 32], provider, at: Instant(1_000_000) }
+    }
+
+    async fn outcomes(consumer: &Consumer, payments: Vec<Payment>) -> BTreeMap<String, usize> {
+        let tasks: Vec<_> = payments
+            .into_iter()
+            .map(|payment| {
+                let consumer = consumer.clone();
+                tokio::spawn(async move { consumer.consume(payment).await.unwrap() })
+            })
+            .collect();
+        let mut counts = BTreeMap::new();
+        for task in tasks {
+            *counts.entry(format!("{:?}", task.await.unwrap())).or_default() += 1;
+        }
+        counts
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn of_many_at_once_exactly_one_is_first() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open_file(&directory.path().join("payments.sqlite")).await.unwrap();
+        let token: Arc<dyn Hsm> = Arc::new(TestToken);
+        let consumer = Consumer::start(store.clone(), token.clone());
+        let same = outcomes(&consumer, vec![payment(1, 1); 32]).await;
+        assert_eq!(same, BTreeMap::from([("First".to_owned(), 1), ("Repeated".to_owned(), 31)]));
+        let other = outcomes(&consumer, vec![payment(1, 2)]).await;
+        assert_eq!(other, BTreeMap::from([("Conflict".to_owned(), 1)]));
+        let many = outcomes(&consumer, (10..110).map(|identity| payment(identity, 1)).collect()).await;
+        assert_eq!(many, BTreeMap::from([("First".to_owned(), 100)]));
+
+        // A second process over the same database knows them all, and finds their groups genuine.
+        let restarted =
+            Consumer::start(Store::open_file(&directory.path().join("payments.sqlite")).await.unwrap(), token.clone());
+        assert_eq!(outcomes(&restarted, vec![payment(50, 1)]).await, BTreeMap::from([("Repeated".to_owned(), 1)]));
+        let row = stored(&store, &*token, &[50; 32]).await.unwrap().unwrap();
+        assert_eq!((row.order_digest, row.accepted_at), (vec![1; 32], Instant(1_000_000)));
+        assert_eq!(stored(&store, &*token, &[200; 32]).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn a_row_that_the_service_did_not_store_is_forged() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open_file(&directory.path().join("payments.sqlite")).await.unwrap();
+        let batch = BatchId(Uuid::from_u128(1));
+        let mut transaction = store.begin().await.unwrap();
+        transaction.consume_payments(&[row(&payment(1, 1), batch)]).await.unwrap();
+        transaction.commit().await.unwrap();
+        assert!(stored(&store, &TestToken, &[1; 32]).await.is_err());
+    }
 }

@@ -92,7 +92,13 @@ pub async fn verify_payment(app: &App, payments: &Payments, caller: &Principal, 
 }
 
 /// Consumes a verified order and says what became of its identity.
-async fn consume(app: &App, payments: &Payments, caller: &Principal, order: &VerifiedOrder, at: Instant) -> Result<Consumption> {
+async fn consume(
+    app: &App,
+    payments: &Payments,
+    caller: &Principal,
+    order: &VerifiedOrder,
+    at: Instant,
+) -> Result<Consumption> {
     let identity = identity(app, order);
     let payment = Payment { identity, order_digest: order.digest, provider: caller.account, at };
     match payments.consumer.consume(payment).await {

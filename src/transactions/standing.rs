@@ -67,16 +67,21 @@ pub async fn named(app: &App, checked: &CheckedRows, wanted: Option<Wanted>) -> 
 
 /// The status of a signer's certificate, from the authority's own records.
 pub async fn status(app: &App, checked: &CheckedRows, certificate: Option<&Certificate>) -> Result<Status> {
-    let unknown = || Status::Unknown("the certificate was not issued here, and no revocation data for it is at hand".to_owned());
+    let unknown =
+        || Status::Unknown("the certificate was not issued here, and no revocation data for it is at hand".to_owned());
     let Some(certificate) = certificate else { return Ok(unknown()) };
-    let Some(row) = app.store.certificate_by_fingerprint(certificate.fingerprint()).await? else { return Ok(unknown()) };
+    let Some(row) = app.store.certificate_by_fingerprint(certificate.fingerprint()).await? else {
+        return Ok(unknown());
+    };
     let row = checked.check(app, row).await?;
     let since = row.revoked_at.unwrap_or(Instant(i64::MIN));
     Ok(match row.state {
         CertificateState::Issued => Status::Good,
         CertificateState::Suspended => Status::Suspended { at: since },
         CertificateState::Revoked | CertificateState::Void => Status::Revoked { at: since },
-        CertificateState::Intended | CertificateState::Signing => Status::Unknown("the certificate is not yet issued".to_owned()),
+        CertificateState::Intended | CertificateState::Signing => {
+            Status::Unknown("the certificate is not yet issued".to_owned())
+        }
     })
 }
 

@@ -289,3 +289,19 @@ fn identity_and_digest_follow_the_order_not_its_spelling() {
     let elsewhere = verified(&with("payee", json!("Sở Tư pháp")));
     assert_ne!(first.identity_content, elsewhere.identity_content);
 }
+
+#[test]
+fn the_published_schema_states_the_same_bounds() {
+    use chuky_pki::payment::limits::*;
+    let schema: Value = serde_json::from_str(include_str!("../../../web/schemas/payment-order.json")).unwrap();
+    let property = |name: &str, bound: &str| schema["properties"][name][bound].as_u64().unwrap();
+    assert_eq!(property("id", "maxLength"), LONGEST_ID as u64);
+    assert_eq!(property("payer", "maxLength"), LONGEST_PARTY as u64);
+    assert_eq!(property("payee", "maxLength"), LONGEST_PARTY as u64);
+    assert_eq!(property("reference", "maxLength"), LONGEST_REFERENCE as u64);
+    assert_eq!(property("created", "maxLength"), LONGEST_TIME as u64);
+    assert_eq!(property("amount", "maximum"), LARGEST_AMOUNT);
+    let named: std::collections::BTreeSet<_> = schema["properties"].as_object().unwrap().keys().collect();
+    let example = order();
+    assert_eq!(named, example.as_object().unwrap().keys().collect());
+}
