@@ -269,7 +269,7 @@ impl<'a> PdfFile<'a> {
     /// Reads the object at an offset of the slice; `None` where another or none stands there.
     fn load_at(&self, id: ObjectId, offset: usize) -> Option<Object> {
         let mut lexer = Lexer::new(self.data, offset);
-        if !lexer.take_object_header().is_some_and(|found| found.number == id.number) {
+        if lexer.take_object_header().is_none_or(|found| found.number != id.number) {
             self.note(Oddity::WrongEntry(id));
             return None;
         }

@@ -41,7 +41,7 @@ pub const ODDITIES: usize = 64;
 /// Signatures that are judged in one file.
 pub const SIGNATURES: usize = 500;
 /// Bytes that one signature dictionary may take, its `Contents` included.
-pub const SIGNATURE_BYTES: usize = 4 << 20;
+pub const SIGNATURE_BYTES: usize = 1 << 20;
 /// Pairs of objects that one comparison of two revisions may look at.
 pub const COMPARED_PAIRS: usize = 3_000_000;
 /// Changes listed for one signature; more are counted only.

@@ -280,14 +280,16 @@ pub fn has_later_bytes(data: &[u8], range: ByteRange) -> bool {
 /// Found by searching the raw bytes for `/ByteRange`.
 pub fn unreferenced_signatures(file: &PdfFile<'_>, known: &[PdfSignature]) -> Vec<(ObjectId, PdfSignature)> {
     let data = file.data();
+    let extent = |place: usize| {
+        let mut lexer = Lexer::new(data, place);
+        lexer.dictionary_with_spans().ok().map(|_| place..lexer.position())
+    };
+    let known: Vec<_> = known.iter().filter_map(|signature| extent(signature.place?)).collect();
     let mut found = Vec::new();
+    let mut looked_until = 0;
     for at in memchr::memmem::find_iter(data, b"/ByteRange").take(limits::SIGNATURES) {
-        let nearest = known.iter().filter_map(|signature| signature.place).filter(|place| *place < at).max();
-        let inside = nearest.is_some_and(|place| {
-            let mut lexer = Lexer::new(data, place);
-            lexer.dictionary_with_spans().is_ok() && lexer.position() > at
-        });
-        if inside {
+        // What stands inside an object that was looked at already is no further signature.
+        if at < looked_until || known.iter().any(|extent| extent.contains(&at)) {
             continue;
         }
         let Some((id, place)) = enclosing_object(data, at) else { continue };
@@ -299,7 +301,9 @@ pub fn unreferenced_signatures(file: &PdfFile<'_>, known: &[PdfSignature]) -> Ve
             continue;
         }
         let mut lexer = Lexer::new(data, place);
-        let Ok((dictionary, _)) = lexer.dictionary_with_spans() else { continue };
+        let read = lexer.dictionary_with_spans();
+        looked_until = lexer.position();
+        let Ok((dictionary, _)) = read else { continue };
         if lexer.position() > at && dictionary.contains("Contents") && !grants_usage_rights(file, &dictionary) {
             found.push((id, judge(file, Vec::new(), Some(id), Some(place), dictionary)));
         }

@@ -27,6 +27,8 @@ pub(super) enum Kind {
 
 /// How much of a file is looked at to recognise it.
 const WINDOW: usize = 1 << 20;
+/// The object identifier of `SignedData`, 1.2.840.113549.1.7.2, in DER.
+const SIGNED_DATA: &[u8] = &[0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x02];
 
 impl Kind {
     /// For the report.
@@ -93,9 +95,10 @@ pub(super) fn recognise(bytes: &[u8]) -> Kind {
         Kind::Pdf
     } else if starts(b"PK\x03\x04") || starts(b"PK\x05\x06") {
         zip(bytes, head)
-    } else if starts(&[0x30]) && contains(first, &[0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x02]) {
-        Kind::Cms
-    } else if contains(first, b"-----BEGIN PKCS7-----") || contains(first, b"-----BEGIN CMS-----") {
+    } else if starts(&[0x30]) && contains(first, SIGNED_DATA)
+        || contains(first, b"-----BEGIN PKCS7-----")
+        || contains(first, b"-----BEGIN CMS-----")
+    {
         Kind::Cms
     } else if [&b"\x89PNG"[..], b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*"].iter().any(|magic| starts(magic)) {
         Kind::Picture

@@ -241,6 +241,11 @@ impl Comparison<'_, '_> {
             _ => Shown::Unclear("a field of unknown type"),
         };
         match shown {
+            // The value is the signed one, yet a person saw something else when it was signed (shadow attack "replace").
+            Shown::Same if self.same_field_value(old, new) && shows(self.old, old) != Shown::Same => {
+                let detail = format!("field {name:?} keeps its value and shows something else than when it was signed");
+                self.add(ChangeKind::ShownIsNotStored, page, Some(name), detail);
+            }
             Shown::Same => {
                 let refilled = self.had_value(old) && !self.same_field_value(old, new);
                 let kind = if refilled { ChangeKind::FormRefilled } else { ChangeKind::FormFilled };
