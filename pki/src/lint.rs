@@ -129,7 +129,7 @@ fn extensions(certificate: &Certificate, profile: &Profile, say: Say<'_>) -> Res
         (profile.ca_issuers, certificate.issuer_uris()),
         (profile.crl, certificate.crl_uris()),
     ];
-    if addresses.iter().any(|(wanted, uris)| *wanted != !uris.is_empty()) {
+    if addresses.iter().any(|(wanted, uris)| *wanted == uris.is_empty()) {
         say("profile", "addresses of status services are otherwise in the profile");
     }
     Ok(())
