@@ -105,9 +105,8 @@ pub fn documentation(tree: &Tree) -> Vec<Finding> {
                 || line.contains('$')
                 || (line.contains("pub const ") && !file.path.ends_with("limits.rs"));
             let Some(item) = item.filter(|_| !exempt) else { continue };
-            let above = lines[..index].iter().rev().map(|line| line.trim());
-            let above =
-                above.skip_while(|line| line.starts_with("#[") || line.starts_with(')') || line.ends_with(")]")).next();
+            let attribute = |line: &&str| line.starts_with("#[") || line.starts_with(')') || line.ends_with(")]");
+            let above = lines[..index].iter().rev().map(|line| line.trim()).find(|line| !attribute(line));
             if !above.is_some_and(|line| line.starts_with("///") || line.starts_with('$')) {
                 let advice = format!("`{item}…`: say in a `///` line what it is, its units, its errors");
                 findings.push(finding(&file.path, index + 1, "documentation", advice));
