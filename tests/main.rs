@@ -2,6 +2,7 @@
 //! It may use the public interface of `chuky` and foreign tools; it must never depend on the order in which tests run.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod access;
 mod harness;
 mod store;
 mod tidy;

@@ -1,6 +1,7 @@
 //! The command line: one file a command. Commands parse their arguments, call one flow and print its result in the chosen
 //! language; exit codes are 0 for success, 1 for a negative answer, 2 for wrong usage or an input that cannot be read.
 
+mod serve;
 mod verify;
 mod worker;
 
@@ -24,6 +25,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Serve(serve::Serve),
     Verify(verify::Verify),
     #[command(hide = true)]
     Worker(worker::Worker),
@@ -32,7 +34,6 @@ enum Command {
 /// What every command gets to know of the common arguments.
 #[derive(Debug)]
 struct Common {
-    #[allow(dead_code)]
     config: Option<PathBuf>,
     language: Language,
 }
@@ -42,6 +43,7 @@ pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let common = Common { config: arguments.config, language: arguments.lang.unwrap_or_else(language_of_environment) };
     match arguments.command {
+        Command::Serve(command) => command.run(&common),
         Command::Verify(command) => command.run(&common),
         Command::Worker(command) => command.run(),
     }

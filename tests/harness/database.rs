@@ -18,7 +18,7 @@ pub struct Database {
     pub store: Store,
     pub url: String,
     /// Removed with the test.
-    directory: Option<tempfile::TempDir>,
+    _directory: Option<tempfile::TempDir>,
 }
 
 impl Database {
@@ -26,37 +26,40 @@ impl Database {
     pub async fn sqlite() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", directory.path().join("chuky.db").display());
-        Self { store: Store::open(&url).await.unwrap(), url, directory: Some(directory) }
+        Self { store: Store::open(&url).await.unwrap(), url, _directory: Some(directory) }
     }
 
     /// A fresh database in the run's PostgreSQL cluster.
     pub async fn postgres() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        let cluster = cluster();
-        psql(&cluster.url("postgres"), &format!("CREATE DATABASE {name}")).unwrap();
-        let url = cluster.url(&name);
-        Self { store: Store::open(&url).await.unwrap(), url, directory: None }
+        let url = fresh_postgres();
+        Self { store: Store::open(&url).await.unwrap(), url, _directory: None }
     }
 
     /// Runs SQL as another connection, through the database's own command line; returns what it prints, columns separated by `|`.
     pub fn sql(&self, statement: &str) -> String {
-        self.run(statement).unwrap_or_else(|message| panic!("{statement}: {message}"))
+        run(&self.url, statement).unwrap_or_else(|message| panic!("{statement}: {message}"))
     }
 
     /// Runs SQL that the database must refuse; returns what it said.
     pub fn refuses(&self, statement: &str) -> String {
-        self.run(statement).err().unwrap_or_else(|| panic!("{statement}: was not refused"))
+        run(&self.url, statement).err().unwrap_or_else(|| panic!("{statement}: was not refused"))
     }
+}
 
-    fn run(&self, statement: &str) -> Result<String, String> {
-        match &self.directory {
-            Some(directory) => {
-                let file = directory.path().join("chuky.db");
-                output(Command::new("sqlite3").args(["-cmd", ".timeout 5000", "-bail"]).arg(file).arg(statement))
-            }
-            None => psql(&self.url, statement),
-        }
+/// The address of a fresh, empty database in the run's PostgreSQL cluster.
+pub fn fresh_postgres() -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
+    let cluster = cluster();
+    psql(&cluster.url("postgres"), &format!("CREATE DATABASE {name}")).unwrap();
+    cluster.url(&name)
+}
+
+/// Runs SQL on the database of that address, as a connection of its own.
+pub fn run(url: &str, statement: &str) -> Result<String, String> {
+    match url.strip_prefix("sqlite://") {
+        Some(file) => output(Command::new("sqlite3").args(["-cmd", ".timeout 5000", "-bail"]).arg(file).arg(statement)),
+        None => psql(url, statement),
     }
 }
 

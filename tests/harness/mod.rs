@@ -1,4 +1,5 @@
 //! What tests stand on: databases of both kinds, each test with its own. Uses foreign tools to start and inspect them; never a
 //! service that is already there.
 
+pub mod app;
 pub mod database;

@@ -1,0 +1,102 @@
+//! `chuky serve`: the service. On an empty data directory it prepares everything for a demonstration first.
+
+use super::{Common, runtime, unusable};
+use crate::{app::App, bootstrap, clock::Clock, config::Settings, error::Result, http, worker};
+use chuky_model::text::Language;
+use clap::Args;
+use std::{path::PathBuf, process::ExitCode};
+use tokio::{net::TcpListener, signal::unix};
+
+/// Chạy dịch vụ / Run the service
+///
+/// An empty data directory is filled first: SoftHSM tokens, an SQLite database, a TEST hierarchy, demonstration accounts.
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Directory of database, tokens and documents; secrets lie beside it in DIR.secrets
+    #[arg(long, value_name = "DIR", default_value = "var")]
+    data_dir: PathBuf,
+    /// Make no demonstration accounts
+    #[arg(long)]
+    no_demo: bool,
+}
+
+impl Serve {
+    pub fn run(self, common: &Common) -> ExitCode {
+        start_log();
+        let settings = match Settings::load(common.config.as_deref(), &self.data_dir) {
+            Ok(settings) => settings,
+            Err(error) => return unusable(error),
+        };
+        let executable = match std::env::current_exe() {
+            Ok(executable) => executable,
+            Err(error) => return unusable(error),
+        };
+        let runtime = match runtime() {
+            Ok(runtime) => runtime,
+            Err(error) => return unusable(error),
+        };
+        match runtime.block_on(self.serve(settings, &executable, common.language)) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("chuky serve: {error}");
+                ExitCode::FAILURE
+            }
+        }
+    }
+
+    async fn serve(&self, settings: Settings, executable: &std::path::Path, language: Language) -> Result<()> {
+        let listen = settings.listen;
+        let say = |vi: &str, en: &str| println!("{}", if language == Language::Vi { vi } else { en });
+        say("Chuẩn bị thiết bị khóa, cơ sở dữ liệu và hệ chứng thư…", "Preparing tokens, database and hierarchies…");
+        let app = bootstrap::open(settings, Clock::default(), executable).await?;
+        worker::prepare(&app).await?;
+        if !self.no_demo {
+            bootstrap::demo_accounts(&app).await?;
+        }
+        let background = worker::start(&app);
+        let listener = TcpListener::bind(listen)
+            .await
+            .map_err(crate::error::InternalError::io(format!("listening on {listen}")))?;
+        announce(&app, language, !self.no_demo);
+        let served = http::serve(app, listener, stop_signal()).await;
+        background.abort();
+        Ok(served?)
+    }
+}
+
+fn announce(app: &App, language: Language, demo: bool) {
+    let url = &app.settings.public_url;
+    let accounts = app.settings.secrets_dir.join("demo-accounts.json");
+    match language {
+        Language::Vi => {
+            println!("Chuky đang chạy tại {url} (phần mềm thử nghiệm: chứng thư mang chữ TEST).");
+            if demo {
+                println!("Tài khoản mẫu và mật khẩu: {}", accounts.display());
+            }
+            println!("English: --lang en, or the switch on each page.");
+        }
+        Language::En => {
+            println!("Chuky is running at {url} (demonstration: certificates carry TEST).");
+            if demo {
+                println!("Demonstration accounts and passwords: {}", accounts.display());
+            }
+            println!("Tiếng Việt: --lang vi, hoặc nút chuyển ngôn ngữ trên mỗi trang.");
+        }
+    }
+}
+
+/// Resolves at SIGTERM or Ctrl-C.
+async fn stop_signal() {
+    let Ok(mut terminate) = unix::signal(unix::SignalKind::terminate()) else { return };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}
+
+/// Structured log lines on standard error; `RUST_LOG` chooses.
+fn start_log() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,chuky=info"));
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).json().try_init();
+}

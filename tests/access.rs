@@ -1,0 +1,173 @@
+//! Who may do what: the whole table of route × role against a running service, log-in, and the road of a request.
+
+use crate::harness::app::{Backend, TestApp};
+use chuky::{
+    accounts::{self, NewAccount, Password},
+    audit::Actor,
+    http,
+};
+use chuky_model::{instant::Instant, role::Role};
+use serde_json::{Value, json};
+
+const CITIZEN: &str = "001190012345";
+
+fn citizen() -> Value {
+    json!({
+        "hierarchy": "citizens", "unit": "H26",
+        "subscriber": {
+            "full_name": "Nguyễn Thị Hồng Ưởng", "personal_number": CITIZEN, "birth_date": "1990-03-05",
+            "sex": "female", "province": "Hà Nội", "locality": "Phường Hoàn Kiếm"
+        }
+    })
+}
+
+/// One API key for each role, of an account that holds this role alone.
+async fn keys(test: &TestApp) -> Vec<(Role, String)> {
+    let mut keys = Vec::new();
+    for role in Role::ALL {
+        let new = NewAccount {
+            login: format!("only.{}", role.name()),
+            password: Password::choose("một mật khẩu dài").unwrap(),
+            roles: vec![role],
+            display_name: role.name().to_owned(),
+            unit: String::new(),
+            person_lookup: None,
+        };
+        let account = accounts::create_account(&test.app, Actor::Service, new).await.unwrap();
+        let end = Instant(test.app.clock.now().0 + 3_600_000_000);
+        let key = accounts::create_api_key(&test.app, Actor::Service, account, "test", end).await.unwrap();
+        keys.push((role, key.to_string()));
+    }
+    keys
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_route_admits_exactly_its_roles() {
+    let test = TestApp::sqlite().await;
+    let keys = keys(&test).await;
+    let mut wrong = Vec::new();
+    for route in http::routes() {
+        let path = route.path.replace("{id}", "00000000-0000-7000-8000-000000000000").replace(['{', '}', '*'], "");
+        let method = route.method.as_str();
+        let (nobody, _) = test.raw(method, &path, "", "application/json", b"{}".to_vec()).await;
+        let refused = |status: u16| status == 401 || (status == 303 && !path.starts_with("/api/"));
+        if refused(nobody) == route.access.admits(None) && path != "/api/v1/session" {
+            wrong.push(format!("{method} {path}: nobody got {nobody}"));
+        }
+        for (role, key) in &keys {
+            let (status, _) = test.raw(method, &path, key, "application/json", b"{}".to_vec()).await;
+            if (status == 403) == route.access.admits(Some(&[*role])) {
+                wrong.push(format!("{method} {path}: {} got {status}", role.name()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_forged_key_session_or_role_opens_nothing() {
+    let test = TestApp::sqlite().await;
+    let token = test.log_in("gianhang").await;
+    assert_eq!(test.get("/api/v1/session", &token).await.0, 200);
+    assert_eq!(test.get("/api/v1/session", "chuky_made_up").await.0, 401);
+    // An administrator's SQL gives the operator another role: the row's MAC no longer fits, and the service says so to nobody.
+    test.sql("UPDATE account SET roles = 'approver' WHERE login = 'gianhang'");
+    assert_eq!(test.get("/api/v1/session", &token).await.0, 500);
+    test.sql("UPDATE account SET roles = 'operator' WHERE login = 'gianhang'");
+    assert_eq!(test.get("/api/v1/session", &token).await.0, 200);
+    assert_eq!(test.request("DELETE", "/api/v1/session", &token, "", vec![]).await.0, 204);
+    assert_eq!(test.get("/api/v1/session", &token).await.0, 401);
+    // Taken back to life by SQL it stays dead.
+    test.sql("UPDATE session SET ended_at = NULL");
+    assert_eq!(test.get("/api/v1/session", &token).await.0, 500);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wrong_passwords_are_counted_and_the_account_waits() {
+    let test = TestApp::sqlite().await;
+    let body = json!({ "login": "duyet", "password": "sai-sai-sai-sai" });
+    for _ in 0..5 {
+        assert_eq!(test.post("/api/v1/session", "", &body).await.0, 401);
+    }
+    assert_eq!(test.post("/api/v1/session", "", &body).await.0, 429);
+    let right = json!({ "login": "duyet", "password": test.passwords["duyet"] });
+    assert_eq!(test.post("/api/v1/session", "", &right).await.0, 429);
+    test.app.clock.shift_seconds(301);
+    assert_eq!(test.post("/api/v1/session", "", &right).await.0, 200);
+}
+
+async fn request_road(backend: Backend) {
+    let test = TestApp::start(backend).await;
+    let (operator, approver) = (test.log_in("gianhang").await, test.log_in("duyet").await);
+    let (status, request) = test.post("/api/v1/requests", &operator, &citizen()).await;
+    assert_eq!(status, 201, "{request}");
+    assert_eq!(request["personal_number"], "001•••••2345");
+    // A second open request of the same person is refused.
+    assert_eq!(test.post("/api/v1/requests", &operator, &citizen()).await.0, 409);
+    let path = format!("/api/v1/requests/{}", request["id"].as_str().unwrap());
+    // Only what was seen is approved, and only by an approver.
+    let digest = json!({ "content_digest": request["content_digest"] });
+    assert_eq!(test.post(&format!("{path}/approve"), &operator, &digest).await.0, 403);
+    let other = json!({ "content_digest": "00" });
+    assert_eq!(test.post(&format!("{path}/approve"), &approver, &other).await.0, 409);
+    let (status, approved) = test.post(&format!("{path}/approve"), &approver, &digest).await;
+    assert_eq!(status, 200, "{approved}");
+    assert_eq!(approved["activation_code"].as_str().unwrap().len(), 14);
+    assert_eq!(test.post(&format!("{path}/approve"), &approver, &digest).await.0, 409);
+    // Nothing personal lies readable in the database.
+    let dump = test.sql("SELECT * FROM registration_request");
+    assert!(!dump.contains(CITIZEN) && !dump.contains("Hồng"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_is_entered_seen_and_approved_on_sqlite() {
+    request_road(Backend::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_is_entered_seen_and_approved_on_postgres() {
+    request_road(Backend::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_approves_what_they_entered() {
+    let test = TestApp::sqlite().await;
+    let new = NewAccount {
+        login: "ca.hai".into(),
+        password: Password::choose("một mật khẩu dài").unwrap(),
+        roles: vec![Role::Operator, Role::Approver],
+        display_name: "Cả hai".into(),
+        unit: String::new(),
+        person_lookup: None,
+    };
+    let account = accounts::create_account(&test.app, Actor::Service, new).await.unwrap();
+    let end = Instant(test.app.clock.now().0 + 3_600_000_000);
+    let key = accounts::create_api_key(&test.app, Actor::Service, account, "test", end).await.unwrap();
+    let (_, request) = test.post("/api/v1/requests", &key, &citizen()).await;
+    let path = format!("/api/v1/requests/{}/approve", request["id"].as_str().unwrap());
+    let (status, answer) = test.post(&path, &key, &json!({ "content_digest": request["content_digest"] })).await;
+    assert_eq!((status, answer["type"].as_str().unwrap()), (403, "urn:chuky:problem:own_request"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_idempotency_key_answers_again_and_refuses_another_body() {
+    let test = TestApp::sqlite().await;
+    let operator = test.log_in("gianhang").await;
+    let send = |body: Value| {
+        let (url, token) = (format!("{}/api/v1/requests", test.url), operator.clone());
+        tokio::task::spawn_blocking(move || {
+            let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+            let request = agent.post(&url).header("authorization", format!("Bearer {token}"));
+            let request = request.header("idempotency-key", "booth-1-request-1");
+            let mut response = request.send_json(body).unwrap();
+            (response.status().as_u16(), response.body_mut().read_json::<Value>().unwrap())
+        })
+    };
+    let (status, first) = send(citizen()).await.unwrap();
+    assert_eq!(status, 201);
+    let (status, again) = send(citizen()).await.unwrap();
+    assert_eq!((status, &again["id"]), (201, &first["id"]));
+    let mut other = citizen();
+    other["unit"] = "H27".into();
+    assert_eq!(send(other).await.unwrap().0, 409);
+}

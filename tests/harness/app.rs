@@ -1,0 +1,200 @@
+//! A whole service for one test: its own data directory, tokens, database and port, with supervised HSM workers and readers of
+//! the very binary that is shipped. The first one of a run is prepared; the others start from a copy of it.
+
+use super::database;
+use chuky::{app::App, bootstrap, clock::Clock, config::Settings, http, worker};
+use serde_json::Value;
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+};
+use tokio::{net::TcpListener, sync::oneshot};
+
+/// The binary whose workers the service runs.
+pub const EXECUTABLE: &str = env!("CARGO_BIN_EXE_chuky");
+
+/// Which database the service uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    Sqlite,
+    Postgres,
+}
+
+/// A running service.
+#[allow(dead_code)] // each test uses what it needs
+pub struct TestApp {
+    pub app: App,
+    /// `http://127.0.0.1:PORT`.
+    pub url: String,
+    pub directory: tempfile::TempDir,
+    /// Login → password of the demonstration accounts.
+    pub passwords: BTreeMap<String, String>,
+    stop: Option<oneshot::Sender<()>>,
+    served: Option<tokio::task::JoinHandle<()>>,
+    background: tokio::task::JoinHandle<()>,
+}
+
+#[allow(dead_code)] // each test uses what it needs
+impl TestApp {
+    /// A service on SQLite.
+    pub async fn sqlite() -> Self {
+        Self::start(Backend::Sqlite).await
+    }
+
+    /// A service on that database, with hierarchies and demonstration accounts.
+    pub async fn start(backend: Backend) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        match backend {
+            Backend::Sqlite => {
+                copy(template(), directory.path());
+                relocate(directory.path());
+                Self::over(directory, None).await
+            }
+            Backend::Postgres => Self::over(directory, Some(database::fresh_postgres())).await,
+        }
+    }
+
+    async fn over(directory: tempfile::TempDir, database_url: Option<String>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let mut settings = Settings::load(None, &directory.path().join("var")).unwrap();
+        settings.public_url = url.clone();
+        settings.hsm.rsa_stock = 0;
+        if let Some(database_url) = database_url {
+            settings.database_url = database_url;
+        }
+        let app = bootstrap::open(settings, Clock::default(), Path::new(EXECUTABLE)).await.unwrap();
+        worker::prepare(&app).await.unwrap();
+        let accounts = bootstrap::demo_accounts(&app).await.unwrap();
+        let passwords = accounts.iter().map(|a| (a.login.clone(), a.password.to_string())).collect();
+        let (stop, stopped) = oneshot::channel();
+        let serving = app.clone();
+        let served = tokio::spawn(async move {
+            http::serve(serving, listener, async { drop(stopped.await) }).await.unwrap();
+        });
+        let background = worker::start(&app);
+        Self { app, url, directory, passwords, stop: Some(stop), served: Some(served), background }
+    }
+
+    /// Logs a demonstration account in and returns its bearer token.
+    pub async fn log_in(&self, login: &str) -> String {
+        let body = serde_json::json!({ "login": login, "password": self.passwords[login] });
+        let (status, answer) = self.post("/api/v1/session", "", &body).await;
+        assert_eq!(status, 200, "{answer}");
+        answer["token"].as_str().unwrap().to_owned()
+    }
+
+    /// `POST` of JSON as the holder of a token (empty: nobody); status and JSON answer.
+    pub async fn post(&self, path: &str, token: &str, body: &Value) -> (u16, Value) {
+        self.request("POST", path, token, "application/json", body.to_string().into_bytes()).await
+    }
+
+    /// `GET`; status and JSON answer (null where it is none).
+    pub async fn get(&self, path: &str, token: &str) -> (u16, Value) {
+        self.request("GET", path, token, "", Vec::new()).await
+    }
+
+    /// Any request; status and JSON answer (null where it is none).
+    pub async fn request(&self, method: &str, path: &str, token: &str, kind: &str, body: Vec<u8>) -> (u16, Value) {
+        let (status, bytes) = self.raw(method, path, token, kind, body).await;
+        (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
+    }
+
+    /// Any request; status and bytes.
+    pub async fn raw(&self, method: &str, path: &str, token: &str, kind: &str, body: Vec<u8>) -> (u16, Vec<u8>) {
+        let (method, address) = (method.to_owned(), format!("{}{path}", self.url));
+        let (token, kind) = (token.to_owned(), kind.to_owned());
+        tokio::task::spawn_blocking(move || {
+            let agent: ureq::Agent = ureq::Agent::config_builder()
+                .http_status_as_error(false)
+                .max_redirects(0)
+                .timeout_global(Some(std::time::Duration::from_secs(120)))
+                .build()
+                .into();
+            let mut request = ureq::http::Request::builder().method(method.as_str()).uri(&address);
+            if !token.is_empty() {
+                request = request.header("authorization", format!("Bearer {token}"));
+            }
+            if !kind.is_empty() {
+                request = request.header("content-type", kind);
+            }
+            let mut response = agent.run(request.body(body).unwrap()).unwrap();
+            let bytes = response.body_mut().with_config().limit(512 << 20).read_to_vec().unwrap();
+            (response.status().as_u16(), bytes)
+        })
+        .await
+        .unwrap()
+    }
+
+    /// Stops the service and gives its directory back, for a second start over the same data.
+    pub async fn stop(mut self) {
+        drop(self.stop.take());
+        if let Some(served) = self.served.take() {
+            served.await.unwrap();
+        }
+    }
+
+    /// The data directory.
+    pub fn data_dir(&self) -> PathBuf {
+        self.directory.path().join("var")
+    }
+
+    /// Runs SQL as another connection would: an administrator's, or an attacker's.
+    pub fn sql(&self, statement: &str) -> String {
+        database::run(&self.app.settings.database_url, statement).unwrap()
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        self.background.abort();
+        drop(self.stop.take());
+    }
+}
+
+/// A prepared directory that is copied for each test: tokens, PINs, hierarchies and accounts in SQLite.
+fn template() -> &'static Path {
+    static TEMPLATE: OnceLock<tempfile::TempDir> = OnceLock::new();
+    let made = TEMPLATE.get_or_init(|| {
+        let directory = tempfile::tempdir().unwrap();
+        let data = directory.path().join("var");
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Runtime::new().unwrap();
+            runtime.block_on(async {
+                let mut settings = Settings::load(None, &data).unwrap();
+                settings.hsm.rsa_stock = 0;
+                let app = bootstrap::open(settings, Clock::default(), Path::new(EXECUTABLE)).await.unwrap();
+                worker::prepare(&app).await.unwrap();
+                bootstrap::demo_accounts(&app).await.unwrap();
+                app.store.close().await;
+            });
+        })
+        .join()
+        .unwrap();
+        directory
+    });
+    made.path()
+}
+
+fn copy(from: &Path, to: &Path) {
+    let status = Command::new("cp").arg("-a").arg(from.join(".")).arg(to).status().unwrap();
+    assert!(status.success());
+}
+
+/// The copied SoftHSM configuration names the copied token directory.
+fn relocate(directory: &Path) {
+    let configuration = directory.join("var/softhsm2.conf");
+    let text = fs::read_to_string(&configuration).unwrap();
+    let tokens = directory.join("var/tokens");
+    let lines: Vec<String> = text
+        .lines()
+        .map(|line| match line.starts_with("directories.tokendir") {
+            true => format!("directories.tokendir = {}", tokens.display()),
+            false => line.to_owned(),
+        })
+        .collect();
+    fs::write(&configuration, lines.join("\n") + "\n").unwrap();
+}
