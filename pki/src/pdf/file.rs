@@ -45,7 +45,7 @@ impl<'a> PdfFile<'a> {
     pub fn open(data: &'a [u8]) -> Result<Self, PdfError> {
         match Self::open_strict(data) {
             Ok(file) => Ok(file),
-            Err(PdfError::NotPdf) => Err(PdfError::NotPdf),
+            Err(error @ (PdfError::NotPdf | PdfError::Encrypted(_))) => Err(error),
             Err(_) => Self::open_recovered(data),
         }
     }
@@ -66,8 +66,11 @@ impl<'a> PdfFile<'a> {
         }
         file.trailer = first.as_ref().map(|section| section.trailer.clone()).unwrap_or_default();
         file.follow_chain(first?)?;
-        file.require_catalogue()?;
-        Ok(file)
+        match file.require_catalogue() {
+            // The objects are in encrypted object streams; no repair brings them out.
+            Err(_) if file.is_encrypted() => Err(PdfError::Encrypted("its objects need a key")),
+            outcome => outcome.map(|()| file),
+        }
     }
 
     /// Opens by searching for objects, whatever the cross-reference data says.

@@ -49,6 +49,8 @@ pub(super) struct Comparison<'f, 'd> {
     new_page_index: BTreeMap<ObjectId, usize>,
     /// Fields, widgets and annotations: compared on their own, so references to them need only agree.
     held: BTreeSet<ObjectId>,
+    /// Fields and widgets that both revisions know.
+    common_fields: BTreeSet<ObjectId>,
     /// Pairs that were found to be the same.
     known_same: RefCell<HashSet<(ObjectId, ObjectId)>>,
     pairs: Cell<usize>,
@@ -75,11 +77,15 @@ impl<'f, 'd> Comparison<'f, 'd> {
     fn new(old: &'f PdfFile<'d>, new: &'f PdfFile<'d>) -> Self {
         let (old_pages, new_pages) = (old.pages(), new.pages());
         let (old_fields, new_fields) = (old.fields(), new.fields());
-        let mut held = BTreeSet::new();
-        for field in old_fields.iter().chain(&new_fields) {
-            held.extend(field.id);
-            held.extend(field.widgets.iter().filter_map(|(id, _)| *id));
-        }
+        let of_fields = |fields: &[FormField]| -> BTreeSet<ObjectId> {
+            let ids = |field: &FormField| -> Vec<ObjectId> {
+                field.id.into_iter().chain(field.widgets.iter().filter_map(|(id, _)| *id)).collect()
+            };
+            fields.iter().flat_map(ids).collect()
+        };
+        let (of_old, of_new) = (of_fields(&old_fields), of_fields(&new_fields));
+        let common_fields = of_old.intersection(&of_new).copied().collect();
+        let mut held: BTreeSet<ObjectId> = of_old.union(&of_new).copied().collect();
         for (file, pages) in [(old, &old_pages), (new, &new_pages)] {
             for page in pages {
                 let annotations = page.value(file, "Annots");
@@ -100,6 +106,7 @@ impl<'f, 'd> Comparison<'f, 'd> {
             old_fields,
             new_fields,
             held,
+            common_fields,
             known_same: RefCell::default(),
             pairs: Cell::new(0),
             findings: RefCell::default(),

@@ -146,13 +146,8 @@ impl Comparison<'_, '_> {
     }
 
     fn annotation_changed(&self, page: Option<u32>, id: ObjectId) {
-        let is_field = |fields: &[crate::pdf::FormField]| {
-            fields
-                .iter()
-                .any(|field| field.id == Some(id) || field.widgets.iter().any(|(widget, _)| *widget == Some(id)))
-        };
         // The form's comparison has looked at the widgets of fields that both revisions know.
-        if is_field(&self.old_fields) && is_field(&self.new_fields) {
+        if self.common_fields.contains(&id) {
             return;
         }
         let (old, new) = (self.old.object(id), self.new.object(id));

@@ -28,27 +28,31 @@ pub fn steps(data: &[u8], ends: &[usize], to_the_end: bool) -> Vec<Step> {
     stops.sort_unstable();
     stops.dedup();
     let mut steps = Vec::new();
-    for pair in stops.windows(2) {
-        let [from, to] = pair else { continue };
-        steps.push(Step { from: *from, to: *to, findings: step(data, *from, *to) });
+    let mut stops = stops.into_iter();
+    let open = |end: usize| (end, data.get(..end).and_then(|data| PdfFile::open(data).ok()));
+    // The newer revision of one step is the older one of the next.
+    let Some(mut older) = stops.next().map(open) else { return steps };
+    for stop in stops {
+        let newer = open(stop);
+        let findings = match (&older.1, &newer.1) {
+            (Some(old), Some(new)) => step(old, new),
+            _ => vec![unreadable("one of the revisions cannot be read")],
+        };
+        steps.push(Step { from: older.0, to: newer.0, findings });
+        older = newer;
     }
     steps
 }
 
-fn step(data: &[u8], from: usize, to: usize) -> Vec<Finding> {
-    let (Some(old_data), Some(new_data)) = (data.get(..from), data.get(..to)) else {
-        return vec![unreadable("cut off")];
-    };
-    let (Ok(old), Ok(new)) = (PdfFile::open(old_data), PdfFile::open(new_data)) else {
-        return vec![unreadable("one of the revisions cannot be read")];
-    };
+fn step(old: &PdfFile<'_>, new: &PdfFile<'_>) -> Vec<Finding> {
+    let (from, to) = (old.data().len(), new.data().len());
     let mut findings = Vec::new();
     let both_strict = old.reading() == Reading::Strict && new.reading() == Reading::Strict;
     if both_strict {
-        findings = compare(&old, &new);
+        findings = compare(old, new);
         let oddities = new.oddities();
         let odd = oddities.len() > old.oddities().len();
-        if !odd && tail_is_accounted_for(&new, from, to) {
+        if !odd && tail_is_accounted_for(new, from, to) {
             return findings;
         }
     }
@@ -60,7 +64,7 @@ fn step(data: &[u8], from: usize, to: usize) -> Vec<Finding> {
             detail: "what follows the signed revision can only be read by repairing the file".to_owned(),
         });
     }
-    if let (Ok(old), Ok(new)) = (PdfFile::open_recovered(old_data), PdfFile::open_recovered(new_data)) {
+    if let (Ok(old), Ok(new)) = (PdfFile::open_recovered(old.data()), PdfFile::open_recovered(new.data())) {
         let lenient = compare(&old, &new);
         add_lenient(&mut findings, lenient);
     } else {
