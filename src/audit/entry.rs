@@ -57,9 +57,18 @@ kinds! {
     /// A PIN is about to be tried; counted before it is.
     PinTried = "pin.tried",
     PinAccepted = "pin.accepted",
+    /// The HSM was away when a counted try was to be made: the try is given back.
+    PinNotTried = "pin.not_tried",
     CredentialLocked = "credential.locked",
+    /// Four eyes allowed further tries.
+    CredentialUnlocked = "credential.unlocked",
+    /// Sealed anew: another PIN, or a newer pepper.
+    CredentialResealed = "credential.resealed",
+    CredentialClosed = "credential.closed",
     ActivationOpened = "activation.opened",
     ActivationUsed = "activation.used",
+    /// The signatures of an activation are on record.
+    SignaturesMade = "signatures.made",
     DocumentUploaded = "document.uploaded",
     DocumentSigned = "document.signed",
     DocumentVerified = "document.verified",

@@ -1,0 +1,336 @@
+//! From a PIN to signatures: the try counted, an activation opened for exactly these hashes, used once, and each signature recorded.
+//! The activation secret leaves the HSM worker for the one call that uses it and is stored nowhere.
+
+use super::{
+    credential::{Signer, signer},
+    pin::{Pin, SealParameters},
+    tries,
+};
+use crate::{
+    accounts::Principal,
+    app::App,
+    attestation,
+    audit::{self, Actor, Entry, Kind},
+    error::{InternalError, RequestError, Result},
+    fault,
+};
+use chuky_hsm::{ActivationContext, Error as HsmError, KeyContext, OpenedActivation, Secret32, SignActivated};
+use chuky_model::{
+    algorithm::SignatureScheme,
+    id::{ActivationId, CertificateId, CredentialId, DocumentId, SignatureId},
+    record::{
+        credential::{Activation, Credential, Signature},
+        state::ActivationState,
+    },
+};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+/// What is to be signed.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    pub scheme: SignatureScheme,
+    /// Digests of the scheme's hash, in order, each once.
+    pub hashes: Vec<Vec<u8>>,
+    /// The document they belong to, for the record.
+    pub document: Option<DocumentId>,
+}
+
+/// An open activation with the secret that uses it.
+#[derive(Debug)]
+pub struct Activated {
+    pub context: ActivationContext,
+    secret: Secret32,
+    key: KeyContext,
+    certificate: CertificateId,
+    document: Option<DocumentId>,
+}
+
+/// The whole way for hashes that are signed at once: PIN checked, activation opened and used. One signature for each hash, in order:
+/// DER `Ecdsa-Sig-Value` or RSA octets.
+pub async fn sign_hashes(
+    app: &App,
+    by: &Principal,
+    credential: CredentialId,
+    pin: &Pin,
+    wanted: Wanted,
+) -> Result<Vec<Vec<u8>>> {
+    let signer = signer(app, by, credential).await?;
+    let activated = open_activation(app, by, &signer, pin, wanted).await?;
+    use_activation(app, by, &activated).await
+}
+
+/// Counts a try, checks the PIN and opens an activation for exactly these hashes.
+pub async fn open_activation(
+    app: &App,
+    by: &Principal,
+    signer: &Signer,
+    pin: &Pin,
+    wanted: Wanted,
+) -> Result<Activated> {
+    // 1. Nothing is counted for what cannot be signed, nor while the HSM is away.
+    check(app, signer, &wanted)?;
+    // 2. The try, counted and under a signed audit head before it is made.
+    fault::point("sign.before_count");
+    let counted = tries::count(app, by, signer.credential.id).await?;
+    fault::point("sign.after_count");
+    // 3. The PIN, stretched here, decides in the HSM worker.
+    let secret = app.stretcher.stretch(pin, &parameters(&counted)?).await?;
+    let context = ActivationContext {
+        activation_id: ActivationId(Uuid::now_v7()),
+        hashes: wanted.hashes,
+        scheme: wanted.scheme,
+        client: by.client.clone(),
+        expires: app.clock.now().plus_seconds(ACTIVATION_SECONDS),
+    };
+    let key = KeyContext { key_id: counted.id, owner: counted.account_id };
+    let now = app.clock.now();
+    let opened = app.tokens.subscribers.open_activation(&counted.sealed_key, &key, &secret, &context, now).await;
+    let opened = match opened {
+        Ok(opened) => opened,
+        Err(HsmError::WrongSecret) => return Err(tries::refuse(app, by, &counted).await?.into()),
+        Err(error) if error.is_temporary() => {
+            tries::give_back(app, by, counted.id).await?;
+            return Err(error.into());
+        }
+        Err(error) => return Err(hsm_error(error)),
+    };
+    fault::point("sign.pin_checked");
+    // 4. Tries forgiven and the activation's row, in one transaction.
+    store_opened(app, by, counted.id, &context, &opened).await?;
+    fault::point("sign.activated");
+    Ok(Activated { context, secret: opened.secret, key, certificate: signer.row.id, document: wanted.document })
+}
+
+/// Uses an activation for all its hashes, once: its row is used up before the HSM signs, so that a crash costs a signature and never
+/// makes two.
+pub async fn use_activation(app: &App, by: &Principal, activated: &Activated) -> Result<Vec<Vec<u8>>> {
+    let context = &activated.context;
+    // 1. The row as it was stored, open, for these hashes and this client, and by the audit log never used.
+    let mut row = open_row(app, by, context).await?;
+    // 2. Used up by compare-and-swap.
+    let blob = std::mem::take(&mut row.sealed_key);
+    row.used_count = row.hash_count;
+    row.state = ActivationState::Used;
+    attestation::attest_change(&*app.tokens.subscribers, &mut row).await?;
+    let mut transaction = app.store.begin().await?;
+    match transaction.update_activation(&row).await {
+        Err(crate::store::Error::Stale) => return Err(used().into()),
+        other => other?,
+    }
+    let entry = Entry::new(app.clock.now(), Kind::ActivationUsed, Actor::Account(by.account), subject(row.id));
+    audit::record(&mut transaction, entry.with(serde_json::json!({ "count": row.hash_count }))).await?;
+    transaction.commit().await?;
+    fault::point("sign.used");
+    // 3. The HSM signs; its worker refuses anything but these hashes.
+    let call = SignActivated {
+        blob,
+        key: activated.key.clone(),
+        activation: context.clone(),
+        secret: activated.secret.clone(),
+        hashes: context.hashes.clone(),
+        now: app.clock.now(),
+    };
+    let signed = app.tokens.subscribers.sign_activated(call).await;
+    fault::point("sign.signed");
+    // The handle is of no further use, whatever came of it; it would die by itself at the activation's end.
+    let closed = app.tokens.subscribers.close_activation(context.activation_id).await;
+    if let Err(error) = closed {
+        tracing::warn!(event = "activation_not_closed", activation = %context.activation_id, %error);
+    }
+    let signatures = signed.map_err(hsm_error)?;
+    // 4. Each signature on record.
+    record(app, by, activated, row.credential_id).await?;
+    fault::point("sign.recorded");
+    Ok(signatures)
+}
+
+/// Closes activations that ended unused. The worker loop calls it; how many were closed.
+pub async fn close_expired(app: &App) -> Result<usize> {
+    let expired = app.store.expired_activations(app.clock.now(), CLOSED_AT_ONCE).await?;
+    let mut closed = 0;
+    for row in expired {
+        // A forged row was logged as an alarm; it opens nothing, and must not keep the others.
+        let Ok(mut row) = attestation::check(&*app.tokens.subscribers, row).await else { continue };
+        row.state = ActivationState::Closed;
+        row.sealed_key = Vec::new();
+        attestation::attest_change(&*app.tokens.subscribers, &mut row).await?;
+        let mut transaction = app.store.begin().await?;
+        match transaction.update_activation(&row).await {
+            // Used in this moment by somebody else.
+            Err(crate::store::Error::Stale) => continue,
+            other => other?,
+        }
+        transaction.commit().await?;
+        closed += 1;
+    }
+    Ok(closed)
+}
+
+fn check(app: &App, signer: &Signer, wanted: &Wanted) -> Result<()> {
+    if !wanted.scheme.fits(signer.credential.algorithm) {
+        return Err(RequestError::invalid(
+            "scheme",
+            "scheme_unfit",
+            "Thuật toán ký không hợp với khóa của chữ ký này.",
+            "The signature algorithm does not fit this credential's key.",
+        )
+        .into());
+    }
+    let length = wanted.scheme.hash().length();
+    let distinct: std::collections::HashSet<&Vec<u8>> = wanted.hashes.iter().collect();
+    let whole = wanted.hashes.iter().all(|hash| hash.len() == length) && distinct.len() == wanted.hashes.len();
+    if !whole || wanted.hashes.is_empty() || wanted.hashes.len() > MOST_HASHES {
+        return Err(RequestError::invalid(
+            "hashes",
+            "hashes_invalid",
+            "Danh sách giá trị băm trống, quá dài, trùng lặp hoặc sai độ dài.",
+            "The list of hashes is empty, too long, repeats itself, or a hash has the wrong length.",
+        )
+        .into());
+    }
+    if !app.tokens.subscribers.health().ready {
+        return Err(RequestError::try_again().into());
+    }
+    Ok(())
+}
+
+fn parameters(credential: &Credential) -> Result<SealParameters> {
+    let unreadable = || InternalError::other("a credential's Argon2id parameters are out of range");
+    Ok(SealParameters {
+        memory_kib: u32::try_from(credential.pin_memory).map_err(|_| unreadable())?,
+        iterations: u32::try_from(credential.pin_iterations).map_err(|_| unreadable())?,
+        salt: credential.pin_salt.as_slice().try_into().map_err(|_| unreadable())?,
+    })
+}
+
+async fn store_opened(
+    app: &App,
+    by: &Principal,
+    credential: CredentialId,
+    context: &ActivationContext,
+    opened: &OpenedActivation,
+) -> Result<()> {
+    let now = app.clock.now();
+    let mut row = Activation {
+        id: context.activation_id,
+        credential_id: credential,
+        client: context.client.clone(),
+        sealed_key: opened.blob.clone(),
+        hashes_digest: hashes_digest(context).to_vec(),
+        hash_count: i64::try_from(context.hashes.len()).unwrap_or(i64::MAX),
+        used_count: 0,
+        expires_at: context.expires,
+        state: ActivationState::Open,
+        created_at: now,
+        version: 1,
+        mac: Vec::new(),
+    };
+    attestation::attest(&*app.tokens.subscribers, &mut row).await?;
+    for _ in 0..tries::CHANGES_AT_ONCE {
+        let forgiven = tries::forgive(app, by, credential).await?;
+        let mut transaction = app.store.begin().await?;
+        match tries::store_forgiven(app, &mut transaction, by, &forgiven).await {
+            Err(error) if tries::lost(&error) => continue,
+            other => other?,
+        }
+        transaction.insert_activation(&row).await?;
+        let entry = Entry::new(now, Kind::ActivationOpened, Actor::Account(by.account), subject(row.id));
+        let content = serde_json::json!({
+            "credential": credential, "hashes": hex::encode(&row.hashes_digest), "count": row.hash_count,
+        });
+        audit::record(&mut transaction, entry.with(content)).await?;
+        transaction.commit().await?;
+        return Ok(());
+    }
+    Err(RequestError::try_again().into())
+}
+
+async fn open_row(app: &App, by: &Principal, context: &ActivationContext) -> Result<Activation> {
+    let row = app.store.activation_by_id(context.activation_id).await?;
+    let row = attestation::check_found(&*app.tokens.subscribers, row).await?;
+    let row = row.filter(|row| row.client == by.client).ok_or_else(RequestError::not_found)?;
+    if row.state != ActivationState::Open || row.used_count != 0 {
+        return Err(used().into());
+    }
+    if row.hashes_digest != hashes_digest(context) || row.expires_at != context.expires {
+        return Err(InternalError::RowForged { table: "activation" }.into());
+    }
+    // An old row put back is as valid as it was; the log remembers its use.
+    if app.store.count_audit_entries(Kind::ActivationUsed.name(), &subject(row.id)).await? != 0 {
+        tracing::error!(event = "row_reset", table = "activation", activation = %row.id);
+        return Err(InternalError::RowForged { table: "activation" }.into());
+    }
+    Ok(row)
+}
+
+async fn record(app: &App, by: &Principal, activated: &Activated, credential: CredentialId) -> Result<()> {
+    let now = app.clock.now();
+    let mut transaction = app.store.begin().await?;
+    for digest in &activated.context.hashes {
+        let signature = Signature {
+            id: SignatureId(Uuid::now_v7()),
+            credential_id: credential,
+            activation_id: activated.context.activation_id,
+            certificate_id: activated.certificate,
+            document_id: activated.document,
+            digest: digest.clone(),
+            created_at: now,
+        };
+        transaction.insert_signature(&signature).await?;
+    }
+    let entry = Entry::new(now, Kind::SignaturesMade, Actor::Account(by.account), super::subject(credential));
+    let content = serde_json::json!({
+        "activation": activated.context.activation_id, "document": activated.document,
+        "hashes": hex::encode(hashes_digest(&activated.context)),
+    });
+    audit::record(&mut transaction, entry.with(content)).await?;
+    Ok(transaction.commit().await?)
+}
+
+/// SHA-256 over scheme and ordered hashes, each with its length.
+fn hashes_digest(context: &ActivationContext) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    hasher.update(format!("{:?}", context.scheme).as_bytes());
+    for hash in &context.hashes {
+        hasher.update((hash.len() as u64).to_be_bytes());
+        hasher.update(hash);
+    }
+    hasher.finalize().into()
+}
+
+fn hsm_error(error: HsmError) -> crate::error::Error {
+    match error {
+        HsmError::Tampered { what } => {
+            tracing::error!(event = "row_forged", table = "credential", what);
+            InternalError::RowForged { table: "credential" }.into()
+        }
+        HsmError::AlreadySigned => used().into(),
+        HsmError::Expired => RequestError::conflict(
+            "activation_expired",
+            "Đã quá thời gian ký. Hãy nhập lại mã PIN.",
+            "The time for signing is over. Enter the PIN again.",
+        )
+        .into(),
+        other => other.into(),
+    }
+}
+
+fn used() -> RequestError {
+    RequestError::conflict(
+        "activation_used",
+        "Lượt ký này đã được dùng. Hãy nhập lại mã PIN để ký lần nữa.",
+        "This activation has been used. Enter the PIN again to sign once more.",
+    )
+}
+
+fn subject(id: ActivationId) -> String {
+    format!("activation:{id}")
+}
+
+/// How long an activation lasts, in seconds: a batch on a slow network HSM.
+const ACTIVATION_SECONDS: i64 = 300;
+/// Hashes of one activation: a clerk's largest batch.
+const MOST_HASHES: usize = 5_000;
+/// Expired activations closed in one round.
+const CLOSED_AT_ONCE: i64 = 100;

@@ -1,0 +1,128 @@
+//! Tries of a PIN: each is counted, and its count is under a signed audit head, before it is made. Changes a credential's row only by
+//! compare-and-swap, one audit entry a change; never sees what the PIN is.
+
+use super::credential::{locked, own_credential, subject, usable};
+use crate::{
+    accounts::Principal,
+    app::App,
+    attestation,
+    audit::{self, Actor, Entry, Kind},
+    error::{RequestError, RequestErrorKind, Result},
+    store::{Error as StoreError, Transaction},
+};
+use chuky_model::{
+    id::{AuditEntryId, CredentialId},
+    record::{credential::Credential, state::CredentialState},
+};
+
+/// Counts a try that is about to be made, and waits until its entry is under a signed head. Returns the row as counted.
+pub(super) async fn count(app: &App, by: &Principal, id: CredentialId) -> Result<Credential> {
+    let (credential, entry) = change(app, by, id, Kind::PinTried, |credential| {
+        usable(credential)?;
+        if credential.tries >= i64::from(app.settings.seal.tries) {
+            // Counted by calls that never came back with an answer: as good as wrong.
+            return Err(locked());
+        }
+        credential.tries = credential.tries.saturating_add(1);
+        Ok(())
+    })
+    .await?;
+    app.audit.wait(entry).await?;
+    Ok(credential)
+}
+
+/// Gives a counted try back where the HSM was away and nothing was tried.
+pub(super) async fn give_back(app: &App, by: &Principal, id: CredentialId) -> Result<()> {
+    let given = change(app, by, id, Kind::PinNotTried, |credential| {
+        credential.tries = credential.tries.saturating_sub(1).max(0);
+        Ok(())
+    });
+    given.await.map(drop)
+}
+
+/// What a wrong PIN means, locking the credential after the last try: `pin_wrong` or `pin_locked`.
+pub(super) async fn refuse(app: &App, by: &Principal, counted: &Credential) -> Result<RequestError> {
+    let left = i64::from(app.settings.seal.tries).saturating_sub(counted.tries);
+    if left > 0 {
+        return Ok(wrong(left));
+    }
+    let changed = change(app, by, counted.id, Kind::CredentialLocked, |credential| {
+        usable(credential)?;
+        credential.state = CredentialState::Locked;
+        Ok(())
+    });
+    match changed.await {
+        // Locked by another wrong try meanwhile.
+        Ok(_) | Err(crate::error::Error::Request(_)) => Ok(locked()),
+        Err(error) => Err(error),
+    }
+}
+
+/// The row with its tries forgiven, and inside the transaction its entry: the PIN was right. `Stale` where another try was counted meanwhile.
+pub(super) async fn forgive(app: &App, by: &Principal, id: CredentialId) -> Result<Credential> {
+    let mut credential = own_credential(app, by, id).await?;
+    usable(&credential)?;
+    credential.tries = 0;
+    credential.updated_at = app.clock.now();
+    attestation::attest_change(&*app.tokens.subscribers, &mut credential).await?;
+    Ok(credential)
+}
+
+/// Stores what [`forgive`] made.
+pub(super) async fn store_forgiven(
+    app: &App,
+    transaction: &mut Transaction,
+    by: &Principal,
+    credential: &Credential,
+) -> Result<(), crate::error::Error> {
+    transaction.update_credential(credential).await?;
+    let entry = Entry::new(app.clock.now(), Kind::PinAccepted, Actor::Account(by.account), subject(credential.id));
+    audit::record(transaction, entry).await?;
+    Ok(())
+}
+
+/// Whether a compare-and-swap lost to somebody else.
+pub(super) fn lost(error: &crate::error::Error) -> bool {
+    matches!(error, crate::error::Error::Internal(crate::error::InternalError::Store(StoreError::Stale)))
+}
+
+/// Reads, changes and stores the row with one audit entry, again where somebody else was first.
+async fn change(
+    app: &App,
+    by: &Principal,
+    id: CredentialId,
+    kind: Kind,
+    alter: impl Fn(&mut Credential) -> Result<(), RequestError>,
+) -> Result<(Credential, AuditEntryId)> {
+    for _ in 0..CHANGES_AT_ONCE {
+        let mut credential = own_credential(app, by, id).await?;
+        alter(&mut credential)?;
+        let now = app.clock.now();
+        credential.updated_at = now;
+        attestation::attest_change(&*app.tokens.subscribers, &mut credential).await?;
+        let mut transaction = app.store.begin().await?;
+        match transaction.update_credential(&credential).await {
+            Err(StoreError::Stale) => continue,
+            other => other?,
+        }
+        let entry = Entry::new(now, kind, Actor::Account(by.account), subject(id));
+        let content = serde_json::json!({ "tries": credential.tries, "client": by.client });
+        let entry = audit::record(&mut transaction, entry.with(content)).await?;
+        transaction.commit().await?;
+        return Ok((credential, entry));
+    }
+    Err(RequestError::try_again().into())
+}
+
+fn wrong(left: i64) -> RequestError {
+    let error = RequestError::new(
+        RequestErrorKind::Forbidden,
+        "pin_wrong",
+        format!("Mã PIN không đúng. Còn {left} lần thử trước khi bị khóa."),
+        format!("The PIN is wrong. {left} more tries before it is locked."),
+    );
+    RequestError { field: Some("pin"), ..error }
+}
+
+/// Tries of one credential that may meet in the same moment.
+pub(super) const CHANGES_AT_ONCE: usize = 5;
