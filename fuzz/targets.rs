@@ -1,0 +1,165 @@
+//! One target for each parser of bytes that a stranger made.
+
+use crate::runner::{corpus, run};
+use chuky_model::card::Card;
+use chuky_pki::asn1::Element;
+use chuky_pki::certificate::Certificate;
+use chuky_pki::cms::{SignedData, ber};
+use chuky_pki::crl::Crl;
+use chuky_pki::crypto::PublicKey;
+use chuky_pki::jose::Jws;
+use chuky_pki::ocsp::{OcspRequest, OcspResponse};
+use chuky_pki::pdf::{ObjectId, PdfFile, signature};
+use chuky_pki::timestamp::{TimestampRequest, TimestampToken};
+
+#[test]
+fn identity_card_text() {
+    let card = "001202012345|123456789|Nguyễn Văn An|01011990|Nam|Số 1, Tràng Tiền, Hoàn Kiếm, Hà Nội|01012021";
+    run("identity_card_text", &[card.as_bytes().to_vec()], |input| {
+        let _ = Card::parse(&String::from_utf8_lossy(input));
+    });
+}
+
+#[test]
+fn public_key() {
+    use rcgen::PublicKeyData;
+    let p256 = rcgen::KeyPair::generate().unwrap().subject_public_key_info();
+    run("public_key", &[p256], |input| {
+        let _ = PublicKey::from_spki_der(input);
+    });
+}
+
+#[test]
+fn der() {
+    let mut seeds = corpus("dss-cades");
+    seeds.push(self_signed());
+    run("der", &seeds, |input| walk(input, 0));
+}
+
+fn walk(input: &[u8], depth: usize) {
+    let mut reader = chuky_pki::asn1::Reader::new(input);
+    while let Ok(element) = reader.any() {
+        let _ = (element.oid(), element.unsigned(), element.time(), element.text(), element.named_bits());
+        if depth < 20 && Element::only(element.content, "element").is_ok() {
+            walk(element.content, depth + 1);
+        }
+    }
+}
+
+#[test]
+fn certificate() {
+    run("certificate", &[self_signed()], |input| {
+        if let Ok(certificate) = Certificate::from_der(input) {
+            let _ = (
+                certificate.key_usage(),
+                certificate.policies(),
+                certificate.alternative_names(),
+                certificate.ocsp_uris(),
+            );
+            let _ = (certificate.crl_uris(), certificate.authority_key_identifier(), certificate.subject().to_string());
+        }
+    });
+}
+
+fn self_signed() -> Vec<u8> {
+    let mut parameters = rcgen::CertificateParams::new(["test".to_owned()]).unwrap();
+    parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    parameters.key_usages = vec![rcgen::KeyUsagePurpose::CrlSign, rcgen::KeyUsagePurpose::KeyCertSign];
+    parameters.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap().der().to_vec()
+}
+
+#[test]
+fn revocation_list() {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut parameters = rcgen::CertificateParams::default();
+    parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let revoked = rcgen::RevokedCertParams {
+        serial_number: 7u64.into(),
+        revocation_time: rcgen::date_time_ymd(2026, 1, 1),
+        reason_code: Some(rcgen::RevocationReason::KeyCompromise),
+        invalidity_date: None,
+    };
+    let list = rcgen::CertificateRevocationListParams {
+        this_update: rcgen::date_time_ymd(2026, 1, 1),
+        next_update: rcgen::date_time_ymd(2026, 2, 1),
+        crl_number: 1u64.into(),
+        issuing_distribution_point: None,
+        revoked_certs: vec![revoked],
+        key_identifier_method: rcgen::KeyIdMethod::Sha256,
+    };
+    let der = list.signed_by(&rcgen::Issuer::new(parameters, key)).unwrap().der().to_vec();
+    run("revocation_list", &[der], |input| {
+        if let Ok(list) = Crl::parse(input) {
+            let _ = (list.number(), list.scope(), list.look_up(&[7]));
+        }
+    });
+}
+
+#[test]
+fn signed_data() {
+    let mut seeds = corpus("dss-cades");
+    seeds.push(hex::decode(SMALL_SIGNED_DATA).unwrap());
+    assert!(ber::normalise(seeds.last().unwrap()).is_ok());
+    run("signed_data", &seeds, |input| {
+        let _ = (ber::normalise(input), SignedData::parse(input), SignedData::parse_prefix(input));
+        let _ = TimestampToken::parse(input);
+    });
+}
+
+/// `SignedData` without signers.
+const SMALL_SIGNED_DATA: &str = "302306092a864886f70d010702a01630140201013100300b06092a864886f70d0107013100";
+
+#[test]
+fn protocol_requests() {
+    let timestamp = TimestampRequest::to_der(&[7; 32], &[1, 2, 3]);
+    let status = hex::decode(concat!(
+        "305530533051304f304d300906052b0e03021a05000414bcfcce7c1537e1de97f5df81b2329c8a23f0d001041456391cb41a3c",
+        "ba585f669eb2ad12e346acfcf55502141f70d7e4a06e2299562e9940900a21c15bc71ecb"
+    ));
+    let status = status.unwrap();
+    assert!(OcspRequest::parse(&status).is_ok() && TimestampRequest::parse(&timestamp).is_ok());
+    run("protocol_requests", &[timestamp, status], |input| {
+        let _ = (OcspRequest::parse(input), OcspResponse::parse(input), TimestampRequest::parse(input).is_ok());
+    });
+}
+
+#[test]
+fn json_web_signature() {
+    let mut seeds = corpus("dss-jades");
+    seeds.push(b"eyJhbGciOiJFUzI1NiJ9.eyJpZCI6IjEiLCJhbW91bnQiOjEwMDB9.c2lnbmF0dXJl".to_vec());
+    run("json_web_signature", &seeds, |input| {
+        if let Ok(jws) = Jws::parse(input) {
+            let encoded = jws.header().is_ok_and(|header| header.payload_encoded);
+            let _ = jws.payload(encoded);
+        }
+    });
+}
+
+#[test]
+fn pdf() {
+    let mut seeds = corpus("pdf-attacks");
+    seeds.extend(corpus("dss-pades"));
+    seeds.push(SMALL_PDF.to_vec());
+    run("pdf", &seeds, |input| {
+        for file in
+            [PdfFile::open(input), PdfFile::open_strict(input), PdfFile::open_recovered(input)].into_iter().flatten()
+        {
+            let _ = (file.pages(), file.fields(), file.revisions(), file.oddities());
+            let known = signature::signatures(&file);
+            let _ = signature::unreferenced_signatures(&file, &known);
+            for number in file.numbers().into_iter().take(OBJECTS) {
+                let object = file.object(ObjectId { number, generation: 0 });
+                if let chuky_pki::pdf::Object::Stream(stream) = &object {
+                    let _ = file.decoded(stream);
+                }
+            }
+        }
+    });
+}
+
+const OBJECTS: usize = 200;
+
+/// One empty page, for where there is no corpus.
+const SMALL_PDF: &[u8] = b"%PDF-1.4\n1 0 obj\n<</Type/Catalog/Pages 2 0 R>>\nendobj\n2 0 obj\n<</Type/Pages/Count 1/Kids[3 0 R]>>\nendobj\n\
+3 0 obj\n<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>\nendobj\nxref\n0 4\n0000000000 65535 f \n0000000009 00000 n \n0000000054 00000 n \n\
+0000000105 00000 n \ntrailer\n<</Size 4/Root 1 0 R>>\nstartxref\n161\n%%EOF\n";
