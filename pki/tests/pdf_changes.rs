@@ -247,6 +247,17 @@ fn universal_forgeries_and_wrapping_are_broken() {
 }
 
 #[test]
+fn a_signature_taken_out_of_its_field_is_noticed() {
+    let unsigned_field = "<</Type/Annot/Subtype/Widget/FT/Sig/Rect[0 0 0 0]/F 132/T(Signature1)/P 3 0 R>>";
+    let report = judge(&Forge::signed("").update(&[(20, unsigned_field)]).bytes);
+    assert_eq!(report.integrity, Integrity::Broken);
+    // With a second signature before the removal, that one reports it.
+    let report = judge(&Forge::signed("").sign_again(30, "").update(&[(20, unsigned_field)]).bytes);
+    assert_eq!(report.integrity, Integrity::Altered);
+    assert!(kinds(&report).contains(&"signature_replaced:false".to_owned()));
+}
+
+#[test]
 fn a_sneaky_signature_field_over_the_page_is_an_alteration() {
     let mut forged = Forge::signed("").sign_again(30, "");
     let small = b"/Rect[0 0 0 0]/F 132/T(Signature2)";

@@ -37,6 +37,17 @@ pub(super) fn verify(bytes: &[u8], context: &VerificationContext) -> Report {
     }
     // 3. Each one alone: its signed revision, its CMS object, what it permits.
     let mut judged = judge_alone(&file, found);
+    // Whoever signed later signed the document without them: then they are history, not an attack on today's signatures.
+    let superseded = |hidden: &PdfSignature| {
+        let sound = judged.iter().filter(|one| one.signature.faults.is_empty());
+        let mut gaps = sound.filter_map(|one| Some(one.signature.byte_range?.gap_start));
+        gaps.any(|gap| hidden.place.is_some_and(|place| place < gap))
+    };
+    let (past, hidden): (Vec<_>, Vec<_>) = hidden.into_iter().partition(|(_, signature)| superseded(signature));
+    if !past.is_empty() {
+        let reason = format!("{} earlier signatures are no longer part of the document", past.len());
+        report.checks.push(Check { reason, ..Check::passed("earlier_signatures") });
+    }
     judged.extend(hidden.into_iter().map(|(_, signature)| unlinked(signature)));
     // 4. Digests of all ranges and of the file in one pass; the signers checked.
     let wanted: Vec<_> =

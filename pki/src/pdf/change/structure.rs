@@ -15,6 +15,10 @@ impl Comparison<'_, '_> {
     pub(super) fn structure_only_grew(&self, old: &Dictionary, new: &Dictionary, widgets: &NewWidgets) -> bool {
         let null = Object::Null;
         let root = |dictionary: &Dictionary| dictionary.value("StructTreeRoot").unwrap_or(&null).clone();
+        // A tree that is new as a whole may speak of new widgets only.
+        if self.old.resolve(&root(old)).is_null() {
+            return self.is_widget_element(&root(new), widgets);
+        }
         let mut pending = vec![(root(old), root(new), 0_usize)];
         let mut steps = 0_usize;
         while let Some((old, new, depth)) = pending.pop() {
