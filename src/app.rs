@@ -11,6 +11,7 @@ use crate::{
     tokens::Tokens,
     vault::Vault,
 };
+use chuky_model::algorithm::KeyAlgorithm;
 use std::{ops::Deref, path::PathBuf, sync::Arc};
 use tokio::task::JoinHandle;
 
@@ -51,7 +52,7 @@ impl App {
     pub async fn open(settings: Settings, clock: Clock, executable: PathBuf) -> Result<Self> {
         let store = Store::open(&settings.database_url).await?;
         let tokens = Tokens::start(&settings, &executable)?;
-        ensure_audit_key(&tokens).await?;
+        ensure_audit_key(&settings, &tokens).await?;
         let data_key = tokens.subscribers.derive_data_key(DATA_KEY_VERSION).await?;
         let vault = Vault::new(data_key.expose());
         let remembered = remembered_head(&settings);
@@ -76,18 +77,34 @@ pub fn remembered_head(settings: &Settings) -> RememberedHead {
     RememberedHead::at(settings.secrets_dir.join("audit-head.json"))
 }
 
-async fn ensure_audit_key(tokens: &Tokens) -> Result<()> {
+/// The public half of the audit key (SPKI DER), kept outside the database so that whoever checks the log need not believe it.
+pub fn audit_key_file(settings: &Settings) -> PathBuf {
+    settings.secrets_dir.join("audit-key.spki")
+}
+
+/// Makes the audit key where it is missing, and keeps its public half where checks find it.
+async fn ensure_audit_key(settings: &Settings, tokens: &Tokens) -> Result<()> {
     use crate::audit::head::AUDIT_KEY;
-    let keys = tokens.status.service_keys().await?;
-    if keys.iter().any(|key| key.label == AUDIT_KEY) {
+    let find = async || -> Result<Option<Vec<u8>>> {
+        let keys = tokens.status.service_keys().await?;
+        Ok(keys.into_iter().find(|key| key.label == AUDIT_KEY).map(|key| key.spki_der))
+    };
+    let spki = match find().await? {
+        Some(spki) => spki,
+        None => match tokens.status.generate_service_key(AUDIT_KEY, KeyAlgorithm::P256).await {
+            Ok(spki) => spki,
+            // Another node was faster.
+            Err(chuky_hsm::Error::KeyExists { .. }) => {
+                find().await?.ok_or_else(|| InternalError::other("the audit key is there and is not"))?
+            }
+            Err(error) => return Err(InternalError::Hsm(error).into()),
+        },
+    };
+    let file = audit_key_file(settings);
+    if std::fs::read(&file).is_ok_and(|kept| kept == spki) {
         return Ok(());
     }
-    let made = tokens.status.generate_service_key(AUDIT_KEY, chuky_model::algorithm::KeyAlgorithm::P256).await;
-    match made {
-        // Another node was faster.
-        Ok(_) | Err(chuky_hsm::Error::KeyExists { .. }) => Ok(()),
-        Err(error) => Err(InternalError::Hsm(error).into()),
-    }
+    crate::tokens::write_secret(&file, &spki)
 }
 
 /// The data key in use; older versions stay derivable.

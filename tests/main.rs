@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod access;
+mod audit;
 mod harness;
 mod store;
 mod tidy;

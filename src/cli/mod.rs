@@ -1,6 +1,7 @@
 //! The command line: one file a command. Commands parse their arguments, call one flow and print its result in the chosen
 //! language; exit codes are 0 for success, 1 for a negative answer, 2 for wrong usage or an input that cannot be read.
 
+mod audit;
 mod serve;
 mod verify;
 mod worker;
@@ -25,6 +26,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Audit(audit::Audit),
     Serve(serve::Serve),
     Verify(verify::Verify),
     #[command(hide = true)]
@@ -43,6 +45,7 @@ pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let common = Common { config: arguments.config, language: arguments.lang.unwrap_or_else(language_of_environment) };
     match arguments.command {
+        Command::Audit(command) => command.run(&common),
         Command::Serve(command) => command.run(&common),
         Command::Verify(command) => command.run(&common),
         Command::Worker(command) => command.run(),

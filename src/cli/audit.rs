@@ -1,0 +1,81 @@
+//! `chuky audit verify`: checks the whole audit log against its signed heads and the head remembered outside the database.
+
+use super::{Common, runtime, unusable};
+use crate::{
+    app::{audit_key_file, remembered_head},
+    audit::verify::{Findings, verify},
+    config::Settings,
+    error::{InternalError, Result},
+    store::Store,
+};
+use chuky_model::text::Language;
+use clap::{Args, Subcommand};
+use std::{path::PathBuf, process::ExitCode};
+
+/// Nhật ký kiểm toán / The audit log
+#[derive(Debug, Args)]
+pub struct Audit {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Kiểm tra toàn bộ nhật ký / Check the whole log; exit 1 when anything is off
+    Verify {
+        /// Directory of the service's data
+        #[arg(long, value_name = "DIR", default_value = "var")]
+        data_dir: PathBuf,
+    },
+}
+
+impl Audit {
+    pub fn run(self, common: &Common) -> ExitCode {
+        let Action::Verify { data_dir } = self.action;
+        let settings = match Settings::load(common.config.as_deref(), &data_dir) {
+            Ok(settings) => settings,
+            Err(error) => return unusable(error),
+        };
+        let runtime = match runtime() {
+            Ok(runtime) => runtime,
+            Err(error) => return unusable(error),
+        };
+        match runtime.block_on(check(&settings)) {
+            Ok(findings) => report(&findings, common.language),
+            Err(error) => unusable(error),
+        }
+    }
+}
+
+async fn check(settings: &Settings) -> Result<Findings> {
+    let path = audit_key_file(settings);
+    let key = std::fs::read(&path).map_err(InternalError::io(path.display().to_string()))?;
+    let store = Store::open(&settings.database_url).await?;
+    verify(&store, &key, &remembered_head(settings)).await
+}
+
+fn report(findings: &Findings, language: Language) -> ExitCode {
+    let whole = findings.faults.is_empty();
+    let (entries, heads, waiting) = (findings.entries, findings.heads, findings.waiting);
+    match language {
+        Language::Vi => println!("Đã kiểm tra {entries} mục, {heads} đầu nhật ký đã ký, {waiting} mục đang chờ."),
+        Language::En => println!("Checked {entries} entries, {heads} signed heads; {waiting} entries wait."),
+    }
+    if let Some(head) = &findings.head {
+        println!("head: size {} root {} at {}", head.size, hex::encode(head.root), head.at.rfc3339());
+    }
+    for fault in &findings.faults {
+        println!("✕ {fault}");
+    }
+    match (whole, language) {
+        (true, Language::Vi) => println!("✓ Nhật ký toàn vẹn."),
+        (true, Language::En) => println!("✓ The log is whole."),
+        (false, Language::Vi) => {
+            println!("✕ Nhật ký KHÔNG toàn vẹn: giữ nguyên hiện trạng và báo người phụ trách an ninh.")
+        }
+        (false, Language::En) => {
+            println!("✕ The log is NOT whole: keep everything as it is and tell the security officer.")
+        }
+    }
+    if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
