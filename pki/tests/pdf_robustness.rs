@@ -162,7 +162,7 @@ fn other_formats_are_recognised_by_content() {
         (b"{\"a\":1}", Integrity::None),
         (b"{\"payload\":\"\",\"protected\":\"\",\"signature\":\"\"}", Integrity::Unknown),
         (b"PK\x03\x04 something", Integrity::Unknown),
-        (b"\x30\x80\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02", Integrity::Unknown),
+        (b"\x30\x80\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02", Integrity::Broken),
         (b"\x00\x01\x02\xff", Integrity::Unknown),
     ] {
         let report = judge(bytes);

@@ -27,6 +27,8 @@ pub(super) enum Kind {
 
 /// How much of a file is looked at to recognise it.
 const WINDOW: usize = 1 << 20;
+/// Where the content type of a CMS object stands at the latest: behind two headers of at most nine bytes.
+const CMS_HEAD: usize = 32;
 /// The object identifier of `SignedData`, 1.2.840.113549.1.7.2, in DER.
 const SIGNED_DATA: &[u8] = &[0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x02];
 
@@ -71,8 +73,7 @@ impl Kind {
     pub(super) fn may_hold_signature(self) -> bool {
         matches!(
             self,
-            Self::Cms
-                | Self::SignedXml
+            Self::SignedXml
                 | Self::Jws
                 | Self::Asice
                 | Self::Asics
@@ -91,14 +92,14 @@ pub(super) fn recognise(bytes: &[u8]) -> Kind {
     let starts = |magic: &[u8]| head.starts_with(magic);
     if head.is_empty() {
         Kind::Empty
+    } else if starts(&[0x30]) && contains(first.get(..first.len().min(CMS_HEAD)).unwrap_or_default(), SIGNED_DATA) {
+        // Before PDF: the content of a CMS object may be one.
+        Kind::Cms
     } else if memchr::memmem::find(first, b"%PDF-").is_some() {
         Kind::Pdf
     } else if starts(b"PK\x03\x04") || starts(b"PK\x05\x06") {
         zip(bytes, head)
-    } else if starts(&[0x30]) && contains(first, SIGNED_DATA)
-        || contains(first, b"-----BEGIN PKCS7-----")
-        || contains(first, b"-----BEGIN CMS-----")
-    {
+    } else if contains(first, b"-----BEGIN PKCS7-----") || contains(first, b"-----BEGIN CMS-----") {
         Kind::Cms
     } else if [&b"\x89PNG"[..], b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*"].iter().any(|magic| starts(magic)) {
         Kind::Picture

@@ -1,6 +1,7 @@
 //! The verdict on a document: what it is, what its bytes prove, and whose signature it is (EN 319 102-1). Bytes, evidence and a
 //! time in, a report out; the same inputs give the same report for ever. No I/O, no clock, no network; never a panic.
 
+mod cms_file;
 mod cms_part;
 mod digests;
 mod format;
@@ -49,9 +50,15 @@ impl VerificationContext {
 
 /// Judges a document. `name` is shown in the report as the file's name.
 pub fn verify_document(bytes: &[u8], name: &str, context: &VerificationContext) -> Report {
+    verify_with_content(bytes, None, name, context)
+}
+
+/// Judges a document whose signature may be detached from `content`.
+pub fn verify_with_content(bytes: &[u8], content: Option<&[u8]>, name: &str, context: &VerificationContext) -> Report {
     let kind = format::recognise(bytes);
     let mut report = match kind {
         Kind::Pdf => pdf::verify(bytes, context),
+        Kind::Cms => cms_file::verify(bytes, content, context),
         other => unsupported(bytes, other),
     };
     report.file = name.to_owned();
