@@ -47,7 +47,7 @@ impl PersonalNumber {
 
     /// The sex that the fourth digit states: even male, odd female.
     pub fn sex(&self) -> Sex {
-        if (self.0.as_bytes()[3] - b'0') % 2 == 0 { Sex::Male } else { Sex::Female }
+        if (self.0.as_bytes()[3] - b'0').is_multiple_of(2) { Sex::Male } else { Sex::Female }
     }
 
     /// The four-digit year of birth that the digits 4–6 state.

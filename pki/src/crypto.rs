@@ -8,13 +8,10 @@ use crate::{limits, oid};
 use der::asn1::ObjectIdentifier;
 use openssl::bn::{BigNum, BigNumContext};
 use openssl::ec::{EcGroup, EcKey, EcPoint};
-use openssl::ecdsa::EcdsaSig;
-use openssl::hash::MessageDigest;
-use openssl::nid::Nid;
 use openssl::pkey::{Id, PKey, Public};
-use openssl::pkey_ctx::PkeyCtx;
 use openssl::rsa::{Padding, Rsa};
 use openssl::sign::{RsaPssSaltlen, Verifier};
+use openssl::{ecdsa::EcdsaSig, hash::MessageDigest, nid::Nid, pkey_ctx::PkeyCtx};
 use std::sync::{Arc, OnceLock};
 
 /// The digest of one piece of bytes.

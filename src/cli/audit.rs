@@ -30,6 +30,7 @@ enum Action {
 }
 
 impl Audit {
+    /// Runs the command: 0 where the log is whole, 1 where it is not, 2 where it cannot be read.
     pub fn run(self, common: &Common) -> ExitCode {
         let Action::Verify { data_dir } = self.action;
         let settings = match Settings::load(common.config.as_deref(), &data_dir) {

@@ -21,6 +21,7 @@ pub struct Serve {
 }
 
 impl Serve {
+    /// Runs the command until it is told to stop.
     pub fn run(self, common: &Common) -> ExitCode {
         start_log();
         let settings = match Settings::load(common.config.as_deref(), &self.data_dir) {

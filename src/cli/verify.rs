@@ -43,6 +43,7 @@ pub struct Verify {
 }
 
 impl Verify {
+    /// Runs the command over every file, in order.
     pub fn run(self, common: &Common) -> ExitCode {
         let evidence = match self.evidence() {
             Ok(evidence) => evidence,

@@ -24,6 +24,7 @@ enum Kind {
 }
 
 impl Worker {
+    /// Runs the worker until the service goes away.
     pub fn run(self) -> ExitCode {
         let ended = match self.kind {
             Kind::Hsm => return chuky_hsm::worker::run(),

@@ -1,4 +1,4 @@
-//! Logging in and out.
+//! Logging in and out, and asking who is logged in. Wrong log-in names and wrong passwords get the same answer.
 
 use super::json::JsonBody;
 use crate::{
