@@ -7,6 +7,7 @@ mod digests;
 mod format;
 mod judged;
 mod pdf;
+mod second_reader;
 mod sentences;
 mod store;
 mod trust;

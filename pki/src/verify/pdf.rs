@@ -6,14 +6,14 @@ use super::digests::Digests;
 use super::judged::{Judged, badness};
 use super::store::{self, Material};
 use super::trust::Proof;
-use super::{VerificationContext, empty_report, sentences};
+use super::{VerificationContext, empty_report, second_reader, sentences};
 use crate::cms::{SignedData, SignerFindings};
 use crate::crypto;
 use crate::pdf::change::{Permissions, Step, steps};
 use crate::pdf::signature::{self, Fault, PdfSignature};
 use crate::pdf::{FormField, Object, PdfFile, Reading, limits};
 use chuky_model::instant::Instant;
-use chuky_model::report::{Check, DocumentFormat, Indication, Integrity, Report, SubIndication};
+use chuky_model::report::{Check, DocumentFormat, Indication, Integrity, Outcome, Report, SubIndication};
 
 /// Judges a PDF file.
 pub(super) fn verify(bytes: &[u8], context: &VerificationContext) -> Report {
@@ -63,6 +63,10 @@ pub(super) fn verify(bytes: &[u8], context: &VerificationContext) -> Report {
     judge_trust(&file, &judged, context, &mut report);
     // 7. The whole file's answer.
     reading_checks(&file, &mut report);
+    let changed = |one: &Judged| one.signature.byte_range.is_some() && one.covers != "whole_file";
+    if judged.iter().any(changed) {
+        report.checks.push(second_reader::compare(&file));
+    }
     sum_up(&judged, &mut report);
     report
 }
@@ -233,6 +237,11 @@ fn sum_up(judged: &[Judged], report: &mut Report) {
     let counted = if signatures.is_empty() { judged.iter().collect() } else { signatures };
     let worst = counted.iter().map(|one| one.worst()).max_by_key(|integrity| badness(*integrity));
     report.integrity = worst.unwrap_or(Integrity::None);
+    // What two readers see differently was not what the signer signed.
+    let disagreed = |check: &Check| check.name == "second_reader" && check.outcome == Outcome::Failed;
+    if report.integrity == Integrity::Intact && report.checks.iter().any(disagreed) {
+        report.integrity = Integrity::Altered;
+    }
     let undone = report.checks.iter().any(|check| check.name == "signatures");
     if undone && report.integrity == Integrity::Intact {
         report.integrity = Integrity::Unknown;
