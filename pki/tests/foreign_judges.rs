@@ -66,7 +66,8 @@ fn openssl_accepts_chain_and_crl() {
 
     let anchors = [hierarchy.root.clone()];
     let path =
-        path::validate(&citizen, &[hierarchy.issuing.clone()], &anchors, now(), Purpose::DocumentSigning).unwrap();
+        path::validate(&citizen, std::slice::from_ref(&hierarchy.issuing), &anchors, now(), Purpose::DocumentSigning)
+            .unwrap();
     assert_eq!(path.certificates().len(), 3);
     let evidence = Evidence { crls: vec![Crl::parse(&list).unwrap()], ocsp_responses: Vec::new() };
     assert!(matches!(revocation::judge(&citizen, &hierarchy.issuing, &evidence, now()), Revocation::Good { .. }));
@@ -138,7 +139,7 @@ fn openssl_accepts_timestamps() {
     let request = TimestampRequest::parse(&std::fs::read(at.join("request.tsq")).unwrap()).unwrap();
     let policy = der::asn1::ObjectIdentifier::new_unwrap("1.3.6.1.4.1.32473.1.3");
     let token = TokenToMake::new(&request, &authority, SCHEME, policy, &serial(9), now()).unwrap();
-    let response = token.assemble(&key.sign(token.digest_to_sign()), &[hierarchy.issuing.clone()]);
+    let response = token.assemble(&key.sign(token.digest_to_sign()), std::slice::from_ref(&hierarchy.issuing));
     std::fs::write(at.join("response.tsr"), &response).unwrap();
     let text =
         run(at, "openssl ts -verify -queryfile request.tsq -in response.tsr -CAfile root.pem -untrusted issuing.pem");
@@ -168,8 +169,9 @@ fn openssl_accepts_a_cades_signature() {
     let signer = hierarchy.issue("citizen", 3, &citizen_name(), &key);
     let data = "Nội dung văn bản".as_bytes();
     let signature = build::SignatureToMake::detached(SCHEME, &crypto::sha256(data), &signer).unwrap();
-    let der = signature.assemble(&key.sign(signature.digest_to_sign()), &[hierarchy.issuing.clone()]).unwrap();
-    assert!(der.len() <= build::longest(&signer, &[hierarchy.issuing.clone()], 0));
+    let der =
+        signature.assemble(&key.sign(signature.digest_to_sign()), std::slice::from_ref(&hierarchy.issuing)).unwrap();
+    assert!(der.len() <= build::longest(&signer, std::slice::from_ref(&hierarchy.issuing), 0));
     write_pem(at, "root.pem", &hierarchy.root);
     std::fs::write(at.join("data"), data).unwrap();
     std::fs::write(at.join("signature.p7s"), &der).unwrap();

@@ -57,7 +57,13 @@ fn read_everything(bytes: &[u8]) {
         let _ =
             (certificate.alternative_names(), certificate.crl_uris(), certificate.ocsp_uris(), certificate.to_signer());
         let root = &samples().hierarchy.root;
-        let _ = path::validate(&certificate, &[certificate.clone()], std::slice::from_ref(root), now(), Purpose::Any);
+        let _ = path::validate(
+            &certificate,
+            std::slice::from_ref(&certificate),
+            std::slice::from_ref(root),
+            now(),
+            Purpose::Any,
+        );
     }
     if let Ok((data, taken)) = SignedData::parse_prefix(bytes) {
         assert!(taken <= bytes.len());
