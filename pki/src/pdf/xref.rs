@@ -147,7 +147,8 @@ impl Section {
             filter::decode_direct(raw, &stream.dictionary)?
         });
         let widths = stream_widths(&stream.dictionary).ok_or(error("malformed W"))?;
-        let runs = stream_runs(&stream.dictionary, widths.iter().sum()).ok_or(error("malformed Index or Size"))?;
+        let runs =
+            stream_runs(&stream.dictionary, widths.iter().sum(), rows.len()).ok_or(error("malformed Index or Size"))?;
         let entries = Entries::Stream { rows, widths, runs };
         Ok(Self { offset, end, form: SectionForm::Stream, trailer: stream.dictionary, hybrid: None, entries })
     }
@@ -288,7 +289,8 @@ fn stream_widths(dictionary: &Dictionary) -> Option<[usize; 3]> {
     (values.len() >= 3 && widths.iter().sum::<usize>() > 0).then_some(widths)
 }
 
-fn stream_runs(dictionary: &Dictionary, width: usize) -> Option<Vec<Run>> {
+/// The runs that `Index` names, as far as there are rows for them: what is only claimed costs nothing.
+fn stream_runs(dictionary: &Dictionary, width: usize, length: usize) -> Option<Vec<Run>> {
     let size = dictionary.value("Size")?.integer()?;
     let whole = [Object::Integer(0), Object::Integer(size)];
     let index = match dictionary.value("Index") {
@@ -307,7 +309,8 @@ fn stream_runs(dictionary: &Dictionary, width: usize) -> Option<Vec<Run>> {
         if first.saturating_add(count) > limits::OBJECT_NUMBER + 1 {
             return None;
         }
-        runs.push(Run { first, count, at });
+        let present = length.saturating_sub(at).checked_div(width)?;
+        runs.push(Run { first, count: count.min(u32::try_from(present).unwrap_or(u32::MAX)), at });
         at = at.checked_add((count as usize).checked_mul(width)?)?;
     }
     Some(runs)
