@@ -9,9 +9,11 @@ use crate::{
     reader::ReaderPool,
     store::Store,
     tokens::Tokens,
+    transactions::Payments,
     vault::Vault,
 };
 use chuky_model::algorithm::KeyAlgorithm;
+use chuky_pki::payment::OrderPolicy;
 use std::{ops::Deref, path::PathBuf, sync::Arc};
 use tokio::task::JoinHandle;
 
@@ -28,6 +30,7 @@ pub struct Inner {
     pub vault: Vault,
     pub readers: ReaderPool,
     pub stretcher: Stretcher,
+    pub payments: Payments,
     pub audit: Covered,
     /// The binary whose `worker …` commands are run.
     pub executable: PathBuf,
@@ -60,6 +63,7 @@ impl App {
         Ok(Self(Arc::new(Inner {
             readers: ReaderPool::new(settings.readers.clone(), executable.clone()),
             stretcher: Stretcher::new(STRETCHES_AT_A_TIME),
+            payments: Payments::start(store.clone(), tokens.subscribers.clone(), OrderPolicy::default()),
             sequencer: tokio::spawn(sequencer.run()),
             settings,
             clock,

@@ -41,8 +41,9 @@ pub fn status_of(kind: RequestErrorKind) -> StatusCode {
     }
 }
 
-impl IntoResponse for Error {
-    fn into_response(self) -> Response {
+impl Error {
+    /// The body and the status of this error's answer; an internal error is logged under the id that the body carries.
+    pub fn into_problem(self) -> (StatusCode, Problem) {
         let request_id = Uuid::now_v7().to_string();
         let error = self.for_caller(&request_id);
         let status = status_of(error.kind);
@@ -55,6 +56,13 @@ impl IntoResponse for Error {
             field: error.field,
             request_id,
         };
+        (status, problem)
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let (status, problem) = self.into_problem();
         let mut response = (status, Json(problem)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

@@ -15,14 +15,25 @@ use crate::{
 use chuky_hsm::Hsm;
 use chuky_model::{instant::Instant, payment::PaymentAnswer, record::payment::Consumed, role::Role};
 use chuky_pki::payment::{Consumption, Judgement, OrderPolicy, VerifiedOrder, Verifier};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::{
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+const TRUST_READ_AGAIN: Duration = Duration::from_secs(limits::TRUST_READ_AGAIN_SECONDS);
 
 /// What payments keep between calls: the verifier with its memory, rows known to be genuine, the queue to the disk.
 pub struct Payments {
     policy: OrderPolicy,
-    verifier: RwLock<Option<Arc<Verifier>>>,
+    verifier: RwLock<Option<Ready>>,
     checked: standing::CheckedRows,
     consumer: Consumer,
+}
+
+/// A verifier with the moment at which its trust was read; the process's own clock, since only its age counts.
+struct Ready {
+    verifier: Arc<Verifier>,
+    since: std::time::Instant,
 }
 
 impl Payments {
@@ -38,21 +49,25 @@ impl Payments {
     }
 
     async fn verifier(&self, app: &App) -> Result<Arc<Verifier>> {
-        if let Some(verifier) = &*self.verifier.read().unwrap_or_else(PoisonError::into_inner) {
-            return Ok(verifier.clone());
+        if let Some(ready) = &*self.verifier.read().unwrap_or_else(PoisonError::into_inner)
+            && ready.since.elapsed() < TRUST_READ_AGAIN
+        {
+            return Ok(ready.verifier.clone());
         }
         let trust = standing::trust(app, &app.store).await?;
         let empty = trust.anchors.is_empty();
         let verifier = Arc::new(Verifier::new(trust, self.policy.clone()));
         if !empty {
-            *self.verifier.write().unwrap_or_else(PoisonError::into_inner) = Some(verifier.clone());
+            *self.verifier.write().unwrap_or_else(PoisonError::into_inner) =
+                Some(Ready { verifier: verifier.clone(), since: std::time::Instant::now() });
         }
         Ok(verifier)
     }
 }
 
 /// Verifies one signed payment. A payment provider's call consumes it, once, after every other check passed.
-pub async fn verify_payment(app: &App, payments: &Payments, caller: &Principal, body: &[u8]) -> Result<PaymentAnswer> {
+pub async fn verify_payment(app: &App, caller: &Principal, body: &[u8]) -> Result<PaymentAnswer> {
+    let payments = &app.payments;
     let now = app.clock.now();
     let verifier = payments.verifier(app).await?;
 
@@ -73,7 +88,7 @@ pub async fn verify_payment(app: &App, payments: &Payments, caller: &Principal, 
 
     // 4. Everything passed: consume.
     if let Some(order) = judgement.consumable() {
-        let consumption = consume(app, payments, caller, order, now).await?;
+        let consumption = consume(app, caller, order, now).await?;
         return Ok(judgement.answer(consumption));
     }
 
@@ -92,16 +107,10 @@ pub async fn verify_payment(app: &App, payments: &Payments, caller: &Principal, 
 }
 
 /// Consumes a verified order and says what became of its identity.
-async fn consume(
-    app: &App,
-    payments: &Payments,
-    caller: &Principal,
-    order: &VerifiedOrder,
-    at: Instant,
-) -> Result<Consumption> {
+async fn consume(app: &App, caller: &Principal, order: &VerifiedOrder, at: Instant) -> Result<Consumption> {
     let identity = identity(app, order);
     let payment = Payment { identity, order_digest: order.digest, provider: caller.account, at };
-    match payments.consumer.consume(payment).await {
+    match app.payments.consumer.consume(payment).await {
         Ok(Consumed::First) => Ok(Consumption::First),
         Ok(Consumed::Conflict) => Ok(Consumption::Conflict),
         Ok(Consumed::Repeated) => {

@@ -19,6 +19,9 @@ use utoipa::OpenApi;
         super::requests::show,
         super::requests::approve,
         super::requests::reject,
+        super::transactions::verify,
+        super::transactions::verify_batch,
+        super::transactions::schema,
     )
 )]
 struct Description;

@@ -5,10 +5,14 @@ mod idempotency;
 mod json;
 mod requests;
 mod session;
+mod transactions;
 
 use super::Route;
 
 /// Every route of the API.
 pub fn routes() -> Vec<Route> {
-    [session::routes(), requests::routes(), description::routes()].into_iter().flatten().collect()
+    [session::routes(), requests::routes(), transactions::routes(), description::routes()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
