@@ -6,6 +6,7 @@ use crate::{
     config::Settings,
     custody::Stretcher,
     error::{InternalError, Result},
+    issuance::authority,
     reader::ReaderPool,
     store::Store,
     tokens::Tokens,
@@ -32,6 +33,8 @@ pub struct Inner {
     pub stretcher: Stretcher,
     pub payments: Payments,
     pub audit: Covered,
+    /// The authority's keys, once they were read.
+    pub authority: authority::Kept,
     /// The binary whose `worker …` commands are run.
     pub executable: PathBuf,
     sequencer: JoinHandle<()>,
@@ -71,6 +74,7 @@ impl App {
             tokens,
             vault,
             audit,
+            authority: authority::Kept::default(),
             executable,
         })))
     }

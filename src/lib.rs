@@ -14,6 +14,7 @@ pub mod custody;
 pub mod error;
 pub mod fault;
 pub mod http;
+pub mod issuance;
 pub mod reader;
 pub mod registration;
 pub mod store;

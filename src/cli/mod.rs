@@ -2,6 +2,7 @@
 //! language; exit codes are 0 for success, 1 for a negative answer, 2 for wrong usage or an input that cannot be read.
 
 mod audit;
+mod ceremony;
 mod serve;
 mod verify;
 mod worker;
@@ -28,6 +29,7 @@ struct Arguments {
 enum Command {
     Audit(audit::Audit),
     Serve(serve::Serve),
+    Ceremony(ceremony::Ceremony),
     Verify(verify::Verify),
     #[command(hide = true)]
     Worker(worker::Worker),
@@ -47,6 +49,7 @@ pub fn run() -> ExitCode {
     match arguments.command {
         Command::Audit(command) => command.run(&common),
         Command::Serve(command) => command.run(&common),
+        Command::Ceremony(command) => command.run(&common),
         Command::Verify(command) => command.run(&common),
         Command::Worker(command) => command.run(),
     }

@@ -1,0 +1,50 @@
+//! `chuky ceremony`: makes the keys and certificates of both hierarchies from one file, and prints the record.
+
+use super::{Common, runtime, unusable};
+use crate::{app::App, clock::Clock, config::Settings, error::Error, issuance::ceremony, tokens};
+use clap::Args;
+use std::{path::PathBuf, process::ExitCode};
+
+/// Lễ tạo khóa của các CA / Create roots and issuing CAs, with a record
+///
+/// The record and every certificate are kept in `ceremony/` of the data directory. A ceremony is held once.
+#[derive(Debug, Args)]
+pub struct Ceremony {
+    /// Directory of database and tokens
+    #[arg(long, value_name = "DIRECTORY", default_value = "var")]
+    data_dir: PathBuf,
+    /// What to create (TOML)
+    #[arg(value_name = "FILE.toml")]
+    file: PathBuf,
+}
+
+impl Ceremony {
+    pub fn run(self, common: &Common) -> ExitCode {
+        let runtime = match runtime() {
+            Ok(runtime) => runtime,
+            Err(error) => return unusable(error),
+        };
+        match runtime.block_on(self.hold(common)) {
+            Ok(text) => {
+                print!("{text}");
+                ExitCode::SUCCESS
+            }
+            Err(Error::Request(error)) => {
+                eprintln!("chuky: {}", error.detail.in_language(common.language));
+                ExitCode::FAILURE
+            }
+            Err(Error::Internal(error)) => unusable(error),
+        }
+    }
+
+    async fn hold(&self, common: &Common) -> Result<String, Error> {
+        use crate::error::InternalError;
+        let text = std::fs::read_to_string(&self.file).map_err(InternalError::io(self.file.display().to_string()))?;
+        let settings = Settings::load(common.config.as_deref(), &self.data_dir);
+        let settings = settings.map_err(|error| InternalError::other(error.to_string()))?;
+        let executable = std::env::current_exe().map_err(InternalError::io("the program's own path"))?;
+        tokens::prepare(&settings, &executable).await?;
+        let app = App::open(settings, Clock::default(), executable).await?;
+        Ok(ceremony::hold(&app, &text).await?.text)
+    }
+}

@@ -1,0 +1,64 @@
+//! From a stored intent and a public key to a certificate: bytes built, linted, signed by the issuer in the HSM, read back and
+//! compared. The ceremony and the issue of subscribers' certificates share these steps; nothing here touches the database.
+
+use super::authority::{internal, token_of};
+use crate::{
+    app::App,
+    error::{InternalError, Result},
+};
+use chuky_model::{record::state::KeyPurpose, serial::Serial};
+use chuky_pki::{
+    certificate::Certificate,
+    crypto::PublicKey,
+    issue::{self, CertificateIntent},
+    lint,
+    signed::ToBeSigned,
+};
+use rand::Rng;
+
+/// A serial number of 126 random bits.
+pub(super) fn random_serial() -> Serial {
+    let mut octets = [0; Serial::RANDOM_OCTETS];
+    rand::rng().fill_bytes(&mut octets);
+    Serial::from_random(octets)
+}
+
+/// Whoever signs a certificate.
+pub(super) struct Issuer<'a> {
+    /// The key's label on its token.
+    pub label: &'a str,
+    pub purpose: KeyPurpose,
+    /// DER.
+    pub spki: &'a [u8],
+}
+
+/// The bytes to sign, with no rule of RFC 5280 or of the profile broken.
+pub(super) fn linted(intent: &CertificateIntent, spki: &[u8]) -> Result<ToBeSigned> {
+    let to_be_signed = intent.to_be_signed(spki).map_err(internal)?;
+    let findings = lint::lint(&to_be_signed, &intent.profile);
+    match findings.first() {
+        None => Ok(to_be_signed),
+        Some(finding) => {
+            let text = format!("the certificate was not signed: {}: {}", finding.clause, finding.text);
+            Err(InternalError::Pki(text).into())
+        }
+    }
+}
+
+/// Has the issuer sign, reads the result back, and compares it with the intent. What comes back is exactly what was intended.
+pub(super) async fn signed(
+    app: &App,
+    issuer: &Issuer<'_>,
+    intent: &CertificateIntent,
+    spki: &[u8],
+    to_be_signed: &ToBeSigned,
+) -> Result<Certificate> {
+    let token = token_of(app, issuer.purpose);
+    let signature = token.sign(issuer.label, to_be_signed.scheme, &to_be_signed.digest()).await?;
+    let issuer_key = PublicKey::from_spki_der(issuer.spki).map_err(internal)?;
+    let der = to_be_signed.assemble(&signature, &issuer_key).map_err(internal)?;
+    let certificate = Certificate::from_der(&der).map_err(internal)?;
+    issue::compare(&certificate, intent, spki).map_err(|difference| InternalError::Pki(difference.to_string()))?;
+    certificate.verify_signature(&issuer_key).map_err(internal)?;
+    Ok(certificate)
+}

@@ -1,0 +1,8 @@
+//! Issuance: the ceremony that makes the authority, certificates for subscribers, their status, and timestamps. May use `store`,
+//! `hsm`, `pki` and `audit`; must never sign what was not stored as an intent first, and never see a subscriber's key.
+
+pub mod authority;
+pub mod ceremony;
+mod certify;
+
+pub use authority::{Authority, CertifiedKey};
