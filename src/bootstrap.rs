@@ -8,6 +8,7 @@ use crate::{
     clock::Clock,
     config::Settings,
     error::{InternalError, Result},
+    issuance::ceremony,
     tokens,
 };
 use chuky_model::{instant::Instant, record::Cursor, role::Role};
@@ -29,6 +30,14 @@ pub struct DemoAccount {
 pub async fn open(settings: Settings, clock: Clock, executable: &Path) -> Result<App> {
     tokens::prepare(&settings, executable).await?;
     App::open(settings, clock, executable.to_owned()).await
+}
+
+/// Holds the TEST ceremony where none was held yet.
+pub async fn demo_authority(app: &App) -> Result<()> {
+    if !ceremony::was_held(app).await? {
+        ceremony::hold(app, ceremony::TEST).await?;
+    }
+    Ok(())
 }
 
 /// Makes the demonstration accounts where the database has no account yet, and returns them as the file keeps them. Passwords

@@ -50,10 +50,11 @@ impl Serve {
         let say = |vi: &str, en: &str| println!("{}", if language == Language::Vi { vi } else { en });
         say("Chuẩn bị thiết bị khóa, cơ sở dữ liệu và hệ chứng thư…", "Preparing tokens, database and hierarchies…");
         let app = bootstrap::open(settings, Clock::default(), executable).await?;
-        worker::prepare(&app).await?;
         if !self.no_demo {
+            bootstrap::demo_authority(&app).await?;
             bootstrap::demo_accounts(&app).await?;
         }
+        worker::prepare(&app).await?;
         let background = worker::start(&app);
         let listener = TcpListener::bind(listen)
             .await

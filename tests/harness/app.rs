@@ -67,6 +67,7 @@ impl TestApp {
             settings.database_url = database_url;
         }
         let app = bootstrap::open(settings, Clock::default(), Path::new(EXECUTABLE)).await.unwrap();
+        bootstrap::demo_authority(&app).await.unwrap();
         worker::prepare(&app).await.unwrap();
         let accounts = bootstrap::demo_accounts(&app).await.unwrap();
         let passwords = accounts.iter().map(|a| (a.login.clone(), a.password.to_string())).collect();
@@ -167,6 +168,7 @@ fn template() -> &'static Path {
                 let mut settings = Settings::load(None, &data).unwrap();
                 settings.hsm.rsa_stock = 0;
                 let app = bootstrap::open(settings, Clock::default(), Path::new(EXECUTABLE)).await.unwrap();
+                bootstrap::demo_authority(&app).await.unwrap();
                 worker::prepare(&app).await.unwrap();
                 bootstrap::demo_accounts(&app).await.unwrap();
                 app.store.close().await;
