@@ -50,7 +50,7 @@ pub async fn prepare_account(app: &App, new: NewAccount) -> Result<Account> {
         login: new.login,
         password_hash: Some(new.password.hash().await?),
         roles: new.roles,
-        display_name: app.vault.seal("account.display_name", &id.to_string(), new.display_name.as_bytes())?,
+        display_name: app.vault.seal(super::DISPLAY_NAME, &id.to_string(), new.display_name.as_bytes())?,
         unit: new.unit,
         person_lookup: new.person_lookup.map(|hash| hash.to_vec()),
         failed_logins: 0,

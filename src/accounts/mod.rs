@@ -24,6 +24,10 @@ pub struct Principal {
     pub account: AccountId,
     pub login: String,
     pub roles: Vec<Role>,
+    /// As the head of each page shows it.
+    pub display_name: String,
+    /// The code of the unit the account belongs to; empty where none.
+    pub unit: String,
     /// `session:…` or `api_key:…`: names the client in activations and in the audit log; no secret.
     pub client: String,
 }
@@ -54,7 +58,21 @@ async fn acting_account(app: &App, id: AccountId, client: String, now: Instant) 
     let account = app.store.account_by_id(id).await?;
     let account = attestation::check_found(&*app.tokens.subscribers, account).await?;
     let account = account.filter(|account| may_act(account, now)).ok_or_else(RequestError::unauthenticated)?;
-    Ok(Principal { account: account.id, login: account.login, roles: account.roles, client })
+    let display_name = display_name(app, &account)?;
+    Ok(Principal {
+        account: account.id,
+        login: account.login,
+        roles: account.roles,
+        display_name,
+        unit: account.unit,
+        client,
+    })
+}
+
+/// The name of an account's person or system in clear.
+pub fn display_name(app: &App, account: &Account) -> Result<String> {
+    let plain = app.vault.open(DISPLAY_NAME, &account.id.to_string(), &account.display_name)?;
+    Ok(String::from_utf8_lossy(&plain).into_owned())
 }
 
 fn may_act(account: &Account, now: Instant) -> bool {
@@ -66,3 +84,6 @@ fn token_hash(token: &[u8]) -> Vec<u8> {
     use sha2::{Digest, Sha256};
     Sha256::digest(token).to_vec()
 }
+
+/// The place of the encrypted column.
+const DISPLAY_NAME: &str = "account.display_name";

@@ -40,6 +40,10 @@ kinds! {
     RequestSubmitted = "request.submitted",
     RequestApproved = "request.approved",
     RequestRejected = "request.rejected",
+    /// Whoever entered it took it back.
+    RequestWithdrawn = "request.withdrawn",
+    /// A new activation code replaced the one before.
+    CodeRenewed = "code.renewed",
     /// An activation code was tried.
     CodeTried = "code.tried",
     /// A serial was reserved and the intended certificate stored.

@@ -63,8 +63,8 @@ pub const SESSION_COOKIE: &str = "chuky_session";
 pub async fn guard(State((app, access)): State<(App, Access)>, mut request: Request, next: Next) -> Response {
     let principal = match identify(&app, request.headers()).await {
         Ok(principal) => principal,
-        // On a public page a stale session is nobody, not an error.
-        Err(Error::Request(_)) if access == Access::Public => None,
+        // A browser's stale session is nobody, not an error: public pages are shown, others ask for a log-in.
+        Err(Error::Request(_)) if access == Access::Public || !names_a_key(request.headers()) => None,
         Err(error) => return error.into_response(),
     };
     if !access.admits(principal.as_ref().map(|principal| principal.roles.as_slice())) {
@@ -72,6 +72,10 @@ pub async fn guard(State((app, access)): State<(App, Access)>, mut request: Requ
     }
     request.extensions_mut().insert(Caller(principal));
     next.run(request).await
+}
+
+fn names_a_key(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::AUTHORIZATION)
 }
 
 async fn identify(app: &App, headers: &HeaderMap) -> Result<Option<Principal>, Error> {

@@ -5,6 +5,7 @@ pub mod api;
 mod guard;
 pub mod pages;
 pub mod problem;
+pub mod sites;
 
 pub use guard::{Access, Caller};
 
@@ -38,7 +39,7 @@ impl Route {
 
 /// Every route of the service.
 pub fn routes() -> Vec<Route> {
-    [api::routes()].into_iter().flatten().collect()
+    [api::routes(), sites::routes()].into_iter().flatten().collect()
 }
 
 /// The whole service as one router.
@@ -48,7 +49,13 @@ pub fn router(app: App) -> Router {
         let guarded = middleware::from_fn_with_state((app.clone(), route.access), guard::guard);
         router = router.route(route.path, route.handler.layer(guarded));
     }
-    let mut router = router.with_state(app);
+    let mut router = router
+        .merge(api::description::browser())
+        .fallback(sites::refusals::not_found)
+        .method_not_allowed_fallback(async || axum::http::StatusCode::METHOD_NOT_ALLOWED)
+        .layer(middleware::from_fn_with_state(app.clone(), sites::refusals::as_page))
+        .layer(middleware::from_fn(pages::language::remember))
+        .with_state(app);
     for (name, value) in SECURITY_HEADERS {
         router = router.layer(SetResponseHeaderLayer::if_not_present(name.clone(), HeaderValue::from_static(value)));
     }

@@ -27,6 +27,13 @@ pub struct Problem {
     pub request_id: String,
 }
 
+/// Carried beside an error answer, for whoever shows it as a page instead.
+#[derive(Clone)]
+pub struct Refused {
+    pub said: Bilingual,
+    pub request_id: String,
+}
+
 /// The status of each class of request error; nowhere else is it decided.
 pub fn status_of(kind: RequestErrorKind) -> StatusCode {
     match kind {
@@ -48,6 +55,7 @@ impl Error {
         let error = self.for_caller(&request_id);
         let status = status_of(error.kind);
         let status = if error.code == INTERNAL { StatusCode::INTERNAL_SERVER_ERROR } else { status };
+        let refused = Refused { said: error.detail.clone(), request_id: request_id.clone() };
         let problem = Problem {
             kind: format!("urn:chuky:problem:{}", error.code),
             status: status.as_u16(),
@@ -64,6 +72,7 @@ impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let (status, problem) = self.into_problem();
         let mut response = (status, Json(problem)).into_response();
+        response.extensions_mut().insert(refused);
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -1,12 +1,17 @@
 //! The one-time code with which a subscriber redeems an approved request: shown once, stored as a keyed hash, ending after a while.
 
-use super::{Details, load, open};
+use super::{Details, load, moved_on, open, subject, view::may_see};
 use crate::{
+    accounts::Principal,
     app::App,
     attestation,
+    audit::{self, Actor, Entry, Kind},
     error::{RequestError, Result},
+    store,
 };
 use chuky_model::{
+    id::RequestId,
+    instant::Instant,
     record::request::{self as rows, RegistrationRequest},
     request::RequestState,
 };
@@ -74,6 +79,49 @@ pub async fn redeemable(app: &App, text: &str) -> Result<Redeemable> {
     super::decision::check_approval(app, &request).await?;
     let details = open(app, &request)?;
     Ok(Redeemable { request, details, code })
+}
+
+/// A code that replaced the one before, shown once.
+pub struct RenewedCode {
+    pub code: ActivationCode,
+    pub expires_at: Instant,
+}
+
+/// Makes a new code for an approved request that nobody has redeemed; the code before opens nothing from then on.
+pub async fn renew_code(app: &App, by: &Principal, id: RequestId) -> Result<RenewedCode> {
+    // 1. Whose request, and whether it still waits.
+    let request = load(app, id).await?;
+    if !may_see(by, request.hierarchy) {
+        return Err(RequestError::not_found().into());
+    }
+    if request.state != RequestState::Approved {
+        return Err(moved_on().into());
+    }
+    super::decision::check_approval(app, &request).await?;
+    let row = app.store.activation_code_of_request(id).await?;
+    let row = attestation::check_found(&*app.tokens.subscribers, row).await?;
+    let mut row = row.filter(|row| row.redeemed_at.is_none()).ok_or_else(moved_on)?;
+    // 2. The new code in the place of the old one, with its audit entry.
+    let now = app.clock.now();
+    let code = ActivationCode::random();
+    row.code_hash = code.hash(app).to_vec();
+    row.tries = 0;
+    row.expires_at = expiry(app, now);
+    attestation::attest_change(&*app.tokens.subscribers, &mut row).await?;
+    let mut transaction = app.store.begin().await?;
+    match transaction.update_activation_code(&row).await {
+        Err(store::Error::Stale) => return Err(moved_on().into()),
+        other => other?,
+    }
+    audit::record(&mut transaction, Entry::new(now, Kind::CodeRenewed, Actor::Account(by.account), subject(id)))
+        .await?;
+    transaction.commit().await?;
+    Ok(RenewedCode { code, expires_at: row.expires_at })
+}
+
+/// Until when a code made now can be redeemed.
+pub(super) fn expiry(app: &App, now: Instant) -> Instant {
+    now.plus_seconds(app.settings.authority.activation_code_hours.saturating_mul(3_600))
 }
 
 fn opens_nothing() -> RequestError {

@@ -10,6 +10,7 @@ use crate::{
 };
 use chuky_model::{
     id::RequestId,
+    instant::Instant,
     record::{
         request::{self as rows, Approval, RegistrationRequest},
         state::Decision,
@@ -22,6 +23,7 @@ use chuky_model::{
 pub struct Approved {
     pub request: RequestView,
     pub code: ActivationCode,
+    pub expires_at: Instant,
 }
 
 /// Approves a request whose content digest is the one the approver was shown.
@@ -45,7 +47,7 @@ pub async fn approve(app: &App, by: &Principal, id: RequestId, content_digest: &
         request_id: id,
         code_hash: code.hash(app).to_vec(),
         tries: 0,
-        expires_at: now.plus_seconds(app.settings.authority.activation_code_hours.saturating_mul(3_600)),
+        expires_at: super::code::expiry(app, now),
         redeemed_at: None,
         created_at: now,
         version: 1,
@@ -62,7 +64,7 @@ pub async fn approve(app: &App, by: &Principal, id: RequestId, content_digest: &
     let entry = Entry::new(now, Kind::RequestApproved, Actor::Account(by.account), subject(id));
     audit::record(&mut transaction, entry.with(serde_json::json!({ "content": hex::encode(digest) }))).await?;
     transaction.commit().await?;
-    Ok(Approved { request: RequestView::of(app, &request)?, code })
+    Ok(Approved { request: RequestView::of(app, &request)?, code, expires_at: row.expires_at })
 }
 
 /// Rejects a request with a reason that its subscriber may read.
@@ -83,6 +85,23 @@ pub async fn reject(app: &App, by: &Principal, id: RequestId, reason: &str) -> R
     advance(app, &mut transaction, &mut request, RequestState::Rejected).await?;
     transaction.insert_approval(&approval).await?;
     let entry = Entry::new(now, Kind::RequestRejected, Actor::Account(by.account), subject(id));
+    audit::record(&mut transaction, entry).await?;
+    transaction.commit().await?;
+    RequestView::of(app, &request)
+}
+
+/// Takes back a request that was entered by mistake: only whoever entered it may, and only until its code is redeemed. Nobody
+/// decides here, so no decision is recorded.
+pub async fn withdraw(app: &App, by: &Principal, id: RequestId) -> Result<RequestView> {
+    let mut request = load(app, id).await?;
+    if request.entered_by != by.account {
+        return Err(RequestError::not_found().into());
+    }
+    request.rejection_reason = Some(WITHDRAWN.to_owned());
+    let now = app.clock.now();
+    let mut transaction = app.store.begin().await?;
+    advance(app, &mut transaction, &mut request, RequestState::Rejected).await?;
+    let entry = Entry::new(now, Kind::RequestWithdrawn, Actor::Account(by.account), subject(id));
     audit::record(&mut transaction, entry).await?;
     transaction.commit().await?;
     RequestView::of(app, &request)
@@ -149,4 +168,6 @@ async fn attested_approval(
     Ok(approval)
 }
 
+/// Stands as the reason of a withdrawn request, for its subscriber to read.
+const WITHDRAWN: &str = "Người nhập đã rút hồ sơ. / Withdrawn by whoever entered it.";
 const LONGEST_REASON: usize = 500;

@@ -4,11 +4,13 @@
 mod code;
 mod decision;
 mod details;
+mod overview;
 mod view;
 
-pub use code::{ActivationCode, Redeemable, redeemable};
-pub use decision::{Approved, approve, reject};
+pub use code::{ActivationCode, Redeemable, RenewedCode, redeemable, renew_code};
+pub use decision::{Approved, approve, reject, withdraw};
 pub use details::Details;
+pub use overview::{Booth, Listed, Road, booth, list_all, road};
 pub use view::{RequestView, list, view};
 
 use crate::{

@@ -93,7 +93,7 @@ pub async fn list(
     Ok((views, next))
 }
 
-fn may_see(by: &Principal, hierarchy: Hierarchy) -> bool {
+pub(super) fn may_see(by: &Principal, hierarchy: Hierarchy) -> bool {
     by.has(Role::Approver)
         || match hierarchy {
             Hierarchy::Citizens => by.has(Role::Operator),
@@ -102,4 +102,4 @@ fn may_see(by: &Principal, hierarchy: Hierarchy) -> bool {
 }
 
 /// Requests a page.
-const PAGE: i64 = 50;
+pub(super) const PAGE: i64 = 50;

@@ -4,7 +4,7 @@
 use crate::{
     accounts::Principal,
     app::App,
-    error::{Error, RequestError, Result},
+    error::{Error, InternalError, RequestError, Result},
 };
 use axum::{
     Json,
@@ -12,7 +12,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use chuky_model::record::payment::Idempotency;
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
+use zeroize::Zeroizing;
 
 /// Runs a flow that creates something, once for each key. Without the header the flow simply runs.
 pub async fn once<T: Serialize>(
@@ -26,7 +27,53 @@ pub async fn once<T: Serialize>(
     let Some(key) = headers.get(HEADER) else {
         return Ok((created, Json(flow.await?)).into_response());
     };
-    let key = key.to_str().ok().filter(|key| (8..=128).contains(&key.len())).ok_or_else(bad_key)?;
+    let key = key.to_str().map_err(|_| bad_key())?;
+    let answer = first_or_again(app, by, route, (key, body), created, flow).await?;
+    let kind = (axum::http::header::CONTENT_TYPE, "application/json");
+    Ok(match answer.again {
+        true => (answer.status, [kind, (REPLAYED, "true")], answer.body.to_vec()).into_response(),
+        false => (answer.status, [kind], answer.body.to_vec()).into_response(),
+    })
+}
+
+/// The same for a page's form, whose key is a hidden field: what the flow gave the first time. Without a key it simply runs.
+pub async fn once_on_page<T: Serialize + DeserializeOwned>(
+    app: &App,
+    by: &Principal,
+    route: &str,
+    (key, body): (&str, &[u8]),
+    flow: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    if key.is_empty() {
+        return flow.await;
+    }
+    let answer = first_or_again(app, by, route, (key, body), StatusCode::SEE_OTHER, flow).await?;
+    Ok(serde_json::from_slice(&answer.body).map_err(|error| InternalError::other(error.to_string()))?)
+}
+
+/// A key for a form that is about to be shown.
+pub fn fresh_key() -> String {
+    uuid::Uuid::new_v4().to_string()
+}
+
+struct Answer {
+    status: StatusCode,
+    body: Zeroizing<Vec<u8>>,
+    /// It was given before.
+    again: bool,
+}
+
+async fn first_or_again<T: Serialize>(
+    app: &App,
+    by: &Principal,
+    route: &str,
+    (key, body): (&str, &[u8]),
+    created: StatusCode,
+    flow: impl Future<Output = Result<T>>,
+) -> Result<Answer> {
+    if !(8..=128).contains(&key.len()) {
+        return Err(bad_key());
+    }
     let key_hash = app.vault.lookup("idempotency_key", &format!("{}\n{route}\n{key}", by.account));
     let mac = app.tokens.subscribers.mac("chuky-idempotency-v1", body).await?;
     let request = Idempotency {
@@ -53,15 +100,16 @@ pub async fn once<T: Serialize>(
             return Err(error);
         }
     };
-    let plain = serde_json::to_vec(&answer).map_err(|error| crate::error::InternalError::other(error.to_string()))?;
+    let plain = serde_json::to_vec(&answer).map_err(|error| InternalError::other(error.to_string()))?;
+    let plain = Zeroizing::new(plain);
     let sealed = app.vault.seal(PLACE, &hex::encode(key_hash), &plain)?;
     let mut transaction = app.store.begin().await?;
     transaction.answer_idempotent(&key_hash, i64::from(created.as_u16()), &sealed).await?;
     transaction.commit().await?;
-    Ok((created, Json(answer)).into_response())
+    Ok(Answer { status: created, body: plain, again: false })
 }
 
-fn repeat(app: &App, earlier: &Idempotency, mac: &[u8; 32]) -> Result<Response> {
+fn repeat(app: &App, earlier: &Idempotency, mac: &[u8; 32]) -> Result<Answer> {
     if earlier.request_mac != mac {
         return Err(RequestError::conflict(
             "idempotency_key_reused",
@@ -78,10 +126,9 @@ fn repeat(app: &App, earlier: &Idempotency, mac: &[u8; 32]) -> Result<Response> 
         )
         .into());
     };
-    let plain = app.vault.open(PLACE, &hex::encode(&earlier.key_hash), sealed)?;
+    let body = app.vault.open(PLACE, &hex::encode(&earlier.key_hash), sealed)?;
     let status = u16::try_from(status).ok().and_then(|status| StatusCode::from_u16(status).ok());
-    let headers = [(axum::http::header::CONTENT_TYPE, "application/json"), (REPLAYED, "true")];
-    Ok((status.unwrap_or(StatusCode::OK), headers, plain.to_vec()).into_response())
+    Ok(Answer { status: status.unwrap_or(StatusCode::OK), body, again: true })
 }
 
 fn bad_key() -> Error {

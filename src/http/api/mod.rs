@@ -1,7 +1,7 @@
 //! The JSON API under `/api/v1`, described by OpenAPI 3.1. Handlers read a body, call one flow and answer.
 
 pub mod description;
-mod idempotency;
+pub(super) mod idempotency;
 mod json;
 mod requests;
 mod session;

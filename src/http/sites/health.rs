@@ -1,0 +1,75 @@
+//! What a supervisor and a monitor ask: whether the process lives, whether it can do its work and if not what is missing, and
+//! figures as text. Nothing here names a person.
+
+use crate::{
+    app::App,
+    http::{Access, Route},
+};
+use axum::{
+    Json,
+    extract::State,
+    http::{Method, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use serde_json::json;
+use std::fmt::Write;
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        Route::new(Method::GET, "/healthz", Access::Public, get(alive)),
+        Route::new(Method::GET, "/readyz", Access::Public, get(ready)),
+        Route::new(Method::GET, "/metrics", Access::Public, get(metrics)),
+    ]
+}
+
+/// The process answers.
+async fn alive() -> &'static str {
+    "ok\n"
+}
+
+/// Whether database and tokens answer now; 503 with what is missing where one does not. Reasons stand in the log, not here.
+async fn ready(State(app): State<App>) -> Response {
+    let database = app.store.probe().await.is_ok();
+    let mut missing = Vec::new();
+    if !database {
+        missing.push("database".to_owned());
+    }
+    let mut tokens = serde_json::Map::new();
+    for (name, token) in app.tokens.named() {
+        let health = token.health();
+        if !health.ready {
+            missing.push(format!("hsm:{name}"));
+            tracing::warn!(event = "not_ready", token = name, reason = health.reason);
+        }
+        let state = json!({ "ready": health.ready, "workers": health.workers, "in_flight": health.in_flight });
+        tokens.insert(name.to_owned(), state);
+    }
+    let status = if missing.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let body = json!({ "ready": missing.is_empty(), "missing": missing, "database": database, "hsm": tokens });
+    (status, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+}
+
+/// Figures in the Prometheus text format 0.0.4.
+async fn metrics(State(app): State<App>) -> Response {
+    let mut text = String::new();
+    let mut figure = |name: &str, help: &str, values: &[(String, usize)]| {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge");
+        for (labels, value) in values {
+            let _ = writeln!(text, "{name}{labels} {value}");
+        }
+    };
+    let tokens = app.tokens.named().map(|(name, token)| (format!("{{token=\"{name}\"}}"), token.health()));
+    let of = |value: fn(&chuky_hsm::Health) -> usize| {
+        tokens.iter().map(|(labels, health)| (labels.clone(), value(health))).collect::<Vec<_>>()
+    };
+    figure("chuky_hsm_ready", "1 where the token serves calls.", &of(|health| usize::from(health.ready)));
+    figure("chuky_hsm_workers", "Worker processes that are up.", &of(|health| health.workers));
+    figure("chuky_hsm_in_flight", "Calls waiting or running.", &of(|health| health.in_flight));
+    let size = app.store.audit_size().await;
+    figure("chuky_database_ready", "1 where the database answers.", &[(String::new(), usize::from(size.is_ok()))]);
+    let entries = usize::try_from(size.unwrap_or_default()).unwrap_or_default();
+    figure("chuky_audit_entries", "Entries in the audit log's tree.", &[(String::new(), entries)]);
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+}

@@ -1,0 +1,94 @@
+//! Logging in and out with a browser. The session's token lies in a cookie that no script reads and no other site sends.
+
+use super::{PageForm, Visit};
+use crate::{
+    accounts::{self, LogIn, Password, SESSION_SECONDS},
+    app::App,
+    error::{Error, Result},
+    http::{
+        Access, Route,
+        guard::SESSION_COOKIE,
+        pages::{
+            Problems, html,
+            login::{LoginForm, LoginPage, LoginQuery, safe_next},
+        },
+        problem::status_of,
+    },
+};
+use axum::{
+    extract::{Query, State, rejection::QueryRejection},
+    http::Method,
+    response::{IntoResponse, Redirect, Response},
+    routing::{get, post},
+};
+use axum_extra::extract::{
+    CookieJar,
+    cookie::{Cookie, SameSite},
+};
+use serde::Deserialize;
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        Route::new(Method::GET, "/login", Access::Public, get(show)),
+        Route::new(Method::POST, "/login", Access::Public, post(enter)),
+        Route::new(Method::POST, "/logout", Access::Account, post(leave)),
+    ]
+}
+
+async fn show(visit: Visit, query: Result<Query<LoginQuery>, QueryRejection>) -> Response {
+    crate::http::pages::login::show(visit.frame, query).await
+}
+
+async fn enter(
+    State(app): State<App>,
+    visit: Visit,
+    jar: CookieJar,
+    PageForm(form): PageForm<LoginForm>,
+) -> Result<Response> {
+    let next = safe_next(&form.next).to_owned();
+    let login = form.login.trim().to_lowercase();
+    let attempt = LogIn { login: login.clone(), password: Password::enter(form.password.reveal()) };
+    match accounts::log_in(&app, attempt).await {
+        Ok((_, token)) => {
+            let cookie = session_cookie(&app, token.reveal().to_owned(), SESSION_SECONDS);
+            Ok((jar.add(cookie), Redirect::to(&next)).into_response())
+        }
+        Err(Error::Request(refused)) => {
+            let problems = Problems::said(refused.field, refused.detail);
+            let page = LoginPage { frame: visit.frame, login, next, problems };
+            Ok(html(status_of(refused.kind), page.html()))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The form of the page's head.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct LogoutForm {
+    csrf: String,
+}
+
+async fn leave(
+    State(app): State<App>,
+    visit: Visit,
+    jar: CookieJar,
+    PageForm(form): PageForm<LogoutForm>,
+) -> Result<Response> {
+    visit.posting(&form.csrf)?;
+    if let Some(cookie) = jar.get(SESSION_COOKIE) {
+        accounts::log_out(&app, cookie.value()).await?;
+    }
+    Ok((jar.add(session_cookie(&app, String::new(), 0)), Redirect::to("/")).into_response())
+}
+
+/// The cookie of a session that lasts that many seconds; none for one that is over. Also set after an activation.
+pub fn session_cookie(app: &App, token: String, seconds: i64) -> Cookie<'static> {
+    Cookie::build((SESSION_COOKIE, token))
+        .path("/")
+        .http_only(true)
+        .same_site(SameSite::Strict)
+        .secure(app.settings.public_url.starts_with("https://"))
+        .max_age(time::Duration::seconds(seconds))
+        .build()
+}

@@ -1,0 +1,35 @@
+//! The handlers of the pages: extract, call one flow, fill a view model of `pages`, answer. What is wrong with a form is said on
+//! the same page beside the field; everything else becomes a page of refusal. Must never decide what a flow decides.
+
+mod booth;
+mod health;
+mod login;
+pub mod refusals;
+mod registration;
+mod requests;
+pub mod visit;
+
+pub use visit::{PageForm, Visit};
+
+use super::{Access, Route, pages};
+use axum::{http::Method, response::Response, routing::get};
+
+/// Every page route of this module.
+pub fn routes() -> Vec<Route> {
+    let open = |path, handler| Route::new(Method::GET, path, Access::Public, handler);
+    let shared = vec![
+        open("/", get(home)),
+        open("/agency", get(agency)),
+        open("/assets/{hash}/{*path}", get(pages::assets::serve)),
+        open("/favicon.ico", get(pages::assets::icon)),
+    ];
+    [shared, login::routes(), booth::routes(), registration::routes(), health::routes()].into_iter().flatten().collect()
+}
+
+async fn home(visit: Visit) -> Response {
+    pages::home::show(visit.frame).await
+}
+
+async fn agency(visit: Visit) -> Response {
+    pages::home::show_agency(visit.frame).await
+}

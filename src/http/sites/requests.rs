@@ -1,0 +1,48 @@
+//! What booth and registration have in common: reading identifiers, showing what a certificate will say, and the code's card.
+
+use crate::{
+    app::App,
+    error::{Error, RequestError, RequestErrorKind, Result},
+    http::pages::{
+        Problems,
+        certificate::{CertificateContent, CodeCard},
+    },
+    registration::{ActivationCode, RequestView},
+};
+use axum::http::StatusCode;
+use chuky_model::{id::RequestId, instant::Instant};
+
+pub(super) fn read_id(text: &str) -> Result<RequestId> {
+    Ok(text.parse().map_err(|_| RequestError::not_found())?)
+}
+
+/// What a form's page shows of a refusal that its reader can put right, with the answer's status; other errors go on.
+pub(super) fn shown_beside(error: Error) -> Result<(StatusCode, Problems)> {
+    match error {
+        Error::Request(refused) if matches!(refused.kind, RequestErrorKind::Invalid | RequestErrorKind::Conflict) => {
+            Ok((crate::http::problem::status_of(refused.kind), Problems::said(refused.field, refused.detail)))
+        }
+        error => Err(error),
+    }
+}
+
+/// What the certificate of a request will say. Its key, validity and issuer are the profile's and stand on the certificate.
+pub(super) fn content(view: &RequestView) -> CertificateContent {
+    CertificateContent {
+        hierarchy: view.hierarchy,
+        common_name: view.full_name.clone(),
+        personal_number: view.personal_number.clone(),
+        title: view.title.clone(),
+        organization: view.organization.clone(),
+        organizational_unit: view.organizational_unit.clone(),
+        locality: view.locality.clone(),
+        province: view.province.clone(),
+        algorithm: String::new(),
+        valid_days: 0,
+        issuer: String::new(),
+    }
+}
+
+pub(super) fn code_card(app: &App, code: &ActivationCode, expires: Instant) -> CodeCard {
+    CodeCard::new(code.grouped(), format!("{}/activate", app.settings.public_url.trim_end_matches('/')), expires)
+}

@@ -1,0 +1,155 @@
+//! What people at a desk look at: the booth's queue and today's count, the list of all requests, and one request with its road.
+//! Rows are shown with their MACs checked; names of colleagues come from their accounts.
+
+use super::{
+    RequestView, is_open, load,
+    view::{PAGE, may_see},
+};
+use crate::{
+    accounts::{self, Principal},
+    app::App,
+    attestation,
+    error::{RequestError, Result},
+};
+use chuky_model::{
+    id::{AccountId, RequestId},
+    instant::Instant,
+    record::{Cursor, request::RegistrationRequest},
+    request::{Hierarchy, RequestState},
+};
+use std::collections::HashMap;
+
+/// What a booth's page shows beside the step.
+pub struct Booth {
+    pub issued_today: u64,
+    pub entered_today: u64,
+    /// Open requests of citizens in this unit, oldest first.
+    pub queue: Vec<(RequestView, Instant)>,
+}
+
+/// A request in a list, with the name of whoever entered it.
+pub struct Listed {
+    pub view: RequestView,
+    pub entered: Instant,
+    pub entered_by: String,
+}
+
+/// A request with what has happened to it.
+pub struct Road {
+    pub view: RequestView,
+    pub entered: Instant,
+    pub entered_by: String,
+    pub decided: Option<(String, Instant)>,
+    /// The issued certificate's serial.
+    pub serial: Option<String>,
+}
+
+/// The queue and the counts of the caller's unit.
+pub async fn booth(app: &App, by: &Principal) -> Result<Booth> {
+    let counts = app.store.count_requests(&by.unit, midnight(app.clock.now())).await?;
+    let count = |wanted: Option<RequestState>| {
+        let counted = counts.iter().filter(|(state, _)| wanted.is_none_or(|wanted| wanted == *state));
+        counted.map(|(_, count)| u64::try_from(*count).unwrap_or_default()).sum()
+    };
+    let rows = app.store.list_requests_of_unit(&by.unit, Cursor::NEWEST, LOOKED_AT).await?;
+    let open = rows.into_iter().filter(|row| row.hierarchy == Hierarchy::Citizens && is_open(row.state));
+    let mut queue = Vec::new();
+    for row in open.take(QUEUE) {
+        let row = attestation::check(&*app.tokens.subscribers, row).await?;
+        queue.push((RequestView::of(app, &row)?, row.created_at));
+    }
+    queue.reverse();
+    Ok(Booth { issued_today: count(Some(RequestState::Issued)), entered_today: count(None), queue })
+}
+
+/// Requests that the caller may see, newest first, before a cursor; with the cursor of the next page. A state narrows them.
+pub async fn list_all(
+    app: &App,
+    by: &Principal,
+    state: Option<RequestState>,
+    place: Option<Cursor>,
+) -> Result<(Vec<Listed>, Option<Cursor>)> {
+    let rows = match state {
+        // A queue is worked off from its oldest.
+        Some(state) => app.store.list_requests(state, place.unwrap_or(Cursor::OLDEST), PAGE).await?,
+        None => app.store.list_all_requests(place.unwrap_or(Cursor::NEWEST), PAGE).await?,
+    };
+    let full = i64::try_from(rows.len()).is_ok_and(|count| count == PAGE);
+    let next = rows.last().filter(|_| full).map(|row| Cursor { at: row.created_at, id: row.id.0 });
+    let mut names = Names::default();
+    let mut listed = Vec::new();
+    for row in rows.into_iter().filter(|row| may_see(by, row.hierarchy)) {
+        let row = attestation::check(&*app.tokens.subscribers, row).await?;
+        let entered_by = names.of(app, row.entered_by).await?;
+        listed.push(Listed { view: RequestView::of(app, &row)?, entered: row.created_at, entered_by });
+    }
+    Ok((listed, next))
+}
+
+/// One request with its road, for those who may see it.
+pub async fn road(app: &App, by: &Principal, id: RequestId) -> Result<Road> {
+    let request = load(app, id).await?;
+    if !may_see(by, request.hierarchy) {
+        return Err(RequestError::not_found().into());
+    }
+    let mut names = Names::default();
+    let decided = match (request.decided_by, request.decided_at) {
+        (Some(account), Some(at)) => Some((names.of(app, account).await?, at)),
+        _ => None,
+    };
+    Ok(Road {
+        view: RequestView::of(app, &request)?,
+        entered: request.created_at,
+        entered_by: names.of(app, request.entered_by).await?,
+        decided,
+        serial: serial(app, &request).await?,
+    })
+}
+
+async fn serial(app: &App, request: &RegistrationRequest) -> Result<Option<String>> {
+    let Some(id) = request.certificate_id else { return Ok(None) };
+    Ok(app.store.certificate_by_id(id).await?.map(|certificate| certificate.serial.to_string()))
+}
+
+/// Names of accounts, each asked for once.
+#[derive(Default)]
+struct Names(HashMap<AccountId, String>);
+
+impl Names {
+    async fn of(&mut self, app: &App, id: AccountId) -> Result<String> {
+        if let Some(name) = self.0.get(&id) {
+            return Ok(name.clone());
+        }
+        let account = app.store.account_by_id(id).await?;
+        let account = attestation::check_found(&*app.tokens.subscribers, account).await?;
+        let name = account.map(|account| accounts::display_name(app, &account)).transpose()?.unwrap_or_default();
+        self.0.insert(id, name.clone());
+        Ok(name)
+    }
+}
+
+/// The last midnight in Vietnam (UTC+7, no daylight saving).
+fn midnight(now: Instant) -> Instant {
+    const AHEAD: i64 = 7 * 3_600;
+    const DAY: i64 = 86_400;
+    let local = now.unix_seconds().saturating_add(AHEAD);
+    Instant::from_unix_seconds(local.saturating_sub(local.rem_euclid(DAY)).saturating_sub(AHEAD))
+}
+
+/// Newest requests of a unit among which the open ones are looked for.
+const LOOKED_AT: i64 = 200;
+/// Lines of the queue.
+const QUEUE: usize = 30;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_day_begins_at_midnight_in_vietnam() {
+        let at = |text: &str| midnight(Instant::parse_rfc3339(text).unwrap()).rfc3339();
+        assert_eq!(at("2026-11-22T03:05:09Z"), at("2026-11-21T17:00:00Z"));
+        assert_ne!(at("2026-11-22T03:05:09Z"), at("2026-11-21T16:59:59Z"));
+    }
+}
