@@ -6,6 +6,7 @@ use crate::name::{DistinguishedName, NameAttribute};
 use crate::oid;
 use der::asn1::ObjectIdentifier;
 use serde::{Deserialize, Serialize};
+use std::sync::OnceLock;
 
 /// Key usages that profiles may name (RFC 5280 §4.2.1.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,13 +101,10 @@ impl Profile {
 
     /// The built-in profile of that name: `root`, `issuing`, `ocsp`, `timestamp`, `citizen`, `official`.
     pub fn built_in(name: &str) -> Result<Self> {
-        for text in BUILT_IN {
-            let profile = Self::from_toml(text)?;
-            if profile.name == name {
-                return Ok(profile);
-            }
-        }
-        Err(Error::Unsupported(format!("profile {name:?}")))
+        static READ: OnceLock<Result<Vec<Profile>>> = OnceLock::new();
+        let profiles = READ.get_or_init(|| BUILT_IN.iter().map(|text| Self::from_toml(text)).collect()).as_ref();
+        let found = profiles.map_err(Clone::clone)?.iter().find(|profile| profile.name == name);
+        found.cloned().ok_or_else(|| Error::Unsupported(format!("profile {name:?}")))
     }
 
     /// The certificate policy.
