@@ -55,7 +55,6 @@ impl Error {
         let error = self.for_caller(&request_id);
         let status = status_of(error.kind);
         let status = if error.code == INTERNAL { StatusCode::INTERNAL_SERVER_ERROR } else { status };
-        let refused = Refused { said: error.detail.clone(), request_id: request_id.clone() };
         let problem = Problem {
             kind: format!("urn:chuky:problem:{}", error.code),
             status: status.as_u16(),
@@ -71,6 +70,7 @@ impl Error {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let (status, problem) = self.into_problem();
+        let refused = Refused { said: problem.detail.clone(), request_id: problem.request_id.clone() };
         let mut response = (status, Json(problem)).into_response();
         response.extensions_mut().insert(refused);
         let headers = response.headers_mut();

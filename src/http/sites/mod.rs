@@ -3,7 +3,7 @@
 
 mod booth;
 mod health;
-mod login;
+pub mod login;
 pub mod refusals;
 mod registration;
 mod requests;
