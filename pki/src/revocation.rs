@@ -60,10 +60,23 @@ pub fn judge(certificate: &Certificate, issuer: &Certificate, evidence: &Evidenc
             Err(reason) => reasons.push(reason),
         }
     }
-    let earliest = findings.iter().filter_map(|finding| finding.revoked).min_by_key(|(moment, _)| *moment);
+    // RFC 5280 §5.3.1: a hold that later evidence no longer knows was lifted, and then the certificate never was revoked.
+    let last = findings.iter().filter(|finding| finding.revoked.is_none()).map(|finding| finding.evidence_time).max();
+    let lifted = |finding: &Finding| {
+        finding.revoked.is_some_and(|(_, reason)| reason == Reason::CertificateHold)
+            && last.is_some_and(|last| last > finding.evidence_time)
+    };
+    findings.retain(|finding| !lifted(finding));
+    let is_hold = |reason: Reason| reason == Reason::CertificateHold;
+    // A final revocation weighs more than a hold that came before it.
+    let earliest = findings
+        .iter()
+        .filter_map(|finding| finding.revoked)
+        .min_by_key(|(moment, reason)| (*moment > at, is_hold(*reason), *moment));
     if let Some((moment, reason)) = earliest.filter(|(moment, _)| *moment <= at) {
         return Revocation::Revoked { at: moment, reason };
     }
+    let earliest = earliest.filter(|(_, reason)| !is_hold(*reason));
     match findings.iter().map(|finding| finding.evidence_time).max() {
         Some(evidence_time) => Revocation::Good { evidence_time, revoked_since: earliest },
         None if reasons.is_empty() => Revocation::Unknown("there is no CRL and no OCSP answer for it".into()),

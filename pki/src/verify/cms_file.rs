@@ -2,6 +2,7 @@
 //! hand; until then the report says so.
 
 use super::judged::badness;
+use super::sentences::Circumstance;
 use super::store::Material;
 use super::trust::{self, Proof};
 use super::{VerificationContext, empty_report, sentences};
@@ -60,7 +61,7 @@ fn broken(mut report: Report) -> Report {
     report.indication = Indication::TotalFailed;
     report.sub_indication = Some(SubIndication::FormatFailure);
     (report.message, report.next_step) =
-        sentences::signed(report.integrity, report.indication, report.sub_indication, "");
+        sentences::signed(report.integrity, report.indication, report.sub_indication, Circumstance::None, "");
     report
 }
 
@@ -132,8 +133,9 @@ fn sum_up(mut report: Report) -> Report {
         (report.indication, report.sub_indication) = (open.indication, open.sub_indication);
     }
     let signer = worst.signer.as_ref().map(|signer| signer.common_name.clone()).unwrap_or_default();
+    let circumstance = Circumstance::of(&report.signatures);
     (report.message, report.next_step) =
-        sentences::signed(report.integrity, report.indication, report.sub_indication, &signer);
+        sentences::signed(report.integrity, report.indication, report.sub_indication, circumstance, &signer);
     report
 }
 

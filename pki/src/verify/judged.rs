@@ -192,6 +192,8 @@ impl Judged {
         checks.extend(signer.checks.iter().cloned());
         checks.extend(trust.checks.iter().cloned());
         checks.extend(weak.iter().flat_map(|weak| weak.checks.iter().cloned()));
+        let claimed = self.signature.text("M").and_then(|date| super::pdf::date(&date)).or(signer.signing_time);
+        checks.extend(claimed_too_late(claimed, proof));
         let (indication, sub_indication) = match integrity {
             Integrity::Broken | Integrity::Altered => (Indication::TotalFailed, structural),
             Integrity::Unknown | Integrity::None => (Indication::Indeterminate, structural),
@@ -206,7 +208,6 @@ impl Judged {
         let name = self.signature.fields.first().cloned();
         let name = name.filter(|name| !name.is_empty()).or_else(|| self.signature.id.map(|id| id.to_string()));
         let name = name.unwrap_or_else(|| "signature".to_owned());
-        let claimed = self.signature.text("M").and_then(|date| super::pdf::date(&date)).or(signer.signing_time);
         SignatureReport {
             id: if at == 0 { name } else { format!("{name}#{}", at + 1) },
             format,
@@ -222,6 +223,17 @@ impl Judged {
         }
     }
 }
+
+/// The claimed time proves nothing, so one that cannot be true takes nothing away either; it is said.
+fn claimed_too_late(claimed: Option<Instant>, proof: Proof) -> Option<Check> {
+    let claimed = claimed.filter(|claimed| *claimed > proof.time.plus_seconds(CLOCK_TOLERANCE))?;
+    let known = if proof.proven { "the proven time" } else { "the time of this verdict" };
+    let reason = format!("the claimed time, {}, is later than {known}, {}", claimed.rfc3339(), proof.time.rfc3339());
+    Some(Check { reason, ..Check::passed("claimed_time") })
+}
+
+/// How far a signer's clock may be ahead without a word: five minutes.
+const CLOCK_TOLERANCE: i64 = 300;
 
 /// Which of several integrities a person must hear first.
 pub(super) fn badness(integrity: Integrity) -> u8 {

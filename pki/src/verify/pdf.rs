@@ -4,6 +4,7 @@
 use super::cms_part::{self, Body};
 use super::digests::Digests;
 use super::judged::{Judged, badness};
+use super::sentences::Circumstance;
 use super::store::{self, Material};
 use super::trust::Proof;
 use super::{VerificationContext, empty_report, second_reader, sentences};
@@ -267,8 +268,9 @@ fn sum_up(judged: &[Judged], report: &mut Report) {
     let signer =
         line.and_then(|line| line.signer.as_ref()).map(|signer| signer.common_name.clone()).unwrap_or_default();
     let signer = if signer.is_empty() { "người ký".to_owned() } else { signer };
+    let circumstance = Circumstance::of(&report.signatures);
     (report.message, report.next_step) =
-        sentences::signed(report.integrity, report.indication, report.sub_indication, &signer);
+        sentences::signed(report.integrity, report.indication, report.sub_indication, circumstance, &signer);
 }
 
 /// A PDF date (ISO 32000-1 §7.9.4), `D:YYYYMMDDHHmmSSOHH'mm'`, later parts optional.

@@ -1,6 +1,7 @@
 //! What a person reads: one sentence and the next step, in Vietnamese and English.
 
-use chuky_model::report::{Indication, Integrity, SubIndication};
+use super::trust::{ON_HOLD, REVOKED_SINCE};
+use chuky_model::report::{Indication, Integrity, SignatureReport, SubIndication};
 use chuky_model::text::Bilingual;
 
 type Sentences = (Bilingual, Bilingual);
@@ -39,11 +40,35 @@ pub(super) fn not_supported(what: &str) -> Sentences {
     )
 }
 
+/// What the sentences must tell beyond the indications.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Circumstance {
+    /// Nothing.
+    None,
+    /// A certificate was revoked after the proven time of signing.
+    RevokedSince,
+    /// A certificate is on hold.
+    OnHold,
+}
+
+impl Circumstance {
+    /// What the checks of the signatures say.
+    pub(super) fn of(signatures: &[SignatureReport]) -> Self {
+        let says = |name: &str| signatures.iter().any(|line| line.checks.iter().any(|check| check.name == name));
+        match (says(ON_HOLD), says(REVOKED_SINCE)) {
+            (true, _) => Self::OnHold,
+            (false, true) => Self::RevokedSince,
+            (false, false) => Self::None,
+        }
+    }
+}
+
 /// The sentences on a signed document. The worse of integrity and trust is told first.
 pub(super) fn signed(
     integrity: Integrity,
     indication: Indication,
     sub: Option<SubIndication>,
+    circumstance: Circumstance,
     signer: &str,
 ) -> Sentences {
     match integrity {
@@ -66,7 +91,8 @@ pub(super) fn signed(
             ),
         ),
         Integrity::None => no_signature(),
-        Integrity::Intact => intact(indication, sub, signer),
+        Integrity::Intact if indication == Indication::TotalPassed => valid(circumstance, signer),
+        Integrity::Intact => intact(sub, circumstance, signer),
     }
 }
 
@@ -91,16 +117,33 @@ fn broken(sub: Option<SubIndication>) -> Sentences {
     )
 }
 
-fn intact(indication: Indication, sub: Option<SubIndication>, signer: &str) -> Sentences {
-    if indication == Indication::TotalPassed {
+fn valid(circumstance: Circumstance, signer: &str) -> Sentences {
+    if circumstance == Circumstance::RevokedSince {
         return (
             Bilingual::new(
-                format!("Chữ ký của {signer} hợp lệ, văn bản còn nguyên vẹn."),
-                format!("The signature of {signer} is valid and the document is intact."),
+                format!(
+                    "Chữ ký của {signer} có hiệu lực vào thời điểm ký, văn bản còn nguyên vẹn; chứng thư bị thu hồi sau đó."
+                ),
+                format!(
+                    "The signature of {signer} was valid when it was made and the document is intact; a certificate was revoked later."
+                ),
             ),
-            Bilingual::new("Có thể sử dụng văn bản này.", "You can rely on this document."),
+            Bilingual::new(
+                "Có thể sử dụng văn bản này: dấu thời gian chứng minh văn bản được ký trước khi thu hồi.",
+                "You can rely on this document: a timestamp proves that it was signed before the revocation.",
+            ),
         );
     }
+    (
+        Bilingual::new(
+            format!("Chữ ký của {signer} hợp lệ, văn bản còn nguyên vẹn."),
+            format!("The signature of {signer} is valid and the document is intact."),
+        ),
+        Bilingual::new("Có thể sử dụng văn bản này.", "You can rely on this document."),
+    )
+}
+
+fn intact(sub: Option<SubIndication>, circumstance: Circumstance, signer: &str) -> Sentences {
     let (vi, en, next_vi, next_en) = match sub {
         Some(SubIndication::NoCertificateChainFound) => (
             "nhưng chưa xác định được tổ chức cấp chứng thư có đáng tin cậy hay không",
@@ -115,10 +158,28 @@ fn intact(indication: Indication, sub: Option<SubIndication>, signer: &str) -> S
             "Contact the signer; rely on it only with proof that it was signed before the revocation.",
         ),
         Some(SubIndication::Expired | SubIndication::OutOfBoundsNoPoe | SubIndication::OutOfBoundsNotRevoked) => (
-            "nhưng chứng thư không còn hiệu lực và không có bằng chứng thời điểm ký",
-            "but the certificate is outside its validity and nothing proves the time of signing",
+            "nhưng chứng thư ngoài thời hạn hiệu lực và không có bằng chứng văn bản được ký trong thời hạn",
+            "but the certificate is outside its validity and nothing proves that it was signed within it",
             "Hãy yêu cầu người ký gia hạn chứng thư và ký lại, hoặc cung cấp dấu thời gian.",
             "Ask the signer to sign again with a current certificate, or for a timestamp.",
+        ),
+        Some(SubIndication::NotYetValid) => (
+            "nhưng dấu thời gian chứng minh văn bản được ký trước khi chứng thư có hiệu lực",
+            "but a timestamp proves that it was signed before the certificate became valid",
+            "Không sử dụng văn bản này; hãy yêu cầu người ký ký lại bằng chứng thư đang có hiệu lực.",
+            "Do not rely on this document; ask the signer to sign again with a current certificate.",
+        ),
+        Some(SubIndication::ChainConstraintsFailure | SubIndication::SigConstraintsFailure) => (
+            "nhưng chứng thư không được phép dùng để ký văn bản này",
+            "but the certificate may not be used to sign documents",
+            "Không sử dụng văn bản này; hãy yêu cầu người ký ký lại bằng chứng thư dùng để ký văn bản.",
+            "Do not rely on this document; ask the signer to sign again with a certificate for signing documents.",
+        ),
+        Some(SubIndication::TryLater) if circumstance == Circumstance::OnHold => (
+            "nhưng chứng thư đang bị tạm dừng",
+            "but the certificate is on hold",
+            "Hãy liên hệ người ký và kiểm tra lại khi việc tạm dừng chấm dứt.",
+            "Contact the signer, and check again when the hold has ended.",
         ),
         Some(SubIndication::TryLater | SubIndication::RevocationOutOfBoundsNoPoe) => (
             "nhưng chưa có thông tin thu hồi chứng thư",

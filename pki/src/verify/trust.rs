@@ -6,12 +6,18 @@ use super::store::Material;
 use crate::algorithm::DigestAlgorithm;
 use crate::certificate::Certificate;
 use crate::cms::SignerFindings;
+use crate::crl::Reason;
 use crate::crypto;
 use crate::path::{self, PathError, Purpose, VerifiedPath};
 use crate::revocation::{self, Revocation};
 use crate::timestamp::TimestampToken;
 use chuky_model::instant::Instant;
 use chuky_model::report::{Check, Indication, Outcome, SubIndication, TimestampReport};
+
+/// The check that says that a certificate was revoked after the proven time.
+pub(super) const REVOKED_SINCE: &str = "revoked_since";
+/// The check that fails where a certificate is on hold.
+pub(super) const ON_HOLD: &str = "certificate_hold";
 
 /// The answer about one signer or one timestamp.
 #[derive(Clone, Debug)]
@@ -68,8 +74,8 @@ pub(super) fn judge(
 fn no_path(error: &PathError, proof: Proof) -> Trust {
     let failed = vec![Check::failed("certificate_path", error.to_string())];
     match error {
-        // EN 319 102-1 §5.3.4: with a proof that it was made outside the validity, no other evidence helps.
-        PathError::Expired(_) if proof.proven => Trust::failed(failed, SubIndication::Expired),
+        // EN 319 102-1 §5.5.4 step 3: what a timestamp proves is that the signature existed then. Before the certificate did, no
+        // other evidence helps; after it expired, an older proof still could.
         PathError::NotYetValid(_) if proof.proven => Trust::failed(failed, SubIndication::NotYetValid),
         PathError::NotYetValid(_) => Trust::open(failed, SubIndication::OutOfBoundsNoPoe),
         PathError::NoPath | PathError::Budget => {
@@ -81,26 +87,30 @@ fn no_path(error: &PathError, proof: Proof) -> Trust {
 
 fn judge_revocation(path: &VerifiedPath, proof: Proof, material: &Material) -> Trust {
     let mut checks = vec![Check::passed("certificate_path")];
-    for (at, (certificate, answer)) in
-        revocation::judge_path(path, &material.evidence, proof.time).into_iter().enumerate()
-    {
+    let answers = revocation::judge_path(path, &material.evidence, proof.time);
+    for (at, (certificate, answer)) in answers.into_iter().enumerate() {
         let who = certificate.subject().common_name();
         match answer {
             Revocation::Good { evidence_time, revoked_since } => {
-                let mut reason = format!("{who}: not revoked, by evidence of {}", evidence_time.rfc3339());
-                if let Some((since, why)) = revoked_since {
-                    reason = format!("{reason}; revoked later, on {} ({why:?})", since.rfc3339());
-                }
+                let reason = format!("{who}: not revoked, by evidence of {}", evidence_time.rfc3339());
                 checks.push(Check { reason, ..Check::passed("revocation") });
+                // Valid then, revoked since: said, but it takes nothing away.
+                checks.extend(revoked_since.map(|(since, why)| Check {
+                    reason: format!("{who}: revoked later, on {} ({why:?})", since.rfc3339()),
+                    ..Check::passed(REVOKED_SINCE)
+                }));
+            }
+            Revocation::Revoked { at: moment, reason: Reason::CertificateHold } => {
+                // EN 319 102-1 §5.2.6.4: a hold may be lifted, so it decides nothing yet.
+                checks.push(Check::failed(ON_HOLD, format!("{who}: on hold since {}", moment.rfc3339())));
+                return Trust::open(checks, SubIndication::TryLater);
             }
             Revocation::Revoked { at: moment, reason } => {
                 checks
                     .push(Check::failed("revocation", format!("{who}: revoked on {} ({reason:?})", moment.rfc3339())));
-                return match (at, proof.proven) {
-                    (0, true) => Trust::failed(checks, SubIndication::Revoked),
-                    (0, false) => Trust::open(checks, SubIndication::RevokedNoPoe),
-                    _ => Trust::open(checks, SubIndication::RevokedCaNoPoe),
-                };
+                // EN 319 102-1 §5.5.4: that it existed later does not prove that it was made after the revocation.
+                let sub = if at == 0 { SubIndication::RevokedNoPoe } else { SubIndication::RevokedCaNoPoe };
+                return Trust::open(checks, sub);
             }
             Revocation::Unknown(reason) => {
                 checks.push(Check::not_done("revocation", format!("{who}: {reason}")));
