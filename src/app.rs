@@ -64,7 +64,11 @@ impl App {
         let remembered = remembered_head(&settings);
         let (sequencer, audit) = Sequencer::new(store.clone(), tokens.status.clone(), clock.clone(), remembered);
         Ok(Self(Arc::new(Inner {
-            readers: ReaderPool::new(settings.readers.clone(), executable.clone()),
+            readers: ReaderPool::with_typefaces(
+                settings.readers.clone(),
+                executable.clone(),
+                settings.fonts_dir.clone(),
+            ),
             stretcher: Stretcher::new(STRETCHES_AT_A_TIME),
             payments: Payments::start(store.clone(), tokens.subscribers.clone(), OrderPolicy::default()),
             sequencer: tokio::spawn(sequencer.run()),

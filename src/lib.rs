@@ -17,6 +17,7 @@ pub mod http;
 pub mod issuance;
 pub mod reader;
 pub mod registration;
+pub mod signing;
 pub mod store;
 pub mod tokens;
 pub mod transactions;

@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 pub struct Vault {
     columns: std::sync::Arc<Aes256Gcm>,
     lookup: std::sync::Arc<Zeroizing<[u8; 32]>>,
+    files: std::sync::Arc<Zeroizing<[u8; 32]>>,
 }
 
 impl Vault {
@@ -26,6 +27,7 @@ impl Vault {
         Self {
             columns: std::sync::Arc::new(Aes256Gcm::new(&Key::<Aes256Gcm>::from(*column_key))),
             lookup: std::sync::Arc::new(expand(data_key, b"chuky-lookup-v1")),
+            files: std::sync::Arc::new(expand(data_key, b"chuky-files-v1")),
         }
     }
 
@@ -57,6 +59,15 @@ impl Vault {
         let associated = associated_data(place, id);
         let plain = self.columns.decrypt(&Nonce::from(nonce), Payload { msg: body, aad: &associated });
         Ok(Zeroizing::new(plain.map_err(|_| unreadable())?))
+    }
+
+    /// The key of one encrypted file, from the random salt that the file begins with.
+    pub fn file_key(&self, salt: &[u8; 32]) -> Zeroizing<[u8; 32]> {
+        let mut key = Zeroizing::new([0_u8; 32]);
+        Hkdf::<Sha256>::new(Some(salt), self.files.as_slice())
+            .expand(b"chuky-file-v1", key.as_mut_slice())
+            .unwrap_or_else(|_| unreachable!("32 bytes are within HKDF's limit of 255 hashes"));
+        key
     }
 
     /// A keyed hash for equality look-ups of a secret value (a personal number, a card, a code), by purpose.

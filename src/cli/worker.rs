@@ -1,7 +1,7 @@
 //! `chuky worker …`: the processes that the service starts for itself. Nobody types these.
 
 use clap::{Args, Subcommand};
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 /// A worker process of the service
 #[derive(Debug, Args)]
@@ -20,6 +20,9 @@ enum Kind {
         memory_mib: u64,
         #[arg(long)]
         cpu_seconds: u64,
+        /// Directory of the typefaces of visible signatures
+        #[arg(long)]
+        typefaces: Option<PathBuf>,
     },
 }
 
@@ -28,8 +31,8 @@ impl Worker {
     pub fn run(self) -> ExitCode {
         let ended = match self.kind {
             Kind::Hsm => return chuky_hsm::worker::run(),
-            Kind::Read { memory_mib, cpu_seconds } => {
-                crate::reader::run_worker(memory_mib.saturating_mul(1 << 20), cpu_seconds)
+            Kind::Read { memory_mib, cpu_seconds, typefaces } => {
+                crate::reader::run_worker(memory_mib.saturating_mul(1 << 20), cpu_seconds, typefaces.as_deref())
             }
         };
         if ended.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -5,9 +5,11 @@
 mod pool;
 mod protocol;
 mod sandbox;
+mod signing;
 mod worker;
 
 pub use pool::{ReaderFailure, ReaderPool};
 pub use protocol::{Evidence, Task, TaskOutput};
 pub use sandbox::Confinement;
+pub use signing::{Appearance, Corner, LongTerm, Page, Place, Preparation, Unsuitable};
 pub use worker::run as run_worker;

@@ -34,6 +34,7 @@ pub struct ReaderPool {
 struct Shared {
     settings: ReadersConfig,
     executable: PathBuf,
+    typefaces: Option<PathBuf>,
     idle: Mutex<Vec<Reader>>,
     places: Arc<Semaphore>,
 }
@@ -42,7 +43,15 @@ impl ReaderPool {
     /// A pool whose workers run `executable worker read`.
     pub fn new(settings: ReadersConfig, executable: PathBuf) -> Self {
         let places = Arc::new(Semaphore::new(settings.count));
-        Self { shared: Arc::new(Shared { settings, executable, idle: Mutex::default(), places }) }
+        let shared = Shared { settings, executable, typefaces: None, idle: Mutex::default(), places };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// The same, its workers able to draw visible signatures with the typefaces of a directory.
+    pub fn with_typefaces(settings: ReadersConfig, executable: PathBuf, directory: PathBuf) -> Self {
+        let places = Arc::new(Semaphore::new(settings.count));
+        let shared = Shared { settings, executable, typefaces: Some(directory), idle: Mutex::default(), places };
+        Self { shared: Arc::new(shared) }
     }
 
     /// Hands a task and its document to a worker and waits for the answer, at most for the pool's time limit.
@@ -64,7 +73,7 @@ impl Shared {
         let waiting = self.idle.lock().map_or(None, |mut idle| idle.pop());
         let mut reader = match waiting {
             Some(reader) => reader,
-            None => Reader::start(&self.executable, &self.settings).map_err(ReaderFailure::NotStarted)?,
+            None => Reader::start(self).map_err(ReaderFailure::NotStarted)?,
         };
         match reader.ask(task, document) {
             Ok(output) => {
@@ -92,7 +101,7 @@ struct Reader {
 }
 
 impl Reader {
-    fn start(executable: &std::path::Path, settings: &ReadersConfig) -> io::Result<Self> {
+    fn start(Shared { executable, settings, typefaces, .. }: &Shared) -> io::Result<Self> {
         let (ours, theirs) = UnixStream::pair()?;
         let limit = Some(Duration::from_secs(settings.seconds));
         ours.set_read_timeout(limit)?;
@@ -103,6 +112,7 @@ impl Reader {
                 "--cpu-seconds",
                 &(settings.seconds.saturating_mul(u64::from(settings.documents_per_reader))).to_string(),
             ])
+            .args(typefaces.iter().flat_map(|directory| ["--typefaces".as_ref(), directory.as_os_str()]))
             .env_clear()
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(Stdio::null())

@@ -1,6 +1,8 @@
 //! Frames between the service and a reader worker: a length, postcard, and with a task the document's descriptor.
 
+use super::signing::{LongTerm, Preparation, Unsuitable};
 use chuky_model::{instant::Instant, report::Report};
+use chuky_pki::pdf::write::Prepared;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
     recvmsg, sendmsg,
@@ -73,6 +75,10 @@ pub enum Task {
     Hello,
     /// Judges the document.
     Verify { name: String, evidence: Evidence },
+    /// Prepares a signature in the document.
+    Prepare(Box<Preparation>),
+    /// Adds long-term data to the signed document.
+    AddLongTerm(LongTerm),
 }
 
 /// What a verdict may rely on beside the document itself, as bytes.
@@ -105,4 +111,8 @@ impl Evidence {
 pub enum TaskOutput {
     Hello(super::Confinement),
     Report(Box<Report>),
+    Prepared(Box<Prepared>),
+    /// What must be appended to the document.
+    Update(Vec<u8>),
+    Unsuitable(Unsuitable),
 }

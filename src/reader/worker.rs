@@ -4,6 +4,7 @@
 use super::{
     protocol::{self, Evidence, Task, TaskOutput},
     sandbox::{self, Confinement},
+    signing::{self, Faces},
 };
 use chuky_pki::{certificate::Certificate, verify::VerificationContext};
 use std::{
@@ -13,32 +14,39 @@ use std::{
         fd::{AsFd, OwnedFd},
         unix::net::UnixStream,
     },
+    path::Path,
 };
 
 /// Runs a reader worker on standard input, which is its end of a socket pair. Returns when the service goes away.
-pub fn run(memory: u64, cpu_seconds: u64) -> io::Result<()> {
+pub fn run(memory: u64, cpu_seconds: u64, typefaces: Option<&Path>) -> io::Result<()> {
     let socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let faces = Faces::map(typefaces);
     // A document's nesting is bounded by the parsers; the large stack is for what they allow. The thread is made before the
     // sandbox, which forbids new ones.
     std::thread::Builder::new()
         .stack_size(STACK)
-        .spawn(move || serve(socket, memory, cpu_seconds))?
+        .spawn(move || serve(socket, memory, cpu_seconds, faces))?
         .join()
         .unwrap_or_else(|_| std::process::exit(PANICKED))
 }
 
-fn serve(mut socket: UnixStream, memory: u64, cpu_seconds: u64) -> io::Result<()> {
+fn serve(mut socket: UnixStream, memory: u64, cpu_seconds: u64, mut faces: Faces) -> io::Result<()> {
     // The library reads its configuration file at first use, which must be before files are out of reach.
     let _ = chuky_pki::crypto::sha256(b"");
     let confinement = sandbox::confine(memory, cpu_seconds).map_err(io::Error::other)?;
     while let Some((task, descriptor)) = protocol::receive::<Task>(&mut socket)? {
-        let output = perform(task, descriptor, confinement)?;
+        let output = perform(task, descriptor, confinement, &mut faces)?;
         protocol::send(&mut socket, &output, None)?;
     }
     Ok(())
 }
 
-fn perform(task: Task, descriptor: Option<OwnedFd>, confinement: Confinement) -> io::Result<TaskOutput> {
+fn perform(
+    task: Task,
+    descriptor: Option<OwnedFd>,
+    confinement: Confinement,
+    faces: &mut Faces,
+) -> io::Result<TaskOutput> {
     match task {
         Task::Hello => Ok(TaskOutput::Hello(confinement)),
         Task::Verify { name, evidence } => {
@@ -46,6 +54,20 @@ fn perform(task: Task, descriptor: Option<OwnedFd>, confinement: Confinement) ->
             let context = context(evidence).map_err(io::Error::other)?;
             let report = chuky_pki::verify::verify_document(document.bytes(), &name, &context);
             Ok(TaskOutput::Report(Box::new(report)))
+        }
+        Task::Prepare(wanted) => {
+            let document = Document::map(descriptor)?;
+            Ok(match signing::prepare(document.bytes(), *wanted, faces) {
+                Ok(prepared) => TaskOutput::Prepared(Box::new(prepared)),
+                Err(unsuitable) => TaskOutput::Unsuitable(unsuitable),
+            })
+        }
+        Task::AddLongTerm(data) => {
+            let document = Document::map(descriptor)?;
+            Ok(match signing::add_long_term(document.bytes(), data) {
+                Ok(update) => TaskOutput::Update(update),
+                Err(unsuitable) => TaskOutput::Unsuitable(unsuitable),
+            })
         }
     }
 }

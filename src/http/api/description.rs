@@ -22,6 +22,12 @@ use utoipa::OpenApi;
         super::transactions::verify,
         super::transactions::verify_batch,
         super::transactions::schema,
+        super::documents::credentials,
+        super::documents::upload,
+        super::documents::list,
+        super::documents::show,
+        super::documents::content,
+        super::documents::sign,
     )
 )]
 struct Description;

@@ -1,6 +1,7 @@
 //! The JSON API under `/api/v1`, described by OpenAPI 3.1. Handlers read a body, call one flow and answer.
 
 pub mod description;
+pub mod documents;
 pub(super) mod idempotency;
 mod json;
 mod requests;
@@ -11,7 +12,7 @@ use super::Route;
 
 /// Every route of the API.
 pub fn routes() -> Vec<Route> {
-    [session::routes(), requests::routes(), transactions::routes(), description::routes()]
+    [session::routes(), requests::routes(), documents::routes(), transactions::routes(), description::routes()]
         .into_iter()
         .flatten()
         .collect()

@@ -5,6 +5,7 @@ mod appearance;
 mod drawing;
 mod error;
 mod field;
+mod geometry;
 pub mod limits;
 mod long_term;
 mod permission;
@@ -16,6 +17,7 @@ mod update;
 
 pub use appearance::Look;
 pub use error::WriteError;
+pub use geometry::{PageGeometry, page_geometry};
 pub use long_term::{LongTermData, add_long_term_data};
 pub use picture::Picture;
 pub use sign::{Field, Kind, PageChoice, Permission, Placement, Prepared, SignatureOptions, prepare};

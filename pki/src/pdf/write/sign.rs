@@ -9,6 +9,7 @@ use super::syntax;
 use super::update::Update;
 use super::{WriteError, field, limits, permission};
 use chuky_model::instant::Instant;
+use serde::{Deserialize, Serialize};
 
 /// What kind of signature is made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,7 +35,7 @@ pub enum Permission {
 }
 
 /// A page.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PageChoice {
     /// The first.
     #[default]
@@ -108,8 +109,9 @@ impl SignatureOptions<'_> {
     }
 }
 
-/// An update with room for its signature.
-#[derive(Clone, Debug)]
+/// An update with room for its signature. It may cross from the process that read the document to the one that signs; what comes from
+/// there is bounded at each use, and a wrong one gives a signature that does not verify.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Prepared {
     update: Vec<u8>,
     source_length: usize,
@@ -130,6 +132,11 @@ impl Prepared {
         [source.get(..self.source_length).unwrap_or_default(), before, after]
     }
 
+    /// Length of the source that the update follows.
+    pub fn source_length(&self) -> usize {
+        self.source_length
+    }
+
     /// Bytes that the CMS may have.
     pub fn capacity(&self) -> usize {
         self.gap.len().saturating_sub(2) / 2
@@ -146,8 +153,9 @@ impl Prepared {
         if contents.len() > self.capacity() {
             return Err(too_small);
         }
-        let start = self.gap.start + 1;
-        let place = self.update.get_mut(start..start + contents.len() * 2).ok_or(too_small.clone())?;
+        let start = self.gap.start.saturating_add(1);
+        let end = start.saturating_add(contents.len() * 2);
+        let place = self.update.get_mut(start..end).ok_or(too_small.clone())?;
         hex::encode_to_slice(contents, place).map_err(|_| too_small)?;
         Ok(self.update)
     }

@@ -1,0 +1,289 @@
+//! Documents to sign: upload, list, sign, fetch; and the credentials that the caller can sign with.
+
+use super::{idempotency::once, json::JsonBody};
+use crate::{
+    app::App,
+    custody::{self, Pin},
+    error::{Error, InternalError, RequestError, RequestErrorKind, Result},
+    http::{Access, Caller, Route, pages::form::Secret},
+    signing::{self, DocumentPage, DocumentView, SignRequest, Signed, Upload},
+};
+use axum::{
+    Json,
+    body::Body,
+    extract::{DefaultBodyLimit, FromRequest, Multipart, Path, Query, Request, State},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use chuky_model::{id::DocumentId, role::Role};
+use http_body_util::BodyExt;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Who signs documents.
+pub const SIGNERS: Access = Access::Roles(&[Role::Citizen, Role::Official, Role::Clerk]);
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        Route::new(Method::GET, "/api/v1/credentials", SIGNERS, get(credentials)),
+        Route::new(Method::POST, "/api/v1/documents", SIGNERS, post(upload).layer(DefaultBodyLimit::disable())),
+        Route::new(Method::GET, "/api/v1/documents", SIGNERS, get(list)),
+        Route::new(Method::GET, "/api/v1/documents/{id}", SIGNERS, get(show)),
+        Route::new(Method::GET, "/api/v1/documents/{id}/content", SIGNERS, get(content)),
+        Route::new(
+            Method::POST,
+            "/api/v1/documents/{id}/sign",
+            SIGNERS,
+            post(sign).layer(DefaultBodyLimit::max(LARGEST_SIGN_BODY)),
+        ),
+    ]
+}
+
+/// A credential that the caller can sign with.
+#[derive(Serialize, ToSchema)]
+pub struct CredentialView {
+    pub id: String,
+    /// The certificate's holder.
+    pub holder: String,
+    pub organization: String,
+    /// Hex.
+    pub serial: String,
+    pub issuer: String,
+    /// RFC 3339.
+    pub not_after: String,
+    pub algorithm: &'static str,
+    /// `active`, `locked`, `closed`.
+    pub state: &'static str,
+    /// `issued`, `suspended`, `revoked`.
+    pub certificate_state: &'static str,
+    pub tries_left: u32,
+}
+
+/// The caller's credentials, newest first.
+#[derive(Serialize, ToSchema)]
+pub struct CredentialsAnswer {
+    pub credentials: Vec<CredentialView>,
+}
+
+/// A signature as it is asked for.
+#[derive(Deserialize, ToSchema)]
+pub struct SignBody {
+    /// `credential`, `level` (B, T, LT), `look` (invisible, citizen, official, seal), `page`, `place`, `rectangle`, `field`,
+    /// `reason`, `location`, `picture` (base64 PNG).
+    #[serde(flatten)]
+    #[schema(value_type = Object)]
+    request: SignRequest,
+    #[schema(value_type = String)]
+    pin: Secret,
+}
+
+/// What is said of a raw upload beside its bytes.
+#[derive(Deserialize)]
+pub struct UploadQuery {
+    name: Option<String>,
+    secrecy: Option<String>,
+}
+
+/// Which documents to list.
+#[derive(Deserialize)]
+pub struct ListQuery {
+    before: Option<String>,
+}
+
+/// Which bytes to fetch.
+#[derive(Deserialize)]
+pub struct ContentQuery {
+    /// `original`; otherwise the signed ones where there are.
+    version: Option<String>,
+}
+
+/// Lists the caller's credentials.
+#[utoipa::path(get, path = "/api/v1/credentials", responses((status = 200, body = CredentialsAnswer)))]
+pub async fn credentials(State(app): State<App>, caller: Caller) -> Result<Json<CredentialsAnswer>> {
+    let signers = custody::signers(&app, &caller.required()?).await?;
+    let credentials = signers.iter().map(|signer| CredentialView {
+        id: signer.credential.id.to_string(),
+        holder: signer.certificate.subject().common_name(),
+        organization: signer.certificate.subject().organization(),
+        serial: hex::encode(signer.row.serial.as_octets()),
+        issuer: signer.certificate.issuer().common_name(),
+        not_after: signer.row.not_after.rfc3339(),
+        algorithm: signer.credential.algorithm.name(),
+        state: signer.credential.state.name(),
+        certificate_state: signer.row.state.name(),
+        tries_left: signer.tries_left(&app),
+    });
+    Ok(Json(CredentialsAnswer { credentials: credentials.collect() }))
+}
+
+/// Takes a PDF: the body itself (with `?name=` and `?secrecy=`), or multipart with `secrecy` and `name` before `document`.
+#[utoipa::path(post, path = "/api/v1/documents", request_body(content = Vec<u8>, content_type = "application/pdf"),
+    params(("name" = Option<String>, Query), ("secrecy" = Option<String>, Query)),
+    responses((status = 201, body = DocumentView), (status = 413), (status = 422)))]
+pub async fn upload(
+    State(app): State<App>,
+    caller: Caller,
+    Query(query): Query<UploadQuery>,
+    request: Request,
+) -> Result<Response> {
+    let by = caller.required()?;
+    signing::refuse_secret(query.secrecy.as_deref())?;
+    let headers = request.headers().clone();
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let (upload, name) = if kind.starts_with("multipart/form-data") {
+        let multipart = Multipart::from_request(request, &app).await.map_err(|_| broken_off())?;
+        from_form(&app, multipart).await?
+    } else {
+        (from_body(&app, request.into_body()).await?, None)
+    };
+    let name = name.or(query.name).unwrap_or_default();
+    let uploaded = upload.complete().await?;
+    let identity = serde_json::json!({ "sha256": hex::encode(uploaded.sha256()), "name": name }).to_string();
+    let flow = uploaded.record(&app, &by, &name);
+    once(&app, &by, "POST /api/v1/documents", (&headers, identity.as_bytes()), StatusCode::CREATED, flow).await
+}
+
+/// Lists the caller's documents, newest first.
+#[utoipa::path(get, path = "/api/v1/documents", params(("before" = Option<String>, Query)),
+    responses((status = 200, body = DocumentPage)))]
+pub async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    Query(query): Query<ListQuery>,
+) -> Result<Json<DocumentPage>> {
+    Ok(Json(signing::list(&app, &caller.required()?, query.before.as_deref()).await?))
+}
+
+/// One document of the caller's.
+#[utoipa::path(get, path = "/api/v1/documents/{id}", params(("id" = String, Path)),
+    responses((status = 200, body = DocumentView), (status = 404)))]
+pub async fn show(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<Json<DocumentView>> {
+    Ok(Json(signing::view(&app, &caller.required()?, parse(&id)?).await?))
+}
+
+/// A document's bytes: signed where it is signed, or `?version=original`.
+#[utoipa::path(get, path = "/api/v1/documents/{id}/content",
+    params(("id" = String, Path), ("version" = Option<String>, Query)), responses((status = 200), (status = 404)))]
+pub async fn content(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Query(query): Query<ContentQuery>,
+) -> Result<Response> {
+    let original = query.version.as_deref() == Some("original");
+    let content = signing::content(&app, &caller.required()?, parse(&id)?, original).await?;
+    let mut headers = HeaderMap::new();
+    let value = |text: &str| {
+        HeaderValue::from_str(text).map_err(|_| InternalError::other("a header of a document cannot be written"))
+    };
+    headers.insert(header::CONTENT_TYPE, value(&content.media_type)?);
+    headers.insert(header::CONTENT_LENGTH, value(&content.size.to_string())?);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::CONTENT_DISPOSITION, value(&disposition(&content.name))?);
+    let file = tokio::fs::File::from_std(content.file);
+    let stream = tokio_util::io::ReaderStream::with_capacity(file, signing::limits::PIECE);
+    Ok((headers, Body::from_stream(stream)).into_response())
+}
+
+/// Signs a document with the caller's credential; the answer holds the verdict of our own verifier.
+#[utoipa::path(post, path = "/api/v1/documents/{id}/sign", params(("id" = String, Path)), request_body = SignBody,
+    responses((status = 200, body = Signed), (status = 403), (status = 404), (status = 409), (status = 422)))]
+pub async fn sign(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: JsonBody<SignBody>,
+) -> Result<Response> {
+    let by = caller.required()?;
+    let JsonBody { value: SignBody { request, pin }, bytes } = body;
+    let id = parse(&id)?;
+    let pin = Pin::enter(pin.reveal()).map_err(RequestError::from)?;
+    let flow = signing::sign(&app, &by, id, &request, &pin);
+    let route = format!("POST /api/v1/documents/{id}/sign");
+    once(&app, &by, &route, (&headers, &bytes), StatusCode::OK, flow).await
+}
+
+async fn from_body(app: &App, mut body: Body) -> Result<Upload> {
+    let mut upload = Upload::begin(app)?;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| broken_off())?;
+        if let Some(data) = frame.data_ref() {
+            upload.write(data).await?;
+        }
+    }
+    Ok(upload)
+}
+
+/// Fields before the document are read first, so that a classified document is refused before a byte of it is taken.
+async fn from_form(app: &App, mut form: Multipart) -> Result<(Upload, Option<String>)> {
+    let mut name = None;
+    while let Some(mut field) = form.next_field().await.map_err(|_| broken_off())? {
+        match field.name() {
+            Some("secrecy") => signing::refuse_secret(Some(&short_text(&mut field).await?))?,
+            Some("name") => name = Some(short_text(&mut field).await?),
+            Some("document") => {
+                let name = name.or_else(|| field.file_name().map(str::to_owned));
+                let mut upload = Upload::begin(app)?;
+                while let Some(piece) = field.chunk().await.map_err(|_| broken_off())? {
+                    upload.write(&piece).await?;
+                }
+                drop(field);
+                // Whatever follows could still say that the document is classified.
+                while let Some(mut field) = form.next_field().await.map_err(|_| broken_off())? {
+                    if field.name() == Some("secrecy") {
+                        signing::refuse_secret(Some(&short_text(&mut field).await?))?;
+                    }
+                }
+                return Ok((upload, name));
+            }
+            _ => {}
+        }
+    }
+    Err(RequestError::invalid("document", "document_missing", "Chưa có tệp nào được gửi lên.", "No file was sent.")
+        .into())
+}
+
+async fn short_text(field: &mut axum::extract::multipart::Field<'_>) -> Result<String> {
+    let mut text = Vec::new();
+    while let Some(piece) = field.chunk().await.map_err(|_| broken_off())? {
+        if text.len().saturating_add(piece.len()) > LONGEST_FIELD {
+            return Err(broken_off().into());
+        }
+        text.extend_from_slice(&piece);
+    }
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+fn parse(id: &str) -> Result<DocumentId, Error> {
+    id.parse().map_err(|_| RequestError::not_found().into())
+}
+
+/// RFC 6266: the name in ASCII for old readers, and whole in UTF-8.
+fn disposition(name: &str) -> String {
+    let plain: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() || ".-_ ".contains(c) { c } else { '_' }).collect();
+    let mut encoded = String::new();
+    for byte in name.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'-' | b'_' => encoded.push(char::from(byte)),
+            other => encoded.push_str(&format!("%{other:02X}")),
+        }
+    }
+    format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}")
+}
+
+fn broken_off() -> RequestError {
+    RequestError::new(
+        RequestErrorKind::Invalid,
+        "upload_broken_off",
+        "Tệp tải lên bị ngắt giữa chừng hoặc biểu mẫu không đúng. Hãy thử lại.",
+        "The upload was cut short or the form is malformed. Try again.",
+    )
+}
+
+/// Bytes: a picture of 4 MiB in base64, and the rest.
+const LARGEST_SIGN_BODY: usize = 6 << 20;
+/// Bytes of a text field of the form.
+const LONGEST_FIELD: usize = 4_096;

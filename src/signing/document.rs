@@ -1,0 +1,303 @@
+//! Documents given to be signed: received in pieces straight into an encrypted file, listed, handed back. Rows say where and what;
+//! what belongs to somebody else is not found.
+
+use super::{
+    files::{self, Writer, Written},
+    limits::{HEADER_WITHIN, NAME_CHARACTERS, PAGE, WAITING},
+};
+use crate::{
+    accounts::Principal,
+    app::App,
+    audit::{self, Actor, Entry, Kind},
+    error::{InternalError, RequestError, RequestErrorKind, Result},
+    fault,
+};
+use chuky_model::{
+    id::DocumentId,
+    record::{Cursor, document::Document, state::DocumentState},
+};
+use serde::{Deserialize, Serialize};
+use std::fs::File;
+use tokio::{sync::mpsc, task::JoinHandle};
+use uuid::Uuid;
+
+/// A document as its owner sees it.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct DocumentView {
+    pub id: String,
+    pub name: String,
+    /// `ready` or `signed`.
+    pub state: String,
+    /// Hex of the original's SHA-256.
+    pub sha256: String,
+    /// Bytes of the original.
+    pub size: i64,
+    /// Hex, once signed.
+    pub signed_sha256: Option<String>,
+    pub signed_size: Option<i64>,
+    /// RFC 3339.
+    pub created_at: String,
+}
+
+/// A page of a list, newest first.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct DocumentPage {
+    pub documents: Vec<DocumentView>,
+    /// For `before`; absent on the last page.
+    pub next: Option<String>,
+}
+
+/// A document that is being received. Its bytes go straight into an encrypted file; dropped before [`Upload::complete`], nothing stays.
+pub struct Upload {
+    id: DocumentId,
+    largest: u64,
+    received: u64,
+    head: Vec<u8>,
+    pieces: mpsc::Sender<Vec<u8>>,
+    writing: JoinHandle<Result<Option<Written>>>,
+}
+
+/// A document whose bytes are on disk, without a row yet. Where none follows, the file is cleared up later.
+pub struct Uploaded {
+    id: DocumentId,
+    written: Written,
+}
+
+/// The bytes of a document.
+pub struct Content {
+    /// Unnamed, at its start.
+    pub file: File,
+    pub name: String,
+    pub size: u64,
+    pub media_type: String,
+}
+
+impl Upload {
+    /// Begins to receive a document.
+    pub fn begin(app: &App) -> Result<Self> {
+        let id = DocumentId(Uuid::now_v7());
+        let (pieces, mut waiting) = mpsc::channel::<Vec<u8>>(WAITING);
+        let app_ = app.clone();
+        let writing = tokio::task::spawn_blocking(move || {
+            let mut writer = Writer::begin(&app_.settings, &app_.vault, &original(id))?;
+            while let Some(piece) = waiting.blocking_recv() {
+                // An empty piece is the end; without it the sender has gone away.
+                if piece.is_empty() {
+                    return writer.finish().map(Some);
+                }
+                writer.write(&piece)?;
+            }
+            Ok(None)
+        });
+        Ok(Self { id, largest: app.settings.largest_upload, received: 0, head: Vec::new(), pieces, writing })
+    }
+
+    /// Takes the next bytes. `TooLarge` beyond the limit, `not_pdf` as soon as that shows.
+    pub async fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.received = self.received.saturating_add(bytes.len() as u64);
+        if self.received > self.largest {
+            return Err(too_large(self.largest).into());
+        }
+        if self.head.len() < HEADER_WITHIN {
+            let wanted = HEADER_WITHIN - self.head.len();
+            self.head.extend_from_slice(bytes.get(..wanted).unwrap_or(bytes));
+            if self.head.len() >= HEADER_WITHIN {
+                self.check_head()?;
+            }
+        }
+        for piece in bytes.chunks(super::limits::PIECE) {
+            self.send(piece.to_vec()).await?;
+        }
+        Ok(())
+    }
+
+    /// All bytes were taken: the file is whole and on disk.
+    pub async fn complete(mut self) -> Result<Uploaded> {
+        self.check_head()?;
+        self.send(Vec::new()).await?;
+        let written = self.writing.await.map_err(|error| InternalError::other(error.to_string()))??;
+        let written = written.ok_or_else(|| InternalError::other("the end of an upload was lost"))?;
+        fault::point("document.stored");
+        Ok(Uploaded { id: self.id, written })
+    }
+
+    fn check_head(&self) -> Result<()> {
+        if self.head.windows(5).any(|window| window == b"%PDF-") {
+            return Ok(());
+        }
+        Err(RequestError::invalid(
+            "document",
+            "not_pdf",
+            "Tệp này không phải là PDF. Hãy xuất văn bản ra PDF rồi tải lên lại.",
+            "This file is not a PDF. Export the document as PDF and upload it again.",
+        )
+        .into())
+    }
+
+    async fn send(&mut self, piece: Vec<u8>) -> Result<()> {
+        if self.pieces.send(piece).await.is_ok() {
+            return Ok(());
+        }
+        // The writer ended early: with an error of the disk.
+        let ended = (&mut self.writing).await.map_err(|error| InternalError::other(error.to_string()))?;
+        ended.and(Err(InternalError::other("an upload ended early").into()))
+    }
+}
+
+impl Uploaded {
+    /// SHA-256 of the document.
+    pub fn sha256(&self) -> &[u8] {
+        &self.written.sha256
+    }
+
+    /// Stores the document's row with its audit entry.
+    pub async fn record(self, app: &App, by: &Principal, name: &str) -> Result<DocumentView> {
+        let written = self.written;
+        let now = app.clock.now();
+        let document = Document {
+            id: self.id,
+            owner_id: by.account,
+            name: app.vault.seal(NAME, &self.id.to_string(), checked_name(name).as_bytes())?,
+            media_type: PDF.to_owned(),
+            state: DocumentState::Ready,
+            sha256: written.sha256.clone(),
+            size: i64::try_from(written.size).unwrap_or(i64::MAX),
+            stored_as: original(self.id),
+            signed_sha256: None,
+            signed_size: None,
+            signed_stored_as: None,
+            created_at: now,
+            updated_at: now,
+            version: 1,
+        };
+        let mut transaction = app.store.begin().await?;
+        transaction.insert_document(&document).await?;
+        let entry = Entry::new(now, Kind::DocumentUploaded, Actor::Account(by.account), subject(self.id));
+        let content = serde_json::json!({ "sha256": hex::encode(&written.sha256), "size": written.size });
+        audit::record(&mut transaction, entry.with(content)).await?;
+        transaction.commit().await?;
+        fault::point("document.recorded");
+        view_of(app, &document)
+    }
+}
+
+/// The caller's document. `not_found` where there is none.
+pub async fn load(app: &App, by: &Principal, id: DocumentId) -> Result<Document> {
+    let document = app.store.document_by_id(id).await?;
+    let document = document.filter(|document| document.owner_id == by.account);
+    let document = document.filter(|document| document.state != DocumentState::Removed);
+    Ok(document.ok_or_else(RequestError::not_found)?)
+}
+
+/// The caller's document as a view.
+pub async fn view(app: &App, by: &Principal, id: DocumentId) -> Result<DocumentView> {
+    view_of(app, &load(app, by, id).await?)
+}
+
+/// The caller's documents, newest first.
+pub async fn list(app: &App, by: &Principal, before: Option<&str>) -> Result<DocumentPage> {
+    let before = match before {
+        None => Cursor::NEWEST,
+        Some(text) => cursor(text).ok_or_else(RequestError::not_found)?,
+    };
+    let rows = app.store.list_documents(by.account, before, PAGE).await?;
+    let next = rows.last().filter(|_| rows.len() as i64 == PAGE);
+    let next = next.map(|last| format!("{}.{}", last.created_at.0, last.id));
+    let documents = rows.iter().map(|row| view_of(app, row)).collect::<Result<_>>()?;
+    Ok(DocumentPage { documents, next })
+}
+
+/// The bytes of the caller's document: the signed ones where there are, or the original.
+pub async fn content(app: &App, by: &Principal, id: DocumentId, original: bool) -> Result<Content> {
+    let document = load(app, by, id).await?;
+    let (stored_as, size) = match (&document.signed_stored_as, document.signed_size) {
+        (Some(signed), Some(size)) if !original => (signed.clone(), size),
+        _ => (document.stored_as.clone(), document.size),
+    };
+    let name = name_of(app, &document)?;
+    let file = opened(app, stored_as).await?;
+    Ok(Content { file, name, size: u64::try_from(size).unwrap_or(0), media_type: document.media_type })
+}
+
+/// Removes files that a crash left without a row. The worker loop calls it.
+pub async fn clear_up(app: &App) -> Result<()> {
+    for name in files::old_names(&app.settings) {
+        let id = name.split('.').next().and_then(|id| id.parse::<DocumentId>().ok());
+        let document = match id {
+            Some(id) => app.store.document_by_id(id).await?,
+            None => None,
+        };
+        let known = document
+            .is_some_and(|document| document.stored_as == name || document.signed_stored_as.as_ref() == Some(&name));
+        if !known {
+            files::remove(&app.settings, &name);
+        }
+    }
+    Ok(())
+}
+
+/// Decrypts a stored file into an unnamed one.
+pub(super) async fn opened(app: &App, stored_as: String) -> Result<File> {
+    let app = app.clone();
+    let opened = tokio::task::spawn_blocking(move || files::open(&app.settings, &app.vault, &stored_as));
+    opened.await.map_err(|error| InternalError::other(error.to_string()))?
+}
+
+/// The document's name in clear.
+pub(super) fn name_of(app: &App, document: &Document) -> Result<String> {
+    let name = app.vault.open(NAME, &document.id.to_string(), &document.name)?;
+    Ok(String::from_utf8_lossy(&name).into_owned())
+}
+
+/// A row as a view.
+pub(super) fn view_of(app: &App, document: &Document) -> Result<DocumentView> {
+    Ok(DocumentView {
+        id: document.id.to_string(),
+        name: name_of(app, document)?,
+        state: document.state.name().to_owned(),
+        sha256: hex::encode(&document.sha256),
+        size: document.size,
+        signed_sha256: document.signed_sha256.as_ref().map(hex::encode),
+        signed_size: document.signed_size,
+        created_at: document.created_at.rfc3339(),
+    })
+}
+
+/// The subject of audit entries about a document.
+pub(super) fn subject(id: DocumentId) -> String {
+    format!("document:{id}")
+}
+
+/// The last part of a path, without control characters, never empty.
+fn checked_name(name: &str) -> String {
+    let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    let clean: String = last.chars().filter(|c| !c.is_control()).take(NAME_CHARACTERS).collect();
+    match clean.trim() {
+        "" => "van-ban.pdf".to_owned(),
+        name => name.to_owned(),
+    }
+}
+
+fn cursor(text: &str) -> Option<Cursor> {
+    let (at, id) = text.split_once('.')?;
+    Some(Cursor { at: chuky_model::instant::Instant(at.parse().ok()?), id: id.parse().ok()? })
+}
+
+fn original(id: DocumentId) -> String {
+    format!("{id}.original")
+}
+
+fn too_large(largest: u64) -> RequestError {
+    let megabytes = largest >> 20;
+    RequestError::new(
+        RequestErrorKind::TooLarge,
+        "document_too_large",
+        format!("Tệp lớn hơn giới hạn {megabytes} MiB."),
+        format!("The file is larger than the limit of {megabytes} MiB."),
+    )
+}
+
+/// Where a name is encrypted for.
+const NAME: &str = "document.name";
+/// The only kind that is signed so far.
+const PDF: &str = "application/pdf";

@@ -1,0 +1,18 @@
+//! Bounds of the signing flow, with their units and reasons.
+
+/// Bytes of clear text in one encrypted piece of a file: few tags, little memory.
+pub const PIECE: usize = 256 << 10;
+/// Pieces of an upload that wait for the disk.
+pub const WAITING: usize = 8;
+/// Bytes in which a PDF's header must stand (ISO 32000-2 annex I, what readers accept).
+pub const HEADER_WITHIN: usize = 1_024;
+/// Characters of a document's name.
+pub const NAME_CHARACTERS: usize = 200;
+/// Characters of a reason or a place: one line of a letter.
+pub const REASON_CHARACTERS: usize = 200;
+/// Bytes of a timestamp beside the authority's certificates: fixed parts measure 500, RSA-4096 adds 600.
+pub const TIMESTAMP_BYTES: usize = 1_500;
+/// Documents of one page of a list.
+pub const PAGE: i64 = 50;
+/// Age in seconds after which a file without a row counts as left behind by a crash.
+pub const LEFT_BEHIND_SECONDS: u64 = 3_600;

@@ -1,0 +1,179 @@
+//! What a signer asks for: which credential, which level, what shows where. Parsed once; texts are bounded here, everything that
+//! depends on the document is decided by the reader.
+
+use super::limits::REASON_CHARACTERS;
+use crate::{
+    custody::Signer,
+    error::{RequestError, Result},
+    reader::{Appearance, Corner, Page, Place},
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use chuky_model::id::CredentialId;
+use chuky_pki::pdf::write::limits::PICTURE_BYTES;
+use serde::{Deserialize, Serialize};
+
+/// Level of a signature (EN 319 142-1 §6).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Level {
+    /// The signature alone.
+    #[default]
+    B,
+    /// With a timestamp.
+    T,
+    /// With the data that checks it later.
+    LT,
+}
+
+/// How the signature shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Look {
+    #[default]
+    Invisible,
+    Citizen,
+    Official,
+    Seal,
+}
+
+/// A page: `first`, `last` or its number from 1.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum PageWanted {
+    Number(u32),
+    Name(String),
+}
+
+/// One signature as it is asked for; the PIN comes beside it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct SignRequest {
+    pub credential: CredentialId,
+    #[serde(default)]
+    pub level: Level,
+    #[serde(default)]
+    pub look: Look,
+    /// Default `last`.
+    pub page: Option<PageWanted>,
+    /// A corner of that page, default `bottom-right`.
+    #[serde(default)]
+    pub place: Corner,
+    /// Instead of a corner: left, bottom, right, top in points.
+    pub rectangle: Option<[f32; 4]>,
+    /// Instead of a place: an empty signature field of the document.
+    pub field: Option<String>,
+    pub reason: Option<String>,
+    pub location: Option<String>,
+    /// Base64 of a PNG: the handwriting or the seal.
+    pub picture: Option<String>,
+}
+
+impl SignRequest {
+    /// An invisible signature at level B.
+    pub fn plain(credential: CredentialId) -> Self {
+        Self {
+            credential,
+            level: Level::B,
+            look: Look::Invisible,
+            page: None,
+            place: Corner::default(),
+            rectangle: None,
+            field: None,
+            reason: None,
+            location: None,
+            picture: None,
+        }
+    }
+
+    /// What is shown of this signer.
+    pub(super) fn appearance(&self, signer: &Signer) -> Result<Appearance> {
+        let subject = signer.certificate.subject();
+        let picture = self.picture.as_deref().map(picture).transpose()?;
+        Ok(match self.look {
+            Look::Invisible => Appearance::Nothing,
+            Look::Citizen => Appearance::Citizen {
+                name: subject.common_name(),
+                certificate_number: grouped(&hex::encode_upper(signer.certificate.serial_octets())),
+            },
+            Look::Official => Appearance::Official { full_name: subject.common_name(), picture },
+            Look::Seal => {
+                let agency = subject.organization();
+                let agency = if agency.is_empty() { subject.common_name() } else { agency };
+                Appearance::Seal { agency, picture }
+            }
+        })
+    }
+
+    /// Where it stands.
+    pub(super) fn place(&self) -> Result<Place> {
+        if let Some(field) = &self.field {
+            return Ok(Place::Field(short("field", field)?));
+        }
+        let page = match &self.page {
+            None => Page::Last,
+            Some(PageWanted::Number(number)) => Page::Number(*number),
+            Some(PageWanted::Name(name)) => match (name.as_str(), name.parse()) {
+                ("first", _) => Page::First,
+                ("last" | "", _) => Page::Last,
+                (_, Ok(number)) => Page::Number(number),
+                _ => return Err(page_unknown().into()),
+            },
+        };
+        if page == Page::Number(0) {
+            return Err(page_unknown().into());
+        }
+        Ok(match self.rectangle {
+            Some(rectangle) => Place::Rectangle { page, rectangle },
+            None => Place::Corner { page, corner: self.place },
+        })
+    }
+
+    /// Reason and location, bounded.
+    pub(super) fn texts(&self) -> Result<(Option<String>, Option<String>)> {
+        let bounded = |field, text: &Option<String>| {
+            let text = text.as_deref().map(str::trim).filter(|text| !text.is_empty());
+            text.map(|text| short(field, text)).transpose()
+        };
+        Ok((bounded("reason", &self.reason)?, bounded("location", &self.location)?))
+    }
+}
+
+fn picture(text: &str) -> Result<Vec<u8>> {
+    // Four characters for three bytes.
+    let bytes = (text.len() / 4 * 3 <= PICTURE_BYTES + 3).then(|| STANDARD.decode(text).ok()).flatten();
+    bytes.ok_or_else(|| {
+        RequestError::invalid(
+            "picture",
+            "picture_invalid",
+            "Hình chữ ký hoặc con dấu phải là tệp PNG (base64) không quá 4 MB.",
+            "The picture of a signature or seal is a PNG (base64) of at most 4 MB.",
+        )
+        .into()
+    })
+}
+
+fn short(field: &'static str, text: &str) -> Result<String> {
+    if text.chars().count() <= REASON_CHARACTERS && !text.chars().any(char::is_control) {
+        return Ok(text.to_owned());
+    }
+    Err(RequestError::invalid(
+        field,
+        "text_too_long",
+        format!("Nội dung này có tối đa {REASON_CHARACTERS} ký tự trên một dòng."),
+        format!("This text has at most {REASON_CHARACTERS} characters on one line."),
+    )
+    .into())
+}
+
+fn page_unknown() -> RequestError {
+    RequestError::invalid(
+        "page",
+        "page_unknown",
+        "Trang ký là “first”, “last” hoặc số trang từ 1.",
+        "The page is “first”, “last” or a number from 1.",
+    )
+}
+
+/// `54:01:0A…`: colons are where a line may end.
+fn grouped(hex: &str) -> String {
+    let pairs: Vec<&str> = (0..hex.len()).step_by(2).filter_map(|start| hex.get(start..start + 2)).collect();
+    pairs.join(":")
+}

@@ -1,0 +1,251 @@
+//! A signature on a document, in the order of the architecture: prepared in a reader, PIN and activation for exactly its digest, signed
+//! in the HSM, finished, verified by our own verifier in a reader, and only then stored and handed out.
+
+use super::{
+    document::{self, DocumentView},
+    evidence::Surroundings,
+    files::{self, Written},
+    limits::PIECE,
+    request::{Level, SignRequest},
+};
+use crate::{
+    accounts::Principal,
+    app::App,
+    audit::{self, Actor, Entry, Kind},
+    custody::{self, Pin, Signer, Wanted},
+    error::{InternalError, RequestError, Result},
+    fault,
+    reader::{Preparation, ReaderFailure, Task, TaskOutput, Unsuitable},
+};
+use chuky_model::{
+    algorithm::SignatureScheme,
+    id::DocumentId,
+    record::{document::Document, state::DocumentState},
+    report::{Indication, Integrity, Report},
+};
+use chuky_pki::{
+    algorithm::DigestAlgorithm,
+    cms::build::{self, SignatureToMake},
+    crypto::{self, Hasher},
+    pdf::write::Prepared,
+};
+use serde::{Deserialize, Serialize};
+use std::{
+    fs::File,
+    io::{Read, Seek, SeekFrom, Write},
+};
+
+/// A signed document with the verdict of the own verifier.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Signed {
+    pub document: DocumentView,
+    #[schema(value_type = Object)]
+    pub report: Report,
+}
+
+/// Signs a document. A document that was signed here before gets a further signature.
+pub async fn sign(app: &App, by: &Principal, id: DocumentId, wanted: &SignRequest, pin: &Pin) -> Result<Signed> {
+    // 1. The document, the credential, and what goes along.
+    let document = document::load(app, by, id).await?;
+    let signer = custody::signer(app, by, wanted.credential).await?;
+    let around = Surroundings::of(app, &signer).await?;
+    let stored_as = document.signed_stored_as.clone().unwrap_or_else(|| document.stored_as.clone());
+    let mut clear = document::opened(app, stored_as).await?;
+    // 2. Everything but the signature, prepared where a stranger's file may be parsed.
+    let prepared = prepare(app, &signer, &around, wanted, &clear).await?;
+    let scheme = signer.credential.algorithm.default_scheme();
+    let (prepared, digest) = digested(prepared, scheme, clear.try_clone().map_err(disk())?).await?;
+    // 3. What the key signs, then the PIN, the activation for exactly that, and the HSM.
+    let to_make = SignatureToMake::detached(scheme, &digest, &signer.certificate).map_err(pki)?;
+    let hashes = Wanted { scheme, hashes: vec![to_make.digest_to_sign().to_vec()], document: Some(id) };
+    let signatures = custody::sign_hashes(app, by, signer.credential.id, pin, hashes).await?;
+    let signature = signatures.first().ok_or_else(|| InternalError::other("the HSM gave no signature"))?;
+    // 4. The container finished, as the level asks.
+    let mut cms = to_make.assemble(signature, &around.travelling()?).map_err(pki)?;
+    if wanted.level != Level::B {
+        let token = around.timestamp(app, &crypto::sha256(signature)).await?;
+        cms = build::with_signature_timestamp(&cms, &token).map_err(pki)?;
+    }
+    let update = prepared.finish(&cms).map_err(|error| InternalError::Pki(error.to_string()))?;
+    append(&mut clear, &update)?;
+    if wanted.level == Level::LT {
+        let data = around.long_term(app, &signer).await?;
+        let answer = read(app, Task::AddLongTerm(data), &clear).await?;
+        let TaskOutput::Update(update) = answer else { return Err(unexpected().into()) };
+        append(&mut clear, &update)?;
+    }
+    fault::point("document.signed");
+    // 5. Nothing leaves that our own verifier does not call valid.
+    let name = document::name_of(app, &document)?;
+    let report = verified(app, &around, &signer, name, &clear).await?;
+    // 6. Stored, with its audit entry.
+    let document = store(app, by, document, wanted, clear, &signer).await?;
+    Ok(Signed { document: document::view_of(app, &document)?, report })
+}
+
+async fn prepare(
+    app: &App,
+    signer: &Signer,
+    around: &Surroundings,
+    wanted: &SignRequest,
+    clear: &File,
+) -> Result<Prepared> {
+    let timestamp = if wanted.level == Level::B { 0 } else { around.timestamp_bytes()? };
+    let (reason, location) = wanted.texts()?;
+    let preparation = Preparation {
+        signed_at: app.clock.now(),
+        signer_name: signer.certificate.subject().common_name(),
+        reason,
+        location,
+        look: wanted.appearance(signer)?,
+        place: wanted.place()?,
+        contents_bytes: build::longest(&signer.certificate, &around.travelling()?, timestamp),
+    };
+    match read(app, Task::Prepare(Box::new(preparation)), clear).await? {
+        TaskOutput::Prepared(prepared) => Ok(*prepared),
+        _ => Err(unexpected().into()),
+    }
+}
+
+/// The digest of what the signature covers, computed here: the reader's word is not taken for what is signed.
+async fn digested(prepared: Prepared, scheme: SignatureScheme, mut clear: File) -> Result<(Prepared, Vec<u8>)> {
+    let digested = tokio::task::spawn_blocking(move || {
+        let length = clear.seek(SeekFrom::End(0))?;
+        clear.rewind()?;
+        if u64::try_from(prepared.source_length()).ok() != Some(length) {
+            return Err(std::io::Error::other("an update for another document"));
+        }
+        let mut hasher = Hasher::new(DigestAlgorithm::from(scheme.hash()));
+        let mut piece = vec![0; PIECE];
+        loop {
+            match clear.read(&mut piece)? {
+                0 => break,
+                count => hasher.update(piece.get(..count).unwrap_or_default()),
+            }
+        }
+        for part in prepared.covered(&[]).iter().skip(1) {
+            hasher.update(part);
+        }
+        Ok((prepared, hasher.finish()))
+    });
+    Ok(digested.await.map_err(|error| InternalError::other(error.to_string()))?.map_err(disk())?)
+}
+
+async fn verified(app: &App, around: &Surroundings, signer: &Signer, name: String, clear: &File) -> Result<Report> {
+    let evidence = around.judging(app).await?;
+    let TaskOutput::Report(report) = read(app, Task::Verify { name, evidence }, clear).await? else {
+        return Err(unexpected().into());
+    };
+    // Earlier signatures may be anybody's; ours is the newest with our certificate.
+    let serial = hex::encode(signer.row.serial.as_octets());
+    let ours = |signature: &&chuky_model::report::SignatureReport| {
+        signature.signer.as_ref().is_some_and(|found| found.serial.eq_ignore_ascii_case(&serial))
+    };
+    let good = report.signatures.iter().rev().find(ours).is_some_and(|signature| {
+        signature.integrity == Integrity::Intact && signature.indication == Indication::TotalPassed
+    });
+    if good && matches!(report.integrity, Integrity::Intact | Integrity::Altered) {
+        return Ok(*report);
+    }
+    let found = report.signatures.last().map(|signature| (signature.indication, signature.sub_indication));
+    tracing::error!(event = "own_signature_not_valid", integrity = ?report.integrity, ?found);
+    Err(InternalError::other("the own verifier does not call the new signature valid").into())
+}
+
+async fn store(
+    app: &App,
+    by: &Principal,
+    mut document: Document,
+    wanted: &SignRequest,
+    mut clear: File,
+    signer: &Signer,
+) -> Result<Document> {
+    let earlier = document.signed_stored_as.clone();
+    document.version = document.version.saturating_add(1);
+    let name = format!("{}.{}.signed", document.id, document.version);
+    let (app_, name_) = (app.clone(), name.clone());
+    let stored =
+        tokio::task::spawn_blocking(move || files::store(&app_.settings, &app_.vault, &name_, &mut clear)).await;
+    let Written { sha256, size } = stored.map_err(|error| InternalError::other(error.to_string()))??;
+    fault::point("document.signed_stored");
+    document.signed_sha256 = Some(sha256.clone());
+    document.signed_size = Some(i64::try_from(size).unwrap_or(i64::MAX));
+    document.signed_stored_as = Some(name.clone());
+    document.state = DocumentState::Signed;
+    document.updated_at = app.clock.now();
+    let mut transaction = app.store.begin().await?;
+    match transaction.update_document(&document).await {
+        Err(crate::store::Error::Stale) => {
+            files::remove(&app.settings, &name);
+            return Err(moved_on().into());
+        }
+        other => other?,
+    }
+    let entry = Entry::new(
+        document.updated_at,
+        Kind::DocumentSigned,
+        Actor::Account(by.account),
+        document::subject(document.id),
+    );
+    let content = serde_json::json!({
+        "sha256": hex::encode(&sha256), "credential": signer.credential.id, "level": wanted.level, "look": wanted.look,
+    });
+    audit::record(&mut transaction, entry.with(content)).await?;
+    transaction.commit().await?;
+    fault::point("document.signed_recorded");
+    if let Some(earlier) = earlier {
+        files::remove(&app.settings, &earlier);
+    }
+    Ok(document)
+}
+
+/// Hands a task to a reader; what the document does not allow is told to the person who asked.
+async fn read(app: &App, task: Task, clear: &File) -> Result<TaskOutput> {
+    let file = clear.try_clone().map_err(disk())?;
+    match app.readers.run(task, Some(file)).await {
+        Ok(TaskOutput::Unsuitable(unsuitable)) => Err(unsuitable_error(unsuitable).into()),
+        Ok(output) => Ok(output),
+        Err(ReaderFailure::NotStarted(error)) => Err(InternalError::io("a reader worker")(error).into()),
+        Err(failure) => {
+            tracing::warn!(event = "document_not_read", reason = %failure);
+            Err(RequestError::invalid(
+                "document",
+                "document_unreadable",
+                "Tệp này không thể đọc xong trong giới hạn an toàn nên không ký được.",
+                "This file could not be read within the safe limits, so it cannot be signed.",
+            )
+            .into())
+        }
+    }
+}
+
+fn append(clear: &mut File, update: &[u8]) -> Result<()> {
+    let appended = clear.seek(SeekFrom::End(0)).and_then(|_| clear.write_all(update));
+    Ok(appended.map_err(disk())?)
+}
+
+fn unsuitable_error(unsuitable: Unsuitable) -> RequestError {
+    let Unsuitable { reason, message } = unsuitable;
+    tracing::info!(event = "document_unsuitable", reason);
+    RequestError::invalid("document", "document_unsuitable", message.vi, message.en)
+}
+
+fn moved_on() -> RequestError {
+    RequestError::conflict(
+        "document_moved_on",
+        "Văn bản vừa được ký ở nơi khác. Hãy tải lại rồi ký tiếp.",
+        "The document was signed elsewhere in this moment. Reload, then sign again.",
+    )
+}
+
+fn unexpected() -> InternalError {
+    InternalError::other("the reader answered another question")
+}
+
+fn pki(error: chuky_pki::Error) -> InternalError {
+    InternalError::Pki(error.to_string())
+}
+
+fn disk() -> impl FnOnce(std::io::Error) -> InternalError {
+    InternalError::io("an unnamed file")
+}
