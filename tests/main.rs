@@ -4,6 +4,7 @@
 
 mod access;
 mod audit;
+mod browser;
 mod harness;
 mod store;
 mod tidy;

@@ -2,4 +2,5 @@
 //! service that is already there.
 
 pub mod app;
+pub mod browser;
 pub mod database;

@@ -1,0 +1,209 @@
+//! A real browser for one test: Chromium through chromedriver, with its own profile, its own port, and an end with the test.
+//! Speaks to services of this run only.
+
+use fantoccini::{Client, ClientBuilder, Locator, error::CmdError};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Value, json};
+use std::{
+    net::{TcpListener, TcpStream},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+/// What the browser is like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Screen {
+    /// 1,280 px wide.
+    Desk,
+    /// 360 px wide, as a phone.
+    Phone,
+    /// 1,280 px wide, scripts off.
+    WithoutScripts,
+}
+
+/// One browser with one window.
+pub struct Browser {
+    pub client: Client,
+    screen: Screen,
+    origin: String,
+    driver: Child,
+    profile: tempfile::TempDir,
+}
+
+#[allow(dead_code)] // each test uses what it needs
+impl Browser {
+    /// A fresh browser that speaks to the service at that address.
+    pub async fn open(origin: &str, screen: Screen) -> Self {
+        let profile = tempfile::tempdir().unwrap();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let driver = Command::new("chromedriver")
+            .arg(format!("--port={port}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| panic!("chromedriver and Chromium are needed (chromium-driver): {error}"));
+        for _ in 0..100 {
+            if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        let client = ClientBuilder::new(HttpConnector::new())
+            .capabilities(capabilities(&profile, screen))
+            .connect(&format!("http://127.0.0.1:{port}"))
+            .await
+            .unwrap();
+        Self { client, screen, origin: origin.to_owned(), driver, profile }
+    }
+
+    /// Opens a page of the service.
+    pub async fn go(&self, path: &str) {
+        self.client.goto(&format!("{}{path}", self.origin)).await.unwrap();
+    }
+
+    /// The path of the page that is open.
+    pub async fn path(&self) -> String {
+        self.client.current_url().await.unwrap().path().to_owned()
+    }
+
+    /// Waits for an element and gives its text.
+    pub async fn see(&self, selector: &str) -> String {
+        let found = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(selector)).await;
+        match found {
+            Ok(element) => element.text().await.unwrap(),
+            Err(error) => {
+                let page = self.client.source().await.unwrap_or_default();
+                panic!("{selector} is not there ({error}); the page is {}:\n{page}", self.path().await)
+            }
+        }
+    }
+
+    /// Whether an element is there now.
+    pub async fn has(&self, selector: &str) -> bool {
+        self.client.find(Locator::Css(selector)).await.is_ok()
+    }
+
+    /// Types into the field of that name.
+    pub async fn fill(&self, name: &str, text: &str) {
+        let selector = format!("main [name={name}]:not([type=hidden])");
+        self.see(&selector).await;
+        let field = self.client.find(Locator::Css(&selector)).await.unwrap();
+        field.clear().await.unwrap();
+        field.send_keys(text).await.unwrap();
+    }
+
+    /// Chooses a file in the file field of that name.
+    pub async fn choose_file(&self, selector: &str, file: &std::path::Path) {
+        let field = self.client.find(Locator::Css(selector)).await.unwrap();
+        field.send_keys(&file.display().to_string()).await.unwrap();
+    }
+
+    /// Presses what the selector names, and waits until it is there to be pressed.
+    pub async fn press(&self, selector: &str) {
+        self.see(selector).await;
+        let element = self.client.find(Locator::Css(selector)).await.unwrap();
+        match element.click().await {
+            Ok(()) => {}
+            // A long page: what lies under the edge is scrolled to and pressed again.
+            Err(CmdError::Standard(_)) => {
+                self.client
+                    .execute("document.querySelector(arguments[0]).click()", vec![json!(selector)])
+                    .await
+                    .unwrap();
+            }
+            Err(error) => panic!("{selector}: {error}"),
+        }
+    }
+
+    /// Logs in with the form, wherever the service asks for it.
+    pub async fn log_in(&self, login: &str, password: &str) {
+        self.fill("login", login).await;
+        self.fill("password", password).await;
+        self.press("main form button.main").await;
+        self.see("header form[action='/logout']").await;
+    }
+
+    /// Keeps a picture of the page in `target/screens`, and holds that nothing is wider than the screen.
+    pub async fn picture(&self, name: &str) {
+        let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/screens");
+        std::fs::create_dir_all(&directory).unwrap();
+        let suffix = match self.screen {
+            Screen::Desk => "1280",
+            Screen::Phone => "360",
+            Screen::WithoutScripts => "without-scripts",
+        };
+        let picture = self.client.screenshot().await.unwrap();
+        std::fs::write(directory.join(format!("{name}-{suffix}.png")), picture).unwrap();
+        if self.screen != Screen::WithoutScripts {
+            let script = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
+            let over = self.client.execute(script, vec![]).await.unwrap();
+            assert!(over.as_i64().unwrap() <= 0, "{name}-{suffix}: {over} px wider than the screen");
+        }
+    }
+
+    /// The directory into which the browser saves downloads.
+    pub fn downloads(&self) -> PathBuf {
+        self.profile.path().join("downloads")
+    }
+
+    /// Closes the window and ends the driver.
+    pub async fn close(self) {
+        let _ = self.client.clone().close().await;
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // SIGTERM lets the driver end its browser; it is waited for so that no process outlives the test.
+        let _ = rustix::process::kill_process(
+            rustix::process::Pid::from_child(&self.driver),
+            rustix::process::Signal::TERM,
+        );
+        let _ = self.driver.wait();
+    }
+}
+
+fn capabilities(profile: &tempfile::TempDir, screen: Screen) -> fantoccini::wd::Capabilities {
+    let mut arguments: Vec<String> = FLAGS.iter().map(|flag| (*flag).to_owned()).collect();
+    arguments.push(format!("--user-data-dir={}", profile.path().display()));
+    let mut preferences = json!({
+        "download.default_directory": profile.path().join("downloads"),
+        "download.prompt_for_download": false,
+    });
+    let mut options = json!({});
+    match screen {
+        Screen::Desk => {}
+        Screen::Phone => {
+            options["mobileEmulation"] =
+                json!({ "deviceMetrics": { "width": 360, "height": 1400, "pixelRatio": 1.0 } });
+        }
+        Screen::WithoutScripts => {
+            preferences["profile.managed_default_content_settings.javascript"] = json!(2);
+        }
+    }
+    options["args"] = json!(arguments);
+    options["prefs"] = preferences;
+    let all = json!({ "goog:chromeOptions": options, "acceptInsecureCerts": false });
+    match all {
+        Value::Object(all) => all,
+        _ => unreachable!("it was written as an object"),
+    }
+}
+
+/// No sandbox: tests run as root in containers. No network but ours.
+const FLAGS: &[&str] = &[
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=1280,1400",
+    "--force-device-scale-factor=1",
+];
+
+const PATIENCE: Duration = Duration::from_secs(20);
