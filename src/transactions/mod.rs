@@ -3,9 +3,11 @@
 
 mod consumer;
 mod limits;
+mod sign;
 mod standing;
 
 pub use consumer::{Consumer, Payment};
+pub use sign::sign_order;
 
 use crate::{
     accounts::Principal,

@@ -22,6 +22,7 @@ use utoipa::OpenApi;
         super::transactions::verify,
         super::transactions::verify_batch,
         super::transactions::schema,
+        super::payment_orders::sign,
         super::documents::credentials,
         super::documents::upload,
         super::documents::list,

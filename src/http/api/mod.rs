@@ -4,6 +4,7 @@ pub mod description;
 pub mod documents;
 pub(super) mod idempotency;
 mod json;
+mod payment_orders;
 mod requests;
 mod session;
 mod transactions;
@@ -12,8 +13,15 @@ use super::Route;
 
 /// Every route of the API.
 pub fn routes() -> Vec<Route> {
-    [session::routes(), requests::routes(), documents::routes(), transactions::routes(), description::routes()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        session::routes(),
+        requests::routes(),
+        documents::routes(),
+        transactions::routes(),
+        payment_orders::routes(),
+        description::routes(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

@@ -1,0 +1,47 @@
+//! The payer's side of payments: a payment order is approved with a PIN and comes back as a signed JWS.
+
+use super::{documents::SIGNERS, json::JsonBody};
+use crate::{
+    app::App,
+    custody::Pin,
+    error::{RequestError, Result},
+    http::{Caller, Route, pages::form::Secret},
+    transactions::sign_order,
+};
+use axum::{Json, extract::State, http::Method, routing::post};
+use chuky_model::payment::PaymentOrder;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![Route::new(Method::POST, "/api/v1/transactions/sign", SIGNERS, post(sign))]
+}
+
+/// An order to sign. An empty `payer` is filled in with the certificate's `sha256:` fingerprint, which tells nothing personal.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignOrderBody {
+    credential: String,
+    #[schema(value_type = String)]
+    pin: Secret,
+    #[schema(value_type = Object)]
+    order: PaymentOrder,
+}
+
+/// The signed order.
+#[derive(Serialize, ToSchema)]
+pub struct SignedOrder {
+    /// JWS in compact form.
+    pub jws: String,
+}
+
+/// Signs one payment order with the caller's credential.
+#[utoipa::path(post, path = "/api/v1/transactions/sign", request_body = SignOrderBody,
+    responses((status = 200, body = SignedOrder), (status = 403), (status = 404), (status = 422), (status = 429)))]
+pub async fn sign(State(app): State<App>, caller: Caller, body: JsonBody<SignOrderBody>) -> Result<Json<SignedOrder>> {
+    let SignOrderBody { credential, pin, order } = body.value;
+    let credential = credential.parse().map_err(|_| RequestError::not_found())?;
+    let pin = Pin::enter(pin.reveal()).map_err(RequestError::from)?;
+    let jws = sign_order(&app, &caller.required()?, credential, &pin, order).await?;
+    Ok(Json(SignedOrder { jws }))
+}

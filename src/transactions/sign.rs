@@ -1,0 +1,58 @@
+//! The payer's side: a subscriber approves one payment order with a PIN, and gets it back as a JWS that anybody can check. What is
+//! signed is the canonical form of exactly the order that was shown.
+
+use crate::{
+    accounts::Principal,
+    app::App,
+    custody::{self, Pin, Wanted},
+    error::{InternalError, RequestError, Result},
+};
+use chuky_model::{algorithm::KeyAlgorithm, id::CredentialId, payment::PaymentOrder};
+use chuky_pki::{
+    crypto,
+    jose::{Form, JwsAlgorithm, SignerReference, Unsigned},
+    payment::order,
+};
+
+/// The order as a compact JWS, signed under one activation for exactly its hash.
+pub async fn sign_order(
+    app: &App,
+    by: &Principal,
+    credential: CredentialId,
+    pin: &Pin,
+    mut payment: PaymentOrder,
+) -> Result<String> {
+    // 1. The signer, and a payer that tells nothing personal where none is named.
+    let signer = custody::signer(app, by, credential).await?;
+    if payment.payer.is_empty() {
+        payment.payer = format!("sha256:{}", hex::encode(signer.certificate.fingerprint()));
+    }
+    // 2. The order by the rules that it will be verified by.
+    let payload = serde_json::to_vec(&payment).map_err(|error| InternalError::other(error.to_string()))?;
+    order::read(&payload).map_err(|(_, reason)| refused(&reason))?;
+    // 3. Header and payload become the one hash that the activation is for.
+    let algorithm = match signer.credential.algorithm {
+        KeyAlgorithm::P256 => JwsAlgorithm::Es256,
+        KeyAlgorithm::P384 => JwsAlgorithm::Es384,
+        KeyAlgorithm::Rsa2048 | KeyAlgorithm::Rsa3072 | KeyAlgorithm::Rsa4096 => JwsAlgorithm::Ps256,
+    };
+    let reference = SignerReference::Chain(vec![signer.certificate.der().to_vec()]);
+    let failed = |error: chuky_pki::jose::JoseError| InternalError::Pki(error.to_string());
+    let unsigned = Unsigned::prepare(algorithm, None, &reference, &payload).map_err(failed)?;
+    let scheme = algorithm.scheme();
+    let hash = crypto::digest(scheme.hash().into(), &unsigned.signing_input().concat());
+    let wanted = Wanted { scheme, hashes: vec![hash], document: None };
+    // 4. One activation, one signature.
+    let mut signatures = custody::sign_hashes(app, by, credential, pin, wanted).await?;
+    let signature = signatures.pop().ok_or_else(|| InternalError::other("no signature came back"))?;
+    Ok(unsigned.assemble(&signature, Form::Compact).map_err(failed)?)
+}
+
+fn refused(reason: &str) -> RequestError {
+    RequestError::invalid(
+        "order",
+        "order_invalid",
+        format!("Lệnh thanh toán không đúng mẫu ({reason}). Xem /api/v1/schemas/payment-order.json."),
+        format!("The payment order does not keep the schema ({reason}). See /api/v1/schemas/payment-order.json."),
+    )
+}
