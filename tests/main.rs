@@ -6,5 +6,6 @@ mod access;
 mod audit;
 mod browser;
 mod harness;
+mod payments;
 mod store;
 mod tidy;

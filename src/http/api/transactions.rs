@@ -40,12 +40,10 @@ pub(super) fn routes() -> Vec<Route> {
     ]
 }
 
-/// Verifies one signed payment; a payment provider's call consumes it once.
-#[utoipa::path(post, path = "/api/v1/transactions/verify",
-    request_body(content = String, content_type = "application/jose",
-        description = "A JWS in compact form, or in JSON form as application/json, over a payment order."),
-    responses((status = 200, body = serde_json::Value,
-        description = "verdict, seen, reasons, message, payer, checks: also where the payment is rejected"), (status = 401), (status = 413)))]
+/// Verifies one signed payment: a JWS over a payment order, in compact form or, as application/json, in JSON form. A payment
+/// provider's call consumes it once. A rejected payment is an answer, too.
+#[utoipa::path(post, path = "/api/v1/transactions/verify", request_body(content = String, content_type = "application/jose"),
+    responses((status = 200, body = serde_json::Value), (status = 401), (status = 413)))]
 pub async fn verify(
     State(app): State<App>,
     caller: Caller,
@@ -57,11 +55,9 @@ pub async fn verify(
 }
 
 /// Verifies a stream of signed payments, one a line (a JWS in compact form, the same as a JSON string, or a JWS in JSON form),
-/// and answers with one line each, in their order, while the lines still come in.
-#[utoipa::path(post, path = "/api/v1/transactions/verify-batch",
-    request_body(content = String, content_type = "application/x-ndjson"),
-    responses((status = 200, body = String, content_type = "application/x-ndjson",
-        description = "A line for each line, as verify answers it, or a problem with its status"), (status = 401)))]
+/// and answers with one line each, in their order, while the lines still come in. A line that could not be judged gets a problem.
+#[utoipa::path(post, path = "/api/v1/transactions/verify-batch", request_body(content = String, content_type = "application/x-ndjson"),
+    responses((status = 200, body = String, content_type = "application/x-ndjson"), (status = 401)))]
 pub async fn verify_batch(State(app): State<App>, caller: Caller, body: Body) -> Result<Response> {
     let by = caller.required()?;
     let (answers, outgoing) = tokio::io::duplex(ANSWERS_HELD);
