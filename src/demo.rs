@@ -41,8 +41,11 @@ impl Round<'_> {
     /// Goes the whole road and prints each step. Blocking; run it beside the service.
     pub fn run(&self) -> Result<()> {
         fs::create_dir_all(&self.directory).map_err(self.file("var/demo"))?;
-        let citizen = self.enrol("gianhang", citizen_request(), "congdan.mau", "Nguyễn Thị Hồng Ưởng")?;
-        let official = self.enrol("dangky", official_request(), "canbo.mau", "Trần Văn Đức")?;
+        // A round that was cut short is gone again with other people: the first ones may have requests under way.
+        let round = self.now.unix_seconds().rem_euclid(1_000_000);
+        let (citizen, official) = (citizen_request(round), official_request(round));
+        let citizen = self.enrol("gianhang", citizen, &format!("congdan.{round}"), "Nguyễn Thị Hồng Ưởng")?;
+        let official = self.enrol("dangky", official, &format!("canbo.{round}"), "Trần Văn Đức")?;
         let letter = self.letter()?;
         self.say("Văn bản mẫu nhiều trang", "A sample letter of several pages", "1-van-ban.pdf");
         let signed = self.sign(&official, &letter, "official", "LT")?;
@@ -74,8 +77,8 @@ impl Round<'_> {
         let issued = self.post("activation", "/api/v1/activations", "", &redeem)?;
         let token = self.session(login, DEMO_PASSWORD)?;
         self.say(
-            &format!("Đã cấp chứng thư cho {name}, số {}", text(&issued["serial"])),
-            &format!("Certificate issued to {name}, serial {}", text(&issued["serial"])),
+            &format!("Đã cấp chứng thư cho {name}, số {} (đăng nhập: {login})", text(&issued["serial"])),
+            &format!("Certificate issued to {name}, serial {} (log-in: {login})", text(&issued["serial"])),
             "",
         );
         Ok(Subscriber { token, credential: text(&issued["credential"]), name })
@@ -218,15 +221,15 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-fn citizen_request() -> Value {
+fn citizen_request(round: i64) -> Value {
     json!({ "hierarchy": "citizens", "unit": "H26", "subscriber": {
-        "full_name": "Nguyễn Thị Hồng Ưởng", "personal_number": "001190012345", "birth_date": "1990-03-05",
+        "full_name": "Nguyễn Thị Hồng Ưởng", "personal_number": format!("001190{round:06}"), "birth_date": "1990-03-05",
         "sex": "female", "province": "Hà Nội", "locality": "Phường Hoàn Kiếm" } })
 }
 
-fn official_request() -> Value {
+fn official_request(round: i64) -> Value {
     json!({ "hierarchy": "officials", "unit": "H26", "subscriber": {
-        "full_name": "Trần Văn Đức", "personal_number": "001085067890", "birth_date": "1985-11-20", "sex": "male",
+        "full_name": "Trần Văn Đức", "personal_number": format!("001085{round:06}"), "birth_date": "1985-11-20", "sex": "male",
         "province": "Hà Nội", "locality": "Phường Hoàn Kiếm", "organization": "Ủy ban nhân dân phường Hoàn Kiếm",
         "organizational_unit": "Văn phòng", "title": "Chủ tịch" } })
 }

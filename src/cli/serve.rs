@@ -1,7 +1,7 @@
 //! `chuky serve`: the service. On an empty data directory it prepares everything for a demonstration first.
 
 use super::{Common, runtime, unusable};
-use crate::{app::App, bootstrap, clock::Clock, config::Settings, error::Result, http, worker};
+use crate::{app::App, bootstrap, clock::Clock, config::Settings, demo::Round, error::Result, http, worker};
 use chuky_model::text::Language;
 use clap::Args;
 use std::{path::PathBuf, process::ExitCode};
@@ -50,19 +50,55 @@ impl Serve {
         let say = |vi: &str, en: &str| println!("{}", if language == Language::Vi { vi } else { en });
         say("Chuẩn bị thiết bị khóa, cơ sở dữ liệu và hệ chứng thư…", "Preparing tokens, database and hierarchies…");
         let app = bootstrap::open(settings, Clock::default(), executable).await?;
+        let mut accounts = Vec::new();
         if !self.no_demo {
             bootstrap::demo_authority(&app).await?;
-            bootstrap::demo_accounts(&app).await?;
+            accounts = bootstrap::demo_accounts(&app).await?;
         }
         worker::prepare(&app).await?;
         let background = worker::start(&app);
         let listener = TcpListener::bind(listen)
             .await
             .map_err(crate::error::InternalError::io(format!("listening on {listen}")))?;
+        let serving = tokio::spawn(http::serve(app.clone(), listener, stop_signal()));
+        if !self.no_demo {
+            first_round(&app, accounts, language).await;
+        }
         announce(&app, language, !self.no_demo);
-        let served = http::serve(app, listener, stop_signal()).await;
+        let served = serving.await;
         background.abort();
-        Ok(served?)
+        Ok(served.map_err(|error| crate::error::InternalError::other(error.to_string()))??)
+    }
+}
+
+/// Goes the demonstration round once: its files stay in the data directory, and a start that finds them does not repeat it.
+async fn first_round(app: &App, accounts: Vec<bootstrap::DemoAccount>, language: Language) {
+    let directory = app.settings.data_dir.join("demo");
+    let done = directory.join("done");
+    if done.exists() {
+        return;
+    }
+    println!(
+        "{}",
+        match language {
+            Language::Vi => "Chạy thử trọn vòng: cấp chứng thư, ký, kiểm tra, thanh toán…",
+            Language::En => "The whole road once: issue, sign, verify, pay…",
+        }
+    );
+    let (app, fonts) = (app.clone(), app.settings.fonts_dir.clone());
+    let gone = tokio::task::spawn_blocking(move || {
+        let url = format!("http://{}", app.settings.listen);
+        let now = app.clock.now();
+        Round { url: &url, accounts: &accounts, directory, fonts: &fonts, language, now }.run()
+    });
+    match gone.await {
+        Ok(Ok(())) => {
+            if let Err(error) = std::fs::write(&done, b"") {
+                eprintln!("chuky serve: {}: {error}", done.display());
+            }
+        }
+        Ok(Err(error)) => eprintln!("chuky serve: the demonstration round stopped: {error}"),
+        Err(error) => eprintln!("chuky serve: the demonstration round stopped: {error}"),
     }
 }
 
