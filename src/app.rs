@@ -6,7 +6,7 @@ use crate::{
     config::Settings,
     custody::Stretcher,
     error::{InternalError, Result},
-    issuance::authority,
+    issuance::{authority, revocation_list},
     reader::ReaderPool,
     store::Store,
     tokens::Tokens,
@@ -35,6 +35,8 @@ pub struct Inner {
     pub audit: Covered,
     /// The authority's keys, once they were read.
     pub authority: authority::Kept,
+    /// Changes that revocation lists have still to tell.
+    pub publications: revocation_list::Publications,
     /// The binary whose `worker …` commands are run.
     pub executable: PathBuf,
     sequencer: JoinHandle<()>,
@@ -79,6 +81,7 @@ impl App {
             vault,
             audit,
             authority: authority::Kept::default(),
+            publications: revocation_list::Publications::default(),
             executable,
         })))
     }

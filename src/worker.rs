@@ -1,13 +1,22 @@
 //! What runs beside the requests: finishing what a crash left, publishing, clearing up. Every step can be repeated safely, and
 //! on several nodes each is claimed from rows.
 
-use crate::{app::App, error::Result};
+use crate::{
+    app::App,
+    error::Result,
+    issuance::{ceremony, recovery, revocation_list},
+};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
 /// What must be done before requests are served.
 pub async fn prepare(app: &App) -> Result<()> {
-    let _ = app;
+    if ceremony::was_held(app).await? {
+        recovery::at_start(app).await?;
+        // A change that the last run did not publish any more is told now.
+        revocation_list::publish_after_change(app).await?;
+        revocation_list::publish_due(app).await?;
+    }
     Ok(())
 }
 
@@ -27,7 +36,12 @@ pub fn start(app: &App) -> JoinHandle<()> {
 async fn round(app: &App) -> Result<()> {
     let mut transaction = app.store.begin().await?;
     transaction.remove_expired_sessions(app.clock.now()).await?;
-    Ok(transaction.commit().await?)
+    transaction.commit().await?;
+    if ceremony::was_held(app).await? {
+        recovery::overdue(app).await?;
+        revocation_list::publish_due(app).await?;
+    }
+    Ok(())
 }
 
 /// Between two rounds.

@@ -4,6 +4,7 @@
 pub mod api;
 mod guard;
 pub mod pages;
+mod pki;
 pub mod problem;
 pub mod sites;
 
@@ -39,7 +40,7 @@ impl Route {
 
 /// Every route of the service.
 pub fn routes() -> Vec<Route> {
-    [api::routes(), sites::routes()].into_iter().flatten().collect()
+    [api::routes(), pki::routes(), sites::routes()].into_iter().flatten().collect()
 }
 
 /// The whole service as one router.

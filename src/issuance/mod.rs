@@ -4,5 +4,14 @@
 pub mod authority;
 pub mod ceremony;
 mod certify;
+mod issue;
+pub mod recovery;
+pub mod revocation;
+pub mod revocation_list;
+pub mod status;
+mod subscriber;
+pub mod timestamp;
 
 pub use authority::{Authority, CertifiedKey};
+pub use issue::{Receipt, Redemption, redeem};
+pub use subscriber::{Preview, preview};

@@ -1,5 +1,7 @@
 //! The JSON API under `/api/v1`, described by OpenAPI 3.1. Handlers read a body, call one flow and answer.
 
+mod activations;
+mod certificates;
 pub mod description;
 pub mod documents;
 pub(super) mod idempotency;
@@ -16,6 +18,8 @@ pub fn routes() -> Vec<Route> {
     [
         session::routes(),
         requests::routes(),
+        activations::routes(),
+        certificates::routes(),
         documents::routes(),
         transactions::routes(),
         payment_orders::routes(),

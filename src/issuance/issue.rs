@@ -1,0 +1,338 @@
+//! The road of a certificate, from a redeemed activation code to its receipt. The intent is stored before anything is signed, the
+//! state before the issuer signs, and the result with everything that depends on it in one transaction. What fails on the way is
+//! taken back by `recovery`, at once or after a crash.
+
+use super::{
+    Authority, CertifiedKey,
+    authority::internal,
+    certify::{self, Issuer},
+    recovery, subscriber,
+};
+use crate::{
+    accounts::{self, NewAccount, Password},
+    app::App,
+    attestation,
+    audit::{self, Actor, Entry, Kind},
+    custody::{self, Pin, SealParameters},
+    error::{RequestError, Result},
+    fault,
+    registration::{self, Details, Redeemable},
+};
+use chuky_hsm::{KeyContext, SealedKey};
+use chuky_model::{
+    algorithm::KeyAlgorithm,
+    id::{CertificateId, CredentialId},
+    instant::Instant,
+    record::{
+        account::Account,
+        certificate::Certificate as Row,
+        credential::Credential,
+        request::{ActivationCode, RegistrationRequest},
+        state::{CertificateState, CredentialState},
+    },
+    request::RequestState,
+    role::Role,
+};
+use chuky_pki::{certificate::Certificate, crypto::sha256, issue::CertificateIntent};
+use serde::Serialize;
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+/// What a subscriber brings and chooses.
+pub struct Redemption {
+    /// The activation code as typed.
+    pub code: Zeroizing<String>,
+    /// Log-in name and password of the new account; not looked at where the person has an account.
+    pub login: String,
+    pub password: Zeroizing<String>,
+    pub pin: Zeroizing<String>,
+    pub algorithm: KeyAlgorithm,
+}
+
+/// What a subscriber gets.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct Receipt {
+    #[schema(value_type = String)]
+    pub credential: CredentialId,
+    /// Lower-case hex.
+    pub serial: String,
+    pub common_name: String,
+    pub issuer: String,
+    /// RFC 3339.
+    pub not_before: String,
+    pub not_after: String,
+    pub issued: String,
+    /// The log-in name of the subscriber's account.
+    pub login: String,
+    /// PEM.
+    pub certificate: String,
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub times: [Instant; 3],
+}
+
+/// Redeems an activation code: key, certificate, credential and account of its subscriber.
+pub async fn redeem(app: &App, redemption: Redemption) -> Result<Receipt> {
+    // 1. The approved request behind the code, and what its subscriber chose.
+    let Redeemable { request, details, code } = registration::redeemable(app, &redemption.code).await?;
+    let pin = Pin::choose(&redemption.pin, Some(&details.personal_number)).map_err(RequestError::from)?;
+    let holder = Holder::of(app, &request, &details, &redemption).await?;
+    let authority = Authority::of(app).await?;
+    let issuer = authority.issuing(request.hierarchy)?;
+    // 2. The serial is reserved and the intent stored.
+    fault::point("issue.before_intent");
+    let mut issue = intend(app, issuer, request, &details).await?;
+    fault::point("issue.after_intent");
+    // 3. From here on a failure is taken back: nothing half done stays.
+    let chosen = Chosen { holder, pin, algorithm: redemption.algorithm, code };
+    match complete(app, issuer, &mut issue, chosen).await {
+        Ok(receipt) => Ok(receipt),
+        Err(error) => {
+            if let Err(failure) = recovery::take_back(app, issue.row.id).await {
+                tracing::error!(event = "issue_not_taken_back", certificate = %issue.row.id, error = %failure);
+            }
+            Err(error)
+        }
+    }
+}
+
+/// A certificate on its way.
+struct Issue {
+    request: RegistrationRequest,
+    row: Row,
+    intent: CertificateIntent,
+}
+
+struct Chosen {
+    holder: Holder,
+    pin: Pin,
+    algorithm: KeyAlgorithm,
+    code: ActivationCode,
+}
+
+/// Whose account the certificate goes to.
+enum Holder {
+    New(Account),
+    /// The account there was, changed where the flag says so.
+    Known(Account, bool),
+}
+
+impl Holder {
+    async fn of(app: &App, request: &RegistrationRequest, details: &Details, redemption: &Redemption) -> Result<Self> {
+        let role = subscriber::role(request.hierarchy);
+        if let Some(mut account) = subscriber::account_of(app, &request.person_lookup).await? {
+            let changed = !account.roles.contains(&role);
+            if changed {
+                account.roles.push(role);
+                attestation::attest_change(&*app.tokens.subscribers, &mut account).await?;
+            }
+            return Ok(Self::Known(account, changed));
+        }
+        let login = redemption.login.trim().to_lowercase();
+        if app.store.account_by_login(&login).await?.is_some() {
+            let (vi, en) = (
+                "Tên đăng nhập này đã có người dùng. Hãy chọn tên khác.",
+                "This log-in name is taken. Choose another.",
+            );
+            return Err(RequestError::invalid("login", "login_taken", vi, en).into());
+        }
+        let new = NewAccount {
+            login,
+            password: Password::choose(&redemption.password)?,
+            roles: vec![role],
+            display_name: details.full_name.clone(),
+            unit: if role == Role::Official { request.unit.clone() } else { String::new() },
+            person_lookup: request.person_lookup.as_slice().try_into().ok(),
+        };
+        Ok(Self::New(accounts::prepare_account(app, new).await?))
+    }
+
+    fn account(&self) -> &Account {
+        match self {
+            Self::New(account) | Self::Known(account, _) => account,
+        }
+    }
+}
+
+async fn intend(
+    app: &App,
+    issuer: &CertifiedKey,
+    mut request: RegistrationRequest,
+    details: &Details,
+) -> Result<Issue> {
+    let now = app.clock.now();
+    let intent = subscriber::intent(app, issuer, details, now)?;
+    let id = CertificateId(Uuid::now_v7());
+    let plain = Zeroizing::new(intent.to_canonical_bytes().map_err(internal)?);
+    let mut row = Row {
+        id,
+        request_id: Some(request.id),
+        account_id: None,
+        hierarchy: request.hierarchy,
+        issuer_label: issuer.label.clone(),
+        serial: intent.serial.clone(),
+        state: CertificateState::Intended,
+        intent: app.vault.seal(INTENT, &id.to_string(), &plain)?,
+        certificate: None,
+        fingerprint: None,
+        spki_hash: None,
+        not_before: intent.not_before,
+        not_after: intent.not_after,
+        revoked_at: None,
+        revocation_reason: None,
+        created_at: now,
+        updated_at: now,
+        version: 1,
+        mac: Vec::new(),
+    };
+    attestation::attest(&*app.tokens.subscribers, &mut row).await?;
+    let mut transaction = app.store.begin().await?;
+    registration::advance(app, &mut transaction, &mut request, RequestState::Issuing).await?;
+    transaction.insert_certificate(&row).await?;
+    let content = serde_json::json!({ "request": request.id, "issuer": row.issuer_label, "serial": row.serial });
+    let entry = Entry::new(now, Kind::CertificateIntended, Actor::Anonymous, subject(id));
+    audit::record(&mut transaction, entry.with(content)).await?;
+    transaction.commit().await?;
+    Ok(Issue { request, row, intent })
+}
+
+async fn complete(app: &App, issuer: &CertifiedKey, issue: &mut Issue, chosen: Chosen) -> Result<Receipt> {
+    // 1. The key, sealed under the PIN inside the HSM.
+    let parameters = SealParameters::random(app.settings.seal.memory_kib, app.settings.seal.iterations);
+    let secret = app.stretcher.stretch(&chosen.pin, &parameters).await?;
+    let context = KeyContext { key_id: CredentialId(Uuid::now_v7()), owner: chosen.holder.account().id };
+    let key = app.tokens.subscribers.generate_sealed(chosen.algorithm, &context, &secret).await?;
+    drop(secret);
+    fault::point("issue.after_key");
+    // 2. The bytes, linted.
+    let to_be_signed = certify::linted(&issue.intent, &key.spki_der)?;
+    // 3. From here on only the result or a void serial may follow.
+    mark_signing(app, issue, &key).await?;
+    fault::point("issue.after_signing");
+    // 4. Signed, read back, compared.
+    let signer = Issuer { label: &issuer.label, purpose: issuer.purpose, spki: issuer.certificate.spki_der() };
+    let certificate = certify::signed(app, &signer, &issue.intent, &key.spki_der, &to_be_signed).await?;
+    fault::point("issue.after_signature");
+    // 5. Certificate, credential, account, request and audit entries in one transaction.
+    let credential = credential(app, &context, key, &parameters, chosen.algorithm, issue.row.id).await?;
+    let receipt = receipt(app, &certificate, &credential, chosen.holder.account());
+    store(app, issue, &certificate, &credential, chosen).await?;
+    fault::point("issue.after_store");
+    Ok(receipt)
+}
+
+async fn mark_signing(app: &App, issue: &mut Issue, key: &SealedKey) -> Result<()> {
+    let now = app.clock.now();
+    let row = &mut issue.row;
+    row.state = CertificateState::Signing;
+    row.spki_hash = Some(sha256(&key.spki_der).to_vec());
+    row.updated_at = now;
+    attestation::attest_change(&*app.tokens.subscribers, row).await?;
+    let mut transaction = app.store.begin().await?;
+    transaction.update_certificate(row).await?;
+    let entry = Entry::new(now, Kind::CertificateSigning, Actor::Service, subject(row.id));
+    audit::record(&mut transaction, entry).await?;
+    Ok(transaction.commit().await?)
+}
+
+async fn credential(
+    app: &App,
+    context: &KeyContext,
+    key: SealedKey,
+    parameters: &SealParameters,
+    algorithm: KeyAlgorithm,
+    certificate: CertificateId,
+) -> Result<Credential> {
+    let now = app.clock.now();
+    let mut credential = Credential {
+        id: context.key_id,
+        account_id: context.owner,
+        certificate_id: Some(certificate),
+        algorithm,
+        spki: key.spki_der,
+        sealed_key: key.blob,
+        pin_salt: parameters.salt.to_vec(),
+        pin_memory: i64::from(parameters.memory_kib),
+        pin_iterations: i64::from(parameters.iterations),
+        pin_lanes: 1,
+        pepper_version: i64::from(key.pepper_version),
+        wrapping_key: key.wrapping_key_id,
+        tries: 0,
+        unlocks: 0,
+        state: CredentialState::Active,
+        created_at: now,
+        updated_at: now,
+        version: 1,
+        mac: Vec::new(),
+    };
+    attestation::attest(&*app.tokens.subscribers, &mut credential).await?;
+    Ok(credential)
+}
+
+async fn store(
+    app: &App,
+    issue: &mut Issue,
+    certificate: &Certificate,
+    credential: &Credential,
+    chosen: Chosen,
+) -> Result<()> {
+    let now = app.clock.now();
+    let Issue { request, row, .. } = issue;
+    let Chosen { holder, mut code, .. } = chosen;
+    let account = holder.account().id;
+    row.state = CertificateState::Issued;
+    row.account_id = Some(account);
+    row.certificate = Some(app.vault.seal(CERTIFICATE, &row.id.to_string(), certificate.der())?);
+    row.fingerprint = Some(certificate.fingerprint().to_vec());
+    row.updated_at = now;
+    attestation::attest_change(&*app.tokens.subscribers, row).await?;
+    code.redeemed_at = Some(now);
+    attestation::attest_change(&*app.tokens.subscribers, &mut code).await?;
+    request.account_id = Some(account);
+    request.certificate_id = Some(row.id);
+    let mut transaction = app.store.begin().await?;
+    match &holder {
+        Holder::New(account) => accounts::add_account(&mut transaction, now, Actor::Anonymous, account).await?,
+        Holder::Known(account, true) => {
+            transaction.update_account(account).await?;
+            let entry = Entry::new(now, Kind::AccountChanged, Actor::Service, format!("account:{}", account.id));
+            audit::record(&mut transaction, entry).await?;
+        }
+        Holder::Known(_, false) => {}
+    }
+    transaction.update_certificate(row).await?;
+    transaction.insert_credential(credential).await?;
+    transaction.update_activation_code(&code).await?;
+    registration::advance(app, &mut transaction, request, RequestState::Issued).await?;
+    let fingerprint = hex::encode(certificate.fingerprint());
+    let content = serde_json::json!({ "request": request.id, "account": account, "sha256": fingerprint });
+    let issued = Entry::new(now, Kind::CertificateIssued, Actor::Account(account), subject(row.id)).with(content);
+    audit::record(&mut transaction, issued).await?;
+    let created = Entry::new(now, Kind::CredentialCreated, Actor::Account(account), custody::subject(credential.id));
+    audit::record(&mut transaction, created.with(serde_json::json!({ "certificate": row.id }))).await?;
+    Ok(transaction.commit().await?)
+}
+
+fn receipt(app: &App, certificate: &Certificate, credential: &Credential, account: &Account) -> Receipt {
+    let times = [certificate.not_before(), certificate.not_after(), app.clock.now()];
+    Receipt {
+        credential: credential.id,
+        serial: hex::encode(certificate.serial_octets()),
+        common_name: certificate.subject().common_name(),
+        issuer: certificate.issuer().common_name(),
+        not_before: times[0].rfc3339(),
+        not_after: times[1].rfc3339(),
+        issued: times[2].rfc3339(),
+        login: account.login.clone(),
+        certificate: certificate.to_pem(),
+        times,
+    }
+}
+
+/// How the audit log names a certificate.
+pub(super) fn subject(id: CertificateId) -> String {
+    format!("certificate:{id}")
+}
+
+const INTENT: &str = "certificate.intent";
+pub(super) const CERTIFICATE: &str = "certificate.certificate";

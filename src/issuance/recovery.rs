@@ -1,0 +1,95 @@
+//! What a crash or a failure left half done: a certificate that was only intended is given up, one whose signing had begun is void
+//! and revoked, and the request waits for its subscriber again, with the same code and a new serial to come.
+
+use super::{issue::subject, revocation_list};
+use crate::{
+    app::App,
+    attestation,
+    audit::{self, Actor, Entry, Kind},
+    error::Result,
+    registration,
+    store::{self, Store},
+};
+use chuky_model::{
+    id::CertificateId,
+    instant::Instant,
+    record::{Cursor, state::CertificateState},
+    request::RequestState,
+};
+use chuky_pki::crl::Reason;
+
+/// Takes back everything that was half done when the service last ended. On SQLite no other process issues; on PostgreSQL another
+/// node may be at work, so only what is older than any issue takes is taken back.
+pub async fn at_start(app: &App) -> Result<usize> {
+    let now = app.clock.now();
+    match app.store {
+        Store::Sqlite(_) => run(app, now).await,
+        Store::Postgres(_) => overdue(app).await,
+    }
+}
+
+/// Takes back what is older than any issue takes: its node is gone.
+pub async fn overdue(app: &App) -> Result<usize> {
+    run(app, app.clock.now().plus_seconds(-LONGEST_ISSUE_SECONDS)).await
+}
+
+async fn run(app: &App, before: Instant) -> Result<usize> {
+    let mut taken_back = 0;
+    for state in [CertificateState::Intended, CertificateState::Signing] {
+        let mut after = Cursor::OLDEST;
+        loop {
+            let rows = app.store.list_certificates(state, after, PAGE).await?;
+            let Some(last) = rows.last() else { break };
+            after = Cursor { at: last.updated_at, id: last.id.0 };
+            for row in rows.iter().filter(|row| row.updated_at <= before) {
+                taken_back += usize::from(take_back(app, row.id).await?);
+            }
+        }
+    }
+    if taken_back > 0 {
+        tracing::warn!(event = "issues_taken_back", count = taken_back);
+        revocation_list::publish_after_change(app).await?;
+    }
+    Ok(taken_back)
+}
+
+/// Takes one certificate back; `false` where it has meanwhile been finished or taken back.
+pub(super) async fn take_back(app: &App, id: CertificateId) -> Result<bool> {
+    let row = app.store.certificate_by_id(id).await?;
+    let Some(mut row) = attestation::check_found(&*app.tokens.subscribers, row).await? else { return Ok(false) };
+    let now = app.clock.now();
+    match row.state {
+        // Nothing was signed: the serial is never used again, and no list needs to name it.
+        CertificateState::Intended => {}
+        // Perhaps signed, handed out never.
+        CertificateState::Signing => {
+            row.revoked_at = Some(now);
+            row.revocation_reason = Some(i64::from(Reason::Unspecified.code()));
+        }
+        _ => return Ok(false),
+    }
+    let reached = row.state;
+    row.state = CertificateState::Void;
+    row.updated_at = now;
+    attestation::attest_change(&*app.tokens.subscribers, &mut row).await?;
+    let request = match row.request_id {
+        Some(id) => Some(registration::load(app, id).await?),
+        None => None,
+    };
+    let mut transaction = app.store.begin().await?;
+    match transaction.update_certificate(&row).await {
+        Err(store::Error::Stale) => return Ok(false),
+        other => other?,
+    }
+    if let Some(mut request) = request.filter(|request| request.state == RequestState::Issuing) {
+        registration::advance(app, &mut transaction, &mut request, RequestState::Approved).await?;
+    }
+    let entry = Entry::new(now, Kind::CertificateVoided, Actor::Service, subject(id));
+    audit::record(&mut transaction, entry.with(serde_json::json!({ "reached": reached }))).await?;
+    transaction.commit().await?;
+    Ok(true)
+}
+
+const PAGE: i64 = 100;
+/// RSA-4096 may take two minutes in the HSM; every other step is far shorter.
+const LONGEST_ISSUE_SECONDS: i64 = 600;
