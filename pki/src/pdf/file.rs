@@ -175,6 +175,11 @@ impl<'a> PdfFile<'a> {
         self.reading
     }
 
+    /// What is added to every offset that the file names: bytes before its header.
+    pub(super) fn shift(&self) -> usize {
+        self.shift
+    }
+
     /// What had to be got over so far. Objects are loaded lazily, so this grows.
     pub fn oddities(&self) -> Vec<Oddity> {
         self.oddities.borrow().clone()

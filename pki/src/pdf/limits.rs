@@ -48,3 +48,9 @@ pub const COMPARED_PAIRS: usize = 3_000_000;
 pub const CHANGES: usize = 200;
 /// Annotations on one page.
 pub const ANNOTATIONS: usize = 20_000;
+/// Objects times cross-reference sections up to which prepared content is looked for.
+pub const PREPARED_LOOKUPS: usize = 2_000_000;
+/// Operators and operands of an unused stream that are looked at.
+pub const PREPARED_OPERATORS: usize = 10_000;
+/// Earlier revisions that are asked whether they showed what is unused now.
+pub const PREPARED_REVISIONS: usize = 16;

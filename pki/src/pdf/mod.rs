@@ -12,6 +12,7 @@ pub mod limits;
 mod object;
 mod object_stream;
 mod predictor;
+pub mod prepared;
 mod recovery;
 pub mod signature;
 mod tree;

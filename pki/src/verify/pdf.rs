@@ -11,6 +11,7 @@ use super::{VerificationContext, empty_report, second_reader, sentences};
 use crate::cms::{SignedData, SignerFindings};
 use crate::crypto;
 use crate::pdf::change::{Permissions, Step, steps};
+use crate::pdf::prepared::prepared;
 use crate::pdf::signature::{self, Fault, PdfSignature};
 use crate::pdf::{FormField, Object, PdfFile, Reading, limits};
 use chuky_model::instant::Instant;
@@ -69,8 +70,39 @@ pub(super) fn verify(bytes: &[u8], context: &VerificationContext) -> Report {
         report.checks.push(second_reader::compare(&file));
     }
     sum_up(&judged, &mut report);
+    if report.integrity == Integrity::Intact {
+        report.checks.push(prepared_shadows(&file, &judged));
+    }
     report
 }
+
+/// A warning on a file that is intact: content that lies ready in the newest signed revision and is not shown. It takes nothing
+/// from the verdict, for a later revision that shows it would be an alteration.
+fn prepared_shadows(file: &PdfFile<'_>, judged: &[Judged]) -> Check {
+    let ranges = judged.iter().filter_map(|one| one.signature.byte_range);
+    let newest = ranges.max_by_key(|range| range.end);
+    let signed = match newest.and_then(|range| file.data().get(..range.end)).map(PdfFile::open) {
+        Some(Ok(signed)) => signed,
+        _ => return Check::not_done(PREPARED, "there is no signed revision that can be read"),
+    };
+    match prepared(&signed) {
+        Err(why) => Check::not_done(PREPARED, why),
+        Ok(found) => match found.first() {
+            None => Check::passed(PREPARED),
+            Some(first) => {
+                let reason = format!(
+                    "{} unused objects would change what is seen if used, the first: {}, {}",
+                    found.len(),
+                    first.id,
+                    first.what
+                );
+                Check::failed(PREPARED, reason)
+            }
+        },
+    }
+}
+
+const PREPARED: &str = "prepared_shadows";
 
 fn judge_alone(file: &PdfFile<'_>, found: Vec<PdfSignature>) -> Vec<Judged> {
     let revisions = file.revisions();
