@@ -14,4 +14,4 @@ pub mod timestamp;
 
 pub use authority::{Authority, CertifiedKey};
 pub use issue::{Receipt, Redemption, redeem};
-pub use subscriber::{Preview, preview};
+pub use subscriber::{Preview, preview, valid_days};

@@ -122,8 +122,8 @@ fn subject(issuer: &CertifiedKey, details: &Details) -> DistinguishedName {
     DistinguishedName(present.map(|(attribute, value)| (attribute, value.to_owned())).collect())
 }
 
-/// Decree 23/2025: at most three years for subscribers; Decree 68/2024, article 9: at most five for officials.
-fn valid_days(hierarchy: Hierarchy) -> u32 {
+/// Days that a subscriber's certificate is valid. Decree 23/2025: at most three years for subscribers; Decree 68/2024, article 9: at most five for officials.
+pub fn valid_days(hierarchy: Hierarchy) -> u32 {
     match hierarchy {
         Hierarchy::Citizens => 3 * 365,
         Hierarchy::Officials => 5 * 365,

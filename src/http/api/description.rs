@@ -45,10 +45,22 @@ pub(super) fn routes() -> Vec<Route> {
 
 /// The description as JSON.
 async fn show() -> Json<utoipa::openapi::OpenApi> {
-    Json(Description::openapi())
+    Json(described())
 }
 
 /// The page that shows the description without the internet.
 pub fn browser() -> axum::Router<App> {
-    utoipa_swagger_ui::SwaggerUi::new("/api/docs").url("/api/docs/openapi.json", Description::openapi()).into()
+    utoipa_swagger_ui::SwaggerUi::new("/api/docs").url("/api/docs/openapi.json", described()).into()
+}
+
+/// The description, each operation under the noun of its path.
+fn described() -> utoipa::openapi::OpenApi {
+    let mut description = Description::openapi();
+    for (path, item) in &mut description.paths.paths {
+        let noun = path.split('/').nth(3).unwrap_or_default().to_owned();
+        for operation in [&mut item.get, &mut item.post, &mut item.put, &mut item.delete].into_iter().flatten() {
+            operation.tags = Some(vec![noun.clone()]);
+        }
+    }
+    description
 }

@@ -208,7 +208,7 @@ async fn page(
     let page = RequestPage {
         request: id,
         state: road.view.state,
-        content: content(&road.view),
+        content: content(app, &road.view).await?,
         content_digest: road.view.content_digest.clone(),
         entered_by: road.entered_by,
         entered: road.entered,

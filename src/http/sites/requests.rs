@@ -7,6 +7,7 @@ use crate::{
         Problems,
         certificate::{CertificateContent, CodeCard},
     },
+    issuance::{self, Authority},
     registration::{ActivationCode, RequestView},
 };
 use axum::http::StatusCode;
@@ -26,9 +27,10 @@ pub(super) fn shown_beside(error: Error) -> Result<(StatusCode, Problems)> {
     }
 }
 
-/// What the certificate of a request will say. Its key, validity and issuer are the profile's and stand on the certificate.
-pub(super) fn content(view: &RequestView) -> CertificateContent {
-    CertificateContent {
+/// What the certificate of a request will say.
+pub(super) async fn content(app: &App, view: &RequestView) -> Result<CertificateContent> {
+    let authority = Authority::of(app).await?;
+    Ok(CertificateContent {
         hierarchy: view.hierarchy,
         common_name: view.full_name.clone(),
         personal_number: view.personal_number.clone(),
@@ -37,10 +39,11 @@ pub(super) fn content(view: &RequestView) -> CertificateContent {
         organizational_unit: view.organizational_unit.clone(),
         locality: view.locality.clone(),
         province: view.province.clone(),
+        // The subscriber's key is made when they choose their PIN.
         algorithm: String::new(),
-        valid_days: 0,
-        issuer: String::new(),
-    }
+        valid_days: issuance::valid_days(view.hierarchy),
+        issuer: authority.issuing(view.hierarchy)?.certificate.subject().common_name(),
+    })
 }
 
 pub(super) fn code_card(app: &App, code: &ActivationCode, expires: Instant) -> CodeCard {

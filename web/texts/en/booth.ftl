@@ -1,5 +1,5 @@
 booth-title = Registration booth
-booth-counts = Today: { $issued } issued, { $entered } entered
+booth-counts = Today: { $issued } issued, { $entered } entered
 booth-queue = Waiting
 booth-queue-empty = Nobody is waiting.
 booth-step-card = Read card

@@ -1,5 +1,5 @@
 booth-title = Gian hàng cấp chữ ký số
-booth-counts = Hôm nay: đã cấp { $issued }, đã nhập { $entered }
+booth-counts = Hôm nay: đã cấp { $issued }, đã nhập { $entered }
 booth-queue = Đang chờ
 booth-queue-empty = Không có hồ sơ nào đang chờ.
 booth-step-card = Đọc thẻ
