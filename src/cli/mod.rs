@@ -3,7 +3,11 @@
 
 mod audit;
 mod ceremony;
+mod client;
+mod login;
+mod secret;
 mod serve;
+mod sign;
 mod verify;
 mod worker;
 
@@ -30,6 +34,8 @@ enum Command {
     Audit(audit::Audit),
     Serve(serve::Serve),
     Ceremony(ceremony::Ceremony),
+    Login(login::Login),
+    Sign(sign::Sign),
     Verify(verify::Verify),
     #[command(hide = true)]
     Worker(worker::Worker),
@@ -50,6 +56,8 @@ pub fn run() -> ExitCode {
         Command::Audit(command) => command.run(&common),
         Command::Serve(command) => command.run(&common),
         Command::Ceremony(command) => command.run(&common),
+        Command::Login(command) => command.run(&common),
+        Command::Sign(command) => command.run(&common),
         Command::Verify(command) => command.run(&common),
         Command::Worker(command) => command.run(),
     }
