@@ -10,15 +10,15 @@ use crate::{
 };
 use axum::{
     Json,
-    body::Body,
+    body::{Body, HttpBody},
     extract::{DefaultBodyLimit, FromRequest, Multipart, Path, Query, Request, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
 use chuky_model::{id::DocumentId, role::Role};
-use http_body_util::BodyExt;
 use serde::{Deserialize, Serialize};
+use std::{future::poll_fn, pin::Pin as Pinned};
 use utoipa::ToSchema;
 
 /// Who signs documents.
@@ -207,10 +207,9 @@ pub async fn sign(
 
 async fn from_body(app: &App, mut body: Body) -> Result<Upload> {
     let mut upload = Upload::begin(app)?;
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| broken_off())?;
-        if let Some(data) = frame.data_ref() {
-            upload.write(data).await?;
+    while let Some(frame) = poll_fn(|context| Pinned::new(&mut body).poll_frame(context)).await {
+        if let Ok(piece) = frame.map_err(|_| broken_off())?.into_data() {
+            upload.write(&piece).await?;
         }
     }
     Ok(upload)
@@ -245,7 +244,8 @@ async fn from_form(app: &App, mut form: Multipart) -> Result<(Upload, Option<Str
         .into())
 }
 
-async fn short_text(field: &mut axum::extract::multipart::Field<'_>) -> Result<String> {
+/// A text field of a form, bounded.
+pub(in crate::http) async fn short_text(field: &mut axum::extract::multipart::Field<'_>) -> Result<String> {
     let mut text = Vec::new();
     while let Some(piece) = field.chunk().await.map_err(|_| broken_off())? {
         if text.len().saturating_add(piece.len()) > LONGEST_FIELD {
@@ -274,7 +274,8 @@ fn disposition(name: &str) -> String {
     format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}")
 }
 
-fn broken_off() -> RequestError {
+/// The upload or its form cannot be read to its end.
+pub(in crate::http) fn broken_off() -> RequestError {
     RequestError::new(
         RequestErrorKind::Invalid,
         "upload_broken_off",

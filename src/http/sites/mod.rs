@@ -7,6 +7,7 @@ pub mod login;
 pub mod refusals;
 mod registration;
 mod requests;
+mod sign;
 pub mod visit;
 
 pub use visit::{PageForm, Visit};
@@ -23,7 +24,10 @@ pub fn routes() -> Vec<Route> {
         open("/assets/{hash}/{*path}", get(pages::assets::serve)),
         open("/favicon.ico", get(pages::assets::icon)),
     ];
-    [shared, login::routes(), booth::routes(), registration::routes(), health::routes()].into_iter().flatten().collect()
+    [shared, login::routes(), booth::routes(), registration::routes(), health::routes(), sign::routes()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 async fn home(visit: Visit) -> Response {
