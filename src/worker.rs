@@ -3,8 +3,10 @@
 
 use crate::{
     app::App,
+    custody,
     error::Result,
     issuance::{ceremony, recovery, revocation_list},
+    signing,
 };
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -37,6 +39,8 @@ async fn round(app: &App) -> Result<()> {
     let mut transaction = app.store.begin().await?;
     transaction.remove_expired_sessions(app.clock.now()).await?;
     transaction.commit().await?;
+    custody::close_expired(app).await?;
+    signing::clear_up(app).await?;
     if ceremony::was_held(app).await? {
         recovery::overdue(app).await?;
         revocation_list::publish_due(app).await?;

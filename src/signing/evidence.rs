@@ -6,15 +6,11 @@ use crate::{
     app::App,
     custody::Signer,
     error::{InternalError, Result},
-    issuance::{Authority, CertifiedKey},
+    issuance::{Authority, CertifiedKey, status, timestamp},
     reader::{Evidence, LongTerm},
 };
-use chuky_model::{record::state::KeyPurpose, request::Hierarchy, serial::Serial};
-use chuky_pki::{
-    certificate::Certificate,
-    timestamp::{TimestampRequest, TokenToMake, granted},
-};
-use rand::Rng;
+use chuky_model::{record::state::KeyPurpose, request::Hierarchy};
+use chuky_pki::certificate::Certificate;
 use std::sync::Arc;
 
 /// The authority as the signer's hierarchy sees it.
@@ -44,19 +40,7 @@ impl Surroundings {
 
     /// A timestamp token over a signature value's digest.
     pub async fn timestamp(&self, app: &App, digest: &[u8; 32]) -> Result<Vec<u8>> {
-        let stamping = self.authority.key(self.hierarchy, KeyPurpose::Timestamp)?;
-        let policies = stamping.certificate.policies().map_err(pki)?;
-        let policy = *policies.first().ok_or_else(|| InternalError::other("a timestamp authority without a policy"))?;
-        let mut random = [0; Serial::RANDOM_OCTETS];
-        rand::rng().fill_bytes(&mut random);
-        let refused = |failure| InternalError::Pki(format!("timestamp: {failure:?}"));
-        let request = TimestampRequest::parse(&TimestampRequest::to_der(digest, &random)).map_err(refused)?;
-        let (serial, at) = (Serial::from_random(random), app.clock.now());
-        let token = TokenToMake::new(&request, &stamping.certificate, stamping.scheme, policy, &serial, at);
-        let token = token.map_err(refused)?;
-        let signature = stamping.sign(app, token.digest_to_sign()).await?;
-        let above = self.authority.issuing(self.hierarchy)?.certificate.clone();
-        Ok(granted(&token.assemble(&signature, &[above])).map_err(pki)?)
+        timestamp::token(app, self.hierarchy, digest).await
     }
 
     /// Certificates and lists that a later verifier needs: of the signer, the authorities and the timestamp authority.
@@ -65,11 +49,9 @@ impl Surroundings {
         for key in self.keys().filter(|key| key.is_issuer() || key.purpose == KeyPurpose::Timestamp) {
             data.certificates.push(key.certificate.der().to_vec());
         }
-        for issuer in self.keys().filter(|key| key.is_issuer()) {
-            let list = app.store.latest_crl(&issuer.label).await?;
-            let missing = || InternalError::other(format!("{} has published no list", issuer.label));
-            data.crls.push(list.ok_or_else(missing)?.list);
-        }
+        data.crls = self.lists(app).await?;
+        // The list may be a day old; this answer is of now.
+        data.ocsp_responses.push(status::ocsp_response(app, &signer.certificate).await?);
         Ok(data)
     }
 
@@ -82,20 +64,21 @@ impl Surroundings {
                 KeyPurpose::Root => evidence.anchors.push(der),
                 _ => evidence.intermediates.push(der),
             }
-            if key.is_issuer()
-                && let Some(list) = app.store.latest_crl(&key.label).await?
-            {
-                evidence.crls.push(list.list);
-            }
         }
+        evidence.crls = self.lists(app).await?;
         Ok(evidence)
+    }
+
+    async fn lists(&self, app: &App) -> Result<Vec<Vec<u8>>> {
+        let mut lists = Vec::new();
+        for issuer in self.keys().filter(|key| key.is_issuer()) {
+            let missing = || InternalError::other(format!("{} publishes no list", issuer.label));
+            lists.push(status::latest_crl(app, &issuer.label).await?.ok_or_else(missing)?);
+        }
+        Ok(lists)
     }
 
     fn keys(&self) -> impl Iterator<Item = &CertifiedKey> {
         self.authority.keys().iter().filter(|key| key.hierarchy == self.hierarchy)
     }
-}
-
-fn pki(error: chuky_pki::Error) -> InternalError {
-    InternalError::Pki(error.to_string())
 }
