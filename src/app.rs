@@ -12,6 +12,7 @@ use crate::{
     tokens::Tokens,
     transactions::Payments,
     vault::Vault,
+    verification::Admission,
 };
 use chuky_model::algorithm::KeyAlgorithm;
 use chuky_pki::payment::OrderPolicy;
@@ -37,6 +38,8 @@ pub struct Inner {
     pub authority: authority::Kept,
     /// Changes that revocation lists have still to tell.
     pub publications: revocation_list::Publications,
+    /// Bounds the uploads under way.
+    pub admission: Admission,
     /// The binary whose `worker …` commands are run.
     pub executable: PathBuf,
     sequencer: JoinHandle<()>,
@@ -82,6 +85,7 @@ impl App {
             audit,
             authority: authority::Kept::default(),
             publications: revocation_list::Publications::default(),
+            admission: Admission::default(),
             executable,
         })))
     }

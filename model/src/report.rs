@@ -184,3 +184,21 @@ pub struct Report {
     /// Checks on the file as a whole: reading, limits, disagreement of readers, policy, time and trust snapshot used.
     pub checks: Vec<Check>,
 }
+
+/// The answer of `chuky verify-certificate`: one certificate, its path and its revocation status at a time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CertificateReport {
+    /// Path as given.
+    pub file: String,
+    /// Lower-case hex of the certificate's DER; `None` where there was none to read.
+    pub sha256: Option<String>,
+    /// Of what was asked: the path, and revocation where lists were given.
+    pub indication: Indication,
+    pub sub_indication: Option<SubIndication>,
+    pub message: Bilingual,
+    /// The certificate's subject as a signer.
+    pub subject: Option<Signer>,
+    /// Common names from the certificate to the anchor; empty where no path is valid.
+    pub path: Vec<String>,
+    pub checks: Vec<Check>,
+}

@@ -5,10 +5,12 @@ mod audit;
 mod ceremony;
 mod client;
 mod login;
+mod printing;
 mod secret;
 mod serve;
 mod sign;
 mod verify;
+mod verify_certificate;
 mod worker;
 
 use chuky_model::text::Language;
@@ -37,6 +39,7 @@ enum Command {
     Login(login::Login),
     Sign(sign::Sign),
     Verify(verify::Verify),
+    VerifyCertificate(verify_certificate::VerifyCertificate),
     #[command(hide = true)]
     Worker(worker::Worker),
 }
@@ -59,6 +62,7 @@ pub fn run() -> ExitCode {
         Command::Login(command) => command.run(&common),
         Command::Sign(command) => command.run(&common),
         Command::Verify(command) => command.run(&common),
+        Command::VerifyCertificate(command) => command.run(&common),
         Command::Worker(command) => command.run(),
     }
 }

@@ -1,37 +1,42 @@
 //! `chuky verify`: judges files without server, database or network. Each file goes through a reader worker.
 
-use super::{Common, runtime, unusable};
+use super::{Common, printing, runtime, unusable};
 use crate::{
     clock::Clock,
-    config::ReadersConfig,
-    reader::{Evidence, ReaderPool, Task, TaskOutput},
+    config::Settings,
+    reader::{Evidence, ReaderPool},
     verification,
 };
 use chuky_model::{
     instant::Instant,
-    report::{Indication, Outcome, Report, SignatureReport},
-    text::Language,
+    report::{Indication, Report},
 };
 use chuky_pki::certificate::Certificate;
 use clap::Args;
-use std::{fs::File, path::PathBuf, process::ExitCode};
+use std::{
+    fs::{File, OpenOptions},
+    io,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 /// Kiểm tra văn bản đã ký / Judge signed documents, without server or network
 ///
 /// Exit codes: 0 every file valid, 1 at least one not valid, 2 wrong usage or an unreadable file, 3 none invalid but at
-/// least one cannot be determined or carries no signature.
+/// least one cannot be determined or carries no signature; where several apply, 2 before 1 before 3 before 0.
 #[derive(Debug, Args)]
 pub struct Verify {
     /// One JSON object a line for each file, in order
     #[arg(long)]
     json: bool,
-    /// Trusted root certificates (PEM, several in a file allowed)
+    /// Trusted root certificates (PEM, several in a file allowed); may be given several times
     #[arg(long, value_name = "PEM")]
     anchors: Vec<PathBuf>,
     /// Judge as of this time (default: now)
     #[arg(long, value_name = "RFC3339")]
     at: Option<String>,
-    /// The content that a detached signature covers
+    /// The content that a detached signature (CMS) covers; goes with a single FILE
     #[arg(long, value_name = "FILE")]
     content: Option<PathBuf>,
     /// Signature policy
@@ -43,79 +48,108 @@ pub struct Verify {
 }
 
 impl Verify {
-    /// Runs the command over every file, in order.
     pub fn run(self, common: &Common) -> ExitCode {
-        let evidence = match self.evidence() {
-            Ok(evidence) => evidence,
+        let (evidence, readers) = match self.evidence().and_then(|evidence| Ok((evidence, readers(common)?))) {
+            Ok(prepared) => prepared,
             Err(message) => return unusable(message),
         };
-        let executable = match std::env::current_exe() {
-            Ok(executable) => executable,
-            Err(error) => return unusable(error),
-        };
-        let readers = ReaderPool::new(ReadersConfig { count: 1, ..ReadersConfig::default() }, executable);
         let runtime = match runtime() {
             Ok(runtime) => runtime,
             Err(error) => return unusable(error),
         };
         let mut worst = Severity::Valid;
         for path in &self.files {
-            let report = runtime.block_on(judge(&readers, path, &evidence));
-            worst = worst.max(Severity::of(&report));
-            if self.json {
-                match serde_json::to_string(&report) {
-                    Ok(line) => println!("{line}"),
-                    Err(error) => return unusable(error),
-                }
-            } else {
-                print_report(&report, common.language);
+            let report = match runtime.block_on(self.judge(&readers, path, &evidence)) {
+                Ok(report) => report,
+                Err(message) => return unusable(message),
+            };
+            worst = worst.max(Severity::of(report.sha256.is_some(), report.indication));
+            let text = match self.json {
+                true => serde_json::to_string(&report).map(|line| line + "\n"),
+                false => Ok(printing::report(&report, common.language)),
+            };
+            match text.map_err(io::Error::from).and_then(|text| printing::print(&text)) {
+                Ok(()) => {}
+                Err(error) => return unusable(error),
             }
         }
         worst.exit_code()
     }
 
     fn evidence(&self) -> Result<Evidence, String> {
-        let at = match &self.at {
-            None => Clock::default().now(),
-            Some(text) => Instant::parse_rfc3339(text).ok_or("--at: RFC 3339, e.g. 2026-11-22T10:00:00+07:00")?,
-        };
         if self.policy != "default" {
             return Err(format!("--policy: unknown {:?}; there is: default", self.policy));
         }
-        let mut evidence = Evidence::at(at);
-        for path in &self.anchors {
-            let failed = |what: &dyn std::fmt::Display| format!("{}: {what}", path.display());
-            let text = std::fs::read_to_string(path).map_err(|error| failed(&error))?;
-            let found = Certificate::all_from_pem(&text).map_err(|error| failed(&error))?;
-            if found.is_empty() {
-                return Err(failed(&"no certificate in PEM form"));
-            }
-            evidence.anchors.extend(found.iter().map(|certificate| certificate.der().to_vec()));
+        if self.content.is_some() && self.files.len() != 1 {
+            return Err("--content goes with exactly one FILE".to_owned());
         }
-        Ok(evidence)
+        Ok(Evidence { anchors: anchors(&self.anchors)?, ..Evidence::at(moment(self.at.as_deref())?) })
+    }
+
+    async fn judge(&self, readers: &ReaderPool, path: &Path, evidence: &Evidence) -> Result<Report, String> {
+        let name = path.to_string_lossy().into_owned();
+        let document = match open(path) {
+            Ok(file) => file,
+            Err(error) => return Ok(verification::unreadable(&name, &error.to_string())),
+        };
+        let content = match &self.content {
+            Some(path) => Some(open(path).map_err(|error| format!("--content {}: {error}", path.display()))?),
+            None => None,
+        };
+        let judged = verification::judge(readers, &name, document, content, evidence.clone()).await;
+        judged.map_err(|failure| failure.to_string())
     }
 }
 
-async fn judge(readers: &ReaderPool, path: &std::path::Path, evidence: &Evidence) -> Report {
-    let name = path.to_string_lossy().into_owned();
-    let file = match File::open(path).and_then(|file| {
-        if file.metadata()?.is_file() { Ok(file) } else { Err(std::io::Error::other("not a regular file")) }
-    }) {
-        Ok(file) => file,
-        Err(error) => return verification::unreadable(&name, &error.to_string()),
-    };
-    let digest = verification::digest_of(&file);
-    let task = Task::Verify { name: name.clone(), evidence: evidence.clone() };
-    match readers.run(task, Some(file)).await {
-        Ok(TaskOutput::Report(report)) => *report,
-        Ok(_) => verification::unread(&name, digest, "the reader answered another question"),
-        Err(failure) => verification::unread(&name, digest, &failure.to_string()),
+/// Opens a regular file. Pipes and devices are not waited for; standard input has no name to report.
+pub(super) fn open(path: &Path) -> io::Result<File> {
+    if path == Path::new("-") {
+        return Err(io::Error::other("standard input is not read: name a file (a file called - is ./-)"));
     }
+    let nonblocking = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let file = OpenOptions::new().read(true).custom_flags(nonblocking).open(path)?;
+    match file.metadata()? {
+        found if found.is_file() => Ok(file),
+        found if found.is_dir() => Err(io::Error::other("is a directory")),
+        _ => Err(io::Error::other("is not a regular file")),
+    }
+}
+
+/// The readers of a command: bounds from the settings, where a file or the environment names them.
+pub(super) fn readers(common: &Common) -> Result<ReaderPool, String> {
+    let settings = Settings::load(common.config.as_deref(), Path::new("var")).map_err(|error| error.to_string())?;
+    let executable = std::env::current_exe().map_err(|error| error.to_string())?;
+    Ok(ReaderPool::new(crate::config::ReadersConfig { count: 1, ..settings.readers }, executable))
+}
+
+/// The moment of a verdict: as given, or now.
+pub(super) fn moment(at: Option<&str>) -> Result<Instant, String> {
+    match at {
+        None => Ok(Clock::default().now()),
+        Some(text) => {
+            Instant::parse_rfc3339(text).ok_or_else(|| "--at: RFC 3339, e.g. 2026-11-22T10:00:00+07:00".to_owned())
+        }
+    }
+}
+
+/// Every certificate of these PEM files, as DER; a file without one is an error.
+pub(super) fn anchors(files: &[PathBuf]) -> Result<Vec<Vec<u8>>, String> {
+    let mut found = Vec::new();
+    for path in files {
+        let failed = |what: &dyn std::fmt::Display| format!("{}: {what}", path.display());
+        let text = std::fs::read_to_string(path).map_err(|error| failed(&error))?;
+        let certificates = Certificate::all_from_pem(&text).map_err(|error| failed(&error))?;
+        if certificates.is_empty() {
+            return Err(failed(&"no certificate in PEM form"));
+        }
+        found.extend(certificates.iter().map(|certificate| certificate.der().to_vec()));
+    }
+    Ok(found)
 }
 
 /// Orders reports by the exit code they ask for: 2 before 1 before 3 before 0.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Severity {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Severity {
     Valid,
     Undetermined,
     Invalid,
@@ -123,8 +157,9 @@ enum Severity {
 }
 
 impl Severity {
-    fn of(report: &Report) -> Self {
-        match (report.sha256.is_some(), report.indication) {
+    /// Of an input that could (or could not) be read, and was judged so.
+    pub(super) fn of(was_read: bool, indication: Indication) -> Self {
+        match (was_read, indication) {
             (false, _) => Self::Unreadable,
             (_, Indication::TotalPassed) => Self::Valid,
             (_, Indication::TotalFailed) => Self::Invalid,
@@ -132,48 +167,12 @@ impl Severity {
         }
     }
 
-    fn exit_code(self) -> ExitCode {
+    pub(super) fn exit_code(self) -> ExitCode {
         match self {
             Self::Valid => ExitCode::SUCCESS,
             Self::Invalid => ExitCode::from(1),
             Self::Unreadable => ExitCode::from(2),
             Self::Undetermined => ExitCode::from(3),
         }
-    }
-}
-
-fn print_report(report: &Report, language: Language) {
-    let mark = match report.indication {
-        Indication::TotalPassed => "✓",
-        Indication::TotalFailed => "✕",
-        Indication::Indeterminate | Indication::NoSignatureFound => "!",
-    };
-    println!("{mark} {}\n  {}", report.file, report.message.in_language(language));
-    for signature in &report.signatures {
-        print_signature(signature, language);
-    }
-    println!("  → {}", report.next_step.in_language(language));
-}
-
-fn print_signature(signature: &SignatureReport, language: Language) {
-    let words = match language {
-        Language::Vi => ["Chữ ký", "người ký", "nơi cấp", "thời điểm", "phạm vi"],
-        Language::En => ["Signature", "signer", "issuer", "time", "covers"],
-    };
-    println!("  {} {} ({})", words[0], signature.id, signature.format);
-    if let Some(signer) = &signature.signer {
-        println!("    {}: {}  {}: {}", words[1], signer.common_name, words[2], signer.issuer);
-    }
-    if let Some(time) = signature.best_signature_time.as_ref().or(signature.claimed_signing_time.as_ref()) {
-        println!("    {}: {time}", words[3]);
-    }
-    println!("    {}: {}", words[4], signature.covers);
-    for check in signature.checks.iter().filter(|check| check.outcome != Outcome::Passed) {
-        let mark = if check.outcome == Outcome::Failed { "✕" } else { "–" };
-        println!("    {mark} {}: {}", check.name, check.reason);
-    }
-    for change in &signature.changes_after {
-        let mark = if change.permitted { "✓" } else { "✕" };
-        println!("    {mark} {}: {}", change.kind, change.detail);
     }
 }

@@ -7,6 +7,7 @@ pub mod pages;
 mod pki;
 pub mod problem;
 pub mod sites;
+mod upload;
 
 pub use guard::{Access, Caller};
 

@@ -2,13 +2,16 @@
 //! of memory, time and files, with no network, and is retired at once after anything abnormal. The service never parses
 //! such a document itself; it hands over a descriptor and gets a report, or the fact that there could be none.
 
+mod certificate;
 mod pool;
+mod probe;
 mod protocol;
 mod sandbox;
 mod signing;
 mod worker;
 
 pub use pool::{ReaderFailure, ReaderPool};
+pub use probe::Probe;
 pub use protocol::{Evidence, Task, TaskOutput};
 pub use sandbox::Confinement;
 pub use signing::{Appearance, Corner, LongTerm, Page, Place, Preparation, Unsuitable};

@@ -1,7 +1,10 @@
 //! Frames between the service and a reader worker: a length, postcard, and with a task the document's descriptor.
 
 use super::signing::{LongTerm, Preparation, Unsuitable};
-use chuky_model::{instant::Instant, report::Report};
+use chuky_model::{
+    instant::Instant,
+    report::{CertificateReport, Report},
+};
 use chuky_pki::pdf::write::Prepared;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
@@ -73,8 +76,13 @@ const LONGEST_FRAME: u32 = 64 << 20;
 pub enum Task {
     /// Says which confinements took hold; no document.
     Hello,
-    /// Judges the document.
-    Verify { name: String, evidence: Evidence },
+    /// Judges the document. Where a detached signature's content was handed in too, it lies behind the document, after that
+    /// many bytes.
+    Verify { name: String, evidence: Evidence, content_after: Option<u64> },
+    /// Judges one certificate (DER); no document.
+    VerifyCertificate { name: String, certificate: Vec<u8>, evidence: Evidence },
+    /// Tries the sandbox; no document.
+    Probe(super::Probe),
     /// Prepares a signature in the document.
     Prepare(Box<Preparation>),
     /// Adds long-term data to the signed document.
@@ -115,4 +123,7 @@ pub enum TaskOutput {
     /// What must be appended to the document.
     Update(Vec<u8>),
     Unsuitable(Unsuitable),
+    Certificate(Box<CertificateReport>),
+    /// What a probe found possible that must not be.
+    Possible(Vec<String>),
 }

@@ -2,6 +2,7 @@
 //! It reads nothing but the descriptors it is handed and writes nothing but answers.
 
 use super::{
+    certificate, probe,
     protocol::{self, Evidence, Task, TaskOutput},
     sandbox::{self, Confinement},
     signing::{self, Faces},
@@ -49,10 +50,18 @@ fn perform(
 ) -> io::Result<TaskOutput> {
     match task {
         Task::Hello => Ok(TaskOutput::Hello(confinement)),
-        Task::Verify { name, evidence } => {
+        Task::Verify { name, evidence, content_after } => {
             let document = Document::map(descriptor)?;
             let context = context(evidence).map_err(io::Error::other)?;
-            let report = chuky_pki::verify::verify_document(document.bytes(), &name, &context);
+            let (bytes, content) = match content_after.and_then(|length| usize::try_from(length).ok()) {
+                None => (document.bytes(), None),
+                Some(length) => {
+                    let parts = document.bytes().split_at_checked(length);
+                    let (bytes, content) = parts.ok_or_else(|| io::Error::other("the content is missing"))?;
+                    (bytes, Some(content))
+                }
+            };
+            let report = chuky_pki::verify::verify_with_content(bytes, content, &name, &context);
             Ok(TaskOutput::Report(Box::new(report)))
         }
         Task::Prepare(wanted) => {
@@ -69,6 +78,10 @@ fn perform(
                 Err(unsuitable) => TaskOutput::Unsuitable(unsuitable),
             })
         }
+        Task::VerifyCertificate { name, certificate: der, evidence } => {
+            Ok(TaskOutput::Certificate(Box::new(certificate::judge(&name, &der, &evidence))))
+        }
+        Task::Probe(wanted) => Ok(TaskOutput::Possible(probe::run(wanted))),
     }
 }
 

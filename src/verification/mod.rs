@@ -1,69 +1,115 @@
 //! The flow from bytes to a verdict: the document goes through a reader worker, evidence is gathered from what this service
-//! knows itself, and the judgement is pure. What could not be read gets a report that says so.
+//! knows itself, and the judgement is pure. What could not be read gets a report that says so, never an error.
 
-use chuky_model::{
-    report::{Check, DocumentFormat, Indication, Integrity, Report, SubIndication},
-    text::Bilingual,
+mod certificate;
+mod evidence;
+pub mod limits;
+mod spool;
+mod unread;
+
+pub use certificate::{judge_certificate, unread_certificate};
+pub use spool::{Admission, Spool};
+pub use unread::{unread, unreadable};
+
+use crate::{
+    app::App,
+    audit::{Actor, Entry, Kind, record},
+    error::{InternalError, Result},
+    reader::{Evidence, ReaderFailure, ReaderPool, Task, TaskOutput},
 };
-use chuky_pki::{algorithm::DigestAlgorithm, crypto::Hasher};
-use std::{fs::File, io::Read};
+use chuky_model::report::Report;
+use serde_json::json;
+use std::{
+    fs::File,
+    io::{Seek, SeekFrom},
+};
 
-/// SHA-256 of a file in lower-case hex, read in pieces; `None` where it cannot be read to its end.
-pub fn digest_of(file: &File) -> Option<String> {
-    let mut hasher = Hasher::new(DigestAlgorithm::Sha256);
-    let mut reader = std::io::BufReader::with_capacity(PIECE, file);
-    let mut piece = vec![0; PIECE];
-    loop {
-        match reader.read(&mut piece).ok()? {
-            0 => break,
-            count => hasher.update(piece.get(..count)?),
+/// A document that was handed in, with the content that its signature covers where that lies outside.
+#[derive(Debug)]
+pub struct Submission {
+    /// Shown in the report.
+    pub name: String,
+    pub document: Spool,
+    pub content: Option<Spool>,
+}
+
+/// Judges an upload with the evidence of this service, and records that it did, without content.
+pub async fn verify_document(app: &App, actor: Actor, submission: Submission) -> Result<Report> {
+    // 1. What we know ourselves.
+    let evidence = evidence::of_authority(app).await?;
+    let at = evidence.at;
+    // 2. The verdict, made in a reader.
+    let name = shortened(&submission.name);
+    let document = submission.document.finish().await?;
+    let content = match submission.content {
+        Some(spool) => Some(spool.finish().await?),
+        None => None,
+    };
+    let report = match judge(&app.readers, &name, document, content, evidence).await {
+        Ok(report) => report,
+        // The world's fault, not the document's.
+        Err(ReaderFailure::NotStarted(error)) => return Err(InternalError::io("a reader worker")(error).into()),
+        Err(failure) => return Err(InternalError::other(failure.to_string()).into()),
+    };
+    // 3. The audit log: which bytes, which answer.
+    let subject = format!("document:{}", report.sha256.as_deref().unwrap_or("unread"));
+    let content = json!({
+        "indication": report.indication, "sub_indication": report.sub_indication, "integrity": report.integrity,
+        "signatures": report.signatures.len(),
+    });
+    let mut transaction = app.store.begin().await?;
+    record(&mut transaction, Entry::new(at, Kind::DocumentVerified, actor, subject).with(content)).await?;
+    transaction.commit().await?;
+    Ok(report)
+}
+
+/// Has a reader judge a file. What the reader could not finish is a report too; an error means that there was no reader.
+pub async fn judge(
+    readers: &ReaderPool,
+    name: &str,
+    document: File,
+    content: Option<File>,
+    evidence: Evidence,
+) -> Result<Report, ReaderFailure> {
+    let length = document.metadata().map_err(ReaderFailure::NotStarted)?.len();
+    if length > limits::LARGEST_FILE {
+        let reason = format!("the file has {length} bytes; at most {} are read", limits::LARGEST_FILE);
+        return Ok(unread(name, unread::digest_of(&document), &reason));
+    }
+    let kept = document.try_clone().map_err(ReaderFailure::NotStarted)?;
+    let (handed, content_after) = match content {
+        None => (document, None),
+        Some(content) => (joined(document, content).map_err(ReaderFailure::NotStarted)?, Some(length)),
+    };
+    let task = Task::Verify { name: name.to_owned(), evidence, content_after };
+    match readers.run(task, Some(handed)).await {
+        Ok(TaskOutput::Report(report)) => Ok(*report),
+        Ok(_) => Ok(unread(name, unread::digest_of(&kept), "the reader answered another question")),
+        Err(failure @ (ReaderFailure::TimedOut(_) | ReaderFailure::Crashed(_))) => {
+            Ok(unread(name, unread::digest_of(&kept), &failure.to_string()))
         }
-    }
-    std::io::Seek::rewind(&mut &*file).ok()?;
-    Some(hex::encode(hasher.finish()))
-}
-
-/// The report on a file that could not be opened.
-pub fn unreadable(name: &str, reason: &str) -> Report {
-    let message = Bilingual::new(
-        "Không mở được tệp này nên chưa kiểm tra được.",
-        "This file could not be opened, so it could not be checked.",
-    );
-    let next_step = Bilingual::new(
-        "Kiểm tra đường dẫn và quyền đọc tệp, rồi thử lại.",
-        "Check the path and the right to read the file, then try again.",
-    );
-    undetermined(name, None, Check::not_done("read", reason), message, next_step)
-}
-
-/// The report on a document that the reader could not finish within its limits.
-pub fn unread(name: &str, sha256: Option<String>, reason: &str) -> Report {
-    let message = Bilingual::new(
-        "Chưa xác định được: tệp này không thể đọc xong trong giới hạn an toàn.",
-        "Cannot be determined: this file could not be read within the safe limits.",
-    );
-    let next_step = Bilingual::new(
-        "Xin người gửi bản gốc của văn bản; tệp có thể bị hỏng hoặc được tạo bất thường.",
-        "Ask the sender for the original document; the file may be damaged or made abnormally.",
-    );
-    undetermined(name, sha256, Check::not_done("read", reason), message, next_step)
-}
-
-fn undetermined(name: &str, sha256: Option<String>, check: Check, message: Bilingual, next_step: Bilingual) -> Report {
-    Report {
-        file: name.to_owned(),
-        sha256,
-        format: DocumentFormat::Unknown,
-        integrity: Integrity::Unknown,
-        indication: Indication::Indeterminate,
-        sub_indication: Some(SubIndication::SignedDataNotFound),
-        message,
-        next_step,
-        signatures: Vec::new(),
-        timestamps: Vec::new(),
-        checks: vec![check],
+        Err(failure) => Err(failure),
     }
 }
 
-/// Bytes read at a time.
-const PIECE: usize = 256 << 10;
+/// Document and content behind each other in a file without a name: a reader is handed one descriptor.
+fn joined(mut document: File, mut content: File) -> std::io::Result<File> {
+    let mut both = tempfile::tempfile()?;
+    document.seek(SeekFrom::Start(0))?;
+    content.seek(SeekFrom::Start(0))?;
+    std::io::copy(&mut document, &mut both)?;
+    std::io::copy(&mut content, &mut both)?;
+    Ok(both)
+}
+
+/// A name as a report repeats it: one line, bounded.
+fn shortened(name: &str) -> String {
+    let mut short = String::new();
+    for letter in name.chars().filter(|letter| !letter.is_control()) {
+        if short.len() + letter.len_utf8() > limits::LONGEST_NAME {
+            break;
+        }
+        short.push(letter);
+    }
+    short
+}

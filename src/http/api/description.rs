@@ -35,6 +35,7 @@ use utoipa::OpenApi;
         super::documents::show,
         super::documents::content,
         super::documents::sign,
+        super::verification::verify,
     )
 )]
 struct Description;

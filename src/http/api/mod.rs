@@ -10,6 +10,7 @@ mod payment_orders;
 mod requests;
 mod session;
 mod transactions;
+mod verification;
 
 use super::Route;
 
@@ -23,6 +24,7 @@ pub fn routes() -> Vec<Route> {
         documents::routes(),
         transactions::routes(),
         payment_orders::routes(),
+        verification::routes(),
         description::routes(),
     ]
     .into_iter()

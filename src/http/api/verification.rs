@@ -1,0 +1,91 @@
+//! The verdict on a document: any file, any content type; every file that arrives whole gets a report.
+
+use crate::{
+    app::App,
+    audit::Actor,
+    error::{Error, RequestError},
+    http::{Access, Caller, Route, upload},
+    verification::{self, Submission},
+};
+use axum::{
+    Json,
+    extract::{DefaultBodyLimit, Request, State},
+    http::Method,
+    routing::post,
+};
+use chuky_model::report::Report;
+use utoipa::ToSchema;
+
+pub(super) fn routes() -> Vec<Route> {
+    // The spool counts bytes itself and says in both languages what is too large.
+    let handler = post(verify).layer(DefaultBodyLimit::disable());
+    vec![Route::new(Method::POST, "/api/v1/documents/verify", Access::Public, handler)]
+}
+
+/// The form's parts, for the description.
+#[derive(ToSchema)]
+#[allow(dead_code)] // names the parts only
+pub struct VerifyForm {
+    /// The document.
+    #[schema(value_type = String, format = Binary)]
+    document: Vec<u8>,
+    /// The content that a detached signature covers.
+    #[schema(value_type = Option<String>, format = Binary)]
+    content: Option<Vec<u8>>,
+}
+
+/// Judges a document: the body itself, or the parts `document` and, where the signature is detached, `content` of a form.
+/// The answer is the report that `chuky verify --json` prints; the file is not kept.
+#[utoipa::path(post, path = "/api/v1/documents/verify",
+    request_body(content((Vec<u8> = "application/octet-stream"), (VerifyForm = "multipart/form-data"))),
+    responses((status = 200, description = "The report, whatever the file holds", body = Object), (status = 413), (status = 422), (status = 503)))]
+pub async fn verify(State(app): State<App>, caller: Caller, request: Request) -> Result<Json<Report>, Error> {
+    let _place = app.admission.enter()?;
+    let submission = match upload::is_form(request.headers()) {
+        true => from_form(&app, request).await?,
+        false => {
+            let document = upload::spool_body(&app, request.into_body()).await?;
+            Submission { name: UNNAMED.to_owned(), document, content: None }
+        }
+    };
+    let actor = caller.0.map_or(Actor::Anonymous, |principal| Actor::Account(principal.account));
+    Ok(Json(verification::verify_document(&app, actor, submission).await?))
+}
+
+async fn from_form(app: &App, request: Request) -> Result<Submission, Error> {
+    let mut form = upload::form(request).await?;
+    let (mut document, mut content) = (None, None);
+    while let Some(mut field) = upload::next_field(&mut form).await? {
+        match field.name() {
+            Some("document") if document.is_none() => {
+                let name = field.file_name().filter(|name| !name.is_empty()).unwrap_or(UNNAMED).to_owned();
+                document = Some((name, upload::spool_field(app, &mut field).await?));
+            }
+            Some("content") if content.is_none() => content = Some(upload::spool_field(app, &mut field).await?),
+            _ => return Err(unexpected_part().into()),
+        }
+    }
+    let (name, document) = document.ok_or_else(missing_document)?;
+    Ok(Submission { name, document, content })
+}
+
+fn missing_document() -> RequestError {
+    RequestError::invalid(
+        "document",
+        "document_missing",
+        "Thiếu phần document chứa tệp cần kiểm tra.",
+        "The part document with the file to check is missing.",
+    )
+}
+
+fn unexpected_part() -> RequestError {
+    RequestError::invalid(
+        "document",
+        "form_part_unexpected",
+        "Biểu mẫu chỉ có một phần document và nhiều nhất một phần content.",
+        "The form has one part document and at most one part content.",
+    )
+}
+
+/// What the report calls a file that came without a name.
+const UNNAMED: &str = "document";
