@@ -1,7 +1,14 @@
 //! What this service knows itself: the roots of both hierarchies, their issuing certificates and the newest revocation lists.
 //! No network: what others published must come with the document.
 
-use crate::{app::App, error::Result, issuance::Authority, reader::Evidence};
+use crate::{
+    app::App,
+    attestation,
+    error::Result,
+    issuance::{Authority, status},
+    reader::Evidence,
+};
+use chuky_model::{report::Report, serial::Serial};
 
 /// Evidence for the default policy, at the present moment.
 pub async fn of_authority(app: &App) -> Result<Evidence> {
@@ -14,3 +21,27 @@ pub async fn of_authority(app: &App) -> Result<Evidence> {
     }
     Ok(evidence)
 }
+
+/// OCSP answers, made now, about signers of this authority who were revoked or suspended after the newest list was published.
+pub async fn newer_status(app: &App, report: &Report) -> Result<Vec<Vec<u8>>> {
+    let mut answers = Vec::new();
+    for signer in report.signatures.iter().take(MOST_SIGNERS).filter_map(|signature| signature.signer.as_ref()) {
+        let serial = hex::decode(&signer.serial).ok().and_then(|octets| Serial::from_octets(&octets).ok());
+        let Some(serial) = serial else { continue };
+        for row in app.store.certificates_by_serial(&serial).await? {
+            let row = attestation::check(&*app.tokens.subscribers, row).await?;
+            let Some(revoked_at) = row.revoked_at else { continue };
+            let list = app.store.latest_crl(&row.issuer_label).await?;
+            if list.is_some_and(|list| list.this_update >= revoked_at) {
+                continue;
+            }
+            if let Some(certificate) = status::certificate_of(app, &row)? {
+                answers.push(status::ocsp_response(app, &certificate).await?);
+            }
+        }
+    }
+    Ok(answers)
+}
+
+/// Signatures of a document whose signers are looked up; beyond them the published list decides.
+const MOST_SIGNERS: usize = 64;

@@ -14,7 +14,7 @@ pub use unread::{unread, unreadable};
 use crate::{
     app::App,
     audit::{Actor, Entry, Kind, record},
-    error::{InternalError, Result},
+    error::{Error, InternalError, Result},
     reader::{Evidence, ReaderFailure, ReaderPool, Task, TaskOutput},
 };
 use chuky_model::report::Report;
@@ -36,7 +36,7 @@ pub struct Submission {
 /// Judges an upload with the evidence of this service, and records that it did, without content.
 pub async fn verify_document(app: &App, actor: Actor, submission: Submission) -> Result<Report> {
     // 1. What we know ourselves.
-    let evidence = evidence::of_authority(app).await?;
+    let mut evidence = evidence::of_authority(app).await?;
     let at = evidence.at;
     // 2. The verdict, made in a reader.
     let name = shortened(&submission.name);
@@ -45,13 +45,15 @@ pub async fn verify_document(app: &App, actor: Actor, submission: Submission) ->
         Some(spool) => Some(spool.finish().await?),
         None => None,
     };
-    let report = match judge(&app.readers, &name, document, content, evidence).await {
-        Ok(report) => report,
-        // The world's fault, not the document's.
-        Err(ReaderFailure::NotStarted(error)) => return Err(InternalError::io("a reader worker")(error).into()),
-        Err(failure) => return Err(InternalError::other(failure.to_string()).into()),
-    };
-    // 3. The audit log: which bytes, which answer.
+    let copy = content.as_ref().map(again).transpose()?;
+    let mut report = judge(&app.readers, &name, again(&document)?, copy, evidence.clone()).await.map_err(no_reader)?;
+    // 3. A revocation that is newer than the published list: the verdict is made again with today's status.
+    let newer = evidence::newer_status(app, &report).await?;
+    if !newer.is_empty() {
+        evidence.ocsp_responses.extend(newer);
+        report = judge(&app.readers, &name, document, content, evidence).await.map_err(no_reader)?;
+    }
+    // 4. The audit log: which bytes, which answer.
     let subject = format!("document:{}", report.sha256.as_deref().unwrap_or("unread"));
     let content = json!({
         "indication": report.indication, "sub_indication": report.sub_indication, "integrity": report.integrity,
@@ -61,6 +63,18 @@ pub async fn verify_document(app: &App, actor: Actor, submission: Submission) ->
     record(&mut transaction, Entry::new(at, Kind::DocumentVerified, actor, subject).with(content)).await?;
     transaction.commit().await?;
     Ok(report)
+}
+
+fn again(document: &File) -> Result<File> {
+    Ok(document.try_clone().map_err(InternalError::io("a spool file"))?)
+}
+
+/// The world's fault, not the document's.
+fn no_reader(failure: ReaderFailure) -> Error {
+    match failure {
+        ReaderFailure::NotStarted(error) => InternalError::io("a reader worker")(error).into(),
+        other => InternalError::other(other.to_string()).into(),
+    }
 }
 
 /// Has a reader judge a file. What the reader could not finish is a report too; an error means that there was no reader.

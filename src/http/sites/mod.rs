@@ -8,6 +8,7 @@ pub mod refusals;
 mod registration;
 mod requests;
 mod sign;
+mod verify;
 pub mod visit;
 
 pub use visit::{PageForm, Visit};
@@ -24,10 +25,18 @@ pub fn routes() -> Vec<Route> {
         open("/assets/{hash}/{*path}", get(pages::assets::serve)),
         open("/favicon.ico", get(pages::assets::icon)),
     ];
-    [shared, login::routes(), booth::routes(), registration::routes(), health::routes(), sign::routes()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        shared,
+        login::routes(),
+        booth::routes(),
+        registration::routes(),
+        health::routes(),
+        sign::routes(),
+        verify::routes(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 async fn home(visit: Visit) -> Response {

@@ -1,0 +1,88 @@
+//! `/verify`: files are posted as a form and answered with their verdict cards, with or without a script. Files are judged one by
+//! one as they arrive and are not kept.
+
+use super::Visit;
+use crate::{
+    app::App,
+    audit::Actor,
+    error::{Error, RequestError, RequestErrorKind, Result},
+    http::{
+        Access, Route,
+        pages::{Frame, Problems, VerdictCard, html, limits, verdict::ReportLinks, verify::VerifyPage},
+        problem::status_of,
+        upload,
+    },
+    verification::{self, Submission},
+};
+use axum::{
+    extract::{DefaultBodyLimit, Multipart, Request, State},
+    http::{Method, StatusCode},
+    response::Response,
+    routing::{get, post},
+};
+use chuky_model::report::Report;
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        Route::new(Method::GET, "/verify", Access::Public, get(show)),
+        Route::new(Method::POST, "/verify", Access::Public, post(judge).layer(DefaultBodyLimit::disable())),
+    ]
+}
+
+async fn show(State(app): State<App>, visit: Visit) -> Response {
+    html(StatusCode::OK, page(&app, visit.frame, Vec::new(), Problems::none()).html())
+}
+
+async fn judge(State(app): State<App>, visit: Visit, request: Request) -> Result<Response> {
+    let _place = app.admission.enter()?;
+    let actor = visit.principal.as_ref().map_or(Actor::Anonymous, |principal| Actor::Account(principal.account));
+    let mut reports = Vec::new();
+    let outcome = match upload::is_form(request.headers()) {
+        true => judge_each(&app, actor, &mut upload::form(request).await?, &mut reports).await,
+        false => Err(missing().into()),
+    };
+    let (status, problems) = match outcome {
+        Ok(()) => (StatusCode::OK, Problems::none()),
+        // What was judged before stays on the page, with what went wrong beside the field.
+        Err(Error::Request(refused)) => (status_of(refused.kind), Problems::said(Some("document"), refused.detail)),
+        Err(error) => return Err(error),
+    };
+    let cards = reports.iter().map(|report| VerdictCard::of(report, &visit.frame, ReportLinks::default())).collect();
+    Ok(html(status, page(&app, visit.frame, cards, problems).html()))
+}
+
+async fn judge_each(app: &App, actor: Actor, form: &mut Multipart, reports: &mut Vec<Report>) -> Result<()> {
+    while let Some(mut field) = upload::next_field(form).await? {
+        let name = field.file_name().unwrap_or_default().to_owned();
+        // A browser sends a nameless part for a field without a choice.
+        if field.name() != Some("document") || name.is_empty() {
+            continue;
+        }
+        if reports.len() >= usize::try_from(limits::MOST_DOCUMENTS).unwrap_or(usize::MAX) {
+            return Err(too_many().into());
+        }
+        let document = upload::spool_field(app, &mut field).await?;
+        let submission = Submission { name, document, content: None };
+        reports.push(verification::verify_document(app, actor, submission).await?);
+    }
+    if reports.is_empty() { Err(missing().into()) } else { Ok(()) }
+}
+
+fn page(app: &App, frame: Frame, cards: Vec<VerdictCard>, problems: Problems) -> VerifyPage {
+    let largest_bytes = limits::LARGEST_DOCUMENT.min(app.settings.largest_upload);
+    VerifyPage { largest_bytes, ..VerifyPage::of(frame, cards, problems) }
+}
+
+fn missing() -> RequestError {
+    RequestError::invalid("document", "document_missing", "Hãy chọn tệp cần kiểm tra.", "Choose the file to check.")
+}
+
+fn too_many() -> RequestError {
+    let most = limits::MOST_DOCUMENTS;
+    RequestError::new(
+        RequestErrorKind::TooLarge,
+        "documents_too_many",
+        format!("Mỗi lần chỉ nhận {most} tệp; các tệp sau chưa được kiểm tra."),
+        format!("At most {most} files are taken at once; the files after these were not checked."),
+    )
+}
