@@ -4,6 +4,7 @@
 mod audit;
 mod ceremony;
 mod client;
+mod doctor;
 mod login;
 mod printing;
 mod secret;
@@ -36,6 +37,7 @@ enum Command {
     Audit(audit::Audit),
     Serve(serve::Serve),
     Ceremony(ceremony::Ceremony),
+    Doctor(doctor::Doctor),
     Login(login::Login),
     Sign(sign::Sign),
     Verify(verify::Verify),
@@ -59,6 +61,7 @@ pub fn run() -> ExitCode {
         Command::Audit(command) => command.run(&common),
         Command::Serve(command) => command.run(&common),
         Command::Ceremony(command) => command.run(&common),
+        Command::Doctor(command) => command.run(&common),
         Command::Login(command) => command.run(&common),
         Command::Sign(command) => command.run(&common),
         Command::Verify(command) => command.run(&common),

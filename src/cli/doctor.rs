@@ -1,0 +1,247 @@
+//! `chuky doctor`: every dependency of the service, one line each, with the repair where one is needed. Looks and asks; makes and
+//! changes nothing but what opening the database brings up to date.
+
+use super::{Common, printing, runtime, unusable};
+use crate::{
+    clock::Clock,
+    config::Settings,
+    reader::{Probe, ReaderPool, Task, TaskOutput},
+    store::Store,
+    tokens::Tokens,
+};
+use chuky_model::{record::state::KeyPurpose, text::Language};
+use chuky_pki::pdf::typeface::Typeface;
+use clap::Args;
+use std::{
+    fs,
+    io::ErrorKind,
+    net::TcpListener,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+/// Kiểm tra mọi thành phần / Check every dependency, one line each, with the repair
+///
+/// Exit codes: 0 nothing is missing, 1 something is, 2 wrong usage or settings.
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Directory of the service's data
+    #[arg(long, value_name = "DIR", default_value = "var")]
+    data_dir: PathBuf,
+}
+
+/// What came of looking at one dependency.
+enum Finding {
+    Good(String),
+    /// Not there yet, and nothing has to be done by hand.
+    Later(String),
+    /// What is wrong, and the repair.
+    Bad(String, String),
+}
+
+impl Doctor {
+    pub fn run(self, common: &Common) -> ExitCode {
+        let settings = match Settings::load(common.config.as_deref(), &self.data_dir) {
+            Ok(settings) => settings,
+            Err(error) => return unusable(error),
+        };
+        let prepared = runtime().and_then(|runtime| Ok((runtime, std::env::current_exe()?)));
+        let (runtime, executable) = match prepared {
+            Ok(prepared) => prepared,
+            Err(error) => return unusable(error),
+        };
+        let findings = runtime.block_on(examine(&settings, &executable));
+        // Workers that hang must not keep the command.
+        runtime.shutdown_background();
+        let text: String = findings.iter().map(|(name, finding)| line(name, finding, common.language)).collect();
+        if let Err(error) = printing::print(&text) {
+            return unusable(error);
+        }
+        let bad = findings.iter().any(|(_, finding)| matches!(finding, Finding::Bad(..)));
+        if bad { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    }
+}
+
+async fn examine(settings: &Settings, executable: &Path) -> Vec<(String, Finding)> {
+    let mut findings = vec![
+        ("data directory".to_owned(), directory(&settings.data_dir)),
+        ("secrets directory".to_owned(), directory(&settings.secrets_dir)),
+        ("disk space".to_owned(), disk(&settings.data_dir)),
+        ("typefaces".to_owned(), typefaces(&settings.fonts_dir)),
+        ("address".to_owned(), address(settings)),
+        ("PKCS#11 module".to_owned(), module(settings)),
+    ];
+    findings.extend(tokens(settings, executable).await);
+    findings.extend(database(settings).await);
+    let readers = ReaderPool::new(settings.readers.clone(), executable.to_owned());
+    findings.push(("reader workers".to_owned(), reader(&readers).await));
+    findings
+}
+
+fn line(name: &str, finding: &Finding, language: Language) -> String {
+    let repair_word = if language == Language::Vi { "cách sửa" } else { "repair" };
+    match finding {
+        Finding::Good(detail) => format!("✓ {name}: {detail}\n"),
+        Finding::Later(detail) => format!("– {name}: {detail}\n"),
+        Finding::Bad(detail, repair) => format!("✕ {name}: {detail}; {repair_word}: {repair}\n"),
+    }
+}
+
+fn directory(path: &Path) -> Finding {
+    let shown = path.display();
+    match fs::metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Finding::Later(format!("{shown} does not exist; the first `chuky serve` makes it"))
+        }
+        Err(error) => Finding::Bad(format!("{shown}: {error}"), format!("give this user access to {shown}")),
+        Ok(found) if !found.is_dir() => {
+            Finding::Bad(format!("{shown} is not a directory"), format!("move {shown} away"))
+        }
+        Ok(found) if found.permissions().mode() & OTHERS != 0 => {
+            Finding::Bad(format!("others can enter {shown}"), format!("chmod 700 {shown}"))
+        }
+        Ok(_) => Finding::Good(format!("{shown}, for its owner alone")),
+    }
+}
+
+fn disk(data_dir: &Path) -> Finding {
+    let place = data_dir.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("."));
+    match rustix::fs::statvfs(place) {
+        Ok(found) => {
+            let free = found.f_bavail.saturating_mul(found.f_frsize);
+            let said = format!("{} MiB free", free >> 20);
+            let repair = || format!("make room on the file system of {}", place.display());
+            if free < LEAST_DISK { Finding::Bad(said, repair()) } else { Finding::Good(said) }
+        }
+        Err(error) => Finding::Bad(error.to_string(), format!("check {}", place.display())),
+    }
+}
+
+/// The typefaces must have the Vietnamese letters: version 1 of Liberation has not.
+fn typefaces(directory: &Path) -> Finding {
+    let repair = "apt-get install fonts-liberation2, or set fonts.directory".to_owned();
+    for name in TYPEFACES {
+        let path = directory.join(name);
+        let face = fs::read(&path).map_err(|error| error.to_string());
+        let face = face.and_then(|bytes| Typeface::parse(bytes).map_err(|error| error.to_string()));
+        match face {
+            Err(error) => return Finding::Bad(format!("{}: {error}", path.display()), repair),
+            Ok(face) if LETTERS.chars().any(|letter| face.glyph(letter).is_none()) => {
+                return Finding::Bad(format!("{} lacks Vietnamese letters", path.display()), repair);
+            }
+            Ok(_) => {}
+        }
+    }
+    Finding::Good(format!("{} ({LETTERS})", directory.display()))
+}
+
+fn address(settings: &Settings) -> Finding {
+    match TcpListener::bind(settings.listen) {
+        Ok(_) => Finding::Good(format!("{} is free", settings.listen)),
+        Err(error) if error.kind() == ErrorKind::AddrInUse => {
+            Finding::Good(format!("{} is in use: by the service, if it runs", settings.listen))
+        }
+        Err(error) => Finding::Bad(format!("{}: {error}", settings.listen), "set server.listen".to_owned()),
+    }
+}
+
+fn module(settings: &Settings) -> Finding {
+    match chuky_hsm::find_module(settings.hsm.module.as_deref()) {
+        Ok(path) => Finding::Good(path.display().to_string()),
+        Err(error) => Finding::Bad(error.to_string(), "apt-get install softhsm2, or set hsm.module".to_owned()),
+    }
+}
+
+async fn tokens(settings: &Settings, executable: &Path) -> Vec<(String, Finding)> {
+    if !settings.secrets_dir.exists() {
+        let later = Finding::Later("not prepared; the first `chuky serve` does it".to_owned());
+        return vec![("tokens".to_owned(), later)];
+    }
+    let repair = || format!("check the token and its PIN in {}", settings.secrets_dir.display());
+    let started = match Tokens::start(settings, executable) {
+        Ok(started) => started,
+        Err(error) => return vec![("tokens".to_owned(), Finding::Bad(error.to_string(), repair()))],
+    };
+    let mut findings = Vec::new();
+    for (name, token) in started.named() {
+        let finding = match token.probe().await {
+            Ok(probe) => Finding::Good(format!("serial {}", probe.token_serial)),
+            Err(error) => Finding::Bad(error.to_string(), repair()),
+        };
+        findings.push((format!("token {name}"), finding));
+    }
+    findings
+}
+
+async fn database(settings: &Settings) -> Vec<(String, Finding)> {
+    let name = "database".to_owned();
+    if let Some(path) = settings.database_url.strip_prefix("sqlite://")
+        && !Path::new(path).exists()
+    {
+        return vec![(name, Finding::Later("not made yet; the first `chuky serve` makes it".to_owned()))];
+    }
+    let store = match Store::open(&settings.database_url).await {
+        Ok(store) => store,
+        Err(error) => {
+            let repair = "start the database, or set database.url".to_owned();
+            return vec![(name, Finding::Bad(error.to_string(), repair))];
+        }
+    };
+    let mut findings = vec![(name, Finding::Good("answers, and its tables are those of this version".to_owned()))];
+    findings.extend(authority(&store).await.unwrap_or_else(|error| {
+        vec![("authority".to_owned(), Finding::Bad(error.to_string(), "see the service's log".to_owned()))]
+    }));
+    store.close().await;
+    findings
+}
+
+/// The authority's keys, and how fresh its lists are.
+async fn authority(store: &Store) -> Result<Vec<(String, Finding)>, crate::store::Error> {
+    let keys = store.authority_keys().await?;
+    if keys.is_empty() {
+        let later = Finding::Later("no ceremony was held; the first `chuky serve` holds the TEST one".to_owned());
+        return Ok(vec![("authority".to_owned(), later)]);
+    }
+    let mut findings = vec![("authority".to_owned(), Finding::Good(format!("{} keys", keys.len())))];
+    let now = Clock::default().now();
+    for key in keys.iter().filter(|key| matches!(key.purpose, KeyPurpose::Root | KeyPurpose::Issuing)) {
+        let repair = "start the service: it publishes lists by itself".to_owned();
+        let finding = match store.latest_crl(&key.label).await? {
+            None => Finding::Bad("none was published".to_owned(), repair),
+            Some(list) if list.next_update <= now => {
+                Finding::Bad(format!("ended on {}", list.next_update.rfc3339()), repair)
+            }
+            Some(list) => Finding::Good(format!("number {}, until {}", list.number, list.next_update.rfc3339())),
+        };
+        findings.push((format!("list of {}", key.label), finding));
+    }
+    Ok(findings)
+}
+
+/// Starts a reader and has it try its own sandbox.
+async fn reader(readers: &ReaderPool) -> Finding {
+    let repair = || "use Linux 5.13 or later with seccomp, or see `readers` in the settings".to_owned();
+    let confinement = match readers.run(Task::Hello, None).await {
+        Ok(TaskOutput::Hello(confinement)) => confinement,
+        Ok(_) => return Finding::Bad("the reader answered another question".to_owned(), repair()),
+        Err(error) => return Finding::Bad(error.to_string(), repair()),
+    };
+    match readers.run(Task::Probe(Probe::Escape), None).await {
+        Ok(TaskOutput::Possible(possible)) if possible.is_empty() => {
+            let landlock = if confinement.landlock { "seccomp and Landlock" } else { "seccomp; no Landlock here" };
+            Finding::Good(format!("confined by {landlock}: no files, no network, no programs"))
+        }
+        Ok(TaskOutput::Possible(possible)) => Finding::Bad(format!("a reader can {}", possible.join(", ")), repair()),
+        Ok(_) => Finding::Bad("the reader answered another question".to_owned(), repair()),
+        Err(error) => Finding::Bad(error.to_string(), repair()),
+    }
+}
+
+/// Permission bits of everybody but the owner.
+const OTHERS: u32 = 0o077;
+/// Bytes: room for a day of a busy booth, and for an upload.
+const LEAST_DISK: u64 = 1 << 30;
+const TYPEFACES: [&str; 2] = ["LiberationSerif-Regular.ttf", "LiberationSans-Regular.ttf"];
+/// Letters that only a typeface with Vietnamese has.
+const LETTERS: &str = "ĐƯỞẫ";
