@@ -8,7 +8,7 @@ mod session;
 
 pub use api_key::create_api_key;
 pub use login::{LogIn, NewAccount, add_account, create_account, log_in, prepare_account};
-pub use password::Password;
+pub use password::{Password, SHORTEST_PASSWORD};
 pub use session::{SESSION_SECONDS, SessionToken, log_out, open_session};
 
 use crate::{

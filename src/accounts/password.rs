@@ -14,7 +14,7 @@ pub struct Password(String);
 impl Password {
     /// A password that is being chosen: 10 to 128 characters.
     pub fn choose(text: &str) -> Result<Self> {
-        if !(SHORTEST..=LONGEST).contains(&text.chars().count()) {
+        if !(SHORTEST_PASSWORD as usize..=LONGEST).contains(&text.chars().count()) {
             let (vi, en) = ("Mật khẩu cần từ 10 đến 128 ký tự.", "A password has 10 to 128 characters.");
             return Err(RequestError::invalid("password", "password_length", vi, en).into());
         }
@@ -54,7 +54,8 @@ impl std::fmt::Debug for Password {
     }
 }
 
-const SHORTEST: usize = 10;
+/// Characters of the shortest password.
+pub const SHORTEST_PASSWORD: u32 = 10;
 const LONGEST: usize = 128;
 /// The hash of a random value, of the same cost, for log-ins that do not exist.
 const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$ZG9lc25vdGV4aXN0IQ$yF0WvmUhUyP1zVnIxSZM7Tz5dJvW8oQ1mJ0rNw2sK4A";

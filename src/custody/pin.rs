@@ -48,7 +48,7 @@ impl From<PinError> for RequestError {
 impl Pin {
     /// A PIN that is being chosen: every rule is checked.
     pub fn choose(text: &str, personal_number: Option<&PersonalNumber>) -> Result<Self, PinError> {
-        if !(SHORTEST..=LONGEST).contains(&text.chars().count()) {
+        if !(SHORTEST as usize..=LONGEST).contains(&text.chars().count()) {
             return Err(PinError::Length);
         }
         if let Some(number) = personal_number
@@ -140,7 +140,8 @@ fn is_guessable(text: &str) -> bool {
         || DENIED.iter().any(|word| lower.contains(word) && characters.len() < word.chars().count() + 4)
 }
 
-const SHORTEST: usize = 8;
+/// Characters of the shortest PIN.
+pub const SHORTEST: u32 = 8;
 const LONGEST: usize = 64;
 /// `12121212`, `abcabcabc`, `20262026`.
 const LONGEST_REPEATED_PIECE: usize = 4;

@@ -21,7 +21,7 @@ use crate::{
 use chuky_hsm::{KeyContext, SealedKey};
 use chuky_model::{
     algorithm::KeyAlgorithm,
-    id::{CertificateId, CredentialId},
+    id::{AccountId, CertificateId, CredentialId},
     instant::Instant,
     record::{
         account::Account,
@@ -66,6 +66,11 @@ pub struct Receipt {
     pub login: String,
     /// PEM.
     pub certificate: String,
+    /// The subscriber's account, and whether it was made with the certificate.
+    #[schema(value_type = String)]
+    pub account: AccountId,
+    pub new_account: bool,
+    /// Beginning, end and making as instants, for pages.
     #[serde(skip)]
     #[schema(ignore)]
     pub times: [Instant; 3],
@@ -215,7 +220,7 @@ async fn complete(app: &App, issuer: &CertifiedKey, issue: &mut Issue, chosen: C
     fault::point("issue.after_signature");
     // 5. Certificate, credential, account, request and audit entries in one transaction.
     let credential = credential(app, &context, key, &parameters, chosen.algorithm, issue.row.id).await?;
-    let receipt = receipt(app, &certificate, &credential, chosen.holder.account());
+    let receipt = receipt(app, &certificate, &credential, &chosen.holder);
     store(app, issue, &certificate, &credential, chosen).await?;
     fault::point("issue.after_store");
     Ok(receipt)
@@ -313,7 +318,7 @@ async fn store(
     Ok(transaction.commit().await?)
 }
 
-fn receipt(app: &App, certificate: &Certificate, credential: &Credential, account: &Account) -> Receipt {
+fn receipt(app: &App, certificate: &Certificate, credential: &Credential, holder: &Holder) -> Receipt {
     let times = [certificate.not_before(), certificate.not_after(), app.clock.now()];
     Receipt {
         credential: credential.id,
@@ -323,7 +328,9 @@ fn receipt(app: &App, certificate: &Certificate, credential: &Credential, accoun
         not_before: times[0].rfc3339(),
         not_after: times[1].rfc3339(),
         issued: times[2].rfc3339(),
-        login: account.login.clone(),
+        login: holder.account().login.clone(),
+        account: holder.account().id,
+        new_account: matches!(holder, Holder::New(_)),
         certificate: certificate.to_pem(),
         times,
     }

@@ -1,6 +1,7 @@
 //! The handlers of the pages: extract, call one flow, fill a view model of `pages`, answer. What is wrong with a form is said on
 //! the same page beside the field; everything else becomes a page of refusal. Must never decide what a flow decides.
 
+mod activate;
 mod booth;
 mod health;
 pub mod login;
@@ -28,6 +29,7 @@ pub fn routes() -> Vec<Route> {
     [
         shared,
         login::routes(),
+        activate::routes(),
         booth::routes(),
         registration::routes(),
         health::routes(),

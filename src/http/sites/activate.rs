@@ -1,0 +1,154 @@
+//! `/activate`: the code, then what the certificate will say with PIN and log-in to choose, then the receipt. The code is the proof, so
+//! nobody needs to be logged in; whoever made an account here is logged in with it.
+
+use super::{PageForm, Visit, login::session_cookie, requests::shown_beside};
+use crate::{
+    accounts::{SESSION_SECONDS, open_session},
+    app::App,
+    error::Result,
+    http::{
+        Access, Route,
+        pages::{
+            Problems,
+            activate::{ActivateForm, CodeForm, CodePage, ConsentPage, ReceiptPage},
+            certificate::CertificateContent,
+            form::Secret,
+            html,
+        },
+    },
+    issuance::{self, Preview, Receipt, Redemption},
+};
+use axum::{
+    extract::State,
+    http::{Method, StatusCode},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use axum_extra::extract::CookieJar;
+use chuky_model::algorithm::KeyAlgorithm;
+use zeroize::Zeroizing;
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        Route::new(Method::GET, "/activate", Access::Public, get(show)),
+        Route::new(Method::POST, "/activate", Access::Public, post(read)),
+        Route::new(Method::POST, "/activate/confirm", Access::Public, post(confirm)),
+    ]
+}
+
+async fn show(visit: Visit) -> Response {
+    crate::http::pages::activate::show(visit.frame).await
+}
+
+async fn read(State(app): State<App>, visit: Visit, PageForm(form): PageForm<CodeForm>) -> Result<Response> {
+    match issuance::preview(&app, form.code.reveal()).await {
+        Ok(preview) => {
+            let page = consent(&visit, &preview, form.code, String::new(), Problems::none());
+            Ok(html(StatusCode::OK, page.html()))
+        }
+        Err(error) => {
+            let (status, problems) = shown_beside(error)?;
+            Ok(html(status, CodePage { frame: visit.frame, problems }.html()))
+        }
+    }
+}
+
+async fn confirm(
+    State(app): State<App>,
+    visit: Visit,
+    jar: CookieJar,
+    PageForm(form): PageForm<ActivateForm>,
+) -> Result<Response> {
+    let preview = match issuance::preview(&app, form.code.reveal()).await {
+        Ok(preview) => preview,
+        Err(error) => {
+            let (status, problems) = shown_beside(error)?;
+            return Ok(html(status, CodePage { frame: visit.frame, problems }.html()));
+        }
+    };
+    let problems = typed_problems(&form);
+    if !problems.is_empty() {
+        let page = consent(&visit, &preview, form.code, form.login, problems);
+        return Ok(html(StatusCode::UNPROCESSABLE_ENTITY, page.html()));
+    }
+    let redemption = Redemption {
+        code: Zeroizing::new(form.code.reveal().to_owned()),
+        login: form.login.clone(),
+        password: Zeroizing::new(form.password.reveal().to_owned()),
+        pin: Zeroizing::new(form.pin.reveal().to_owned()),
+        algorithm: KeyAlgorithm::P256,
+    };
+    match issuance::redeem(&app, redemption).await {
+        Ok(receipt) => {
+            let jar = match receipt.new_account {
+                true => {
+                    let token = open_session(&app, receipt.account).await?;
+                    jar.add(session_cookie(&app, token.reveal().to_owned(), SESSION_SECONDS))
+                }
+                false => jar,
+            };
+            Ok((jar, html(StatusCode::CREATED, receipt_page(visit, receipt).html())).into_response())
+        }
+        Err(error) => {
+            let (status, problems) = shown_beside(error)?;
+            let page = consent(&visit, &preview, form.code, form.login, problems);
+            Ok(html(status, page.html()))
+        }
+    }
+}
+
+/// What only the form knows: that the PIN was typed twice, that consent was given. The flow checks all else.
+fn typed_problems(form: &ActivateForm) -> Problems {
+    let mut problems = Problems::none();
+    if !form.consent {
+        problems = problems.and("consent", "problem-consent-missing");
+    }
+    if form.pin != form.pin_again {
+        problems = problems.and("pin_again", "problem-pin-differs");
+    }
+    if !form.password.is_empty() && form.password == form.pin {
+        problems = problems.and("password", "problem-password-is-pin");
+    }
+    problems
+}
+
+fn consent(visit: &Visit, preview: &Preview, code: Secret, login: String, problems: Problems) -> ConsentPage {
+    ConsentPage {
+        frame: visit.frame.clone(),
+        code,
+        content: CertificateContent {
+            hierarchy: preview.hierarchy,
+            common_name: preview.common_name.clone(),
+            personal_number: preview.personal_number.clone(),
+            title: preview.title.clone(),
+            organization: preview.organization.clone(),
+            organizational_unit: preview.organizational_unit.clone(),
+            locality: preview.locality.clone(),
+            province: preview.province.clone(),
+            algorithm: "ECDSA P-256".to_owned(),
+            valid_days: preview.valid_days,
+            issuer: preview.issuer.clone(),
+        },
+        login,
+        has_account: preview.has_account,
+        shortest_pin: crate::custody::pin::SHORTEST,
+        shortest_password: crate::accounts::SHORTEST_PASSWORD,
+        problems,
+    }
+}
+
+fn receipt_page(visit: Visit, receipt: Receipt) -> ReceiptPage {
+    let [valid_from, valid_until, issued] = receipt.times;
+    ReceiptPage {
+        frame: visit.frame,
+        name: receipt.common_name,
+        issuer: receipt.issuer,
+        serial: receipt.serial,
+        valid_from,
+        valid_until,
+        issued,
+        login: receipt.login,
+        receipt: None,
+        suspend_contact: String::new(),
+    }
+}
