@@ -6,6 +6,7 @@ mod access;
 mod audit;
 mod browser;
 mod harness;
+mod issuance;
 mod payments;
 mod store;
 mod tidy;
