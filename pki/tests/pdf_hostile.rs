@@ -38,3 +38,220 @@ fn unused_content_that_could_be_switched_to_is_a_warning() {
     let (_, reason) = warning(&Forge::base().update(&[(3, &Forge::page("/Contents 14 0 R"))]).sign_again(20, "").bytes);
     assert!(reason.starts_with("1 unused") && reason.contains("16 0 R"), "{reason}");
 }
+
+const EVIL: &str = "BT /F1 12 Tf (Forged) Tj ET";
+
+/// A revision written by hand: objects as they are, then a table with these rows (number, place, `n` or `f`), `{n}` in the
+/// trailer being the offset of the n-th object.
+fn by_hand(mut bytes: Vec<u8>, objects: &[&str], rows: &[(u32, Option<usize>, u16)], trailer: &str) -> Vec<u8> {
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let previous = text.rsplit("startxref\n").next().unwrap().lines().next().unwrap().to_owned();
+    let mut places = Vec::new();
+    for object in objects {
+        places.push(bytes.len());
+        bytes.extend(object.bytes());
+        bytes.push(b'\n');
+    }
+    let start = bytes.len();
+    let mut tail = String::from("xref\n");
+    for (number, place, generation) in rows {
+        let (place, kind) = match place {
+            Some(index) => (places[*index], 'n'),
+            None => (0, 'f'),
+        };
+        tail.push_str(&format!("{number} 1\n{place:010} {generation:05} {kind} \n"));
+    }
+    let mut trailer = trailer.replace("{prev}", &previous);
+    for (index, place) in places.iter().enumerate() {
+        trailer = trailer.replace(&format!("{{{index}}}"), &place.to_string());
+    }
+    tail.push_str(&format!("trailer\n<</Size 60/Root 1 0 R/Info 15 0 R{trailer}>>\nstartxref\n{start}\n%%EOF\n"));
+    bytes.extend(tail.bytes());
+    bytes
+}
+
+fn evil_content() -> String {
+    format!("4 0 obj\n{}\nendobj", stream(EVIL))
+}
+
+/// A cross-reference stream with these rows, uncompressed, and an object stream that holds one object.
+fn object_stream(number: u32, inner: u32, body: &str) -> String {
+    let head = format!("{inner} 0 ");
+    let data = format!("{head}{body}");
+    format!(
+        "{number} 0 obj\n<</Type/ObjStm/N 1/First {}/Length {}>>\nstream\n{data}\nendstream\nendobj",
+        head.len(),
+        data.len()
+    )
+}
+
+fn row_stream(number: u32, index: &str, rows: &[[u8; 6]]) -> String {
+    let data: String = rows.concat().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!(
+        "{number} 0 obj\n<</Type/XRef/Size 60/W[1 4 1]/Index[{index}]/Filter/ASCIIHexDecode/Length {}>>\nstream\n{data}>\nendstream\nendobj",
+        data.len() + 1
+    )
+}
+
+#[track_caller]
+fn not_intact(name: &str, bytes: &[u8]) {
+    let report = judge(bytes);
+    let changes: Vec<_> = report.signatures.iter().flat_map(|line| &line.changes_after).collect();
+    assert!(
+        matches!(report.integrity, Integrity::Altered | Integrity::Broken),
+        "{name}: {:?} {changes:#?}",
+        report.integrity
+    );
+}
+
+#[test]
+fn cross_reference_tricks_are_not_intact() {
+    let signed = || Forge::signed("").bytes;
+    let evil = evil_content();
+    let good = format!("4 0 obj\n{}\nendobj", stream(forge::TEXT_SHOWN));
+    let prev = "/Prev {prev}";
+    not_intact("redefined", &by_hand(signed(), &[&evil], &[(4, Some(0), 0)], prev));
+    not_intact(
+        "listed twice, good first",
+        &by_hand(signed(), &[&evil, &good], &[(4, Some(1), 0), (4, Some(0), 0)], prev),
+    );
+    not_intact(
+        "listed twice, good last",
+        &by_hand(signed(), &[&evil, &good], &[(4, Some(0), 0), (4, Some(1), 0)], prev),
+    );
+    not_intact("freed", &by_hand(signed(), &[], &[(4, None, 1)], prev));
+    not_intact(
+        "of another generation",
+        &by_hand(signed(), &[&evil.replace("4 0 obj", "4 1 obj")], &[(4, Some(0), 1)], prev),
+    );
+    not_intact("a circle", &by_hand(signed(), &[&evil], &[(4, Some(0), 0)], "/Prev {0}"));
+    not_intact(
+        "another root",
+        &by_hand(
+            signed(),
+            &["50 0 obj<</Type/Catalog/Pages 51 0 R>>endobj", "51 0 obj<</Type/Pages/Kids[16 0 R]/Count 1>>endobj"],
+            &[(50, Some(0), 0), (51, Some(1), 0)],
+            "/Prev {prev}/Root 50 0 R",
+        ),
+    );
+    not_intact(
+        "a root twice, the good one last",
+        &by_hand(
+            signed(),
+            &["50 0 obj<</Type/Catalog/Pages 51 0 R>>endobj", "51 0 obj<</Type/Pages/Kids[16 0 R]/Count 1>>endobj"],
+            &[(50, Some(0), 0), (51, Some(1), 0)],
+            "/Prev {prev}/Root 50 0 R/Root 1 0 R",
+        ),
+    );
+    not_intact(
+        "encrypted",
+        &by_hand(
+            signed(),
+            &["50 0 obj<</Filter/Standard/V 1/R 2/P -1/O(x)/U(x)>>endobj"],
+            &[(50, Some(0), 0)],
+            "/Prev {prev}/Encrypt 50 0 R/ID[(a)(b)]",
+        ),
+    );
+    not_intact(
+        "unlisted behind a comment",
+        &[
+            signed(),
+            format!("4 %x\n0 obj\n{}\nendobj\n", stream(EVIL)).into_bytes(),
+            vec![b' '; 2000],
+            b"%%EOF\n".to_vec(),
+        ]
+        .concat(),
+    );
+    not_intact("end out of sight", &[signed(), vec![b' '; 5000]].concat());
+    // A repair would show what was prepared in the signed bytes.
+    let mut prepared = Forge::base();
+    prepared.bytes.extend(format!("{evil}\n").bytes());
+    not_intact("repair of a prepared file", &[prepared.sign_again(20, "").bytes, vec![b'\n'; 1200]].concat());
+}
+
+#[test]
+fn hybrid_files_and_object_streams_that_contradict_are_not_intact() {
+    let signed = || Forge::signed("").bytes;
+    let good = Forge::page("");
+    let evil = Forge::page("/Contents 14 0 R");
+    let direct = format!("3 0 obj\n{good}\nendobj");
+    let inner = object_stream(50, 3, &evil);
+    let rows = row_stream(51, "3 1", &[[2, 0, 0, 0, 50, 0]]);
+    let both: &[&str] = &[&inner, &rows, &direct];
+    let listed: &[_] = &[(50, Some(0), 0), (51, Some(1), 0), (3, Some(2), 0)];
+    not_intact("the stream against the table", &by_hand(signed(), both, listed, "/Prev {prev}/XRefStm {1}"));
+    let hidden: &[_] = &[(50, Some(0), 0), (51, Some(1), 0), (3, None, 0)];
+    not_intact("hidden in the table", &by_hand(signed(), both, hidden, "/Prev {prev}/XRefStm {1}"));
+    not_intact("an object stream that nobody asks", &by_hand(signed(), &[&inner], &[(50, Some(0), 0)], "/Prev {prev}"));
+}
+
+#[test]
+fn keys_that_come_twice_later_are_not_intact() {
+    let update = |number: u32, body: &str| Forge::signed("").update(&[(number, body)]).bytes;
+    let page = Forge::page("");
+    not_intact("contents", &update(3, &page.replace("/Contents 4 0 R", "/Contents 14 0 R/Contents 4 0 R")));
+    not_intact("escaped", &update(3, &page.replace("/Contents 4 0 R", "/Cont#65nts 14 0 R/Contents 4 0 R")));
+    not_intact("nested", &update(3, &page.replace("/F1 5 0 R", "/F1 14 0 R/F1 5 0 R")));
+    not_intact("pages", &update(1, "<</Type/Catalog/Pages 16 0 R/Pages 2 0 R/AcroForm 6 0 R>>"));
+}
+
+#[test]
+fn what_stands_in_other_objects_is_compared_too() {
+    let shown = forge::TEXT_SHOWN;
+    let digits: String = shown.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let of = |filter: &str, length: &str| {
+        format!("<</Resources<</Font<</F1 5 0 R>>>>/Filter {filter}/Length {length}>>\nstream\n{digits}>\nendstream")
+    };
+    let length = (digits.len() + 1).to_string();
+    let base = |content: &str| {
+        Forge::base().update(&[(4, content), (52, "/ASCIIHexDecode"), (53, &length)]).sign_again(20, "")
+    };
+    let filter = base(&of("52 0 R", &length));
+    assert_eq!(judge(&filter.bytes).integrity, Integrity::Intact);
+    not_intact("filter", &filter.update(&[(52, "/ASCII85Decode")]).bytes);
+    not_intact("length", &base(&of("/ASCIIHexDecode", "53 0 R")).update(&[(53, "8")]).bytes);
+    // Drawn content that is listed among annotations or fields as well is still content.
+    let evil = "2 2 5 5 re f".to_owned();
+    let padded = |data: &str| forge::form_xobject(&format!("{data:<16}"));
+    let listed = Forge::page("").replace("11 0 R]", "11 0 R 10 0 R]");
+    let prepared = Forge::base().update(&[(10, &padded("0 0 1 1 re f"))]).sign_again(20, "");
+    let prepared_page = prepared.clone().update(&[(3, &listed)]).sign_again(30, "");
+    let report =
+        judge(&prepared_page.update(&[(10, &padded(&evil)), (3, &listed.replace("10 0 R]", "10 0 R 30 0 R]"))]).bytes);
+    assert!(report.signatures.iter().all(|line| line.integrity != Integrity::Intact), "{report:#?}");
+}
+
+#[test]
+fn pages_counted_or_listed_otherwise_are_not_intact() {
+    let update = |body: &str| Forge::signed("").update(&[(2, body)]).bytes;
+    not_intact("counted", &update("<</Type/Pages/Count 1/Kids[3 0 R 9 0 R]>>"));
+    not_intact("listed twice", &update("<</Type/Pages/Count 2/Kids[3 0 R 9 0 R 3 0 R]>>"));
+    not_intact("cropped", &Forge::signed("").update(&[(3, &Forge::page("/CropBox[0 0 595 400]"))]).bytes);
+}
+
+/// A second revision with a new signature field, 46, on the first page.
+fn with_field(level: &str, field: &str, further: &[(u32, &str)]) -> Vec<u8> {
+    let page = Forge::page("").replace("11 0 R]", "11 0 R 46 0 R]");
+    let form = "<</Fields[7 0 R 8 0 R 20 0 R 46 0 R]/SigFlags 3/DA(/F1 0 Tf)/DR<</Font<</F1 5 0 R>>>>>>";
+    let mut objects = vec![(3, page.as_str()), (6, form), (46, field)];
+    objects.extend_from_slice(further);
+    Forge::signed(level).update(&objects).bytes
+}
+
+#[test]
+fn sneaky_signature_fields_are_not_intact() {
+    let look = stream("BT /F1 12 Tf (Amount: 1000000) Tj ET");
+    let field =
+        |extra: &str| format!("<</Type/Annot/Subtype/Widget/FT/Sig/T(New)/P 3 0 R/F 4/Rect[50 740 250 760]{extra}>>");
+    let empty = with_field("", &field(""), &[]);
+    assert_eq!(judge(&empty).integrity, Integrity::Intact);
+    not_intact("an empty field that shows text", &with_field("", &field("/AP<</N 47 0 R>>"), &[(47, &look)]));
+    not_intact("a caption", &with_field("", &field("/MK<</CA(Amount)>>"), &[]));
+    let stamp = "/V<</Type/DocTimeStamp/SubFilter/ETSI.RFC3161/Contents<00>/ByteRange[0 1 2 3]>>/AP<</N 47 0 R>>";
+    for level in ["", &forge::certified(1), &forge::certified(2)] {
+        not_intact("a document timestamp that shows text", &with_field(level, &field(stamp), &[(47, &look)]));
+    }
+    let free = field("/AP<</N 47 0 R>>").replace("/Subtype/Widget", "/Subtype/FreeText");
+    not_intact("another annotation", &with_field("", &free, &[(47, &look)]));
+    not_intact("an action", &with_field("", &field("/AA<</E<</S/JavaScript/JS(x)>>>>"), &[]));
+}

@@ -327,6 +327,11 @@ impl<'a> PdfFile<'a> {
         parsed
     }
 
+    /// The numbers of the objects that an object stream holds, empty where it is none.
+    pub(super) fn numbers_in_stream(&self, number: u32) -> Vec<u32> {
+        self.object_stream(number).map(|stream| stream.numbers().map(|(inner, _)| inner).collect()).unwrap_or_default()
+    }
+
     /// Follows references until something else is reached; `Null` where that leads nowhere.
     pub fn resolve(&self, object: &Object) -> Object {
         let mut current = object.clone();

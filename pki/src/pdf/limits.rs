@@ -30,6 +30,8 @@ pub const RECOVERED_OBJECTS: usize = 1_000_000;
 pub const TREE_DEPTH: usize = 64;
 /// Pages in one file.
 pub const PAGES: usize = 100_000;
+/// Nodes of the page tree that are walked, pages included.
+pub const PAGE_NODES: usize = 250_000;
 /// Form fields in one file.
 pub const FIELDS: usize = 50_000;
 /// Where the header may stand. ISO 32000-1 Annex H, note 13: within the first 1,024 bytes.
@@ -54,3 +56,5 @@ pub const PREPARED_LOOKUPS: usize = 2_000_000;
 pub const PREPARED_OPERATORS: usize = 10_000;
 /// Earlier revisions that are asked whether they showed what is unused now.
 pub const PREPARED_REVISIONS: usize = 16;
+/// White space that may follow the last revision: readers look for `startxref` in the last 1,024 bytes.
+pub const TRAILING_SPACE: usize = 512;

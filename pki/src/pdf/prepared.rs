@@ -116,7 +116,7 @@ fn shown_if_used(file: &PdfFile<'_>, object: &Object) -> Option<&'static str> {
 const CONTENT_ENTRIES: [&[u8]; 4] = [b"Length", b"Filter", b"DecodeParms", b"Resources"];
 
 /// Whether these are operators that put text or pictures on a page (ISO 32000-1 annex A).
-fn draws(content: &[u8]) -> bool {
+pub(super) fn draws(content: &[u8]) -> bool {
     let mut lexer = Lexer::new(content, 0);
     let mut steps = 0_usize;
     while steps < limits::PREPARED_OPERATORS {

@@ -271,9 +271,11 @@ fn judge_together(found: &mut [PdfSignature]) {
     }
 }
 
-/// Whether anything but white space and zero bytes follows the signed revision.
+/// Whether anything but a little white space follows the signed revision. Much of it moves the end out of readers' sight, who then
+/// repair the file.
 pub fn has_later_bytes(data: &[u8], range: ByteRange) -> bool {
-    data.get(after_end_of_line(data, range.end)..).unwrap_or_default().iter().any(|byte| !is_space(*byte))
+    let later = data.get(after_end_of_line(data, range.end)..).unwrap_or_default();
+    later.len() > limits::TRAILING_SPACE || later.iter().any(|byte| !is_space(*byte))
 }
 
 /// Offsets of objects, known to some revision of the file, that hold a signature which no field of today's form refers to.

@@ -62,12 +62,14 @@ impl PdfFile<'_> {
         let mut pages = Vec::new();
         let catalogue = self.catalogue();
         let root = catalogue.dictionary().and_then(|dictionary| dictionary.value("Pages")).cloned().unwrap_or_default();
-        let mut seen = BTreeSet::new();
+        // A page listed twice is shown twice, so circles are ended by the depth and by the number of nodes.
+        let mut nodes = 0_usize;
         // A stack of (node, inherited, depth), last child pushed first.
         let mut stack = vec![(root, Dictionary::default(), 0_usize)];
         while let Some((node, inherited, depth)) = stack.pop() {
             let id = node.reference();
-            if depth > limits::TREE_DEPTH || pages.len() >= limits::PAGES || id.is_some_and(|id| !seen.insert(id)) {
+            nodes += 1;
+            if depth > limits::TREE_DEPTH || pages.len() >= limits::PAGES || nodes > limits::PAGE_NODES {
                 continue;
             }
             let object = self.resolve(&node);

@@ -155,7 +155,31 @@ impl Section {
 
     /// The entry for the object, the hybrid stream asked second.
     pub fn entry(&self, data: &[u8], number: u32) -> Option<Entry> {
-        self.own_entry(data, number).or_else(|| self.hybrid.as_ref()?.own_entry(data, number))
+        match self.own_entry(data, number) {
+            // ISO 32000-1 §7.5.8.4: the table calls free what only the stream knows.
+            own @ (None | Some(Entry::Free)) => {
+                self.hybrid.as_ref().and_then(|hybrid| hybrid.own_entry(data, number)).or(own)
+            }
+            found => found,
+        }
+    }
+
+    /// Whether the section says two things about an object: the number listed twice, or the table and the stream of a hybrid
+    /// apart. Readers take one or the other.
+    pub fn contradicts_itself(&self, data: &[u8]) -> Option<u32> {
+        let twice = |section: &Self| {
+            let mut numbers: Vec<u32> = section.own_numbers().filter(|number| *number > 0).collect();
+            numbers.sort_unstable();
+            numbers.windows(2).find(|pair| pair.first() == pair.last()).and_then(|pair| pair.first().copied())
+        };
+        let hybrid = self.hybrid.as_deref();
+        let apart = hybrid.and_then(|hybrid| {
+            hybrid.own_numbers().find(|number| {
+                let (table, stream) = (self.own_entry(data, *number), hybrid.own_entry(data, *number));
+                !matches!(table, None | Some(Entry::Free)) && table != stream
+            })
+        });
+        twice(self).or_else(|| twice(hybrid?)).or(apart)
     }
 
     fn own_entry(&self, data: &[u8], number: u32) -> Option<Entry> {

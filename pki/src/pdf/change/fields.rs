@@ -117,12 +117,36 @@ impl Comparison<'_, '_> {
             None => ChangeKind::SignatureField,
             Some(signature) => signing_kind(signature),
         };
-        let has_action = field
-            .widgets
-            .iter()
-            .any(|(_, widget)| widget.dictionary().is_some_and(|widget| widget.contains("A") || widget.contains("AA")));
+        let parts = || field.widgets.iter().map(|(_, widget)| widget).chain([&field.dictionary]);
+        let mut dictionaries = parts().filter_map(Object::dictionary);
+        let has_action = dictionaries.any(|part| part.contains("A") || part.contains("AA"));
+        // An empty field has no signature to show, and a document timestamp speaks for no person.
+        let signs = matches!(kind, ChangeKind::FurtherSignature);
+        if !signs && field.widgets.iter().any(|(_, widget)| self.draws_something(widget)) {
+            let detail = format!("field {:?} shows something and holds no signature of a person", field.name);
+            self.add(ChangeKind::MisleadingAppearance, page, Some(&field.name), detail);
+        }
         let kind = if has_action { ChangeKind::Action } else { kind };
         self.add(kind, page, Some(&field.name), format!("signature field {:?} was added", field.name));
+    }
+
+    /// Whether a widget's normal appearance puts anything on the page.
+    fn draws_something(&self, widget: &Object) -> bool {
+        let Some(widget) = widget.dictionary() else { return false };
+        let appearance = self.new.value(widget, "AP");
+        let normal = appearance.dictionary().map(|appearance| self.new.value(appearance, "N")).unwrap_or_default();
+        let characteristics = self.new.value(widget, "MK");
+        let captioned = characteristics.dictionary().is_some_and(|one| one.contains("CA") || one.contains("BG"));
+        captioned
+            || match normal {
+                Object::Null => false,
+                Object::Stream(stream) => match self.new.decoded(&stream) {
+                    Ok(content) => crate::pdf::prepared::draws(&content),
+                    Err(_) => true,
+                },
+                // A choice of appearances is no signature field's.
+                _ => true,
+            }
     }
 
     fn page_of(&self, field: &FormField) -> Option<u32> {
@@ -152,6 +176,12 @@ impl Comparison<'_, '_> {
             let (before, after) = (self.old.resolve(&old_value), self.new.resolve(&new_value));
             signing = before.is_null() && !after.is_null();
             self.signature_value(&before, &after, value_same, new, page);
+            let timestamp =
+                after.dictionary().is_some_and(|value| signing_kind(value) == ChangeKind::DocumentTimestamp);
+            if signing && timestamp && new.widgets.iter().any(|(_, widget)| self.draws_something(widget)) {
+                let detail = format!("field {:?} shows something and holds a document timestamp", new.name);
+                self.add(ChangeKind::MisleadingAppearance, page, Some(&new.name), detail);
+            }
         }
         let mut value_entries = !value_same && !self.is_signature(new);
         for (old_part, new_part) in self.parts(old, new) {

@@ -2,6 +2,7 @@
 //! and every difference becomes a finding of a known kind. Rules: the design of the verdict, ISO 32000-2 §12.8.2.2.
 //! Decides nothing about permission; that is `permission`, with the signers' own words.
 
+mod ambiguity;
 mod appearance;
 mod document;
 mod fields;
@@ -51,8 +52,8 @@ pub(super) struct Comparison<'f, 'd> {
     held: BTreeSet<ObjectId>,
     /// Fields and widgets that both revisions know.
     common_fields: BTreeSet<ObjectId>,
-    /// Pairs that were found to be the same.
-    known_same: RefCell<HashSet<(ObjectId, ObjectId)>>,
+    /// Pairs that were found to be the same, with whether held references were taken by their number.
+    known_same: RefCell<HashSet<(ObjectId, ObjectId, bool)>>,
     pairs: Cell<usize>,
     findings: RefCell<Vec<Finding>>,
 }

@@ -22,6 +22,15 @@ impl Comparison<'_, '_> {
             let kind = if before < after { ChangeKind::PageAdded } else { ChangeKind::PageRemoved };
             self.add(kind, page_number(before.min(after)), None, format!("{before} pages when signed, {after} now"));
         }
+        // Some readers believe `Count` and show no more pages than it says.
+        let counted = |file: &PdfFile<'_>| {
+            let catalogue = file.catalogue();
+            let root = catalogue.dictionary().map(|catalogue| file.value(catalogue, "Pages")).unwrap_or_default();
+            root.dictionary().map(|root| file.value(root, "Count")).unwrap_or_default()
+        };
+        if before == after && counted(self.old) != counted(self.new) {
+            self.add(ChangeKind::PageRemoved, None, None, "the page tree counts another number of pages".to_owned());
+        }
         for (at, (old, new)) in self.old_pages.iter().zip(&self.new_pages).enumerate() {
             self.page(at, old, new, widgets);
         }
@@ -84,10 +93,11 @@ impl Comparison<'_, '_> {
         let ids = |list: &[Object]| -> BTreeSet<ObjectId> { list.iter().filter_map(Object::reference).collect() };
         let (old_ids, new_ids) = (ids(&old_list), ids(&new_list));
         let mut direct: Vec<Object> = old_list.iter().filter(|object| object.reference().is_none()).cloned().collect();
+        let mut covered = 0.0;
         for annotation in &new_list {
             match annotation.reference() {
                 Some(id) if old_ids.contains(&id) => self.annotation_changed(page, id),
-                Some(id) if widgets.contains(&id) => self.judge_new_widget(page, id, new),
+                Some(id) if widgets.contains(&id) => self.judge_new_widget(page, id, new, &mut covered),
                 Some(_) => self.annotation_added(page, annotation, &mut direct),
                 None => match direct.iter().position(|old| self.same(old, annotation)) {
                     Some(at) => {
@@ -158,10 +168,15 @@ impl Comparison<'_, '_> {
         }
     }
 
-    /// A signature widget that covers most of the page hides content, whatever permission there is.
-    fn judge_new_widget(&self, page: Option<u32>, id: ObjectId, on: &Page) {
+    /// A new signature's widget that covers most of what the page shows hides content, whatever permission there is; and one
+    /// that belongs to no signature, or is no widget, has nothing to show.
+    fn judge_new_widget(&self, page: Option<u32>, id: ObjectId, on: &Page, covered: &mut f64) {
         let widget = self.new.object(id);
         let Some(widget) = widget.dictionary() else { return };
+        if !widget.is_name("Subtype", "Widget") {
+            let detail = format!("the widget of a new signature, {}, is another annotation", named(Some(id)));
+            self.add(ChangeKind::MisleadingAppearance, page, None, detail);
+        }
         let area = |rectangle: &Object| {
             let numbers: Vec<f64> =
                 rectangle.array()?.iter().filter_map(|number| self.new.resolve(number).number()).collect();
@@ -169,8 +184,11 @@ impl Comparison<'_, '_> {
             Some(((right - left) * (top - bottom)).abs())
         };
         let own = area(&self.new.value(widget, "Rect")).unwrap_or(0.0);
-        let whole = area(&on.value(self.new, "MediaBox")).unwrap_or(0.0);
-        if own > whole * MOST_COVERED && own > 0.0 {
+        *covered += own;
+        // What a person sees is the crop box.
+        let boxes = ["CropBox", "MediaBox"].iter().filter_map(|key| area(&on.value(self.new, key)));
+        let whole = boxes.fold(f64::INFINITY, f64::min);
+        if *covered > whole * MOST_COVERED && own > 0.0 {
             let detail = format!("the widget of a new signature, {}, covers most of the page", named(Some(id)));
             self.add(ChangeKind::MisleadingAppearance, page, None, detail);
         }
@@ -189,6 +207,12 @@ fn joined_content(file: &PdfFile<'_>, page: &Dictionary) -> Option<Vec<u8>> {
     let mut joined = Vec::new();
     for part in parts {
         match part {
+            // Where `Length` is wrong, readers differ about where the data ends.
+            Object::Stream(stream)
+                if file.value(&stream.dictionary, "Length").integer() != i64::try_from(stream.length).ok() =>
+            {
+                return None;
+            }
             Object::Stream(stream) => joined.extend(file.decoded(&stream).ok()?),
             Object::Null => {}
             _ => return None,

@@ -2,7 +2,7 @@
 //! signatures look at it. Each step is read strictly and, where a lenient reader might see something else, by repair as well.
 
 use super::kind::{ChangeKind, Needs};
-use super::{Finding, compare};
+use super::{Finding, ambiguity, compare};
 use crate::pdf::file::{PdfFile, Reading};
 use crate::pdf::object::ObjectId;
 use crate::pdf::recovery;
@@ -46,12 +46,13 @@ pub fn steps(data: &[u8], ends: &[usize], to_the_end: bool) -> Vec<Step> {
 
 fn step(old: &PdfFile<'_>, new: &PdfFile<'_>) -> Vec<Finding> {
     let (from, to) = (old.data().len(), new.data().len());
-    let mut findings = Vec::new();
     let both_strict = old.reading() == Reading::Strict && new.reading() == Reading::Strict;
+    let mut findings = compare(old, new);
+    if let Some(detail) = ambiguity::found(new, from) {
+        findings.push(Finding { kind: ChangeKind::ReadersDisagree, page: None, field: None, detail });
+    }
     if both_strict {
-        findings = compare(old, new);
-        let oddities = new.oddities();
-        let odd = oddities.len() > old.oddities().len();
+        let odd = new.oddities().len() > old.oddities().len();
         if !odd && tail_is_accounted_for(new, from, to) {
             return findings;
         }
@@ -64,11 +65,10 @@ fn step(old: &PdfFile<'_>, new: &PdfFile<'_>) -> Vec<Finding> {
             detail: "what follows the signed revision can only be read by repairing the file".to_owned(),
         });
     }
-    if let (Ok(old), Ok(new)) = (PdfFile::open_recovered(old.data()), PdfFile::open_recovered(new.data())) {
-        let lenient = compare(&old, &new);
-        add_lenient(&mut findings, lenient);
-    } else {
-        findings.push(unreadable("one of the revisions cannot be repaired"));
+    // What was signed is what the signer's reader showed, not what a repair of it would.
+    match PdfFile::open_recovered(new.data()) {
+        Ok(new) => add_lenient(&mut findings, compare(old, &new)),
+        Err(_) => findings.push(unreadable("the later revision cannot be repaired")),
     }
     if new.sections().first().is_none_or(|section| section.offset < from) {
         // Nothing in the later bytes is a revision of its own.
@@ -109,6 +109,9 @@ fn tail_is_accounted_for(new: &PdfFile<'_>, from: usize, to: usize) -> bool {
     let data = new.data();
     let Some(tail) = data.get(from..to) else { return false };
     let own: Vec<_> = new.sections().iter().filter(|section| section.offset >= from).collect();
+    if own.is_empty() {
+        return false;
+    }
     let mut previous: Option<usize> = None;
     for at in memchr::memmem::find_iter(tail, b"obj") {
         let Some((start, id)) = recovery::header_before(data, from + at) else { continue };
