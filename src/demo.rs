@@ -72,7 +72,7 @@ impl Round<'_> {
         let approved =
             self.post("approval", &path, &approving, &json!({ "content_digest": entered["content_digest"] }))?;
         let redeem = json!({
-            "code": approved["activation_code"], "login": login, "password": DEMO_PASSWORD, "pin": DEMO_PIN, "agreed": true
+            "code": approved["activation_code"], "login": login, "password": DEMO_PASSWORD, "pin": DEMO_PIN
         });
         let issued = self.post("activation", "/api/v1/activations", "", &redeem)?;
         let token = self.session(login, DEMO_PASSWORD)?;
