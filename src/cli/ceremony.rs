@@ -19,6 +19,7 @@ pub struct Ceremony {
 }
 
 impl Ceremony {
+    /// Holds the ceremony: 0 where it was held now, 1 where it is refused, 2 where something cannot be used.
     pub fn run(self, common: &Common) -> ExitCode {
         let runtime = match runtime() {
             Ok(runtime) => runtime,

@@ -3,6 +3,7 @@
 
 mod crash;
 mod foreign;
+mod pages;
 
 use crate::harness::app::{Backend, TestApp};
 use chuky_model::{record::state::CertificateState, request::RequestState};

@@ -1,0 +1,52 @@
+//! `/activate` as a browser posts it: code, content with PIN and log-in to choose, receipt.
+
+use super::{PASSWORD, PIN, approved, citizen};
+use crate::harness::app::TestApp;
+
+async fn post(test: &TestApp, path: &str, fields: &[(&str, &str)]) -> (u16, String) {
+    let body: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+    let kind = "application/x-www-form-urlencoded";
+    let (status, page) = test.raw("POST", path, "", kind, body.join("&").into_bytes()).await;
+    (status, String::from_utf8(page).unwrap())
+}
+
+fn encoded(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_subscriber_activates_in_three_screens() {
+    let test = TestApp::sqlite().await;
+    let (_, code) = approved(&test, "gianhang", &citizen()).await;
+    assert_eq!(test.raw("GET", "/activate", "", "", vec![]).await.0, 200);
+    let (status, page) = post(&test, "/activate", &[("code", "AAAA-AAAA-AAAA")]).await;
+    assert_eq!(status, 422);
+    assert!(page.contains("Mã kích hoạt không đúng"), "{page}");
+    let (status, page) = post(&test, "/activate", &[("code", &code)]).await;
+    assert_eq!(status, 200);
+    assert!(page.contains("Nguyễn Thị Hồng Ưởng") && page.contains("Chuky TEST CA - Citizens"), "{page}");
+    assert!(!page.contains("001190012345"));
+    let fields = |again, consent| {
+        [
+            ("code", code.as_str()),
+            ("login", "Hong.Uong"),
+            ("password", PASSWORD),
+            ("pin", PIN),
+            ("pin_again", again),
+            ("consent", consent),
+        ]
+    };
+    let (status, page) = post(&test, "/activate/confirm", &fields("khác hẳn", "yes")).await;
+    assert_eq!(status, 422);
+    assert!(page.contains("Hai lần nhập mã PIN không giống nhau"), "{page}");
+    // What was typed in secret does not come back.
+    assert!(!page.contains(PIN) && !page.contains(PASSWORD));
+    let (status, page) = post(&test, "/activate/confirm", &fields(PIN, "")).await;
+    assert_eq!(status, 422);
+    assert!(page.contains("đánh dấu đồng ý"), "{page}");
+    let (status, page) = post(&test, "/activate/confirm", &fields(PIN, "yes")).await;
+    assert_eq!(status, 201, "{page}");
+    assert!(page.contains("hong.uong") && page.contains("Chữ ký của bạn đã sẵn sàng"), "{page}");
+    let (status, _) = post(&test, "/activate/confirm", &fields(PIN, "yes")).await;
+    assert_eq!(status, 422);
+}
