@@ -123,17 +123,16 @@ async fn from_a_code_to_a_signed_and_checked_document() {
     changed[at] = b'S';
     let desk = Browser::open(&test.url, Screen::Desk).await;
     let files = [
-        (write(&directory, "signed.pdf", &signed), "valid"),
-        (write(&directory, "changed.pdf", &changed), "not_valid"),
-        (unsigned, "unsigned"),
+        (write(&directory, "signed.pdf", &signed), "Hợp lệ", "valid"),
+        (write(&directory, "changed.pdf", &changed), "Không hợp lệ", "changed"),
+        (unsigned, "Không có chữ ký số", "unsigned"),
     ];
-    for (file, name) in files {
+    for (file, word, name) in files {
         desk.go("/verify").await;
         desk.choose_file("#document", &file).await;
-        let said = desk.see("article.verdict").await;
+        assert_eq!(desk.see("article.verdict .verdict-word").await, word, "{name}");
         desk.picture(&format!("verify-{name}")).await;
-        assert_eq!(said.contains("không thay đổi từ đó"), name == "valid", "{name}: {said}");
-        assert_eq!(desk.has("article.verdict .shape-valid").await, name == "valid", "{name}: {said}");
+        assert_eq!(desk.has("article.verdict .verdict-head .shape-valid").await, name == "valid", "{name}");
     }
     desk.close().await;
 }
@@ -149,9 +148,9 @@ async fn download(test: &TestApp, browser: &Browser) -> Vec<u8> {
     bytes
 }
 
+/// The evidence for later (level LT) stands behind the signed bytes, so pdfsig does not find the whole file signed.
 fn judged_by_pdfsig(file: &Path) {
     let output = Command::new("pdfsig").arg("-nocert").arg(file).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(said.contains("Signature is Valid."), "{said}");
-    assert!(said.contains("Total document signed"), "{said}");
 }
