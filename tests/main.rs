@@ -8,5 +8,6 @@ mod browser;
 mod harness;
 mod issuance;
 mod payments;
+mod signing;
 mod store;
 mod tidy;

@@ -1,0 +1,4 @@
+//! Signing documents: the whole road judged by foreign tools, what is refused, attacks with SQL, kills at every effect, the command line.
+
+mod road;
+pub mod subscriber;
