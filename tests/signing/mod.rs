@@ -1,4 +1,5 @@
 //! Signing documents: the whole road judged by foreign tools, what is refused, attacks with SQL, kills at every effect, the command line.
 
+mod attacks;
 mod road;
 pub mod subscriber;

@@ -38,7 +38,7 @@ pub async fn official(test: &TestApp, algorithm: &str) -> Subscriber {
         "subscriber": {
             "full_name": "Trần Văn Khương", "personal_number": "001080054321", "birth_date": "1980-11-20",
             "sex": "male", "province": "Hà Nội", "locality": "Phường Ba Đình",
-            "organization": "Sở Tư pháp thành phố Hà Nội", "title": "Giám đốc", "email": "khuong@hanoi.gov.vn"
+            "organization": "Sở Tư pháp thành phố Hà Nội", "title": "Giám đốc"
         }
     });
     enrol(test, "dangky", request, "can.bo", algorithm).await
@@ -53,7 +53,7 @@ async fn enrol(test: &TestApp, by: &str, request: Value, login: &str, algorithm:
         test.post(&path, &approving, &json!({ "content_digest": entered["content_digest"] })).await;
     assert_eq!(status, 200, "{approved}");
     let redeem = json!({
-        "code": approved["activation_code"], "login": login, "password": PASSWORD, "pin": PIN, "agreed": true,
+        "code": approved["activation_code"], "login": login, "password": PASSWORD, "pin": PIN,
         "algorithm": algorithm,
     });
     let (status, issued) = test.post("/api/v1/activations", "", &redeem).await;
@@ -64,11 +64,6 @@ async fn enrol(test: &TestApp, by: &str, request: Value, login: &str, algorithm:
         token: session["token"].as_str().unwrap().to_owned(),
         credential: issued["credential"].as_str().unwrap().to_owned(),
     }
-}
-
-/// The log-in name's password, for the command line.
-pub fn password() -> &'static str {
-    PASSWORD
 }
 
 impl Subscriber {
