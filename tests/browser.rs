@@ -51,7 +51,7 @@ async fn a_wrong_password_is_said_and_a_session_ends() {
     browser.go("/booth").await;
     assert_eq!(browser.see(".refusal-number").await, "403");
     browser.picture("not-allowed").await;
-    browser.go("/registration").await;
+    // From there one can leave, to come back as somebody else.
     browser.press("header form[action='/logout'] button").await;
     browser.see(".doors").await;
     browser.go("/registration").await;

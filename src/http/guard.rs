@@ -67,11 +67,18 @@ pub async fn guard(State((app, access)): State<(App, Access)>, mut request: Requ
         Err(Error::Request(_)) if access == Access::Public || !names_a_key(request.headers()) => None,
         Err(error) => return error.into_response(),
     };
-    if !access.admits(principal.as_ref().map(|principal| principal.roles.as_slice())) {
-        return refuse(principal.is_some(), &request);
-    }
-    request.extensions_mut().insert(Caller(principal));
-    next.run(request).await
+    let admitted = access.admits(principal.as_ref().map(|principal| principal.roles.as_slice()));
+    let caller = Caller(principal);
+    let mut response = match admitted {
+        true => {
+            request.extensions_mut().insert(caller.clone());
+            next.run(request).await
+        }
+        false => refuse(caller.0.is_some(), &request),
+    };
+    // A page of refusal still says who is logged in.
+    response.extensions_mut().insert(caller);
+    response
 }
 
 fn names_a_key(headers: &HeaderMap) -> bool {

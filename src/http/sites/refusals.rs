@@ -4,7 +4,11 @@ use super::Visit;
 use crate::{
     app::App,
     error::{Error, RequestError},
-    http::{pages::refusal::RefusalPage, problem::Refused},
+    http::{
+        Caller,
+        pages::{Frame, refusal::RefusalPage},
+        problem::Refused,
+    },
 };
 use axum::{
     extract::{FromRequestParts, Request, State},
@@ -17,12 +21,15 @@ use axum::{
 pub async fn as_page(State(app): State<App>, request: Request, next: Next) -> Response {
     let wanted = !request.uri().path().starts_with("/api/") && accepts_pages(request.headers());
     let (mut parts, body) = request.into_parts();
-    let visit = if wanted { Visit::from_request_parts(&mut parts, &app).await.ok() } else { None };
+    let Ok(frame) = Frame::from_request_parts(&mut parts, &app).await;
     let response = next.run(Request::from_parts(parts, body)).await;
     let failed = response.status().is_client_error() || response.status().is_server_error();
-    match visit {
-        Some(visit) if failed && !is_page(&response) => page(visit, response),
-        _ => response,
+    match wanted && failed && !is_page(&response) {
+        true => {
+            let caller = response.extensions().get::<Caller>().cloned();
+            page(Visit::of(&app, frame, caller.and_then(|caller| caller.0)), response)
+        }
+        false => response,
     }
 }
 

@@ -22,6 +22,18 @@ pub struct Visit {
 }
 
 impl Visit {
+    /// The frame filled for that principal.
+    pub fn of(app: &App, frame: Frame, principal: Option<Principal>) -> Self {
+        let frame = match &principal {
+            Some(principal) => {
+                let token = app.vault.lookup("form_token", &principal.client);
+                frame.with_visitor(&principal.display_name).with_csrf(hex::encode(token))
+            }
+            None => frame,
+        };
+        Self { frame, principal }
+    }
+
     /// The principal, where the route demands one.
     pub fn required(&self) -> Result<&Principal> {
         Ok(self.principal.as_ref().ok_or_else(RequestError::unauthenticated)?)
@@ -41,13 +53,9 @@ impl FromRequestParts<App> for Visit {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
-        let Ok(mut frame) = Frame::from_request_parts(parts, app).await;
+        let Ok(frame) = Frame::from_request_parts(parts, app).await;
         let Caller(principal) = Caller::from_request_parts(parts, app).await?;
-        if let Some(principal) = &principal {
-            let token = app.vault.lookup("form_token", &principal.client);
-            frame = frame.with_visitor(&principal.display_name).with_csrf(hex::encode(token));
-        }
-        Ok(Self { frame, principal })
+        Ok(Self::of(app, frame, principal))
     }
 }
 
