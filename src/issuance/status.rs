@@ -58,8 +58,8 @@ pub async fn answer(app: &App, request: &[u8]) -> Vec<u8> {
 async fn answer_to(app: &App, request: &OcspRequest) -> Result<Vec<u8>> {
     let authority = Authority::of(app).await?;
     let asked = |key: &&CertifiedKey| request.certificates.iter().any(|one| one.names_issuer(&key.certificate));
-    let issuing = authority.keys().iter().filter(|key| key.purpose == KeyPurpose::Issuing);
-    match issuing.filter(asked).last() {
+    let mut issuing = authority.keys().iter().rev().filter(|key| key.purpose == KeyPurpose::Issuing);
+    match issuing.find(asked) {
         Some(issuer) => signed(app, &authority, issuer, &request.certificates, request.nonce.as_deref()).await,
         // RFC 5019 §2.2.3: a responder that knows nothing of the issuer says unauthorized.
         None => Ok(Refusal::Unauthorized.to_der()),
