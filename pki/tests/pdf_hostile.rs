@@ -255,3 +255,40 @@ fn sneaky_signature_fields_are_not_intact() {
     not_intact("another annotation", &with_field("", &free, &[(47, &look)]));
     not_intact("an action", &with_field("", &field("/AA<</E<</S/JavaScript/JS(x)>>>>"), &[]));
 }
+
+#[test]
+fn appearances_that_deceive_are_not_intact() {
+    let shown = |data: &str, font: &str| {
+        format!(
+            "<</Type/XObject/Subtype/Form/BBox[0 0 200 20]/Resources<</Font<</F1 {font}>>>>/Length {}>>\nstream\n{data}\nendstream",
+            data.len()
+        )
+    };
+    let field = Forge::text_field("/V(1000)/AP<</N 43 0 R>>");
+    let honest = shown("BT /F1 12 Tf (1000) Tj ET", "5 0 R");
+    let fill = |look: &str| Forge::signed("").update(&[(7, &field), (43, look)]).bytes;
+    assert_eq!(judge(&fill(&honest)).integrity, Integrity::Intact);
+    let helvetica = |extra: &str| format!("<</Type/Font/Subtype/Type1/BaseFont/Helvetica{extra}>>");
+    let text = "BT /F1 12 Tf (1000) Tj ET";
+    let swapped = helvetica("/Encoding<</Type/Encoding/Differences[49/nine]>>");
+    not_intact("digits swapped", &fill(&shown(text, &swapped)));
+    let fine = helvetica("/Encoding<</Type/Encoding/Differences[39/quotesingle 49/one 128/bullet]>>");
+    assert_eq!(judge(&fill(&shown(text, &fine))).integrity, Integrity::Intact);
+    not_intact("a font that draws", &fill(&shown(text, "<</Type/Font/Subtype/Type3>>")));
+    not_intact("hidden digits", &fill(&shown("BT /F1 12 Tf (1) Tj 3 Tr (000) Tj ET", "5 0 R")));
+    let further = Forge::text_field("/V(1000)/AP<</N 43 0 R/D 14 0 R>>");
+    not_intact("another look when pressed", &Forge::signed("").update(&[(7, &further), (43, &honest)]).bytes);
+    // Signed with its value, it is not drawn anew.
+    let filled = Forge::base().update(&[(7, &field), (43, &honest)]).sign_again(20, "");
+    not_intact("drawn anew", &filled.update(&[(43, &shown("BT /F1 12 Tf 300 0 Td (1000) Tj ET", "5 0 R"))]).bytes);
+    // Markup that the certifier allows, but made to look like content.
+    let page = Forge::page("").replace("11 0 R]", "11 0 R 46 0 R]");
+    let markup = |look: &str| {
+        let note = "<</Type/Annot/Subtype/Highlight/Rect[50 700 300 720]/QuadPoints[50 720 300 720 50 700 300 700]/AP<</N 47 0 R>>>>";
+        Forge::signed(&forge::certified(3)).update(&[(3, &page), (46, note), (47, look)]).bytes
+    };
+    assert_eq!(judge(&markup(&forge::form_xobject("1 1 0 rg 0 0 9 9 re f"))).integrity, Integrity::Intact);
+    let padded = format!("BX unheardof EX {}BT (I owe you) Tj ET", "q Q ".repeat(6_000));
+    not_intact("evil highlight behind a lot", &markup(&forge::form_xobject(&padded)));
+    not_intact("evil highlight", &markup(&forge::form_xobject("BT (I owe you) Tj ET")));
+}

@@ -104,7 +104,7 @@ fn shown_if_used(file: &PdfFile<'_>, object: &Object) -> Option<&'static str> {
         // §7.8.2: a content stream has no type, and an image, a font file or a function has entries of its own.
         Object::Stream(stream)
             if stream.dictionary.entries().all(|(key, _)| CONTENT_ENTRIES.contains(&key))
-                && file.decoded(stream).is_ok_and(|content| draws(&content)) =>
+                && file.decoded(stream).is_ok_and(|content| draws(&content) == Some(true)) =>
         {
             Some("content that no page draws")
         }
@@ -115,28 +115,36 @@ fn shown_if_used(file: &PdfFile<'_>, object: &Object) -> Option<&'static str> {
 /// Entries that a page's content stream has.
 const CONTENT_ENTRIES: [&[u8]; 4] = [b"Length", b"Filter", b"DecodeParms", b"Resources"];
 
-/// Whether these are operators that put text or pictures on a page (ISO 32000-1 annex A).
-pub(super) fn draws(content: &[u8]) -> bool {
+/// Whether these are operators that put text, pictures or filled areas on a page (ISO 32000-1 annex A). `None` where it was given
+/// up: too much, or no content at all.
+pub(super) fn draws(content: &[u8]) -> Option<bool> {
+    uses(content, &[b"Tj", b"TJ", b"'", b"\"", b"Do", b"BI", b"sh", b"f", b"F", b"f*", b"B", b"B*"])
+}
+
+/// Whether these are operators that show text, an inline picture or a shading; `None` as in [`draws`].
+pub(super) fn writes(content: &[u8]) -> Option<bool> {
+    uses(content, &[b"Tj", b"TJ", b"'", b"\"", b"BI", b"sh"])
+}
+
+fn uses(content: &[u8], operators: &[&[u8]]) -> Option<bool> {
     let mut lexer = Lexer::new(content, 0);
     let mut steps = 0_usize;
     while steps < limits::PREPARED_OPERATORS {
         steps += 1;
         lexer.skip_space();
         if lexer.position() >= content.len() {
-            return false;
+            return Some(false);
         }
         if lexer.try_object().is_ok() {
             continue;
         }
         match lexer.take_operator() {
-            Some(b"Tj" | b"TJ" | b"'" | b"\"" | b"Do" | b"BI" | b"sh" | b"f" | b"F" | b"f*" | b"B" | b"B*") => {
-                return true;
-            }
+            Some(operator) if operators.contains(&operator) => return Some(true),
             Some(operator) if operator.len() <= LONGEST_OPERATOR => {}
-            _ => return false,
+            _ => return None,
         }
     }
-    false
+    None
 }
 
 /// Letters of the longest operators, `BDC` and the like. What has longer words is no content stream.

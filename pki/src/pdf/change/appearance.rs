@@ -22,7 +22,9 @@ pub(super) enum Shown {
 /// Password fields show stars: ISO 32000-1 table 228, bit 14.
 const PASSWORD: i64 = 1 << 13;
 
-pub(super) fn shows(file: &PdfFile<'_>, field: &FormField) -> Shown {
+/// `known` says of a font whether the signed revision had it: what the letters of any other embedded font look like is anybody's
+/// guess.
+pub(super) fn shows(file: &PdfFile<'_>, field: &FormField, known: &dyn Fn(&Object) -> bool) -> Shown {
     let value = stored(file, field);
     let flags = field.value("Ff").map(|flags| file.resolve(flags)).and_then(|flags| flags.integer()).unwrap_or(0);
     for (_, widget) in &field.widgets {
@@ -32,12 +34,15 @@ pub(super) fn shows(file: &PdfFile<'_>, field: &FormField) -> Shown {
             // Without an appearance a reader makes one from the value.
             continue;
         };
+        if appearance.entries().any(|(key, _)| key != b"N") {
+            return Shown::Unclear("it has further appearances");
+        }
         let Object::Stream(stream) = file.value(appearance, "N") else {
             return Shown::Unclear("the appearance is no stream");
         };
         let Ok(content) = file.decoded(&stream) else { return Shown::Unclear("the appearance cannot be decoded") };
         let resources = file.value(&stream.dictionary, "Resources");
-        let shown = match drawn_text(file, &content, resources.dictionary()) {
+        let shown = match drawn_text(file, &content, resources.dictionary(), known) {
             Ok(shown) => shown,
             Err(why) => return Shown::Unclear(why),
         };
@@ -85,7 +90,12 @@ fn squeezed(text: &str) -> String {
 }
 
 /// The text that the content's operators show, in their order.
-fn drawn_text(file: &PdfFile<'_>, content: &[u8], resources: Option<&Dictionary>) -> Result<String, &'static str> {
+fn drawn_text(
+    file: &PdfFile<'_>,
+    content: &[u8],
+    resources: Option<&Dictionary>,
+    known: &dyn Fn(&Object) -> bool,
+) -> Result<String, &'static str> {
     let mut lexer = Lexer::new(content, 0);
     let mut operands: Vec<Object> = Vec::new();
     let mut font = FontMap::default();
@@ -105,12 +115,19 @@ fn drawn_text(file: &PdfFile<'_>, content: &[u8], resources: Option<&Dictionary>
         match lexer.take_operator().ok_or("malformed content")? {
             b"Tf" => {
                 let name = operands.first().and_then(Object::name).unwrap_or_default();
-                font = FontMap::read(file, resources, name);
+                font = FontMap::read(file, resources, name, known)?;
             }
             b"Tj" | b"'" | b"\"" => font.show(operands.last().and_then(Object::string), &mut shown),
             b"TJ" => {
                 let pieces = operands.last().and_then(Object::array).unwrap_or_default();
                 pieces.iter().for_each(|piece| font.show(piece.string(), &mut shown));
+            }
+            // ISO 32000-1 §9.3.6: the modes above stroking show nothing; §9.3.4: scaled to nothing.
+            b"Tr" if operands.last().and_then(Object::integer).is_none_or(|mode| mode > 2) => {
+                return Err("the appearance hides text");
+            }
+            b"Tz" if operands.last().and_then(Object::number).is_none_or(|scale| scale < 10.0) => {
+                return Err("the appearance hides text");
             }
             b"Do" | b"BI" | b"sh" => return Err("the appearance draws more than text"),
             _ => {}
@@ -127,15 +144,33 @@ struct FontMap {
 }
 
 impl FontMap {
-    fn read(file: &PdfFile<'_>, resources: Option<&Dictionary>, name: &[u8]) -> Self {
+    fn read(
+        file: &PdfFile<'_>,
+        resources: Option<&Dictionary>,
+        name: &[u8],
+        known: &dyn Fn(&Object) -> bool,
+    ) -> Result<Self, &'static str> {
         let fonts = resources.map(|resources| file.value(resources, "Font")).unwrap_or_default();
-        let font = fonts.dictionary().and_then(|fonts| fonts.value_of(name)).map(|font| file.resolve(font));
-        let Some(font) = font.as_ref().and_then(Object::dictionary) else { return Self::default() };
+        let written = fonts.dictionary().and_then(|fonts| fonts.value_of(name)).cloned().unwrap_or_default();
+        let font = file.resolve(&written);
+        let Some(font) = font.dictionary() else { return Ok(Self::default()) };
         let letters = match file.value(font, "ToUnicode") {
             Object::Stream(stream) => file.decoded(&stream).map(|map| character_map(&map)).unwrap_or_default(),
             _ => BTreeMap::new(),
         };
-        Self { two_bytes: font.is_name("Subtype", "Type0"), letters }
+        let subtype = file.value(font, "Subtype");
+        let descriptor = file.value(font, "FontDescriptor");
+        let embedded =
+            |descriptor: &Dictionary| ["FontFile", "FontFile2", "FontFile3"].iter().any(|key| descriptor.contains(key));
+        let two_bytes = subtype.is_name("Type0");
+        if two_bytes || subtype.is_name("Type3") || descriptor.dictionary().is_some_and(embedded) {
+            if !known(&written) {
+                return Err("it uses a font of its own");
+            }
+        } else if !plain_letters(file, font, &letters) {
+            return Err("its font shows other letters than its codes say");
+        }
+        Ok(Self { two_bytes, letters })
     }
 
     fn show(&self, bytes: Option<&[u8]>, out: &mut String) {
@@ -151,6 +186,47 @@ impl FontMap {
                 None => out.extend(char::from_u32(code)),
             }
         }
+    }
+}
+
+/// Whether a font that is not embedded shows ASCII codes as ASCII: neither its encoding nor its `ToUnicode` says otherwise.
+fn plain_letters(file: &PdfFile<'_>, font: &Dictionary, letters: &BTreeMap<u32, String>) -> bool {
+    let printable = 33_u32..127;
+    let mapped = letters
+        .iter()
+        .filter(|(code, _)| printable.contains(code))
+        .all(|(code, to)| char::from_u32(*code).is_some_and(|own| to.chars().eq([own])));
+    let encoding = file.value(font, "Encoding");
+    let differences = encoding.dictionary().map(|encoding| file.value(encoding, "Differences")).unwrap_or_default();
+    let mut code = 0_u32;
+    let differs = differences.array().unwrap_or_default().iter().any(|element| match file.resolve(element) {
+        Object::Integer(start) => {
+            code = u32::try_from(start).unwrap_or(u32::MAX);
+            false
+        }
+        Object::Name(name) => {
+            let own = code;
+            code = code.saturating_add(1);
+            printable.contains(&own) && !is_glyph_of(&name, own)
+        }
+        _ => true,
+    });
+    mapped && !differs
+}
+
+/// Names of the Adobe Glyph List for the digits; letters are named by themselves.
+const DIGITS: [&str; 10] = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
+/// Names that form fonts give to ASCII codes beside letters and digits.
+const MARKS: [(char, &str); 5] =
+    [('\'', "quotesingle"), ('`', "grave"), ('.', "period"), (',', "comma"), ('-', "hyphen")];
+
+fn is_glyph_of(name: &[u8], code: u32) -> bool {
+    let Some(own) = char::from_u32(code) else { return false };
+    let named = |expected: &str| name == expected.as_bytes();
+    match own.to_digit(10).and_then(|digit| DIGITS.get(digit as usize)) {
+        Some(digit) => named(digit),
+        None if own.is_ascii_alphabetic() => named(own.encode_utf8(&mut [0; 4])),
+        None => MARKS.iter().any(|(mark, glyph)| *mark == own && named(glyph)),
     }
 }
 

@@ -141,7 +141,7 @@ impl Comparison<'_, '_> {
             || match normal {
                 Object::Null => false,
                 Object::Stream(stream) => match self.new.decoded(&stream) {
-                    Ok(content) => crate::pdf::prepared::draws(&content),
+                    Ok(content) => crate::pdf::prepared::draws(&content) != Some(false),
                     Err(_) => true,
                 },
                 // A choice of appearances is no signature field's.
@@ -266,13 +266,16 @@ impl Comparison<'_, '_> {
         let name = &new.name;
         let kind = new.value("FT").map(|kind| self.new.resolve(kind)).unwrap_or_default();
         let shown = match kind.name() {
-            Some(b"Tx" | b"Ch") => shows(self.new, new),
+            Some(b"Tx" | b"Ch") => shows(self.new, new, &|font| self.had_font(old, font)),
             Some(b"Btn") => self.button(old, new),
             _ => Shown::Unclear("a field of unknown type"),
         };
         match shown {
             // The value is the signed one, yet a person saw something else when it was signed (shadow attack "replace").
-            Shown::Same if self.same_field_value(old, new) && shows(self.old, old) != Shown::Same => {
+            Shown::Same
+                if self.same_field_value(old, new)
+                    && (shows(self.old, old, &|_| true) != Shown::Same || self.redrawn(old, new)) =>
+            {
                 let detail = format!("field {name:?} keeps its value and shows something else than when it was signed");
                 self.add(ChangeKind::ShownIsNotStored, page, Some(name), detail);
             }
@@ -290,6 +293,32 @@ impl Comparison<'_, '_> {
                 self.add(ChangeKind::ShownIsNotStored, page, Some(name), detail);
             }
         }
+    }
+
+    /// Whether a field that had a value and an appearance of it has another one now.
+    fn redrawn(&self, old: &FormField, new: &FormField) -> bool {
+        let other = |((_, old), (_, new)): (&(_, Object), &(_, Object))| {
+            old.dictionary()
+                .zip(new.dictionary())
+                .is_some_and(|(old, new)| old.contains("AP") && !self.same_value(old, new, b"AP"))
+        };
+        self.had_value(old) && old.widgets.iter().zip(&new.widgets).any(other)
+    }
+
+    /// Whether the signed revision had the font, among the form's or in the field's own appearance.
+    fn had_font(&self, old: &FormField, font: &Object) -> bool {
+        let file = self.old;
+        let fonts_of = |resources: Object| -> Vec<Object> {
+            let fonts = resources.dictionary().map(|resources| file.value(resources, "Font")).unwrap_or_default();
+            fonts.dictionary().map(|fonts| fonts.entries().map(|(_, font)| font.clone()).collect()).unwrap_or_default()
+        };
+        let of_form = file.form().dictionary().map(|form| file.value(form, "DR")).unwrap_or_default();
+        let of_field = old.widgets.iter().filter_map(|(_, widget)| {
+            let appearance = file.value(widget.dictionary()?, "AP");
+            let normal = file.value(appearance.dictionary()?, "N");
+            Some(file.value(&normal.stream()?.dictionary, "Resources"))
+        });
+        std::iter::once(of_form).chain(of_field).flat_map(fonts_of).any(|known| self.same(&known, font))
     }
 
     fn same_field_value(&self, old: &FormField, new: &FormField) -> bool {

@@ -12,6 +12,8 @@ use std::collections::BTreeSet;
 /// Markup that cannot pass for content: ISO 32000-2 §12.5.6. `FreeText`, `Stamp`, `Square` and the like can.
 const PLAIN_ANNOTATIONS: [&[u8]; 8] =
     [b"Text", b"Popup", b"Highlight", b"Underline", b"Squiggly", b"StrikeOut", b"Caret", b"Ink"];
+/// Levels of forms inside an annotation's appearance.
+const LONGEST_FORMS: usize = 8;
 const INHERITED: [&str; 4] = ["Resources", "MediaBox", "CropBox", "Rotate"];
 const SAFE_ANNOTATION_CHANGES: [&[u8]; 3] = [b"P", b"StructParent", b"Parent"];
 
@@ -144,6 +146,8 @@ impl Comparison<'_, '_> {
             _ if dictionary.contains("A") || dictionary.contains("AA") => ChangeKind::Action,
             b"Widget" if plain == ChangeKind::AnnotationAdded => ChangeKind::FieldAdded,
             b"Widget" => ChangeKind::FieldChanged,
+            // An evil annotation: markup whose appearance shows text or pictures of its own.
+            _ if plain != ChangeKind::AnnotationRemoved && self.writes(dictionary) => ChangeKind::ContentLikeAnnotation,
             subtype if PLAIN_ANNOTATIONS.contains(&subtype) => plain,
             _ => ChangeKind::ContentLikeAnnotation,
         };
@@ -153,6 +157,42 @@ impl Comparison<'_, '_> {
             _ => "changed",
         };
         self.add(kind, page, None, format!("{} annotation, {}, {what}", String::from_utf8_lossy(subtype), named(id)));
+    }
+
+    /// Whether the annotation's appearance, or a form that it draws, shows text, a picture or a shading.
+    fn writes(&self, annotation: &Dictionary) -> bool {
+        let appearance = self.new.value(annotation, "AP");
+        let mut pending: Vec<(Object, usize)> = appearance.dictionary().map_or_else(Vec::new, |appearance| {
+            appearance.entries().map(|(_, value)| (self.new.resolve(value), 0)).collect()
+        });
+        let mut steps = 0_usize;
+        while let Some((object, depth)) = pending.pop() {
+            steps += 1;
+            if steps > limits::ANNOTATIONS || depth > LONGEST_FORMS {
+                return true;
+            }
+            let below = |dictionary: &Dictionary| -> Vec<(Object, usize)> {
+                dictionary.entries().map(|(_, value)| (self.new.resolve(value), depth + 1)).collect()
+            };
+            match &object {
+                // One appearance for each state.
+                Object::Dictionary(states) => pending.extend(below(states)),
+                Object::Stream(form) => {
+                    if !self
+                        .new
+                        .decoded(form)
+                        .is_ok_and(|content| crate::pdf::prepared::writes(&content) == Some(false))
+                    {
+                        return true;
+                    }
+                    let resources = self.new.value(&form.dictionary, "Resources");
+                    let forms = resources.dictionary().map(|resources| self.new.value(resources, "XObject"));
+                    pending.extend(forms.as_ref().and_then(Object::dictionary).map(below).unwrap_or_default());
+                }
+                _ => {}
+            }
+        }
+        false
     }
 
     fn annotation_changed(&self, page: Option<u32>, id: ObjectId) {
