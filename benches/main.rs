@@ -8,6 +8,7 @@ mod harness;
 mod peer;
 mod report;
 mod rows;
+mod service;
 mod signing;
 mod token;
 

@@ -51,7 +51,7 @@ struct Scene {
 async fn scene(backend: Backend) -> Scene {
     let test = TestApp::start(backend).await;
     let provider = key_of(&test, "vi.dien.tu", Role::PaymentProvider).await;
-    let payer = Authority::enter(&test).await.payer(&test, p256()).await;
+    let payer = Authority::enter(&test.app).await.payer(&test.app, p256()).await;
     Scene { test, provider, payer }
 }
 
@@ -198,7 +198,7 @@ async fn rsa_and_the_published_schema() {
     assert_eq!((status, &schema["$id"]), (200, &"/api/v1/schemas/payment-order.json".into()));
     // A second authority under the same labels is refused by the store, so this payer comes from an unknown one.
     let stranger = TestApp::sqlite().await;
-    let unknown = Authority::enter(&stranger).await.payer(&stranger, rsa()).await;
+    let unknown = Authority::enter(&stranger.app).await.payer(&stranger.app, rsa()).await;
     let answer = send(&test, &provider, &unknown.sign(&unknown.order(&test.app, "INV-1"))).await;
     assert_ne!(answer["verdict"], "accepted", "{answer}");
     let known = key_of(&stranger, "vi.la", Role::PaymentProvider).await;

@@ -5,6 +5,7 @@ mod hsm;
 mod issue;
 pub mod memory;
 mod payment;
+mod payment_service;
 mod pdf_sign;
 mod pdf_verify;
 mod pin;
@@ -118,6 +119,10 @@ pub const ALL: &[Entry] = &[
     Entry { name: "issue.p256.memory", make: issue::in_memory },
     Entry { name: "payment.verify.es256", make: payment::es256 },
     Entry { name: "payment.verify.rs256", make: payment::rs256 },
+    Entry { name: "payment.http", make: payment_service::http },
+    Entry { name: "payment.http_batch", make: payment_service::batch },
+    Entry { name: "payment.durable.sqlite", make: payment_service::durable_sqlite },
+    Entry { name: "payment.durable.postgres", make: payment_service::durable_postgres },
     Entry { name: "pdf.verify.50kb", make: pdf_verify::small },
     Entry { name: "pdf.verify.1mb", make: pdf_verify::medium },
     Entry { name: "pdf.verify.20mb", make: pdf_verify::large },

@@ -1,7 +1,6 @@
 //! Payers with keys in memory under an authority of the test's own, entered as the service enters its own: authenticated rows, sealed
 //! certificates. The signatures are OpenSSL's.
 
-use super::app::TestApp;
 use chuky::{app::App, attestation};
 use chuky_model::{
     id::CertificateId,
@@ -94,19 +93,18 @@ fn issue(common_name: &str, authority: bool, key: PKey<Private>, issuer: Option<
 
 impl Authority {
     /// An authority that the service trusts.
-    pub async fn enter(test: &TestApp) -> Self {
-        let now = test.app.clock.now();
+    pub async fn enter(app: &App) -> Self {
+        let now = app.clock.now();
         let root = issue("TEST Payments Root", true, p256(), None, now);
         let issuing = issue("TEST Payments Issuing", true, p256(), Some(&root), now);
-        enter_key(&test.app, &root, KeyPurpose::Root, None).await;
-        enter_key(&test.app, &issuing, KeyPurpose::Issuing, Some("payments-Root".to_owned())).await;
-        test.app.payments.forget_trust();
+        enter_key(app, &root, KeyPurpose::Root, None).await;
+        enter_key(app, &issuing, KeyPurpose::Issuing, Some("payments-Root".to_owned())).await;
+        app.payments.forget_trust();
         Self { issuing }
     }
 
     /// A payer with a certificate that the service issued.
-    pub async fn payer(&self, test: &TestApp, key: PKey<Private>) -> Payer {
-        let app = &test.app;
+    pub async fn payer(&self, app: &App, key: PKey<Private>) -> Payer {
         let holder = issue("TEST Nguyễn Thị Ưởng", false, key, Some(&self.issuing), app.clock.now());
         let der = holder.certificate.to_der().unwrap();
         let read = Certificate::from_der(&der).unwrap();
