@@ -46,12 +46,13 @@ impl Round<'_> {
         let (citizen, official) = (citizen_request(round), official_request(round));
         let citizen = self.enrol("gianhang", citizen, &format!("congdan.{round}"), "Nguyễn Thị Hồng Ưởng")?;
         let official = self.enrol("dangky", official, &format!("canbo.{round}"), "Trần Văn Đức")?;
-        let letter = self.letter()?;
+        let letter = self.letter(official.name)?;
         self.say("Văn bản mẫu nhiều trang", "A sample letter of several pages", "1-van-ban.pdf");
-        let signed = self.sign(&official, &letter, "official", "LT")?;
+        let place = &letter.signature;
+        let signed = self.sign(&official, &letter.pdf, ("official", "LT"), (place.page, place.rectangle))?;
         self.keep("2-can-bo-da-ky.pdf", &signed)?;
         self.verdict("2-can-bo-da-ky.pdf", &signed)?;
-        let signed = self.sign(&citizen, &signed, "citizen", "T")?;
+        let signed = self.sign(&citizen, &signed, ("citizen", "T"), (place.page, CITIZENS_BOX))?;
         self.keep("3-hai-chu-ky.pdf", &signed)?;
         self.verdict("3-hai-chu-ky.pdf", &signed)?;
         let mut altered = signed.clone();
@@ -84,22 +85,33 @@ impl Round<'_> {
         Ok(Subscriber { token, credential: text(&issued["credential"]), name })
     }
 
-    fn letter(&self) -> Result<Vec<u8>> {
+    fn letter(&self, signer: &str) -> Result<letter::ComposedLetter> {
         let font = |name: &str| {
             let path = self.fonts.join(format!("LiberationSerif-{name}.ttf"));
             fs::read(&path).map_err(|error| DemoError::File(path.display().to_string(), error))
         };
         let typefaces = Typefaces::parse(font("Regular")?, font("Bold")?, font("Italic")?, font("BoldItalic")?);
-        let composed = typefaces.and_then(|typefaces| letter::sample(Some(self.now)).compose(&typefaces, self.now));
+        let mut content = letter::sample(Some(self.now));
+        content.full_name = signer.to_owned();
+        let composed = typefaces.and_then(|typefaces| content.compose(&typefaces, self.now));
         let composed = composed.map_err(|error| refused("letter", error))?;
         self.keep("1-van-ban.pdf", &composed.pdf)?;
-        Ok(composed.pdf)
+        Ok(composed)
     }
 
-    fn sign(&self, subscriber: &Subscriber, pdf: &[u8], look: &str, level: &str) -> Result<Vec<u8>> {
+    fn sign(
+        &self,
+        subscriber: &Subscriber,
+        pdf: &[u8],
+        (look, level): (&str, &str),
+        (page, rectangle): (u32, [f32; 4]),
+    ) -> Result<Vec<u8>> {
         let uploaded = self.send("upload", "/api/v1/documents", &subscriber.token, "application/pdf", pdf)?;
         let path = format!("/api/v1/documents/{}", text(&uploaded["id"]));
-        let order = json!({ "credential": subscriber.credential, "pin": DEMO_PIN, "level": level, "look": look });
+        let order = json!({
+            "credential": subscriber.credential, "pin": DEMO_PIN, "level": level, "look": look, "page": page,
+            "rectangle": rectangle
+        });
         self.post("signing", &format!("{path}/sign"), &subscriber.token, &order)?;
         let signed = self.fetch("signed document", &format!("{path}/content"), &subscriber.token)?;
         self.say(
@@ -239,5 +251,7 @@ pub const DEMO_PASSWORD: &str = "mat-khau-mau-TEST";
 /// The PIN of both.
 pub const DEMO_PIN: &str = "mèo-xanh-ăn-phở";
 
+/// Below the list of recipients, at the left: left, bottom, right, top in points.
+const CITIZENS_BOX: [f32; 4] = [85.0, 120.0, 275.0, 172.0];
 /// Bytes of the largest answer that the round reads.
 const LARGEST_ANSWER: u64 = 64 << 20;
