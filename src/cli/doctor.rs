@@ -41,6 +41,7 @@ enum Finding {
 }
 
 impl Doctor {
+    /// Runs the command: 0 where everything is there, 1 where something needs a repair.
     pub fn run(self, common: &Common) -> ExitCode {
         let settings = match Settings::load(common.config.as_deref(), &self.data_dir) {
             Ok(settings) => settings,

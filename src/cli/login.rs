@@ -25,6 +25,7 @@ pub struct Login {
 }
 
 impl Login {
+    /// Runs the command: 0 where a session was opened and stored.
     pub fn run(self, common: &Common) -> ExitCode {
         let vietnamese = common.language == Language::Vi;
         let password = match &self.password_file {

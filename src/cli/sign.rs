@@ -80,6 +80,7 @@ enum Level {
 }
 
 impl Sign {
+    /// Runs the command: 0 where the signed document was written.
     pub fn run(self, common: &Common) -> ExitCode {
         let vietnamese = common.language == Language::Vi;
         let say = |vi: &str, en: &str| (if vietnamese { vi } else { en }).to_owned();

@@ -48,6 +48,7 @@ pub struct Verify {
 }
 
 impl Verify {
+    /// Runs the command over every file, in order.
     pub fn run(self, common: &Common) -> ExitCode {
         let (evidence, readers) = match self.evidence().and_then(|evidence| Ok((evidence, readers(common)?))) {
             Ok(prepared) => prepared,

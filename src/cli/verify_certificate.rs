@@ -41,6 +41,7 @@ pub struct VerifyCertificate {
 }
 
 impl VerifyCertificate {
+    /// Runs the command: 0 valid, 1 not valid, 2 unreadable, 3 cannot be determined.
     pub fn run(self, common: &Common) -> ExitCode {
         let report = match self.judge(common) {
             Ok(report) => report,

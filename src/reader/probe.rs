@@ -41,7 +41,7 @@ pub(super) fn run(probe: Probe) -> Vec<String> {
         },
         Probe::Stack => vec![recurse(0).to_string()],
         #[allow(clippy::panic)] // the very thing that is tried
-        Probe::Panic => panic!("asked to"),
+        Probe::Panic => panic!("the probe was asked to panic"),
     }
 }
 

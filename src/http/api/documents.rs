@@ -117,10 +117,10 @@ pub async fn credentials(State(app): State<App>, caller: Caller) -> Result<Json<
     Ok(Json(CredentialsAnswer { credentials: credentials.collect() }))
 }
 
-/// Takes a PDF: the body itself (with `?name=` and `?secrecy=`), or multipart with `secrecy` and `name` before `document`.
 #[utoipa::path(post, path = "/api/v1/documents", request_body(content = Vec<u8>, content_type = "application/pdf"),
     params(("name" = Option<String>, Query), ("secrecy" = Option<String>, Query)),
     responses((status = 201, body = DocumentView), (status = 413), (status = 422)))]
+/// Takes a PDF: the body itself (with `?name=` and `?secrecy=`), or multipart with `secrecy` and `name` before `document`.
 pub async fn upload(
     State(app): State<App>,
     caller: Caller,

@@ -34,11 +34,11 @@ pub struct VerifyForm {
     content: Option<Vec<u8>>,
 }
 
-/// Judges a document: the body itself, or the parts `document` and, where the signature is detached, `content` of a form.
-/// The answer is the report that `chuky verify --json` prints; the file is not kept.
 #[utoipa::path(post, path = "/api/v1/documents/verify",
     request_body(content((Vec<u8> = "application/octet-stream"), (VerifyForm = "multipart/form-data"))),
     responses((status = 200, description = "The report, whatever the file holds", body = Object), (status = 413), (status = 422), (status = 503)))]
+/// Judges a document: the body itself, or the parts `document` and, where the signature is detached, `content` of a form.
+/// The answer is the report that `chuky verify --json` prints; the file is not kept.
 pub async fn verify(State(app): State<App>, caller: Caller, request: Request) -> Result<Json<Report>, Error> {
     let _place = app.admission.enter()?;
     let submission = match upload::is_form(request.headers()) {
