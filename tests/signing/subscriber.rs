@@ -11,7 +11,8 @@ use std::{
 
 /// The PIN of every subscriber of these tests.
 pub const PIN: &str = "mèo-xanh-ăn-phở";
-const PASSWORD: &str = "một mật khẩu dài và riêng";
+/// The password of every subscriber of these tests.
+pub const PASSWORD: &str = "một mật khẩu dài và riêng";
 
 /// A logged-in subscriber with a credential.
 pub struct Subscriber {
