@@ -11,3 +11,4 @@ mod payments;
 mod signing;
 mod store;
 mod tidy;
+mod verification;

@@ -1,0 +1,6 @@
+//! Verdicts from the outside: the command line over every file at hand, readers that are driven into their bounds, the service.
+
+mod certificates;
+mod command;
+mod readers;
+mod service;

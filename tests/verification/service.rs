@@ -1,0 +1,161 @@
+//! `POST /api/v1/documents/verify` and `/verify`: any file gets a report; the own authority's signatures are known, and so is that
+//! they were revoked.
+
+use crate::harness::app::TestApp;
+use chuky_model::record::Cursor;
+use serde_json::{Value, json};
+
+const VERIFY: &str = "/api/v1/documents/verify";
+const BOUNDARY: &str = "chuky-test-boundary";
+const PIN: &str = "mèo-xanh-ăn-phở";
+const PASSWORD: &str = "một mật khẩu dài và riêng";
+
+/// A form of files: field, file name, bytes.
+fn form(parts: &[(&str, &str, &[u8])]) -> (String, Vec<u8>) {
+    let mut body = Vec::new();
+    for (field, name, bytes) in parts {
+        let head = format!(
+            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{field}\"; filename=\"{name}\"\r\n\
+             Content-Type: application/octet-stream\r\n\r\n"
+        );
+        body.extend_from_slice(head.as_bytes());
+        body.extend_from_slice(bytes);
+        body.extend_from_slice(b"\r\n");
+    }
+    body.extend_from_slice(format!("--{BOUNDARY}--\r\n").as_bytes());
+    (format!("multipart/form-data; boundary={BOUNDARY}"), body)
+}
+
+async fn judged(test: &TestApp, bytes: &[u8]) -> Value {
+    let (status, report) = test.request("POST", VERIFY, "", "application/pdf", bytes.to_vec()).await;
+    assert_eq!(status, 200, "{report}");
+    report
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_is_sent_gets_a_report_and_leaves_no_content() {
+    let test = TestApp::sqlite().await;
+    let inputs: [(&str, &[u8]); 4] = [
+        ("", b""),
+        ("application/json", b"{}"),
+        ("text/plain", b"B\xc3\xad m\xe1\xba\xadt"),
+        ("image/png", &[0_u8; 70_000]),
+    ];
+    for (kind, bytes) in inputs {
+        let (status, report) = test.request("POST", VERIFY, "", kind, bytes.to_vec()).await;
+        assert_eq!((status, report["indication"].as_str()), (200, Some("NO_SIGNATURE_FOUND")), "{kind}: {report}");
+    }
+    let (kind, body) = form(&[("document", "thư mời.pdf", b"%PDF-1.7 cut"), ("content", "x", b"content")]);
+    let (status, report) = test.request("POST", VERIFY, "", &kind, body).await;
+    assert_eq!((status, report["file"].as_str()), (200, Some("thư mời.pdf")), "{report}");
+    // What is no form, or a form without the document, is the caller's error, in both languages.
+    for (kind, body) in [
+        ("multipart/form-data; boundary=x".to_owned(), b"not a form".to_vec()),
+        ("multipart/form-data".to_owned(), Vec::new()),
+        form(&[("other", "a", b"b")]),
+        form(&[("content", "a", b"b")]),
+    ] {
+        let (status, problem) = test.request("POST", VERIFY, "", &kind, body).await;
+        assert_eq!(status, 422, "{problem}");
+        assert!(problem["detail"]["vi"].is_string() && problem["detail"]["en"].is_string(), "{problem}");
+    }
+    // The log names bytes and answer, not the file.
+    let entries = test.app.store.list_audit_entries(Cursor::NEWEST, 20).await.unwrap();
+    let verified: Vec<_> = entries.iter().filter(|entry| entry.kind == "document.verified").collect();
+    assert_eq!(verified.len(), 5);
+    for entry in verified {
+        let content = String::from_utf8(entry.content.clone()).unwrap();
+        assert!(entry.subject.starts_with("document:") && !content.contains("thư mời"), "{content}");
+    }
+    // Nothing of an upload stays in the data directory.
+    let left: Vec<_> = std::fs::read_dir(test.data_dir()).unwrap().flatten().map(|entry| entry.file_name()).collect();
+    assert!(!left.iter().any(|name| name.to_string_lossy().starts_with(".tmp")), "{left:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_page_judges_several_files_without_a_script() {
+    let test = TestApp::sqlite().await;
+    let (status, page) = test.raw("GET", "/verify", "", "", Vec::new()).await;
+    let page = String::from_utf8(page).unwrap();
+    assert!(status == 200 && page.contains("multipart/form-data"), "{page}");
+    let (kind, body) = form(&[("document", "một.txt", b"one"), ("document", "<b>hai.pdf", b"%PDF-1.7 cut")]);
+    let (status, page) = test.raw("POST", "/verify?lang=en", "", &kind, body).await;
+    let page = String::from_utf8(page).unwrap();
+    assert_eq!((status, page.matches("<article").count()), (200, 2), "{page}");
+    assert!(page.contains("một.txt") && !page.contains("<b>hai"), "{page}");
+    // A form sent without a choice says so beside the field.
+    let (kind, body) = form(&[("document", "", b"")]);
+    let (status, page) = test.raw("POST", "/verify", "", &kind, body).await;
+    let page = String::from_utf8(page).unwrap();
+    assert!(status == 422 && page.contains("Hãy chọn tệp cần kiểm tra"), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_signature_of_this_authority_is_valid_until_it_is_revoked() {
+    let test = TestApp::sqlite().await;
+    let (serial, signed) = signed_document(&test).await;
+    let report = judged(&test, &signed).await;
+    assert_eq!(
+        (report["indication"].as_str(), report["integrity"].as_str()),
+        (Some("TOTAL_PASSED"), Some("intact")),
+        "{report}"
+    );
+    // One byte of what is shown, changed.
+    let mut changed = signed.clone();
+    let at = changed.windows(3).position(|window| window == b"595").unwrap();
+    changed[at] = b'6';
+    assert_eq!(judged(&test, &changed).await["integrity"], "broken");
+    // Revoked: said at once, and without a timestamp nothing shows that the signature is older.
+    let staff = test.log_in("dangky").await;
+    let path = format!("/api/v1/certificates/{serial}/revoke");
+    let (status, answer) = test.post(&path, &staff, &json!({ "reason": "key_compromise" })).await;
+    assert_eq!(status, 200, "{answer}");
+    let report = judged(&test, &signed).await;
+    assert_eq!(report["sub_indication"], "REVOKED_NO_POE", "{report}");
+}
+
+/// An official's signature (B-B) in a small document: the certificate's serial and the bytes.
+async fn signed_document(test: &TestApp) -> (String, Vec<u8>) {
+    let (entering, approving) = (test.log_in("dangky").await, test.log_in("duyet").await);
+    let request = json!({
+        "hierarchy": "officials", "unit": "H26",
+        "subscriber": {
+            "full_name": "Trần Văn Khương", "personal_number": "001080054321", "birth_date": "1980-11-20",
+            "sex": "male", "province": "Hà Nội", "locality": "Phường Ba Đình",
+            "organization": "Sở Tư pháp thành phố Hà Nội", "title": "Giám đốc", "email": "khuong@hanoi.gov.vn"
+        }
+    });
+    let (status, entered) = test.post("/api/v1/requests", &entering, &request).await;
+    assert_eq!(status, 201, "{entered}");
+    let path = format!("/api/v1/requests/{}/approve", entered["id"].as_str().unwrap());
+    let (_, approved) = test.post(&path, &approving, &json!({ "content_digest": entered["content_digest"] })).await;
+    let redeem = json!({ "code": approved["activation_code"], "login": "can.bo", "password": PASSWORD, "pin": PIN });
+    let (status, issued) = test.post("/api/v1/activations", "", &redeem).await;
+    assert_eq!(status, 201, "{issued}");
+    let (_, session) = test.post("/api/v1/session", "", &json!({ "login": "can.bo", "password": PASSWORD })).await;
+    let token = session["token"].as_str().unwrap();
+    let (status, document) = test.request("POST", "/api/v1/documents", token, "application/pdf", small_pdf()).await;
+    assert_eq!(status, 201, "{document}");
+    let path = format!("/api/v1/documents/{}", document["id"].as_str().unwrap());
+    let order = json!({ "credential": issued["credential"], "pin": PIN, "level": "B" });
+    let (status, answer) = test.post(&format!("{path}/sign"), token, &order).await;
+    assert_eq!(status, 200, "{answer}");
+    let (status, signed) = test.raw("GET", &format!("{path}/content"), token, "", Vec::new()).await;
+    assert_eq!(status, 200);
+    (issued["serial"].as_str().unwrap().to_owned(), signed)
+}
+
+fn small_pdf() -> Vec<u8> {
+    let objects = [
+        "<</Type/Catalog/Pages 2 0 R>>",
+        "<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        "<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Resources<<>>>>",
+    ];
+    let (mut pdf, mut table) = ("%PDF-1.7\n".to_owned(), "xref\n0 4\n0000000000 65535 f \n".to_owned());
+    for (index, object) in objects.iter().enumerate() {
+        table += &format!("{:010} 00000 n \n", pdf.len());
+        pdf += &format!("{} 0 obj\n{object}\nendobj\n", index + 1);
+    }
+    let start = pdf.len();
+    (pdf + &table + &format!("trailer\n<</Size 4/Root 1 0 R>>\nstartxref\n{start}\n%%EOF\n")).into_bytes()
+}
