@@ -35,15 +35,16 @@ async fn judged(test: &TestApp, bytes: &[u8]) -> Value {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_is_sent_gets_a_report_and_leaves_no_content() {
     let test = TestApp::sqlite().await;
-    let inputs: [(&str, &[u8]); 4] = [
-        ("", b""),
-        ("application/json", b"{}"),
-        ("text/plain", b"B\xc3\xad m\xe1\xba\xadt"),
-        ("image/png", &[0_u8; 70_000]),
+    let inputs: [(&str, &[u8], &str); 4] = [
+        ("", b"", "NO_SIGNATURE_FOUND"),
+        ("application/json", b"{}", "NO_SIGNATURE_FOUND"),
+        ("text/plain", "Bí mật".as_bytes(), "NO_SIGNATURE_FOUND"),
+        // Bytes of no known kind may hold a signature that nobody here can see.
+        ("image/png", &[0; 70_000], "INDETERMINATE"),
     ];
-    for (kind, bytes) in inputs {
+    for (kind, bytes, indication) in inputs {
         let (status, report) = test.request("POST", VERIFY, "", kind, bytes.to_vec()).await;
-        assert_eq!((status, report["indication"].as_str()), (200, Some("NO_SIGNATURE_FOUND")), "{kind}: {report}");
+        assert_eq!((status, report["indication"].as_str()), (200, Some(indication)), "{kind}: {report}");
     }
     let (kind, body) = form(&[("document", "thư mời.pdf", b"%PDF-1.7 cut"), ("content", "x", b"content")]);
     let (status, report) = test.request("POST", VERIFY, "", &kind, body).await;
@@ -122,7 +123,7 @@ async fn signed_document(test: &TestApp) -> (String, Vec<u8>) {
         "subscriber": {
             "full_name": "Trần Văn Khương", "personal_number": "001080054321", "birth_date": "1980-11-20",
             "sex": "male", "province": "Hà Nội", "locality": "Phường Ba Đình",
-            "organization": "Sở Tư pháp thành phố Hà Nội", "title": "Giám đốc", "email": "khuong@hanoi.gov.vn"
+            "organization": "Sở Tư pháp thành phố Hà Nội", "title": "Giám đốc"
         }
     });
     let (status, entered) = test.post("/api/v1/requests", &entering, &request).await;
