@@ -116,9 +116,13 @@ impl Service {
 
 /// A request as it goes over the wire.
 pub fn post(path: &str, key: &str, body: &[u8]) -> Vec<u8> {
+    post_with("HTTP/1.1", path, key, body)
+}
+
+fn post_with(version: &str, path: &str, key: &str, body: &[u8]) -> Vec<u8> {
     let length = body.len();
     let head = format!(
-        "POST {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {key}\r\ncontent-length: {length}\r\n\r\n"
+        "POST {path} {version}\r\nhost: localhost\r\nauthorization: Bearer {key}\r\ncontent-length: {length}\r\n\r\n"
     );
     [head.as_bytes(), body].concat()
 }
@@ -182,22 +186,17 @@ impl Client {
         let connection = self.connections.pop().ok_or("no connection")?;
         let address = connection.get_ref().peer_addr().map_err(text)?;
         let (mut reading, mut writing) = connection.into_inner().into_split();
-        let request = post(path, key, &lines);
+        // HTTP/1.0: the answer ends with the connection and is not cut into chunks in the middle of a word.
+        let request = post_with("HTTP/1.0", path, key, &lines);
         let sent = tokio::spawn(async move { writing.write_all(&request).await.map(|()| writing) });
-        let mut answers = 0;
-        let mut kept = Vec::new();
-        while answers < count {
-            let before = kept.len();
-            if reading.read_buf(&mut kept).await.map_err(text)? == 0 {
-                return Err("the stream ended early".to_owned());
-            }
-            // Whole answers only: each has the verdict once, and a verdict cut in two is found with the next piece.
-            let overlap = before.saturating_sub(ACCEPTED.len() - 1);
-            answers += u32::try_from(kept[overlap..].windows(ACCEPTED.len()).filter(|w| *w == ACCEPTED).count())
-                .map_err(text)?;
-        }
+        let mut answers = Vec::new();
+        reading.read_to_end(&mut answers).await.map_err(text)?;
         let _writing = sent.await.map_err(text)?.map_err(text)?;
-        // A new connection for the next stream: where this one's answer ends is of no interest.
+        let accepted = answers.windows(ACCEPTED.len()).filter(|window| *window == ACCEPTED).count();
+        if u32::try_from(accepted) != Ok(count) {
+            return Err(format!("{accepted} of {count} payments of the stream were accepted"));
+        }
+        // A new connection for the next stream.
         let fresh = TcpStream::connect(address).await.map_err(text)?;
         fresh.set_nodelay(true).map_err(text)?;
         self.connections.push(BufReader::new(fresh));
