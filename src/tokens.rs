@@ -77,9 +77,21 @@ pub async fn prepare(settings: &Settings, executable: &Path) -> Result<()> {
     for kind in KINDS {
         let so_pin = pin(settings, kind, "so")?;
         pin(settings, kind, "user")?;
-        chuky_hsm::prepare_token(&worker_settings(settings, kind, executable)?, &so_pin, &secrets).await?;
+        prepare_one(&worker_settings(settings, kind, executable)?, &so_pin, &secrets).await?;
     }
     Ok(())
+}
+
+/// Every step of preparing a token can be repeated, and a module that crashed in one (SoftHSM does where several processes start at
+/// once) usually does not in the next.
+async fn prepare_one(worker: &chuky_hsm::Settings, so_pin: &Pin, secrets: &provision::Secrets) -> Result<()> {
+    for _ in 1..PREPARATIONS {
+        match chuky_hsm::prepare_token(worker, so_pin, secrets).await {
+            Err(error) if error.is_temporary() => tokio::time::sleep(BETWEEN_PREPARATIONS).await,
+            other => return Ok(other.map(drop)?),
+        }
+    }
+    Ok(chuky_hsm::prepare_token(worker, so_pin, secrets).await.map(drop)?)
 }
 
 /// A PIN from its file, made at random where there is none yet.
@@ -133,5 +145,8 @@ fn label(kind: TokenKind) -> &'static str {
 }
 
 const KINDS: [TokenKind; 3] = [TokenKind::Authority, TokenKind::Status, TokenKind::Subscribers];
+/// Times that preparing a token is tried.
+const PREPARATIONS: usize = 4;
+const BETWEEN_PREPARATIONS: std::time::Duration = std::time::Duration::from_millis(200);
 const SOFTHSM_VARIABLE: &str = "SOFTHSM2_CONF";
 const SOFTHSM_TEMPLATE: &str = include_str!("../softhsm/softhsm2.conf.template");

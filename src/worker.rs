@@ -15,9 +15,10 @@ use tokio::task::JoinHandle;
 pub async fn prepare(app: &App) -> Result<()> {
     if ceremony::was_held(app).await? {
         recovery::at_start(app).await?;
-        // A change that the last run did not publish any more is told now.
-        revocation_list::publish_after_change(app).await?;
-        revocation_list::publish_due(app).await?;
+        // A change that the last run did not publish any more is told now. What fails is logged there and tried again in the
+        // background: status and verification are served meanwhile.
+        let _ = revocation_list::publish_after_change(app).await;
+        let _ = revocation_list::publish_due(app).await;
     }
     Ok(())
 }

@@ -44,6 +44,7 @@ pub async fn publish_after_change(app: &App) -> Result<()> {
 pub async fn publish_due(app: &App) -> Result<()> {
     publish_until(app, app.publications.wanted.load(Ordering::SeqCst)).await?;
     let now = app.clock.now();
+    let mut outcome = Ok(());
     for issuer in Authority::of(app).await?.issuers() {
         let due = match app.store.latest_crl(&issuer.label).await? {
             None => true,
@@ -53,10 +54,17 @@ pub async fn publish_due(app: &App) -> Result<()> {
             }
         };
         if due {
-            publish(app, issuer).await?;
+            outcome = outcome.and(told(publish(app, issuer).await, issuer));
         }
     }
-    Ok(())
+    outcome
+}
+
+/// A CA whose list cannot be made must not keep the others from theirs: its failure is logged here and passed on at the end.
+fn told(published: Result<Row>, issuer: &CertifiedKey) -> Result<()> {
+    published.map(drop).inspect_err(|error| {
+        tracing::error!(event = "crl_not_published", issuer = issuer.label, error = %error);
+    })
 }
 
 async fn publish_until(app: &App, ticket: u64) -> Result<()> {
@@ -66,9 +74,11 @@ async fn publish_until(app: &App, ticket: u64) -> Result<()> {
     }
     let told = app.publications.wanted.load(Ordering::SeqCst);
     let authority = Authority::of(app).await?;
+    let mut outcome = Ok(());
     for issuer in authority.issuers().filter(|issuer| issuer.purpose == KeyPurpose::Issuing) {
-        publish(app, issuer).await?;
+        outcome = outcome.and(self::told(publish(app, issuer).await, issuer));
     }
+    outcome?;
     *done = told;
     Ok(())
 }
