@@ -1,6 +1,7 @@
 //! The running service, wired once: settings, store, tokens, vault, readers and the audit log. Flows take it by reference.
 
 use crate::{
+    attestation::CheckedRows,
     audit::{Covered, Sequencer, head::RememberedHead},
     clock::Clock,
     config::Settings,
@@ -33,6 +34,8 @@ pub struct Inner {
     pub readers: ReaderPool,
     pub stretcher: Stretcher,
     pub payments: Payments,
+    /// Rows that authorise and were found genuine.
+    pub checked_rows: CheckedRows,
     pub audit: Covered,
     /// The authority's keys, once they were read.
     pub authority: authority::Kept,
@@ -75,6 +78,7 @@ impl App {
                 settings.fonts_dir.clone(),
             ),
             stretcher: Stretcher::new(STRETCHES_AT_A_TIME),
+            checked_rows: CheckedRows::default(),
             payments: Payments::start(store.clone(), tokens.subscribers.clone(), OrderPolicy::default()),
             sequencer: tokio::spawn(sequencer.run()),
             settings,

@@ -13,7 +13,6 @@ pub use session::{SESSION_SECONDS, SessionToken, log_out, open_session};
 
 use crate::{
     app::App,
-    attestation,
     error::{RequestError, Result},
 };
 use chuky_model::{id::AccountId, instant::Instant, record::account::Account, role::Role};
@@ -56,7 +55,7 @@ pub async fn principal_of_session(app: &App, token: &str) -> Result<Principal> {
 /// The account behind a checked session or key, where it may still act.
 async fn acting_account(app: &App, id: AccountId, client: String, now: Instant) -> Result<Principal> {
     let account = app.store.account_by_id(id).await?;
-    let account = attestation::check_found(&*app.tokens.subscribers, account).await?;
+    let account = app.checked_rows.check_found(&*app.tokens.subscribers, account).await?;
     let account = account.filter(|account| may_act(account, now)).ok_or_else(RequestError::unauthenticated)?;
     let display_name = display_name(app, &account)?;
     Ok(Principal {

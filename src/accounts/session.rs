@@ -71,7 +71,7 @@ pub(super) async fn principal(app: &App, token: &str) -> Result<Principal> {
     let now = app.clock.now();
     let hash = token_hash(token.as_bytes());
     let session = app.store.session_by_token(&hash).await?;
-    let session = attestation::check_found(&*app.tokens.subscribers, session).await?;
+    let session = app.checked_rows.check_found(&*app.tokens.subscribers, session).await?;
     let session = session
         .filter(|session| session.ended_at.is_none() && session.expires_at > now)
         .ok_or_else(RequestError::unauthenticated)?;

@@ -4,7 +4,5 @@
 pub const WAITING: usize = 4_096;
 /// Payments in one transaction: enough that the flush is shared, few enough that a group stays within milliseconds.
 pub const LARGEST_GROUP: usize = 256;
-/// Certificate rows whose MAC is known to be good; one takes about 100 bytes.
-pub const ROWS_REMEMBERED: usize = 16_384;
 /// Seconds after which trust is read anew, so that a ceremony held by another process or node is noticed.
 pub const TRUST_READ_AGAIN_SECONDS: u64 = 300;

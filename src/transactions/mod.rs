@@ -28,7 +28,6 @@ const TRUST_READ_AGAIN: Duration = Duration::from_secs(limits::TRUST_READ_AGAIN_
 pub struct Payments {
     policy: OrderPolicy,
     verifier: RwLock<Option<Ready>>,
-    checked: standing::CheckedRows,
     consumer: Consumer,
 }
 
@@ -42,7 +41,7 @@ impl Payments {
     /// Starts the task that commits groups. `hsm` is the token of the row MAC key.
     pub fn start(store: crate::store::Store, hsm: Arc<dyn Hsm>, policy: OrderPolicy) -> Self {
         let consumer = Consumer::start(store, hsm);
-        Self { policy, verifier: RwLock::default(), checked: standing::CheckedRows::default(), consumer }
+        Self { policy, verifier: RwLock::default(), consumer }
     }
 
     /// To be called after a ceremony: trust is read anew at the next payment.
@@ -75,11 +74,11 @@ pub async fn verify_payment(app: &App, caller: &Principal, body: &[u8]) -> Resul
 
     // 1. Signature, certificate, chain, order, freshness, payer.
     let presented = verifier.read(body, now);
-    let named = standing::named(app, &payments.checked, presented.wanted()).await?;
+    let named = standing::named(app, &app.checked_rows, presented.wanted()).await?;
     let examined = verifier.examine(&presented, named.as_ref(), now);
 
     // 2. Revocation.
-    let status = standing::status(app, &payments.checked, examined.certificate()).await?;
+    let status = standing::status(app, &app.checked_rows, examined.certificate()).await?;
     let judgement = examined.conclude(status.clone());
 
     // 3. Nobody but a provider consumes; the others learn whether it was seen.

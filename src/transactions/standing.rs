@@ -1,50 +1,20 @@
 //! What the authority knows about a signer: the certificate that a message only names, its revocation status, and whom to trust.
 //! Rows are relied on only after their MAC was checked; a row that was checked before and is unchanged costs no second call to the HSM.
 
-use super::limits::ROWS_REMEMBERED;
 use crate::{
     app::App,
-    attestation,
+    attestation::{self, CheckedRows},
     error::{InternalError, Result},
     store::Store,
 };
 use chuky_model::{
     instant::Instant,
-    record::{
-        Authenticated,
-        certificate::Certificate as Row,
-        state::{CertificateState, KeyPurpose},
-    },
+    record::state::{CertificateState, KeyPurpose},
 };
 use chuky_pki::{
     certificate::Certificate,
     payment::{Status, Trust, Wanted},
 };
-use sha2::{Digest, Sha256};
-use std::{
-    collections::HashSet,
-    sync::{Mutex, PoisonError},
-};
-
-/// Digests of certificate rows, MAC included, that the HSM said are genuine.
-#[derive(Debug, Default)]
-pub struct CheckedRows(Mutex<HashSet<[u8; 32]>>);
-
-impl CheckedRows {
-    async fn check(&self, app: &App, row: Row) -> Result<Row> {
-        let digest: [u8; 32] = Sha256::new().chain_update(row.content()).chain_update(row.mac()).finalize().into();
-        if self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&digest) {
-            return Ok(row);
-        }
-        let row = attestation::check(&*app.tokens.subscribers, row).await?;
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= ROWS_REMEMBERED {
-            known.clear();
-        }
-        known.insert(digest);
-        Ok(row)
-    }
-}
 
 /// The issued certificate that a message names, if it is one of this authority's.
 pub async fn named(app: &App, checked: &CheckedRows, wanted: Option<Wanted>) -> Result<Option<Certificate>> {
@@ -59,7 +29,7 @@ pub async fn named(app: &App, checked: &CheckedRows, wanted: Option<Wanted>) -> 
         }
     };
     let Some(row) = row else { return Ok(None) };
-    let row = checked.check(app, row).await?;
+    let row = checked.check(&*app.tokens.subscribers, row).await?;
     let Some(sealed) = &row.certificate else { return Ok(None) };
     let der = app.vault.open("certificate.certificate", &row.id.to_string(), sealed)?;
     Certificate::from_der(&der).map(Some).map_err(|error| InternalError::Pki(error.to_string()).into())
@@ -73,7 +43,7 @@ pub async fn status(app: &App, checked: &CheckedRows, certificate: Option<&Certi
     let Some(row) = app.store.certificate_by_fingerprint(certificate.fingerprint()).await? else {
         return Ok(unknown());
     };
-    let row = checked.check(app, row).await?;
+    let row = checked.check(&*app.tokens.subscribers, row).await?;
     let since = row.revoked_at.unwrap_or(Instant(i64::MIN));
     Ok(match row.state {
         CertificateState::Issued => Status::Good,

@@ -147,7 +147,8 @@ async fn enter_key(app: &App, holder: &Holder, purpose: KeyPurpose, issuer_label
         spki: holder.key.public_key_to_der().unwrap(),
         certificate: Some(holder.certificate.to_der().unwrap()),
         created_at: app.clock.now(),
-        retired_at: None,
+        // Retired: what it certified stays, and the service, which has no such key, signs no list with it.
+        retired_at: Some(app.clock.now()),
         version: 1,
         mac: Vec::new(),
     };
