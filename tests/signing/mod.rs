@@ -3,6 +3,7 @@
 mod attacks;
 mod command_line;
 mod crashes;
+mod large;
 mod road;
 mod service;
 pub mod subscriber;
