@@ -76,7 +76,7 @@ enum Level {
     #[value(name = "LT")]
     LT,
     #[value(name = "LTA")]
-    LTA,
+    Lta,
 }
 
 impl Sign {
@@ -84,7 +84,7 @@ impl Sign {
     pub fn run(self, common: &Common) -> ExitCode {
         let vietnamese = common.language == Language::Vi;
         let say = |vi: &str, en: &str| (if vietnamese { vi } else { en }).to_owned();
-        if self.format != Format::Pades || self.level == Level::LTA {
+        if self.format != Format::Pades || self.level == Level::Lta {
             return unusable(say(
                 "hiện chỉ ký được PDF (pades) ở mức B, T hoặc LT",
                 "what can be signed so far is PDF (pades) at level B, T or LT",

@@ -161,7 +161,7 @@ pub(super) fn add_long_term(source: &[u8], data: LongTerm) -> Result<Vec<u8>, Un
 }
 
 /// The look with its size in points, nothing for an invisible one.
-fn look(wanted: Appearance) -> Result<(Option<(f32, f32)>, Option<Look>), WriteError> {
+fn look(wanted: Appearance) -> Result<(Option<Size>, Option<Look>), WriteError> {
     let read = |picture: Option<Vec<u8>>| picture.map(|png| Picture::from_png(&png).map(Arc::new)).transpose();
     Ok(match wanted {
         Appearance::Nothing => (None, None),
@@ -224,7 +224,9 @@ fn map(directory: &Path) -> io::Result<[memmap2::Mmap; 4]> {
     Ok([open("Regular")?, open("Bold")?, open("Italic")?, open("BoldItalic")?])
 }
 
-/// Width and height in points of each look.
+/// Width and height in points.
+type Size = (f32, f32);
+
 const CITIZEN: (f32, f32) = (230.0, 62.0);
 const OFFICIAL: (f32, f32) = (160.0, 70.0);
 const SEAL: (f32, f32) = (150.0, 150.0);
