@@ -3,7 +3,7 @@
 use crate::rows::Context;
 use chuky_hsm::{ActivationContext, Error, Hsm, KeyContext, SealedKey, Secret32, SignActivated};
 use chuky_model::algorithm::{KeyAlgorithm, SignatureScheme};
-use chuky_model::id::{AccountId, ActivationId, CredentialId};
+use chuky_model::id::{AccountId, CredentialId};
 use chuky_model::instant::Instant;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -77,7 +77,7 @@ impl Signing {
 
     fn allowing(&self, hashes: Vec<Vec<u8>>, now: Instant) -> ActivationContext {
         ActivationContext {
-            activation_id: ActivationId(Uuid::new_v4()),
+            activation_id: self.hsm.activation_id(),
             hashes,
             scheme: self.scheme,
             client: "measurement".to_owned(),

@@ -124,6 +124,7 @@ pub const ALL: &[Entry] = &[
     Entry { name: "payment.durable.sqlite", make: payment_service::durable_sqlite },
     Entry { name: "payment.durable.postgres", make: payment_service::durable_postgres },
     Entry { name: "pdf.verify.50kb", make: pdf_verify::small },
+    Entry { name: "pdf.verify.first.50kb", make: pdf_verify::first_meeting },
     Entry { name: "pdf.verify.1mb", make: pdf_verify::medium },
     Entry { name: "pdf.verify.20mb", make: pdf_verify::large },
     Entry { name: "pdf.verify.20mb.memory", make: memory::verify_large },
@@ -135,5 +136,9 @@ pub const ALL: &[Entry] = &[
     Entry { name: "pdf.sign.50kb", make: pdf_sign::small },
     Entry { name: "pdf.sign.1mb", make: pdf_sign::medium },
     Entry { name: "pdf.sign.20mb", make: pdf_sign::large },
+    Entry { name: "pdf.sign.bt.50kb", make: pdf_sign::timestamped },
+    Entry { name: "pdf.sign.verified.50kb", make: pdf_sign::verified_small },
+    Entry { name: "pdf.sign.verified.1mb", make: pdf_sign::verified_medium },
+    Entry { name: "pdf.sign.verified.20mb", make: pdf_sign::verified_large },
     Entry { name: "pdf.sign.hsm.50kb", make: pdf_sign::hsm },
 ];

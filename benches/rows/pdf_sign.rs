@@ -6,9 +6,16 @@ use crate::harness::{Batch, Goal, Local, Row, Unit};
 use crate::peer::PeerTask;
 use crate::signing::{HASHES_AN_ACTIVATION, Signing, now};
 use chuky_model::algorithm::{KeyAlgorithm, SignatureScheme};
+use chuky_model::report::Indication;
+use chuky_model::serial::Serial;
 use chuky_pki::certificate::Certificate;
-use chuky_pki::cms::build::{SignatureToMake, longest};
+use chuky_pki::cms::build::{SignatureToMake, longest, with_signature_timestamp};
+use chuky_pki::crypto;
 use chuky_pki::pdf::write::{Prepared, SignatureOptions, prepare};
+use chuky_pki::timestamp::{TimestampRequest, TokenToMake, granted};
+use chuky_pki::verify::verify_document;
+use der::asn1::ObjectIdentifier;
+use openssl::pkey::{PKey, Private};
 use std::hint::black_box;
 use std::rc::Rc;
 
@@ -40,6 +47,59 @@ fn in_memory(context: &mut Context, size: &str, goal: f64) -> Result<Row, String
     });
     let goals = vec![Goal::PeerRatioAtLeast(goal)];
     Ok(Row { unit: Unit::CpuMilliseconds, ours, limit: Some(limit), peer: Some(peer), goals })
+}
+
+/// B-T, the token made in this process with the same key as the peer's own timestamp authority.
+pub fn timestamped(context: &mut Context) -> Result<Row, String> {
+    let source = context.fixtures.read("50kb.pdf")?;
+    let mut signer = DocumentSigner::new(context, &context.fixtures.certificate("signer")?)?;
+    signer.timestamp_bytes = 8 << 10;
+    let (key, authority) = (context.fixtures.key("signer")?, TimestampAuthority::new(context)?);
+    let peer = PeerTask::new(&context.peer()?, "sign-bt", "50kb.pdf");
+    let ours = Local::new("pki::pdf::write", move || {
+        let signed = signer.begin(&source).and_then(|begun| {
+            let signature = raw::sign_digest(&key, begun.digest())?;
+            let cms = begun.attributes.assemble_unverified(&signature, Some(&signer.further));
+            let token = authority.token(&signature)?;
+            let cms = with_signature_timestamp(&cms, &token).map_err(|error| error.to_string())?;
+            let update = begun.prepared.finish(&cms).map_err(|error| error.to_string())?;
+            Ok([&source[..], &update].concat())
+        });
+        assert!(black_box(signed).is_ok_and(|signed| signed.len() > source.len()), "the file is signed");
+    });
+    let goals = vec![Goal::PeerRatioAtLeast(50.0)];
+    Ok(Row { unit: Unit::CpuMilliseconds, ours, limit: None, peer: Some(peer), goals })
+}
+
+pub fn verified_small(context: &mut Context) -> Result<Row, String> {
+    verified(context, "50kb")
+}
+
+pub fn verified_medium(context: &mut Context) -> Result<Row, String> {
+    verified(context, "1mb")
+}
+
+pub fn verified_large(context: &mut Context) -> Result<Row, String> {
+    verified(context, "20mb")
+}
+
+/// With the verification that follows, as the service does it; beside what the hash alone costs twice over.
+fn verified(context: &mut Context, size: &str) -> Result<Row, String> {
+    let file = format!("{size}.pdf");
+    let source = context.fixtures.read(&file)?;
+    let limit = raw::sha256([&source[..], &source].concat());
+    let signer = DocumentSigner::new(context, &context.fixtures.certificate("signer")?)?;
+    let (key, trust) = (context.fixtures.key("signer")?, super::pdf_verify::trust(context)?);
+    let peer = PeerTask::new(&context.peer()?, "sign", &file);
+    let ours = Local::new("pki::pdf::write + verify", move || {
+        let signed = signer.begin(&source).and_then(|begun| {
+            let signature = raw::sign_digest(&key, begun.digest())?;
+            signer.finish(&source, begun, &signature)
+        });
+        let report = verify_document(&signed.unwrap_or_default(), &file, &trust);
+        assert!(black_box(report).indication == Indication::TotalPassed, "what was signed is valid");
+    });
+    Ok(Row { unit: Unit::CpuMilliseconds, ours, limit: Some(limit), peer: Some(peer), goals: Vec::new() })
 }
 
 /// With a subscriber's key in the HSM: a hundred documents an activation, through the workers.
@@ -76,6 +136,36 @@ pub fn hsm(context: &mut Context) -> Result<Row, String> {
 struct DocumentSigner {
     certificate: Certificate,
     further: Vec<Certificate>,
+    /// Room that is kept for a token.
+    timestamp_bytes: usize,
+}
+
+/// The peer's timestamp authority: a key in memory.
+struct TimestampAuthority {
+    key: PKey<Private>,
+    certificate: Certificate,
+    further: [Certificate; 1],
+}
+
+impl TimestampAuthority {
+    fn new(context: &Context) -> Result<Self, String> {
+        let parse =
+            |name: &str| Certificate::from_der(&context.fixtures.certificate(name)?).map_err(|error| error.to_string());
+        let key = context.fixtures.key("timestamp")?;
+        Ok(Self { key, certificate: parse("timestamp")?, further: [parse("issuing")?] })
+    }
+
+    fn token(&self, signature: &[u8]) -> Result<Vec<u8>, String> {
+        const POLICY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.3.4.1");
+        let request = TimestampRequest::to_der(&crypto::sha256(signature), &rand::random::<[u8; 8]>());
+        let request = TimestampRequest::parse(&request).map_err(|failure| failure.to_string())?;
+        let scheme = SignatureScheme::RsaPkcs1Sha256;
+        let serial = Serial::from_random(rand::random());
+        let to_make = TokenToMake::new(&request, &self.certificate, scheme, POLICY, &serial, now());
+        let to_make = to_make.map_err(|failure| failure.to_string())?;
+        let signature = raw::sign_digest(&self.key, to_make.digest_to_sign())?;
+        granted(&to_make.assemble(&signature, &self.further)).map_err(|error| error.to_string())
+    }
 }
 
 /// A document between the two steps.
@@ -93,11 +183,15 @@ impl Begun {
 impl DocumentSigner {
     fn new(context: &Context, certificate: &[u8]) -> Result<Self, String> {
         let parse = |der: &[u8]| Certificate::from_der(der).map_err(|error| error.to_string());
-        Ok(Self { certificate: parse(certificate)?, further: vec![parse(&context.fixtures.certificate("issuing")?)?] })
+        Ok(Self {
+            certificate: parse(certificate)?,
+            further: vec![parse(&context.fixtures.certificate("issuing")?)?],
+            timestamp_bytes: 0,
+        })
     }
 
     fn begin(&self, source: &[u8]) -> Result<Begun, String> {
-        let reserved = longest(&self.certificate, &self.further, 0);
+        let reserved = longest(&self.certificate, &self.further, self.timestamp_bytes);
         let prepared = prepare(source, &SignatureOptions::new(now(), reserved)).map_err(|error| error.to_string())?;
         let digest = prepared.digest(source);
         let attributes = SignatureToMake::detached(SignatureScheme::EcdsaSha256, &digest, &self.certificate)
@@ -106,7 +200,7 @@ impl DocumentSigner {
     }
 
     fn finish(&self, source: &[u8], begun: Begun, signature: &[u8]) -> Result<Vec<u8>, String> {
-        let cms = begun.attributes.assemble(signature, &self.further).map_err(|error| error.to_string())?;
+        let cms = begun.attributes.assemble_unverified(signature, Some(&self.further));
         let update = begun.prepared.finish(&cms).map_err(|error| error.to_string())?;
         Ok([source, &update].concat())
     }

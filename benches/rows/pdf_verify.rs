@@ -6,6 +6,7 @@ use crate::peer::PeerTask;
 use crate::signing::now;
 use chuky_model::report::Indication;
 use chuky_pki::certificate::Certificate;
+use chuky_pki::crypto::forget_proven_signatures;
 use chuky_pki::verify::{VerificationContext, verify_document};
 use std::hint::black_box;
 
@@ -28,6 +29,18 @@ pub fn large(context: &mut Context) -> Result<Row, String> {
     // pyHanko's time at most 0.7 of it, SHA-256's at most 1.5 times.
     let goals = &[Goal::PeerRatioAtLeast(1.0 / 0.7), Goal::RatioAtMost(1.5)];
     row(context, &Case { file: "20mb.b.pdf", task: "verify", goals })
+}
+
+/// A first meeting: nothing about the authorities is remembered.
+pub fn first_meeting(context: &mut Context) -> Result<Row, String> {
+    let mut row = small(context)?;
+    let (bytes, trust) = (context.fixtures.read("50kb.b.pdf")?, trust(context)?);
+    row.ours = Local::new("pki::verify, forgetful", move || {
+        forget_proven_signatures();
+        black_box(verify_document(black_box(&bytes), "50kb.b.pdf", &trust));
+    });
+    row.goals = Vec::new();
+    Ok(row)
 }
 
 pub fn long_term_small(context: &mut Context) -> Result<Row, String> {

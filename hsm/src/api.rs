@@ -16,6 +16,7 @@ use chuky_model::{
 };
 use std::{future::Future, pin::Pin, time::Duration};
 use subtle::ConstantTimeEq;
+use uuid::Uuid;
 
 /// A boxed future, so that the trait can be used as `dyn Hsm`.
 pub type Answer<'a> = Pin<Box<dyn Future<Output = Result<Response, Error>> + Send + 'a>>;
@@ -40,6 +41,12 @@ pub trait Hsm: Send + Sync {
 
     /// The state known now; never blocks.
     fn health(&self) -> Health;
+
+    /// An identifier for a new activation: unique, ordered by time. Where several processes serve the token, activations are spread
+    /// over them by it.
+    fn activation_id(&self) -> ActivationId {
+        ActivationId(Uuid::now_v7())
+    }
 }
 
 impl dyn Hsm + '_ {

@@ -8,6 +8,8 @@ pub const LABEL_LENGTH: usize = 64;
 pub const DIGESTS: usize = 10_000;
 /// Most items in one batch of MACs.
 pub const MAC_ITEMS: usize = 100_000;
+/// Most items that go to a worker together for several callers: on SoftHSM about 3 ms of P-256, so that nobody waits long for others.
+pub const GATHERED_ITEMS: usize = 64;
 /// Longest sealed or activation blob, bytes. RSA-4096 wrapped is 2.4 kB, its public key 0.5 kB.
 pub const BLOB_LENGTH: usize = 16 * 1024;
 /// Longest owner, client or domain text, bytes.

@@ -288,7 +288,7 @@ impl Certificate {
 
     /// Checks the signature with the issuer's key; names and rights are not looked at.
     pub fn verify_signature(&self, issuer_key: &PublicKey) -> Result<()> {
-        issuer_key.verify_message(self.signature_algorithm()?, self.tbs(), self.signature())
+        issuer_key.verify_lasting(self.signature_algorithm()?, self.tbs(), self.signature())
     }
 
     /// The signer as reports show it.

@@ -202,7 +202,7 @@ impl Crl {
 
     /// Checks the signature.
     pub fn verify_signature(&self, key: &PublicKey) -> Result<()> {
-        key.verify_message(self.algorithm.clone()?, &self.tbs, &self.signature)
+        key.verify_lasting(self.algorithm.clone()?, &self.tbs, &self.signature)
     }
 
     /// The CRL number, where present and below 2⁶⁴.

@@ -14,6 +14,9 @@ use openssl::sign::{RsaPssSaltlen, Verifier};
 use openssl::{ecdsa::EcdsaSig, hash::MessageDigest, nid::Nid, pkey_ctx::PkeyCtx};
 use std::sync::{Arc, OnceLock};
 
+mod proven;
+pub use proven::forget_proven_signatures;
+
 /// The digest of one piece of bytes.
 pub fn digest(algorithm: DigestAlgorithm, bytes: &[u8]) -> Vec<u8> {
     match algorithm {
@@ -177,7 +180,7 @@ pub enum KeyType {
 
 /// A public key ready to verify with. Cloning is cheap.
 #[derive(Clone)]
-pub struct PublicKey(Arc<Kind>);
+pub struct PublicKey(Arc<Kind>, [u8; 32]);
 
 enum Kind {
     Ec { curve: Curve, key: EcKey<Public> },
@@ -206,7 +209,7 @@ impl PublicKey {
             oid::DSA | oid::ED25519 | oid::ED448 => read_other(spki)?,
             other => return Err(Error::Unsupported(format!("public key algorithm {other}"))),
         };
-        Ok(Self(Arc::new(kind)))
+        Ok(Self(Arc::new(kind), sha256(spki)))
     }
 
     /// Type and size.
@@ -216,6 +219,11 @@ impl PublicKey {
             Kind::Rsa { key, .. } => KeyType::Rsa { modulus_bits: bits(key.n()) },
             Kind::Other { key_type, .. } => *key_type,
         }
+    }
+
+    /// SHA-256 of its `SubjectPublicKeyInfo`.
+    pub fn identity(&self) -> [u8; 32] {
+        self.1
     }
 
     /// Verifies a signature over a digest. The digest's length must be the algorithm's. EdDSA signs messages, see `verify_message`.

@@ -110,9 +110,9 @@ impl CertificateIntent {
         Ok(())
     }
 
-    /// The form that is stored: JSON by RFC 8785, so that equal intents are equal bytes.
+    /// The form that is stored: JSON with the members in their order here, so that equal intents are equal bytes.
     pub fn to_canonical_bytes(&self) -> Result<Vec<u8>> {
-        serde_json_canonicalizer::to_vec(self).map_err(|error| Error::Unsupported(error.to_string()))
+        serde_json::to_vec(self).map_err(|error| Error::Unsupported(error.to_string()))
     }
 
     /// Reads the stored form.

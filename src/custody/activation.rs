@@ -77,7 +77,7 @@ pub async fn open_activation(
     // 3. The PIN, stretched here, decides in the HSM worker.
     let secret = app.stretcher.stretch(pin, &parameters(&counted)?).await?;
     let context = ActivationContext {
-        activation_id: ActivationId(Uuid::now_v7()),
+        activation_id: app.tokens.subscribers.activation_id(),
         hashes: wanted.hashes,
         scheme: wanted.scheme,
         client: by.client.clone(),

@@ -61,7 +61,8 @@ pub async fn sign(app: &App, by: &Principal, id: DocumentId, wanted: &SignReques
     let signatures = custody::sign_hashes(app, by, signer.credential.id, pin, hashes).await?;
     let signature = signatures.first().ok_or_else(|| InternalError::other("the HSM gave no signature"))?;
     // 4. The container finished, as the level asks.
-    let mut cms = to_make.assemble(signature, &around.travelling()?).map_err(pki)?;
+    // Not verified here: step 5 verifies the whole document.
+    let mut cms = to_make.assemble_unverified(signature, Some(&around.travelling()?));
     if wanted.level != Level::B {
         let token = around.timestamp(app, &crypto::sha256(signature)).await?;
         cms = build::with_signature_timestamp(&cms, &token).map_err(pki)?;

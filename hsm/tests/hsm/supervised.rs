@@ -20,6 +20,8 @@ use std::{
 
 pub const TESTS: &[Test] = &[
     ("workers_do_what_in_process_does", same_work),
+    ("callers_that_go_together_keep_their_own_answers", together),
+    ("activations_are_spread_over_the_workers", spread),
     ("a_token_is_prepared_by_a_worker", prepared_by_worker),
     ("a_stopped_worker_is_replaced", stopped),
     ("a_killed_workers_request_is_answered_by_another", killed),
@@ -28,6 +30,67 @@ pub const TESTS: &[Test] = &[
     ("a_worker_that_grew_is_retired", retired),
     ("workers_end_with_their_service", orphaned),
 ];
+
+/// Sixty callers at once for one worker: what waits goes together, and a refused digest is its caller's alone.
+fn together(world: &World) {
+    let hsm = Arc::new(supervised(world, TokenKind::Authority, |_| {}));
+    let dynamic: &dyn Hsm = &*hsm;
+    let keys = ["one", "two"]
+        .map(|label| (label, world.wait(dynamic.generate_service_key(label, KeyAlgorithm::P256)).unwrap()));
+    let digest = |number: u8| vec![number; if number % 7 == 3 { 31 } else { 32 }];
+    let answers = world.wait(async {
+        let tasks: Vec<_> = (0..60_u8)
+            .map(|number| {
+                let (hsm, label) = (Arc::clone(&hsm), keys[usize::from(number % 2)].0);
+                tokio::spawn(async move {
+                    let hsm: &dyn Hsm = &*hsm;
+                    let digest = digest(number);
+                    let signing = hsm.sign(label, SignatureScheme::EcdsaSha256, &digest);
+                    // Some stop waiting; nobody else notices.
+                    if number % 11 == 5 {
+                        tokio::time::timeout(Duration::ZERO, signing).await.ok()
+                    } else {
+                        Some(signing.await)
+                    }
+                })
+            })
+            .collect();
+        let mut answers = Vec::new();
+        for task in tasks {
+            answers.push(task.await.unwrap());
+        }
+        answers
+    });
+    let mut verified = 0;
+    for (number, answer) in (0..60_u8).zip(answers) {
+        match answer {
+            None => assert_eq!(number % 11, 5),
+            Some(Err(error)) => assert!(matches!(error, Error::Invalid { .. }) && number % 7 == 3, "{number}: {error}"),
+            Some(Ok(signature)) => {
+                let spki = &keys[usize::from(number % 2)].1;
+                assert!(openssl_verifies(spki, SignatureScheme::EcdsaSha256, &digest(number), &signature), "{number}");
+                verified += 1;
+            }
+        }
+    }
+    assert!(verified >= 40, "{verified}");
+    assert_eq!(hsm.health().in_flight, 0);
+}
+
+fn spread(world: &World) {
+    let hsm = supervised(world, TokenKind::Subscribers, |settings| settings.workers = 2);
+    let hsm: &dyn Hsm = &hsm;
+    let mut unwrapped = Vec::new();
+    for _ in 0..6 {
+        let (_, call) = activated(world, hsm, hsm.activation_id().0.as_u128(), vec![vec![1; 32]]);
+        world.wait(hsm.sign_activated(call)).unwrap();
+    }
+    // A probe meets whichever worker is idle; both are asked within a few.
+    for _ in 0..20 {
+        unwrapped.push(world.wait(hsm.probe()).unwrap().unwrapped);
+    }
+    assert!(unwrapped.iter().all(|count| *count == 3), "three each: {unwrapped:?}");
+}
 
 fn supervised(world: &World, kind: TokenKind, change: impl FnOnce(&mut chuky_hsm::Settings)) -> Supervised {
     provision::prepare(&world.plan("chuky-test", kind), &Secrets::random()).unwrap();

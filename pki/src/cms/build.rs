@@ -80,8 +80,9 @@ impl SignatureToMake {
         Ok(self.assemble_unverified(signature, Some(further)))
     }
 
-    /// The same without verifying, for timestamp tokens, whose clients verify; `None` leaves every certificate out.
-    pub(crate) fn assemble_unverified(&self, signature: &[u8], further: Option<&[Certificate]>) -> Vec<u8> {
+    /// The same without verifying, where the whole container is verified before it is handed out, or where the client verifies, as it does
+    /// a timestamp token. `None` leaves every certificate out.
+    pub fn assemble_unverified(&self, signature: &[u8], further: Option<&[Certificate]>) -> Vec<u8> {
         let certificates = further.map(|further| {
             let others = further.iter().filter(|other| **other != self.signer);
             let all = std::iter::once(&self.signer).chain(others).map(|certificate| certificate.der().to_vec());

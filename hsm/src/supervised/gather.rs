@@ -1,0 +1,180 @@
+//! Small requests for signatures or MACs that arrive while others of their kind are under way go to a worker together: a way there and
+//! back costs more than a signature. Each caller keeps its own deadline and its own answer. Must never mix two labels, schemes or domains,
+//! nor let one caller's bad digest spoil another's answer.
+
+use super::Shared;
+use crate::{
+    error::Error,
+    limits,
+    message::{Request, Response, unexpected},
+};
+use chuky_model::algorithm::SignatureScheme;
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+use tokio::{sync::oneshot, time::timeout_at};
+
+/// Requests that differ in nothing but their items.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Kind {
+    Sign { label: String, scheme: SignatureScheme },
+    Mac { domain: String },
+}
+
+/// Callers that wait for the next way to a worker, by kind.
+#[derive(Debug, Default)]
+pub(super) struct Gather(Mutex<HashMap<Kind, Group>>);
+
+#[derive(Debug, Default)]
+struct Group {
+    /// Requests of this kind that are at a worker.
+    running: usize,
+    waiting: VecDeque<Caller>,
+}
+
+#[derive(Debug)]
+struct Caller {
+    items: Vec<Vec<u8>>,
+    until: Instant,
+    answer: oneshot::Sender<Result<Response, Error>>,
+}
+
+/// Takes a request that may go together with others apart; gives any other back.
+pub(super) fn small(request: Request) -> Result<(Kind, Vec<Vec<u8>>), Request> {
+    let few = |items: &[Vec<u8>]| (1..=limits::GATHERED_ITEMS).contains(&items.len());
+    match request {
+        Request::Sign { label, scheme, digests } if few(&digests) => Ok((Kind::Sign { label, scheme }, digests)),
+        Request::Mac { domain, items } if few(&items) => Ok((Kind::Mac { domain }, items)),
+        other => Err(other),
+    }
+}
+
+/// Executes the items, alone where a worker is free for this kind, else together with what waits.
+pub(super) async fn call(
+    shared: &Arc<Shared>,
+    kind: Kind,
+    items: Vec<Vec<u8>>,
+    within: Duration,
+) -> Result<Response, Error> {
+    let until = Instant::now().checked_add(within).ok_or_else(|| Error::invalid("no such deadline"))?;
+    let _queued = shared.queue.try_acquire().map_err(|_| Error::Busy)?;
+    let (answer, answered) = oneshot::channel();
+    let caller = Caller { items, until, answer };
+    let at_once = {
+        let mut groups = shared.gather.groups();
+        let group = groups.entry(kind.clone()).or_default();
+        if group.running < ways(shared) {
+            group.running = group.running.saturating_add(1);
+            Some(caller)
+        } else {
+            group.waiting.push_back(caller);
+            None
+        }
+    };
+    if let Some(caller) = at_once {
+        // A task of its own: a caller that stops waiting takes nobody else's answer along.
+        tokio::spawn(drive(Arc::clone(shared), kind, caller));
+    }
+    match timeout_at(until.into(), answered).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(_)) => Err(Error::unavailable("the supervisor has ended")),
+        Err(_) => Err(Error::DeadlineExceeded),
+    }
+}
+
+/// As many requests of a kind at once as there are threads to serve them.
+fn ways(shared: &Shared) -> usize {
+    shared.settings.workers.max(1).saturating_mul(shared.settings.threads.max(1))
+}
+
+/// Serves callers of a kind until none waits.
+async fn drive(shared: Arc<Shared>, kind: Kind, first: Caller) {
+    let mut callers = vec![first];
+    while !callers.is_empty() {
+        serve(&shared, &kind, callers).await;
+        callers = shared.gather.next(&kind, ways(&shared));
+    }
+}
+
+async fn serve(shared: &Shared, kind: &Kind, callers: Vec<Caller>) {
+    let now = Instant::now();
+    let until = callers.iter().map(|caller| caller.until).max().unwrap_or(now);
+    let items = callers.iter().flat_map(|caller| caller.items.iter().cloned()).collect();
+    let counts: Vec<usize> = callers.iter().map(|caller| caller.items.len()).collect();
+    match shared.call(kind.request(items), until).await.and_then(|response| split(response, &counts)) {
+        Ok(parts) => {
+            for (caller, part) in callers.into_iter().zip(parts) {
+                // Its caller may have gone.
+                drop(caller.answer.send(Ok(part)));
+            }
+        }
+        // It may be one caller's digest that is refused.
+        Err(error) if callers.len() > 1 && !error.is_temporary() => {
+            for Caller { items, until, answer } in callers {
+                drop(answer.send(shared.call(kind.request(items), until).await));
+            }
+        }
+        Err(error) => {
+            for caller in callers {
+                drop(caller.answer.send(Err(error.clone())));
+            }
+        }
+    }
+}
+
+impl Gather {
+    /// The next callers of a kind, a fair share of those that wait; none where none does, and then one request fewer is under way.
+    fn next(&self, kind: &Kind, ways: usize) -> Vec<Caller> {
+        let mut groups = self.groups();
+        let Some(group) = groups.get_mut(kind) else { return Vec::new() };
+        let share = group.waiting.len().div_ceil(ways.max(1));
+        let mut taken = Vec::with_capacity(share);
+        let mut items = 0_usize;
+        while taken.len() < share {
+            let Some(next) = group.waiting.pop_front() else { break };
+            items = items.saturating_add(next.items.len());
+            taken.push(next);
+            if items >= limits::GATHERED_ITEMS {
+                break;
+            }
+        }
+        if taken.is_empty() {
+            group.running = group.running.saturating_sub(1);
+            if group.running == 0 {
+                groups.remove(kind);
+            }
+        }
+        taken
+    }
+
+    fn groups(&self) -> MutexGuard<'_, HashMap<Kind, Group>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kind {
+    fn request(&self, items: Vec<Vec<u8>>) -> Request {
+        match self {
+            Self::Sign { label, scheme } => Request::Sign { label: label.clone(), scheme: *scheme, digests: items },
+            Self::Mac { domain } => Request::Mac { domain: domain.clone(), items },
+        }
+    }
+}
+
+/// Each caller's part of an answer, by how many items it gave.
+fn split(response: Response, counts: &[usize]) -> Result<Vec<Response>, Error> {
+    let total: usize = counts.iter().sum();
+    match response {
+        Response::Signatures(all) if all.len() == total => {
+            let mut all = all.into_iter();
+            Ok(counts.iter().map(|count| Response::Signatures(all.by_ref().take(*count).collect())).collect())
+        }
+        Response::Macs(all) if all.len() == total => {
+            let mut all = all.into_iter();
+            Ok(counts.iter().map(|count| Response::Macs(all.by_ref().take(*count).collect())).collect())
+        }
+        _ => Err(unexpected()),
+    }
+}
