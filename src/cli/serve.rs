@@ -62,9 +62,9 @@ impl Serve {
             .map_err(crate::error::InternalError::io(format!("listening on {listen}")))?;
         let serving = tokio::spawn(http::serve(app.clone(), listener, stop_signal()));
         if !self.no_demo {
-            first_round(&app, accounts, language).await;
+            first_round(&app, accounts.clone(), language).await;
         }
-        announce(&app, language, !self.no_demo);
+        announce(&app, language, &accounts);
         let served = serving.await;
         background.abort();
         Ok(served.map_err(|error| crate::error::InternalError::other(error.to_string()))??)
@@ -102,25 +102,30 @@ async fn first_round(app: &App, accounts: Vec<bootstrap::DemoAccount>, language:
     }
 }
 
-fn announce(app: &App, language: Language, demo: bool) {
+/// Says where the service is, who may log in, and where the signed sample lies. Passwords are shown for demonstration accounts only.
+fn announce(app: &App, language: Language, accounts: &[bootstrap::DemoAccount]) {
     let url = &app.settings.public_url;
-    let accounts = app.settings.secrets_dir.join("demo-accounts.json");
-    match language {
-        Language::Vi => {
-            println!("Chuky đang chạy tại {url} (phần mềm thử nghiệm: chứng thư mang chữ TEST).");
-            if demo {
-                println!("Tài khoản mẫu và mật khẩu: {}", accounts.display());
-            }
-            println!("English: --lang en, or the switch on each page.");
+    let sample = app.settings.data_dir.join("demo/3-hai-chu-ky.pdf");
+    let file = app.settings.secrets_dir.join("demo-accounts.json");
+    let say = |vi: String, en: String| println!("{}", if language == Language::Vi { vi } else { en });
+    say(
+        format!("Chuky đang chạy tại {url} (phần mềm thử nghiệm: chứng thư mang chữ TEST)."),
+        format!("Chuky is running at {url} (demonstration: certificates carry TEST)."),
+    );
+    if !accounts.is_empty() {
+        say("Tài khoản mẫu (đăng nhập, mật khẩu):".to_owned(), "Demonstration accounts (log-in, password):".to_owned());
+        for account in accounts {
+            println!("  {:<10} {}  {}", account.login, account.password.as_str(), account.display_name);
         }
-        Language::En => {
-            println!("Chuky is running at {url} (demonstration: certificates carry TEST).");
-            if demo {
-                println!("Demonstration accounts and passwords: {}", accounts.display());
-            }
-            println!("Tiếng Việt: --lang vi, hoặc nút chuyển ngôn ngữ trên mỗi trang.");
-        }
+        say(format!("  Lưu trong {}", file.display()), format!("  Kept in {}", file.display()));
     }
+    if sample.exists() {
+        say(format!("Văn bản mẫu đã ký: {}", sample.display()), format!("Signed sample: {}", sample.display()));
+    }
+    say(
+        "English: --lang en, or the switch on each page.".to_owned(),
+        "Tiếng Việt: --lang vi, hoặc nút chuyển ngôn ngữ trên mỗi trang.".to_owned(),
+    );
 }
 
 /// Resolves at SIGTERM or Ctrl-C.
