@@ -26,6 +26,13 @@ pub struct DemoAccount {
     pub display_name: String,
 }
 
+impl DemoAccount {
+    /// A line for the terminal of whoever started the demonstration.
+    pub fn shown(&self) -> Zeroizing<String> {
+        Zeroizing::new(format!("  {:<10} {}  {}\n", self.login, *self.password, self.display_name))
+    }
+}
+
 /// Opens the service over a directory that may be empty: prepares what is missing, then opens.
 pub async fn open(settings: Settings, clock: Clock, executable: &Path) -> Result<App> {
     tokens::prepare(&settings, executable).await?;

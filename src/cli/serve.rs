@@ -1,6 +1,6 @@
 //! `chuky serve`: the service. On an empty data directory it prepares everything for a demonstration first.
 
-use super::{Common, runtime, unusable};
+use super::{Common, printing, runtime, unusable};
 use crate::{app::App, bootstrap, clock::Clock, config::Settings, demo::Round, error::Result, http, worker};
 use chuky_model::text::Language;
 use clap::Args;
@@ -115,7 +115,8 @@ fn announce(app: &App, language: Language, accounts: &[bootstrap::DemoAccount]) 
     if !accounts.is_empty() {
         say("Tài khoản mẫu (đăng nhập, mật khẩu):".to_owned(), "Demonstration accounts (log-in, password):".to_owned());
         for account in accounts {
-            println!("  {:<10} {}  {}", account.login, account.password.as_str(), account.display_name);
+            // The one place that shows a password: it was made for a demonstration, and its owner is who reads this terminal.
+            drop(printing::print(&account.shown()));
         }
         say(format!("  Lưu trong {}", file.display()), format!("  Kept in {}", file.display()));
     }
