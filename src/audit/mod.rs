@@ -6,6 +6,8 @@ pub mod head;
 pub mod merkle;
 pub mod sequencer;
 pub mod verify;
+mod versions;
 
 pub use entry::{Actor, Entry, Kind, record};
 pub use sequencer::{Covered, Sequencer};
+pub use versions::RowVersions;

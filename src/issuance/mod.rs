@@ -5,6 +5,7 @@ pub mod authority;
 pub mod ceremony;
 mod certify;
 mod issue;
+mod receipt;
 pub mod recovery;
 pub mod revocation;
 pub mod revocation_list;
@@ -13,5 +14,6 @@ mod subscriber;
 pub mod timestamp;
 
 pub use authority::{Authority, CertifiedKey};
-pub use issue::{Receipt, Redemption, redeem};
+pub use issue::{Redemption, redeem};
+pub use receipt::{Receipt, receipt_again};
 pub use subscriber::{Preview, preview, valid_days};

@@ -1,11 +1,12 @@
 //! What a crash or a failure left half done: a certificate that was only intended is given up, one whose signing had begun is void
 //! and revoked, and the request waits for its subscriber again, with the same code and a new serial to come.
 
-use super::{issue::subject, revocation_list};
+use super::revocation_list;
 use crate::{
     app::App,
     attestation,
     audit::{self, Actor, Entry, Kind},
+    current,
     error::Result,
     registration,
     store::{self, Store},
@@ -55,8 +56,8 @@ async fn run(app: &App, before: Instant) -> Result<usize> {
 
 /// Takes one certificate back; `false` where it has meanwhile been finished or taken back.
 pub(super) async fn take_back(app: &App, id: CertificateId) -> Result<bool> {
-    let row = app.store.certificate_by_id(id).await?;
-    let Some(mut row) = attestation::check_found(&*app.tokens.subscribers, row).await? else { return Ok(false) };
+    let row = current::row_by_log(app, || app.store.certificate_by_id(id)).await?;
+    let Some(mut row) = row else { return Ok(false) };
     let now = app.clock.now();
     match row.state {
         // Nothing was signed: the serial is never used again, and no list needs to name it.
@@ -83,8 +84,9 @@ pub(super) async fn take_back(app: &App, id: CertificateId) -> Result<bool> {
     }
     if let Some(mut request) = request.filter(|request| request.state == RequestState::Issuing) {
         registration::advance(app, &mut transaction, &mut request, RequestState::Approved).await?;
+        audit::record(&mut transaction, Entry::of_row(now, Kind::RequestReopened, Actor::Service, &request)).await?;
     }
-    let entry = Entry::new(now, Kind::CertificateVoided, Actor::Service, subject(id));
+    let entry = Entry::of_row(now, Kind::CertificateVoided, Actor::Service, &row);
     audit::record(&mut transaction, entry.with(serde_json::json!({ "reached": reached }))).await?;
     transaction.commit().await?;
     Ok(true)

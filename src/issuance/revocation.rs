@@ -1,12 +1,13 @@
 //! Revoking, suspending and resuming a certificate: by its subscriber or by those who may, told by OCSP at once and by a new list.
 //! What is revoked stays revoked.
 
-use super::{issue::subject, revocation_list, status};
+use super::{revocation_list, status};
 use crate::{
     accounts::Principal,
     app::App,
     attestation,
     audit::{self, Actor, Entry, Kind},
+    current,
     error::{InternalError, RequestError, Result},
     store,
 };
@@ -87,8 +88,10 @@ pub async fn change(app: &App, by: &Principal, serial: &str, change: Change) -> 
     transaction.update_certificate(&row).await.map_err(overtaken)?;
     if let Some(credential) = &closed {
         transaction.update_credential(credential).await.map_err(overtaken)?;
+        let entry = Entry::of_row(now, Kind::CredentialClosed, Actor::Account(by.account), credential);
+        audit::record(&mut transaction, entry).await?;
     }
-    let entry = Entry::new(now, kind, Actor::Account(by.account), subject(row.id)).with(content);
+    let entry = Entry::of_row(now, kind, Actor::Account(by.account), &row).with(content);
     audit::record(&mut transaction, entry).await?;
     transaction.commit().await?;
     // 5. Published. OCSP reads the row and tells it already.
@@ -141,11 +144,10 @@ fn check_reason(reason: Reason) -> Result<()> {
     Err(RequestError::invalid("reason", "reason_not_admitted", vi, en).into())
 }
 
-/// The certificate of that serial, its MAC checked, where the caller may know of it.
+/// The certificate of that serial as it is now, where the caller may know of it.
 async fn find(app: &App, by: &Principal, serial: &str) -> Result<Row> {
     let serial: Serial = serial.parse().map_err(|_| RequestError::not_found())?;
-    for row in app.store.certificates_by_serial(&serial).await? {
-        let row = attestation::check(&*app.tokens.subscribers, row).await?;
+    for row in current::rows(app, || app.store.certificates_by_serial(&serial)).await? {
         let issued =
             matches!(row.state, CertificateState::Issued | CertificateState::Suspended | CertificateState::Revoked);
         if issued && (is_own(by, &row) || is_staff_for(by, row.hierarchy)) {
@@ -168,10 +170,8 @@ fn is_staff_for(by: &Principal, hierarchy: Hierarchy) -> bool {
 }
 
 async fn closed_credential(app: &App, row: &Row, now: Instant) -> Result<Option<Credential>> {
-    let credential = app.store.credential_of_certificate(row.id).await?;
-    let Some(mut credential) = attestation::check_found(&*app.tokens.subscribers, credential).await? else {
-        return Ok(None);
-    };
+    let credential = current::row_by_log(app, || app.store.credential_of_certificate(row.id)).await?;
+    let Some(mut credential) = credential else { return Ok(None) };
     credential.state = CredentialState::Closed;
     credential.updated_at = now;
     attestation::attest_change(&*app.tokens.subscribers, &mut credential).await?;

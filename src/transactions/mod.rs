@@ -74,11 +74,11 @@ pub async fn verify_payment(app: &App, caller: &Principal, body: &[u8]) -> Resul
 
     // 1. Signature, certificate, chain, order, freshness, payer.
     let presented = verifier.read(body, now);
-    let named = standing::named(app, &app.checked_rows, presented.wanted()).await?;
+    let named = standing::named(app, presented.wanted()).await?;
     let examined = verifier.examine(&presented, named.as_ref(), now);
 
     // 2. Revocation.
-    let status = standing::status(app, &app.checked_rows, examined.certificate()).await?;
+    let status = standing::status(app, examined.certificate()).await?;
     let judgement = examined.conclude(status.clone());
 
     // 3. Nobody but a provider consumes; the others learn whether it was seen.

@@ -44,6 +44,14 @@ impl TestApp {
         Self::start(Backend::Sqlite).await
     }
 
+    /// A service on SQLite with other settings than usual.
+    pub async fn with(alter: impl FnOnce(&mut Settings)) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        copy(template(), directory.path());
+        relocate(directory.path());
+        Self::over(directory, None, alter).await
+    }
+
     /// A service on that database, with hierarchies and demonstration accounts.
     pub async fn start(backend: Backend) -> Self {
         let directory = tempfile::tempdir().unwrap();
@@ -51,13 +59,17 @@ impl TestApp {
             Backend::Sqlite => {
                 copy(template(), directory.path());
                 relocate(directory.path());
-                Self::over(directory, None).await
+                Self::over(directory, None, |_| {}).await
             }
-            Backend::Postgres => Self::over(directory, Some(database::fresh_postgres())).await,
+            Backend::Postgres => Self::over(directory, Some(database::fresh_postgres()), |_| {}).await,
         }
     }
 
-    async fn over(directory: tempfile::TempDir, database_url: Option<String>) -> Self {
+    async fn over(
+        directory: tempfile::TempDir,
+        database_url: Option<String>,
+        alter: impl FnOnce(&mut Settings),
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let mut settings = Settings::load(None, &directory.path().join("var")).unwrap();
@@ -66,6 +78,7 @@ impl TestApp {
         if let Some(database_url) = database_url {
             settings.database_url = database_url;
         }
+        alter(&mut settings);
         let app = bootstrap::open(settings, Clock::default(), Path::new(EXECUTABLE)).await.unwrap();
         bootstrap::demo_authority(&app).await.unwrap();
         worker::prepare(&app).await.unwrap();

@@ -1,6 +1,7 @@
 //! The road of a certificate against a running service, judged by OpenSSL and pkilint: issue, status, lists, timestamps, revocation,
 //! and what a crash leaves.
 
+mod again;
 mod crash;
 mod foreign;
 mod pages;

@@ -15,7 +15,7 @@ use crate::{
 use chuky_model::id::ActivationId;
 use gather::Gather;
 use link::{Failure, Link};
-pub use place::prepare_token;
+pub use place::{add_pepper, destroy_pepper, prepare_token};
 use std::{
     sync::{
         Arc,
