@@ -5,6 +5,7 @@ use crate::{
     audit::{Covered, Sequencer, head::RememberedHead},
     clock::Clock,
     config::Settings,
+    current::KeptRows,
     custody::Stretcher,
     error::{InternalError, Result},
     issuance::{authority, revocation_list},
@@ -39,6 +40,8 @@ pub struct Inner {
     pub rates: Rates,
     /// Rows that authorise and were found genuine.
     pub checked_rows: CheckedRows,
+    /// Rows that were read a moment ago.
+    pub kept_rows: KeptRows,
     pub audit: Covered,
     /// The authority's keys, once they were read.
     pub authority: authority::Kept,
@@ -82,6 +85,7 @@ impl App {
             ),
             stretcher: Stretcher::new(STRETCHES_AT_A_TIME),
             checked_rows: CheckedRows::default(),
+            kept_rows: KeptRows::default(),
             rates: Rates::new(settings.rates.clone()),
             payments: Payments::start(store.clone(), tokens.subscribers.clone(), OrderPolicy::default()),
             sequencer: tokio::spawn(sequencer.run()),

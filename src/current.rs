@@ -10,6 +10,12 @@ use crate::{
     store,
 };
 use chuky_model::record::Authenticated;
+use std::{
+    any::Any,
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
 
 /// The row that `read` finds. Costs neither the HSM nor the log a question where exactly this row was looked at before.
 pub async fn row<R, F>(app: &App, read: impl Fn() -> F) -> Result<Option<R>>
@@ -66,6 +72,55 @@ where
     }
 }
 
+/// The row that `read` finds, without asking the database where it was read a moment ago: for what every request of a busy caller needs.
+/// `key` is what `read` looks for. A change shows at once on the node that made it and told [`RowVersions::learn`], on another as soon as
+/// it follows the log, and everywhere once the row has been kept for [`KEPT_FOR`].
+///
+/// [`RowVersions::learn`]: crate::audit::RowVersions::learn
+pub async fn kept<R, F>(app: &App, key: &[u8], read: impl Fn() -> F) -> Result<Option<Arc<R>>>
+where
+    R: Authenticated + Send + Sync + 'static,
+    F: Future<Output = Result<Option<R>, store::Error>>,
+{
+    let key = [R::TABLE.as_bytes(), b"\0", key].concat();
+    if let Some(found) = app.kept_rows.recall::<R>(&key) {
+        let newest = app.audit.row_versions().newest(&app.store, &found.subject()).await?;
+        if found.version() >= newest {
+            return Ok(Some(found));
+        }
+    }
+    let found = row(app, read).await?.map(Arc::new);
+    if let Some(found) = &found {
+        app.kept_rows.keep(key, found.clone());
+    }
+    Ok(found)
+}
+
+/// Rows that [`kept`] read.
+#[derive(Default)]
+pub struct KeptRows(Mutex<HashMap<Vec<u8>, KeptRow>>);
+
+type KeptRow = (Arc<dyn Any + Send + Sync>, Instant);
+
+impl KeptRows {
+    fn recall<R: Send + Sync + 'static>(&self, key: &[u8]) -> Option<Arc<R>> {
+        let (row, since) = self.rows().get(key).cloned()?;
+        if since.elapsed() < KEPT_FOR { row.downcast().ok() } else { None }
+    }
+
+    fn keep<R: Send + Sync + 'static>(&self, key: Vec<u8>, row: Arc<R>) {
+        let mut rows = self.rows();
+        if rows.len() >= ROWS_KEPT && !rows.contains_key(&key) {
+            rows.clear();
+        }
+        rows.insert(key, (row, Instant::now()));
+    }
+
+    fn rows(&self) -> MutexGuard<'_, HashMap<Vec<u8>, KeptRow>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Tells a row that somebody is just changing from one that was put back: read again, the first is newer, the second the same.
 #[derive(Default)]
 struct Reading {
@@ -98,3 +153,7 @@ impl Reading {
 
 /// How often rows that others are just changing are read again.
 const MOST_READINGS: usize = 8;
+/// A row is read again after this, whatever the log says: a revocation by a node whose entries do not arrive shows by then.
+pub const KEPT_FOR: Duration = Duration::from_secs(2);
+/// Rows kept at once, each below a kilobyte; one more and all are read again.
+const ROWS_KEPT: usize = 10_000;

@@ -57,7 +57,7 @@ pub async fn create_api_key(
 pub(super) async fn principal(app: &App, text: &str) -> Result<Principal> {
     let now = app.clock.now();
     let hash = token_hash(text.as_bytes());
-    let key = current::row(app, || app.store.api_key_by_hash(&hash)).await?;
+    let key = current::kept(app, &hash, || app.store.api_key_by_hash(&hash)).await?;
     let key = key
         .filter(|key| key.revoked_at.is_none_or(|at| at > now) && key.expires_at > now)
         .ok_or_else(RequestError::unauthenticated)?;

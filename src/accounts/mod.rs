@@ -59,15 +59,15 @@ pub async fn principal_of_session(app: &App, token: &str) -> Result<Principal> {
 
 /// The account behind a checked session or key, where it may still act.
 async fn acting_account(app: &App, id: AccountId, client: String, now: Instant) -> Result<Principal> {
-    let account = current::row(app, || app.store.account_by_id(id)).await?;
+    let account = current::kept(app, id.as_bytes(), || app.store.account_by_id(id)).await?;
     let account = account.filter(|account| may_act(account, now)).ok_or_else(RequestError::unauthenticated)?;
     let display_name = display_name(app, &account)?;
     Ok(Principal {
         account: account.id,
-        login: account.login,
-        roles: account.roles,
+        login: account.login.clone(),
+        roles: account.roles.clone(),
         display_name,
-        unit: account.unit,
+        unit: account.unit.clone(),
         client,
     })
 }

@@ -18,7 +18,7 @@ use crate::{
 use chuky_hsm::{ActivationContext, Error as HsmError, KeyContext, OpenedActivation, Secret32, SignActivated};
 use chuky_model::{
     algorithm::SignatureScheme,
-    id::{ActivationId, CertificateId, CredentialId, DocumentId, SignatureId},
+    id::{CertificateId, CredentialId, DocumentId, SignatureId},
     record::{
         credential::{Activation, Credential, Signature},
         state::ActivationState,
