@@ -73,10 +73,8 @@ where
 }
 
 /// The row that `read` finds, without asking the database where it was read a moment ago: for what every request of a busy caller needs.
-/// `key` is what `read` looks for. A change shows at once on the node that made it and told [`RowVersions::learn`], on another as soon as
-/// it follows the log, and everywhere once the row has been kept for [`KEPT_FOR`].
-///
-/// [`RowVersions::learn`]: crate::audit::RowVersions::learn
+/// `key` is what `read` looks for. A change shows at once on the node that made it and calls [`changed`], on another as soon as it
+/// follows the log, and everywhere once the row has been kept for [`KEPT_FOR`].
 pub async fn kept<R, F>(app: &App, key: &[u8], read: impl Fn() -> F) -> Result<Option<Arc<R>>>
 where
     R: Authenticated + Send + Sync + 'static,
@@ -119,6 +117,12 @@ impl KeptRows {
     fn rows(&self) -> MutexGuard<'_, HashMap<Vec<u8>, KeptRow>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A row was changed and committed here: its older versions are known to be old at once, not only when the log's entry is appended.
+/// For changes that take something away from rows that [`row`] reads.
+pub fn changed(app: &App, row: &impl Authenticated) {
+    app.audit.row_versions().learn(&row.subject(), row.version());
 }
 
 /// Tells a row that somebody is just changing from one that was put back: read again, the first is newer, the second the same.

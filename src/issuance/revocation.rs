@@ -94,6 +94,7 @@ pub async fn change(app: &App, by: &Principal, serial: &str, change: Change) -> 
     let entry = Entry::of_row(now, kind, Actor::Account(by.account), &row).with(content);
     audit::record(&mut transaction, entry).await?;
     transaction.commit().await?;
+    current::changed(app, &row);
     // 5. Published. OCSP reads the row and tells it already.
     if let Err(error) = revocation_list::publish_after_change(app).await {
         tracing::error!(event = "list_not_published", error = %error);
