@@ -1,11 +1,11 @@
 //! What a crash or a failure left half done: a certificate that was only intended is given up, one whose signing had begun is void
 //! and revoked, and the request waits for its subscriber again, with the same code and a new serial to come.
 
-use super::{issue::subject, revocation_list};
+use super::{register, revocation_list};
 use crate::{
     app::App,
     attestation,
-    audit::{self, Actor, Entry, Kind},
+    audit::{Actor, Kind},
     error::Result,
     registration,
     store::{self, Store},
@@ -84,9 +84,8 @@ pub(super) async fn take_back(app: &App, id: CertificateId) -> Result<bool> {
     if let Some(mut request) = request.filter(|request| request.state == RequestState::Issuing) {
         registration::advance(app, &mut transaction, &mut request, RequestState::Approved).await?;
     }
-    let entry = Entry::new(now, Kind::CertificateVoided, Actor::Service, subject(id));
-    audit::record(&mut transaction, entry.with(serde_json::json!({ "reached": reached }))).await?;
-    transaction.commit().await?;
+    let content = serde_json::json!({ "reached": reached });
+    register::settle(app, transaction, &row, (Kind::CertificateVoided, Actor::Service), content).await?;
     Ok(true)
 }
 

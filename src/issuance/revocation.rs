@@ -1,12 +1,12 @@
 //! Revoking, suspending and resuming a certificate: by its subscriber or by those who may, told by OCSP at once and by a new list.
 //! What is revoked stays revoked.
 
-use super::{issue::subject, revocation_list, status};
+use super::{register, revocation_list, status};
 use crate::{
     accounts::Principal,
     app::App,
     attestation,
-    audit::{self, Actor, Entry, Kind},
+    audit::{Actor, Kind},
     error::{InternalError, RequestError, Result},
     store,
 };
@@ -77,7 +77,7 @@ pub async fn change(app: &App, by: &Principal, serial: &str, change: Change) -> 
         Change::Revoke(_) => closed_credential(app, &row, now).await?,
         _ => None,
     };
-    // 4. One transaction.
+    // 4. One transaction, with its audit entry.
     let (kind, content) = match change {
         Change::Revoke(reason) => (Kind::CertificateRevoked, serde_json::json!({ "reason": reason })),
         Change::Suspend => (Kind::CertificateSuspended, serde_json::Value::Null),
@@ -88,9 +88,7 @@ pub async fn change(app: &App, by: &Principal, serial: &str, change: Change) -> 
     if let Some(credential) = &closed {
         transaction.update_credential(credential).await.map_err(overtaken)?;
     }
-    let entry = Entry::new(now, kind, Actor::Account(by.account), subject(row.id)).with(content);
-    audit::record(&mut transaction, entry).await?;
-    transaction.commit().await?;
+    register::settle(app, transaction, &row, (kind, Actor::Account(by.account)), content).await?;
     // 5. Published. OCSP reads the row and tells it already.
     if let Err(error) = revocation_list::publish_after_change(app).await {
         tracing::error!(event = "list_not_published", error = %error);
@@ -144,8 +142,9 @@ fn check_reason(reason: Reason) -> Result<()> {
 /// The certificate of that serial, its MAC checked, where the caller may know of it.
 async fn find(app: &App, by: &Principal, serial: &str) -> Result<Row> {
     let serial: Serial = serial.parse().map_err(|_| RequestError::not_found())?;
+    register::follow(app).await?;
     for row in app.store.certificates_by_serial(&serial).await? {
-        let row = attestation::check(&*app.tokens.subscribers, row).await?;
+        let row = register::genuine(app, row).await?;
         let issued =
             matches!(row.state, CertificateState::Issued | CertificateState::Suspended | CertificateState::Revoked);
         if issued && (is_own(by, &row) || is_staff_for(by, row.hierarchy)) {

@@ -78,7 +78,7 @@ pub async fn verify_payment(app: &App, caller: &Principal, body: &[u8]) -> Resul
     let examined = verifier.examine(&presented, named.as_ref(), now);
 
     // 2. Revocation.
-    let status = standing::status(app, &app.checked_rows, examined.certificate()).await?;
+    let status = standing::status(app, examined.certificate()).await?;
     let judgement = examined.conclude(status.clone());
 
     // 3. Nobody but a provider consumes; the others learn whether it was seen.

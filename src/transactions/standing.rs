@@ -5,6 +5,7 @@ use crate::{
     app::App,
     attestation::{self, CheckedRows},
     error::{InternalError, Result},
+    issuance::register::{self, Standing, Told},
     store::Store,
 };
 use chuky_model::{
@@ -36,14 +37,20 @@ pub async fn named(app: &App, checked: &CheckedRows, wanted: Option<Wanted>) -> 
 }
 
 /// The status of a signer's certificate, from the authority's own records.
-pub async fn status(app: &App, checked: &CheckedRows, certificate: Option<&Certificate>) -> Result<Status> {
+pub async fn status(app: &App, certificate: Option<&Certificate>) -> Result<Status> {
     let unknown =
         || Status::Unknown("the certificate was not issued here, and no revocation data for it is at hand".to_owned());
     let Some(certificate) = certificate else { return Ok(unknown()) };
     let Some(row) = app.store.certificate_by_fingerprint(certificate.fingerprint()).await? else {
         return Ok(unknown());
     };
-    let row = checked.check(&*app.tokens.subscribers, row).await?;
+    register::follow(app).await?;
+    // What the audit log says weighs more than a row that SQL may have put back.
+    let told = app.register.told(&row.issuer_label, &row.serial);
+    if let Some(Told { standing: Standing::Revoked, at, .. }) = told {
+        return Ok(Status::Revoked { at });
+    }
+    let row = register::genuine(app, row).await?;
     let since = row.revoked_at.unwrap_or(Instant(i64::MIN));
     Ok(match row.state {
         CertificateState::Issued => Status::Good,
