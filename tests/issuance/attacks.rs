@@ -124,7 +124,7 @@ async fn a_revocation_outlives_rows_taken_out(backend: Backend) {
     let scene = Scene::set(backend).await;
     scene.change("revoke", &json!({ "reason": "superseded" })).await;
     scene.test.sql(match backend {
-        Backend::Sqlite => "DROP TRIGGER certificate_kept; PRAGMA foreign_keys = OFF; DELETE FROM certificate",
+        Backend::Sqlite => "DROP TRIGGER certificate_no_delete; PRAGMA foreign_keys = OFF; DELETE FROM certificate",
         Backend::Postgres => "SET session_replication_role = replica; DELETE FROM certificate",
     });
     assert!(ocsp(&scene.test, scene.directory.path()).contains("subscriber.pem: revoked"));
@@ -151,7 +151,7 @@ async fn a_log_that_was_cut_is_not_believed(backend: Backend) {
     scene.put_rows_back();
     scene.test.sql(match backend {
         Backend::Sqlite => {
-            "DROP TRIGGER audit_entry_append_only; DROP TRIGGER audit_leaf_append_only; PRAGMA foreign_keys = OFF; \
+            "DROP TRIGGER audit_entry_no_delete; DROP TRIGGER audit_leaf_no_delete; PRAGMA foreign_keys = OFF; \
              DELETE FROM audit_leaf WHERE entry_id IN (SELECT id FROM audit_entry WHERE kind = 'certificate.revoked'); \
              DELETE FROM audit_entry WHERE kind = 'certificate.revoked'"
         }
