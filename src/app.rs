@@ -8,6 +8,7 @@ use crate::{
     custody::Stretcher,
     error::{InternalError, Result},
     issuance::{authority, ocsp::Answers, register::Register, revocation_list},
+    rates::Rates,
     reader::ReaderPool,
     store::Store,
     tokens::Tokens,
@@ -34,6 +35,8 @@ pub struct Inner {
     pub readers: ReaderPool,
     pub stretcher: Stretcher,
     pub payments: Payments,
+    /// How often callers have tried of late.
+    pub rates: Rates,
     /// Rows that authorise and were found genuine.
     pub checked_rows: CheckedRows,
     pub audit: Covered,
@@ -84,6 +87,7 @@ impl App {
             ),
             stretcher: Stretcher::new(STRETCHES_AT_A_TIME),
             checked_rows: CheckedRows::default(),
+            rates: Rates::new(settings.rates.clone()),
             payments: Payments::start(store.clone(), tokens.subscribers.clone(), OrderPolicy::default()),
             sequencer: tokio::spawn(sequencer.run()),
             settings,

@@ -1,9 +1,10 @@
 //! Settings: a raw `Config` as TOML and environment write it becomes `Settings` once, checked, with every default named.
 //! Environment variables `CHUKY__SECTION__KEY` override the file. No secret is a setting; PINs lie in files of their own.
 
+use crate::rates::RatesConfig;
 use serde::Deserialize;
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -20,6 +21,8 @@ pub struct Config {
     pub fonts: FontsConfig,
     pub authority: AuthorityConfig,
     pub timestamps: TimestampsConfig,
+    /// How often somebody may try.
+    pub rates: RatesConfig,
 }
 
 /// Where the service listens and how others reach it.
@@ -31,6 +34,8 @@ pub struct ServerConfig {
     pub public_url: String,
     /// Largest upload, in MiB.
     pub largest_upload_mib: u64,
+    /// Addresses or networks (`10.0.0.0/8`) of proxies whose `X-Forwarded-For` is believed; none by default.
+    pub trusted_proxies: Vec<String>,
 }
 
 /// Which database.
@@ -66,6 +71,8 @@ pub struct SealConfig {
     pub iterations: u32,
     /// Wrong PINs before the credential locks.
     pub tries: u32,
+    /// Days that a pepper is kept after its successor was made: so long old backups of the database can be restored.
+    pub pepper_days: i64,
 }
 
 /// The reader workers that parse strangers' documents.
@@ -125,6 +132,7 @@ impl Default for ServerConfig {
             listen: "127.0.0.1:8080".to_owned(),
             public_url: "http://127.0.0.1:8080".to_owned(),
             largest_upload_mib: 200,
+            trusted_proxies: Vec::new(),
         }
     }
 }
@@ -146,7 +154,7 @@ impl Default for HsmConfig {
 
 impl Default for SealConfig {
     fn default() -> Self {
-        Self { memory_kib: SEAL_MEMORY_FLOOR_KIB, iterations: SEAL_ITERATIONS_FLOOR, tries: 5 }
+        Self { memory_kib: SEAL_MEMORY_FLOOR_KIB, iterations: SEAL_ITERATIONS_FLOOR, tries: 5, pepper_days: 90 }
     }
 }
 
@@ -185,6 +193,42 @@ pub struct Settings {
     pub fonts_dir: PathBuf,
     pub authority: AuthorityConfig,
     pub timestamps: TimestampsConfig,
+    pub trusted_proxies: Vec<Network>,
+    pub rates: RatesConfig,
+}
+
+/// An address or a network of addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    address: IpAddr,
+    bits: u32,
+}
+
+impl Network {
+    /// `192.0.2.7`, `10.0.0.0/8`, `2001:db8::/32`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
+        let address: IpAddr = address.parse().ok()?;
+        let longest = if address.is_ipv4() { 32 } else { 128 };
+        let bits = bits.map_or(Some(longest), |bits| bits.parse().ok()).filter(|bits| *bits <= longest)?;
+        Some(Self { address, bits })
+    }
+
+    /// Whether the address lies in it.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        // The unused bits are shifted out; of none used, nothing is left to differ.
+        match (self.address, address) {
+            (IpAddr::V4(own), IpAddr::V4(other)) => {
+                let shift = 32_u32.saturating_sub(self.bits);
+                own.to_bits().checked_shr(shift) == other.to_bits().checked_shr(shift)
+            }
+            (IpAddr::V6(own), IpAddr::V6(other)) => {
+                let shift = 128_u32.saturating_sub(self.bits);
+                own.to_bits().checked_shr(shift) == other.to_bits().checked_shr(shift)
+            }
+            _ => false,
+        }
+    }
 }
 
 /// The HSM's part of the settings.
@@ -233,6 +277,16 @@ impl Settings {
         if config.seal.tries == 0 || config.seal.tries > MOST_PIN_TRIES {
             return Err(invalid("seal.tries", "is 1 to 10"));
         }
+        if !(1..=3_650).contains(&config.seal.pepper_days) {
+            return Err(invalid("seal.pepper_days", "is 1 to 3650"));
+        }
+        if !config.rates.is_usable() {
+            return Err(invalid("rates", "each quota has a count of at least 1 and 1 to 86400 seconds"));
+        }
+        let trusted_proxies = config.server.trusted_proxies.iter().map(|text| Network::parse(text));
+        let trusted_proxies = trusted_proxies
+            .collect::<Option<Vec<_>>>()
+            .ok_or_else(|| invalid("server.trusted_proxies", "use addresses or networks such as 10.0.0.0/8"))?;
         let positive = [config.hsm.workers_per_token, config.hsm.threads_per_worker, config.hsm.queue];
         if positive.contains(&0) || config.readers.count == 0 || config.readers.documents_per_reader == 0 {
             return Err(invalid("hsm, readers", "counts are at least 1"));
@@ -264,6 +318,8 @@ impl Settings {
             fonts_dir: config.fonts.directory,
             authority: config.authority,
             timestamps: config.timestamps,
+            trusted_proxies,
+            rates: config.rates,
         })
     }
 }
@@ -307,5 +363,7 @@ mod tests {
         assert!(load("[seal]\nmemory_kib = 1024\n").starts_with("seal:"));
         assert!(load("[server]\nlissten = \"x\"\n").contains("lissten"));
         assert!(load("[server]\nlisten = \"nowhere\"\n").starts_with("server.listen"));
+        assert!(load("[server]\ntrusted_proxies = [\"proxy\"]\n").starts_with("server.trusted_proxies"));
+        assert!(load("[rates]\nlogin = { count = 0, seconds = 60 }\n").starts_with("rates"));
     }
 }

@@ -60,12 +60,14 @@ pub struct RequestError {
     pub detail: Bilingual,
     /// The field that the error belongs to, where it belongs to one.
     pub field: Option<&'static str>,
+    /// Seconds after which it is worth trying again, where that is known.
+    pub retry_after: Option<u32>,
 }
 
 impl RequestError {
     /// An error of that kind with its sentence in Vietnamese and English.
     pub fn new(kind: RequestErrorKind, code: &'static str, vi: impl Into<String>, en: impl Into<String>) -> Self {
-        Self { kind, code, detail: Bilingual::new(vi, en), field: None }
+        Self { kind, code, detail: Bilingual::new(vi, en), field: None, retry_after: None }
     }
 
     /// A malformed or rule-breaking value of a named field.

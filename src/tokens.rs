@@ -5,7 +5,7 @@ use crate::{
     config::Settings,
     error::{InternalError, Result},
 };
-use chuky_hsm::{Hsm, Pin, PinSource, StockTarget, Supervised, TokenKind, find_module, provision};
+use chuky_hsm::{Hsm, Pin, PinSource, Secret32, StockTarget, Supervised, TokenKind, find_module, provision};
 use chuky_model::algorithm::KeyAlgorithm;
 use std::{
     fs::{self, DirBuilder, OpenOptions},
@@ -80,6 +80,16 @@ pub async fn prepare(settings: &Settings, executable: &Path) -> Result<()> {
         prepare_one(&worker_settings(settings, kind, executable)?, &so_pin, &secrets).await?;
     }
     Ok(())
+}
+
+/// Adds the next pepper to the subscribers token and gives its version.
+pub async fn add_pepper(settings: &Settings, executable: &Path, value: &Secret32) -> Result<u32> {
+    Ok(chuky_hsm::add_pepper(&worker_settings(settings, TokenKind::Subscribers, executable)?, value).await?)
+}
+
+/// Destroys a pepper of the subscribers token that is not the newest.
+pub async fn destroy_pepper(settings: &Settings, executable: &Path, version: u32) -> Result<()> {
+    Ok(chuky_hsm::destroy_pepper(&worker_settings(settings, TokenKind::Subscribers, executable)?, version).await?)
 }
 
 /// Every step of preparing a token can be repeated, and a module that crashed in one (SoftHSM does where several processes start at

@@ -8,6 +8,8 @@ mod browser;
 mod harness;
 mod issuance;
 mod payments;
+mod rates;
+mod rollback;
 mod signing;
 mod store;
 mod tidy;

@@ -161,7 +161,7 @@ impl Million {
         let at = service.app.clock.now().0;
         let insert = format!(
             "BEGIN; WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000) \
-             INSERT INTO audit_entry SELECT randomblob(16), {at} + i, 'certificate.revoked', 'service', 'certificate:' || i, \
+             INSERT INTO audit_entry (id, recorded_at, kind, actor, subject, content) SELECT randomblob(16), {at} + i, 'certificate.revoked', 'service', 'certificate:' || i, \
              CAST('{{\"issuer\":\"{ISSUER}\",\"serial\":\"40' || lower(hex(randomblob(15))) || '\",\"version\":4,\"revoked_at\":{at},' \
              || '\"code\":' || (i % 6) || ',\"generation\":1}}' AS BLOB) FROM n; \
              INSERT INTO audit_pending SELECT id, recorded_at FROM audit_entry WHERE kind = 'certificate.revoked'; \

@@ -6,7 +6,7 @@ use crate::{
     limits,
     message::{Request, Response},
     provision::{Prepared, Secrets},
-    secret::Pin,
+    secret::{Pin, Secret32},
     settings::{StockTarget, TokenKind},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum ToWorker {
     Start(Start),
-    /// Instead of `Start`: prepare a token, answer and end.
+    /// Instead of `Start`: prepare a token or change its peppers, answer and end.
     Prepare(Prepare),
     Call {
         id: u64,
@@ -41,7 +41,7 @@ pub(crate) struct Start {
     pub(crate) stock: Vec<StockTarget>,
 }
 
-/// A token to prepare, see [`crate::provision::prepare`].
+/// A token to prepare or to change, see [`crate::provision`].
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Prepare {
     pub(crate) module: PathBuf,
@@ -49,7 +49,15 @@ pub(crate) struct Prepare {
     pub(crate) kind: TokenKind,
     pub(crate) so_pin: Pin,
     pub(crate) user_pin: Pin,
-    pub(crate) secrets: Secrets,
+    pub(crate) task: Task,
+}
+
+/// What is to be done with it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Task {
+    Prepare(Secrets),
+    AddPepper(Secret32),
+    DestroyPepper(u32),
 }
 
 /// From the worker.

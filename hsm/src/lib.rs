@@ -30,4 +30,4 @@ pub use message::{
 };
 pub use secret::{Pin, Secret32};
 pub use settings::{PinSource, Settings, StockTarget, TokenKind, find_module};
-pub use supervised::{Supervised, prepare_token};
+pub use supervised::{Supervised, add_pepper, destroy_pepper, prepare_token};

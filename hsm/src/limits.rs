@@ -23,6 +23,8 @@ pub const REPLAY_ENTRIES: usize = 250_000;
 pub const UNWRAPPED_HANDLES: usize = 1_024;
 /// Oldest pepper version looked for is 1; newest, so that a hostile label cannot make the number overflow.
 pub const PEPPER_VERSION: u32 = 1_000_000;
+/// How long a thread keeps what it found of the token's own keys: a new pepper is used by every worker within this.
+pub const SECRETS_KEPT: Duration = Duration::from_secs(30);
 /// Objects listed from a token at start. More means that it is not ours.
 pub const LISTED_OBJECTS: usize = 4_096;
 /// How often an idle thread looks for expired activations.

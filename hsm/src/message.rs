@@ -57,6 +57,8 @@ pub struct OpenedActivation {
     pub blob: Vec<u8>,
     /// What opens it.
     pub secret: Secret32,
+    /// The key at rest under the same PIN and the newest pepper, where it was under an older one: to be stored in its place.
+    pub resealed: Option<SealedKey>,
 }
 
 /// One of the service's own keys on a token.

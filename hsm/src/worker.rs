@@ -4,9 +4,9 @@
 use crate::{
     engine::{Core, Job, Pool},
     error::Error,
-    frame::{self, FromWorker, Prepare, Start, ToWorker},
+    frame::{self, FromWorker, Prepare, Start, Task, ToWorker},
     limits,
-    provision::{self, Plan},
+    provision::{self, Plan, Prepared},
 };
 use std::{
     io::{BufReader, Write},
@@ -83,7 +83,12 @@ impl Worker {
             so_pin: &order.so_pin,
             user_pin: &order.user_pin,
         };
-        let prepared = provision::prepare(&plan, &order.secrets);
+        let made = |label| Prepared { initialised: false, made: vec![label] };
+        let prepared = match &order.task {
+            Task::Prepare(secrets) => provision::prepare(&plan, secrets),
+            Task::AddPepper(value) => provision::add_pepper(&plan, value).map(|version| made(version.to_string())),
+            Task::DestroyPepper(version) => provision::destroy_pepper(&plan, *version).map(|()| Prepared::default()),
+        };
         let code = if prepared.is_ok() { 0 } else { 2 };
         self.write(&FromWorker::Prepared(prepared));
         end(code);

@@ -44,6 +44,8 @@ identifiers! {
     CertificateId,
     /// A subscriber's sealed key with its certificate (CSC API: credential).
     CredentialId,
+    /// A request to unlock a credential.
+    UnlockId,
     /// One activation of a credential for exactly some hashes.
     ActivationId,
     /// A document given to be signed.

@@ -5,6 +5,7 @@ use crate::{
     app::App,
     attestation,
     audit::{self, Actor, Entry, Kind},
+    current,
     error::{RequestError, Result},
 };
 use chuky_model::{
@@ -46,8 +47,7 @@ pub async fn create_api_key(
     attestation::attest(&*app.tokens.subscribers, &mut key).await?;
     let mut transaction = app.store.begin().await?;
     transaction.insert_api_key(&key).await?;
-    let entry = Entry::new(now, Kind::ApiKeyCreated, by, format!("api_key:{id}"))
-        .with(serde_json::json!({ "account": account }));
+    let entry = Entry::of_row(now, Kind::ApiKeyCreated, by, &key).with(serde_json::json!({ "account": account }));
     audit::record(&mut transaction, entry).await?;
     transaction.commit().await?;
     Ok(text)
@@ -56,8 +56,8 @@ pub async fn create_api_key(
 /// Who holds this key, where it is neither revoked nor over.
 pub(super) async fn principal(app: &App, text: &str) -> Result<Principal> {
     let now = app.clock.now();
-    let key = app.store.api_key_by_hash(&token_hash(text.as_bytes())).await?;
-    let key = app.checked_rows.check_found(&*app.tokens.subscribers, key).await?;
+    let hash = token_hash(text.as_bytes());
+    let key = current::row(app, || app.store.api_key_by_hash(&hash)).await?;
     let key = key
         .filter(|key| key.revoked_at.is_none_or(|at| at > now) && key.expires_at > now)
         .ok_or_else(RequestError::unauthenticated)?;

@@ -1,11 +1,18 @@
-//! Creating accounts and logging in. A wrong password is counted before the answer; after five the account waits.
+//! Creating accounts and logging in. A try is counted before it is made: against the address or device that it comes from, and in the
+//! account's row. A stranger's wrong tries hold up strangers only: a device from which its holder has logged in before has tries of
+//! its own.
 
-use super::{Password, SessionToken, open_session};
+use super::{
+    Password, SessionToken, device,
+    session::{add_session, prepare_session},
+};
 use crate::{
     app::App,
     attestation,
-    audit::{self, Actor, Entry, Kind},
+    audit::{self, Actor, Entry},
+    current,
     error::{RequestError, RequestErrorKind, Result},
+    rates::Kind,
     store::{self, Transaction},
 };
 use chuky_model::{id::AccountId, instant::Instant, record::account::Account, role::Role};
@@ -30,6 +37,18 @@ pub struct NewAccount {
 pub struct LogIn {
     pub login: String,
     pub password: Password,
+    /// The remote address, as quotas count it.
+    pub from: String,
+    /// What an earlier log-in gave the device, see [`LoggedIn::device`].
+    pub device: Option<String>,
+}
+
+/// A log-in that succeeded.
+pub struct LoggedIn {
+    pub account: AccountId,
+    pub token: SessionToken,
+    /// Proves to the next log-in that this account's holder has logged in from this device. It opens nothing.
+    pub device: String,
 }
 
 /// Makes an account in a transaction of its own.
@@ -80,21 +99,30 @@ pub async fn add_account(transaction: &mut Transaction, now: Instant, by: Actor,
         Err(error) => return Err(error.into()),
     }
     let roles: Vec<&str> = account.roles.iter().map(|role| role.name()).collect();
-    let entry = Entry::new(now, Kind::AccountCreated, by, format!("account:{}", account.id));
+    let entry = Entry::of_row(now, audit::Kind::AccountCreated, by, account);
     audit::record(transaction, entry.with(serde_json::json!({ "roles": roles }))).await?;
     Ok(())
 }
 
 /// Checks log-in name and password and opens a session. Which of the two was wrong is not told.
-pub async fn log_in(app: &App, attempt: LogIn) -> Result<(AccountId, SessionToken)> {
+pub async fn log_in(app: &App, attempt: LogIn) -> Result<LoggedIn> {
     let now = app.clock.now();
-    // 1. The account, where there is one.
-    let account = app.store.account_by_login(&attempt.login).await?;
-    let account = attestation::check_found(&*app.tokens.subscribers, account).await?;
+    // 1. The account, where there is one, and how often this caller has tried it of late.
+    let account = current::row(app, || app.store.account_by_login(&attempt.login)).await?;
     let account = account.filter(|account| account.disabled_at.is_none());
-    if let Some(until) = account.as_ref().and_then(|account| account.locked_until).filter(|until| *until > now) {
-        return Err(locked(until).into());
-    }
+    let nonce = account.as_ref().and_then(|account| device::known(app, account.id, attempt.device.as_deref()?));
+    let caller = match &nonce {
+        Some(nonce) => format!("device:{nonce}"),
+        None => {
+            let until = account.as_ref().and_then(|account| account.locked_until).filter(|until| *until > now);
+            if let Some(until) = until {
+                return Err(locked(until, now).into());
+            }
+            app.rates.take(Kind::LogInAddress, &attempt.from, now)?;
+            format!("{}\n{}", attempt.from, attempt.login)
+        }
+    };
+    app.rates.take(Kind::LogIn, &caller, now)?;
     // 2. The try is counted before it is made.
     let account = match account {
         Some(account) => Some(count_try(app, account, now).await?),
@@ -104,9 +132,13 @@ pub async fn log_in(app: &App, attempt: LogIn) -> Result<(AccountId, SessionToke
     let hash = account.as_ref().and_then(|account| account.password_hash.clone());
     let right = attempt.password.matches(hash).await?;
     let Some(account) = account.filter(|_| right) else { return Err(wrong().into()) };
-    // 4. Success takes the count back.
-    let account = forget_tries(app, account).await?;
-    Ok((account, open_session(app, account).await?))
+    // 4. Success takes the count back and opens the session.
+    app.rates.give_back(Kind::LogIn, &caller);
+    if nonce.is_none() {
+        app.rates.give_back(Kind::LogInAddress, &attempt.from);
+    }
+    let device = device::token(app, account.id, nonce);
+    Ok(LoggedIn { account: account.id, token: open_forgiven_session(app, account).await?, device })
 }
 
 async fn count_try(app: &App, mut account: Account, now: Instant) -> Result<Account> {
@@ -116,26 +148,28 @@ async fn count_try(app: &App, mut account: Account, now: Instant) -> Result<Acco
     attestation::attest_change(&*app.tokens.subscribers, &mut account).await?;
     let mut transaction = app.store.begin().await?;
     transaction.update_account(&account).await.map_err(moved_on)?;
-    if over {
-        let subject = format!("account:{}", account.id);
-        audit::record(&mut transaction, Entry::new(now, Kind::SessionRefused, Actor::Anonymous, subject)).await?;
-    }
+    let entry = if over { audit::Kind::SessionRefused } else { audit::Kind::SessionTried };
+    audit::record(&mut transaction, Entry::of_row(now, entry, Actor::Anonymous, &account)).await?;
     transaction.commit().await?;
     Ok(account)
 }
 
-async fn forget_tries(app: &App, mut account: Account) -> Result<AccountId> {
+async fn open_forgiven_session(app: &App, mut account: Account) -> Result<SessionToken> {
     account.failed_logins = 0;
     account.locked_until = None;
     attestation::attest_change(&*app.tokens.subscribers, &mut account).await?;
+    let (session, token) = prepare_session(app, account.id).await?;
     let mut transaction = app.store.begin().await?;
     transaction.update_account(&account).await.map_err(moved_on)?;
+    let entry = Entry::of_row(session.created_at, audit::Kind::AccountForgiven, Actor::Account(account.id), &account);
+    audit::record(&mut transaction, entry).await?;
+    add_session(&mut transaction, &session).await?;
     transaction.commit().await?;
-    Ok(account.id)
+    Ok(token)
 }
 
 /// Two log-ins at once: one of them tries again.
-fn moved_on(error: store::Error) -> crate::error::Error {
+pub(super) fn moved_on(error: store::Error) -> crate::error::Error {
     match error {
         store::Error::Stale => RequestError::try_again().into(),
         error => error.into(),
@@ -165,16 +199,23 @@ fn wrong() -> RequestError {
     )
 }
 
-fn locked(until: Instant) -> RequestError {
+fn locked(until: Instant, now: Instant) -> RequestError {
     let time = until.vietnamese();
-    RequestError::new(
+    let error = RequestError::new(
         RequestErrorKind::TooMany,
         "login_locked",
-        format!("Đã nhập sai quá nhiều lần. Hãy thử lại sau {time}."),
-        format!("Too many wrong tries. Try again after {time}."),
-    )
+        format!(
+            "Tài khoản này bị nhập sai quá nhiều lần từ những thiết bị lạ. Hãy thử lại sau {time}, hoặc dùng thiết bị bạn đã từng đăng nhập."
+        ),
+        format!(
+            "Too many wrong tries for this account from unknown devices. Try again after {time}, or from a device you have logged in with before."
+        ),
+    );
+    let seconds = until.0.saturating_sub(now.0).saturating_add(999_999) / 1_000_000;
+    RequestError { retry_after: u32::try_from(seconds).ok(), ..error }
 }
 
-/// Wrong passwords in a row before the account waits.
-const TRIES: i64 = 5;
+/// Wrong passwords in a row, from whatever unknown devices, before they wait: at five in five minutes from one address it takes
+/// twenty addresses to come so far. A password has ten characters at least.
+const TRIES: i64 = 100;
 const LOCK_SECONDS: i64 = 5 * 60;

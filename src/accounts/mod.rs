@@ -1,18 +1,23 @@
 //! Who may do what: accounts with roles, log-in by password, sessions of browsers and API keys of systems. Every row is checked
-//! by its MAC each time it is relied on, so an account, role or session made by SQL alone opens nothing.
+//! by its MAC and against the audit log each time it is relied on, so an account, role or session that SQL made or brought back opens
+//! nothing.
 
 mod api_key;
+mod device;
 mod login;
 mod password;
 mod session;
+mod withdrawal;
 
 pub use api_key::create_api_key;
-pub use login::{LogIn, NewAccount, add_account, create_account, log_in, prepare_account};
+pub use login::{LogIn, LoggedIn, NewAccount, add_account, create_account, log_in, prepare_account};
 pub use password::{Password, SHORTEST_PASSWORD};
 pub use session::{SESSION_SECONDS, SessionToken, log_out, open_session};
+pub use withdrawal::{disable_account, remove_role, revoke_api_key};
 
 use crate::{
     app::App,
+    current,
     error::{RequestError, Result},
 };
 use chuky_model::{id::AccountId, instant::Instant, record::account::Account, role::Role};
@@ -54,8 +59,7 @@ pub async fn principal_of_session(app: &App, token: &str) -> Result<Principal> {
 
 /// The account behind a checked session or key, where it may still act.
 async fn acting_account(app: &App, id: AccountId, client: String, now: Instant) -> Result<Principal> {
-    let account = app.store.account_by_id(id).await?;
-    let account = app.checked_rows.check_found(&*app.tokens.subscribers, account).await?;
+    let account = current::row(app, || app.store.account_by_id(id)).await?;
     let account = account.filter(|account| may_act(account, now)).ok_or_else(RequestError::unauthenticated)?;
     let display_name = display_name(app, &account)?;
     Ok(Principal {
@@ -66,6 +70,12 @@ async fn acting_account(app: &App, id: AccountId, client: String, now: Instant) 
         unit: account.unit,
         client,
     })
+}
+
+/// The name of that account's person or system in clear; empty where there is none.
+pub async fn name_of(app: &App, id: AccountId) -> Result<String> {
+    let account = current::row(app, || app.store.account_by_id(id)).await?;
+    Ok(account.map(|account| display_name(app, &account)).transpose()?.unwrap_or_default())
 }
 
 /// The name of an account's person or system in clear.

@@ -5,7 +5,7 @@ use crate::{error::Result, store::Transaction};
 use chuky_model::{
     id::{AccountId, AuditEntryId},
     instant::Instant,
-    record::{audit::AuditEntry, canonical::Content},
+    record::{Authenticated, audit::AuditEntry, canonical::Content},
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -33,7 +33,13 @@ kinds! {
     CeremonyHeld = "ceremony.held",
     AccountCreated = "account.created",
     AccountChanged = "account.changed",
+    AccountDisabled = "account.disabled",
+    /// The password was right: wrong ones before it no longer count.
+    AccountForgiven = "account.forgiven",
     ApiKeyCreated = "api_key.created",
+    ApiKeyRevoked = "api_key.revoked",
+    /// A password is about to be checked; counted before it is.
+    SessionTried = "session.tried",
     SessionOpened = "session.opened",
     SessionRefused = "session.refused",
     SessionClosed = "session.closed",
@@ -42,10 +48,17 @@ kinds! {
     RequestRejected = "request.rejected",
     /// Whoever entered it took it back.
     RequestWithdrawn = "request.withdrawn",
+    /// Its code is being redeemed.
+    RequestIssuing = "request.issuing",
+    RequestIssued = "request.issued",
+    /// What redeemed its code did not come to its end: it waits for its subscriber again.
+    RequestReopened = "request.reopened",
+    CodeMade = "code.made",
     /// A new activation code replaced the one before.
     CodeRenewed = "code.renewed",
-    /// An activation code was tried.
-    CodeTried = "code.tried",
+    /// Its redemption begins, with another receipt key than before.
+    CodeClaimed = "code.claimed",
+    CodeRedeemed = "code.redeemed",
     /// A serial was reserved and the intended certificate stored.
     CertificateIntended = "certificate.intended",
     /// The issuing CA is about to sign.
@@ -64,13 +77,22 @@ kinds! {
     /// The HSM was away when a counted try was to be made: the try is given back.
     PinNotTried = "pin.not_tried",
     CredentialLocked = "credential.locked",
+    UnlockAsked = "unlock.asked",
+    UnlockApproved = "unlock.approved",
+    UnlockRefused = "unlock.refused",
     /// Four eyes allowed further tries.
     CredentialUnlocked = "credential.unlocked",
     /// Sealed anew: another PIN, or a newer pepper.
     CredentialResealed = "credential.resealed",
     CredentialClosed = "credential.closed",
+    PepperMade = "pepper.made",
+    /// Whatever still lies under it is closed first.
+    PepperDestroying = "pepper.destroying",
+    PepperDestroyed = "pepper.destroyed",
     ActivationOpened = "activation.opened",
     ActivationUsed = "activation.used",
+    /// It ended unused.
+    ActivationClosed = "activation.closed",
     /// The signatures of an activation are on record.
     SignaturesMade = "signatures.made",
     DocumentUploaded = "document.uploaded",
@@ -110,12 +132,20 @@ pub struct Entry {
     /// `noun:identifier` of what it happened to.
     pub subject: String,
     pub content: Value,
+    /// The version that the subject's row has from now on, where the entry tells of a change to it.
+    pub row_version: Option<i64>,
 }
 
 impl Entry {
     /// An entry about a subject, without further content.
     pub fn new(at: Instant, kind: Kind, actor: Actor, subject: impl Into<String>) -> Self {
-        Self { at, kind, actor, subject: subject.into(), content: Value::Null }
+        Self { at, kind, actor, subject: subject.into(), content: Value::Null, row_version: None }
+    }
+
+    /// An entry about a row that is made or changed in the same transaction, as it is from then on. Every change of a row that
+    /// authorises records exactly one: an older version, put back by SQL, is known by it.
+    pub fn of_row(at: Instant, kind: Kind, actor: Actor, row: &impl Authenticated) -> Self {
+        Self { row_version: Some(row.version()), ..Self::new(at, kind, actor, row.subject()) }
     }
 
     /// With content: identifiers, digests, reasons.
@@ -134,6 +164,7 @@ pub async fn record(transaction: &mut Transaction, entry: Entry) -> Result<Audit
         actor: entry.actor.text(),
         subject: entry.subject,
         content: entry.content.to_string().into_bytes(),
+        row_version: entry.row_version,
     };
     transaction.insert_audit_entry(&row).await?;
     Ok(id)
@@ -148,5 +179,6 @@ pub fn leaf(row: &AuditEntry) -> Vec<u8> {
     content.column("actor", &row.actor);
     content.column("subject", &row.subject);
     content.column("content", &row.content);
+    content.column("row_version", &row.row_version);
     content.finish()
 }

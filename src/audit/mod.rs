@@ -7,6 +7,8 @@ pub mod merkle;
 pub mod replay;
 pub mod sequencer;
 pub mod verify;
+mod versions;
 
 pub use entry::{Actor, Entry, Kind, record};
 pub use sequencer::{Covered, Sequencer};
+pub use versions::RowVersions;

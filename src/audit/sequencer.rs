@@ -5,6 +5,7 @@ use super::{
     entry::leaf,
     head::{AUDIT_KEY, AUDIT_SCHEME, RememberedHead, SignedHead, digest},
     merkle::{Frontier, leaf_hash},
+    versions::RowVersions,
 };
 use crate::{
     clock::Clock,
@@ -30,6 +31,9 @@ pub struct Sequencer {
     holder: String,
     held_until: Instant,
     frontier: Option<Frontier>,
+    rows: Arc<RowVersions>,
+    /// Up to where the log's entries have been learned from, by a node that does not append; `None` before it follows.
+    followed: Option<i64>,
     heads: watch::Sender<u64>,
     wake: Arc<Notify>,
 }
@@ -40,6 +44,7 @@ pub struct Covered {
     store: Store,
     heads: watch::Receiver<u64>,
     wake: Arc<Notify>,
+    rows: Arc<RowVersions>,
 }
 
 impl Sequencer {
@@ -47,7 +52,8 @@ impl Sequencer {
     pub fn new(store: Store, hsm: Arc<dyn Hsm>, clock: Clock, remembered: RememberedHead) -> (Self, Covered) {
         let (heads, watched) = watch::channel(0);
         let wake = Arc::new(Notify::new());
-        let covered = Covered { store: store.clone(), heads: watched, wake: wake.clone() };
+        let rows = Arc::new(RowVersions::default());
+        let covered = Covered { store: store.clone(), heads: watched, wake: wake.clone(), rows: rows.clone() };
         (
             Self {
                 store,
@@ -57,6 +63,8 @@ impl Sequencer {
                 holder: Uuid::now_v7().to_string(),
                 held_until: Instant(0),
                 frontier: None,
+                rows,
+                followed: None,
                 heads,
                 wake,
             },
@@ -83,11 +91,17 @@ impl Sequencer {
     pub async fn append(&mut self) -> Result<()> {
         if !self.hold_lease().await? {
             self.frontier = None;
-            return self.announce_stored_head().await;
+            return self.follow().await;
         }
         let mut frontier = match self.frontier.take() {
             Some(frontier) => frontier,
-            None => self.load_frontier().await?,
+            None => {
+                let loaded = self.load_frontier().await?;
+                // Whatever was appended up to here may not have been followed.
+                self.rows.forget();
+                self.followed = None;
+                loaded
+            }
         };
         let appended = self.place_waiting(&mut frontier).await?;
         let signed = self.store.latest_audit_head().await?.map_or(0, |head| head.size);
@@ -130,6 +144,7 @@ impl Sequencer {
                 grown.append(hash);
             }
             transaction.commit().await?;
+            self.rows.learn_from(&waiting);
             appended += waiting.len();
             *frontier = grown;
         }
@@ -180,7 +195,24 @@ impl Sequencer {
         Ok(frontier)
     }
 
-    async fn announce_stored_head(&self) -> Result<()> {
+    /// What another node appended is learned from, and its newest head announced.
+    async fn follow(&mut self) -> Result<()> {
+        let mut from = match self.followed {
+            Some(from) => from,
+            None => {
+                let size = self.store.audit_size().await?;
+                // What was asked of the log before this may have been appended to since.
+                self.rows.forget();
+                size
+            }
+        };
+        loop {
+            let leaves = self.store.list_audit_leaves(from, BATCH).await?;
+            let Some((last, _)) = leaves.last() else { break };
+            from = last.sequence.saturating_add(1);
+            self.rows.learn_from(leaves.iter().map(|(_, entry)| entry));
+        }
+        self.followed = Some(from);
         if let Some(head) = self.store.latest_audit_head().await? {
             let _ = self.heads.send_replace(u64::try_from(head.size).unwrap_or(0));
         }
@@ -189,6 +221,11 @@ impl Sequencer {
 }
 
 impl Covered {
+    /// What the log says about versions of rows.
+    pub fn row_versions(&self) -> &RowVersions {
+        &self.rows
+    }
+
     /// Wakes the sequencer now, for an entry that somebody waits for.
     pub fn hurry(&self) {
         self.wake.notify_one();

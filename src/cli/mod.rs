@@ -6,6 +6,7 @@ mod ceremony;
 mod client;
 mod doctor;
 mod login;
+mod pepper;
 mod printing;
 mod secret;
 mod serve;
@@ -39,6 +40,7 @@ enum Command {
     Ceremony(ceremony::Ceremony),
     Doctor(doctor::Doctor),
     Login(login::Login),
+    Pepper(pepper::Pepper),
     Sign(sign::Sign),
     Verify(verify::Verify),
     VerifyCertificate(verify_certificate::VerifyCertificate),
@@ -63,6 +65,7 @@ pub fn run() -> ExitCode {
         Command::Ceremony(command) => command.run(&common),
         Command::Doctor(command) => command.run(&common),
         Command::Login(command) => command.run(&common),
+        Command::Pepper(command) => command.run(&common),
         Command::Sign(command) => command.run(&common),
         Command::Verify(command) => command.run(&common),
         Command::VerifyCertificate(command) => command.run(&common),

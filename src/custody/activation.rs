@@ -11,6 +11,7 @@ use crate::{
     app::App,
     attestation,
     audit::{self, Actor, Entry, Kind},
+    current,
     error::{InternalError, RequestError, Result},
     fault,
 };
@@ -75,7 +76,7 @@ pub async fn open_activation(
     let counted = tries::count(app, by, signer.credential.id).await?;
     fault::point("sign.after_count");
     // 3. The PIN, stretched here, decides in the HSM worker.
-    let secret = app.stretcher.stretch(pin, &parameters(&counted)?).await?;
+    let secret = app.stretcher.stretch(pin, &SealParameters::of(&counted)?).await?;
     let context = ActivationContext {
         activation_id: ActivationId(Uuid::now_v7()),
         hashes: wanted.hashes,
@@ -86,18 +87,10 @@ pub async fn open_activation(
     let key = KeyContext { key_id: counted.id, owner: counted.account_id };
     let now = app.clock.now();
     let opened = app.tokens.subscribers.open_activation(&counted.sealed_key, &key, &secret, &context, now).await;
-    let opened = match opened {
-        Ok(opened) => opened,
-        Err(HsmError::WrongSecret) => return Err(tries::refuse(app, by, &counted).await?.into()),
-        Err(error) if error.is_temporary() => {
-            tries::give_back(app, by, counted.id).await?;
-            return Err(error.into());
-        }
-        Err(error) => return Err(hsm_error(error)),
-    };
+    let opened = tries::answered(app, by, &counted, opened).await?;
     fault::point("sign.pin_checked");
     // 4. Tries forgiven and the activation's row, in one transaction.
-    store_opened(app, by, counted.id, &context, &opened).await?;
+    store_opened(app, by, &counted, &context, &opened).await?;
     fault::point("sign.activated");
     Ok(Activated { context, secret: opened.secret, key, certificate: signer.row.id, document: wanted.document })
 }
@@ -118,7 +111,7 @@ pub async fn use_activation(app: &App, by: &Principal, activated: &Activated) ->
         Err(crate::store::Error::Stale) => return Err(used().into()),
         other => other?,
     }
-    let entry = Entry::new(app.clock.now(), Kind::ActivationUsed, Actor::Account(by.account), subject(row.id));
+    let entry = Entry::of_row(app.clock.now(), Kind::ActivationUsed, Actor::Account(by.account), &row);
     audit::record(&mut transaction, entry.with(serde_json::json!({ "count": row.hash_count }))).await?;
     transaction.commit().await?;
     fault::point("sign.used");
@@ -161,6 +154,8 @@ pub async fn close_expired(app: &App) -> Result<usize> {
             Err(crate::store::Error::Stale) => continue,
             other => other?,
         }
+        let entry = Entry::of_row(app.clock.now(), Kind::ActivationClosed, Actor::Service, &row);
+        audit::record(&mut transaction, entry).await?;
         transaction.commit().await?;
         closed += 1;
     }
@@ -189,32 +184,20 @@ fn check(app: &App, signer: &Signer, wanted: &Wanted) -> Result<()> {
         )
         .into());
     }
-    if !app.tokens.subscribers.health().ready {
-        return Err(RequestError::try_again().into());
-    }
-    Ok(())
-}
-
-fn parameters(credential: &Credential) -> Result<SealParameters> {
-    let unreadable = || InternalError::other("a credential's Argon2id parameters are out of range");
-    Ok(SealParameters {
-        memory_kib: u32::try_from(credential.pin_memory).map_err(|_| unreadable())?,
-        iterations: u32::try_from(credential.pin_iterations).map_err(|_| unreadable())?,
-        salt: credential.pin_salt.as_slice().try_into().map_err(|_| unreadable())?,
-    })
+    Ok(tries::ready(app)?)
 }
 
 async fn store_opened(
     app: &App,
     by: &Principal,
-    credential: CredentialId,
+    counted: &Credential,
     context: &ActivationContext,
     opened: &OpenedActivation,
 ) -> Result<()> {
     let now = app.clock.now();
     let mut row = Activation {
         id: context.activation_id,
-        credential_id: credential,
+        credential_id: counted.id,
         client: context.client.clone(),
         sealed_key: opened.blob.clone(),
         hashes_digest: hashes_digest(context).to_vec(),
@@ -228,16 +211,30 @@ async fn store_opened(
     };
     attestation::attest(&*app.tokens.subscribers, &mut row).await?;
     for _ in 0..tries::CHANGES_AT_ONCE {
-        let forgiven = tries::forgive(app, by, credential).await?;
+        let mut forgiven = tries::forgive(app, by, counted.id).await?;
+        // Only the seal that was opened is followed by its renewed one; a PIN that was changed meanwhile has its own.
+        let renewed = opened.resealed.as_ref().filter(|_| forgiven.sealed_key == counted.sealed_key);
+        let kind = match renewed {
+            Some(sealed) => {
+                forgiven.sealed_key = sealed.blob.clone();
+                forgiven.pepper_version = i64::from(sealed.pepper_version);
+                Kind::CredentialResealed
+            }
+            None => Kind::PinAccepted,
+        };
+        attestation::attest_change(&*app.tokens.subscribers, &mut forgiven).await?;
         let mut transaction = app.store.begin().await?;
-        match tries::store_forgiven(app, &mut transaction, by, &forgiven).await {
-            Err(error) if tries::lost(&error) => continue,
+        match transaction.update_credential(&forgiven).await {
+            Err(crate::store::Error::Stale) => continue,
             other => other?,
         }
+        let accepted = Entry::of_row(now, kind, Actor::Account(by.account), &forgiven);
+        let content = serde_json::json!({ "pepper": forgiven.pepper_version });
+        audit::record(&mut transaction, accepted.with(content)).await?;
         transaction.insert_activation(&row).await?;
-        let entry = Entry::new(now, Kind::ActivationOpened, Actor::Account(by.account), subject(row.id));
+        let entry = Entry::of_row(now, Kind::ActivationOpened, Actor::Account(by.account), &row);
         let content = serde_json::json!({
-            "credential": credential, "hashes": hex::encode(&row.hashes_digest), "count": row.hash_count,
+            "credential": counted.id, "hashes": hex::encode(&row.hashes_digest), "count": row.hash_count,
         });
         audit::record(&mut transaction, entry.with(content)).await?;
         transaction.commit().await?;
@@ -247,18 +244,12 @@ async fn store_opened(
 }
 
 async fn open_row(app: &App, by: &Principal, context: &ActivationContext) -> Result<Activation> {
-    let row = app.store.activation_by_id(context.activation_id).await?;
-    let row = attestation::check_found(&*app.tokens.subscribers, row).await?;
+    let row = current::row_by_log(app, || app.store.activation_by_id(context.activation_id)).await?;
     let row = row.filter(|row| row.client == by.client).ok_or_else(RequestError::not_found)?;
     if row.state != ActivationState::Open || row.used_count != 0 {
         return Err(used().into());
     }
     if row.hashes_digest != hashes_digest(context) || row.expires_at != context.expires {
-        return Err(InternalError::RowForged { table: "activation" }.into());
-    }
-    // An old row put back is as valid as it was; the log remembers its use.
-    if app.store.count_audit_entries(Kind::ActivationUsed.name(), &subject(row.id)).await? != 0 {
-        tracing::error!(event = "row_reset", table = "activation", activation = %row.id);
         return Err(InternalError::RowForged { table: "activation" }.into());
     }
     Ok(row)
@@ -279,7 +270,7 @@ async fn record(app: &App, by: &Principal, activated: &Activated, credential: Cr
         };
         transaction.insert_signature(&signature).await?;
     }
-    let entry = Entry::new(now, Kind::SignaturesMade, Actor::Account(by.account), super::subject(credential));
+    let entry = Entry::new(now, Kind::SignaturesMade, Actor::Account(by.account), format!("credential:{credential}"));
     let content = serde_json::json!({
         "activation": activated.context.activation_id, "document": activated.document,
         "hashes": hex::encode(hashes_digest(&activated.context)),
@@ -322,10 +313,6 @@ fn used() -> RequestError {
         "Lượt ký này đã được dùng. Hãy nhập lại mã PIN để ký lần nữa.",
         "This activation has been used. Enter the PIN again to sign once more.",
     )
-}
-
-fn subject(id: ActivationId) -> String {
-    format!("activation:{id}")
 }
 
 /// How long an activation lasts, in seconds: a batch on a slow network HSM.

@@ -4,19 +4,19 @@
 use crate::{
     accounts::Principal,
     app::App,
-    attestation,
-    audit::Kind,
+    current,
     error::{InternalError, RequestError, Result},
 };
 use chuky_model::{
     id::CredentialId,
+    person::PersonalNumber,
     record::{
         certificate::Certificate as CertificateRow,
         credential::Credential,
         state::{CertificateState, CredentialState},
     },
 };
-use chuky_pki::certificate::Certificate;
+use chuky_pki::{certificate::Certificate, name::NameAttribute};
 
 /// A credential with the certificate that it signs for.
 #[derive(Clone, Debug)]
@@ -30,6 +30,18 @@ impl Signer {
     /// Wrong PINs that are left before the credential locks.
     pub fn tries_left(&self, app: &App) -> u32 {
         app.settings.seal.tries.saturating_sub(u32::try_from(self.credential.tries).unwrap_or(u32::MAX))
+    }
+
+    /// The personal number that the certificate names its holder by.
+    pub fn personal_number(&self) -> Option<PersonalNumber> {
+        let kind = NameAttribute::UserId.oid();
+        let mut numbers = self.certificate.subject().values(&kind);
+        numbers.find_map(|value| PersonalNumber::parse(value.strip_prefix("CCCD:")?).ok())
+    }
+
+    /// How often four eyes may still unlock the credential.
+    pub fn unlocks_left(&self) -> u32 {
+        MOST_UNLOCKS.saturating_sub(u32::try_from(self.credential.unlocks).unwrap_or(u32::MAX))
     }
 }
 
@@ -53,8 +65,7 @@ pub async fn signer(app: &App, by: &Principal, id: CredentialId) -> Result<Signe
 /// Every credential of the caller that has a certificate, newest first, whatever state it is in.
 pub async fn signers(app: &App, by: &Principal) -> Result<Vec<Signer>> {
     let mut signers = Vec::new();
-    for credential in app.store.credentials_of_account(by.account).await? {
-        let credential = attestation::check(&*app.tokens.subscribers, credential).await?;
+    for credential in current::rows(app, || app.store.credentials_of_account(by.account)).await? {
         if credential.certificate_id.is_some() {
             signers.push(with_certificate(app, credential).await?);
         }
@@ -62,35 +73,11 @@ pub async fn signers(app: &App, by: &Principal) -> Result<Vec<Signer>> {
     Ok(signers)
 }
 
-/// The subject of audit entries about a credential.
-pub fn subject(id: CredentialId) -> String {
-    format!("credential:{id}")
-}
-
-/// The caller's credential: its MAC fits, and the audit log knows of no later version.
+/// The caller's credential as it is now: its MAC fits, and the audit log knows of no later version.
 pub(super) async fn own_credential(app: &App, by: &Principal, id: CredentialId) -> Result<Credential> {
-    for _ in 0..READINGS {
-        let credential = app.store.credential_by_id(id).await?;
-        let credential = attestation::check_found(&*app.tokens.subscribers, credential).await?;
-        let credential = credential.filter(|credential| credential.account_id == by.account);
-        let credential = credential.ok_or_else(RequestError::not_found)?;
-        let mut changes = 0_i64;
-        for kind in CHANGES {
-            let count = app.store.count_audit_entries(kind.name(), &subject(id)).await?;
-            changes = changes.saturating_add(count);
-        }
-        // A new row has version 1, and each change raises it by one in the transaction of its audit entry.
-        if credential.version.saturating_sub(1) == changes {
-            return Ok(credential);
-        }
-        let again = app.store.credential_by_id(id).await?;
-        if again.is_some_and(|again| again.version == credential.version) {
-            // Nobody changed it meanwhile: an old row was put back.
-            tracing::error!(event = "row_reset", table = "credential", version = credential.version, changes);
-            return Err(InternalError::RowForged { table: "credential" }.into());
-        }
-    }
-    Err(RequestError::try_again().into())
+    let credential = current::row_by_log(app, || app.store.credential_by_id(id)).await?;
+    let credential = credential.filter(|credential| credential.account_id == by.account);
+    Ok(credential.ok_or_else(RequestError::not_found)?)
 }
 
 /// Whether the credential may be tried.
@@ -117,10 +104,9 @@ pub(super) fn locked() -> RequestError {
     RequestError { field: Some("pin"), ..error }
 }
 
-async fn with_certificate(app: &App, credential: Credential) -> Result<Signer> {
+pub(super) async fn with_certificate(app: &App, credential: Credential) -> Result<Signer> {
     let id = credential.certificate_id.ok_or_else(RequestError::not_found)?;
-    let row = app.store.certificate_by_id(id).await?;
-    let row = attestation::check_found(&*app.tokens.subscribers, row).await?;
+    let row = current::row(app, || app.store.certificate_by_id(id)).await?;
     let row = row.ok_or(InternalError::RowForged { table: "credential" })?;
     let sealed = row.certificate.as_ref().ok_or_else(RequestError::not_found)?;
     let der = app.vault.open(CERTIFICATE, &row.id.to_string(), sealed)?;
@@ -133,15 +119,6 @@ async fn with_certificate(app: &App, credential: Credential) -> Result<Signer> {
 
 /// Where a certificate's DER is encrypted for.
 const CERTIFICATE: &str = "certificate.certificate";
-/// Everything that changes a credential's row after it was made; each records exactly one of these.
-const CHANGES: &[Kind] = &[
-    Kind::PinTried,
-    Kind::PinAccepted,
-    Kind::PinNotTried,
-    Kind::CredentialLocked,
-    Kind::CredentialUnlocked,
-    Kind::CredentialResealed,
-    Kind::CredentialClosed,
-];
-/// How often a credential that somebody else is just using is read again.
-const READINGS: usize = 5;
+
+/// How often a credential is unlocked in its life; after that only a new key and certificate help.
+pub const MOST_UNLOCKS: u32 = 2;

@@ -4,9 +4,14 @@
 
 mod activation;
 mod credential;
+pub mod pepper;
 pub mod pin;
+mod pin_change;
 mod tries;
+mod unlock;
 
 pub use activation::{Activated, Wanted, close_expired, open_activation, sign_hashes, use_activation};
-pub use credential::{Signer, signer, signers, subject};
+pub use credential::{Signer, signer, signers};
 pub use pin::{Pin, PinError, SealParameters, Stretcher};
+pub use pin_change::change_pin;
+pub use unlock::{UnlockView, ask_unlock, decide_unlock, open_unlocks};

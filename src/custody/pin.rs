@@ -4,7 +4,7 @@
 use crate::error::{InternalError, RequestError, Result};
 use argon2::{Algorithm, Argon2, Params, Version};
 use chuky_hsm::Secret32;
-use chuky_model::person::PersonalNumber;
+use chuky_model::{person::PersonalNumber, record::credential::Credential};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -67,6 +67,11 @@ impl Pin {
             Ok(Self(text.to_owned()))
         }
     }
+
+    /// Whether both are the same text.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
 }
 
 impl std::fmt::Debug for Pin {
@@ -90,6 +95,16 @@ impl SealParameters {
         let mut salt = [0; 16];
         rand::rng().fill_bytes(&mut salt);
         Self { memory_kib, iterations, salt }
+    }
+
+    /// Those that a credential's row holds.
+    pub fn of(credential: &Credential) -> Result<Self> {
+        let unreadable = || InternalError::other("a credential's Argon2id parameters are out of range");
+        Ok(Self {
+            memory_kib: u32::try_from(credential.pin_memory).map_err(|_| unreadable())?,
+            iterations: u32::try_from(credential.pin_iterations).map_err(|_| unreadable())?,
+            salt: credential.pin_salt.as_slice().try_into().map_err(|_| unreadable())?,
+        })
     }
 }
 

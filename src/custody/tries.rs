@@ -1,15 +1,16 @@
 //! Tries of a PIN: each is counted, and its count is under a signed audit head, before it is made. Changes a credential's row only by
 //! compare-and-swap, one audit entry a change; never sees what the PIN is.
 
-use super::credential::{locked, own_credential, subject, usable};
+use super::credential::{locked, own_credential, usable};
 use crate::{
     accounts::Principal,
     app::App,
     attestation,
     audit::{self, Actor, Entry, Kind},
-    error::{RequestError, RequestErrorKind, Result},
-    store::{Error as StoreError, Transaction},
+    error::{InternalError, RequestError, RequestErrorKind, Result},
+    store::Error as StoreError,
 };
+use chuky_hsm::Error as HsmError;
 use chuky_model::{
     id::{AuditEntryId, CredentialId},
     record::{credential::Credential, state::CredentialState},
@@ -32,7 +33,7 @@ pub(super) async fn count(app: &App, by: &Principal, id: CredentialId) -> Result
 }
 
 /// Gives a counted try back where the HSM was away and nothing was tried.
-pub(super) async fn give_back(app: &App, by: &Principal, id: CredentialId) -> Result<()> {
+async fn give_back(app: &App, by: &Principal, id: CredentialId) -> Result<()> {
     let given = change(app, by, id, Kind::PinNotTried, |credential| {
         credential.tries = credential.tries.saturating_sub(1).max(0);
         Ok(())
@@ -41,7 +42,7 @@ pub(super) async fn give_back(app: &App, by: &Principal, id: CredentialId) -> Re
 }
 
 /// What a wrong PIN means, locking the credential after the last try: `pin_wrong` or `pin_locked`.
-pub(super) async fn refuse(app: &App, by: &Principal, counted: &Credential) -> Result<RequestError> {
+async fn refuse(app: &App, by: &Principal, counted: &Credential) -> Result<RequestError> {
     let left = i64::from(app.settings.seal.tries).saturating_sub(counted.tries);
     if left > 0 {
         return Ok(wrong(left));
@@ -58,32 +59,42 @@ pub(super) async fn refuse(app: &App, by: &Principal, counted: &Credential) -> R
     }
 }
 
-/// The row with its tries forgiven, and inside the transaction its entry: the PIN was right. `Stale` where another try was counted meanwhile.
+/// The row as it is now with its tries forgiven, for the PIN was right. Whoever changes what else there is to change attests and stores
+/// it, and begins anew where another try was counted meanwhile (`Stale`).
 pub(super) async fn forgive(app: &App, by: &Principal, id: CredentialId) -> Result<Credential> {
     let mut credential = own_credential(app, by, id).await?;
     usable(&credential)?;
     credential.tries = 0;
     credential.updated_at = app.clock.now();
-    attestation::attest_change(&*app.tokens.subscribers, &mut credential).await?;
     Ok(credential)
 }
 
-/// Stores what [`forgive`] made.
-pub(super) async fn store_forgiven(
-    app: &App,
-    transaction: &mut Transaction,
-    by: &Principal,
-    credential: &Credential,
-) -> Result<(), crate::error::Error> {
-    transaction.update_credential(credential).await?;
-    let entry = Entry::new(app.clock.now(), Kind::PinAccepted, Actor::Account(by.account), subject(credential.id));
-    audit::record(transaction, entry).await?;
-    Ok(())
+/// Nothing is counted while the HSM is away.
+pub(super) fn ready(app: &App) -> Result<(), RequestError> {
+    if app.tokens.subscribers.health().ready { Ok(()) } else { Err(RequestError::try_again()) }
 }
 
-/// Whether a compare-and-swap lost to somebody else.
-pub(super) fn lost(error: &crate::error::Error) -> bool {
-    matches!(error, crate::error::Error::Internal(crate::error::InternalError::Store(StoreError::Stale)))
+/// What the HSM worker's answer to a counted try means: a wrong PIN is refused, perhaps locked; a try that was not made is given back;
+/// an altered row is told as such.
+pub(super) async fn answered<T>(
+    app: &App,
+    by: &Principal,
+    counted: &Credential,
+    answer: Result<T, HsmError>,
+) -> Result<T> {
+    match answer {
+        Ok(answer) => Ok(answer),
+        Err(HsmError::WrongSecret) => Err(refuse(app, by, counted).await?.into()),
+        Err(error) if error.is_temporary() => {
+            give_back(app, by, counted.id).await?;
+            Err(error.into())
+        }
+        Err(HsmError::Tampered { what }) => {
+            tracing::error!(event = "row_forged", table = "credential", what);
+            Err(InternalError::RowForged { table: "credential" }.into())
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Reads, changes and stores the row with one audit entry, again where somebody else was first.
@@ -105,7 +116,7 @@ async fn change(
             Err(StoreError::Stale) => continue,
             other => other?,
         }
-        let entry = Entry::new(now, kind, Actor::Account(by.account), subject(id));
+        let entry = Entry::of_row(now, kind, Actor::Account(by.account), &credential);
         let content = serde_json::json!({ "tries": credential.tries, "client": by.client });
         let entry = audit::record(&mut transaction, entry.with(content)).await?;
         transaction.commit().await?;

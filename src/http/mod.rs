@@ -6,10 +6,12 @@ mod guard;
 pub mod pages;
 mod pki;
 pub mod problem;
+mod remote;
 pub mod sites;
 mod upload;
 
 pub use guard::{Access, Caller};
+pub use remote::Remote;
 
 use crate::{app::App, error::InternalError};
 use axum::{
@@ -19,7 +21,7 @@ use axum::{
     middleware,
     routing::MethodRouter,
 };
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 use tower_http::{
     catch_panic::CatchPanicLayer, csrf::CsrfLayer, set_header::SetResponseHeaderLayer, timeout::TimeoutLayer,
 };
@@ -74,7 +76,8 @@ pub async fn serve(
     listener: tokio::net::TcpListener,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), InternalError> {
-    axum::serve(listener, router(app)).with_graceful_shutdown(stop).await.map_err(InternalError::io("serving"))
+    let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service).with_graceful_shutdown(stop).await.map_err(InternalError::io("serving"))
 }
 
 /// Sent with every answer that does not set its own.

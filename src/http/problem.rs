@@ -25,6 +25,10 @@ pub struct Problem {
     pub field: Option<&'static str>,
     /// The id under which the log tells more.
     pub request_id: String,
+    /// Seconds, for the header `Retry-After`.
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub retry_after: Option<u32>,
 }
 
 /// Carried beside an error answer, for whoever shows it as a page instead.
@@ -62,6 +66,7 @@ impl Error {
             detail: error.detail,
             field: error.field,
             request_id,
+            retry_after: error.retry_after,
         };
         (status, problem)
     }
@@ -71,13 +76,14 @@ impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let (status, problem) = self.into_problem();
         let refused = Refused { said: problem.detail.clone(), request_id: problem.request_id.clone() };
+        let retry_after = problem.retry_after.unwrap_or(USUAL_WAIT_SECONDS);
         let mut response = (status, Json(problem)).into_response();
         response.extensions_mut().insert(refused);
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if status == StatusCode::SERVICE_UNAVAILABLE || status == StatusCode::TOO_MANY_REQUESTS {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(retry_after));
         }
         response
     }
@@ -121,3 +127,5 @@ impl InternalError {
 
 /// The code of errors that are nobody's business outside.
 const INTERNAL: &str = "internal";
+/// What `Retry-After` says where nothing better is known.
+const USUAL_WAIT_SECONDS: u32 = 5;

@@ -6,6 +6,7 @@ use super::{
     Authority, CertifiedKey,
     authority::internal,
     certify::{self, Issuer},
+    receipt::Receipt,
     recovery, subscriber,
 };
 use crate::{
@@ -13,15 +14,15 @@ use crate::{
     app::App,
     attestation,
     audit::{self, Actor, Entry, Kind},
-    custody::{self, Pin, SealParameters},
+    custody::{Pin, SealParameters},
     error::{RequestError, Result},
     fault,
-    registration::{self, Details, Redeemable},
+    registration::{self, Details, ReceiptKey, Redeemable},
 };
 use chuky_hsm::{KeyContext, SealedKey};
 use chuky_model::{
     algorithm::KeyAlgorithm,
-    id::{AccountId, CertificateId, CredentialId},
+    id::{CertificateId, CredentialId},
     instant::Instant,
     record::{
         account::Account,
@@ -34,7 +35,6 @@ use chuky_model::{
     role::Role,
 };
 use chuky_pki::{certificate::Certificate, crypto::sha256, issue::CertificateIntent};
-use serde::Serialize;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -47,46 +47,22 @@ pub struct Redemption {
     pub password: Zeroizing<String>,
     pub pin: Zeroizing<String>,
     pub algorithm: KeyAlgorithm,
-}
-
-/// What a subscriber gets.
-#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
-pub struct Receipt {
-    #[schema(value_type = String)]
-    pub credential: CredentialId,
-    /// Lower-case hex.
-    pub serial: String,
-    pub common_name: String,
-    pub issuer: String,
-    /// RFC 3339.
-    pub not_before: String,
-    pub not_after: String,
-    pub issued: String,
-    /// The log-in name of the subscriber's account.
-    pub login: String,
-    /// PEM.
-    pub certificate: String,
-    /// The subscriber's account, and whether it was made with the certificate.
-    #[schema(value_type = String)]
-    pub account: AccountId,
-    pub new_account: bool,
-    /// Beginning, end and making as instants, for pages.
-    #[serde(skip)]
-    #[schema(ignore)]
-    pub times: [Instant; 3],
+    /// With which the receipt is given again, see [`super::receipt_again`].
+    pub key: Option<ReceiptKey>,
 }
 
 /// Redeems an activation code: key, certificate, credential and account of its subscriber.
 pub async fn redeem(app: &App, redemption: Redemption) -> Result<Receipt> {
     // 1. The approved request behind the code, and what its subscriber chose.
-    let Redeemable { request, details, code } = registration::redeemable(app, &redemption.code).await?;
+    let Redeemable { request, details, mut code } = registration::redeemable(app, &redemption.code).await?;
     let pin = Pin::choose(&redemption.pin, Some(&details.personal_number)).map_err(RequestError::from)?;
     let holder = Holder::of(app, &request, &details, &redemption).await?;
     let authority = Authority::of(app).await?;
     let issuer = authority.issuing(request.hierarchy)?;
     // 2. The serial is reserved and the intent stored.
     fault::point("issue.before_intent");
-    let mut issue = intend(app, issuer, request, &details).await?;
+    let receipt_key = redemption.key.as_ref().map(|key| key.hash(app, &code));
+    let mut issue = intend(app, issuer, request, &details, (&mut code, receipt_key)).await?;
     fault::point("issue.after_intent");
     // 3. From here on a failure is taken back: nothing half done stays.
     let chosen = Chosen { holder, pin, algorithm: redemption.algorithm, code };
@@ -164,6 +140,7 @@ async fn intend(
     issuer: &CertifiedKey,
     mut request: RegistrationRequest,
     details: &Details,
+    (code, receipt_key): (&mut ActivationCode, Option<Vec<u8>>),
 ) -> Result<Issue> {
     let now = app.clock.now();
     let intent = subscriber::intent(app, issuer, details, now)?;
@@ -191,12 +168,22 @@ async fn intend(
         mac: Vec::new(),
     };
     attestation::attest(&*app.tokens.subscribers, &mut row).await?;
+    let claimed = code.receipt_key != receipt_key;
+    if claimed {
+        code.receipt_key = receipt_key;
+        attestation::attest_change(&*app.tokens.subscribers, code).await?;
+    }
     let mut transaction = app.store.begin().await?;
     registration::advance(app, &mut transaction, &mut request, RequestState::Issuing).await?;
+    if claimed {
+        transaction.update_activation_code(code).await?;
+        audit::record(&mut transaction, Entry::of_row(now, Kind::CodeClaimed, Actor::Anonymous, &*code)).await?;
+    }
     transaction.insert_certificate(&row).await?;
     let content = serde_json::json!({ "request": request.id, "issuer": row.issuer_label, "serial": row.serial });
-    let entry = Entry::new(now, Kind::CertificateIntended, Actor::Anonymous, subject(id));
+    let entry = Entry::of_row(now, Kind::CertificateIntended, Actor::Anonymous, &row);
     audit::record(&mut transaction, entry.with(content)).await?;
+    audit::record(&mut transaction, Entry::of_row(now, Kind::RequestIssuing, Actor::Anonymous, &request)).await?;
     transaction.commit().await?;
     Ok(Issue { request, row, intent })
 }
@@ -220,10 +207,11 @@ async fn complete(app: &App, issuer: &CertifiedKey, issue: &mut Issue, chosen: C
     fault::point("issue.after_signature");
     // 5. Certificate, credential, account, request and audit entries in one transaction.
     let credential = credential(app, &context, key, &parameters, chosen.algorithm, issue.row.id).await?;
-    let receipt = receipt(app, &certificate, &credential, &chosen.holder);
-    store(app, issue, &certificate, &credential, chosen).await?;
+    let new_account = matches!(chosen.holder, Holder::New(_));
+    let account = chosen.holder.account().clone();
+    let issued = store(app, issue, &certificate, &credential, chosen).await?;
     fault::point("issue.after_store");
-    Ok(receipt)
+    Ok(Receipt::new(&certificate, credential.id, &account, new_account, issued))
 }
 
 async fn mark_signing(app: &App, issue: &mut Issue, key: &SealedKey) -> Result<()> {
@@ -235,7 +223,7 @@ async fn mark_signing(app: &App, issue: &mut Issue, key: &SealedKey) -> Result<(
     attestation::attest_change(&*app.tokens.subscribers, row).await?;
     let mut transaction = app.store.begin().await?;
     transaction.update_certificate(row).await?;
-    let entry = Entry::new(now, Kind::CertificateSigning, Actor::Service, subject(row.id));
+    let entry = Entry::of_row(now, Kind::CertificateSigning, Actor::Service, &*row);
     audit::record(&mut transaction, entry).await?;
     Ok(transaction.commit().await?)
 }
@@ -280,7 +268,7 @@ async fn store(
     certificate: &Certificate,
     credential: &Credential,
     chosen: Chosen,
-) -> Result<()> {
+) -> Result<Instant> {
     let now = app.clock.now();
     let Issue { request, row, .. } = issue;
     let Chosen { holder, mut code, .. } = chosen;
@@ -300,7 +288,7 @@ async fn store(
         Holder::New(account) => accounts::add_account(&mut transaction, now, Actor::Anonymous, account).await?,
         Holder::Known(account, true) => {
             transaction.update_account(account).await?;
-            let entry = Entry::new(now, Kind::AccountChanged, Actor::Service, format!("account:{}", account.id));
+            let entry = Entry::of_row(now, Kind::AccountChanged, Actor::Service, account);
             audit::record(&mut transaction, entry).await?;
         }
         Holder::Known(_, false) => {}
@@ -311,34 +299,14 @@ async fn store(
     registration::advance(app, &mut transaction, request, RequestState::Issued).await?;
     let fingerprint = hex::encode(certificate.fingerprint());
     let content = serde_json::json!({ "request": request.id, "account": account, "sha256": fingerprint });
-    let issued = Entry::new(now, Kind::CertificateIssued, Actor::Account(account), subject(row.id)).with(content);
-    audit::record(&mut transaction, issued).await?;
-    let created = Entry::new(now, Kind::CredentialCreated, Actor::Account(account), custody::subject(credential.id));
+    let by = Actor::Account(account);
+    audit::record(&mut transaction, Entry::of_row(now, Kind::CertificateIssued, by, &*row).with(content)).await?;
+    let created = Entry::of_row(now, Kind::CredentialCreated, by, credential);
     audit::record(&mut transaction, created.with(serde_json::json!({ "certificate": row.id }))).await?;
-    Ok(transaction.commit().await?)
-}
-
-fn receipt(app: &App, certificate: &Certificate, credential: &Credential, holder: &Holder) -> Receipt {
-    let times = [certificate.not_before(), certificate.not_after(), app.clock.now()];
-    Receipt {
-        credential: credential.id,
-        serial: hex::encode(certificate.serial_octets()),
-        common_name: certificate.subject().common_name(),
-        issuer: certificate.issuer().common_name(),
-        not_before: times[0].rfc3339(),
-        not_after: times[1].rfc3339(),
-        issued: times[2].rfc3339(),
-        login: holder.account().login.clone(),
-        account: holder.account().id,
-        new_account: matches!(holder, Holder::New(_)),
-        certificate: certificate.to_pem(),
-        times,
-    }
-}
-
-/// How the audit log names a certificate.
-pub(super) fn subject(id: CertificateId) -> String {
-    format!("certificate:{id}")
+    audit::record(&mut transaction, Entry::of_row(now, Kind::CodeRedeemed, by, &code)).await?;
+    audit::record(&mut transaction, Entry::of_row(now, Kind::RequestIssued, by, &*request)).await?;
+    transaction.commit().await?;
+    Ok(now)
 }
 
 const INTENT: &str = "certificate.intent";

@@ -7,6 +7,7 @@ mod certify;
 mod issue;
 pub mod limits;
 pub mod ocsp;
+mod receipt;
 pub mod recovery;
 pub mod register;
 pub mod revocation;
@@ -16,5 +17,6 @@ mod subscriber;
 pub mod timestamp;
 
 pub use authority::{Authority, CertifiedKey};
-pub use issue::{Receipt, Redemption, redeem};
+pub use issue::{Redemption, redeem};
+pub use receipt::{Receipt, receipt_again};
 pub use subscriber::{Preview, preview, valid_days};

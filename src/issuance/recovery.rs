@@ -5,7 +5,8 @@ use super::{register, revocation_list};
 use crate::{
     app::App,
     attestation,
-    audit::{Actor, Kind},
+    audit::{self, Actor, Entry, Kind},
+    current,
     error::Result,
     registration,
     store::{self, Store},
@@ -55,8 +56,8 @@ async fn run(app: &App, before: Instant) -> Result<usize> {
 
 /// Takes one certificate back; `false` where it has meanwhile been finished or taken back.
 pub(super) async fn take_back(app: &App, id: CertificateId) -> Result<bool> {
-    let row = app.store.certificate_by_id(id).await?;
-    let Some(mut row) = attestation::check_found(&*app.tokens.subscribers, row).await? else { return Ok(false) };
+    let row = current::row_by_log(app, || app.store.certificate_by_id(id)).await?;
+    let Some(mut row) = row else { return Ok(false) };
     let now = app.clock.now();
     match row.state {
         // Nothing was signed: the serial is never used again, and no list needs to name it.
@@ -83,6 +84,7 @@ pub(super) async fn take_back(app: &App, id: CertificateId) -> Result<bool> {
     }
     if let Some(mut request) = request.filter(|request| request.state == RequestState::Issuing) {
         registration::advance(app, &mut transaction, &mut request, RequestState::Approved).await?;
+        audit::record(&mut transaction, Entry::of_row(now, Kind::RequestReopened, Actor::Service, &request)).await?;
     }
     let content = serde_json::json!({ "reached": reached });
     register::settle(app, transaction, &row, (Kind::CertificateVoided, Actor::Service), content).await?;

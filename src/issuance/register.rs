@@ -2,11 +2,11 @@
 //! undoes nothing. Revocation is final here, whatever rows or later entries say; everything else is told only by rows that are no
 //! older than the log's last word about them. Made from the log at the start, then from each change as it is committed.
 
-use super::issue::subject;
 use crate::{
     app::App,
     attestation,
     audit::{self, Actor, Entry, Kind, replay::Replay},
+    current,
     error::{InternalError, Result},
     store::{Store, Transaction},
 };
@@ -237,23 +237,24 @@ impl Register {
     }
 }
 
-/// Passes a row on whose MAC fits and that is no older than the log's last word; one that somebody is just changing is read again.
-/// Ask [`follow`] first.
-pub async fn genuine(app: &App, row: Row) -> Result<Row> {
-    let mut row = app.checked_rows.check(&*app.tokens.subscribers, row).await?;
-    while !app.register.admits(&row) {
-        let (id, version) = (row.id, row.version);
-        match app.store.certificate_by_id(id).await? {
-            Some(again) if again.version > version => {
-                row = app.checked_rows.check(&*app.tokens.subscribers, again).await?;
-            }
-            _ => {
-                tracing::error!(event = "row_put_back", table = "certificate", %id, version);
-                return Err(InternalError::RowForged { table: "certificate" }.into());
-            }
+/// The row that `read` finds, where its MAC fits and it is no older than the log's last word, as `current` and this register know it;
+/// one that somebody is just changing is read again. Ask [`follow`] first.
+pub async fn genuine<F>(app: &App, read: impl Fn() -> F) -> Result<Option<Row>>
+where
+    F: Future<Output = Result<Option<Row>, crate::store::Error>>,
+{
+    let mut older = None;
+    while let Some(row) = current::row(app, &read).await? {
+        if app.register.admits(&row) {
+            return Ok(Some(row));
         }
+        if older == Some(row.version) {
+            tracing::error!(event = "row_put_back", table = "certificate", id = %row.id, version = row.version);
+            return Err(InternalError::RowForged { table: "certificate" }.into());
+        }
+        older = Some(row.version);
     }
-    Ok(row)
+    Ok(None)
 }
 
 /// Learns what was changed by anybody until now. One question to the database answers all who ask at the same time, and where a
@@ -359,7 +360,7 @@ pub(super) async fn settle(
     if let (Some(value), serde_json::Value::Object(further)) = (value.as_object_mut(), further) {
         value.extend(further);
     }
-    let entry = Entry::new(row.updated_at, kind, actor, subject(row.id)).with(value);
+    let entry = Entry::of_row(row.updated_at, kind, actor, row).with(value);
     let entry = audit::record(&mut transaction, entry).await?;
     let standing = match kind {
         Kind::CertificateSuspended => Standing::Suspended,

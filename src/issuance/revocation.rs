@@ -6,7 +6,8 @@ use crate::{
     accounts::Principal,
     app::App,
     attestation,
-    audit::{Actor, Kind},
+    audit::{self, Actor, Entry, Kind},
+    current,
     error::{InternalError, RequestError, Result},
     store,
 };
@@ -87,6 +88,8 @@ pub async fn change(app: &App, by: &Principal, serial: &str, change: Change) -> 
     transaction.update_certificate(&row).await.map_err(overtaken)?;
     if let Some(credential) = &closed {
         transaction.update_credential(credential).await.map_err(overtaken)?;
+        let entry = Entry::of_row(now, Kind::CredentialClosed, Actor::Account(by.account), credential);
+        audit::record(&mut transaction, entry).await?;
     }
     register::settle(app, transaction, &row, (kind, Actor::Account(by.account)), content).await?;
     // 5. Published. OCSP reads the row and tells it already.
@@ -139,12 +142,14 @@ fn check_reason(reason: Reason) -> Result<()> {
     Err(RequestError::invalid("reason", "reason_not_admitted", vi, en).into())
 }
 
-/// The certificate of that serial, its MAC checked, where the caller may know of it.
+/// The certificate of that serial as it is now, where the caller may know of it.
 async fn find(app: &App, by: &Principal, serial: &str) -> Result<Row> {
     let serial: Serial = serial.parse().map_err(|_| RequestError::not_found())?;
     register::follow(app).await?;
-    for row in app.store.certificates_by_serial(&serial).await? {
-        let row = register::genuine(app, row).await?;
+    for row in current::rows(app, || app.store.certificates_by_serial(&serial)).await? {
+        let id = row.id;
+        let row = register::genuine(app, || app.store.certificate_by_id(id)).await?;
+        let row = row.ok_or(InternalError::RowForged { table: "certificate" })?;
         let issued =
             matches!(row.state, CertificateState::Issued | CertificateState::Suspended | CertificateState::Revoked);
         if issued && (is_own(by, &row) || is_staff_for(by, row.hierarchy)) {
@@ -167,10 +172,8 @@ fn is_staff_for(by: &Principal, hierarchy: Hierarchy) -> bool {
 }
 
 async fn closed_credential(app: &App, row: &Row, now: Instant) -> Result<Option<Credential>> {
-    let credential = app.store.credential_of_certificate(row.id).await?;
-    let Some(mut credential) = attestation::check_found(&*app.tokens.subscribers, credential).await? else {
-        return Ok(None);
-    };
+    let credential = current::row_by_log(app, || app.store.credential_of_certificate(row.id)).await?;
+    let Some(mut credential) = credential else { return Ok(None) };
     credential.state = CredentialState::Closed;
     credential.updated_at = now;
     attestation::attest_change(&*app.tokens.subscribers, &mut credential).await?;

@@ -366,9 +366,8 @@ async fn stands(app: &App, issuer_label: &str, serial: &Serial, told: &Told) -> 
     if told.standing == Standing::Revoked {
         return Ok(true);
     }
-    let Some(row) = app.store.certificate_by_serial(issuer_label, serial).await? else { return Ok(true) };
-    match register::genuine(app, row).await {
-        Ok(row) => Ok(row.state != CertificateState::Issued),
+    match register::genuine(app, || app.store.certificate_by_serial(issuer_label, serial)).await {
+        Ok(row) => Ok(row.is_none_or(|row| row.state != CertificateState::Issued)),
         Err(crate::error::Error::Internal(InternalError::RowForged { .. })) => Ok(true),
         Err(error) => Err(error),
     }

@@ -35,8 +35,8 @@ pub async fn standing(app: &App, issuer_label: &str, serial: &Serial) -> Result<
     if let Some(Told { standing: Standing::Revoked, at, reason, .. }) = told {
         return Ok(Status::Revoked { at, reason });
     }
-    match app.store.certificate_by_serial(issuer_label, serial).await? {
-        Some(row) => Ok(status_of(&register::genuine(app, row).await?)),
+    match register::genuine(app, || app.store.certificate_by_serial(issuer_label, serial)).await? {
+        Some(row) => Ok(status_of(&row)),
         None if told.is_none() => Ok(Status::Unknown),
         None => {
             tracing::error!(event = "row_missing", table = "certificate");

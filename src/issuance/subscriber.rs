@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     app::App,
+    current,
     error::Result,
     registration::{self, Details, Redeemable},
 };
@@ -61,10 +62,9 @@ pub async fn preview(app: &App, code: &str) -> Result<Preview> {
     })
 }
 
-/// The account that a person has already, its MAC checked; a disabled one does not count.
+/// The account that a person has already, as it is now; a disabled one does not count.
 pub(super) async fn account_of(app: &App, person_lookup: &[u8]) -> Result<Option<Account>> {
-    for account in app.store.accounts_of_person(person_lookup).await? {
-        let account = crate::attestation::check(&*app.tokens.subscribers, account).await?;
+    for account in current::rows(app, || app.store.accounts_of_person(person_lookup)).await? {
         if account.disabled_at.is_none() {
             return Ok(Some(account));
         }

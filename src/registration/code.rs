@@ -1,11 +1,12 @@
 //! The one-time code with which a subscriber redeems an approved request: shown once, stored as a keyed hash, ending after a while.
 
-use super::{Details, load, moved_on, open, subject, view::may_see};
+use super::{Details, load, moved_on, open, view::may_see};
 use crate::{
     accounts::Principal,
     app::App,
     attestation,
     audit::{self, Actor, Entry, Kind},
+    current,
     error::{RequestError, Result},
     store,
 };
@@ -16,6 +17,7 @@ use chuky_model::{
     request::RequestState,
 };
 use rand::RngExt;
+use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// Twelve letters and digits without look-alikes: about 59 bits.
@@ -68,8 +70,8 @@ pub struct Redeemable {
 /// The approved request behind a code, with its approval checked again. One answer for every code that opens nothing.
 pub async fn redeemable(app: &App, text: &str) -> Result<Redeemable> {
     let entered = ActivationCode::enter(text).ok_or_else(opens_nothing)?;
-    let code = app.store.activation_code_by_hash(&entered.hash(app)).await?;
-    let code = attestation::check_found(&*app.tokens.subscribers, code).await?;
+    let hash = entered.hash(app);
+    let code = current::row_by_log(app, || app.store.activation_code_by_hash(&hash)).await?;
     let now = app.clock.now();
     let code = code.filter(|code| code.redeemed_at.is_none() && code.expires_at > now).ok_or_else(opens_nothing)?;
     let request = load(app, code.request_id).await?;
@@ -79,6 +81,56 @@ pub async fn redeemable(app: &App, text: &str) -> Result<Redeemable> {
     super::decision::check_approval(app, &request).await?;
     let details = open(app, &request)?;
     Ok(Redeemable { request, details, code })
+}
+
+/// The key that a client makes for one redemption, so that it gets the receipt again where the first answer was lost. It stands
+/// beside the code as a second secret: whoever has only the code, once that is used, learns nothing.
+pub struct ReceiptKey(String);
+
+impl ReceiptKey {
+    /// A key as it was sent: 32 to 128 visible ASCII characters, made at random.
+    pub fn enter(text: &str) -> Result<Self, RequestError> {
+        if (SHORTEST_KEY..=LONGEST_KEY).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Ok(Self(text.to_owned()));
+        }
+        let (vi, en) = (
+            "Idempotency-Key của lần kích hoạt gồm 32 đến 128 ký tự ASCII, tạo ngẫu nhiên.",
+            "The Idempotency-Key of an activation has 32 to 128 ASCII characters, made at random.",
+        );
+        Err(RequestError::new(crate::error::RequestErrorKind::Invalid, "idempotency_key_form", vi, en))
+    }
+
+    /// The keyed hash that is stored with the code.
+    pub fn hash(&self, app: &App, code: &rows::ActivationCode) -> Vec<u8> {
+        app.vault.lookup("receipt_key", &format!("{}\n{}", hex::encode(&code.code_hash), self.0)).to_vec()
+    }
+}
+
+/// What became of an earlier redemption with the same code and key.
+pub enum Earlier {
+    /// It is done since then: this request has its certificate.
+    Done(RegistrationRequest, Instant),
+    UnderWay,
+}
+
+/// The earlier redemption of a code with that key; `None` for every other caller, and where it failed and was taken back.
+pub async fn earlier(app: &App, text: &str, key: &ReceiptKey) -> Result<Option<Earlier>> {
+    let Some(entered) = ActivationCode::enter(text) else { return Ok(None) };
+    let hash = entered.hash(app);
+    let code = current::row_by_log(app, || app.store.activation_code_by_hash(&hash)).await?;
+    let Some(code) = code else { return Ok(None) };
+    let expected = key.hash(app, &code);
+    let own = code.receipt_key.as_ref().is_some_and(|kept| bool::from(kept.ct_eq(&expected)));
+    let until = code.expires_at.max(code.redeemed_at.unwrap_or(code.created_at).plus_seconds(RECEIPT_SECONDS));
+    if !own || app.clock.now() >= until {
+        return Ok(None);
+    }
+    let request = load(app, code.request_id).await?;
+    Ok(match (code.redeemed_at, request.state) {
+        (Some(at), RequestState::Issued) => Some(Earlier::Done(request, at)),
+        (None, RequestState::Issuing) => Some(Earlier::UnderWay),
+        _ => None,
+    })
 }
 
 /// A code that replaced the one before, shown once.
@@ -98,14 +150,14 @@ pub async fn renew_code(app: &App, by: &Principal, id: RequestId) -> Result<Rene
         return Err(moved_on().into());
     }
     super::decision::check_approval(app, &request).await?;
-    let row = app.store.activation_code_of_request(id).await?;
-    let row = attestation::check_found(&*app.tokens.subscribers, row).await?;
+    let row = current::row_by_log(app, || app.store.activation_code_of_request(id)).await?;
     let mut row = row.filter(|row| row.redeemed_at.is_none()).ok_or_else(moved_on)?;
     // 2. The new code in the place of the old one, with its audit entry.
     let now = app.clock.now();
     let code = ActivationCode::random();
     row.code_hash = code.hash(app).to_vec();
     row.tries = 0;
+    row.receipt_key = None;
     row.expires_at = expiry(app, now);
     attestation::attest_change(&*app.tokens.subscribers, &mut row).await?;
     let mut transaction = app.store.begin().await?;
@@ -113,8 +165,7 @@ pub async fn renew_code(app: &App, by: &Principal, id: RequestId) -> Result<Rene
         Err(store::Error::Stale) => return Err(moved_on().into()),
         other => other?,
     }
-    audit::record(&mut transaction, Entry::new(now, Kind::CodeRenewed, Actor::Account(by.account), subject(id)))
-        .await?;
+    audit::record(&mut transaction, Entry::of_row(now, Kind::CodeRenewed, Actor::Account(by.account), &row)).await?;
     transaction.commit().await?;
     Ok(RenewedCode { code, expires_at: row.expires_at })
 }
@@ -133,6 +184,11 @@ fn opens_nothing() -> RequestError {
     )
 }
 
+/// Characters of a receipt key: 128 random bits in hexadecimal at least.
+const SHORTEST_KEY: usize = 32;
+const LONGEST_KEY: usize = 128;
+/// How long after a redemption its receipt is given again, where the code itself has ended.
+const RECEIPT_SECONDS: i64 = 3_600;
 const LENGTH: usize = 12;
 /// Without 0 O 1 I L.
 const ALPHABET: &[u8; 31] = b"23456789ABCDEFGHJKMNPQRSTUVWXYZ";

@@ -1,6 +1,6 @@
 //! Decisions on requests: by an approver who did not enter the request, over exactly the content that was shown.
 
-use super::{ActivationCode, Details, RequestView, advance, load, moved_on, open, subject};
+use super::{ActivationCode, Details, RequestView, advance, load, moved_on, open};
 use crate::{
     accounts::Principal,
     app::App,
@@ -50,6 +50,7 @@ pub async fn approve(app: &App, by: &Principal, id: RequestId, content_digest: &
         expires_at: super::code::expiry(app, now),
         redeemed_at: None,
         created_at: now,
+        receipt_key: None,
         version: 1,
         mac: Vec::new(),
     };
@@ -61,8 +62,9 @@ pub async fn approve(app: &App, by: &Principal, id: RequestId, content_digest: &
     advance(app, &mut transaction, &mut request, RequestState::Approved).await?;
     transaction.insert_approval(&approval).await?;
     transaction.insert_activation_code(&row).await?;
-    let entry = Entry::new(now, Kind::RequestApproved, Actor::Account(by.account), subject(id));
+    let entry = Entry::of_row(now, Kind::RequestApproved, Actor::Account(by.account), &request);
     audit::record(&mut transaction, entry.with(serde_json::json!({ "content": hex::encode(digest) }))).await?;
+    audit::record(&mut transaction, Entry::of_row(now, Kind::CodeMade, Actor::Account(by.account), &row)).await?;
     transaction.commit().await?;
     Ok(Approved { request: RequestView::of(app, &request)?, code, expires_at: row.expires_at })
 }
@@ -84,7 +86,7 @@ pub async fn reject(app: &App, by: &Principal, id: RequestId, reason: &str) -> R
     let mut transaction = app.store.begin().await?;
     advance(app, &mut transaction, &mut request, RequestState::Rejected).await?;
     transaction.insert_approval(&approval).await?;
-    let entry = Entry::new(now, Kind::RequestRejected, Actor::Account(by.account), subject(id));
+    let entry = Entry::of_row(now, Kind::RequestRejected, Actor::Account(by.account), &request);
     audit::record(&mut transaction, entry).await?;
     transaction.commit().await?;
     RequestView::of(app, &request)
@@ -101,7 +103,7 @@ pub async fn withdraw(app: &App, by: &Principal, id: RequestId) -> Result<Reques
     let now = app.clock.now();
     let mut transaction = app.store.begin().await?;
     advance(app, &mut transaction, &mut request, RequestState::Rejected).await?;
-    let entry = Entry::new(now, Kind::RequestWithdrawn, Actor::Account(by.account), subject(id));
+    let entry = Entry::of_row(now, Kind::RequestWithdrawn, Actor::Account(by.account), &request);
     audit::record(&mut transaction, entry).await?;
     transaction.commit().await?;
     RequestView::of(app, &request)

@@ -7,7 +7,7 @@ mod details;
 mod overview;
 mod view;
 
-pub use code::{ActivationCode, Redeemable, RenewedCode, redeemable, renew_code};
+pub use code::{ActivationCode, Earlier, ReceiptKey, Redeemable, RenewedCode, earlier, redeemable, renew_code};
 pub use decision::{Approved, approve, reject, withdraw};
 pub use details::Details;
 pub use overview::{Booth, Listed, Road, booth, list_all, road};
@@ -18,6 +18,7 @@ use crate::{
     app::App,
     attestation,
     audit::{self, Actor, Entry, Kind},
+    current,
     error::{RequestError, Result},
     store::Transaction,
 };
@@ -82,20 +83,20 @@ pub async fn submit(
     attestation::attest(&*app.tokens.subscribers, &mut request).await?;
     let mut transaction = app.store.begin().await?;
     transaction.insert_request(&request).await?;
-    let entry = Entry::new(now, Kind::RequestSubmitted, Actor::Account(by.account), subject(id));
+    let entry = Entry::of_row(now, Kind::RequestSubmitted, Actor::Account(by.account), &request);
     audit::record(&mut transaction, entry.with(serde_json::json!({ "hierarchy": hierarchy, "unit": unit }))).await?;
     transaction.commit().await?;
     RequestView::of(app, &request)
 }
 
-/// The request of that identifier, its MAC checked. `not_found` where there is none.
+/// The request of that identifier as it is now, its MAC checked. `not_found` where there is none.
 pub async fn load(app: &App, id: RequestId) -> Result<RegistrationRequest> {
-    let request = app.store.request_by_id(id).await?;
-    let request = attestation::check_found(&*app.tokens.subscribers, request).await?;
+    let request = current::row_by_log(app, || app.store.request_by_id(id)).await?;
     Ok(request.ok_or_else(RequestError::not_found)?)
 }
 
-/// Moves a request to its next state inside a transaction: legal by the state machine, and only from the version that was read.
+/// Moves a request to its next state inside a transaction: legal by the state machine, and only from the version that was read. The
+/// caller records it there, with an entry of the row.
 pub async fn advance(
     app: &App,
     transaction: &mut Transaction,
@@ -130,10 +131,6 @@ fn seal(app: &App, id: RequestId, details: &Details) -> Result<Vec<u8>> {
     let plain = serde_json::to_vec(details).map(zeroize::Zeroizing::new);
     let plain = plain.map_err(|_| crate::error::InternalError::other("a request's details cannot be written"))?;
     app.vault.seal(DETAILS, &id.to_string(), &plain)
-}
-
-fn subject(id: RequestId) -> String {
-    format!("request:{id}")
 }
 
 fn is_open(state: RequestState) -> bool {

@@ -120,9 +120,7 @@ impl Names {
         if let Some(name) = self.0.get(&id) {
             return Ok(name.clone());
         }
-        let account = app.store.account_by_id(id).await?;
-        let account = attestation::check_found(&*app.tokens.subscribers, account).await?;
-        let name = account.map(|account| accounts::display_name(app, &account)).transpose()?.unwrap_or_default();
+        let name = accounts::name_of(app, id).await?;
         self.0.insert(id, name.clone());
         Ok(name)
     }

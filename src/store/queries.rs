@@ -61,6 +61,7 @@ queries! {
         read list_accounts(after: Cursor, limit: i64) -> Vec<Account>;
         write insert_api_key(key: &ApiKey) -> ();
         write update_api_key(key: &ApiKey) -> ();
+        read api_key_by_id(id: ApiKeyId) -> Option<ApiKey>;
         read api_key_by_hash(key_hash: &[u8]) -> Option<ApiKey>;
         read api_keys_of_account(account_id: AccountId) -> Vec<ApiKey>;
         write insert_session(session: &Session) -> ();
@@ -118,6 +119,8 @@ queries! {
         read credential_by_id(id: CredentialId) -> Option<Credential>;
         read credential_of_certificate(certificate_id: CertificateId) -> Option<Credential>;
         read credentials_of_account(account_id: AccountId) -> Vec<Credential>;
+        read seals_by_pepper(now: Instant) -> Vec<(i64, i64, i64)>;
+        read credentials_under_pepper(pepper_version: i64, after: CredentialId, limit: i64) -> Vec<Credential>;
         write insert_activation(activation: &Activation) -> ();
         write update_activation(activation: &Activation) -> ();
         read activation_by_id(id: ActivationId) -> Option<Activation>;
@@ -125,6 +128,12 @@ queries! {
         write insert_signature(signature: &Signature) -> ();
         read signatures_of_document(document_id: DocumentId) -> Vec<Signature>;
         read list_signatures(credential_id: CredentialId, before: Cursor, limit: i64) -> Vec<Signature>;
+    }
+    unlock {
+        write insert_unlock(unlock: &Unlock) -> ();
+        write update_unlock(unlock: &Unlock) -> ();
+        read unlock_by_id(id: UnlockId) -> Option<Unlock>;
+        read list_unlocks(state: UnlockState, after: Cursor, limit: i64) -> Vec<Unlock>;
     }
     document {
         write insert_document(document: &Document) -> ();
@@ -155,6 +164,7 @@ queries! {
         read audit_leaf_of_entry(entry_id: AuditEntryId) -> Option<AuditLeaf>;
         read audit_entries_about(subject: &str, after: Cursor, limit: i64) -> Vec<AuditEntry>;
         read count_audit_entries(kind: &str, subject: &str) -> i64;
+        read newest_row_version(subject: &str) -> Option<i64>;
         read list_audit_entries(before: Cursor, limit: i64) -> Vec<AuditEntry>;
         write store_audit_tile(tile: &AuditTile) -> ();
         read audit_tile(level: i64, tile: i64) -> Option<AuditTile>;

@@ -74,7 +74,7 @@ pub async fn verify_payment(app: &App, caller: &Principal, body: &[u8]) -> Resul
 
     // 1. Signature, certificate, chain, order, freshness, payer.
     let presented = verifier.read(body, now);
-    let named = standing::named(app, &app.checked_rows, presented.wanted()).await?;
+    let named = standing::named(app, presented.wanted()).await?;
     let examined = verifier.examine(&presented, named.as_ref(), now);
 
     // 2. Revocation.

@@ -1,9 +1,10 @@
 //! What the authority knows about a signer: the certificate that a message only names, its revocation status, and whom to trust.
-//! Rows are relied on only after their MAC was checked; a row that was checked before and is unchanged costs no second call to the HSM.
+//! Rows are relied on only where their MAC fits and the audit log knows no later version; a row that was looked at before and is
+//! unchanged costs no second question.
 
 use crate::{
     app::App,
-    attestation::{self, CheckedRows},
+    attestation, current,
     error::{InternalError, Result},
     issuance::register::{self, Standing, Told},
     store::Store,
@@ -18,19 +19,20 @@ use chuky_pki::{
 };
 
 /// The issued certificate that a message names, if it is one of this authority's.
-pub async fn named(app: &App, checked: &CheckedRows, wanted: Option<Wanted>) -> Result<Option<Certificate>> {
+pub async fn named(app: &App, wanted: Option<Wanted>) -> Result<Option<Certificate>> {
     let row = match wanted {
         None => return Ok(None),
-        Some(Wanted::Fingerprint(fingerprint)) => app.store.certificate_by_fingerprint(&fingerprint).await?,
+        Some(Wanted::Fingerprint(fingerprint)) => {
+            current::row(app, || app.store.certificate_by_fingerprint(&fingerprint)).await?
+        }
         Some(Wanted::Serial(serial)) => {
             // A serial number is unique for its issuer only; where two issuers gave it, it names nothing.
-            let mut rows = app.store.certificates_by_serial(&serial).await?;
+            let mut rows = current::rows(app, || app.store.certificates_by_serial(&serial)).await?;
             let row = rows.pop();
             if rows.is_empty() { row } else { None }
         }
     };
     let Some(row) = row else { return Ok(None) };
-    let row = checked.check(&*app.tokens.subscribers, row).await?;
     let Some(sealed) = &row.certificate else { return Ok(None) };
     let der = app.vault.open("certificate.certificate", &row.id.to_string(), sealed)?;
     Certificate::from_der(&der).map(Some).map_err(|error| InternalError::Pki(error.to_string()).into())
@@ -41,16 +43,16 @@ pub async fn status(app: &App, certificate: Option<&Certificate>) -> Result<Stat
     let unknown =
         || Status::Unknown("the certificate was not issued here, and no revocation data for it is at hand".to_owned());
     let Some(certificate) = certificate else { return Ok(unknown()) };
-    let Some(row) = app.store.certificate_by_fingerprint(certificate.fingerprint()).await? else {
-        return Ok(unknown());
-    };
     register::follow(app).await?;
+    let fingerprint = certificate.fingerprint();
+    let found = app.store.certificate_by_fingerprint(fingerprint).await?;
     // What the audit log says weighs more than a row that SQL may have put back.
-    let told = app.register.told(&row.issuer_label, &row.serial);
+    let told = found.and_then(|row| app.register.told(&row.issuer_label, &row.serial));
     if let Some(Told { standing: Standing::Revoked, at, .. }) = told {
         return Ok(Status::Revoked { at });
     }
-    let row = register::genuine(app, row).await?;
+    let row = register::genuine(app, || app.store.certificate_by_fingerprint(fingerprint)).await?;
+    let Some(row) = row else { return Ok(unknown()) };
     let since = row.revoked_at.unwrap_or(Instant(i64::MIN));
     Ok(match row.state {
         CertificateState::Issued => Status::Good,

@@ -146,6 +146,11 @@ pub async fn api_key_by_hash(connection: &mut Connection, key_hash: &[u8]) -> Re
     Ok(api_keys!("WHERE key_hash = $1", key_hash).fetch_optional(connection).await?)
 }
 
+/// The key of that identifier.
+pub async fn api_key_by_id(connection: &mut Connection, id: ApiKeyId) -> Result<Option<ApiKey>, Error> {
+    Ok(api_keys!("WHERE id = $1", id.0).fetch_optional(connection).await?)
+}
+
 /// The API keys of an account, oldest first.
 pub async fn api_keys_of_account(connection: &mut Connection, account_id: AccountId) -> Result<Vec<ApiKey>, Error> {
     Ok(api_keys!("WHERE account_id = $1 ORDER BY created_at, id", account_id.0).fetch_all(connection).await?)

@@ -13,7 +13,8 @@ macro_rules! entries {
         sqlx::query_as!(
             AuditEntry,
             r#"SELECT e.id AS "id!: Stored<AuditEntryId>", e.recorded_at AS "recorded_at!: Stored<Instant>", e.kind AS "kind!: String",
-            e.actor AS "actor!: String", e.subject AS "subject!: String", e.content AS "content!: Vec<u8>" FROM audit_entry e "#
+            e.actor AS "actor!: String", e.subject AS "subject!: String", e.content AS "content!: Vec<u8>", e.row_version AS "row_version: i64"
+            FROM audit_entry e "#
             + $tail
             $(, $argument)*
         )
@@ -34,13 +35,14 @@ macro_rules! heads {
 /// Records an entry, still unlinked.
 pub async fn insert_audit_entry(connection: &mut Connection, entry: &AuditEntry) -> Result<(), Error> {
     query!(
-        "INSERT INTO audit_entry (id, recorded_at, kind, actor, subject, content) VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO audit_entry (id, recorded_at, kind, actor, subject, content, row_version) VALUES ($1, $2, $3, $4, $5, $6, $7)",
         entry.id.0,
         entry.recorded_at.0,
         entry.kind,
         entry.actor,
         entry.subject,
         entry.content,
+        entry.row_version,
     )
     .execute(&mut *connection)
     .await?;
@@ -107,7 +109,7 @@ pub async fn list_audit_leaves(
     let rows = query!(
         r#"SELECT l.sequence AS "sequence!: i64", l.hash AS "hash!: Vec<u8>", e.id AS "id!: Stored<AuditEntryId>",
         e.recorded_at AS "recorded_at!: Stored<Instant>", e.kind AS "kind!: String", e.actor AS "actor!: String",
-        e.subject AS "subject!: String", e.content AS "content!: Vec<u8>"
+        e.subject AS "subject!: String", e.content AS "content!: Vec<u8>", e.row_version AS "row_version: i64"
         FROM audit_leaf l JOIN audit_entry e ON e.id = l.entry_id WHERE l.sequence >= $1 ORDER BY l.sequence LIMIT $2"#,
         from,
         limit
@@ -127,6 +129,7 @@ pub async fn list_audit_leaves(
                     actor: row.actor,
                     subject: row.subject,
                     content: row.content,
+                    row_version: row.row_version,
                 },
             )
         })
@@ -172,6 +175,17 @@ pub async fn count_audit_entries(connection: &mut Connection, kind: &str, subjec
             .fetch_one(connection)
             .await?;
     Ok(row.count)
+}
+
+/// The newest version of a row that entries about it tell of; `None` where none does.
+pub async fn newest_row_version(connection: &mut Connection, subject: &str) -> Result<Option<i64>, Error> {
+    let row = query!(
+        r#"SELECT MAX(row_version) AS "version: i64" FROM audit_entry WHERE subject = $1 AND row_version IS NOT NULL"#,
+        subject
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(row.version)
 }
 
 /// Entries newest first, before the cursor.

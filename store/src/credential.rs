@@ -236,3 +236,33 @@ pub async fn list_signatures(
     .fetch_all(connection)
     .await?)
 }
+
+/// How many seals lie under each pepper: version, those whose keys can still be used, all others (closed, or the certificate is over).
+pub async fn seals_by_pepper(connection: &mut Connection, now: Instant) -> Result<Vec<(i64, i64, i64)>, Error> {
+    let rows = query!(
+        r#"SELECT c.pepper_version AS "version!: i64",
+        COUNT(CASE WHEN c.state <> 'closed' AND t.not_after >= $1 THEN 1 END) AS "used!: i64", COUNT(*) AS "all!: i64"
+        FROM credential c LEFT JOIN certificate t ON t.id = c.certificate_id GROUP BY c.pepper_version ORDER BY c.pepper_version"#,
+        now.0
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.version, row.used, row.all.saturating_sub(row.used))).collect())
+}
+
+/// Credentials under a pepper that are not closed, by identifier after one: what a pepper's destruction ends.
+pub async fn credentials_under_pepper(
+    connection: &mut Connection,
+    pepper_version: i64,
+    after: CredentialId,
+    limit: i64,
+) -> Result<Vec<Credential>, Error> {
+    Ok(credentials!(
+        "WHERE pepper_version = $1 AND state <> 'closed' AND id > $2 ORDER BY id LIMIT $3",
+        pepper_version,
+        after.0,
+        limit
+    )
+    .fetch_all(connection)
+    .await?)
+}

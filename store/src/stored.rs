@@ -90,6 +90,7 @@ columns! {
     RequestId: Uuid = |id| Some(RequestId(id));
     CertificateId: Uuid = |id| Some(CertificateId(id));
     CredentialId: Uuid = |id| Some(CredentialId(id));
+    UnlockId: Uuid = |id| Some(UnlockId(id));
     ActivationId: Uuid = |id| Some(ActivationId(id));
     DocumentId: Uuid = |id| Some(DocumentId(id));
     AuditEntryId: Uuid = |id| Some(AuditEntryId(id));
@@ -106,6 +107,7 @@ columns! {
     CertificateState: String = |name| CertificateState::from_name(&name);
     KeyPurpose: String = |name| KeyPurpose::from_name(&name);
     CredentialState: String = |name| CredentialState::from_name(&name);
+    UnlockState: String = |name| UnlockState::from_name(&name);
     ActivationState: String = |name| ActivationState::from_name(&name);
     Decision: String = |name| Decision::from_name(&name);
     DocumentState: String = |name| DocumentState::from_name(&name);

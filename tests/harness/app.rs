@@ -44,6 +44,11 @@ impl TestApp {
         Self::start(Backend::Sqlite).await
     }
 
+    /// A service on SQLite with other settings than usual.
+    pub async fn with(alter: impl FnOnce(&mut Settings)) -> Self {
+        Self::start_with(Backend::Sqlite, alter).await
+    }
+
     /// A service on that database, with hierarchies and demonstration accounts.
     pub async fn start(backend: Backend) -> Self {
         Self::start_with(backend, |_| ()).await

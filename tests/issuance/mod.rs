@@ -2,6 +2,7 @@
 //! and what a crash leaves.
 
 mod attacks;
+mod again;
 mod crash;
 mod foreign;
 mod revocation_lists;

@@ -137,7 +137,7 @@ async fn a_long_list_comes_out_whole() {
     let now = test.app.clock.now();
     test.sql(&format!(
         "BEGIN; WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {COUNT}) \
-         INSERT INTO audit_entry SELECT randomblob(16), {at} + i, 'certificate.revoked', 'service', 'certificate:' || i, \
+         INSERT INTO audit_entry (id, recorded_at, kind, actor, subject, content) SELECT randomblob(16), {at} + i, 'certificate.revoked', 'service', 'certificate:' || i, \
          CAST('{{\"issuer\":\"{ISSUER}\",\"serial\":\"40' || lower(hex(randomblob(15))) || '\",\"version\":4,\"revoked_at\":{at},' \
          || '\"code\":' || (i % 2) || ',\"generation\":1}}' AS BLOB) FROM n; \
          INSERT INTO audit_pending SELECT id, recorded_at FROM audit_entry WHERE kind = 'certificate.revoked'; \

@@ -1,9 +1,13 @@
-//! Signing documents: the whole road judged by foreign tools, what is refused, attacks with SQL, kills at every effect, the command line.
+//! Signing documents: the whole road judged by foreign tools, what is refused, attacks with SQL, kills at every effect, the command
+//! line; and custody around it: another PIN, unlocking, peppers.
 
 mod attacks;
 mod command_line;
 mod crashes;
 mod large;
+mod peppers;
+mod pin;
 mod road;
-mod service;
+pub mod service;
 pub mod subscriber;
+mod unlock;

@@ -113,6 +113,7 @@ async fn requests_and_decisions(database: Database) {
         expires_at: sample::at(900),
         redeemed_at: None,
         created_at: sample::at(5),
+        receipt_key: None,
         version: 1,
         mac: sample::digest("mac"),
     };
@@ -122,6 +123,7 @@ async fn requests_and_decisions(database: Database) {
     transaction.insert_activation_code(&code).await.unwrap();
     code.advance();
     code.tries = 1;
+    code.receipt_key = Some(sample::digest("receipt"));
     transaction.update_activation_code(&code).await.unwrap();
     transaction.commit().await.unwrap();
 

@@ -175,6 +175,7 @@ pub fn entry(subject: &str, seconds: i64) -> AuditEntry {
         actor: "service".to_owned(),
         subject: subject.to_owned(),
         content: b"{}".to_vec(),
+        row_version: None,
     }
 }
 

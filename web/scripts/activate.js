@@ -1,4 +1,4 @@
-// Activation: takes the code from behind the address's "#", which is never sent, and explains the PIN while it is typed.
+// Activation, and change of PIN: takes the code from behind the address's "#", which is never sent, and explains the PIN while it is typed.
 // Nothing typed here leaves the page before the form is sent; the server judges the PIN again.
 "use strict";
 (() => {
@@ -25,8 +25,8 @@
 
   const form = document.querySelector("[data-activate]");
   if (!form) return;
-  const pin = form.elements.pin;
-  const again = form.elements.pin_again;
+  const pin = form.querySelector("[data-shortest]");
+  const again = form.querySelector("[data-again]");
   const box = form.querySelector("[data-meter]");
   const meter = box.querySelector("meter");
   const differs = form.querySelector("[data-differs]");

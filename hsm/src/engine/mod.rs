@@ -125,6 +125,8 @@ struct Secrets {
     row_mac: ObjectHandle,
     data: ObjectHandle,
     peppers: BTreeMap<u32, ObjectHandle>,
+    /// When they were looked for.
+    since: std::time::Instant,
 }
 
 impl Engine {
@@ -252,9 +254,11 @@ impl Engine {
         Ok(self.core.token.module.get_token_info(self.core.token.slot)?.label().trim_end().to_owned())
     }
 
-    /// The subscribers token's keys, found once a session.
+    /// The subscribers token's keys, looked for again after a while: nothing may be sealed under an old pepper for long.
     fn secrets(&mut self) -> Result<Secrets, Error> {
-        if let Some(secrets) = &self.secrets {
+        if let Some(secrets) = &self.secrets
+            && secrets.since.elapsed() < limits::SECRETS_KEPT
+        {
             return Ok(secrets.clone());
         }
         if self.core.kind != TokenKind::Subscribers {
@@ -269,6 +273,7 @@ impl Engine {
             row_mac: find(objects::ROW_MAC_LABEL)?,
             data: find(objects::DATA_LABEL)?,
             peppers: objects::peppers(&self.session)?.into_iter().collect(),
+            since: std::time::Instant::now(),
         };
         if secrets.peppers.is_empty() {
             return Err(Error::unavailable("the token holds no pepper"));

@@ -76,12 +76,20 @@ impl Engine {
         }
         let secret = Secret32::random();
         let pepper_version = newest(&secrets)?;
+        // The PIN was right: the seal follows the newest pepper.
+        let resealed = match particulars.pepper_version < pepper_version {
+            true => {
+                let renewed = Particulars { pepper_version, ..particulars.clone() };
+                Some(self.seal_at_rest(&secrets, renewed, key, pin_secret, &wrapped)?)
+            }
+            false => None,
+        };
         let particulars = Particulars { purpose: Purpose::Activation, pepper_version, ..particulars };
         let input = seal::activation_input(activation, &secret);
         let seal_key = self.seal_key(&secrets, pepper_version, Purpose::Activation, &input)?;
         let binding = seal::activation_binding(key, activation);
         let blob = seal::seal(&particulars, &binding, &seal_key, &wrapped, |data| self.hmac(secrets.row_mac, data))?;
-        Ok(OpenedActivation { blob, secret })
+        Ok(OpenedActivation { blob, secret, resealed })
     }
 
     /// Numbered as they happen: (1) time, (2) the handle, which only secret and unaltered context open, (3) the hashes are marked as

@@ -12,7 +12,7 @@ use crate::{
     settings::Settings,
 };
 use link::{Failure, Link};
-pub use place::prepare_token;
+pub use place::{add_pepper, destroy_pepper, prepare_token};
 use std::{
     sync::Arc,
     time::{Duration, Instant},

@@ -93,6 +93,18 @@ fn peppers(world: &World) {
         world.wait(hsm.reseal(&old.blob, &key, &secret(1), &key, &secret(1))).unwrap()
     };
     assert_eq!(renewed.pepper_version, 2);
+    // The first right PIN after the change brings the same seal under the newest pepper along; a wrong one nothing.
+    {
+        let hsm = start();
+        let hsm: &dyn Hsm = &hsm;
+        let context = activation(2, vec![vec![2; 32]], SignatureScheme::EcdsaSha256);
+        let open = async |blob: &[u8], pin| hsm.open_activation(blob, &key, &secret(pin), &context, now()).await;
+        let followed = world.wait(open(&old.blob, 1)).unwrap().resealed.unwrap();
+        assert_eq!((followed.pepper_version, &followed.spki_der), (2, &old.spki_der));
+        assert_eq!(world.wait(open(&followed.blob, 1)).unwrap().resealed, None);
+        assert!(matches!(world.wait(open(&followed.blob, 2)), Err(Error::WrongSecret)));
+        assert!(matches!(world.wait(open(&old.blob, 2)), Err(Error::WrongSecret)));
+    }
     assert!(provision::destroy_pepper(&plan, 2).is_err(), "the newest stays");
     provision::destroy_pepper(&plan, 1).unwrap();
     let hsm = start();

@@ -16,6 +16,8 @@ record! {
         subject: String,
         /// Canonical JSON; what is personal stands as a keyed commitment.
         content: Vec<u8>,
+        /// Where the entry tells of a change to a row that authorises: the version that the subject's row has from then on.
+        row_version: Option<i64>,
     }
 }
 

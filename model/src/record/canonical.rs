@@ -17,6 +17,8 @@ pub trait Authenticated {
     const TABLE: &'static str;
     /// What the MAC covers: table, every column except `mac`.
     fn content(&self) -> Vec<u8>;
+    /// How the audit log names the row: `noun:key`, the key being the first column.
+    fn subject(&self) -> String;
     /// The row's version.
     fn version(&self) -> i64;
     /// Raises the version by one, before a changed row is MACed and stored.
@@ -31,6 +33,24 @@ pub trait Authenticated {
 pub trait Canonical {
     /// The bytes, without a length.
     fn canonical(&self) -> Option<Vec<u8>>;
+}
+
+/// A key as the audit log writes it.
+pub trait Key {
+    /// The text: an identifier as it is printed, octets in hexadecimal.
+    fn text(&self) -> String;
+}
+
+impl Key for String {
+    fn text(&self) -> String {
+        self.clone()
+    }
+}
+
+impl Key for Vec<u8> {
+    fn text(&self) -> String {
+        hex::encode(self)
+    }
 }
 
 /// Collects the columns of one row.
@@ -112,11 +132,19 @@ impl Canonical for Vec<Role> {
 }
 
 macro_rules! by_uuid {
-    ($($kind:ty),*) => {$(impl Canonical for $kind {
-        fn canonical(&self) -> Option<Vec<u8>> {
-            Some(self.as_bytes().to_vec())
+    ($($kind:ty),*) => {$(
+        impl Canonical for $kind {
+            fn canonical(&self) -> Option<Vec<u8>> {
+                Some(self.as_bytes().to_vec())
+            }
         }
-    })*};
+
+        impl Key for $kind {
+            fn text(&self) -> String {
+                self.to_string()
+            }
+        }
+    )*};
 }
 by_uuid!(
     AccountId,
@@ -124,6 +152,7 @@ by_uuid!(
     RequestId,
     CertificateId,
     CredentialId,
+    UnlockId,
     ActivationId,
     DocumentId,
     AuditEntryId,
@@ -147,6 +176,7 @@ by_name!(
     CertificateState,
     KeyPurpose,
     CredentialState,
+    UnlockState,
     ActivationState,
     Decision,
     DocumentState

@@ -2,7 +2,7 @@
 
 use super::{
     record,
-    state::{ActivationState, CredentialState},
+    state::{ActivationState, CredentialState, UnlockState},
 };
 use crate::{algorithm::KeyAlgorithm, id::*, instant::Instant};
 
@@ -34,6 +34,23 @@ record! {
         state: CredentialState,
         created_at: Instant,
         updated_at: Instant,
+    }
+}
+
+record! {
+    /// A request to unlock a credential, asked by one person and decided by another.
+    authenticated Unlock in "unlock_request" as "unlock" {
+        id: UnlockId,
+        credential_id: CredentialId,
+        /// Which unlock of the credential it would be: 1 for the first.
+        number: i64,
+        state: UnlockState,
+        /// How the holder's identity was established, for the second pair of eyes.
+        reason: String,
+        asked_by: AccountId,
+        asked_at: Instant,
+        decided_by: Option<AccountId>,
+        decided_at: Option<Instant>,
     }
 }
 

@@ -31,11 +31,14 @@ macro_rules! record {
             }
         }
     };
-    ($(#[$doc:meta])* authenticated $name:ident in $table:literal { $($(#[$field_doc:meta])* $field:ident: $kind:ty),* $(,)? }) => {
+    ($(#[$doc:meta])* authenticated $name:ident in $table:literal $(as $noun:literal)? {
+        $(#[$key_doc:meta])* $key:ident: $key_kind:ty $(, $(#[$field_doc:meta])* $field:ident: $kind:ty)* $(,)?
+    }) => {
         $(#[$doc])*
         #[allow(missing_docs)] // the type's line and the column's name say it, where a column has no line of its own
         #[derive(Clone, PartialEq, Eq)]
         pub struct $name {
+            $(#[$key_doc])* pub $key: $key_kind,
             $($(#[$field_doc])* pub $field: $kind,)*
             /// Grows by one with every change; an update is a compare-and-swap on it. A new row has 1.
             pub version: i64,
@@ -54,9 +57,17 @@ macro_rules! record {
 
             fn content(&self) -> Vec<u8> {
                 let mut content = crate::record::canonical::Content::new($table);
+                content.column(stringify!($key), &self.$key);
                 $(content.column(stringify!($field), &self.$field);)*
                 content.column("version", &self.version);
                 content.finish()
+            }
+
+            fn subject(&self) -> String {
+                #[allow(unused_mut, unused_assignments)]
+                let mut noun = $table;
+                $(noun = $noun;)?
+                format!("{noun}:{}", crate::record::canonical::Key::text(&self.$key))
             }
 
             fn version(&self) -> i64 {

@@ -9,7 +9,7 @@ use crate::{
 
 record! {
     /// A registration request (hồ sơ đề nghị cấp chứng thư).
-    authenticated RegistrationRequest in "registration_request" {
+    authenticated RegistrationRequest in "registration_request" as "request" {
         id: RequestId,
         hierarchy: Hierarchy,
         state: RequestState,
@@ -57,5 +57,7 @@ record! {
         expires_at: Instant,
         redeemed_at: Option<Instant>,
         created_at: Instant,
+        /// Keyed hash of the key that the client made for this redemption: whoever sends code and key again gets the receipt again.
+        receipt_key: Option<Vec<u8>>,
     }
 }

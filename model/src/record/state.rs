@@ -57,6 +57,13 @@ named! {
         /// Never again usable.
         Closed = "closed",
     }
+    /// Where a request to unlock a credential stands.
+    UnlockState {
+        /// Waits for a second pair of eyes.
+        Asked = "asked",
+        Approved = "approved",
+        Refused = "refused",
+    }
     /// Where an activation stands.
     ActivationState {
         Open = "open",

@@ -1,20 +1,22 @@
 //! Activation codes: what the certificate will say, and redeeming the code. No account is needed: the code is the proof.
 
-use super::json::JsonBody;
+use super::{idempotency, json::JsonBody};
 use crate::{
     app::App,
     error::Result,
-    http::{Access, Route, pages::form::Secret},
+    http::{Access, Remote, Route, pages::form::Secret},
     issuance::{self, Preview, Receipt, Redemption},
+    rates::{Kind, WRONG_CODE},
+    registration::ReceiptKey,
 };
 use axum::{
     Json,
     extract::State,
-    http::{Method, StatusCode, header},
+    http::{HeaderMap, Method, StatusCode, header},
     response::{IntoResponse, Response},
     routing::post,
 };
-use chuky_model::algorithm::KeyAlgorithm;
+use chuky_model::{algorithm::KeyAlgorithm, instant::Instant};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
@@ -57,25 +59,49 @@ pub struct RedeemBody {
 /// Tells what the certificate behind a code will say. Nothing is made.
 #[utoipa::path(post, path = "/api/v1/activations/preview", request_body = PreviewBody,
     responses((status = 200, body = Preview), (status = 422)))]
-pub async fn preview(State(app): State<App>, body: JsonBody<PreviewBody>) -> Result<Response> {
-    let preview = issuance::preview(&app, body.value.code.reveal()).await?;
+pub async fn preview(State(app): State<App>, remote: Remote, body: JsonBody<PreviewBody>) -> Result<Response> {
+    let flow = issuance::preview(&app, body.value.code.reveal());
+    let preview = app.rates.guessing(guess(&app, &remote), WRONG_CODE, flow).await?;
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(preview)).into_response())
 }
 
-/// Redeems a code, once: key, certificate and account of its subscriber.
+/// Redeems a code, once: key, certificate and account of its subscriber. A client that lost the answer sends the same code with the
+/// same `Idempotency-Key` (32 to 128 characters, made at random for this redemption) and gets the same receipt; PIN and password
+/// are not compared. To everybody else a used code is a wrong one.
 #[utoipa::path(post, path = "/api/v1/activations", request_body = RedeemBody,
     responses((status = 201, body = Receipt), (status = 409), (status = 422), (status = 503)))]
-pub async fn redeem(State(app): State<App>, body: JsonBody<RedeemBody>) -> Result<Response> {
+pub async fn redeem(
+    State(app): State<App>,
+    remote: Remote,
+    headers: HeaderMap,
+    body: JsonBody<RedeemBody>,
+) -> Result<Response> {
     let RedeemBody { code, login, password, pin, algorithm } = body.value;
+    let key = headers.get(idempotency::HEADER).map(|key| ReceiptKey::enter(key.to_str().unwrap_or_default()));
+    let key = key.transpose()?;
+    let no_store = (header::CACHE_CONTROL, "no-store");
+    if let Some(key) = &key
+        && let Some(receipt) = issuance::receipt_again(&app, code.reveal(), key).await?
+    {
+        let headers = [no_store, (idempotency::REPLAYED, "true")];
+        return Ok((StatusCode::CREATED, headers, Json(receipt)).into_response());
+    }
     let redemption = Redemption {
         code: Zeroizing::new(code.reveal().to_owned()),
         login,
         password: Zeroizing::new(password.reveal().to_owned()),
         pin: Zeroizing::new(pin.reveal().to_owned()),
         algorithm,
+        key,
     };
-    let receipt = issuance::redeem(&app, redemption).await?;
-    Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(receipt)).into_response())
+    let flow = issuance::redeem(&app, redemption);
+    let receipt = app.rates.guessing(guess(&app, &remote), WRONG_CODE, flow).await?;
+    Ok((StatusCode::CREATED, [no_store], Json(receipt)).into_response())
+}
+
+/// A wrong code counts against the address it comes from.
+pub(in crate::http) fn guess<'r>(app: &App, remote: &'r Remote) -> (Kind, &'r str, Instant) {
+    (Kind::ActivationAddress, remote.as_str(), app.clock.now())
 }
 
 fn default_algorithm() -> KeyAlgorithm {

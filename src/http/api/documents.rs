@@ -1,11 +1,11 @@
-//! Documents to sign: upload, list, sign, fetch; and the credentials that the caller can sign with.
+//! Documents to sign: upload, list, sign, fetch.
 
-use super::{idempotency::once, json::JsonBody};
+use super::{credentials::with_pin, idempotency::once, json::JsonBody};
 use crate::{
     app::App,
-    custody::{self, Pin},
+    custody::Pin,
     error::{Error, InternalError, RequestError, RequestErrorKind, Result},
-    http::{Access, Caller, Route, pages::form::Secret},
+    http::{Access, Caller, Remote, Route, pages::form::Secret},
     signing::{self, DocumentPage, DocumentView, SignRequest, Signed, Upload},
 };
 use axum::{
@@ -17,7 +17,7 @@ use axum::{
     routing::{get, post},
 };
 use chuky_model::{id::DocumentId, role::Role};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use std::{future::poll_fn, pin::Pin as Pinned};
 use utoipa::ToSchema;
 
@@ -26,7 +26,6 @@ pub const SIGNERS: Access = Access::Roles(&[Role::Citizen, Role::Official, Role:
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
-        Route::new(Method::GET, "/api/v1/credentials", SIGNERS, get(credentials)),
         Route::new(Method::POST, "/api/v1/documents", SIGNERS, post(upload).layer(DefaultBodyLimit::disable())),
         Route::new(Method::GET, "/api/v1/documents", SIGNERS, get(list)),
         Route::new(Method::GET, "/api/v1/documents/{id}", SIGNERS, get(show)),
@@ -38,32 +37,6 @@ pub(super) fn routes() -> Vec<Route> {
             post(sign).layer(DefaultBodyLimit::max(LARGEST_SIGN_BODY)),
         ),
     ]
-}
-
-/// A credential that the caller can sign with.
-#[derive(Serialize, ToSchema)]
-pub struct CredentialView {
-    pub id: String,
-    /// The certificate's holder.
-    pub holder: String,
-    pub organization: String,
-    /// Hex.
-    pub serial: String,
-    pub issuer: String,
-    /// RFC 3339.
-    pub not_after: String,
-    pub algorithm: &'static str,
-    /// `active`, `locked`, `closed`.
-    pub state: &'static str,
-    /// `issued`, `suspended`, `revoked`.
-    pub certificate_state: &'static str,
-    pub tries_left: u32,
-}
-
-/// The caller's credentials, newest first.
-#[derive(Serialize, ToSchema)]
-pub struct CredentialsAnswer {
-    pub credentials: Vec<CredentialView>,
 }
 
 /// A signature as it is asked for.
@@ -96,25 +69,6 @@ pub struct ListQuery {
 pub struct ContentQuery {
     /// `original`; otherwise the signed ones where there are.
     version: Option<String>,
-}
-
-/// Lists the caller's credentials.
-#[utoipa::path(get, path = "/api/v1/credentials", responses((status = 200, body = CredentialsAnswer)))]
-pub async fn credentials(State(app): State<App>, caller: Caller) -> Result<Json<CredentialsAnswer>> {
-    let signers = custody::signers(&app, &caller.required()?).await?;
-    let credentials = signers.iter().map(|signer| CredentialView {
-        id: signer.credential.id.to_string(),
-        holder: signer.certificate.subject().common_name(),
-        organization: signer.certificate.subject().organization(),
-        serial: hex::encode(signer.row.serial.as_octets()),
-        issuer: signer.certificate.issuer().common_name(),
-        not_after: signer.row.not_after.rfc3339(),
-        algorithm: signer.credential.algorithm.name(),
-        state: signer.credential.state.name(),
-        certificate_state: signer.row.state.name(),
-        tries_left: signer.tries_left(&app),
-    });
-    Ok(Json(CredentialsAnswer { credentials: credentials.collect() }))
 }
 
 #[utoipa::path(post, path = "/api/v1/documents", request_body(content = Vec<u8>, content_type = "application/pdf"),
@@ -192,17 +146,20 @@ pub async fn content(
 pub async fn sign(
     State(app): State<App>,
     caller: Caller,
+    remote: Remote,
     Path(id): Path<String>,
     headers: HeaderMap,
     body: JsonBody<SignBody>,
 ) -> Result<Response> {
     let by = caller.required()?;
-    let JsonBody { value: SignBody { request, pin }, bytes } = body;
+    let SignBody { request, pin } = body.value;
     let id = parse(&id)?;
     let pin = Pin::enter(pin.reveal()).map_err(RequestError::from)?;
-    let flow = signing::sign(&app, &by, id, &request, &pin);
+    let flow = with_pin(&app, &by, &remote, signing::sign(&app, &by, id, &request, &pin));
     let route = format!("POST /api/v1/documents/{id}/sign");
-    once(&app, &by, &route, (&headers, &bytes), StatusCode::OK, flow).await
+    // Without the PIN: a MAC over it would be one to guess by that costs no Argon2id.
+    let identity = format!("{request:?}");
+    once(&app, &by, &route, (&headers, identity.as_bytes()), StatusCode::OK, flow).await
 }
 
 async fn from_body(app: &App, mut body: Body) -> Result<Upload> {

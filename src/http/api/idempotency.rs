@@ -141,7 +141,8 @@ fn bad_key() -> Error {
     .into()
 }
 
-const HEADER: &str = "idempotency-key";
+/// The header that carries the key.
+pub(super) const HEADER: &str = "idempotency-key";
 /// Says that an answer is the repetition of an earlier one.
-const REPLAYED: axum::http::HeaderName = axum::http::HeaderName::from_static("idempotency-replayed");
+pub(super) const REPLAYED: axum::http::HeaderName = axum::http::HeaderName::from_static("idempotency-replayed");
 const PLACE: &str = "idempotency.response";

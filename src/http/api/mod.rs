@@ -1,16 +1,19 @@
 //! The JSON API under `/api/v1`, described by OpenAPI 3.1. Handlers read a body, call one flow and answer.
 
-mod activations;
+mod accounts;
+pub(super) mod activations;
 mod certificates;
+pub mod credentials;
 pub mod description;
 pub mod documents;
 pub(super) mod idempotency;
 mod json;
 mod payment_orders;
-mod requests;
+pub(super) mod requests;
 mod session;
 mod transactions;
-mod verification;
+pub mod unlocks;
+pub(super) mod verification;
 
 use super::Route;
 
@@ -18,9 +21,12 @@ use super::Route;
 pub fn routes() -> Vec<Route> {
     [
         session::routes(),
+        accounts::routes(),
         requests::routes(),
         activations::routes(),
         certificates::routes(),
+        credentials::routes(),
+        unlocks::routes(),
         documents::routes(),
         transactions::routes(),
         payment_orders::routes(),

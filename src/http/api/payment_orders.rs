@@ -1,11 +1,11 @@
 //! The payer's side of payments: a payment order is approved with a PIN and comes back as a signed JWS.
 
-use super::{documents::SIGNERS, json::JsonBody};
+use super::{credentials::with_pin, documents::SIGNERS, json::JsonBody};
 use crate::{
     app::App,
     custody::Pin,
     error::{RequestError, Result},
-    http::{Caller, Route, pages::form::Secret},
+    http::{Caller, Remote, Route, pages::form::Secret},
     transactions::sign_order,
 };
 use axum::{Json, extract::State, http::Method, routing::post};
@@ -38,10 +38,16 @@ pub struct SignedOrder {
 /// Signs one payment order with the caller's credential.
 #[utoipa::path(post, path = "/api/v1/transactions/sign", request_body = SignOrderBody,
     responses((status = 200, body = SignedOrder), (status = 403), (status = 404), (status = 422), (status = 429)))]
-pub async fn sign(State(app): State<App>, caller: Caller, body: JsonBody<SignOrderBody>) -> Result<Json<SignedOrder>> {
+pub async fn sign(
+    State(app): State<App>,
+    caller: Caller,
+    remote: Remote,
+    body: JsonBody<SignOrderBody>,
+) -> Result<Json<SignedOrder>> {
     let SignOrderBody { credential, pin, order } = body.value;
     let credential = credential.parse().map_err(|_| RequestError::not_found())?;
     let pin = Pin::enter(pin.reveal()).map_err(RequestError::from)?;
-    let jws = sign_order(&app, &caller.required()?, credential, &pin, order).await?;
+    let by = caller.required()?;
+    let jws = with_pin(&app, &by, &remote, sign_order(&app, &by, credential, &pin, order)).await?;
     Ok(Json(SignedOrder { jws }))
 }

@@ -166,7 +166,8 @@ fn read_id(text: &str) -> Result<RequestId> {
     Ok(text.parse().map_err(|_| RequestError::not_found())?)
 }
 
-fn read_cursor(text: &str) -> Option<Cursor> {
+/// The place in a list that an answer named as the next.
+pub(in crate::http) fn read_cursor(text: &str) -> Option<Cursor> {
     let (at, id) = text.split_once('_')?;
     Some(Cursor { at: Instant(at.parse().ok()?), id: id.parse().ok()? })
 }

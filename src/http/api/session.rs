@@ -2,10 +2,10 @@
 
 use super::json::JsonBody;
 use crate::{
-    accounts::{self, LogIn, Password, SESSION_SECONDS},
+    accounts::{self, LogIn, LoggedIn, Password, SESSION_SECONDS},
     app::App,
     error::Error,
-    http::{Access, Caller, Route, guard::SESSION_COOKIE, pages::form::Secret},
+    http::{Access, Caller, Remote, Route, guard::SESSION_COOKIE, pages::form::Secret},
 };
 use axum::{
     Json,
@@ -33,6 +33,9 @@ pub struct LogInBody {
     login: String,
     #[schema(value_type = String)]
     password: Secret,
+    /// What an earlier answer gave this device: strangers' wrong tries do not hold it up.
+    #[serde(default)]
+    device: Option<String>,
 }
 
 /// An open session. The token goes into `Authorization: Bearer`.
@@ -41,6 +44,8 @@ pub struct SessionAnswer {
     pub account: String,
     pub token: String,
     pub expires_in: i64,
+    /// To be sent with the next log-in of this account from this device. It opens nothing.
+    pub device: String,
 }
 
 /// Who is calling.
@@ -54,11 +59,13 @@ pub struct WhoAnswer {
 /// Opens a session with log-in name and password.
 #[utoipa::path(post, path = "/api/v1/session", request_body = LogInBody,
     responses((status = 200, body = SessionAnswer), (status = 401), (status = 429)))]
-pub async fn open(State(app): State<App>, body: JsonBody<LogInBody>) -> Result<Response, Error> {
-    let attempt = LogIn { login: body.value.login, password: Password::enter(body.value.password.reveal()) };
-    let (account, token) = accounts::log_in(&app, attempt).await?;
-    let answer =
-        SessionAnswer { account: account.to_string(), token: token.reveal().to_owned(), expires_in: SESSION_SECONDS };
+pub async fn open(State(app): State<App>, remote: Remote, body: JsonBody<LogInBody>) -> Result<Response, Error> {
+    let LogInBody { login, password, device } = body.value;
+    let password = Password::enter(password.reveal());
+    let attempt = LogIn { login, password, from: remote.as_str().to_owned(), device };
+    let LoggedIn { account, token, device } = accounts::log_in(&app, attempt).await?;
+    let (account, token) = (account.to_string(), token.reveal().to_owned());
+    let answer = SessionAnswer { account, token, expires_in: SESSION_SECONDS, device };
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response())
 }
 

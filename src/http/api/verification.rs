@@ -1,10 +1,12 @@
 //! The verdict on a document: any file, any content type; every file that arrives whole gets a report.
 
 use crate::{
+    accounts::Principal,
     app::App,
     audit::Actor,
     error::{Error, RequestError},
-    http::{Access, Caller, Route, upload},
+    http::{Access, Caller, Remote, Route, upload},
+    rates::Kind,
     verification::{self, Submission},
 };
 use axum::{
@@ -39,7 +41,13 @@ pub struct VerifyForm {
     responses((status = 200, description = "The report, whatever the file holds", body = Object), (status = 413), (status = 422), (status = 503)))]
 /// Judges a document: the body itself, or the parts `document` and, where the signature is detached, `content` of a form.
 /// The answer is the report that `chuky verify --json` prints; the file is not kept.
-pub async fn verify(State(app): State<App>, caller: Caller, request: Request) -> Result<Json<Report>, Error> {
+pub async fn verify(
+    State(app): State<App>,
+    caller: Caller,
+    remote: Remote,
+    request: Request,
+) -> Result<Json<Report>, Error> {
+    allow(&app, caller.0.as_ref(), &remote)?;
     let _place = app.admission.enter()?;
     let submission = match upload::is_form(request.headers()) {
         true => from_form(&app, request).await?,
@@ -50,6 +58,15 @@ pub async fn verify(State(app): State<App>, caller: Caller, request: Request) ->
     };
     let actor = caller.0.map_or(Actor::Anonymous, |principal| Actor::Account(principal.account));
     Ok(Json(verification::verify_document(&app, actor, submission).await?))
+}
+
+/// One more document of this caller: counted by account, or by address for whoever is not logged in.
+pub(in crate::http) fn allow(app: &App, caller: Option<&Principal>, remote: &Remote) -> Result<(), RequestError> {
+    let now = app.clock.now();
+    match caller {
+        Some(principal) => app.rates.take(Kind::Verify, &principal.account.to_string(), now),
+        None => app.rates.take(Kind::VerifyAddress, remote.as_str(), now),
+    }
 }
 
 async fn from_form(app: &App, request: Request) -> Result<Submission, Error> {

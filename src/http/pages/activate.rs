@@ -33,6 +33,8 @@ pub struct CodeForm {
 pub struct ActivateForm {
     pub csrf: String,
     pub code: Secret,
+    /// With which the receipt is shown again where the answer was lost on its way.
+    pub receipt_key: Secret,
     pub login: String,
     pub password: Secret,
     pub pin: Secret,
@@ -58,6 +60,8 @@ pub struct ConsentPage {
     pub frame: Frame,
     /// The code, carried in a hidden field.
     pub code: Secret,
+    /// Made for this redemption, carried in a hidden field.
+    pub receipt_key: Secret,
     /// The personal number masked.
     pub content: CertificateContent,
     /// The log-in name as typed before.

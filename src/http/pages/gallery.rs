@@ -23,18 +23,18 @@ use chuky_model::{
     text::{Bilingual, Language},
 };
 
-const LONG_NAME: &str = "Công Tằng Tôn Nữ Nguyễn Phước Thị Hoàng Quỳnh Ưởng";
-const AGENCY: &str = "Ủy ban nhân dân phường Văn Miếu - Quốc Tử Giám, thành phố Hà Nội";
+pub(super) const LONG_NAME: &str = "Công Tằng Tôn Nữ Nguyễn Phước Thị Hoàng Quỳnh Ưởng";
+pub(super) const AGENCY: &str = "Ủy ban nhân dân phường Văn Miếu - Quốc Tử Giám, thành phố Hà Nội";
 const CARD: &str = "001190012345||Công Tằng Tôn Nữ Nguyễn Phước Thị Hoàng Quỳnh Ưởng|05031990|Nữ|Số 1 ngõ 102 Tràng Tiền, phường Hoàn Kiếm, Hà Nội|01012022";
 
 /// A page in one state: its name and its HTML.
 pub(super) type Screen = (&'static str, String);
 
-fn at(text: &str) -> Instant {
+pub(super) fn at(text: &str) -> Instant {
     Instant::parse_rfc3339(text).unwrap()
 }
 
-fn frame(language: Language, path: &str) -> Frame {
+pub(super) fn frame(language: Language, path: &str) -> Frame {
     Frame::new(language, path).with_csrf("form-token").with_visitor("Nguyễn Thị Hồng Nhung")
 }
 
@@ -47,7 +47,7 @@ fn request() -> RequestId {
 }
 
 /// What a flow refused, in its own words.
-fn refused(field: &'static str, sentence: &str) -> Problems {
+pub(super) fn refused(field: &'static str, sentence: &str) -> Problems {
     Problems::said(Some(field), Bilingual::new(sentence, sentence))
 }
 
@@ -377,6 +377,7 @@ fn registration_screens(language: Language) -> Vec<Screen> {
 
 fn subscriber_screens(language: Language) -> Vec<Screen> {
     let consent = |has_account, problems| activate::ConsentPage {
+        receipt_key: Secret::new("0199a7c2-1111-7000-8000-00000000abcd"),
         frame: stranger(language, "/activate"),
         code: Secret::new("K7QF-3MPX-9TWH"),
         content: content(Hierarchy::Citizens),
@@ -465,6 +466,7 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
         booth_screens(language),
         registration_screens(language),
         subscriber_screens(language),
+        super::gallery_custody::screens(language),
     ];
     parts.into_iter().flatten().collect()
 }

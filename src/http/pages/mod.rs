@@ -9,6 +9,7 @@ pub mod activate;
 pub mod assets;
 pub mod booth;
 pub mod certificate;
+pub mod credentials;
 pub mod form;
 pub mod frame;
 pub mod home;
@@ -22,6 +23,7 @@ pub mod registration;
 pub mod rows;
 pub mod sign;
 pub mod texts;
+pub mod unlocks;
 pub mod verdict;
 pub mod verdict_words;
 pub mod verify;
@@ -65,5 +67,7 @@ fn rendered(template: &impl askama::Template) -> String {
 
 #[cfg(test)]
 mod gallery;
+#[cfg(test)]
+mod gallery_custody;
 #[cfg(test)]
 mod tests;

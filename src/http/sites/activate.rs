@@ -7,7 +7,8 @@ use crate::{
     app::App,
     error::Result,
     http::{
-        Access, Route,
+        Access, Remote, Route,
+        api::{activations::guess, idempotency},
         pages::{
             Problems,
             activate::{ActivateForm, CodeForm, CodePage, ConsentPage, ReceiptPage},
@@ -17,6 +18,8 @@ use crate::{
         },
     },
     issuance::{self, Preview, Receipt, Redemption},
+    rates::WRONG_CODE,
+    registration::ReceiptKey,
 };
 use axum::{
     extract::State,
@@ -40,10 +43,16 @@ async fn show(visit: Visit) -> Response {
     crate::http::pages::activate::show(visit.frame).await
 }
 
-async fn read(State(app): State<App>, visit: Visit, PageForm(form): PageForm<CodeForm>) -> Result<Response> {
-    match issuance::preview(&app, form.code.reveal()).await {
+async fn read(
+    State(app): State<App>,
+    visit: Visit,
+    remote: Remote,
+    PageForm(form): PageForm<CodeForm>,
+) -> Result<Response> {
+    match looked_up(&app, &remote, &form.code).await {
         Ok(preview) => {
-            let page = consent(&visit, &preview, form.code, String::new(), Problems::none());
+            let typed = ActivateForm { code: form.code, receipt_key: fresh_key(), ..ActivateForm::default() };
+            let page = consent(&visit, &preview, typed, Problems::none());
             Ok(html(StatusCode::OK, page.html()))
         }
         Err(error) => {
@@ -56,10 +65,15 @@ async fn read(State(app): State<App>, visit: Visit, PageForm(form): PageForm<Cod
 async fn confirm(
     State(app): State<App>,
     visit: Visit,
+    remote: Remote,
     jar: CookieJar,
     PageForm(form): PageForm<ActivateForm>,
 ) -> Result<Response> {
-    let preview = match issuance::preview(&app, form.code.reveal()).await {
+    let key = ReceiptKey::enter(form.receipt_key.reveal())?;
+    if let Some(receipt) = issuance::receipt_again(&app, form.code.reveal(), &key).await? {
+        return Ok(html(StatusCode::CREATED, receipt_page(visit, receipt).html()));
+    }
+    let preview = match looked_up(&app, &remote, &form.code).await {
         Ok(preview) => preview,
         Err(error) => {
             let (status, problems) = shown_beside(error)?;
@@ -68,7 +82,7 @@ async fn confirm(
     };
     let problems = typed_problems(&form);
     if !problems.is_empty() {
-        let page = consent(&visit, &preview, form.code, form.login, problems);
+        let page = consent(&visit, &preview, form, problems);
         return Ok(html(StatusCode::UNPROCESSABLE_ENTITY, page.html()));
     }
     let redemption = Redemption {
@@ -77,6 +91,7 @@ async fn confirm(
         password: Zeroizing::new(form.password.reveal().to_owned()),
         pin: Zeroizing::new(form.pin.reveal().to_owned()),
         algorithm: KeyAlgorithm::P256,
+        key: Some(key),
     };
     match issuance::redeem(&app, redemption).await {
         Ok(receipt) => {
@@ -91,10 +106,15 @@ async fn confirm(
         }
         Err(error) => {
             let (status, problems) = shown_beside(error)?;
-            let page = consent(&visit, &preview, form.code, form.login, problems);
+            let page = consent(&visit, &preview, form, problems);
             Ok(html(status, page.html()))
         }
     }
+}
+
+/// What the code brings; a wrong one counts against the address it comes from.
+async fn looked_up(app: &App, remote: &Remote, code: &Secret) -> Result<Preview> {
+    app.rates.guessing(guess(app, remote), WRONG_CODE, issuance::preview(app, code.reveal())).await
 }
 
 /// What only the form knows: that the PIN was typed twice, that consent was given. The flow checks all else.
@@ -112,10 +132,15 @@ fn typed_problems(form: &ActivateForm) -> Problems {
     problems
 }
 
-fn consent(visit: &Visit, preview: &Preview, code: Secret, login: String, problems: Problems) -> ConsentPage {
+fn fresh_key() -> Secret {
+    Secret::new(idempotency::fresh_key())
+}
+
+fn consent(visit: &Visit, preview: &Preview, typed: ActivateForm, problems: Problems) -> ConsentPage {
     ConsentPage {
         frame: visit.frame.clone(),
-        code,
+        code: typed.code,
+        receipt_key: typed.receipt_key,
         content: CertificateContent {
             hierarchy: preview.hierarchy,
             common_name: preview.common_name.clone(),
@@ -129,7 +154,7 @@ fn consent(visit: &Visit, preview: &Preview, code: Secret, login: String, proble
             valid_days: preview.valid_days,
             issuer: preview.issuer.clone(),
         },
-        login,
+        login: typed.login,
         has_account: preview.has_account,
         shortest_pin: crate::custody::pin::SHORTEST,
         shortest_password: crate::accounts::SHORTEST_PASSWORD,

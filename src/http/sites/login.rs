@@ -2,11 +2,11 @@
 
 use super::{PageForm, Visit};
 use crate::{
-    accounts::{self, LogIn, Password, SESSION_SECONDS},
+    accounts::{self, LogIn, LoggedIn, Password, SESSION_SECONDS},
     app::App,
     error::{Error, Result},
     http::{
-        Access, Route,
+        Access, Remote, Route,
         guard::SESSION_COOKIE,
         pages::{
             Problems, html,
@@ -42,16 +42,23 @@ async fn show(visit: Visit, query: Result<Query<LoginQuery>, QueryRejection>) ->
 async fn enter(
     State(app): State<App>,
     visit: Visit,
+    remote: Remote,
     jar: CookieJar,
     PageForm(form): PageForm<LoginForm>,
 ) -> Result<Response> {
     let next = safe_next(&form.next).to_owned();
     let login = form.login.trim().to_lowercase();
-    let attempt = LogIn { login: login.clone(), password: Password::enter(form.password.reveal()) };
+    let attempt = LogIn {
+        login: login.clone(),
+        password: Password::enter(form.password.reveal()),
+        from: remote.as_str().to_owned(),
+        device: jar.get(DEVICE_COOKIE).map(|cookie| cookie.value().to_owned()),
+    };
     match accounts::log_in(&app, attempt).await {
-        Ok((_, token)) => {
-            let cookie = session_cookie(&app, token.reveal().to_owned(), SESSION_SECONDS);
-            Ok((jar.add(cookie), Redirect::to(&next)).into_response())
+        Ok(LoggedIn { token, device, .. }) => {
+            let session = session_cookie(&app, token.reveal().to_owned(), SESSION_SECONDS);
+            let device = cookie(&app, DEVICE_COOKIE, device, DEVICE_SECONDS);
+            Ok((jar.add(session).add(device), Redirect::to(&next)).into_response())
         }
         Err(Error::Request(refused)) => {
             let problems = Problems::said(refused.field, refused.detail);
@@ -84,7 +91,11 @@ async fn leave(
 
 /// The cookie of a session that lasts that many seconds; none for one that is over. Also set after an activation.
 pub fn session_cookie(app: &App, token: String, seconds: i64) -> Cookie<'static> {
-    Cookie::build((SESSION_COOKIE, token))
+    cookie(app, SESSION_COOKIE, token, seconds)
+}
+
+fn cookie(app: &App, name: &'static str, value: String, seconds: i64) -> Cookie<'static> {
+    Cookie::build((name, value))
         .path("/")
         .http_only(true)
         .same_site(SameSite::Strict)
@@ -92,3 +103,8 @@ pub fn session_cookie(app: &App, token: String, seconds: i64) -> Cookie<'static>
         .max_age(time::Duration::seconds(seconds))
         .build()
 }
+
+/// Says that the account's holder has logged in with this browser before; opens nothing.
+const DEVICE_COOKIE: &str = "chuky_device";
+/// A year without a log-in, and the browser is unknown again.
+const DEVICE_SECONDS: i64 = 365 * 86_400;

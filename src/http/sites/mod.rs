@@ -3,12 +3,14 @@
 
 mod activate;
 mod booth;
+mod credentials;
 mod health;
 pub mod login;
 pub mod refusals;
 mod registration;
 mod requests;
 mod sign;
+mod unlocks;
 mod verify;
 pub mod visit;
 
@@ -34,6 +36,8 @@ pub fn routes() -> Vec<Route> {
         registration::routes(),
         health::routes(),
         sign::routes(),
+        credentials::routes(),
+        unlocks::routes(),
         verify::routes(),
     ]
     .into_iter()

@@ -45,7 +45,11 @@ fn page(visit: Visit, response: Response) -> Response {
     let own_words = status.as_u16() == 404 || status.as_u16() == 500;
     let said = refused.as_ref().filter(|_| !own_words).map(|refused| refused.said.clone());
     let request_id = refused.filter(|_| status.is_server_error()).map(|refused| refused.request_id);
-    RefusalPage { frame: visit.frame, status, said, request_id }.answer()
+    let mut page = RefusalPage { frame: visit.frame, status, said, request_id }.answer();
+    if let Some(wait) = response.headers().get(header::RETRY_AFTER) {
+        page.headers_mut().insert(header::RETRY_AFTER, wait.clone());
+    }
+    page
 }
 
 fn accepts_pages(headers: &HeaderMap) -> bool {

@@ -10,7 +10,7 @@ use crate::{
     error::{RequestError, Result},
     http::{
         Access, Route,
-        api::idempotency,
+        api::{idempotency, requests::read_cursor},
         pages::{
             Problems,
             certificate::CodeCard,
@@ -31,9 +31,7 @@ use axum::{
 };
 use chuky_model::{
     id::RequestId,
-    instant::Instant,
     person::PersonalNumber,
-    record::Cursor,
     request::{Hierarchy, RequestState},
     role::Role,
 };
@@ -221,9 +219,4 @@ async fn page(
         frame: visit.frame,
     };
     Ok(html(status, page.html()))
-}
-
-fn read_cursor(text: &str) -> Option<Cursor> {
-    let (at, id) = text.split_once('_')?;
-    Some(Cursor { at: Instant(at.parse().ok()?), id: id.parse().ok()? })
 }

@@ -7,8 +7,9 @@ use crate::{
     custody::{self, Pin},
     error::{Error, RequestError, Result},
     http::{
-        Route,
+        Remote, Route,
         api::{
+            credentials::with_pin,
             documents::{SIGNERS, broken_off, short_text},
             idempotency,
         },
@@ -57,14 +58,14 @@ async fn show(State(app): State<App>, visit: Visit) -> Result<Response> {
     page(&app, &by, visit.frame, SignChoices::default(), (StatusCode::OK, Problems::none())).await
 }
 
-async fn sign(State(app): State<App>, visit: Visit, request: Request) -> Result<Response> {
+async fn sign(State(app): State<App>, visit: Visit, remote: Remote, request: Request) -> Result<Response> {
     let form = Multipart::from_request(request, &app).await.map_err(|_| broken_off())?;
     let form = read(&app, &visit, form).await;
     let by = visit.required()?.clone();
     let (chosen, signed) = match form {
         Ok(form) => {
             visit.posting(&form.csrf)?;
-            (form.chosen.clone(), signed(&app, &by, form).await)
+            (form.chosen.clone(), signed(&app, &by, &remote, form).await)
         }
         Err(error) => (SignChoices::default(), Err(error)),
     };
@@ -78,7 +79,7 @@ async fn sign(State(app): State<App>, visit: Visit, request: Request) -> Result<
     }
 }
 
-async fn signed(app: &App, by: &Principal, form: Form) -> Result<Signed> {
+async fn signed(app: &App, by: &Principal, remote: &Remote, form: Form) -> Result<Signed> {
     let (document, name) = form.document.ok_or_else(|| {
         RequestError::invalid("document", "document_missing", "Hãy chọn tệp PDF để ký.", "Choose a PDF file to sign.")
     })?;
@@ -88,7 +89,7 @@ async fn signed(app: &App, by: &Principal, form: Form) -> Result<Signed> {
     let flow = async {
         let view = document.record(app, by, &name).await?;
         let id = view.id.parse().map_err(|_| RequestError::not_found())?;
-        signing::sign(app, by, id, &request, &pin).await
+        with_pin(app, by, remote, signing::sign(app, by, id, &request, &pin)).await
     };
     idempotency::once_on_page(app, by, "POST /sign", (&form.idempotency_key, identity.as_bytes()), flow).await
 }

@@ -7,7 +7,8 @@ use crate::{
     audit::Actor,
     error::{Error, RequestError, RequestErrorKind, Result},
     http::{
-        Access, Route,
+        Access, Remote, Route,
+        api::verification::allow,
         pages::{Frame, Problems, VerdictCard, html, limits, verdict::ReportLinks, verify::VerifyPage},
         problem::status_of,
         upload,
@@ -33,7 +34,8 @@ async fn show(State(app): State<App>, visit: Visit) -> Response {
     html(StatusCode::OK, page(&app, visit.frame, Vec::new(), Problems::none()).html())
 }
 
-async fn judge(State(app): State<App>, visit: Visit, request: Request) -> Result<Response> {
+async fn judge(State(app): State<App>, visit: Visit, remote: Remote, request: Request) -> Result<Response> {
+    allow(&app, visit.principal.as_ref(), &remote)?;
     let _place = app.admission.enter()?;
     let actor = visit.principal.as_ref().map_or(Actor::Anonymous, |principal| Actor::Account(principal.account));
     let mut reports = Vec::new();

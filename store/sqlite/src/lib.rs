@@ -35,5 +35,7 @@ pub mod request;
 mod stored;
 #[path = "../../src/transaction.rs"]
 mod transaction;
+#[path = "../../src/unlock.rs"]
+pub mod unlock;
 #[path = "../../src/work.rs"]
 pub mod work;

@@ -7,6 +7,7 @@ door-agency = For agencies
 door-agency-text = Registration booth, registration requests, connecting systems.
 agency-booth-text = Enter a citizen’s request and hand over the activation code.
 agency-registration-text = Enter officials’ requests; approve what somebody else entered.
+agency-unlocks-text = Unlock signatures that wrong PINs have locked: one person asks, another approves.
 agency-activate-text = For those who hold a code: read the certificate, choose a PIN.
 agency-api = Programming interface
 agency-api-text = How other systems sign and check documents automatically.

@@ -39,3 +39,4 @@ problem-file-encrypted = The PDF file has a password. Remove it and choose the f
 problem-file-locked = An earlier signer does not permit further signatures in this file.
 problem-file-secret = This document is classified as secret and must not be sent here. It was refused and not kept.
 problem-page-outside = The document has no such page.
+sign-credentials = See my signatures, change the PIN

@@ -7,6 +7,7 @@ door-agency = Dành cho cơ quan
 door-agency-text = Gian hàng cấp chữ ký số, hồ sơ đăng ký, kết nối hệ thống.
 agency-booth-text = Nhập hồ sơ của công dân và trao mã kích hoạt.
 agency-registration-text = Nhập hồ sơ của cán bộ, công chức; duyệt hồ sơ do người khác nhập.
+agency-unlocks-text = Mở khóa chữ ký bị khóa vì nhập sai mã PIN: một người đề nghị, người khác duyệt.
 agency-activate-text = Dành cho người đã nhận mã: đọc chứng thư, đặt mã PIN.
 agency-api = Giao diện lập trình
 agency-api-text = Tài liệu để các hệ thống khác ký và kiểm tra tự động.

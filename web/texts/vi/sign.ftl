@@ -39,3 +39,4 @@ problem-file-encrypted = Tệp PDF có mật khẩu. Hãy bỏ mật khẩu rồ
 problem-file-locked = Người ký trước không cho phép thêm chữ ký vào tệp này.
 problem-file-secret = Văn bản này mang độ mật nên không được gửi lên đây. Tệp đã bị từ chối và không được lưu.
 problem-page-outside = Văn bản không có trang đó.
+sign-credentials = Xem chữ ký của tôi, đổi mã PIN

@@ -1,0 +1,100 @@
+//! Rows that authorise, as they may be relied on: the MAC fits, and the audit log knows of no later version. An account with a role it
+//! has lost, a revoked key, an ended session or a code that was used, put back by SQL with its own old MAC, is found here.
+//!
+//! Every change of such a row records one [`crate::audit::Entry::of_row`] in its transaction, and every flow reads it through here.
+
+use crate::{
+    app::App,
+    attestation,
+    error::{InternalError, RequestError, Result},
+    store,
+};
+use chuky_model::record::Authenticated;
+
+/// The row that `read` finds. Costs neither the HSM nor the log a question where exactly this row was looked at before.
+pub async fn row<R, F>(app: &App, read: impl Fn() -> F) -> Result<Option<R>>
+where
+    R: Authenticated,
+    F: Future<Output = Result<Option<R>, store::Error>>,
+{
+    let mut reading = Reading::default();
+    while let Some(row) = read().await? {
+        let row = app.checked_rows.check(&*app.tokens.subscribers, row).await?;
+        let newest = app.audit.row_versions().newest(&app.store, &row.subject()).await?;
+        if reading.is_newest(app, &row, newest)? {
+            return Ok(Some(row));
+        }
+    }
+    Ok(None)
+}
+
+/// The same, with the log itself asked each time: for rows that are used seldom and are worth most (credentials, requests, codes).
+pub async fn row_by_log<R, F>(app: &App, read: impl Fn() -> F) -> Result<Option<R>>
+where
+    R: Authenticated,
+    F: Future<Output = Result<Option<R>, store::Error>>,
+{
+    let mut reading = Reading::default();
+    while let Some(row) = read().await? {
+        let row = attestation::check(&*app.tokens.subscribers, row).await?;
+        let newest = app.audit.row_versions().newest_by_log(&app.store, &row.subject()).await?;
+        if reading.is_newest(app, &row, newest)? {
+            return Ok(Some(row));
+        }
+    }
+    Ok(None)
+}
+
+/// The same for a list: every row that `read` finds, or an error where one of them is old.
+pub async fn rows<R, F>(app: &App, read: impl Fn() -> F) -> Result<Vec<R>>
+where
+    R: Authenticated,
+    F: Future<Output = Result<Vec<R>, store::Error>>,
+{
+    let mut reading = Reading::default();
+    'again: loop {
+        let mut rows = Vec::new();
+        for row in read().await? {
+            let row = app.checked_rows.check(&*app.tokens.subscribers, row).await?;
+            let newest = app.audit.row_versions().newest(&app.store, &row.subject()).await?;
+            if !reading.is_newest(app, &row, newest)? {
+                continue 'again;
+            }
+            rows.push(row);
+        }
+        return Ok(rows);
+    }
+}
+
+/// Tells a row that somebody is just changing from one that was put back: read again, the first is newer, the second the same.
+#[derive(Default)]
+struct Reading {
+    readings: usize,
+    older: Option<(String, i64)>,
+}
+
+impl Reading {
+    fn is_newest<R: Authenticated>(&mut self, app: &App, row: &R, newest: i64) -> Result<bool> {
+        let (subject, version) = (row.subject(), row.version());
+        if version > newest {
+            app.audit.row_versions().learn(&subject, version);
+        }
+        if version >= newest {
+            return Ok(true);
+        }
+        let read = (subject, version);
+        if self.older.as_ref() == Some(&read) {
+            tracing::error!(event = "row_reset", table = R::TABLE, version, newest);
+            return Err(InternalError::RowForged { table: R::TABLE }.into());
+        }
+        self.readings += 1;
+        if self.readings >= MOST_READINGS {
+            return Err(RequestError::try_again().into());
+        }
+        self.older = Some(read);
+        Ok(false)
+    }
+}
+
+/// How often rows that others are just changing are read again.
+const MOST_READINGS: usize = 8;

@@ -1,0 +1,129 @@
+//! `/credentials`: a subscriber's own signatures with their state, and the change of a PIN.
+//!
+//! | form | posts to | fields |
+//! |---|---|---|
+//! | [`PinForm`] | `/credentials/{id}/pin` | the old PIN, the new one twice |
+
+use super::{Frame, Problems, form::Secret, rendered, rows::Row, texts};
+use askama::Template;
+use chuky_model::{
+    id::CredentialId,
+    instant::Instant,
+    record::state::{CertificateState, CredentialState},
+};
+use serde::Deserialize;
+
+/// What the change of a PIN posts.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct PinForm {
+    pub csrf: String,
+    pub idempotency_key: String,
+    pub old_pin: Secret,
+    pub new_pin: Secret,
+    pub new_pin_again: Secret,
+}
+
+/// One of the subscriber's signatures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CredentialCard {
+    pub credential: CredentialId,
+    pub holder: String,
+    pub organization: String,
+    /// Lower-case hex.
+    pub serial: String,
+    pub issuer: String,
+    pub valid_until: Instant,
+    pub state: CredentialState,
+    pub certificate_state: CertificateState,
+    pub tries_left: u32,
+    /// How often four eyes may still unlock it.
+    pub unlocks_left: u32,
+}
+
+impl CredentialCard {
+    fn rows(&self, frame: &Frame) -> Vec<Row> {
+        let mut rows = vec![
+            Row::new(frame, "label-serial", &self.serial),
+            Row::new(frame, "content-issuer", &self.issuer),
+            Row::new(frame, "credential-valid-until", &texts::screen_day(&self.valid_until.rfc3339())),
+        ];
+        if !self.organization.is_empty() {
+            rows.insert(0, Row::new(frame, "content-organization", &self.organization));
+        }
+        if self.usable() {
+            rows.push(Row::new(frame, "credential-tries-left", &self.tries_left.to_string()));
+        }
+        rows
+    }
+
+    fn usable(&self) -> bool {
+        self.state == CredentialState::Active && self.certificate_state != CertificateState::Revoked
+    }
+
+    fn locked(&self) -> bool {
+        self.state == CredentialState::Locked
+    }
+
+    /// What the state is called: the certificate's where that ends the use, else the key's.
+    fn state_name(&self) -> &'static str {
+        match self.certificate_state {
+            CertificateState::Revoked | CertificateState::Suspended => self.certificate_state.name(),
+            _ => self.state.name(),
+        }
+    }
+
+    fn locked_note(&self, frame: &Frame) -> String {
+        match self.unlocks_left {
+            0 => frame.say("credential-locked-for-good"),
+            left => frame.fill("credential-locked", &[("left", &left.to_string())]),
+        }
+    }
+}
+
+/// The list.
+#[derive(Clone, Template)]
+#[template(path = "credentials.html")]
+pub struct CredentialsPage {
+    pub frame: Frame,
+    pub credentials: Vec<CredentialCard>,
+    /// A PIN has just been changed.
+    pub changed: bool,
+}
+
+impl CredentialsPage {
+    /// The page as HTML.
+    pub fn html(&self) -> String {
+        rendered(self)
+    }
+}
+
+/// The form for another PIN.
+#[derive(Clone, Template)]
+#[template(path = "pin.html")]
+pub struct PinPage {
+    pub frame: Frame,
+    pub card: CredentialCard,
+    pub idempotency_key: String,
+    pub shortest_pin: u32,
+    /// Of the fields of [`PinForm`].
+    pub problems: Problems,
+}
+
+impl PinPage {
+    /// The page as HTML.
+    pub fn html(&self) -> String {
+        rendered(&Self { problems: self.problems.among(PIN_FIELDS), ..self.clone() })
+    }
+
+    fn pin_rule(&self) -> String {
+        self.frame.fill("pin-rule", &[("shortest", &self.shortest_pin.to_string())])
+    }
+
+    fn old_pin_hint(&self) -> String {
+        self.frame.fill("pin-old-hint", &[("left", &self.card.tries_left.to_string())])
+    }
+}
+
+/// The fields that have a place for their problems.
+const PIN_FIELDS: &[&str] = &["old_pin", "new_pin", "new_pin_again"];

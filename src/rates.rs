@@ -1,0 +1,272 @@
+//! How often somebody may try: by remote address and by account, each kind of try with its own quota, kept in this process's memory.
+//! Only what costs something or guesses something is counted, so that whoever is at work is not held up by whoever attacks: a wrong
+//! try of one caller never counts against another's account. It knows no HTTP and no row.
+
+use crate::error::{Error, RequestError, RequestErrorKind, Result};
+use chuky_model::instant::Instant;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+/// So many at once, regained evenly over that time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Quota {
+    pub count: u32,
+    pub seconds: u32,
+}
+
+/// The quotas, as settings name them (`[rates]`).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RatesConfig {
+    /// Wrong passwords for one account, from one address or one known device.
+    pub login: Quota,
+    /// Wrong log-ins from one address, for whatever accounts.
+    pub login_address: Quota,
+    /// Wrong activation codes from one address.
+    pub activation_address: Quota,
+    /// PIN entries of one account, right or wrong: each costs 64 MiB for a good part of a second.
+    pub pin: Quota,
+    /// Wrong PINs from one address, for whatever accounts.
+    pub pin_address: Quota,
+    /// Documents to verify from one address, for callers who are not logged in.
+    pub verify_address: Quota,
+    /// Documents to verify of one account.
+    pub verify: Quota,
+}
+
+impl Default for RatesConfig {
+    fn default() -> Self {
+        let quota = |count, seconds| Quota { count, seconds };
+        Self {
+            login: quota(5, 300),
+            login_address: quota(30, 300),
+            activation_address: quota(30, 600),
+            pin: quota(60, 60),
+            pin_address: quota(100, 600),
+            verify_address: quota(60, 60),
+            verify: quota(600, 60),
+        }
+    }
+}
+
+impl RatesConfig {
+    /// Whether every quota allows something and ends.
+    pub fn is_usable(&self) -> bool {
+        let all = [
+            self.login,
+            self.login_address,
+            self.activation_address,
+            self.pin,
+            self.pin_address,
+            self.verify_address,
+            self.verify,
+        ];
+        all.iter().all(|quota| quota.count > 0 && quota.seconds > 0 && quota.seconds <= 86_400)
+    }
+}
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    LogIn,
+    LogInAddress,
+    ActivationAddress,
+    Pin,
+    PinAddress,
+    VerifyAddress,
+    Verify,
+}
+
+/// What has been tried of late, for every caller.
+#[derive(Debug)]
+pub struct Rates {
+    quotas: RatesConfig,
+    /// For each caller the moment at which everything is regained, in microseconds (generic cell rate algorithm).
+    full_at: Mutex<HashMap<[u8; 16], i64>>,
+}
+
+impl Rates {
+    /// With these quotas.
+    pub fn new(quotas: RatesConfig) -> Self {
+        Self { quotas, full_at: Mutex::default() }
+    }
+
+    /// Counts one, or refuses with the time to wait.
+    pub fn take(&self, kind: Kind, caller: &str, now: Instant) -> Result<(), RequestError> {
+        let quota = self.quota(kind);
+        let mut full_at = self.full_at();
+        if full_at.len() >= CALLERS {
+            full_at.retain(|_, full| *full > now.0);
+            if full_at.len() >= CALLERS {
+                // Somebody with very many addresses. What is worth guessing is counted in rows as well.
+                tracing::warn!(event = "rates_forgotten", callers = full_at.len());
+                full_at.clear();
+            }
+        }
+        let full = full_at.entry(key(kind, caller)).or_insert(now.0);
+        let next = (*full).max(now.0).saturating_add(quota.interval());
+        match next.saturating_sub(now.0).saturating_sub(quota.period()) {
+            ..=0 => {
+                *full = next;
+                Ok(())
+            }
+            wait => Err(too_many(wait)),
+        }
+    }
+
+    /// Refuses as [`Rates::take`] would now, and counts nothing.
+    pub fn check(&self, kind: Kind, caller: &str, now: Instant) -> Result<(), RequestError> {
+        let quota = self.quota(kind);
+        let full = self.full_at().get(&key(kind, caller)).copied().unwrap_or(now.0);
+        let next = full.max(now.0).saturating_add(quota.interval());
+        match next.saturating_sub(now.0).saturating_sub(quota.period()) {
+            ..=0 => Ok(()),
+            wait => Err(too_many(wait)),
+        }
+    }
+
+    /// Gives one back that was counted before it was known to be right.
+    pub fn give_back(&self, kind: Kind, caller: &str) {
+        if let Some(full) = self.full_at().get_mut(&key(kind, caller)) {
+            *full = full.saturating_sub(self.quota(kind).interval());
+        }
+    }
+
+    /// Runs a flow in which something can be guessed wrong: refused where this caller guessed wrong too often, and counted where the
+    /// flow says one of these codes.
+    pub async fn guessing<T>(
+        &self,
+        (kind, caller, now): (Kind, &str, Instant),
+        wrong: &[&str],
+        flow: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        self.check(kind, caller, now)?;
+        let answer = flow.await;
+        if let Err(Error::Request(refused)) = &answer
+            && wrong.contains(&refused.code)
+        {
+            // The answer is told all the same; the next try is refused.
+            let _ = self.take(kind, caller, now);
+        }
+        answer
+    }
+
+    fn quota(&self, kind: Kind) -> Quota {
+        match kind {
+            Kind::LogIn => self.quotas.login,
+            Kind::LogInAddress => self.quotas.login_address,
+            Kind::ActivationAddress => self.quotas.activation_address,
+            Kind::Pin => self.quotas.pin,
+            Kind::PinAddress => self.quotas.pin_address,
+            Kind::VerifyAddress => self.quotas.verify_address,
+            Kind::Verify => self.quotas.verify,
+        }
+    }
+
+    fn full_at(&self) -> MutexGuard<'_, HashMap<[u8; 16], i64>> {
+        self.full_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Quota {
+    fn period(self) -> i64 {
+        i64::from(self.seconds).saturating_mul(1_000_000)
+    }
+
+    fn interval(self) -> i64 {
+        self.period() / i64::from(self.count.max(1))
+    }
+}
+
+/// The kinds of try that a wrong PIN is.
+pub const WRONG_PIN: &[&str] = &["pin_wrong"];
+/// The kinds of try that a wrong activation code is.
+pub const WRONG_CODE: &[&str] = &["code_invalid"];
+
+fn key(kind: Kind, caller: &str) -> [u8; 16] {
+    let digest: [u8; 32] = Sha256::new().chain_update([kind as u8]).chain_update(caller).finalize().into();
+    let mut key = [0; 16];
+    key.copy_from_slice(&digest[..16]);
+    key
+}
+
+fn too_many(wait_microseconds: i64) -> RequestError {
+    let seconds = u32::try_from(wait_microseconds.saturating_add(999_999) / 1_000_000).unwrap_or(u32::MAX).max(1);
+    let error = RequestError::new(
+        RequestErrorKind::TooMany,
+        "too_many_tries",
+        format!("Bạn đã thử quá nhiều lần. Hãy thử lại sau {seconds} giây."),
+        format!("Too many tries. Try again in {seconds} seconds."),
+    );
+    RequestError { retry_after: Some(seconds), ..error }
+}
+
+/// Callers that are remembered: about 40 bytes each.
+const CALLERS: usize = 100_000;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn at(seconds: i64) -> Instant {
+        Instant(1_000_000_000_000).plus_seconds(seconds)
+    }
+
+    #[test]
+    fn so_many_at_once_then_one_by_one() {
+        let rates = Rates::new(RatesConfig { login: Quota { count: 3, seconds: 30 }, ..RatesConfig::default() });
+        for _ in 0..3 {
+            rates.take(Kind::LogIn, "a", at(0)).unwrap();
+        }
+        assert_eq!(rates.check(Kind::LogIn, "a", at(1)).unwrap_err().retry_after, Some(9));
+        assert_eq!(rates.take(Kind::LogIn, "a", at(4)).unwrap_err().retry_after, Some(6));
+        // Nobody else is held up, nor another kind of try.
+        rates.take(Kind::LogIn, "b", at(4)).unwrap();
+        rates.take(Kind::Pin, "a", at(4)).unwrap();
+        rates.take(Kind::LogIn, "a", at(10)).unwrap();
+        assert!(rates.take(Kind::LogIn, "a", at(10)).is_err());
+        rates.give_back(Kind::LogIn, "a");
+        rates.take(Kind::LogIn, "a", at(10)).unwrap();
+        for _ in 0..3 {
+            rates.take(Kind::LogIn, "a", at(1_000)).unwrap();
+        }
+        assert!(rates.take(Kind::LogIn, "a", at(1_000)).is_err());
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let rates = Rates::new(RatesConfig::default());
+        for caller in 0..=CALLERS {
+            rates.take(Kind::VerifyAddress, &caller.to_string(), at(0)).unwrap();
+        }
+        assert!(rates.full_at().len() <= CALLERS);
+    }
+
+    #[tokio::test]
+    async fn only_wrong_guesses_count() {
+        let rates = Rates::new(RatesConfig::default());
+        let count = rates.quotas.activation_address.count;
+        let guess = async |code: &'static str| {
+            let flow = async {
+                let refused = RequestError::invalid("code", code, "", "");
+                if code.is_empty() { Ok(()) } else { Err(Error::from(refused)) }
+            };
+            let answer = rates.guessing((Kind::ActivationAddress, "a", at(0)), WRONG_CODE, flow).await;
+            answer.err().map(|error| matches!(error, Error::Request(refused) if refused.code == "too_many_tries"))
+        };
+        for _ in 0..count * 2 {
+            assert_eq!(guess("").await, None);
+            assert_eq!(guess("pin_length").await, Some(false));
+        }
+        for _ in 0..count {
+            assert_eq!(guess("code_invalid").await, Some(false));
+        }
+        assert_eq!(guess("").await, Some(true));
+    }
+}

@@ -1,0 +1,158 @@
+//! Quotas: so many tries by address and by account, told with a time to wait; a stranger's wrong tries lock nobody out; payment
+//! providers are not held up.
+
+use crate::{
+    harness::app::TestApp,
+    issuance::{approved, redemption},
+};
+use serde_json::{Value, json};
+
+/// A request as from another address, through the proxy that the settings trust; status, `Retry-After`, answer.
+async fn from(test: &TestApp, address: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> (u16, u64, Value) {
+    let (url, body) = (format!("{}{path}", test.url), body.clone());
+    let mut all: Vec<(String, String)> = vec![("x-forwarded-for".into(), address.into())];
+    all.extend(headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+    tokio::task::spawn_blocking(move || {
+        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let mut request = agent.post(&url);
+        for (name, value) in &all {
+            request = request.header(name, value);
+        }
+        let mut response = request.send_json(&body).unwrap();
+        let wait = response.headers().get("retry-after").map_or(0, |wait| wait.to_str().unwrap().parse().unwrap());
+        (response.status().as_u16(), wait, response.body_mut().read_json().unwrap_or(Value::Null))
+    })
+    .await
+    .unwrap()
+}
+
+async fn behind_a_proxy() -> TestApp {
+    TestApp::with(|settings| {
+        settings.trusted_proxies = vec![chuky::config::Network::parse("127.0.0.1").unwrap()];
+        settings.rates.activation_address = chuky::rates::Quota { count: 3, seconds: 600 };
+        settings.rates.verify_address = chuky::rates::Quota { count: 4, seconds: 60 };
+        settings.rates.verify = chuky::rates::Quota { count: 6, seconds: 60 };
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stranger_locks_nobody_out() {
+    let test = behind_a_proxy().await;
+    let wrong = json!({ "login": "duyet", "password": "sai-sai-sai-sai" });
+    let right = json!({ "login": "duyet", "password": test.passwords["duyet"] });
+    let log_in = async |address: &str, body: &Value| from(&test, address, "/api/v1/session", &[], body).await;
+    for _ in 0..5 {
+        assert_eq!(log_in("198.51.100.7", &wrong).await.0, 401);
+    }
+    let (status, wait, answer) = log_in("198.51.100.7", &right).await;
+    assert_eq!((status, answer["type"].as_str().unwrap()), (429, "urn:chuky:problem:too_many_tries"));
+    assert!((1..=60).contains(&wait), "{wait}");
+    assert!(
+        answer["detail"]["vi"].as_str().unwrap().contains("giây")
+            && answer["detail"]["en"].as_str().unwrap().contains("seconds")
+    );
+    // The holder comes from elsewhere, and is known from then on.
+    let (status, _, answer) = log_in("203.0.113.20", &right).await;
+    assert_eq!(status, 200, "{answer}");
+    let device = answer["device"].as_str().unwrap().to_owned();
+    // Many addresses together exhaust what strangers have, and still not what the holder's own device has.
+    for address in 0..25 {
+        for _ in 0..5 {
+            let (status, ..) = log_in(&format!("192.0.2.{address}"), &wrong).await;
+            assert!(status == 401 || status == 429, "{status}");
+        }
+    }
+    let (status, wait, answer) = log_in("203.0.113.21", &right).await;
+    assert_eq!((status, answer["type"].as_str().unwrap()), (429, "urn:chuky:problem:login_locked"));
+    assert!((200..=300).contains(&wait), "{wait}");
+    let known = json!({ "login": "duyet", "password": test.passwords["duyet"], "device": device });
+    assert_eq!(log_in("192.0.2.3", &known).await.0, 200, "from a hostile address, too");
+    // What proves one account proves no other, and nothing made up proves anything.
+    let (nonce, proof) = device.split_once('.').unwrap();
+    for (login, device) in
+        [("gianhang", device.clone()), ("duyet", format!("{nonce}.{}", proof.replace(['0', '1'], "2")))]
+    {
+        for _ in 0..6 {
+            let body = json!({ "login": login, "password": "sai-sai-sai-sai", "device": device });
+            log_in("198.51.100.99", &body).await;
+        }
+        let body = json!({ "login": login, "password": test.passwords[login], "device": device });
+        assert_eq!(log_in("198.51.100.99", &body).await.0, 429, "{login}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wrong_codes_count_by_address() {
+    let test = behind_a_proxy().await;
+    let request = json!({ "hierarchy": "citizens", "unit": "H26", "subscriber": {
+        "full_name": "Nguyễn Thị Hồng Ưởng", "personal_number": "001190012345", "birth_date": "1990-03-05",
+        "sex": "female", "province": "Hà Nội", "locality": "Phường Hoàn Kiếm" } });
+    let (_, code) = approved(&test, "gianhang", &request).await;
+    let preview = async |address: &str, code: &str| {
+        from(&test, address, "/api/v1/activations/preview", &[], &json!({ "code": code })).await
+    };
+    for _ in 0..10 {
+        assert_eq!(preview("198.51.100.7", &code).await.0, 200, "right ones are not counted");
+    }
+    for _ in 0..3 {
+        assert_eq!(preview("198.51.100.7", "2222-2222-2222").await.0, 422);
+    }
+    assert_eq!(preview("198.51.100.7", &code).await.0, 429);
+    let redeem = redemption(&code, "cong.dan");
+    assert_eq!(from(&test, "198.51.100.7", "/api/v1/activations", &[], &redeem).await.0, 429);
+    assert_eq!(from(&test, "203.0.113.20", "/api/v1/activations", &[], &redeem).await.0, 201);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn verification_has_quotas_and_payments_have_none_of_them() {
+    let test = behind_a_proxy().await;
+    let verify = async |address: &str, token: &str| {
+        let bearer = format!("Bearer {token}");
+        let headers = [("authorization", bearer.as_str())];
+        let headers = if token.is_empty() { &headers[..0] } else { &headers[..] };
+        from(&test, address, "/api/v1/documents/verify", headers, &json!({})).await.0
+    };
+    for _ in 0..4 {
+        assert_eq!(verify("198.51.100.7", "").await, 200);
+    }
+    assert_eq!(verify("198.51.100.7", "").await, 429);
+    assert_eq!(verify("198.51.100.8", "").await, 200);
+    let auditor = test.log_in("kiemtoan").await;
+    for _ in 0..6 {
+        assert_eq!(verify("198.51.100.7", &auditor).await, 200, "an account has its own");
+    }
+    assert_eq!(verify("198.51.100.9", &auditor).await, 429);
+    let provider = test.log_in("thanhtoan").await;
+    for _ in 0..100 {
+        let (status, _) = test.post("/api/v1/transactions/verify", &provider, &json!({})).await;
+        assert_eq!(status, 200);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_header_of_a_stranger_is_not_believed() {
+    let test = TestApp::sqlite().await;
+    let wrong = json!({ "login": "duyet", "password": "sai-sai-sai-sai" });
+    for address in 0..5 {
+        assert_eq!(from(&test, &format!("192.0.2.{address}"), "/api/v1/session", &[], &wrong).await.0, 401);
+    }
+    assert_eq!(from(&test, "192.0.2.200", "/api/v1/session", &[], &wrong).await.0, 429);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pins_have_a_quota_by_account() {
+    use crate::signing::subscriber::{PIN, citizen, plain_pdf};
+    let test = TestApp::with(|settings| settings.rates.pin = chuky::rates::Quota { count: 2, seconds: 600 }).await;
+    let citizen = citizen(&test).await;
+    let id = citizen.upload(&test, &plain_pdf()).await;
+    for _ in 0..2 {
+        assert_eq!(citizen.ask(&test, &id, PIN, json!({})).await.0, 200);
+    }
+    assert_eq!(citizen.ask(&test, &id, PIN, json!({})).await.0, 429);
+    assert_eq!(
+        test.sql("SELECT count(*) FROM audit_entry WHERE kind = 'pin.tried'").trim(),
+        "2",
+        "nothing is counted for it"
+    );
+}

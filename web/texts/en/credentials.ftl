@@ -1,0 +1,17 @@
+credentials-title = My signatures
+credential-valid-until = Valid until
+credential-tries-left = PIN tries left
+credential-state-prepared = Being made
+credential-state-active = Ready for use
+credential-state-locked = PIN locked
+credential-state-closed = No longer in use
+credential-state-suspended = Certificate suspended
+credential-state-revoked = Certificate revoked
+credential-locked = The PIN is locked after too many wrong tries. Bring your identity papers to the registration point to have it unlocked; this can be done { $left } more times. The PIN itself stays as it was.
+credential-locked-for-good = The PIN is locked and cannot be unlocked any more. Go to the registration point for a new signature.
+pin-change = Change the PIN
+pin-changed = The PIN is changed. From now on only the new one signs.
+pin-old-hint = { $left } tries left before it is locked.
+field-old-pin = PIN in use
+field-new-pin = New PIN
+field-new-pin-again = New PIN again

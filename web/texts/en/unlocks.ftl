@@ -1,0 +1,17 @@
+unlocks-title = Unlocking signatures
+unlocks-lead = A signature that is locked after too many wrong PINs is unlocked only when one person asks and another approves. The PIN stays as it was; whoever has forgotten it needs a new signature.
+unlocks-empty = Nothing waits for a decision.
+unlock-number = Unlock
+unlock-of = Number { $number } of at most 2
+unlock-identity = How the identity was established
+unlock-identity-hint = For instance: identity card and face compared at the counter. Do not ask for the PIN and do not write it down.
+unlock-asked = Asked by
+unlock-approve = Approve
+unlock-refuse = Refuse
+unlock-waits = Waits for somebody else who may approve.
+unlock-ask-title = Ask for an unlock
+unlock-ask = Send
+unlock-done-asked = The request is sent. Somebody else has to approve it.
+unlock-done-approved = Unlocked. The holder can enter the PIN again at once.
+unlock-done-refused = Refused. The signature stays locked.
+field-whom = The holder’s personal number, or the certificate’s serial number

@@ -1,0 +1,17 @@
+credentials-title = Chữ ký của tôi
+credential-valid-until = Có hiệu lực đến
+credential-tries-left = Số lần nhập mã PIN còn lại
+credential-state-prepared = Đang tạo
+credential-state-active = Đang dùng được
+credential-state-locked = Mã PIN bị khóa
+credential-state-closed = Đã ngừng sử dụng
+credential-state-suspended = Chứng thư đang tạm dừng
+credential-state-revoked = Chứng thư đã bị thu hồi
+credential-locked = Mã PIN đã bị khóa vì nhập sai quá nhiều lần. Hãy mang giấy tờ tùy thân đến điểm đăng ký để được mở khóa; còn mở được { $left } lần. Mã PIN cũ vẫn giữ nguyên.
+credential-locked-for-good = Mã PIN đã bị khóa và đã hết số lần được mở khóa. Hãy đến điểm đăng ký để làm chữ ký mới.
+pin-change = Đổi mã PIN
+pin-changed = Mã PIN đã được đổi. Từ bây giờ chỉ mã PIN mới ký được.
+pin-old-hint = Còn { $left } lần nhập trước khi bị khóa.
+field-old-pin = Mã PIN đang dùng
+field-new-pin = Mã PIN mới
+field-new-pin-again = Nhập lại mã PIN mới

@@ -1,0 +1,17 @@
+unlocks-title = Mở khóa chữ ký
+unlocks-lead = Chữ ký bị khóa vì nhập sai mã PIN nhiều lần chỉ được mở khi một người đề nghị và một người khác duyệt. Mã PIN cũ giữ nguyên; người quên mã PIN phải làm chữ ký mới.
+unlocks-empty = Không có đề nghị nào đang chờ.
+unlock-number = Lần mở khóa
+unlock-of = Lần { $number } trong tối đa 2 lần
+unlock-identity = Đã đối chiếu danh tính thế nào
+unlock-identity-hint = Ví dụ: đối chiếu thẻ căn cước bản gốc và khuôn mặt tại quầy. Đừng hỏi và đừng ghi mã PIN.
+unlock-asked = Người đề nghị
+unlock-approve = Duyệt mở khóa
+unlock-refuse = Từ chối
+unlock-waits = Đang chờ một người khác có quyền duyệt.
+unlock-ask-title = Đề nghị mở khóa
+unlock-ask = Gửi đề nghị
+unlock-done-asked = Đã gửi đề nghị. Một người khác cần duyệt.
+unlock-done-approved = Đã mở khóa. Chủ chữ ký có thể nhập lại mã PIN ngay.
+unlock-done-refused = Đã từ chối. Chữ ký vẫn bị khóa.
+field-whom = Số định danh của chủ chữ ký, hoặc số hiệu chứng thư
