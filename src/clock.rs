@@ -51,6 +51,8 @@ impl Clock {
         if state < 0 || state == libc::TIME_ERROR || kernel.status & libc::STA_UNSYNC != 0 {
             return Synchronisation::None;
         }
+        // A C long: as wide as the machine's words.
+        #[allow(clippy::useless_conversion)]
         Synchronisation::Within(i64::from(kernel.maxerror))
     }
 }

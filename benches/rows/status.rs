@@ -133,9 +133,7 @@ pub fn crl_million(context: &mut Context) -> Result<Row, String> {
     let million = Million::prepare(context)?;
     let length = million.publish()?;
     let limit = raw::sha256(vec![0x42; usize::try_from(length).unwrap_or_default()]);
-    let ours = Batch::new("service", children(), move |count| {
-        (0..count).try_for_each(|_| million.publish().map(drop))
-    });
+    let ours = Batch::new("service", children(), move |count| (0..count).try_for_each(|_| million.publish().map(drop)));
     Ok(Row { unit: Unit::CpuMilliseconds, ours, limit: Some(limit), peer: None, goals: Vec::new() })
 }
 

@@ -66,7 +66,19 @@ impl Responder {
     pub fn start(files: &Files, request: &[u8]) -> Result<Box<Self>, String> {
         let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).map_err(text)?.port();
         let child = Command::new("openssl")
-            .args(["ocsp", "-index", "index.txt", "-CA", "ca.pem", "-rsigner", "ca.pem", "-rkey", "key.pem", "-nmin", "5"])
+            .args([
+                "ocsp",
+                "-index",
+                "index.txt",
+                "-CA",
+                "ca.pem",
+                "-rsigner",
+                "ca.pem",
+                "-rkey",
+                "key.pem",
+                "-nmin",
+                "5",
+            ])
             .args(["-port", &port.to_string()])
             .current_dir(&files.folder)
             .stdin(Stdio::null())

@@ -92,11 +92,7 @@ async fn ocsp(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result
 }
 
 /// RFC 6960 A.1: the request in base64 behind the address; slashes in it may come as they are.
-async fn ocsp_by_address(
-    State(app): State<App>,
-    Path(request): Path<String>,
-    headers: HeaderMap,
-) -> Result<Response> {
+async fn ocsp_by_address(State(app): State<App>, Path(request): Path<String>, headers: HeaderMap) -> Result<Response> {
     // What is no base64 becomes an empty request, which is answered as malformed.
     let request = LENIENT.decode(request.trim_start_matches('/').replace(' ', "+")).unwrap_or_default();
     ocsp_answer(&app, &headers, &request).await
@@ -141,7 +137,9 @@ fn is_unchanged(asked: &HeaderMap, answer: &HeaderMap) -> bool {
     let tag = answer.get(header::ETAG).map(text).unwrap_or_default();
     match asked.get(header::IF_NONE_MATCH).map(text) {
         Some(tags) => tags.split(',').map(str::trim).any(|one| one == "*" || one.trim_start_matches("W/") == tag),
-        None => asked.get(header::IF_MODIFIED_SINCE).is_some_and(|since| Some(since) == answer.get(header::LAST_MODIFIED)),
+        None => {
+            asked.get(header::IF_MODIFIED_SINCE).is_some_and(|since| Some(since) == answer.get(header::LAST_MODIFIED))
+        }
     }
 }
 

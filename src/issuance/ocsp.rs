@@ -4,6 +4,7 @@
 
 use super::{
     Authority, CertifiedKey,
+    authority::internal,
     limits::{MOST_ANSWERS_KEPT, MOST_ANSWERS_RENEWED, OCSP_ANSWER_RENEWED, OCSP_ANSWER_SECONDS},
     register::{self, Told},
     status,
@@ -16,7 +17,7 @@ use chuky_model::{instant::Instant, record::state::KeyPurpose, serial::Serial};
 use chuky_pki::{
     certificate::Certificate,
     crypto::sha256,
-    ocsp::{AnswerLine, AnswerToMake, CertificateIdentifier, OcspRequest, Refusal, Status},
+    ocsp::{AnswerLine, AnswerToMake, CertificateIdentifier, OcspRequest, OcspResponse, Refusal, Status},
 };
 use std::{
     collections::HashMap,
@@ -152,11 +153,16 @@ async fn made(
     let serial = Serial::from_octets(&identifier.serial).ok();
     // Before the status is read: a change in between makes the answer one that is not kept in use.
     let told = serial.as_ref().and_then(|serial| app.register.told(&issuer.label, serial));
-    let (response, made, status) =
-        signed(app, authority, issuer, std::slice::from_ref(identifier), None).await?;
+    let (response, made, status) = signed(app, authority, issuer, std::slice::from_ref(identifier), None).await?;
     let (Some(serial), true) = (serial, status != Status::Unknown) else {
         return Ok(Answer { response: response.into(), validators: None });
     };
+    // What is given out many times is read back and verified once.
+    let read = OcspResponse::parse(&response).map_err(internal)?;
+    read.verify(&issuer.certificate).map_err(internal)?;
+    if !read.singles.first().is_some_and(|line| line.identifier == *identifier && line.status == status) {
+        return Err(InternalError::other("an OCSP answer says something else than what was meant").into());
+    }
     let etag = hex::encode(sha256(&response).get(..16).unwrap_or_default()).into();
     let answer = Answer { response: response.into(), validators: Some(Validators { etag, made }) };
     let issuer_label = issuer.label.clone();

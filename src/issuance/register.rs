@@ -76,6 +76,10 @@ pub struct Register {
 struct Memory {
     issuers: HashMap<String, Issued>,
     lists: HashMap<String, Published>,
+    /// The greatest counter that was met.
+    newest: i64,
+    /// Lists that this process published: every change up to this one is told by them, whatever the log says.
+    own_lists: HashMap<String, i64>,
 }
 
 /// What is told of one issuer's certificates.
@@ -83,11 +87,13 @@ struct Issued {
     told: BTreeMap<Key, Told>,
     /// The newest change among the serial numbers that end with each octet.
     changed: [i64; 256],
+    /// The same of changes that this process made.
+    own_changed: [i64; 256],
 }
 
 impl Default for Issued {
     fn default() -> Self {
-        Self { told: BTreeMap::new(), changed: [0; 256] }
+        Self { told: BTreeMap::new(), changed: [0; 256], own_changed: [0; 256] }
     }
 }
 
@@ -171,16 +177,30 @@ impl Register {
         self.memory().lists.get(list).copied()
     }
 
-    /// The newest change among the certificates of an issuer whose serial number leaves `part` when divided by `parts`.
-    pub(super) fn changed(&self, issuer_label: &str, (parts, part): (u8, u8)) -> i64 {
+    /// Whether a list lacks a change among the certificates of its issuer whose serial number leaves `part` when divided by `parts`.
+    /// What this process changed is told by a list that it published itself, so that no invented entry of a list keeps one back.
+    pub(super) fn is_behind(&self, list: &str, issuer_label: &str, (parts, part): (u8, u8)) -> bool {
         let memory = self.memory();
-        let Some(issued) = memory.issuers.get(issuer_label) else { return 0 };
-        let of_part = issued.changed.iter().skip(usize::from(part)).step_by(usize::from(parts.max(1)));
-        of_part.copied().max().unwrap_or_default()
+        let newest = |changed: &[i64; 256]| {
+            let of_part = changed.iter().skip(usize::from(part)).step_by(usize::from(parts.max(1)));
+            of_part.copied().max().unwrap_or_default()
+        };
+        let Some(published) = memory.lists.get(list) else { return true };
+        let Some(issued) = memory.issuers.get(issuer_label) else { return false };
+        published.generation < newest(&issued.changed)
+            || published.generation > memory.newest
+            || memory.own_lists.get(list).copied().unwrap_or_default() < newest(&issued.own_changed)
     }
 
-    /// Remembers a list that was published.
-    pub(super) fn learn_list(&self, list: &str, published: Published) {
+    /// Remembers a list that this process published.
+    pub(super) fn learn_own_list(&self, list: &str, published: Published) {
+        let mut memory = self.told.write().unwrap_or_else(PoisonError::into_inner);
+        memory.own_lists.insert(list.to_owned(), published.generation);
+        drop(memory);
+        self.learn_list(list, published);
+    }
+
+    fn learn_list(&self, list: &str, published: Published) {
         let mut memory = self.told.write().unwrap_or_else(PoisonError::into_inner);
         let known = memory.lists.entry(list.to_owned()).or_insert(published);
         if known.number < published.number {
@@ -193,12 +213,16 @@ impl Register {
     }
 
     /// Remembers a change. Revocation stays, an older word than the known one is passed over.
-    fn learn(&self, content: &Content, mut told: Told) {
+    fn learn(&self, content: &Content, mut told: Told, own: bool) {
         let key = key(&content.serial);
         let mut memory = self.told.write().unwrap_or_else(PoisonError::into_inner);
+        memory.newest = memory.newest.max(content.generation);
         let issued = memory.issuers.entry(content.issuer.clone()).or_default();
-        let changed = &mut issued.changed[usize::from(key[19])];
-        *changed = content.generation.max(*changed);
+        let last = usize::from(key[19]);
+        issued.changed[last] = issued.changed[last].max(content.generation);
+        if own {
+            issued.own_changed[last] = issued.own_changed[last].max(content.generation);
+        }
         if let Some(known) = issued.told.get(&key) {
             let settled = known.standing == Standing::Revoked;
             if settled || (told.standing != Standing::Revoked && told.version <= known.version) {
@@ -209,6 +233,11 @@ impl Register {
             }
         }
         issued.told.insert(key, told);
+    }
+
+    fn met(&self, generation: i64) {
+        let mut memory = self.told.write().unwrap_or_else(PoisonError::into_inner);
+        memory.newest = memory.newest.max(generation);
     }
 
     fn read(&self, entry: &AuditEntry) {
@@ -223,7 +252,7 @@ impl Register {
         // Entries of before this content was recorded: their rows are read at the start.
         let Ok(content) = serde_json::from_slice::<Content>(&entry.content) else { return };
         if let Some(told) = told_of(standing, &content) {
-            self.learn(&content, told);
+            self.learn(&content, told, false);
         }
     }
 
@@ -280,6 +309,7 @@ pub(super) async fn follow_now(app: &App) -> Result<i64> {
     if log.generation != Some(generation) {
         catch_up(app, &mut log).await?;
         log.generation = Some(generation);
+        app.register.met(generation);
     }
     log.covers = covers;
     let now = u64::try_from(register.started.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -293,6 +323,7 @@ pub async fn keep_up(app: &App) -> Result<()> {
     let generation = app.store.status_generation().await?;
     catch_up(app, &mut log).await?;
     log.generation = Some(generation);
+    app.register.met(generation);
     Ok(())
 }
 
@@ -328,7 +359,7 @@ async fn adopt_rows(app: &App) -> Result<()> {
                 };
                 let content = content(&row, 0);
                 if let Some(told) = told_of(standing, &content) {
-                    app.register.learn(&content, told);
+                    app.register.learn(&content, told, false);
                 }
             }
         }
@@ -354,7 +385,8 @@ pub(super) async fn settle(
     further: serde_json::Value,
 ) -> Result<()> {
     // The counter is the last row that is locked: changes wait for each other from here to the commit only.
-    let generation = transaction.raise_status_generation().await?;
+    let above = app.register.memory().newest;
+    let generation = transaction.raise_status_generation(above).await?;
     let content = content(row, generation);
     let mut value = serde_json::to_value(&content).map_err(|error| InternalError::other(error.to_string()))?;
     if let (Some(value), serde_json::Value::Object(further)) = (value.as_object_mut(), further) {
@@ -371,7 +403,7 @@ pub(super) async fn settle(
     let committed = tokio::spawn(async move {
         transaction.commit().await?;
         if let Some(told) = told_of(standing, &content) {
-            committing.register.learn(&content, told);
+            committing.register.learn(&content, told, true);
         }
         Ok::<(), crate::store::Error>(())
     });

@@ -25,7 +25,7 @@ use chuky_model::{
     serial::Serial,
 };
 use chuky_pki::{
-    crl::{self, CrlFrame, CrlToMake, Promises, Revoked},
+    crl::{self, Crl, CrlFrame, CrlToMake, Promises, Revoked},
     crypto::Hasher,
 };
 use std::time::Duration;
@@ -77,8 +77,7 @@ impl<'a> ListName<'a> {
 
     /// Whether a change came after what the newest list tells.
     fn is_behind(&self, app: &App) -> bool {
-        let changed = app.register.changed(&self.issuer.label, self.part.unwrap_or((1, 0)));
-        app.register.published(&self.name()).is_none_or(|published| published.generation < changed)
+        app.register.is_behind(&self.name(), &self.issuer.label, self.part.unwrap_or((1, 0)))
     }
 }
 
@@ -142,7 +141,7 @@ pub async fn whole(app: &App, issuer: &CertifiedKey) -> Result<Option<Vec<u8>>> 
 /// Publishes after a certificate was revoked, suspended, resumed or voided. Returns when lists that tell the change are out; a long
 /// list that is only just published follows within a minute.
 pub async fn publish_after_change(app: &App) -> Result<()> {
-    publish_where(app, KeyPurpose::Issuing, |app, list, _| list.is_behind(app)).await
+    publish_where(app, KeyPurpose::Issuing, |_, _, _| true).await
 }
 
 /// Publishes what is due: lists past half their life, and changes that are not told yet, whoever made them.
@@ -155,7 +154,7 @@ pub async fn publish_due(app: &App) -> Result<()> {
     .await
 }
 
-/// `from`: `Issuing` leaves the roots out, whose lists change with a ceremony only.
+/// `from`: `Issuing` for changes only, which leaves the roots out: their lists change with a ceremony.
 async fn publish_where(
     app: &App,
     from: KeyPurpose,
@@ -168,6 +167,9 @@ async fn publish_where(
     for issuer in authority.issuers().filter(|key| from == KeyPurpose::Root || key.purpose == from) {
         for name in names(app, issuer).await? {
             let Some(list) = ListName::parse(&authority, &name) else { continue };
+            if from == KeyPurpose::Issuing && !list.is_behind(app) {
+                continue;
+            }
             let row = app.store.latest_crl_head(&name).await?;
             if is_due(app, &list, row.as_ref()) && !must_wait(app, row.as_ref()) {
                 // A list that cannot be made must not keep the others back: its failure is logged and passed on at the end.
@@ -262,6 +264,7 @@ async fn publish_once(app: &App, list: &ListName<'_>) -> Result<Option<Row>> {
     };
     let mut transaction = app.store.begin().await?;
     entries.store(&mut transaction, &mut row, &frame.around(&signature)).await?;
+    read_back(&row, &to_make)?;
     match transaction.publish_crl(&row).await {
         Ok(()) => {}
         Err(store::Error::Stale | store::Error::Conflict(_)) => return Ok(None),
@@ -274,10 +277,25 @@ async fn publish_once(app: &App, list: &ListName<'_>) -> Result<Option<Row>> {
     let entry = Entry::new(app.clock.now(), Kind::CrlPublished, Actor::Service, format!("crl:{name}"));
     audit::record(&mut transaction, entry.with(content)).await?;
     transaction.commit().await?;
-    app.register.learn_list(&name, Published { number, this_update, generation });
+    app.register.learn_own_list(&name, Published { number, this_update, generation });
     fault::point("crl.after_store");
     row.list = Vec::new();
     Ok(Some(row))
+}
+
+/// What was made says what was meant. A long list is cut into pieces that say nothing by themselves.
+fn read_back(row: &Row, meant: &CrlToMake<'_>) -> Result<()> {
+    if i64::try_from(row.list.len()) != Ok(row.length) {
+        return Ok(());
+    }
+    let list = Crl::parse(&row.list).map_err(internal)?;
+    let said = (list.number(), list.this_update, list.next_update);
+    if said != (Some(meant.number), meant.this_update, Some(meant.next_update))
+        || !list.issuer.matches(meant.issuer.subject())
+    {
+        return Err(InternalError::other("a list says something else than what was meant").into());
+    }
+    Ok(())
 }
 
 /// The entries of a list on their way, in a file without a name.

@@ -111,7 +111,7 @@ queries! {
         read latest_crl_head(issuer_label: &str) -> Option<Crl>;
         read crl_names(issuer_label: &str) -> Vec<String>;
         read status_generation() -> i64;
-        write raise_status_generation() -> i64;
+        write raise_status_generation(above: i64) -> i64;
     }
     credential {
         write insert_credential(credential: &Credential) -> ();

@@ -117,11 +117,14 @@ pub async fn status_generation(connection: &mut Connection) -> Result<i64, Error
     Ok(row.generation)
 }
 
-/// Counts a change of a certificate's standing, in the change's transaction; the counter with it. Whoever counts next waits for the
-/// end of that transaction, so that a reader of the counter has seen every change that it counts.
-pub async fn raise_status_generation(connection: &mut Connection) -> Result<i64, Error> {
+/// Counts a change of a certificate's standing, in the change's transaction; the counter with it, which is greater than `above` even
+/// where the stored one was set back. Whoever counts next waits for the end of that transaction, so that a reader of the counter has
+/// seen every change that it counts.
+pub async fn raise_status_generation(connection: &mut Connection, above: i64) -> Result<i64, Error> {
     let row = query!(
-        r#"UPDATE status_counter SET generation = generation + 1 WHERE id = 1 RETURNING generation AS "generation!: i64""#
+        r#"UPDATE status_counter SET generation = CASE WHEN generation < $1 THEN $1 ELSE generation END + 1 WHERE id = 1
+        RETURNING generation AS "generation!: i64""#,
+        above
     )
     .fetch_one(connection)
     .await?;

@@ -1,13 +1,13 @@
 //! The road of a certificate against a running service, judged by OpenSSL and pkilint: issue, status, lists, timestamps, revocation,
 //! and what a crash leaves.
 
-mod attacks;
 mod again;
+mod attacks;
 mod crash;
 mod foreign;
-mod revocation_lists;
 mod pages;
 mod responder;
+mod revocation_lists;
 mod timestamps;
 
 use crate::harness::app::{Backend, TestApp};

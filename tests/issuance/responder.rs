@@ -108,7 +108,10 @@ async fn several_questions_both_hashes_and_strangers() {
     let at = scene.at();
     let url = format!("-url {}/ocsp", scene.test.url);
     // Known, never issued, the responder itself, in one request.
-    let text = run(at, &format!("{ASK} -cert subscriber.pem -serial 0x4142434445464748 -cert ocsp.pem -cert timestamp.pem {url}"));
+    let text = run(
+        at,
+        &format!("{ASK} -cert subscriber.pem -serial 0x4142434445464748 -cert ocsp.pem -cert timestamp.pem {url}"),
+    );
     for word in ["subscriber.pem: good", "0x4142434445464748: unknown", "ocsp.pem: good", "timestamp.pem: good"] {
         assert!(text.contains(word) && text.contains("Response verify OK"), "{text}");
     }
@@ -122,7 +125,10 @@ async fn several_questions_both_hashes_and_strangers() {
     let (_, headers, _) = scene.test.exchange("POST", "/ocsp", vec![], fs::read(at.join("one")).unwrap()).await;
     assert!(!headers.contains_key("etag"));
     // Another CA's certificate; the same name with another key; the same key under another name.
-    run(at, "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout k -out other.pem -subj /CN=Other -days 9");
+    run(
+        at,
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout k -out other.pem -subj /CN=Other -days 9",
+    );
     let subject = run(at, "openssl x509 -in issuing.pem -noout -subject -nameopt compat");
     let subject = subject.trim().trim_start_matches("subject=").trim().to_owned();
     run(at, &format!("openssl req -x509 -utf8 -key k -out twin.pem -subj '{subject}' -days 9"));
@@ -133,7 +139,12 @@ async fn several_questions_both_hashes_and_strangers() {
     let text = run(at, "openssl x509 -in ocsp.pem -noout -text");
     assert!(text.contains("OCSP No Check") && text.contains("OCSP Signing"), "{text}");
     // Ours beside a stranger's: ours is answered, of the stranger nothing is known.
-    let text = run(at, &format!("openssl ocsp -issuer issuing.pem -cert subscriber.pem -issuer other.pem -serial 0x05 -CAfile root.pem -verify_other issuing.pem {url}"));
+    let text = run(
+        at,
+        &format!(
+            "openssl ocsp -issuer issuing.pem -cert subscriber.pem -issuer other.pem -serial 0x05 -CAfile root.pem -verify_other issuing.pem {url}"
+        ),
+    );
     assert!(text.contains("subscriber.pem: good") && text.contains("0x05: unknown"), "{text}");
     // A responder whose certificate has ended says nothing.
     scene.test.app.clock.shift_seconds(3 * 366 * 86_400);

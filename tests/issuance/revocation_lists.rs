@@ -62,7 +62,10 @@ async fn each_certificate_names_its_part_of_the_list() {
     let verify = |list: &str| {
         run(at, "cat root.crl part.pem > both.crl");
         run(at, &format!("openssl crl -in {list} -inform DER -out part.pem && cat root.crl part.pem > both.crl"));
-        run(at, "openssl verify -crl_check_all -CRLfile both.crl -CAfile root.pem -untrusted issuing.pem subscriber.pem")
+        run(
+            at,
+            "openssl verify -crl_check_all -CRLfile both.crl -CAfile root.pem -untrusted issuing.pem subscriber.pem",
+        )
     };
     let get = async |part: u8| {
         let (status, der) = test.raw("GET", &format!("/crl/{ISSUER}.4.{part}.crl"), "", "", vec![]).await;
@@ -88,7 +91,8 @@ async fn each_certificate_names_its_part_of_the_list() {
     assert!(run(at, "openssl crl -in issuing.crl -noout -text").to_lowercase().contains(&hex::encode(&serial)));
     let text = run(at, &format!("openssl crl -inform DER -in part{part}.crl -noout -text"));
     assert!(text.contains("Issuing Distribution Point: critical") && text.contains("2.5.29.60"), "{text}");
-    for name in ["citizens-issuing.4.4", "citizens-issuing.04.1", "citizens-issuing.4", "citizens-issuing.1.0", "x.4.1"] {
+    for name in ["citizens-issuing.4.4", "citizens-issuing.04.1", "citizens-issuing.4", "citizens-issuing.1.0", "x.4.1"]
+    {
         assert_eq!(test.raw("GET", &format!("/crl/{name}.crl"), "", "", vec![]).await.0, 404, "{name}");
     }
     linted(at, &format!("part{part}.crl"));

@@ -126,8 +126,7 @@ impl CrlFrame {
 
     /// The whole list around the entries: what stands before them, and what stands after them. The signature is taken as it is.
     pub fn around(&self, signature: &[u8]) -> (Vec<u8>, Vec<u8>) {
-        let after =
-            [self.tail.as_slice(), &scheme_identifier_der(self.scheme), &write::bit_string(signature)].concat();
+        let after = [self.tail.as_slice(), &scheme_identifier_der(self.scheme), &write::bit_string(signature)].concat();
         let mut before = Vec::with_capacity(self.head.len() + 6);
         write::header(&mut before, tag::SEQUENCE, self.head.len() + self.entries_length + after.len());
         before.extend_from_slice(&self.head);

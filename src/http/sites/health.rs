@@ -57,7 +57,8 @@ async fn ready(State(app): State<App>) -> Response {
         }
     };
     let status = if missing.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let body = json!({ "ready": missing.is_empty(), "missing": missing, "database": database, "hsm": tokens, "clock": clock });
+    let body =
+        json!({ "ready": missing.is_empty(), "missing": missing, "database": database, "hsm": tokens, "clock": clock });
     (status, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }
 
