@@ -53,6 +53,11 @@ impl Kind {
     }
 }
 
+/// Runs SQL on the service's database as another connection.
+pub fn sql(url: &str, statement: &str) -> Result<String, String> {
+    database::run(url, statement)
+}
+
 fn fresh(name: &str) -> Result<std::path::PathBuf, String> {
     let directory = target().join(name);
     for path in [directory.clone(), target().join(format!("{name}.secrets"))] {
@@ -67,7 +72,7 @@ fn fresh(name: &str) -> Result<std::path::PathBuf, String> {
 /// A running service with a payer.
 pub struct Service {
     pub address: SocketAddr,
-    app: App,
+    pub app: App,
     payer: payer::Payer,
 }
 
@@ -139,6 +144,8 @@ pub fn children() -> Vec<u32> {
 /// Connections that stay open.
 pub struct Client {
     connections: Vec<BufReader<TcpStream>>,
+    /// What an answer must be like.
+    accepts: fn(&[u8]) -> Result<(), String>,
 }
 
 impl Client {
@@ -150,8 +157,13 @@ impl Client {
                 connection.set_nodelay(true).map_err(text)?;
                 connections.push(BufReader::new(connection));
             }
-            Ok(Self { connections })
+            Ok(Self { connections, accepts: accepted })
         })
+    }
+
+    /// The same, with another idea of what an answer must be like.
+    pub fn accepting(self, accepts: fn(&[u8]) -> Result<(), String>) -> Self {
+        Self { accepts, ..self }
     }
 
     /// Sends requests over all connections at once, round and round from one of them on.
@@ -160,7 +172,7 @@ impl Client {
         let tasks: Vec<_> = std::mem::take(&mut self.connections)
             .into_iter()
             .map(|mut connection| {
-                let (requests, next) = (Arc::clone(&requests), Arc::clone(&next));
+                let (requests, next, accepts) = (Arc::clone(&requests), Arc::clone(&next), self.accepts);
                 tokio::spawn(async move {
                     loop {
                         let number = next.fetch_add(1, Ordering::Relaxed);
@@ -170,7 +182,7 @@ impl Client {
                         let request = &requests[(from + number) % requests.len()];
                         connection.get_mut().write_all(request).await.map_err(text)?;
                         let answer = answer(&mut connection).await?;
-                        accepted(&answer)?;
+                        accepts(&answer)?;
                     }
                 })
             })

@@ -2,13 +2,13 @@
 
 use crate::{
     attestation::CheckedRows,
-    audit::{Covered, Sequencer, head::RememberedHead},
+    audit::{Covered, Sequencer, head::RememberedHead, replay::Replay},
     clock::Clock,
     config::Settings,
     current::KeptRows,
     custody::Stretcher,
     error::{InternalError, Result},
-    issuance::{authority, revocation_list},
+    issuance::{authority, ocsp::Answers, register::Register, revocation_list},
     rates::Rates,
     reader::ReaderPool,
     store::Store,
@@ -45,7 +45,11 @@ pub struct Inner {
     pub audit: Covered,
     /// The authority's keys, once they were read.
     pub authority: authority::Kept,
-    /// Changes that revocation lists have still to tell.
+    /// What the audit log says of certificates whose standing was changed.
+    pub register: Register,
+    /// OCSP answers made in advance.
+    pub answers: Answers,
+    /// Held by whoever publishes revocation lists.
     pub publications: revocation_list::Publications,
     /// Bounds the uploads under way.
     pub admission: Admission,
@@ -72,10 +76,11 @@ impl App {
     pub async fn open(settings: Settings, clock: Clock, executable: PathBuf) -> Result<Self> {
         let store = Store::open(&settings.database_url).await?;
         let tokens = Tokens::start(&settings, &executable)?;
-        ensure_audit_key(&settings, &tokens).await?;
+        let audit_key = ensure_audit_key(&settings, &tokens).await?;
         let data_key = tokens.subscribers.derive_data_key(DATA_KEY_VERSION).await?;
         let vault = Vault::new(data_key.expose());
         let remembered = remembered_head(&settings);
+        let replay = Replay::new(store.clone(), &audit_key, remembered.clone())?;
         let (sequencer, audit) = Sequencer::new(store.clone(), tokens.status.clone(), clock.clone(), remembered);
         Ok(Self(Arc::new(Inner {
             readers: ReaderPool::with_typefaces(
@@ -96,6 +101,8 @@ impl App {
             vault,
             audit,
             authority: authority::Kept::default(),
+            register: Register::new(replay),
+            answers: Answers::default(),
             publications: revocation_list::Publications::default(),
             admission: Admission::default(),
             executable,
@@ -113,8 +120,8 @@ pub fn audit_key_file(settings: &Settings) -> PathBuf {
     settings.secrets_dir.join("audit-key.spki")
 }
 
-/// Makes the audit key where it is missing, and keeps its public half where checks find it.
-async fn ensure_audit_key(settings: &Settings, tokens: &Tokens) -> Result<()> {
+/// Makes the audit key where it is missing, and keeps its public half where checks find it. SPKI DER.
+async fn ensure_audit_key(settings: &Settings, tokens: &Tokens) -> Result<Vec<u8>> {
     use crate::audit::head::AUDIT_KEY;
     let find = async || -> Result<Option<Vec<u8>>> {
         let keys = tokens.status.service_keys().await?;
@@ -132,10 +139,10 @@ async fn ensure_audit_key(settings: &Settings, tokens: &Tokens) -> Result<()> {
         },
     };
     let file = audit_key_file(settings);
-    if std::fs::read(&file).is_ok_and(|kept| kept == spki) {
-        return Ok(());
+    if !std::fs::read(&file).is_ok_and(|kept| kept == spki) {
+        crate::tokens::write_secret(&file, &spki)?;
     }
-    crate::tokens::write_secret(&file, &spki)
+    Ok(spki)
 }
 
 /// The data key in use; older versions stay derivable.

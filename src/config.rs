@@ -20,6 +20,7 @@ pub struct Config {
     pub readers: ReadersConfig,
     pub fonts: FontsConfig,
     pub authority: AuthorityConfig,
+    pub timestamps: TimestampsConfig,
     /// How often somebody may try.
     pub rates: RatesConfig,
 }
@@ -98,10 +99,31 @@ pub struct FontsConfig {
 pub struct AuthorityConfig {
     /// Hours from a CRL's `thisUpdate` to its `nextUpdate`.
     pub crl_hours: i64,
+    /// Parts into which an issuing CA's list is cut besides the whole one, 1 for none: new certificates name their part, so that
+    /// relying parties fetch a short list. A number that was once in use stays published.
+    pub crl_parts: u8,
     /// Minutes an OCSP answer is good for.
     pub ocsp_minutes: i64,
     /// Hours in which an activation code can be redeemed.
     pub activation_code_hours: i64,
+}
+
+/// The timestamp authorities.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TimestampsConfig {
+    /// Whose word says that the clock is right. Without it the kernel's, and for TEST hierarchies the operator's.
+    pub clock: Option<ClockSource>,
+}
+
+/// Whose word says that the clock is right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClockSource {
+    /// The kernel's, which hears it from the program that synchronises it.
+    Kernel,
+    /// The operator's alone: for TEST hierarchies only, others stamp nothing then.
+    Declared,
 }
 
 impl Default for ServerConfig {
@@ -150,7 +172,7 @@ impl Default for FontsConfig {
 
 impl Default for AuthorityConfig {
     fn default() -> Self {
-        Self { crl_hours: 24, ocsp_minutes: 60, activation_code_hours: 72 }
+        Self { crl_hours: 24, crl_parts: 1, ocsp_minutes: 60, activation_code_hours: 72 }
     }
 }
 
@@ -170,6 +192,7 @@ pub struct Settings {
     pub readers: ReadersConfig,
     pub fonts_dir: PathBuf,
     pub authority: AuthorityConfig,
+    pub timestamps: TimestampsConfig,
     pub trusted_proxies: Vec<Network>,
     pub rates: RatesConfig,
 }
@@ -268,6 +291,9 @@ impl Settings {
         if positive.contains(&0) || config.readers.count == 0 || config.readers.documents_per_reader == 0 {
             return Err(invalid("hsm, readers", "counts are at least 1"));
         }
+        if config.authority.crl_parts == 0 || config.authority.crl_parts > MOST_LIST_PARTS {
+            return Err(invalid("authority.crl_parts", "is 1 to 128"));
+        }
         Ok(Self {
             secrets_dir: config.hsm.secrets_dir.clone().unwrap_or_else(|| beside(data_dir, ".secrets")),
             data_dir: data_dir.to_owned(),
@@ -291,6 +317,7 @@ impl Settings {
             readers: config.readers,
             fonts_dir: config.fonts.directory,
             authority: config.authority,
+            timestamps: config.timestamps,
             trusted_proxies,
             rates: config.rates,
         })
@@ -308,6 +335,8 @@ fn beside(data_dir: &Path, suffix: &str) -> PathBuf {
 const SEAL_MEMORY_FLOOR_KIB: u32 = 65_536;
 /// Passes over that memory, the floor of the custody design.
 const SEAL_ITERATIONS_FLOOR: u32 = 3;
+/// Parts of a revocation list: a certificate's part is told by the last octet of its serial number.
+pub const MOST_LIST_PARTS: u8 = 128;
 /// Beyond this a four-digit part of a PIN is worth trying.
 const MOST_PIN_TRIES: u32 = 10;
 

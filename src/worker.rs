@@ -5,7 +5,7 @@ use crate::{
     app::App,
     custody,
     error::Result,
-    issuance::{ceremony, recovery, revocation_list},
+    issuance::{ceremony, ocsp, recovery, register, revocation_list},
     signing,
 };
 use std::time::Duration;
@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 /// What must be done before requests are served.
 pub async fn prepare(app: &App) -> Result<()> {
     if ceremony::was_held(app).await? {
+        register::follow(app).await?;
         recovery::at_start(app).await?;
         // A change that the last run did not publish any more is told now. What fails is logged there and tried again in the
         // background: status and verification are served meanwhile.
@@ -27,8 +28,14 @@ pub async fn prepare(app: &App) -> Result<()> {
 pub fn start(app: &App) -> JoinHandle<()> {
     let app = app.clone();
     tokio::spawn(async move {
-        loop {
-            tokio::time::sleep(ROUND).await;
+        for beat in 1_u64.. {
+            tokio::time::sleep(BEAT).await;
+            if let Err(error) = ocsp::renew(&app).await {
+                tracing::error!(event = "ocsp_answers_not_renewed", error = %error);
+            }
+            if beat % BEATS_A_ROUND != 0 {
+                continue;
+            }
             if let Err(error) = round(&app).await {
                 tracing::error!(event = "background_round_failed", error = %error);
             }
@@ -44,10 +51,13 @@ async fn round(app: &App) -> Result<()> {
     signing::clear_up(app).await?;
     if ceremony::was_held(app).await? {
         recovery::overdue(app).await?;
+        register::keep_up(app).await?;
         revocation_list::publish_due(app).await?;
     }
     Ok(())
 }
 
-/// Between two rounds.
-const ROUND: Duration = Duration::from_secs(30);
+/// Between two renewals of OCSP answers.
+const BEAT: Duration = Duration::from_secs(5);
+/// A round every thirty seconds.
+const BEATS_A_ROUND: u64 = 6;

@@ -10,6 +10,8 @@ mod pdf_sign;
 mod pdf_verify;
 mod pin;
 mod raw;
+mod status;
+mod status_peers;
 
 use crate::fixtures::Fixtures;
 use crate::harness::Row;
@@ -117,6 +119,12 @@ pub const ALL: &[Entry] = &[
     Entry { name: "hsm.sign.rsa3072", make: hsm::rsa3072 },
     Entry { name: "issue.p256", make: issue::hsm },
     Entry { name: "issue.p256.memory", make: issue::in_memory },
+    Entry { name: "crl.million", make: status::crl_million },
+    Entry { name: "crl.million.memory", make: status::crl_million_memory },
+    Entry { name: "ocsp.cached", make: status::ocsp_cached },
+    Entry { name: "ocsp.nonce", make: status::ocsp_nonce },
+    Entry { name: "ocsp.nonce.memory", make: status::ocsp_in_memory },
+    Entry { name: "tsa", make: status::tsa },
     Entry { name: "payment.verify.es256", make: payment::es256 },
     Entry { name: "payment.verify.rs256", make: payment::rs256 },
     Entry { name: "payment.http", make: payment_service::http },

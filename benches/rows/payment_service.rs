@@ -85,7 +85,7 @@ pub fn batch(context: &mut Context) -> Result<Row, String> {
 }
 
 /// Requests that are sent round and round, or each once.
-struct Supply {
+pub(super) struct Supply {
     all: Arc<Vec<Vec<u8>>>,
     next: usize,
     once: bool,
@@ -99,7 +99,7 @@ struct Part {
 }
 
 impl Supply {
-    fn again(all: Vec<Vec<u8>>) -> Self {
+    pub(super) fn again(all: Vec<Vec<u8>>) -> Self {
         Self { all: Arc::new(all), next: 0, once: false }
     }
 
@@ -129,7 +129,7 @@ impl Part {
     }
 }
 
-fn over_http(
+pub(super) fn over_http(
     name: &str,
     runtime: &Rc<Runtime>,
     mut client: Client,

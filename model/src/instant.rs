@@ -32,6 +32,22 @@ impl Instant {
             .unwrap_or_else(|| self.0.to_string())
     }
 
+    /// `Wed, 25 Nov 2026 20:09:17 GMT`, as HTTP headers carry it (RFC 9110 §5.6.7).
+    pub fn http_date(self) -> String {
+        let moment = OffsetDateTime::from_unix_timestamp(self.unix_seconds()).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+        let (day, month) = (moment.weekday().to_string(), moment.month().to_string());
+        format!(
+            "{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT",
+            day.get(..3).unwrap_or_default(),
+            moment.day(),
+            month.get(..3).unwrap_or_default(),
+            moment.year(),
+            moment.hour(),
+            moment.minute(),
+            moment.second()
+        )
+    }
+
     /// Reads RFC 3339 with any offset; `None` where it is not that.
     pub fn parse_rfc3339(text: &str) -> Option<Self> {
         let moment = OffsetDateTime::parse(text, &Rfc3339).ok()?;

@@ -2,7 +2,7 @@
 //! acceptable is decided by `path`, never here.
 
 use crate::algorithm::SignatureAlgorithm;
-use crate::asn1::{Element, tag};
+use crate::asn1::{Element, tag, write};
 use crate::crypto::{self, PublicKey};
 use crate::error::{Error, Result};
 use crate::extension::{self, AuthorityKeyIdentifier, BasicConstraints, Extension, GeneralName, KeyUsage};
@@ -270,6 +270,13 @@ impl Certificate {
     /// Where CRLs may lie.
     pub fn crl_uris(&self) -> Vec<String> {
         self.read(&oid::CRL_DISTRIBUTION_POINTS, extension::distribution_uris).ok().flatten().unwrap_or_default()
+    }
+
+    /// The names of the points that a list for it may name, each as DER. RFC 5280 §6.3.3: without the extension the issuer's name.
+    pub(crate) fn distribution_names(&self) -> Vec<Vec<u8>> {
+        let names = self.read(&oid::CRL_DISTRIBUTION_POINTS, extension::distribution_names);
+        let assumed = || vec![write::element(tag::constructed(4), self.issuer().as_der())];
+        names.ok().map_or_else(Vec::new, |names| names.unwrap_or_else(assumed))
     }
 
     /// Subject and issuer are the same name.

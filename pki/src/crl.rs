@@ -1,16 +1,17 @@
 //! Certificate revocation lists (RFC 5280 §5): building Chuky's own, reading any. A list's entries are not unpacked: a look-up walks
 //! the bytes, so that a million entries cost no memory.
 
-use crate::algorithm::{SignatureAlgorithm, scheme_identifier_der};
-use crate::asn1::{Element, Reader, tag, write};
-use crate::certificate::Certificate;
+mod make;
+
+pub use make::{CrlFrame, CrlToMake, Promises, entry};
+
+use crate::algorithm::SignatureAlgorithm;
+use crate::asn1::{Element, Reader, tag};
 use crate::crypto::PublicKey;
 use crate::error::{Error, Result};
 use crate::extension::{self, Extension};
 use crate::name::Name;
-use crate::signed::ToBeSigned;
 use crate::{limits, oid, pem};
-use chuky_model::algorithm::SignatureScheme;
 use chuky_model::instant::Instant;
 use chuky_model::serial::Serial;
 use serde::{Deserialize, Serialize};
@@ -64,64 +65,6 @@ pub struct Revoked {
     pub reason: Reason,
 }
 
-/// A list to be made.
-#[derive(Clone, Debug)]
-pub struct CrlToMake<'a> {
-    /// The CA's certificate.
-    pub issuer: &'a Certificate,
-    /// Grows with every list of this CA (RFC 5280 §5.2.3).
-    pub number: u64,
-    pub this_update: Instant,
-    pub next_update: Instant,
-}
-
-impl CrlToMake<'_> {
-    /// The bytes to sign. Entries should come sorted by serial; each serial once.
-    pub fn to_be_signed(&self, scheme: SignatureScheme, entries: impl Iterator<Item = Revoked>) -> Result<ToBeSigned> {
-        if self.next_update <= self.this_update {
-            return Err(Error::Refused("RFC 5280 §5.1.2.5: nextUpdate is not after thisUpdate".into()));
-        }
-        let key = self.issuer.subject_key_identifier().ok_or_else(|| {
-            Error::Refused("RFC 5280 §5.2.1: the CA's certificate has no subject key identifier".into())
-        })?;
-        let mut list = Vec::new();
-        for entry in entries {
-            let serial = write::integer(entry.serial.as_octets());
-            let at = write::time(entry.at);
-            // RFC 5280 §5.3.1: the reason is left out where it is unspecified.
-            let extensions = match entry.reason {
-                Reason::Unspecified => Vec::new(),
-                reason => {
-                    let code = write::element(tag::ENUMERATED, &[reason.code()]);
-                    write::sequence(&[write::sequence(&[write::oid(&oid::REASON_CODE), write::octet_string(&code)])])
-                }
-            };
-            write::header(&mut list, tag::SEQUENCE, serial.len() + at.len() + extensions.len());
-            list.extend_from_slice(&serial);
-            list.extend_from_slice(&at);
-            list.extend_from_slice(&extensions);
-        }
-        let authority = write::sequence(&[write::element(tag::primitive(0), key)]);
-        let extension = |kind, value: &[u8]| write::sequence(&[write::oid(kind), write::octet_string(value)]);
-        let extensions = write::sequence(&[
-            extension(&oid::AUTHORITY_KEY_IDENTIFIER, &authority),
-            extension(&oid::CRL_NUMBER, &write::unsigned(self.number)),
-        ]);
-        // RFC 5280 §5.1.2.6: revokedCertificates is absent where nothing is revoked.
-        let revoked = if list.is_empty() { Vec::new() } else { write::element(tag::SEQUENCE, &list) };
-        let der = write::sequence(&[
-            write::unsigned(1),
-            scheme_identifier_der(scheme),
-            self.issuer.subject().as_der().to_vec(),
-            write::time(self.this_update),
-            write::time(self.next_update),
-            revoked,
-            write::element(tag::constructed(0), &extensions),
-        ]);
-        Ok(ToBeSigned { der, scheme })
-    }
-}
-
 /// A list, read.
 #[derive(Clone, Debug)]
 pub struct Crl {
@@ -141,8 +84,10 @@ pub struct Crl {
 }
 
 /// Which certificates a list speaks for (RFC 5280 §5.2.5).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scope {
+    /// Names of the distribution point that the list is for, each as DER; `None` where it names none and is the whole list.
+    pub distribution_point: Option<Vec<Vec<u8>>>,
     pub only_users: bool,
     pub only_authorities: bool,
     pub only_attributes: bool,
@@ -226,6 +171,7 @@ impl Crl {
         while !fields.is_empty() {
             let field = fields.any()?;
             match field.tag {
+                0xa0 => scope.distribution_point = Some(extension::point_names(&field)?),
                 0x81 => scope.only_users = field.boolean()?,
                 0x82 => scope.only_authorities = field.boolean()?,
                 0x83 => scope.only_some_reasons = true,

@@ -189,6 +189,33 @@ pub(crate) fn distribution_uris(value: &[u8]) -> Result<Vec<String>> {
     Ok(uris)
 }
 
+/// The names of every point of `CRLDistributionPoints`, each as its DER, to be compared.
+pub(crate) fn distribution_names(value: &[u8]) -> Result<Vec<Vec<u8>>> {
+    const WHAT: &str = "CRLDistributionPoints";
+    let mut points = Element::sequence(value, WHAT)?;
+    let mut names = Vec::new();
+    while !points.is_empty() {
+        if let Some(name) = points.sequence(WHAT)?.optional(tag::constructed(0))? {
+            names.extend(point_names(&name)?);
+        }
+    }
+    Ok(names)
+}
+
+/// The names in a `DistributionPointName`: of a full name each, a relative one as it is.
+pub(crate) fn point_names(name: &Element<'_>) -> Result<Vec<Vec<u8>>> {
+    let inner = name.reader().any()?;
+    if inner.tag != tag::constructed(0) {
+        return Ok(vec![inner.raw.to_vec()]);
+    }
+    let mut list = inner.reader();
+    let mut names = Vec::new();
+    while !list.is_empty() {
+        names.push(list.any()?.raw.to_vec());
+    }
+    Ok(names)
+}
+
 /// A SEQUENCE OF OBJECT IDENTIFIER, e.g. extended key usage (RFC 5280 §4.2.1.12).
 pub(crate) fn oid_list(value: &[u8]) -> Result<Vec<ObjectIdentifier>> {
     let mut reader = Element::sequence(value, "ExtKeyUsage")?;

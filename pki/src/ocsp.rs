@@ -67,7 +67,19 @@ impl AnswerToMake {
         lines: &[AnswerLine],
         nonce: Option<&[u8]>,
     ) -> Self {
-        let singles: Vec<Vec<u8>> = lines.iter().map(single_response).collect();
+        Self::with_archive(responder, scheme, produced_at, lines, nonce, None)
+    }
+
+    /// The same, saying since when certificates are known although they have expired (RFC 6960 §4.4.4).
+    pub fn with_archive(
+        responder: &Certificate,
+        scheme: SignatureScheme,
+        produced_at: Instant,
+        lines: &[AnswerLine],
+        nonce: Option<&[u8]>,
+        archive_cutoff: Option<Instant>,
+    ) -> Self {
+        let singles: Vec<Vec<u8>> = lines.iter().map(|line| single_response(line, archive_cutoff)).collect();
         // RFC 6960 §4.2.1: KeyHash is the SHA-1 of the responder's key.
         let key_hash = write::octet_string(&crypto::digest(DigestAlgorithm::Sha1, responder.key_octets()));
         let mut parts = vec![
@@ -103,7 +115,7 @@ impl AnswerToMake {
     }
 }
 
-fn single_response(line: &AnswerLine) -> Vec<u8> {
+fn single_response(line: &AnswerLine, archive_cutoff: Option<Instant>) -> Vec<u8> {
     let status = match line.status {
         Status::Good => write::element(tag::primitive(0), &[]),
         Status::Revoked { at, reason } => {
@@ -116,10 +128,17 @@ fn single_response(line: &AnswerLine) -> Vec<u8> {
         Status::Unknown => write::element(tag::primitive(2), &[]),
     };
     let next = line.next_update.map(|next| write::element(tag::constructed(0), &write::generalized_time(next)));
+    // What is not known has no history.
+    let extensions = archive_cutoff.filter(|_| line.status != Status::Unknown).map(|cutoff| {
+        let value = write::octet_string(&write::generalized_time(cutoff));
+        let extension = write::sequence(&[write::oid(&oid::OCSP_ARCHIVE_CUTOFF), value]);
+        write::element(tag::constructed(1), &write::sequence(&[extension]))
+    });
     write::sequence(&[
         line.identifier_der.clone(),
         status,
         write::generalized_time(line.this_update),
         next.unwrap_or_default(),
+        extensions.unwrap_or_default(),
     ])
 }

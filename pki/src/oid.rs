@@ -125,6 +125,7 @@ oids! {
     AD_CA_ISSUERS = "1.3.6.1.5.5.7.48.2";
     OCSP_BASIC = "1.3.6.1.5.5.7.48.1.1";
     OCSP_NONCE = "1.3.6.1.5.5.7.48.1.2";
+    OCSP_ARCHIVE_CUTOFF = "1.3.6.1.5.5.7.48.1.6";
     OCSP_NOCHECK = "1.3.6.1.5.5.7.48.1.5";
     ANY_EXTENDED_KEY_USAGE = "2.5.29.37.0";
     KP_SERVER_AUTH = "1.3.6.1.5.5.7.3.1";

@@ -126,6 +126,12 @@ fn from_crl(certificate: &Certificate, issuer: &Certificate, crl: &Crl, at: Inst
     if scope.indirect || scope.only_attributes || (scope.only_users && is_ca) || (scope.only_authorities && !is_ca) {
         return Err(label("its scope does not cover the certificate"));
     }
+    // RFC 5280 §6.3.3 (b)(2)(i): a list for one distribution point says nothing of certificates that name others.
+    if let Some(names) = &scope.distribution_point
+        && !certificate.distribution_names().iter().any(|name| names.contains(name))
+    {
+        return Err(label("it is for another distribution point"));
+    }
     // RFC 5280 §6.3.3 (f): the issuer's key usage must allow it.
     if issuer.key_usage().is_ok_and(|usage| usage.is_some_and(|usage| !usage.has(KeyUsage::CRL_SIGN))) {
         return Err(label("the issuer may not sign CRLs"));

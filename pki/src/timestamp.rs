@@ -4,5 +4,5 @@
 mod issue;
 mod token;
 
-pub use issue::{Failure, TimestampRequest, TokenToMake, granted};
+pub use issue::{ACCURACY_SECONDS, Failure, TimestampRequest, TokenToMake, granted};
 pub use token::TimestampToken;

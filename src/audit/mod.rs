@@ -4,6 +4,7 @@
 pub mod entry;
 pub mod head;
 pub mod merkle;
+pub mod replay;
 pub mod sequencer;
 pub mod verify;
 mod versions;

@@ -222,7 +222,7 @@ async fn authority(store: &Store) -> Result<Vec<(String, Finding)>, crate::store
     let now = Clock::default().now();
     for key in keys.iter().filter(|key| matches!(key.purpose, KeyPurpose::Root | KeyPurpose::Issuing)) {
         let repair = "start the service: it publishes lists by itself".to_owned();
-        let finding = match store.latest_crl(&key.label).await? {
+        let finding = match store.latest_crl_head(&key.label).await? {
             None => Finding::Bad("none was published".to_owned(), repair),
             Some(list) if list.next_update <= now => {
                 Finding::Bad(format!("ended on {}", list.next_update.rfc3339()), repair)

@@ -5,6 +5,7 @@
 use super::{
     authority::{internal, scheme_of, token_of},
     certify::{self, Issuer, random_serial},
+    revocation_list,
 };
 use crate::{
     app::App,
@@ -204,7 +205,11 @@ fn intent(
             let certificate = issuer.certificate.as_deref().unwrap_or_default();
             let certificate = Certificate::from_der(certificate).map_err(internal)?;
             let scheme = scheme_of(&certificate)?;
-            let publication = publication(&app.settings.public_url, &issuer.label);
+            let list = match purpose {
+                KeyPurpose::Issuing => issuer.label.clone(),
+                _ => revocation_list::list_of(app, &issuer.label, &serial),
+            };
+            let publication = publication(&app.settings.public_url, &issuer.label, &list);
             CertificateIntent::new(profile, &certificate, scheme, serial, &plan.subject, validity, publication)
         }
     };
@@ -213,11 +218,11 @@ fn intent(
 }
 
 /// Where certificates of this issuer say that status and issuer are found.
-pub(super) fn publication(public_url: &str, issuer_label: &str) -> Publication {
+pub(super) fn publication(public_url: &str, issuer_label: &str, list: &str) -> Publication {
     Publication {
         ocsp: Some(format!("{public_url}/ocsp")),
         ca_issuers: Some(format!("{public_url}/ca/{issuer_label}.cer")),
-        crl: Some(format!("{public_url}/crl/{issuer_label}.crl")),
+        crl: Some(format!("{public_url}/crl/{list}.crl")),
         practice_statement: None,
     }
 }

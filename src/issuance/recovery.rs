@@ -1,7 +1,7 @@
 //! What a crash or a failure left half done: a certificate that was only intended is given up, one whose signing had begun is void
 //! and revoked, and the request waits for its subscriber again, with the same code and a new serial to come.
 
-use super::revocation_list;
+use super::{register, revocation_list};
 use crate::{
     app::App,
     attestation,
@@ -86,9 +86,8 @@ pub(super) async fn take_back(app: &App, id: CertificateId) -> Result<bool> {
         registration::advance(app, &mut transaction, &mut request, RequestState::Approved).await?;
         audit::record(&mut transaction, Entry::of_row(now, Kind::RequestReopened, Actor::Service, &request)).await?;
     }
-    let entry = Entry::of_row(now, Kind::CertificateVoided, Actor::Service, &row);
-    audit::record(&mut transaction, entry.with(serde_json::json!({ "reached": reached }))).await?;
-    transaction.commit().await?;
+    let content = serde_json::json!({ "reached": reached });
+    register::settle(app, transaction, &row, (Kind::CertificateVoided, Actor::Service), content).await?;
     Ok(true)
 }
 

@@ -1,7 +1,7 @@
 //! Revoking, suspending and resuming a certificate: by its subscriber or by those who may, told by OCSP at once and by a new list.
 //! What is revoked stays revoked.
 
-use super::{revocation_list, status};
+use super::{register, revocation_list, status};
 use crate::{
     accounts::Principal,
     app::App,
@@ -78,7 +78,7 @@ pub async fn change(app: &App, by: &Principal, serial: &str, change: Change) -> 
         Change::Revoke(_) => closed_credential(app, &row, now).await?,
         _ => None,
     };
-    // 4. One transaction.
+    // 4. One transaction, with its audit entry.
     let (kind, content) = match change {
         Change::Revoke(reason) => (Kind::CertificateRevoked, serde_json::json!({ "reason": reason })),
         Change::Suspend => (Kind::CertificateSuspended, serde_json::Value::Null),
@@ -91,9 +91,7 @@ pub async fn change(app: &App, by: &Principal, serial: &str, change: Change) -> 
         let entry = Entry::of_row(now, Kind::CredentialClosed, Actor::Account(by.account), credential);
         audit::record(&mut transaction, entry).await?;
     }
-    let entry = Entry::of_row(now, kind, Actor::Account(by.account), &row).with(content);
-    audit::record(&mut transaction, entry).await?;
-    transaction.commit().await?;
+    register::settle(app, transaction, &row, (kind, Actor::Account(by.account)), content).await?;
     current::changed(app, &row);
     // 5. Published. OCSP reads the row and tells it already.
     if let Err(error) = revocation_list::publish_after_change(app).await {
@@ -148,7 +146,11 @@ fn check_reason(reason: Reason) -> Result<()> {
 /// The certificate of that serial as it is now, where the caller may know of it.
 async fn find(app: &App, by: &Principal, serial: &str) -> Result<Row> {
     let serial: Serial = serial.parse().map_err(|_| RequestError::not_found())?;
+    register::follow(app).await?;
     for row in current::rows(app, || app.store.certificates_by_serial(&serial)).await? {
+        let id = row.id;
+        let row = register::genuine(app, || app.store.certificate_by_id(id)).await?;
+        let row = row.ok_or(InternalError::RowForged { table: "certificate" })?;
         let issued =
             matches!(row.state, CertificateState::Issued | CertificateState::Suspended | CertificateState::Revoked);
         if issued && (is_own(by, &row) || is_staff_for(by, row.hierarchy)) {

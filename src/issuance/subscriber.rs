@@ -1,7 +1,9 @@
 //! What a subscriber's certificate says: the subject by Vietnamese convention, the profile, the validity, the issuer. Made of what was
 //! approved, and shown to the subscriber before anything is signed.
 
-use super::{Authority, CertifiedKey, authority::internal, ceremony::publication, certify::random_serial};
+use super::{
+    Authority, CertifiedKey, authority::internal, ceremony::publication, certify::random_serial, revocation_list,
+};
 use crate::{
     app::App,
     current,
@@ -79,14 +81,16 @@ pub(super) fn intent(app: &App, issuer: &CertifiedKey, details: &Details, now: I
     let from = Instant::from_unix_seconds(now.unix_seconds());
     let until = from.plus_seconds(i64::from(valid_days(issuer.hierarchy)) * 86_400);
     let subject = subject(issuer, details);
+    let serial = random_serial();
+    let list = revocation_list::list_of(app, &issuer.label, &serial);
     let intent = CertificateIntent::new(
         Profile::built_in(profile).map_err(internal)?,
         &issuer.certificate,
         issuer.scheme,
-        random_serial(),
+        serial,
         &subject,
         (from, until),
-        publication(&app.settings.public_url, &issuer.label),
+        publication(&app.settings.public_url, &issuer.label, &list),
     );
     Ok(intent.map_err(internal)?)
 }

@@ -5,8 +5,8 @@ use super::limits::TIMESTAMP_BYTES;
 use crate::{
     app::App,
     custody::Signer,
-    error::{InternalError, Result},
-    issuance::{Authority, CertifiedKey, status, timestamp},
+    error::Result,
+    issuance::{Authority, CertifiedKey, ocsp, revocation_list, timestamp},
     reader::{Evidence, LongTerm},
 };
 use chuky_model::{record::state::KeyPurpose, request::Hierarchy};
@@ -50,8 +50,12 @@ impl Surroundings {
             data.certificates.push(key.certificate.der().to_vec());
         }
         data.crls = self.lists(app).await?;
-        // The list may be a day old; this answer is of now.
-        data.ocsp_responses.push(status::ocsp_response(app, &signer.certificate).await?);
+        // The list may be a day old, or too long to travel; these answers are of now.
+        data.ocsp_responses.push(ocsp::response_about(app, &signer.certificate).await?);
+        if data.crls.len() < self.keys().filter(|key| key.is_issuer()).count() {
+            let stamping = self.authority.key(self.hierarchy, KeyPurpose::Timestamp)?;
+            data.ocsp_responses.push(ocsp::response_about(app, &stamping.certificate).await?);
+        }
         Ok(data)
     }
 
@@ -72,8 +76,7 @@ impl Surroundings {
     async fn lists(&self, app: &App) -> Result<Vec<Vec<u8>>> {
         let mut lists = Vec::new();
         for issuer in self.keys().filter(|key| key.is_issuer()) {
-            let missing = || InternalError::other(format!("{} publishes no list", issuer.label));
-            lists.push(status::latest_crl(app, &issuer.label).await?.ok_or_else(missing)?);
+            lists.extend(revocation_list::whole(app, issuer).await?);
         }
         Ok(lists)
     }

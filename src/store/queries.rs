@@ -96,7 +96,7 @@ queries! {
         read certificates_of_request(request_id: RequestId) -> Vec<Certificate>;
         read certificates_of_account(account_id: AccountId) -> Vec<Certificate>;
         read list_certificates(state: CertificateState, after: Cursor, limit: i64) -> Vec<Certificate>;
-        read revoked_certificates(issuer_label: &str, at: Instant, after: Option<&Serial>, limit: i64) -> Vec<RevokedCertificate>;
+        read revoked_certificates(issuer_label: &str, after: Option<&Serial>, limit: i64) -> Vec<RevokedCertificate>;
         write insert_authority_key(key: &AuthorityKey) -> ();
         write update_authority_key(key: &AuthorityKey) -> ();
         read authority_keys() -> Vec<AuthorityKey>;
@@ -104,7 +104,14 @@ queries! {
     }
     crl {
         write publish_crl(list: &Crl) -> ();
+        write insert_crl_piece(piece: &CrlPiece) -> ();
+        write remove_crl_pieces(issuer_label: &str, before: i64) -> ();
+        read crl_piece(issuer_label: &str, number: i64, piece: i64) -> Option<CrlPiece>;
         read latest_crl(issuer_label: &str) -> Option<Crl>;
+        read latest_crl_head(issuer_label: &str) -> Option<Crl>;
+        read crl_names(issuer_label: &str) -> Vec<String>;
+        read status_generation() -> i64;
+        write raise_status_generation(above: i64) -> i64;
     }
     credential {
         write insert_credential(credential: &Credential) -> ();
@@ -153,6 +160,7 @@ queries! {
         write append_audit_leaf(leaf: &AuditLeaf) -> ();
         read audit_size() -> i64;
         read list_audit_leaves(from: i64, limit: i64) -> Vec<(AuditLeaf, AuditEntry)>;
+        read pending_audit_entries_of(noun: &str, limit: i64) -> Vec<AuditEntry>;
         read audit_leaf_of_entry(entry_id: AuditEntryId) -> Option<AuditLeaf>;
         read audit_entries_about(subject: &str, after: Cursor, limit: i64) -> Vec<AuditEntry>;
         read count_audit_entries(kind: &str, subject: &str) -> i64;

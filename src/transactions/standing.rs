@@ -6,6 +6,7 @@ use crate::{
     app::App,
     attestation, current,
     error::{InternalError, Result},
+    issuance::register::{self, Standing, Told},
     store::Store,
 };
 use chuky_model::{
@@ -42,7 +43,15 @@ pub async fn status(app: &App, certificate: Option<&Certificate>) -> Result<Stat
     let unknown =
         || Status::Unknown("the certificate was not issued here, and no revocation data for it is at hand".to_owned());
     let Some(certificate) = certificate else { return Ok(unknown()) };
-    let row = current::row(app, || app.store.certificate_by_fingerprint(certificate.fingerprint())).await?;
+    register::follow(app).await?;
+    let fingerprint = certificate.fingerprint();
+    let found = app.store.certificate_by_fingerprint(fingerprint).await?;
+    // What the audit log says weighs more than a row that SQL may have put back.
+    let told = found.and_then(|row| app.register.told(&row.issuer_label, &row.serial));
+    if let Some(Told { standing: Standing::Revoked, at, .. }) = told {
+        return Ok(Status::Revoked { at });
+    }
+    let row = register::genuine(app, || app.store.certificate_by_fingerprint(fingerprint)).await?;
     let Some(row) = row else { return Ok(unknown()) };
     let since = row.revoked_at.unwrap_or(Instant(i64::MIN));
     Ok(match row.state {

@@ -5,10 +5,11 @@ use crate::{
     app::App,
     attestation,
     error::Result,
-    issuance::{Authority, status},
+    issuance::{Authority, limits::LONGEST_LIST_IN_MEMORY, ocsp, register, revocation_list, status},
     reader::Evidence,
 };
 use chuky_model::{report::Report, serial::Serial};
+use chuky_pki::ocsp::Status;
 
 /// Evidence for the default policy, at the present moment.
 pub async fn of_authority(app: &App) -> Result<Evidence> {
@@ -17,7 +18,7 @@ pub async fn of_authority(app: &App) -> Result<Evidence> {
     evidence.anchors = authority.anchors().iter().map(|root| root.der().to_vec()).collect();
     evidence.intermediates = authority.intermediates().iter().map(|issuing| issuing.der().to_vec()).collect();
     for issuer in authority.issuers() {
-        evidence.crls.extend(app.store.latest_crl(&issuer.label).await?.map(|crl| crl.list));
+        evidence.crls.extend(revocation_list::whole(app, issuer).await?);
     }
     Ok(evidence)
 }
@@ -25,18 +26,21 @@ pub async fn of_authority(app: &App) -> Result<Evidence> {
 /// OCSP answers, made now, about signers of this authority who were revoked or suspended after the newest list was published.
 pub async fn newer_status(app: &App, report: &Report) -> Result<Vec<Vec<u8>>> {
     let mut answers = Vec::new();
+    register::follow(app).await?;
     for signer in report.signatures.iter().take(MOST_SIGNERS).filter_map(|signature| signature.signer.as_ref()) {
         let serial = hex::decode(&signer.serial).ok().and_then(|octets| Serial::from_octets(&octets).ok());
         let Some(serial) = serial else { continue };
         for row in app.store.certificates_by_serial(&serial).await? {
-            let row = attestation::check(&*app.tokens.subscribers, row).await?;
-            let Some(revoked_at) = row.revoked_at else { continue };
-            let list = app.store.latest_crl(&row.issuer_label).await?;
-            if list.is_some_and(|list| list.this_update >= revoked_at) {
+            let standing = status::standing(app, &row.issuer_label, &serial).await?;
+            let Status::Revoked { at, .. } = standing else { continue };
+            let list = app.store.latest_crl_head(&row.issuer_label).await?;
+            if list.is_some_and(|list| list.this_update >= at && list.length <= LONGEST_LIST_IN_MEMORY) {
                 continue;
             }
+            // The certificate itself: no row can change what it says.
+            let row = attestation::check(&*app.tokens.subscribers, row).await?;
             if let Some(certificate) = status::certificate_of(app, &row)? {
-                answers.push(status::ocsp_response(app, &certificate).await?);
+                answers.push(ocsp::response_about(app, &certificate).await?);
             }
         }
     }

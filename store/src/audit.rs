@@ -59,6 +59,25 @@ pub async fn pending_audit_entries(connection: &mut Connection, limit: i64) -> R
         .await?)
 }
 
+/// Entries that are not appended yet and whose kind is `noun.…`, oldest first.
+pub async fn pending_audit_entries_of(
+    connection: &mut Connection,
+    noun: &str,
+    limit: i64,
+) -> Result<Vec<AuditEntry>, Error> {
+    // `.` is followed by `/` in ASCII.
+    let (from, to) = (format!("{noun}."), format!("{noun}/"));
+    Ok(entries!(
+        "JOIN audit_pending p ON p.entry_id = e.id WHERE e.kind >= $1 AND e.kind < $2
+        ORDER BY p.recorded_at, p.entry_id LIMIT $3",
+        from,
+        to,
+        limit
+    )
+    .fetch_all(connection)
+    .await?)
+}
+
 /// Appends an entry to the log. `Conflict` where another sequencer has used the place or appended the entry.
 pub async fn append_audit_leaf(connection: &mut Connection, leaf: &AuditLeaf) -> Result<(), Error> {
     query!(

@@ -167,23 +167,21 @@ pub async fn list_certificates(
     .await?)
 }
 
-/// What an issuer's list must carry: every certificate revoked, suspended or void that has not expired before `at`, by serial,
-/// after the given one (`None`: from the first).
+/// Every certificate of an issuer that is revoked, suspended or void, by serial, after the given one (`None`: from the first). One
+/// that has expired stays.
 pub async fn revoked_certificates(
     connection: &mut Connection,
     issuer_label: &str,
-    at: Instant,
     after: Option<&Serial>,
     limit: i64,
 ) -> Result<Vec<RevokedCertificate>, Error> {
     Ok(sqlx::query_as!(
         RevokedCertificate,
         r#"SELECT serial AS "serial!: Stored<Serial>", state AS "state!: Stored<CertificateState>",
-        revoked_at AS "revoked_at!: Stored<Instant>", revocation_reason AS "revocation_reason!: i64" FROM certificate
-        WHERE issuer_label = $1 AND serial > $2 AND revoked_at IS NOT NULL AND not_after >= $3 ORDER BY serial LIMIT $4"#,
+        revoked_at AS "revoked_at!: Stored<Instant>", revocation_reason AS "revocation_reason!: i64", version FROM certificate
+        WHERE issuer_label = $1 AND serial > $2 AND revoked_at IS NOT NULL ORDER BY serial LIMIT $3"#,
         issuer_label,
         after.map_or(&[][..], Serial::as_octets),
-        at.0,
         limit
     )
     .fetch_all(connection)

@@ -59,22 +59,24 @@ impl TestApp {
 
     /// A service on SQLite with other settings than usual.
     pub async fn with(alter: impl FnOnce(&mut Settings)) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        copy(template(), directory.path());
-        relocate(directory.path());
-        Self::over(directory, None, alter).await
+        Self::start_with(Backend::Sqlite, alter).await
     }
 
     /// A service on that database, with hierarchies and demonstration accounts.
     pub async fn start(backend: Backend) -> Self {
+        Self::start_with(backend, |_| ()).await
+    }
+
+    /// The same with other settings.
+    pub async fn start_with(backend: Backend, alter: impl FnOnce(&mut Settings)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         match backend {
             Backend::Sqlite => {
                 copy(template(), directory.path());
                 relocate(directory.path());
-                Self::over(directory, None, |_| {}).await
+                Self::over(directory, None, alter).await
             }
-            Backend::Postgres => Self::over(directory, Some(database::fresh_postgres()), |_| {}).await,
+            Backend::Postgres => Self::over(directory, Some(database::fresh_postgres()), alter).await,
         }
     }
 
@@ -148,8 +150,26 @@ impl TestApp {
 
     /// Any request; status and bytes.
     pub async fn raw(&self, method: &str, path: &str, token: &str, kind: &str, body: Vec<u8>) -> (u16, Vec<u8>) {
+        let mut headers = Vec::new();
+        if !token.is_empty() {
+            headers.push(("authorization", format!("Bearer {token}")));
+        }
+        if !kind.is_empty() {
+            headers.push(("content-type", kind.to_owned()));
+        }
+        let (status, _, bytes) = self.exchange(method, path, headers, body).await;
+        (status, bytes)
+    }
+
+    /// Any request; status, headers and bytes.
+    pub async fn exchange(
+        &self,
+        method: &str,
+        path: &str,
+        headers: Vec<(&'static str, String)>,
+        body: Vec<u8>,
+    ) -> (u16, ureq::http::HeaderMap, Vec<u8>) {
         let (method, address) = (method.to_owned(), format!("{}{path}", self.url));
-        let (token, kind) = (token.to_owned(), kind.to_owned());
         tokio::task::spawn_blocking(move || {
             let agent: ureq::Agent = ureq::Agent::config_builder()
                 .http_status_as_error(false)
@@ -158,15 +178,12 @@ impl TestApp {
                 .build()
                 .into();
             let mut request = ureq::http::Request::builder().method(method.as_str()).uri(&address);
-            if !token.is_empty() {
-                request = request.header("authorization", format!("Bearer {token}"));
-            }
-            if !kind.is_empty() {
-                request = request.header("content-type", kind);
+            for (name, value) in headers {
+                request = request.header(name, value);
             }
             let mut response = agent.run(request.body(body).unwrap()).unwrap();
             let bytes = response.body_mut().with_config().limit(512 << 20).read_to_vec().unwrap();
-            (response.status().as_u16(), bytes)
+            (response.status().as_u16(), response.headers().clone(), bytes)
         })
         .await
         .unwrap()

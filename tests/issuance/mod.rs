@@ -2,9 +2,13 @@
 //! and what a crash leaves.
 
 mod again;
+mod attacks;
 mod crash;
 mod foreign;
 mod pages;
+mod responder;
+mod revocation_lists;
+mod timestamps;
 
 use crate::harness::app::{Backend, TestApp};
 use chuky_model::{record::state::CertificateState, request::RequestState};

@@ -100,6 +100,8 @@ pub fn crl(number: i64, previous_number: i64, seconds: i64) -> Crl {
         previous_number,
         this_update: at(seconds),
         next_update: at(seconds + 3_600),
+        length: 0,
+        digest: Vec::new(),
         list: unique(),
     }
 }

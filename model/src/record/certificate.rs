@@ -65,12 +65,14 @@ record! {
         revoked_at: Instant,
         /// CRLReason (RFC 5280 §5.3.1).
         revocation_reason: i64,
+        version: i64,
     }
 }
 
 record! {
     /// A published certificate revocation list.
     Crl in "crl" {
+        /// The issuer's label, and for a part of its list `label.parts.part`.
         issuer_label: String,
         /// Greater than every earlier number of this issuer (RFC 5280 §5.2.3).
         number: i64,
@@ -78,7 +80,22 @@ record! {
         previous_number: i64,
         this_update: Instant,
         next_update: Instant,
-        /// DER.
+        /// Octets of the whole list; 0 where `list` is all of it.
+        length: i64,
+        /// SHA-256 of the whole list; empty where `length` is 0.
+        digest: Vec<u8>,
+        /// DER, its first piece.
         list: Vec<u8>,
+    }
+}
+
+record! {
+    /// A further piece of a list.
+    CrlPiece in "crl_piece" {
+        issuer_label: String,
+        number: i64,
+        /// From 1 on; the first piece stands with the list.
+        piece: i64,
+        octets: Vec<u8>,
     }
 }

@@ -32,6 +32,11 @@ impl CertificateIdentifier {
         Ok(Self { der: element.raw.to_vec(), hash_algorithm, issuer_name_hash, issuer_key_hash, serial })
     }
 
+    /// Reads the DER of one.
+    pub fn from_der(der: &[u8]) -> Result<Self> {
+        Self::read(&Element::only(der, "CertID")?)
+    }
+
     /// The identifier of a certificate of this issuer, with SHA-1 as responders expect (RFC 5019 §2.1.1).
     pub fn new(issuer: &Certificate, serial: &[u8]) -> Self {
         let hash = |bytes: &[u8]| crypto::digest(DigestAlgorithm::Sha1, bytes);
@@ -63,6 +68,17 @@ pub struct OcspRequest {
 }
 
 impl OcspRequest {
+    /// A request about these certificates, as a client sends it.
+    pub fn to_der(certificates: &[CertificateIdentifier], nonce: Option<&[u8]>) -> Vec<u8> {
+        let list: Vec<Vec<u8>> = certificates.iter().map(|one| write::sequence(&[&one.der])).collect();
+        let extensions = nonce.map(|nonce| {
+            let value = write::octet_string(&write::octet_string(nonce));
+            let extension = write::sequence(&[write::oid(&oid::OCSP_NONCE), value]);
+            write::element(tag::constructed(2), &write::sequence(&[extension]))
+        });
+        write::sequence(&[write::sequence(&[write::sequence(&list), extensions.unwrap_or_default()])])
+    }
+
     /// Reads a request. A signature on it is read over.
     pub fn parse(input: &[u8]) -> Result<Self> {
         const WHAT: &str = "OCSPRequest";

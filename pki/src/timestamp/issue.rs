@@ -130,7 +130,7 @@ impl TokenToMake {
         if request.policy.is_some_and(|wanted| wanted != policy) {
             return Err(Failure::UnacceptedPolicy);
         }
-        let accuracy = write::sequence(&[write::unsigned(1)]);
+        let accuracy = write::sequence(&[write::unsigned(ACCURACY_SECONDS.unsigned_abs())]);
         let nonce = request.nonce.as_ref().map(|nonce| write::element(tag::INTEGER, nonce)).unwrap_or_default();
         let info = write::sequence(&[
             write::unsigned(1),
@@ -171,3 +171,6 @@ pub fn granted(response: &[u8]) -> Result<Vec<u8>> {
     fields.finish(WHAT)?;
     Ok(token)
 }
+
+/// How far the time in a token may be off, in seconds (RFC 3161 §2.4.2, accuracy): tokens tell whole seconds.
+pub const ACCURACY_SECONDS: i64 = 1;

@@ -4,6 +4,7 @@
 use crate::{
     app::App,
     http::{Access, Route},
+    issuance::timestamp,
 };
 use axum::{
     Json,
@@ -45,8 +46,19 @@ async fn ready(State(app): State<App>) -> Response {
         let state = json!({ "ready": health.ready, "workers": health.workers, "in_flight": health.in_flight });
         tokens.insert(name.to_owned(), state);
     }
+    // The clock is asked only where somebody would be stamped by it.
+    let clock = match timestamp::readiness(&app).await {
+        None => serde_json::Value::Null,
+        Some(Ok(())) => true.into(),
+        Some(Err(reason)) => {
+            missing.push("clock".to_owned());
+            tracing::warn!(event = "not_ready", reason);
+            false.into()
+        }
+    };
     let status = if missing.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let body = json!({ "ready": missing.is_empty(), "missing": missing, "database": database, "hsm": tokens });
+    let body =
+        json!({ "ready": missing.is_empty(), "missing": missing, "database": database, "hsm": tokens, "clock": clock });
     (status, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }
 
