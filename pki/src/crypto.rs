@@ -1,6 +1,8 @@
 //! Digests and signature verification over OpenSSL, the only file that names it. Keys are parsed once and kept in the form that
 //! verifies fastest. Never signs and never holds a private key: signing happens in the HSM.
 
+pub mod cipher;
+
 use crate::algorithm::{DigestAlgorithm, SignatureAlgorithm};
 use crate::asn1::{Element, Reader, tag, write};
 use crate::error::{Error, Result};

@@ -67,14 +67,6 @@ fn one_array_for_annotations_and_fields_is_written_once() {
 }
 
 #[test]
-fn an_encrypted_file_is_refused() {
-    let folder = support::folder("builds");
-    let encrypt = ["--encrypt", "", "owner", "256", "--"];
-    let Some(source) = rewritten(&folder, "encrypted", &simple("", "", &[]), &encrypt) else { return };
-    assert_eq!(prepare(&source, &options(None, Field::NewInvisible)).unwrap_err(), WriteError::Encrypted);
-}
-
-#[test]
 fn an_empty_field_is_signed_in_its_place() {
     let Some(serif) = support::serif() else { return };
     let folder = support::folder("builds");

@@ -58,3 +58,5 @@ pub const PREPARED_OPERATORS: usize = 10_000;
 pub const PREPARED_REVISIONS: usize = 16;
 /// White space that may follow the last revision: readers look for `startxref` in the last 1,024 bytes.
 pub const TRAILING_SPACE: usize = 512;
+/// Crypt filters that an encryption dictionary may name. Writers make one or two.
+pub const CRYPT_FILTERS: usize = 64;

@@ -24,8 +24,8 @@ pub fn prepared(file: &PdfFile<'_>) -> Result<Vec<Prepared>, &'static str> {
     if file.reading() == Reading::Recovered {
         return Err("the file has no usable cross-reference data");
     }
-    if file.is_encrypted() {
-        return Err("the file is encrypted");
+    if file.locked().is_some() {
+        return Err("the file is encrypted and stays closed");
     }
     let numbers = file.numbers();
     if numbers.len().saturating_mul(file.sections().len()) > limits::PREPARED_LOOKUPS {
@@ -157,6 +157,12 @@ fn unlisted(file: &PdfFile<'_>) -> Vec<Prepared> {
     let mut behind = 0_usize;
     for at in memchr::memmem::find_iter(data, b"obj") {
         let Some((start, id)) = header_before(data, at).filter(|(start, _)| *start >= behind) else { continue };
+        // What the newest section lists at this very place was read already.
+        if matches!(file.entry(id.number), Some(Entry::Offset { offset, .. }) if offset == start) {
+            let object = file.object(id);
+            behind = object.stream().map_or(start, |stream| stream.start.saturating_add(stream.length));
+            continue;
+        }
         let mut lexer = Lexer::new(data, start);
         if lexer.take_object_header().is_none() {
             continue;
