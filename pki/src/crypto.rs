@@ -14,7 +14,8 @@ use openssl::pkey::{Id, PKey, Public};
 use openssl::rsa::{Padding, Rsa};
 use openssl::sign::{RsaPssSaltlen, Verifier};
 use openssl::{ecdsa::EcdsaSig, hash::MessageDigest, nid::Nid, pkey_ctx::PkeyCtx};
-use std::sync::{Arc, OnceLock};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, OnceLock};
 
 /// The digest of one piece of bytes.
 pub fn digest(algorithm: DigestAlgorithm, bytes: &[u8]) -> Vec<u8> {
@@ -177,9 +178,19 @@ pub enum KeyType {
     Ed448,
 }
 
-/// A public key ready to verify with. Cloning is cheap.
+/// A public key ready to verify with. Cloning is cheap. It remembers the last messages that it verified: an authority's key meets the
+/// same certificates and lists again and again, as long as somebody keeps it.
 #[derive(Clone)]
-pub struct PublicKey(Arc<Kind>);
+pub struct PublicKey(Arc<Held>);
+
+struct Held {
+    kind: Kind,
+    /// Algorithm, and SHA-256 over signature and message, of what verified; failures are not remembered.
+    verified: Mutex<VecDeque<(SignatureAlgorithm, [u8; 32])>>,
+}
+
+/// Messages that one key remembers; 40 bytes each.
+const VERIFIED_KEPT: usize = 128;
 
 enum Kind {
     Ec { curve: Curve, key: EcKey<Public> },
@@ -208,12 +219,12 @@ impl PublicKey {
             oid::DSA | oid::ED25519 | oid::ED448 => read_other(spki)?,
             other => return Err(Error::Unsupported(format!("public key algorithm {other}"))),
         };
-        Ok(Self(Arc::new(kind)))
+        Ok(Self(Arc::new(Held { kind, verified: Mutex::default() })))
     }
 
     /// Type and size.
     pub fn key_type(&self) -> KeyType {
-        match &*self.0 {
+        match &self.0.kind {
             Kind::Ec { curve, .. } => KeyType::Ec(*curve),
             Kind::Rsa { key, .. } => KeyType::Rsa { modulus_bits: bits(key.n()) },
             Kind::Other { key_type, .. } => *key_type,
@@ -225,7 +236,7 @@ impl PublicKey {
         if algorithm.digest().is_none_or(|hash| hash.length() != digest.len()) {
             return Err(Error::AlgorithmDoesNotFitKey);
         }
-        match (&*self.0, algorithm) {
+        match (&self.0.kind, algorithm) {
             (Kind::Ec { key, .. }, SignatureAlgorithm::Ecdsa(_)) => {
                 let parsed = EcdsaSig::from_der(signature).map_err(|_| Error::BadSignature)?;
                 // ECDSA_verify does the same: only the DER form of the two integers is a signature.
@@ -251,12 +262,30 @@ impl PublicKey {
         }
     }
 
-    /// Verifies a signature over a message, with any algorithm.
+    /// Verifies a signature over a message, with any algorithm. What verified before with this key verifies again without the work.
     pub fn verify_message(&self, algorithm: SignatureAlgorithm, message: &[u8], signature: &[u8]) -> Result<()> {
+        let mut mark = Hasher::new(DigestAlgorithm::Sha256);
+        // The length keeps signature and message apart.
+        mark.update(&signature.len().to_be_bytes());
+        mark.update(signature);
+        mark.update(message);
+        let mark = (algorithm, mark.finish().try_into().map_err(|_| Error::BadSignature)?);
+        if self.0.verified.lock().is_ok_and(|verified| verified.contains(&mark)) {
+            return Ok(());
+        }
+        self.verify_anew(algorithm, message, signature)?;
+        if let Ok(mut verified) = self.0.verified.lock() {
+            verified.truncate(VERIFIED_KEPT - 1);
+            verified.push_front(mark);
+        }
+        Ok(())
+    }
+
+    fn verify_anew(&self, algorithm: SignatureAlgorithm, message: &[u8], signature: &[u8]) -> Result<()> {
         if let Some(hash) = algorithm.digest() {
             return self.verify_digest(algorithm, &digest(hash, message), signature);
         }
-        match (&*self.0, algorithm) {
+        match (&self.0.kind, algorithm) {
             (Kind::Other { key_type: KeyType::Ed25519, key }, SignatureAlgorithm::Ed25519)
             | (Kind::Other { key_type: KeyType::Ed448, key }, SignatureAlgorithm::Ed448) => {
                 let mut verifier = Verifier::new_without_digest(key).map_err(|_| Error::BadSignature)?;
@@ -268,7 +297,7 @@ impl PublicKey {
 
     /// Verifies an ECDSA signature in raw form, r‖s with both as long as the curve's order (RFC 7518 §3.4).
     pub fn verify_ecdsa_raw(&self, digest: &[u8], signature: &[u8]) -> Result<()> {
-        let Kind::Ec { curve, key } = &*self.0 else { return Err(Error::AlgorithmDoesNotFitKey) };
+        let Kind::Ec { curve, key } = &self.0.kind else { return Err(Error::AlgorithmDoesNotFitKey) };
         let length = curve.coordinate_length();
         if signature.len() != 2 * length {
             return Err(Error::BadSignature);

@@ -33,9 +33,9 @@ fn judge(bytes: &[u8]) -> Report {
     verify_document(bytes, "encrypted.pdf", &VerificationContext::at(now()))
 }
 
-/// All judges, but pyHanko not where the metadata is not encrypted: it takes that for encrypted.
+/// All judges, but pyHanko not where it cannot read: revision 5, and metadata that is not encrypted, which it takes for encrypted.
 fn judged(name: &str, file: &Path, signer: &Signer, count: usize) {
-    if !name.ends_with("clear-metadata") {
+    if !name.ends_with("clear-metadata") && name != "aes-256-r5" {
         return judged_valid(file, signer, count);
     }
     judged_intact_by_ourselves(file, count);

@@ -63,6 +63,7 @@ pub fn rc4(key: &[u8], data: &[u8]) -> Vec<u8> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

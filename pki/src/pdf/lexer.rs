@@ -435,7 +435,7 @@ fn pairs(digits: &[u8]) -> Option<Vec<u8>> {
             _ => 0,
         })
         .collect();
-    (digits.len() % 2 == 0 && strange & NO_DIGIT == 0).then_some(bytes)
+    (digits.len().is_multiple_of(2) && strange & NO_DIGIT == 0).then_some(bytes)
 }
 
 /// A bit that no digit's value has.

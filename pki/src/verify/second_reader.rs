@@ -42,9 +42,9 @@ pub(super) fn compare<'d>(file: &PdfFile<'d>, signed: Option<(usize, Option<Rc<P
     let answers: [&dyn Fn() -> Result<(), Answer>; 2] = [&hayro, &lopdf];
     let checks = NAMES.iter().zip(answers).map(|(name, answer)| match catch_unwind(AssertUnwindSafe(answer)) {
         Ok(Ok(())) => Check::passed(name),
-        Ok(Err(Answer::Disagrees(what))) => Check::failed(*name, what),
-        Ok(Err(Answer::Unable(why))) => Check::not_done(*name, why),
-        Err(_) => Check::not_done(*name, "the other reader gave up"),
+        Ok(Err(Answer::Disagrees(what))) => Check::failed(name, what),
+        Ok(Err(Answer::Unable(why))) => Check::not_done(name, why),
+        Err(_) => Check::not_done(name, "the other reader gave up"),
     });
     checks.collect()
 }
@@ -105,4 +105,89 @@ fn absolute(ours: &impl Reader, theirs: &impl Reader) -> Result<(), Answer> {
 /// Whether our reading was repaired, so that the others are asked though nothing follows the signature.
 pub(super) fn was_repaired(file: &PdfFile<'_>) -> bool {
     file.reading() == Reading::Recovered
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// Appends objects, a table and a trailer.
+    fn revision(mut bytes: Vec<u8>, objects: &[(u32, &str)], previous: Option<usize>) -> (Vec<u8>, usize) {
+        let mut table = String::from("xref\n0 1\n0000000000 65535 f \n");
+        for (number, body) in objects {
+            table += &format!("{number} 1\n{:010} 00000 n \n", bytes.len());
+            bytes.extend(format!("{number} 0 obj\n{body}\nendobj\n").bytes());
+        }
+        let start = bytes.len();
+        let previous = previous.map(|at| format!("/Prev {at}")).unwrap_or_default();
+        let end = format!("{table}trailer\n<</Size 20/Root 1 0 R{previous}>>\nstartxref\n{start}\n%%EOF\n");
+        bytes.extend(end.bytes());
+        (bytes, start)
+    }
+
+    fn content(text: &str) -> String {
+        let text = format!("BT /F1 9 Tf ({text}) Tj ET");
+        format!("<</Length {}>>\nstream\n{text}\nendstream", text.len())
+    }
+
+    fn base() -> (Vec<u8>, usize) {
+        let page = "<</Type/Page/Parent 2 0 R/MediaBox[0 0 99 99]/Contents 4 0 R/Resources<</Font<</F1 5 0 R>>>>/Annots[6 0 R]>>";
+        let objects: &[(u32, &str)] = &[
+            (1, "<</Type/Catalog/Pages 2 0 R>>"),
+            (2, "<</Type/Pages/Kids[3 0 R]/Count 1>>"),
+            (3, page),
+            (4, &content("As signed")),
+            (5, "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>"),
+            (6, "<</Type/Annot/Subtype/Text/Rect[1 1 9 9]/Contents(Note)>>"),
+        ];
+        revision(b"%PDF-1.7\n".to_vec(), objects, None)
+    }
+
+    /// What each of the two other readers says where we read `ours` and they read `theirs`.
+    fn opinions(ours: &[u8], theirs: &[u8]) -> Vec<Option<String>> {
+        let (signed, _) = base();
+        let (older, newer) = (PdfFile::open(&signed).unwrap(), PdfFile::open(ours).unwrap());
+        let ours = (Some(ours::Ours::new(&older)), ours::Ours::new(&newer));
+        let whole = std::sync::Arc::new(theirs.to_vec());
+        let end = signed.len();
+        let said = |answer: Result<(), Answer>| match answer {
+            Ok(()) => None,
+            Err(Answer::Disagrees(what)) => Some(what),
+            Err(Answer::Unable(why)) => Some(format!("unable: {why}")),
+        };
+        vec![
+            said(opinion(&ours, Some(end), theirs.len(), &|end| hayro::open(&whole, end))),
+            said(opinion(&ours, Some(end), theirs.len(), &|end| lopdf::open(whole.get(..end)?))),
+        ]
+    }
+
+    #[test]
+    fn what_only_others_see_changed_is_a_disagreement() {
+        let (signed, at) = base();
+        let changed = |objects: &[(u32, &str)]| revision(signed.clone(), objects, Some(at)).0;
+        let same = changed(&[(9, "(x)")]);
+        let page = |entries: &str| {
+            format!("<</Type/Page/Parent 2 0 R/Contents 4 0 R/Resources<</Font<</F1 5 0 R>>>>{entries}>>")
+        };
+        let cases = [
+            ("content on page 1", changed(&[(4, &content("Forged"))])),
+            ("2 pages", changed(&[(2, "<</Type/Pages/Kids[3 0 R 7 0 R]/Count 2>>"), (7, &page("/MediaBox[0 0 9 9]"))])),
+            ("size of page 1", changed(&[(3, &page("/MediaBox[0 0 9 9]/Annots[6 0 R]"))])),
+            ("fonts, pictures or forms on page 1", changed(&[(5, "<</Type/Font/Subtype/Type1/BaseFont/Symbol>>")])),
+            ("annotations on page 1", changed(&[(6, "<</Type/Annot/Subtype/Text/Rect[1 1 9 9]/Contents(Other)>>")])),
+            ("annotations on page 1", changed(&[(3, &page("/MediaBox[0 0 99 99]"))])),
+        ];
+        for (what, theirs) in &cases {
+            for (at, said) in opinions(&same, theirs).into_iter().enumerate() {
+                assert!(said.as_ref().is_some_and(|said| said.contains(what)), "{what}, reader {at}: {said:?}");
+            }
+            // Seen by all, it is for our own comparison to judge.
+            assert_eq!(opinions(theirs, theirs), [None, None], "{what}");
+        }
+        assert_eq!(opinions(&same, &same), [None, None]);
+        // Both see a change, but not the same one.
+        let said = opinions(&changed(&[(4, &content("Harmless"))]), &changed(&[(4, &content("Forged"))]));
+        assert!(said.iter().all(Option::is_some), "{said:?}");
+    }
 }

@@ -56,10 +56,8 @@ fn step(old: &PdfFile<'_>, new: &PdfFile<'_>) -> (Vec<Finding>, bool) {
     if let Some(detail) = ambiguous {
         findings.push(Finding { kind: ChangeKind::ReadersDisagree, page: None, field: None, detail });
     }
-    if both_strict {
-        if !is_newly_odd(old, new) && tail_is_accounted_for(new, from, to) {
-            return (findings, clear);
-        }
+    if both_strict && !is_newly_odd(old, new) && tail_is_accounted_for(new, from, to) {
+        return (findings, clear);
     }
     if old.reading() == Reading::Strict && new.reading() == Reading::Recovered {
         findings.push(Finding {
