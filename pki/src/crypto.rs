@@ -14,6 +14,7 @@ use openssl::sign::{RsaPssSaltlen, Verifier};
 use openssl::{ecdsa::EcdsaSig, hash::MessageDigest, nid::Nid, pkey_ctx::PkeyCtx};
 use std::sync::{Arc, OnceLock};
 
+pub mod cipher;
 mod proven;
 pub use proven::forget_proven_signatures;
 

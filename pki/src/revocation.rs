@@ -9,6 +9,7 @@ use crate::ocsp::{OcspResponse, Status};
 use crate::oid;
 use crate::path::VerifiedPath;
 use chuky_model::instant::Instant;
+use std::sync::Arc;
 
 /// The answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,11 +22,11 @@ pub enum Revocation {
     Unknown(String),
 }
 
-/// CRLs and OCSP answers at hand, read once.
+/// CRLs and OCSP answers at hand, read once. Cloning is cheap.
 #[derive(Clone, Debug, Default)]
 pub struct Evidence {
-    pub crls: Vec<Crl>,
-    pub ocsp_responses: Vec<OcspResponse>,
+    pub crls: Arc<[Crl]>,
+    pub ocsp_responses: Arc<[OcspResponse]>,
 }
 
 impl Evidence {
@@ -47,7 +48,7 @@ struct Finding {
 pub fn judge(certificate: &Certificate, issuer: &Certificate, evidence: &Evidence, at: Instant) -> Revocation {
     let mut reasons = Vec::new();
     let mut findings = Vec::new();
-    for response in &evidence.ocsp_responses {
+    for response in evidence.ocsp_responses.iter() {
         match from_ocsp(certificate, issuer, response, at) {
             Some(Ok(finding)) => findings.push(finding),
             Some(Err(reason)) => reasons.push(reason),

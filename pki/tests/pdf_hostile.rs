@@ -6,6 +6,7 @@ mod forge;
 use chuky_model::instant::Instant;
 use chuky_model::report::{Integrity, Outcome, Report};
 use chuky_pki::verify::{VerificationContext, verify_document};
+use forge::updates::{EVIL, by_hand, evil_content, object_stream, row_stream};
 use forge::{Forge, stream};
 
 fn judge(bytes: &[u8]) -> Report {
@@ -37,60 +38,6 @@ fn unused_content_that_could_be_switched_to_is_a_warning() {
     // What was replaced before anybody signed is history.
     let (_, reason) = warning(&Forge::base().update(&[(3, &Forge::page("/Contents 14 0 R"))]).sign_again(20, "").bytes);
     assert!(reason.starts_with("1 unused") && reason.contains("16 0 R"), "{reason}");
-}
-
-const EVIL: &str = "BT /F1 12 Tf (Forged) Tj ET";
-
-/// A revision written by hand: objects as they are, then a table with these rows (number, place, `n` or `f`), `{n}` in the
-/// trailer being the offset of the n-th object.
-fn by_hand(mut bytes: Vec<u8>, objects: &[&str], rows: &[(u32, Option<usize>, u16)], trailer: &str) -> Vec<u8> {
-    let text = String::from_utf8_lossy(&bytes).into_owned();
-    let previous = text.rsplit("startxref\n").next().unwrap().lines().next().unwrap().to_owned();
-    let mut places = Vec::new();
-    for object in objects {
-        places.push(bytes.len());
-        bytes.extend(object.bytes());
-        bytes.push(b'\n');
-    }
-    let start = bytes.len();
-    let mut tail = String::from("xref\n");
-    for (number, place, generation) in rows {
-        let (place, kind) = match place {
-            Some(index) => (places[*index], 'n'),
-            None => (0, 'f'),
-        };
-        tail.push_str(&format!("{number} 1\n{place:010} {generation:05} {kind} \n"));
-    }
-    let mut trailer = trailer.replace("{prev}", &previous);
-    for (index, place) in places.iter().enumerate() {
-        trailer = trailer.replace(&format!("{{{index}}}"), &place.to_string());
-    }
-    tail.push_str(&format!("trailer\n<</Size 60/Root 1 0 R/Info 15 0 R{trailer}>>\nstartxref\n{start}\n%%EOF\n"));
-    bytes.extend(tail.bytes());
-    bytes
-}
-
-fn evil_content() -> String {
-    format!("4 0 obj\n{}\nendobj", stream(EVIL))
-}
-
-/// A cross-reference stream with these rows, uncompressed, and an object stream that holds one object.
-fn object_stream(number: u32, inner: u32, body: &str) -> String {
-    let head = format!("{inner} 0 ");
-    let data = format!("{head}{body}");
-    format!(
-        "{number} 0 obj\n<</Type/ObjStm/N 1/First {}/Length {}>>\nstream\n{data}\nendstream\nendobj",
-        head.len(),
-        data.len()
-    )
-}
-
-fn row_stream(number: u32, index: &str, rows: &[[u8; 6]]) -> String {
-    let data: String = rows.concat().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!(
-        "{number} 0 obj\n<</Type/XRef/Size 60/W[1 4 1]/Index[{index}]/Filter/ASCIIHexDecode/Length {}>>\nstream\n{data}>\nendstream\nendobj",
-        data.len() + 1
-    )
 }
 
 #[track_caller]

@@ -44,3 +44,17 @@ pub enum Oddity {
     /// An object that ends without `endobj`.
     MissingEndobj(ObjectId),
 }
+
+impl Oddity {
+    /// The object that it is about, where it is about one.
+    pub fn object(&self) -> Option<ObjectId> {
+        match self {
+            Self::WrongEntry(id)
+            | Self::Malformed(id)
+            | Self::WrongLength(id)
+            | Self::DuplicateKey(id)
+            | Self::MissingEndobj(id) => Some(*id),
+            Self::HeaderNotFirst { .. } | Self::Reconstructed | Self::BrokenChain { .. } => None,
+        }
+    }
+}

@@ -1,6 +1,9 @@
 //! A PDF file opened over a slice: its cross-reference chain, its objects loaded when asked for, its streams decoded.
 //! A prefix of the slice opened as a file of its own is the document as an earlier revision showed it.
 
+mod protection;
+mod shared;
+
 use super::error::{Oddity, PdfError};
 use super::filter;
 use super::lexer::Lexer;
@@ -8,8 +11,11 @@ use super::limits;
 use super::object::{Dictionary, Object, ObjectId, Stream};
 use super::object_stream::ObjectStream;
 use super::recovery;
+use super::tree::{FormField, Page};
 use super::xref::{Entry, Section, stream_at};
-use std::cell::{Cell, RefCell};
+use protection::Protection;
+use shared::Shared;
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
@@ -33,17 +39,32 @@ pub struct PdfFile<'a> {
     /// Filled where recovered.
     recovered: BTreeMap<u32, Entry>,
     trailer: Dictionary,
+    protection: Protection,
+    /// What revisions of the same bytes have in common; used once the security handler is known.
+    shared: Rc<Shared>,
+    shares: Cell<bool>,
     objects: RefCell<HashMap<u32, Object>>,
     object_streams: RefCell<HashMap<u32, Option<Rc<ObjectStream>>>>,
     loading: RefCell<Vec<u32>>,
     decoded: Cell<usize>,
     oddities: RefCell<Vec<Oddity>>,
+    pages: OnceCell<Rc<Vec<Page>>>,
+    fields: OnceCell<Rc<Vec<FormField>>>,
 }
 
 impl<'a> PdfFile<'a> {
     /// Opens strictly, and by searching where that finds no catalogue; [`PdfFile::reading`] says which it was.
     pub fn open(data: &'a [u8]) -> Result<Self, PdfError> {
-        match Self::open_strict(data) {
+        Self::open_sharing(data, Rc::default())
+    }
+
+    /// The file as its first `end` bytes show it, opened like a file of its own; what both have in common is read once.
+    pub fn revision(&self, end: usize) -> Result<Self, PdfError> {
+        Self::open_sharing(self.data.get(..end).ok_or(PdfError::NotPdf)?, Rc::clone(&self.shared))
+    }
+
+    fn open_sharing(data: &'a [u8], shared: Rc<Shared>) -> Result<Self, PdfError> {
+        match Self::open_strict_sharing(data, shared) {
             Ok(file) => Ok(file),
             Err(error @ (PdfError::NotPdf | PdfError::Encrypted(_))) => Err(error),
             Err(_) => Self::open_recovered(data),
@@ -52,35 +73,39 @@ impl<'a> PdfFile<'a> {
 
     /// Opens by the cross-reference chain only.
     pub fn open_strict(data: &'a [u8]) -> Result<Self, PdfError> {
+        Self::open_strict_sharing(data, Rc::default())
+    }
+
+    fn open_strict_sharing(data: &'a [u8], shared: Rc<Shared>) -> Result<Self, PdfError> {
         let header = header_offset(data)?;
         let start =
             last_startxref(data).ok_or(PdfError::CrossReference { offset: data.len(), what: "no startxref" })?;
-        let mut file = Self::empty(data, Reading::Strict);
-        let mut first = Section::read(data, start, 0);
+        let mut file = Self::empty(data, Reading::Strict, shared);
+        let mut first = file.shared.section(data, start, 0);
         if first.is_err() && header > 0 {
             file.shift = header;
-            first = Section::read(data, start.saturating_add(header), header);
+            first = file.shared.section(data, start.saturating_add(header), header);
         }
         if header > 0 {
             file.note(Oddity::HeaderNotFirst { at: header, shifted: file.shift > 0 });
         }
         file.trailer = first.as_ref().map(|section| section.trailer.clone()).unwrap_or_default();
         file.follow_chain(first?)?;
-        match file.require_catalogue() {
-            // The objects are in encrypted object streams; no repair brings them out.
-            Err(_) if file.is_encrypted() => Err(PdfError::Encrypted("its objects need a key")),
-            outcome => outcome.map(|()| file),
-        }
+        file.unlock();
+        file.share();
+        file.require_catalogue_or_key().map(|()| file)
     }
 
     /// Opens by searching for objects, whatever the cross-reference data says.
     pub fn open_recovered(data: &'a [u8]) -> Result<Self, PdfError> {
         header_offset(data)?;
-        let mut file = Self::empty(data, Reading::Recovered);
+        // A repaired reading notes what it had to get over, so it reads everything itself.
+        let mut file = Self::empty(data, Reading::Recovered, Rc::default());
         file.note(Oddity::Reconstructed);
         let found = recovery::search(data);
         file.recovered = found.entries;
         file.trailer = found.trailer;
+        file.unlock();
         for number in found.object_streams {
             let Some(stream) = file.object_stream(number) else { continue };
             for (inner, index) in stream.numbers() {
@@ -97,11 +122,10 @@ impl<'a> PdfFile<'a> {
         }
         file.objects.borrow_mut().clear();
         file.find_catalogue();
-        file.require_catalogue()?;
-        Ok(file)
+        file.require_catalogue_or_key().map(|()| file)
     }
 
-    fn empty(data: &'a [u8], reading: Reading) -> Self {
+    fn empty(data: &'a [u8], reading: Reading, shared: Rc<Shared>) -> Self {
         Self {
             data,
             reading,
@@ -109,11 +133,16 @@ impl<'a> PdfFile<'a> {
             sections: Vec::new(),
             recovered: BTreeMap::new(),
             trailer: Dictionary::default(),
+            protection: Protection::None,
+            shared,
+            shares: Cell::new(false),
             objects: RefCell::default(),
             object_streams: RefCell::default(),
             loading: RefCell::default(),
             decoded: Cell::new(0),
             oddities: RefCell::default(),
+            pages: OnceCell::new(),
+            fields: OnceCell::new(),
         }
     }
 
@@ -132,7 +161,7 @@ impl<'a> PdfFile<'a> {
                 self.note(Oddity::BrokenChain { offset });
                 break;
             }
-            match Section::read(self.data, offset, self.shift) {
+            match self.shared.section(self.data, offset, self.shift) {
                 Ok(section) => next = Some(section),
                 // `Prev 0` is written by careless producers for "none"; readers ignore it.
                 Err(_) if previous == 0 => self.note(Oddity::BrokenChain { offset }),
@@ -207,11 +236,6 @@ impl<'a> PdfFile<'a> {
         self.trailer.value("Root").map(|root| self.resolve(root)).unwrap_or_default()
     }
 
-    /// Whether the trailer names an encryption dictionary.
-    pub fn is_encrypted(&self) -> bool {
-        self.trailer.contains("Encrypt")
-    }
-
     /// One more than the highest object number in use, by the trailers' `Size` and by the entries themselves.
     pub fn size(&self) -> u32 {
         let named = self.sections.iter().filter_map(|section| section.trailer.value("Size")?.integer());
@@ -274,30 +298,51 @@ impl<'a> PdfFile<'a> {
         }
     }
 
-    /// Reads the object at an offset of the slice; `None` where another or none stands there.
+    /// The object at an offset of the slice; `None` where another or none stands there.
     fn load_at(&self, id: ObjectId, offset: usize) -> Option<Object> {
-        let mut lexer = Lexer::new(self.data, offset);
-        if lexer.take_object_header().is_none_or(|found| found.number != id.number) {
-            self.note(Oddity::WrongEntry(id));
-            return None;
+        if !self.shares.get() {
+            return self.read_at(id, offset).0;
         }
+        if let Some(object) = self.shared.object(offset, id.number, self.data.len()) {
+            return Some(object);
+        }
+        let noted = self.oddities.borrow().len();
+        let (object, end) = self.read_at(id, offset);
+        if let (Some(object), Some(end)) = (&object, end)
+            && self.oddities.borrow().len() == noted
+        {
+            self.shared.keep(offset, id.number, end, object);
+        }
+        object
+    }
+
+    /// Reads the object at an offset, and gives its end where it means the same in every revision that reaches there.
+    fn read_at(&self, id: ObjectId, offset: usize) -> (Option<Object>, Option<usize>) {
+        let mut lexer = Lexer::new(self.data, offset);
+        let Some(written) = lexer.take_object_header().filter(|found| found.number == id.number) else {
+            self.note(Oddity::WrongEntry(id));
+            return (None, None);
+        };
         let Ok(object) = lexer.object() else {
             self.note(Oddity::Malformed(id));
-            return None;
+            return (None, None);
         };
-        let object = match object {
+        let object = match self.opened(written, object) {
             Object::Dictionary(dictionary) => {
                 if dictionary.has_duplicates() {
                     self.note(Oddity::DuplicateKey(id));
                 }
                 let length = || dictionary.value("Length").map(|length| self.resolve(length))?.integer();
                 let stream = Lexer::new(self.data, lexer.position()).take_keyword("stream").then(length);
-                match stream.and_then(|length| stream_at(self.data, lexer.position(), &dictionary, id, length)) {
+                match stream.and_then(|length| stream_at(self.data, lexer.position(), &dictionary, written, length)) {
                     Some((stream, exact)) => {
                         if !exact {
                             self.note(Oddity::WrongLength(id));
                         }
-                        return Some(Object::Stream(stream.into()));
+                        // A length that stands elsewhere may be another one in another revision.
+                        let direct = dictionary.value("Length").is_some_and(|length| length.integer().is_some());
+                        let end = stream.start.saturating_add(stream.length).saturating_add(ENDSTREAM);
+                        return (Some(Object::Stream(stream.into())), (exact && direct).then_some(end));
                     }
                     None => Object::Dictionary(dictionary),
                 }
@@ -307,7 +352,7 @@ impl<'a> PdfFile<'a> {
         if !lexer.take_keyword("endobj") {
             self.note(Oddity::MissingEndobj(id));
         }
-        Some(object)
+        (Some(object), Some(lexer.position()))
     }
 
     fn object_stream(&self, number: u32) -> Option<Rc<ObjectStream>> {
@@ -349,11 +394,6 @@ impl<'a> PdfFile<'a> {
         dictionary.value(key).map(|value| self.resolve(value)).unwrap_or_default()
     }
 
-    /// The encoded bytes of a stream.
-    pub fn raw(&self, stream: &Stream) -> &'a [u8] {
-        stream.start.checked_add(stream.length).and_then(|end| self.data.get(stream.start..end)).unwrap_or_default()
-    }
-
     /// The decoded bytes of a stream. Image filters are an error of kind [`PdfError::Filter`].
     pub fn decoded(&self, stream: &Stream) -> Result<Vec<u8>, PdfError> {
         if self.decoded.get() > limits::DECODED_BYTES {
@@ -362,11 +402,25 @@ impl<'a> PdfFile<'a> {
         if stream.dictionary.contains("F") {
             return Err(PdfError::Data("the data lies in another file"));
         }
+        if let Some(reason) = self.locked() {
+            return Err(PdfError::Encrypted(reason));
+        }
         let filter = self.value(&stream.dictionary, "Filter");
         let parameters = self.value(&stream.dictionary, "DecodeParms");
-        let data = filter::decode(self.raw(stream), &filter, &parameters, &|object| self.resolve(object))?;
+        let opened = self.encryption().is_some();
+        let data = filter::decode(&self.raw(stream)?, &filter, &parameters, opened, &|object| self.resolve(object))?;
         self.decoded.set(self.decoded.get().saturating_add(data.len()));
         Ok(data)
+    }
+
+    /// The pages in order, at most `limits::PAGES`.
+    pub fn pages(&self) -> Rc<Vec<Page>> {
+        Rc::clone(self.pages.get_or_init(|| Rc::new(self.walk_pages())))
+    }
+
+    /// The terminal fields in order, at most `limits::FIELDS`.
+    pub fn fields(&self) -> Rc<Vec<FormField>> {
+        Rc::clone(self.fields.get_or_init(|| Rc::new(self.walk_fields())))
     }
 
     /// Where `startxref` points, as the last section is referred to by the next revision's `Prev`: without the header's shift.
@@ -384,6 +438,9 @@ impl<'a> PdfFile<'a> {
         ends
     }
 }
+
+/// Room for an end of line and `endstream`.
+const ENDSTREAM: usize = 11;
 
 /// Offset of `%PDF-`.
 fn header_offset(data: &[u8]) -> Result<usize, PdfError> {

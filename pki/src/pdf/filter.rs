@@ -11,14 +11,15 @@ use flate2::{Decompress, FlushDecompress, Status};
 /// Decodes data whose filter entries are all direct objects (cross-reference streams).
 pub(super) fn decode_direct(raw: &[u8], dictionary: &Dictionary) -> Result<Vec<u8>, PdfError> {
     let direct = |key: &str| dictionary.value(key).cloned().unwrap_or_default();
-    decode(raw, &direct("Filter"), &direct("DecodeParms"), &|object: &Object| object.clone())
+    decode(raw, &direct("Filter"), &direct("DecodeParms"), false, &|object: &Object| object.clone())
 }
 
-/// Decodes data through its filters. `resolve` follows references.
+/// Decodes data through its filters. `opened` says that a `Crypt` filter was applied already; `resolve` follows references.
 pub(super) fn decode(
     raw: &[u8],
     filters: &Object,
     parameters: &Object,
+    opened: bool,
     resolve: &dyn Fn(&Object) -> Object,
 ) -> Result<Vec<u8>, PdfError> {
     let listed = |object: &Object| -> Vec<Object> {
@@ -34,6 +35,9 @@ pub(super) fn decode(
     }
     let mut data: Option<Vec<u8>> = None;
     for (at, filter) in filters.iter().enumerate() {
+        if opened && at == 0 && filter.is_name("Crypt") {
+            continue;
+        }
         let direct: Vec<_> = parameters
             .get(at)
             .and_then(Object::dictionary)

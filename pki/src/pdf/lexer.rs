@@ -286,11 +286,14 @@ impl<'a> Lexer<'a> {
     /// A hexadecimal string, position on the `<`. Characters that are no digits are skipped, as readers do.
     fn hex_string(&mut self) -> Result<Vec<u8>, PdfError> {
         self.position += 1;
-        let Some(length) = self.rest().iter().position(|byte| *byte == b'>') else {
+        let Some(length) = memchr::memchr(b'>', self.rest()) else {
             return self.error("hexadecimal string without end");
         };
         let digits = self.rest().get(..length).unwrap_or_default();
         self.position += length + 1;
+        if let Some(bytes) = pairs(digits) {
+            return Ok(bytes);
+        }
         let mut bytes = Vec::with_capacity(length / 2 + 1);
         let mut high = None;
         for value in digits.iter().filter_map(|byte| hex_value(*byte)) {
@@ -417,12 +420,42 @@ impl<'a> Lexer<'a> {
     }
 }
 
+/// Pairs of hexadecimal digits and nothing else, as signatures have them by the thousand.
+fn pairs(digits: &[u8]) -> Option<Vec<u8>> {
+    let value = |digit: &u8| HEX_VALUES.get(usize::from(*digit)).copied().unwrap_or(NO_DIGIT);
+    let mut strange = 0;
+    let bytes = digits
+        .chunks_exact(2)
+        .map(|pair| match pair {
+            [high, low] => {
+                let (high, low) = (value(high), value(low));
+                strange |= high | low;
+                high << 4 | low & 15
+            }
+            _ => 0,
+        })
+        .collect();
+    (digits.len().is_multiple_of(2) && strange & NO_DIGIT == 0).then_some(bytes)
+}
+
+/// A bit that no digit's value has.
+const NO_DIGIT: u8 = 0x80;
+const HEX_VALUES: [u8; 256] = {
+    let mut values = [NO_DIGIT; 256];
+    let mut digit = 0_u8;
+    while digit < 10 {
+        values[(b'0' + digit) as usize] = digit;
+        digit += 1;
+    }
+    while digit < 16 {
+        values[(b'a' + digit - 10) as usize] = digit;
+        values[(b'A' + digit - 10) as usize] = digit;
+        digit += 1;
+    }
+    values
+};
+
 /// The value of a hexadecimal digit.
 pub(crate) fn hex_value(byte: u8) -> Option<u8> {
-    match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        b'A'..=b'F' => Some(byte - b'A' + 10),
-        _ => None,
-    }
+    HEX_VALUES.get(usize::from(byte)).copied().filter(|value| *value != NO_DIGIT)
 }

@@ -58,3 +58,9 @@ pub const PREPARED_OPERATORS: usize = 10_000;
 pub const PREPARED_REVISIONS: usize = 16;
 /// White space that may follow the last revision: readers look for `startxref` in the last 1,024 bytes.
 pub const TRAILING_SPACE: usize = 512;
+/// Crypt filters that an encryption dictionary may name. Writers make one or two.
+pub const CRYPT_FILTERS: usize = 64;
+/// Bytes from which a file's streams are stepped over when hidden signatures are searched for: 256 KiB.
+pub const STEPPED_OVER: usize = 256 << 10;
+/// Objects times cross-reference sections up to which that is done.
+pub const STEPPING_LOOKUPS: usize = 50_000;

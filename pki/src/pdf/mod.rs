@@ -3,6 +3,7 @@
 //! It never runs content, never fetches, and never takes a guess for a fact: what had to be guessed is an [`Oddity`].
 
 pub mod change;
+mod encryption;
 mod error;
 mod file;
 mod filter;
@@ -14,6 +15,7 @@ mod object_stream;
 mod predictor;
 pub mod prepared;
 mod recovery;
+mod revisions;
 pub mod signature;
 mod tree;
 pub mod typeface;
@@ -24,5 +26,6 @@ pub use error::{Oddity, PdfError};
 pub use file::{PdfFile, Reading};
 pub use lexer::{DictionarySpans, Lexer, ValueSpan};
 pub use object::{Dictionary, Object, ObjectId, Stream};
+pub use revisions::Revisions;
 pub use tree::{FormField, Page, text};
 pub use xref::{Entry, Section, SectionForm};

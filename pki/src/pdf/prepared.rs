@@ -24,8 +24,8 @@ pub fn prepared(file: &PdfFile<'_>) -> Result<Vec<Prepared>, &'static str> {
     if file.reading() == Reading::Recovered {
         return Err("the file has no usable cross-reference data");
     }
-    if file.is_encrypted() {
-        return Err("the file is encrypted");
+    if file.locked().is_some() {
+        return Err("the file is encrypted and stays closed");
     }
     let numbers = file.numbers();
     if numbers.len().saturating_mul(file.sections().len()) > limits::PREPARED_LOOKUPS {
@@ -155,8 +155,19 @@ fn unlisted(file: &PdfFile<'_>) -> Vec<Prepared> {
     let data = file.data();
     let mut found = Vec::new();
     let mut behind = 0_usize;
-    for at in memchr::memmem::find_iter(data, b"obj") {
+    let finder = memchr::memmem::Finder::new(b"obj");
+    let mut from = 0_usize;
+    // A stream's data is stepped over, so this is no loop over matches.
+    while let Some(at) = data.get(from..).and_then(|rest| finder.find(rest)).map(|at| from + at) {
+        from = (at + 3).max(behind);
         let Some((start, id)) = header_before(data, at).filter(|(start, _)| *start >= behind) else { continue };
+        // What the newest section lists at this very place was read already.
+        if matches!(file.entry(id.number), Some(Entry::Offset { offset, .. }) if offset == start) {
+            let object = file.object(id);
+            behind = object.stream().map_or(start, |stream| stream.start.saturating_add(stream.length));
+            from = from.max(behind);
+            continue;
+        }
         let mut lexer = Lexer::new(data, start);
         if lexer.take_object_header().is_none() {
             continue;
@@ -168,6 +179,7 @@ fn unlisted(file: &PdfFile<'_>) -> Vec<Prepared> {
             stream_at(data, lexer.position(), dictionary, id, length)
         });
         behind = stream.as_ref().map_or(lexer.position(), |(stream, _)| stream.start.saturating_add(stream.length));
+        from = from.max(behind);
         let listed = file.sections().iter().any(|section| {
             section.offset == start
                 || matches!(section.entry(data, id.number), Some(Entry::Offset { offset, .. })

@@ -36,6 +36,8 @@ pub struct PdfSignature {
     pub id: Option<ObjectId>,
     /// Offset of the dictionary's `<<` in the file; `None` where it lies in an object stream or cannot be read.
     pub place: Option<usize>,
+    /// Just behind its `>>`, `None` where it could not be read there.
+    pub end: Option<usize>,
     /// Its entries as read today.
     pub dictionary: Dictionary,
     /// Sound offsets, `None` where `faults` says why not.
@@ -77,7 +79,7 @@ impl PdfSignature {
 /// The signatures of the file in the order of their signed revisions; those without a sound range come last.
 pub fn signatures(file: &PdfFile<'_>) -> Vec<PdfSignature> {
     let mut found: Vec<PdfSignature> = Vec::new();
-    for field in file.fields() {
+    for field in file.fields().iter() {
         let is_signature = field.value("FT").is_some_and(|kind| file.resolve(kind).is_name("Sig"));
         let Some(value) = field.value("V") else { continue };
         let resolved = file.resolve(value);
@@ -124,6 +126,7 @@ fn unreadable(name: String, id: ObjectId) -> PdfSignature {
         fields: vec![name],
         id: Some(id),
         place: None,
+        end: None,
         dictionary: Dictionary::default(),
         byte_range: None,
         contents: Vec::new(),
@@ -155,10 +158,23 @@ fn judge(
     place: Option<usize>,
     dictionary: Dictionary,
 ) -> PdfSignature {
-    let mut signature =
-        PdfSignature { fields, id, place, dictionary, byte_range: None, contents: Vec::new(), faults: Vec::new() };
+    let mut signature = PdfSignature {
+        fields,
+        id,
+        place,
+        end: None,
+        dictionary,
+        byte_range: None,
+        contents: Vec::new(),
+        faults: Vec::new(),
+    };
     let data = file.data();
-    let spans = place.and_then(|place| Some(Lexer::new(data, place).dictionary_with_spans().ok()?.1));
+    let spans = place.and_then(|place| {
+        let mut lexer = Lexer::new(data, place);
+        let spans = lexer.dictionary_with_spans().ok()?.1;
+        signature.end = Some(lexer.position());
+        Some(spans)
+    });
     let Some(spans) = spans else {
         signature.fault("signature_dictionary", "the signature dictionary does not stand in the file itself");
         return signature;
@@ -282,14 +298,16 @@ pub fn has_later_bytes(data: &[u8], range: ByteRange) -> bool {
 /// Found by searching the raw bytes for `/ByteRange`.
 pub fn unreferenced_signatures(file: &PdfFile<'_>, known: &[PdfSignature]) -> Vec<(ObjectId, PdfSignature)> {
     let data = file.data();
-    let extent = |place: usize| {
-        let mut lexer = Lexer::new(data, place);
-        lexer.dictionary_with_spans().ok().map(|_| place..lexer.position())
-    };
-    let known: Vec<_> = known.iter().filter_map(|signature| extent(signature.place?)).collect();
+    let known: Vec<_> = known.iter().filter_map(|signature| Some(signature.place?..signature.end?)).collect();
     let mut found = Vec::new();
     let mut looked_until = 0;
-    for at in memchr::memmem::find_iter(data, b"/ByteRange").take(limits::SIGNATURES) {
+    let outside = outside_streams(file);
+    let finder = memchr::memmem::Finder::new(b"/ByteRange");
+    let places = outside.iter().flat_map(|part| {
+        let found = finder.find_iter(data.get(part.clone()).unwrap_or_default());
+        found.map(|at| part.start + at)
+    });
+    for at in places.take(limits::SIGNATURES) {
         // What stands inside an object that was looked at already is no further signature.
         if at < looked_until || known.iter().any(|extent| extent.contains(&at)) {
             continue;
@@ -311,6 +329,48 @@ pub fn unreferenced_signatures(file: &PdfFile<'_>, known: &[PdfSignature]) -> Ve
         }
     }
     found
+}
+
+/// The parts of a large file that lie outside the data of its streams; the whole of a small one. A stream in whose data some section
+/// lists an object is no stream here.
+fn outside_streams(file: &PdfFile<'_>) -> Vec<std::ops::Range<usize>> {
+    let data = file.data();
+    let numbers = file.numbers();
+    if data.len() < limits::STEPPED_OVER
+        || numbers.len().saturating_mul(file.sections().len()) > limits::STEPPING_LOOKUPS
+    {
+        return std::iter::once(0..data.len()).collect();
+    }
+    let mut places: Vec<usize> = Vec::new();
+    for (section, number) in
+        file.sections().iter().flat_map(|section| numbers.iter().map(move |number| (section, number)))
+    {
+        if let Some(Entry::Offset { offset, .. }) = section.entry(data, *number) {
+            places.push(offset.saturating_add(file.shift()));
+        }
+    }
+    places.sort_unstable();
+    let mut outside = Vec::new();
+    let mut from = 0;
+    let mut streams: Vec<_> = numbers
+        .iter()
+        .filter_map(|number| match file.object(ObjectId::new(*number, 0)) {
+            Object::Stream(stream) => Some(stream.start..stream.start.saturating_add(stream.length)),
+            _ => None,
+        })
+        .collect();
+    streams.sort_unstable_by_key(|stream| stream.start);
+    for stream in streams {
+        let first = places.partition_point(|place| *place < stream.start);
+        let is_free = places.get(first).is_none_or(|place| *place >= stream.end);
+        if is_free && stream.start >= from && stream.end <= data.len() {
+            // A key that begins in front of the data cannot reach into it: `stream` stands between.
+            outside.push(from..stream.start);
+            from = stream.end;
+        }
+    }
+    outside.push(from..data.len());
+    outside
 }
 
 /// Usage rights signatures (ISO 32000-1 §12.8.2.3) are no field's value and speak to one vendor's reader only.

@@ -33,7 +33,7 @@ pub struct FormField {
     pub name: String,
     /// The field's own dictionary.
     pub dictionary: Object,
-    /// `FT`, `V`, `Ff`, `DV` where inherited from a parent.
+    /// `FT`, `V`, `Ff`, `DV` and the like, where inherited from a parent.
     pub inherited: Dictionary,
     /// Its widgets, the field itself where both are one dictionary.
     pub widgets: Vec<(Option<ObjectId>, Object)>,
@@ -48,7 +48,8 @@ impl FormField {
 }
 
 const PAGE_INHERITED: [&str; 4] = ["Resources", "MediaBox", "CropBox", "Rotate"];
-const FIELD_INHERITED: [&str; 5] = ["FT", "V", "Ff", "DV", "DA"];
+/// Entries that a field has from its parents, or that act on all fields below.
+pub(super) const FIELD_INHERITED: [&str; 9] = ["FT", "V", "Ff", "DV", "DA", "Q", "MaxLen", "Opt", "AA"];
 
 fn inherit(from: &Dictionary, above: &Dictionary, keys: &[&str]) -> Dictionary {
     let value =
@@ -57,8 +58,8 @@ fn inherit(from: &Dictionary, above: &Dictionary, keys: &[&str]) -> Dictionary {
 }
 
 impl PdfFile<'_> {
-    /// The pages in order, at most `limits::PAGES`.
-    pub fn pages(&self) -> Vec<Page> {
+    /// Walks the page tree.
+    pub(super) fn walk_pages(&self) -> Vec<Page> {
         let mut pages = Vec::new();
         let catalogue = self.catalogue();
         let root = catalogue.dictionary().and_then(|dictionary| dictionary.value("Pages")).cloned().unwrap_or_default();
@@ -90,8 +91,8 @@ impl PdfFile<'_> {
         self.catalogue().dictionary().map(|catalogue| self.value(catalogue, "AcroForm")).unwrap_or_default()
     }
 
-    /// The terminal fields in order, at most `limits::FIELDS`.
-    pub fn fields(&self) -> Vec<FormField> {
+    /// Walks the field tree.
+    pub(super) fn walk_fields(&self) -> Vec<FormField> {
         let form = self.form();
         let roots = form.dictionary().map(|form| self.value(form, "Fields")).unwrap_or_default();
         let mut fields = Vec::new();

@@ -7,6 +7,7 @@ use super::filter;
 use super::lexer::Lexer;
 use super::limits;
 use super::object::{Dictionary, Object, ObjectId, Stream};
+use std::sync::Arc;
 
 /// Where an object lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,11 +47,11 @@ pub struct Section {
 #[derive(Clone, Debug)]
 enum Entries {
     /// Runs of 20-byte entries in the file.
-    Table(Vec<Run>),
+    Table(Arc<[Run]>),
     /// A table with entries of irregular length, sorted by number.
-    Irregular(Vec<(u32, Entry)>),
+    Irregular(Arc<[(u32, Entry)]>),
     /// Decoded rows of a stream; `Run::at` counts bytes in them.
-    Stream { rows: Vec<u8>, widths: [usize; 3], runs: Vec<Run> },
+    Stream { rows: Arc<[u8]>, widths: [usize; 3], runs: Arc<[Run]> },
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -124,7 +125,7 @@ impl Section {
         let Object::Dictionary(trailer) = lexer.object()? else { return Err(error("trailer is not a dictionary")) };
         // The first of several entries for a number counts, so the sort must be stable.
         irregular.sort_by_key(|(number, _)| *number);
-        let entries = if regular { Entries::Table(runs) } else { Entries::Irregular(irregular) };
+        let entries = if regular { Entries::Table(runs.into()) } else { Entries::Irregular(irregular.into()) };
         let trailer = (*trailer).clone();
         Ok(Self { offset, end: lexer.position(), form: SectionForm::Table, trailer, hybrid: None, entries })
     }
@@ -149,8 +150,22 @@ impl Section {
         let widths = stream_widths(&stream.dictionary).ok_or(error("malformed W"))?;
         let runs =
             stream_runs(&stream.dictionary, widths.iter().sum(), rows.len()).ok_or(error("malformed Index or Size"))?;
-        let entries = Entries::Stream { rows, widths, runs };
+        let entries = Entries::Stream { rows: rows.into(), widths, runs: runs.into() };
         Ok(Self { offset, end, form: SectionForm::Stream, trailer: stream.dictionary, hybrid: None, entries })
+    }
+
+    /// The offset behind everything that the section was read from.
+    pub(super) fn reach(&self) -> usize {
+        self.hybrid.as_ref().map_or(self.end, |hybrid| hybrid.end.max(self.end))
+    }
+
+    /// Whether the section is written as the specification says: it begins at its very offset, and a table has entries of 20 bytes.
+    pub fn is_regular(&self, data: &[u8]) -> bool {
+        let head = data.get(self.offset..).unwrap_or_default();
+        match self.form {
+            SectionForm::Stream => head.first().is_some_and(u8::is_ascii_digit),
+            _ => head.starts_with(b"xref") && matches!(self.entries, Entries::Table(_)),
+        }
     }
 
     /// The entry for the object, the hybrid stream asked second.

@@ -24,6 +24,8 @@ pub(super) struct Judged {
     /// The level that this signature alone asks for.
     pub(super) own_level: Option<i64>,
     pub(super) changes: Vec<Change>,
+    /// Why an encrypted file could not be looked into.
+    pub(super) closed: Option<&'static str>,
     pub(super) covers: String,
 }
 
@@ -76,6 +78,9 @@ impl Judged {
         }
         let unpermitted = self.changes.iter().filter(|change| !change.permitted).count();
         checks.push(match (self.signature.byte_range, unpermitted) {
+            _ if self.closed.is_some() => {
+                Check::not_done("changes", format!("the file is encrypted: {}", self.closed.unwrap_or_default()))
+            }
             (None, _) => Check::not_done("changes", "there is no sound signed revision to compare with"),
             (Some(_), 0) => Check::passed("changes"),
             (Some(_), count) => {
@@ -99,6 +104,7 @@ impl Judged {
             }
             Outcome::Failed if failed("signature_value") => (Integrity::Broken, Some(SubIndication::SigCryptoFailure)),
             Outcome::Failed => (Integrity::Broken, Some(SubIndication::FormatFailure)),
+            _ if self.closed.is_some() => (Integrity::Unknown, Some(SubIndication::SignedDataNotFound)),
             _ if self.changes.iter().any(|change| !change.permitted) => {
                 (Integrity::Altered, Some(SubIndication::FormatFailure))
             }

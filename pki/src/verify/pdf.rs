@@ -10,10 +10,10 @@ use super::trust::Proof;
 use super::{VerificationContext, empty_report, second_reader, sentences};
 use crate::cms::{SignedData, SignerFindings};
 use crate::crypto;
-use crate::pdf::change::{Permissions, Step, steps};
+use crate::pdf::change::{ChangeKind, Finding, Needs, Permissions, Step, steps};
 use crate::pdf::prepared::prepared;
 use crate::pdf::signature::{self, Fault, PdfSignature};
-use crate::pdf::{FormField, Object, PdfFile, Reading, limits};
+use crate::pdf::{FormField, Object, PdfError, PdfFile, Reading, Revisions, limits};
 use chuky_model::instant::Instant;
 use chuky_model::report::{Check, DocumentFormat, Indication, Integrity, Outcome, Report, SubIndication};
 
@@ -25,20 +25,26 @@ pub(super) fn verify(bytes: &[u8], context: &VerificationContext) -> Report {
         Ok(file) => file,
         Err(error) => {
             report.sha256 = Some(hex::encode(crypto::sha256(bytes)));
+            if let PdfError::Encrypted(reason) = error {
+                closed(reason, &mut report);
+                return report;
+            }
             report.sub_indication = Some(SubIndication::FormatFailure);
             report.checks.push(Check::failed("reading", error.to_string()));
             return report;
         }
     };
+    let revisions = Revisions::of(file);
+    let file = revisions.whole();
     // 2. Find the signatures, those that no field refers to as well.
-    let mut found = signature::signatures(&file);
-    let hidden = signature::unreferenced_signatures(&file, &found);
+    let mut found = signature::signatures(file);
+    let hidden = signature::unreferenced_signatures(file, &found);
     if found.len() > limits::SIGNATURES {
         found.truncate(limits::SIGNATURES);
         report.checks.push(Check::not_done("signatures", "more signatures than the limit"));
     }
     // 3. Each one alone: its signed revision, its CMS object, what it permits.
-    let mut judged = judge_alone(&file, found);
+    let mut judged = judge_alone(&revisions, found);
     // Whoever signed later signed the document without them: then they are history, not an attack on today's signatures.
     let superseded = |hidden: &PdfSignature| {
         let sound = judged.iter().filter(|one| one.signature.faults.is_empty());
@@ -60,30 +66,73 @@ pub(super) fn verify(bytes: &[u8], context: &VerificationContext) -> Report {
         one.signers = one.body.check(&one.signature, &digests);
     }
     // 5. What changed after each one.
-    judge_changes(bytes, &mut judged);
-    // 6. Trust and time, newest first.
-    judge_trust(&file, &judged, context, &mut report);
-    // 7. The whole file's answer.
-    reading_checks(&file, &mut report);
-    let changed = |one: &Judged| one.signature.byte_range.is_some() && one.covers != "whole_file";
-    if judged.iter().any(changed) {
-        report.checks.push(second_reader::compare(&file));
+    let steps = judge_changes(&revisions, &mut judged);
+    let opinions = other_readers(&revisions, &judged, &steps);
+    for check in opinions.iter().filter(|check| check.outcome == Outcome::Failed) {
+        disagree(&check.reason, &mut judged);
     }
+    // 6. Trust and time, newest first.
+    judge_trust(file, &judged, context, &mut report);
+    // 7. The whole file's answer.
+    reading_checks(file, &mut report);
+    report.checks.extend(opinions);
     sum_up(&judged, &mut report);
+    if let Some(reason) = file.locked()
+        && matches!(report.integrity, Integrity::None | Integrity::Intact | Integrity::Unknown)
+    {
+        closed(reason, &mut report);
+    }
     if report.integrity == Integrity::Intact {
-        report.checks.push(prepared_shadows(&file, &judged));
+        report.checks.push(prepared_shadows(&revisions, &judged));
     }
     report
 }
 
+/// What readers of other makes say, where something follows a signature or where our own reading had to be repaired.
+///
+/// Where every step is written so plainly that it can be read in one way only, and added nothing but long-term data, they are not asked:
+/// most files that follow the standards for the long term end like this, and large ones would be read four times for nothing.
+fn other_readers(revisions: &Revisions<'_>, judged: &[Judged], steps: &[Step]) -> Vec<Check> {
+    let file = revisions.whole();
+    if file.locked().is_some() {
+        return Vec::new();
+    }
+    let harmless = |step: &Step| step.plain && step.findings.iter().all(|one| one.kind.needs() == Needs::Nothing);
+    if !steps.is_empty() && steps.iter().all(harmless) {
+        let why = "nothing but long-term data follows, written so that it can be read in one way only";
+        return second_reader::NAMES.map(|name| Check::not_done(name, why)).to_vec();
+    }
+    let sound = |one: &&Judged| one.signature.faults.is_empty();
+    let ranges = judged.iter().filter(sound).filter_map(|one| one.signature.byte_range);
+    match ranges.min_by_key(|range| range.end) {
+        Some(first) if signature::has_later_bytes(file.data(), first) => {
+            second_reader::compare(file, Some((first.end, revisions.until(first.end))))
+        }
+        Some(_) if second_reader::was_repaired(file) => second_reader::compare(file, None),
+        _ => Vec::new(),
+    }
+}
+
+/// What two readers see differently was not what the signer signed: nobody can have permitted it.
+fn disagree(what: &str, judged: &mut [Judged]) {
+    let sound = |one: &&mut Judged| one.signature.faults.is_empty() && one.signature.byte_range.is_some();
+    for one in judged.iter_mut().filter(sound) {
+        let kind = ChangeKind::ReadersDisagree;
+        one.judge_changes([Finding { kind, page: None, field: None, detail: what.to_owned() }].iter(), &[]);
+    }
+}
+
 /// A warning on a file that is intact: content that lies ready in the newest signed revision and is not shown. It takes nothing
 /// from the verdict, for a later revision that shows it would be an alteration.
-fn prepared_shadows(file: &PdfFile<'_>, judged: &[Judged]) -> Check {
+fn prepared_shadows(revisions: &Revisions<'_>, judged: &[Judged]) -> Check {
     let ranges = judged.iter().filter_map(|one| one.signature.byte_range);
     let newest = ranges.max_by_key(|range| range.end);
-    let signed = match newest.and_then(|range| file.data().get(..range.end)).map(PdfFile::open) {
-        Some(Ok(signed)) => signed,
-        _ => return Check::not_done(PREPARED, "there is no signed revision that can be read"),
+    let data = revisions.whole().data();
+    // White space behind the signature adds nothing.
+    let end = newest.map(|range| if signature::has_later_bytes(data, range) { range.end } else { data.len() });
+    let signed = match end.and_then(|end| revisions.until(end)) {
+        Some(signed) => signed,
+        None => return Check::not_done(PREPARED, "there is no signed revision that can be read"),
     };
     match prepared(&signed) {
         Err(why) => Check::not_done(PREPARED, why),
@@ -104,8 +153,9 @@ fn prepared_shadows(file: &PdfFile<'_>, judged: &[Judged]) -> Check {
 
 const PREPARED: &str = "prepared_shadows";
 
-fn judge_alone(file: &PdfFile<'_>, found: Vec<PdfSignature>) -> Vec<Judged> {
-    let revisions = file.revisions();
+fn judge_alone(revisions: &Revisions<'_>, found: Vec<PdfSignature>) -> Vec<Judged> {
+    let file = revisions.whole();
+    let ends = file.revisions();
     let mut permissions = Permissions::default();
     let mut judged = Vec::new();
     for mut signature in found {
@@ -113,9 +163,9 @@ fn judge_alone(file: &PdfFile<'_>, found: Vec<PdfSignature>) -> Vec<Judged> {
         if let Some(range) = signature.byte_range {
             let data = file.data();
             if signature::has_later_bytes(data, range) {
-                match data.get(..range.end).map(PdfFile::open) {
-                    Some(Ok(signed)) => bind(&signed, &mut signature, &mut permissions, &mut own),
-                    _ => signature.faults.push(Fault {
+                match revisions.until(range.end) {
+                    Some(signed) => bind(&signed, &mut signature, &mut permissions, &mut own),
+                    None => signature.faults.push(Fault {
                         check: "coverage",
                         reason: "the signed revision cannot be read by itself".to_owned(),
                     }),
@@ -128,7 +178,7 @@ fn judge_alone(file: &PdfFile<'_>, found: Vec<PdfSignature>) -> Vec<Judged> {
             Some(_) => cms_part::read(&signature),
             None => Body::None(Check::not_done("cryptography", "the signed bytes are not established")),
         };
-        let covers = covers(file, &signature, &revisions);
+        let covers = covers(file, &signature, &ends);
         judged.push(Judged {
             signature,
             body,
@@ -136,6 +186,7 @@ fn judge_alone(file: &PdfFile<'_>, found: Vec<PdfSignature>) -> Vec<Judged> {
             permissions: permissions.clone(),
             own_level: own.level,
             changes: Vec::new(),
+            closed: None,
             covers,
         });
     }
@@ -177,6 +228,7 @@ fn unlinked(mut signature: PdfSignature) -> Judged {
         permissions: Permissions::default(),
         own_level: None,
         changes: Vec::new(),
+        closed: None,
         covers: "unknown".to_owned(),
     }
 }
@@ -191,14 +243,16 @@ fn covers(file: &PdfFile<'_>, signature: &PdfSignature, revisions: &[usize]) -> 
     format!("revision {} of {}", number.max(1), revisions.len().max(number).max(2))
 }
 
-fn judge_changes(bytes: &[u8], judged: &mut [Judged]) {
+fn judge_changes(revisions: &Revisions<'_>, judged: &mut [Judged]) -> Vec<Step> {
+    let file = revisions.whole();
+    let bytes = file.data();
     let sound = |one: &Judged| one.signature.byte_range.filter(|_| one.signature.faults.is_empty());
     let mut ends: Vec<usize> = judged.iter().filter_map(sound).map(|range| range.end).collect();
     ends.sort_unstable();
     ends.dedup();
     let later = judged.iter().filter_map(sound).max_by_key(|range| range.end);
     let to_the_end = later.is_some_and(|range| signature::has_later_bytes(bytes, range));
-    let steps: Vec<Step> = steps(bytes, &ends, to_the_end);
+    let steps: Vec<Step> = steps(revisions, &ends, to_the_end);
     let levels: Vec<(usize, Option<i64>)> =
         judged.iter().filter_map(|one| Some((one.signature.byte_range?.end, one.own_level))).collect();
     for one in judged.iter_mut() {
@@ -206,8 +260,24 @@ fn judge_changes(bytes: &[u8], judged: &mut [Judged]) {
         let later: Vec<Option<i64>> =
             levels.iter().filter(|(end, _)| *end > range.end).map(|(_, level)| *level).collect();
         let findings = steps.iter().filter(|step| step.from >= range.end).flat_map(|step| &step.findings);
-        one.judge_changes(findings, &later);
+        match file.locked() {
+            // In a file that was closed when it was signed nobody can tell a change from a new seal.
+            Some(reason) if !findings.clone().any(|finding| finding.kind == ChangeKind::Encryption) => {
+                one.closed = Some(reason);
+            }
+            _ => one.judge_changes(findings, &later),
+        }
     }
+    steps
+}
+
+/// The answer about an encrypted file that does not open.
+fn closed(reason: &str, report: &mut Report) {
+    report.integrity = Integrity::Unknown;
+    report.indication = Indication::Indeterminate;
+    report.sub_indication = Some(SubIndication::SignedDataNotFound);
+    report.checks.push(Check::not_done("decryption", format!("the file is encrypted: {reason}")));
+    (report.message, report.next_step) = sentences::closed();
 }
 
 fn judge_trust(file: &PdfFile<'_>, judged: &[Judged], context: &VerificationContext, report: &mut Report) {
@@ -270,11 +340,6 @@ fn sum_up(judged: &[Judged], report: &mut Report) {
     let counted = if signatures.is_empty() { judged.iter().collect() } else { signatures };
     let worst = counted.iter().map(|one| one.worst()).max_by_key(|integrity| badness(*integrity));
     report.integrity = worst.unwrap_or(Integrity::None);
-    // What two readers see differently was not what the signer signed.
-    let disagreed = |check: &Check| check.name == "second_reader" && check.outcome == Outcome::Failed;
-    if report.integrity == Integrity::Intact && report.checks.iter().any(disagreed) {
-        report.integrity = Integrity::Altered;
-    }
     let undone = report.checks.iter().any(|check| check.name == "signatures");
     if undone && report.integrity == Integrity::Intact {
         report.integrity = Integrity::Unknown;

@@ -1,26 +1,193 @@
-//! A second opinion on what readers see: a reader of another make counts the pages. Asked only where something follows a signature,
-//! never for a file that its signature covers whole. Its panics are caught, and where it gives up nothing is concluded.
+//! Second and third opinions on what readers see: hayro-syntax and lopdf read the signed revision and the current one, each with its own
+//! eyes, and what changed for them must have changed for our reader, who judged it. Asked only where something follows a signature or
+//! our own reading was repaired. Their panics are caught, and where one gives up nothing is concluded.
 
-use crate::pdf::PdfFile;
+mod hayro;
+mod lopdf;
+mod ours;
+mod seen;
+mod view;
+
+use crate::pdf::{PdfFile, Reading};
 use chuky_model::report::Check;
+use seen::Reader;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use view::{Difference, Outcome};
 
-/// Files above this size are not given to the second reader, which copies them: 8 MiB.
-const LARGEST: usize = 8 << 20;
-const NAME: &str = "second_reader";
+/// Files above this size are not given to readers that copy them: 16 MiB.
+const LARGEST: usize = 16 << 20;
+/// The checks' names, in the order of the readers.
+pub(super) const NAMES: [&str; 2] = ["second_reader", "third_reader"];
 
-/// Whether the other reader finds as many pages as ours.
-pub(super) fn compare(file: &PdfFile<'_>) -> Check {
-    if file.data().len() > LARGEST {
-        return Check::not_done(NAME, "the file is larger than the second reader is given");
+/// What the other readers say of the file and of its signed revision, given by its end and as it reads: `None` where nothing follows the
+/// signature.
+pub(super) fn compare<'d>(file: &PdfFile<'d>, signed: Option<(usize, Option<Rc<PdfFile<'d>>>)>) -> Vec<Check> {
+    let data = file.data();
+    if data.len() > LARGEST {
+        return NAMES.map(|name| Check::not_done(name, "the file is larger than other readers are given")).to_vec();
     }
-    let ours = file.pages().len();
-    let data = file.data().to_vec();
-    let theirs = catch_unwind(AssertUnwindSafe(|| hayro_syntax::Pdf::new(data).ok().map(|pdf| pdf.pages().len())));
-    match theirs {
-        Ok(Some(theirs)) if theirs == ours => Check::passed(NAME),
-        Ok(Some(theirs)) => Check::failed(NAME, format!("another reader sees {theirs} pages, not {ours}")),
-        Ok(None) => Check::not_done(NAME, "the other reader cannot read the file"),
-        Err(_) => Check::not_done(NAME, "the other reader gave up"),
+    let (signed, older) = match signed {
+        None => (None, None),
+        Some((end, Some(older))) => (Some(end), Some(older)),
+        Some(_) => return NAMES.map(|name| Check::not_done(name, "the signed revision cannot be read")).to_vec(),
+    };
+    let ours = (older.as_deref().map(ours::Ours::new), ours::Ours::new(file));
+    let copy = std::sync::Arc::new(data.to_vec());
+    let hayro = || {
+        let open = |end: usize| hayro::open(&copy, end);
+        opinion(&ours, signed, data.len(), &open)
+    };
+    let lopdf = || opinion(&ours, signed, data.len(), &|end| lopdf::open(data.get(..end)?));
+    let answers: [&dyn Fn() -> Result<(), Answer>; 2] = [&hayro, &lopdf];
+    let checks = NAMES.iter().zip(answers).map(|(name, answer)| match catch_unwind(AssertUnwindSafe(answer)) {
+        Ok(Ok(())) => Check::passed(name),
+        Ok(Err(Answer::Disagrees(what))) => Check::failed(name, what),
+        Ok(Err(Answer::Unable(why))) => Check::not_done(name, why),
+        Err(_) => Check::not_done(name, "the other reader gave up"),
+    });
+    checks.collect()
+}
+
+/// Why a reader does not simply agree.
+enum Answer {
+    Disagrees(String),
+    Unable(&'static str),
+}
+
+/// Compares one reader's view with ours.
+fn opinion<R: Reader>(
+    ours: &(Option<ours::Ours<'_, '_>>, ours::Ours<'_, '_>),
+    signed: Option<usize>,
+    whole: usize,
+    open: &dyn Fn(usize) -> Option<R>,
+) -> Result<(), Answer> {
+    let theirs = open(whole).ok_or(Answer::Unable("the other reader cannot read the file"))?;
+    let (Some(end), Some(our_old)) = (signed, &ours.0) else {
+        return absolute(&ours.1, &theirs);
+    };
+    let their_old = open(end).ok_or(Answer::Unable("the other reader cannot read the signed revision"))?;
+    let budget = view::Budget::default();
+    let ours_changed = view::differences(our_old, &ours.1, &budget);
+    let theirs_changed = view::differences(&their_old, &theirs, &budget);
+    for difference in &theirs_changed {
+        // What both see changed must have become the same for both.
+        let agreed = ours_changed.iter().any(|own| own.is_like(difference))
+            && view::agree(difference, (our_old, &ours.1), (&their_old, &theirs), &budget) != Outcome::Different;
+        if !agreed {
+            return Err(Answer::Disagrees(said(difference)));
+        }
+    }
+    if budget.is_spent() {
+        return Err(Answer::Unable("there is more to compare than the limit"));
+    }
+    Ok(())
+}
+
+fn said(difference: &Difference) -> String {
+    format!("another reader sees {difference}, which this one does not")
+}
+
+/// Where our reading was repaired and nothing follows the signature: whether the pages are the same ones.
+fn absolute(ours: &impl Reader, theirs: &impl Reader) -> Result<(), Answer> {
+    let (own, other) = (ours.pages().len(), theirs.pages().len());
+    if own != other {
+        return Err(Answer::Disagrees(format!("another reader sees {other} pages, this one {own}")));
+    }
+    let budget = view::Budget::default();
+    match view::first_other_page(ours, theirs, &budget) {
+        Some(page) => Err(Answer::Disagrees(format!("another reader sees something else on page {page}"))),
+        None if budget.is_spent() => Err(Answer::Unable("there is more to compare than the limit")),
+        None => Ok(()),
+    }
+}
+
+/// Whether our reading was repaired, so that the others are asked though nothing follows the signature.
+pub(super) fn was_repaired(file: &PdfFile<'_>) -> bool {
+    file.reading() == Reading::Recovered
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// Appends objects, a table and a trailer.
+    fn revision(mut bytes: Vec<u8>, objects: &[(u32, &str)], previous: Option<usize>) -> (Vec<u8>, usize) {
+        let mut table = String::from("xref\n0 1\n0000000000 65535 f \n");
+        for (number, body) in objects {
+            table += &format!("{number} 1\n{:010} 00000 n \n", bytes.len());
+            bytes.extend(format!("{number} 0 obj\n{body}\nendobj\n").bytes());
+        }
+        let start = bytes.len();
+        let previous = previous.map(|at| format!("/Prev {at}")).unwrap_or_default();
+        let end = format!("{table}trailer\n<</Size 20/Root 1 0 R{previous}>>\nstartxref\n{start}\n%%EOF\n");
+        bytes.extend(end.bytes());
+        (bytes, start)
+    }
+
+    fn content(text: &str) -> String {
+        let text = format!("BT /F1 9 Tf ({text}) Tj ET");
+        format!("<</Length {}>>\nstream\n{text}\nendstream", text.len())
+    }
+
+    fn base() -> (Vec<u8>, usize) {
+        let page = "<</Type/Page/Parent 2 0 R/MediaBox[0 0 99 99]/Contents 4 0 R/Resources<</Font<</F1 5 0 R>>>>/Annots[6 0 R]>>";
+        let objects: &[(u32, &str)] = &[
+            (1, "<</Type/Catalog/Pages 2 0 R>>"),
+            (2, "<</Type/Pages/Kids[3 0 R]/Count 1>>"),
+            (3, page),
+            (4, &content("As signed")),
+            (5, "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>"),
+            (6, "<</Type/Annot/Subtype/Text/Rect[1 1 9 9]/Contents(Note)>>"),
+        ];
+        revision(b"%PDF-1.7\n".to_vec(), objects, None)
+    }
+
+    /// What each of the two other readers says where we read `ours` and they read `theirs`.
+    fn opinions(ours: &[u8], theirs: &[u8]) -> Vec<Option<String>> {
+        let (signed, _) = base();
+        let (older, newer) = (PdfFile::open(&signed).unwrap(), PdfFile::open(ours).unwrap());
+        let ours = (Some(ours::Ours::new(&older)), ours::Ours::new(&newer));
+        let whole = std::sync::Arc::new(theirs.to_vec());
+        let end = signed.len();
+        let said = |answer: Result<(), Answer>| match answer {
+            Ok(()) => None,
+            Err(Answer::Disagrees(what)) => Some(what),
+            Err(Answer::Unable(why)) => Some(format!("unable: {why}")),
+        };
+        vec![
+            said(opinion(&ours, Some(end), theirs.len(), &|end| hayro::open(&whole, end))),
+            said(opinion(&ours, Some(end), theirs.len(), &|end| lopdf::open(whole.get(..end)?))),
+        ]
+    }
+
+    #[test]
+    fn what_only_others_see_changed_is_a_disagreement() {
+        let (signed, at) = base();
+        let changed = |objects: &[(u32, &str)]| revision(signed.clone(), objects, Some(at)).0;
+        let same = changed(&[(9, "(x)")]);
+        let page = |entries: &str| {
+            format!("<</Type/Page/Parent 2 0 R/Contents 4 0 R/Resources<</Font<</F1 5 0 R>>>>{entries}>>")
+        };
+        let cases = [
+            ("content on page 1", changed(&[(4, &content("Forged"))])),
+            ("2 pages", changed(&[(2, "<</Type/Pages/Kids[3 0 R 7 0 R]/Count 2>>"), (7, &page("/MediaBox[0 0 9 9]"))])),
+            ("size of page 1", changed(&[(3, &page("/MediaBox[0 0 9 9]/Annots[6 0 R]"))])),
+            ("fonts, pictures or forms on page 1", changed(&[(5, "<</Type/Font/Subtype/Type1/BaseFont/Symbol>>")])),
+            ("annotations on page 1", changed(&[(6, "<</Type/Annot/Subtype/Text/Rect[1 1 9 9]/Contents(Other)>>")])),
+            ("annotations on page 1", changed(&[(3, &page("/MediaBox[0 0 99 99]"))])),
+        ];
+        for (what, theirs) in &cases {
+            for (at, said) in opinions(&same, theirs).into_iter().enumerate() {
+                assert!(said.as_ref().is_some_and(|said| said.contains(what)), "{what}, reader {at}: {said:?}");
+            }
+            // Seen by all, it is for our own comparison to judge.
+            assert_eq!(opinions(theirs, theirs), [None, None], "{what}");
+        }
+        assert_eq!(opinions(&same, &same), [None, None]);
+        // Both see a change, but not the same one.
+        let said = opinions(&changed(&[(4, &content("Harmless"))]), &changed(&[(4, &content("Forged"))]));
+        assert!(said.iter().all(Option::is_some), "{said:?}");
     }
 }

@@ -17,6 +17,19 @@ pub(super) fn unreadable() -> Sentences {
     )
 }
 
+pub(super) fn closed() -> Sentences {
+    pair(
+        (
+            "Tệp PDF được mã hóa và không mở được nếu không có mật khẩu nên chưa kiểm tra được chữ ký.",
+            "The PDF is encrypted and does not open without a password, so its signatures could not be checked.",
+        ),
+        (
+            "Hãy xin người gửi bản không đặt mật khẩu mở tệp rồi kiểm tra lại.",
+            "Ask the sender for a version that opens without a password and check again.",
+        ),
+    )
+}
+
 pub(super) fn no_signature() -> Sentences {
     pair(
         ("Tệp này không có chữ ký số.", "This file carries no digital signature."),

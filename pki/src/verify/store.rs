@@ -7,6 +7,7 @@ use crate::cms::SignedData;
 use crate::limits;
 use crate::pdf::{Object, PdfFile};
 use crate::revocation::Evidence;
+use std::collections::BTreeSet;
 
 /// Certificates and revocation data from everywhere.
 #[derive(Debug, Default)]
@@ -49,8 +50,12 @@ impl Material {
             crls.extend(object.crls.iter().cloned());
             responses.extend(object.ocsp_responses.iter().cloned());
         }
-        let from_store = listed("Certs", limits::MOST_CERTIFICATES);
-        certificates.extend(from_store.iter().filter_map(|der| Certificate::from_der(der).ok()));
+        // What came with the signatures is mostly in the store once more.
+        let known: BTreeSet<&[u8]> = certificates.iter().map(Certificate::der).collect();
+        let from_store =
+            listed("Certs", limits::MOST_CERTIFICATES).into_iter().filter(|der| !known.contains(der.as_slice()));
+        let from_store: Vec<Certificate> = from_store.filter_map(|der| Certificate::from_der(&der).ok()).collect();
+        certificates.extend(from_store);
         crls.extend(listed("CRLs", limits::MOST_REVOCATION_VALUES));
         responses.extend(listed("OCSPs", limits::MOST_REVOCATION_VALUES));
         crls.sort_unstable();

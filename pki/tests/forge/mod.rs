@@ -1,6 +1,8 @@
 //! Makes small PDF files by hand, signs them with a key of its own and appends incremental updates.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, dead_code, missing_docs)]
 
+pub mod updates;
+
 use openssl::asn1::Asn1Time;
 use openssl::cms::{CMSOptions, CmsContentInfo};
 use openssl::ec::{EcGroup, EcKey};

@@ -74,6 +74,23 @@ pub fn pyhanko(authority: &openssl::x509::X509Ref, file: &Path) -> Option<Vec<St
     Some(lines)
 }
 
+/// Lets pyHanko encrypt and sign a file; false where it is not there.
+pub fn pyhanko_signs(signer: &signer::Signer, password: &str, source: &Path, out: &Path) -> bool {
+    let python = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("venv/bin/python");
+    if !python.exists() {
+        eprintln!("SKIPPED: no pyHanko in target/venv");
+        return false;
+    }
+    let (key, certificate) = (out.with_extension("key"), out.with_extension("crt"));
+    std::fs::write(&key, signer.key.private_key_to_pem_pkcs8().unwrap()).unwrap();
+    std::fs::write(&certificate, signer.certificate.to_pem().unwrap()).unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/encrypt_and_sign.py");
+    let mut command = Command::new(python);
+    let output = command.arg(script).args([&key, &certificate]).arg(password).args([source, out]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    true
+}
+
 /// As [`pyhanko`] for many files by one process. A file that it cannot read has a line that starts with `!`.
 pub fn pyhanko_of_all(authority: &openssl::x509::X509Ref, files: &[PathBuf]) -> Option<Vec<Vec<String>>> {
     let python = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("venv/bin/python");

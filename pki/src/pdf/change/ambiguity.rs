@@ -2,6 +2,7 @@
 //! contradict themselves, object streams with more than is listed, words that may begin an object. Nobody can permit it.
 
 use crate::pdf::file::{PdfFile, Reading};
+use crate::pdf::lexer::Lexer;
 use crate::pdf::limits;
 use crate::pdf::object::{Dictionary, Object, ObjectId};
 use crate::pdf::recovery;
@@ -35,12 +36,36 @@ pub(super) fn found(new: &PdfFile<'_>, from: usize) -> Option<String> {
         }
     }
     for stream in streams {
-        let listed = |inner: u32| matches!(new.entry(inner), Some(Entry::InStream { stream: at, .. }) if at == stream);
-        if let Some(inner) = new.numbers_in_stream(stream).into_iter().find(|inner| !listed(*inner)) {
+        // Readers find the object by its index or by its number; both must lead to the same one.
+        let listed = |index: usize, inner: u32| matches!(new.entry(inner), Some(Entry::InStream { stream: at, index: own }) if at == stream && own as usize == index);
+        let numbers = new.numbers_in_stream(stream);
+        if let Some((_, inner)) = numbers.into_iter().enumerate().find(|(index, inner)| !listed(*index, *inner)) {
             return Some(format!("object stream {stream} defines object {inner}, which is found elsewhere"));
         }
     }
-    hidden_word(new, from)
+    other_generation(new, &own, from).or_else(|| hidden_word(new, from))
+}
+
+/// Readers ask for number and generation, or for the number alone: later definitions must have the generation that the entry
+/// names, and that an earlier definition had.
+fn other_generation(new: &PdfFile<'_>, own: &[&Section], from: usize) -> Option<String> {
+    let data = new.data();
+    let earlier: Vec<&Section> = new.sections().iter().filter(|section| section.offset < from).collect();
+    for number in own.iter().flat_map(|section| section.numbers()).take(limits::PREPARED_LOOKUPS) {
+        let Some(Entry::Offset { offset, generation }) = new.entry(number) else { continue };
+        let written = Lexer::new(data, offset).take_object_header();
+        let before = earlier.iter().find_map(|section| section.entry(data, number));
+        let before = match before {
+            Some(Entry::Offset { generation, .. }) => generation,
+            Some(Entry::InStream { .. }) | None => 0,
+            // A freed number comes back with the next generation.
+            Some(Entry::Free) => generation,
+        };
+        if written.is_some_and(|written| written.generation != generation) || before != generation {
+            return Some(format!("object {number} has another generation than its entry or than before"));
+        }
+    }
+    None
 }
 
 /// Whether a dictionary in the object, at any depth, has a key twice.

@@ -1,10 +1,11 @@
 //! Whether the appearance of a text or choice field shows the value that the field stores (shadow attack "replace").
 //! Reads the text operators of the appearance and maps codes by the font's `ToUnicode`; does not render.
 
+use super::painting::{self, Painting};
 use crate::pdf::file::PdfFile;
 use crate::pdf::lexer::Lexer;
 use crate::pdf::limits;
-use crate::pdf::object::{Dictionary, Object};
+use crate::pdf::object::{Dictionary, Object, Stream};
 use crate::pdf::tree::{FormField, text};
 use std::collections::BTreeMap;
 
@@ -23,11 +24,17 @@ pub(super) enum Shown {
 const PASSWORD: i64 = 1 << 13;
 
 /// `known` says of a font whether the signed revision had it: what the letters of any other embedded font look like is anybody's
-/// guess.
-pub(super) fn shows(file: &PdfFile<'_>, field: &FormField, known: &dyn Fn(&Object) -> bool) -> Shown {
+/// guess. `signed` gives the appearance that a widget, by its place among the field's, had in the signed revision; without it only the
+/// text is looked at.
+pub(super) fn shows(
+    file: &PdfFile<'_>,
+    field: &FormField,
+    known: &dyn Fn(&Object) -> bool,
+    signed: Option<&dyn Fn(usize) -> Option<Vec<u8>>>,
+) -> Shown {
     let value = stored(file, field);
     let flags = field.value("Ff").map(|flags| file.resolve(flags)).and_then(|flags| flags.integer()).unwrap_or(0);
-    for (_, widget) in &field.widgets {
+    for (at, (_, widget)) in field.widgets.iter().enumerate() {
         let Some(widget) = widget.dictionary() else { return Shown::Unclear("a widget that is no dictionary") };
         let appearance = file.value(widget, "AP");
         let Some(appearance) = appearance.dictionary() else {
@@ -46,6 +53,11 @@ pub(super) fn shows(file: &PdfFile<'_>, field: &FormField, known: &dyn Fn(&Objec
             Ok(shown) => shown,
             Err(why) => return Shown::Unclear(why),
         };
+        if let Some(signed) = signed
+            && let Some(why) = painting::draws_more_than_text(&content, bounds(file, &stream), signed(at).as_deref())
+        {
+            return Shown::Unclear(why);
+        }
         let (wanted, found) = (squeezed(&value), squeezed(&shown));
         let masked = flags & PASSWORD != 0 && found.chars().all(|letter| letter == '*' || letter == '•');
         if wanted != found && !masked {
@@ -53,6 +65,21 @@ pub(super) fn shows(file: &PdfFile<'_>, field: &FormField, known: &dyn Fn(&Objec
         }
     }
     Shown::Same
+}
+
+/// The decoded normal appearance of a widget, `None` where it is no single stream.
+pub(super) fn normal(file: &PdfFile<'_>, widget: &Object) -> Option<Vec<u8>> {
+    let appearance = file.value(widget.dictionary()?, "AP");
+    let Object::Stream(stream) = file.value(appearance.dictionary()?, "N") else { return None };
+    file.decoded(&stream).ok()
+}
+
+/// The appearance's bounding box, zero where it is none.
+fn bounds(file: &PdfFile<'_>, stream: &Stream) -> [f64; 4] {
+    let corners = file.value(&stream.dictionary, "BBox");
+    let corners: Vec<f64> =
+        corners.array().unwrap_or_default().iter().filter_map(|one| file.resolve(one).number()).collect();
+    corners.first_chunk::<4>().copied().unwrap_or_default()
 }
 
 /// What the field stores, as a person reads it: for choices the displayed texts.
@@ -100,6 +127,7 @@ fn drawn_text(
     let mut operands: Vec<Object> = Vec::new();
     let mut font = FontMap::default();
     let mut shown = String::new();
+    let mut painting = Painting::default();
     loop {
         lexer.skip_space();
         if lexer.position() >= content.len() {
@@ -112,7 +140,9 @@ fn drawn_text(
             }
             continue;
         }
-        match lexer.take_operator().ok_or("malformed content")? {
+        let operator = lexer.take_operator().ok_or("malformed content")?;
+        painting.moves(operator, &operands)?;
+        match operator {
             b"Tf" => {
                 let name = operands.first().and_then(Object::name).unwrap_or_default();
                 font = FontMap::read(file, resources, name, known)?;

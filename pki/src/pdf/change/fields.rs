@@ -1,10 +1,12 @@
 //! The interactive form: fields filled, signed, added, removed or changed, and the entries of the form dictionary.
 
-use super::appearance::{Shown, shows};
+use super::appearance::{Shown, normal, shows};
 use super::kind::ChangeKind;
 use super::{Comparison, named, page_number};
+use crate::pdf::file::PdfFile;
+use crate::pdf::lexer::Lexer;
 use crate::pdf::object::{Dictionary, Object, ObjectId};
-use crate::pdf::tree::{FormField, text};
+use crate::pdf::tree::{FIELD_INHERITED, FormField, text};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Widgets of signature fields that are new in the later revision.
@@ -39,7 +41,10 @@ impl Comparison<'_, '_> {
             // Compared field by field.
             b"Fields" => return,
             b"SigFlags" => ChangeKind::FurtherSignature,
-            b"DR" if self.resources_only_grew(&self.old.value(old, "DR"), &self.new.value(new, "DR")) => {
+            b"DR"
+                if self.resources_only_grew(&self.old.value(old, "DR"), &self.new.value(new, "DR"))
+                    && !self.gives_fields_a_font(old, new) =>
+            {
                 ChangeKind::FurtherSignature
             }
             b"DA" if !old.contains("DA") => ChangeKind::FurtherSignature,
@@ -69,6 +74,29 @@ impl Comparison<'_, '_> {
         })
     }
 
+    /// Whether a font that is new in the form's resources has a name that some field's default appearance used before without meaning:
+    /// a reader that makes the appearance anew would now draw other letters.
+    fn gives_fields_a_font(&self, old: &Dictionary, new: &Dictionary) -> bool {
+        let fonts = |file: &PdfFile<'_>, form: &Dictionary| {
+            let resources = file.value(form, "DR");
+            resources.dictionary().map(|resources| file.value(resources, "Font")).unwrap_or_default()
+        };
+        let (before, after) = (fonts(self.old, old), fonts(self.new, new));
+        let known = |name: &[u8]| before.dictionary().is_some_and(|fonts| fonts.value_of(name).is_some());
+        let names = after.dictionary().into_iter().flat_map(Dictionary::entries).map(|(name, _)| name);
+        let mut added = names.filter(|name| !known(name)).peekable();
+        if added.peek().is_none() {
+            return false;
+        }
+        let written = |value: Option<&Object>| value.map(|value| self.old.resolve(value)).unwrap_or_default();
+        let of_widgets = self.old_fields.iter().flat_map(|field| &field.widgets);
+        let of_widgets =
+            of_widgets.filter_map(|(_, widget)| widget.dictionary()).map(|widget| written(widget.value("DA")));
+        let of_fields = self.old_fields.iter().map(|field| written(field.value("DA")));
+        let appearances: Vec<Object> = of_fields.chain(of_widgets).chain([written(old.value("DA"))]).collect();
+        added.any(|name| appearances.iter().any(|appearance| names_font(appearance.string().unwrap_or_default(), name)))
+    }
+
     fn fields(&self) -> NewWidgets {
         let mut by_id: BTreeMap<ObjectId, usize> = BTreeMap::new();
         let mut by_name: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
@@ -78,7 +106,7 @@ impl Comparison<'_, '_> {
         }
         let mut met = BTreeSet::new();
         let mut widgets = NewWidgets::new();
-        for field in &self.new_fields {
+        for field in self.new_fields.iter() {
             let known = field.id.and_then(|id| by_id.get(&id).copied()).or_else(|| {
                 let candidates = by_name.get(field.name.as_str())?;
                 candidates.iter().copied().find(|at| !met.contains(at))
@@ -117,6 +145,7 @@ impl Comparison<'_, '_> {
             None => ChangeKind::SignatureField,
             Some(signature) => signing_kind(signature),
         };
+        self.judge_borrowed(field, page);
         let parts = || field.widgets.iter().map(|(_, widget)| widget).chain([&field.dictionary]);
         let mut dictionaries = parts().filter_map(Object::dictionary);
         let has_action = dictionaries.any(|part| part.contains("A") || part.contains("AA"));
@@ -128,6 +157,16 @@ impl Comparison<'_, '_> {
         }
         let kind = if has_action { ChangeKind::Action } else { kind };
         self.add(kind, page, Some(&field.name), format!("signature field {:?} was added", field.name));
+    }
+
+    /// One signature has one field: a second one shows somebody's signature where nobody signed.
+    fn judge_borrowed(&self, field: &FormField, page: Option<u32>) {
+        let Some(id) = field.value("V").and_then(Object::reference) else { return };
+        let same = self.new_fields.iter().filter(|other| other.value("V").and_then(Object::reference) == Some(id));
+        if same.count() > 1 {
+            let detail = format!("field {:?} borrows the signature of another field", field.name);
+            self.add(ChangeKind::MisleadingAppearance, page, Some(&field.name), detail);
+        }
     }
 
     /// Whether a widget's normal appearance puts anything on the page.
@@ -162,7 +201,7 @@ impl Comparison<'_, '_> {
         let value_same = self.same(&old_value, &new_value);
         let page = self.page_of(new);
         let changed = |detail: String| self.add(ChangeKind::FieldChanged, page, Some(&new.name), detail);
-        for key in ["FT", "Ff", "DV", "DA"] {
+        for key in FIELD_INHERITED.into_iter().filter(|key| *key != "V") {
             let own = |field: &FormField| field.inherited.value(key).unwrap_or(&null).clone();
             if !self.same(&own(old), &own(new)) {
                 changed(format!("{key} of field {:?} changed", new.name));
@@ -232,6 +271,7 @@ impl Comparison<'_, '_> {
         let name = &field.name;
         match (before.dictionary(), after.dictionary()) {
             (None, Some(signature)) => {
+                self.judge_borrowed(field, page);
                 self.add(signing_kind(signature), page, Some(name), format!("signature field {name:?} was signed"));
             }
             (Some(_), None) => {
@@ -266,7 +306,10 @@ impl Comparison<'_, '_> {
         let name = &new.name;
         let kind = new.value("FT").map(|kind| self.new.resolve(kind)).unwrap_or_default();
         let shown = match kind.name() {
-            Some(b"Tx" | b"Ch") => shows(self.new, new, &|font| self.had_font(old, font)),
+            Some(b"Tx" | b"Ch") => {
+                let signed = |at: usize| normal(self.old, &old.widgets.get(at)?.1);
+                shows(self.new, new, &|font| self.had_font(old, font), Some(&signed))
+            }
             Some(b"Btn") => self.button(old, new),
             _ => Shown::Unclear("a field of unknown type"),
         };
@@ -274,7 +317,7 @@ impl Comparison<'_, '_> {
             // The value is the signed one, yet a person saw something else when it was signed (shadow attack "replace").
             Shown::Same
                 if self.same_field_value(old, new)
-                    && (shows(self.old, old, &|_| true) != Shown::Same || self.redrawn(old, new)) =>
+                    && (shows(self.old, old, &|_| true, None) != Shown::Same || self.redrawn(old, new)) =>
             {
                 let detail = format!("field {name:?} keeps its value and shows something else than when it was signed");
                 self.add(ChangeKind::ShownIsNotStored, page, Some(name), detail);
@@ -359,6 +402,19 @@ impl Comparison<'_, '_> {
             value_met |= state == value;
         }
         if value_met { Shown::Same } else { Shown::Other("nothing".to_owned()) }
+    }
+}
+
+/// Whether a default appearance (ISO 32000-1 §12.7.3.3) names the font.
+fn names_font(appearance: &[u8], name: &[u8]) -> bool {
+    let mut lexer = Lexer::new(appearance, 0);
+    loop {
+        match lexer.try_object() {
+            Ok(object) if object.name() == Some(name) => return true,
+            Ok(_) => {}
+            Err(_) if lexer.take_operator().is_none() => return false,
+            Err(_) => {}
+        }
     }
 }
 

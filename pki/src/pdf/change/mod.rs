@@ -8,6 +8,7 @@ mod document;
 mod fields;
 mod kind;
 mod pages;
+mod painting;
 mod permission;
 mod same;
 mod steps;
@@ -23,6 +24,7 @@ use super::object::{Object, ObjectId};
 use super::tree::{FormField, Page};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::rc::Rc;
 
 /// One difference.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,10 +43,10 @@ pub struct Finding {
 pub(super) struct Comparison<'f, 'd> {
     old: &'f PdfFile<'d>,
     new: &'f PdfFile<'d>,
-    old_pages: Vec<Page>,
-    new_pages: Vec<Page>,
-    old_fields: Vec<FormField>,
-    new_fields: Vec<FormField>,
+    old_pages: Rc<Vec<Page>>,
+    new_pages: Rc<Vec<Page>>,
+    old_fields: Rc<Vec<FormField>>,
+    new_fields: Rc<Vec<FormField>>,
     /// Page objects with their index.
     old_page_index: BTreeMap<ObjectId, usize>,
     new_page_index: BTreeMap<ObjectId, usize>,
@@ -88,7 +90,7 @@ impl<'f, 'd> Comparison<'f, 'd> {
         let common_fields = of_old.intersection(&of_new).copied().collect();
         let mut held: BTreeSet<ObjectId> = of_old.union(&of_new).copied().collect();
         for (file, pages) in [(old, &old_pages), (new, &new_pages)] {
-            for page in pages {
+            for page in pages.iter() {
                 let annotations = page.value(file, "Annots");
                 let annotations = annotations.array().unwrap_or_default().iter().take(limits::ANNOTATIONS);
                 held.extend(annotations.filter_map(Object::reference));

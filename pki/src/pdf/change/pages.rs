@@ -33,7 +33,7 @@ impl Comparison<'_, '_> {
         if before == after && counted(self.old) != counted(self.new) {
             self.add(ChangeKind::PageRemoved, None, None, "the page tree counts another number of pages".to_owned());
         }
-        for (at, (old, new)) in self.old_pages.iter().zip(&self.new_pages).enumerate() {
+        for (at, (old, new)) in self.old_pages.iter().zip(self.new_pages.iter()).enumerate() {
             self.page(at, old, new, widgets);
         }
     }

@@ -4,9 +4,10 @@
 use super::kind::{ChangeKind, Needs};
 use super::{Finding, ambiguity, compare};
 use crate::pdf::file::{PdfFile, Reading};
-use crate::pdf::object::ObjectId;
-use crate::pdf::recovery;
+use crate::pdf::lexer::Lexer;
+use crate::pdf::object::{Object, ObjectId};
 use crate::pdf::xref::{Entry, SectionForm};
+use crate::pdf::{Revisions, recovery};
 
 /// What changed between two ends of revisions.
 #[derive(Clone, Debug)]
@@ -17,45 +18,46 @@ pub struct Step {
     pub to: usize,
     /// Every difference.
     pub findings: Vec<Finding>,
+    /// Whether what was added is written so that no reader can take it in another way.
+    pub plain: bool,
 }
 
 /// The steps between these ends (ascending, of readable revisions), and to the end of the file where `to_the_end`.
-pub fn steps(data: &[u8], ends: &[usize], to_the_end: bool) -> Vec<Step> {
+pub fn steps(revisions: &Revisions<'_>, ends: &[usize], to_the_end: bool) -> Vec<Step> {
     let mut stops: Vec<usize> = ends.to_vec();
     if to_the_end {
-        stops.push(data.len());
+        stops.push(revisions.whole().data().len());
     }
     stops.sort_unstable();
     stops.dedup();
     let mut steps = Vec::new();
     let mut stops = stops.into_iter();
-    let open = |end: usize| (end, data.get(..end).and_then(|data| PdfFile::open(data).ok()));
+    let open = |end: usize| (end, revisions.until(end));
     // The newer revision of one step is the older one of the next.
     let Some(mut older) = stops.next().map(open) else { return steps };
     for stop in stops {
         let newer = open(stop);
-        let findings = match (&older.1, &newer.1) {
+        let (findings, plain) = match (&older.1, &newer.1) {
             (Some(old), Some(new)) => step(old, new),
-            _ => vec![unreadable("one of the revisions cannot be read")],
+            _ => (vec![unreadable("one of the revisions cannot be read")], false),
         };
-        steps.push(Step { from: older.0, to: newer.0, findings });
+        steps.push(Step { from: older.0, to: newer.0, findings, plain });
         older = newer;
     }
     steps
 }
 
-fn step(old: &PdfFile<'_>, new: &PdfFile<'_>) -> Vec<Finding> {
+fn step(old: &PdfFile<'_>, new: &PdfFile<'_>) -> (Vec<Finding>, bool) {
     let (from, to) = (old.data().len(), new.data().len());
     let both_strict = old.reading() == Reading::Strict && new.reading() == Reading::Strict;
     let mut findings = compare(old, new);
-    if let Some(detail) = ambiguity::found(new, from) {
+    let ambiguous = ambiguity::found(new, from);
+    let clear = ambiguous.is_none();
+    if let Some(detail) = ambiguous {
         findings.push(Finding { kind: ChangeKind::ReadersDisagree, page: None, field: None, detail });
     }
-    if both_strict {
-        let odd = new.oddities().len() > old.oddities().len();
-        if !odd && tail_is_accounted_for(new, from, to) {
-            return findings;
-        }
+    if both_strict && !is_newly_odd(old, new) && tail_is_accounted_for(new, from, to) {
+        return (findings, clear);
     }
     if old.reading() == Reading::Strict && new.reading() == Reading::Recovered {
         findings.push(Finding {
@@ -79,7 +81,15 @@ fn step(old: &PdfFile<'_>, new: &PdfFile<'_>) -> Vec<Finding> {
             detail: format!("{} bytes behind the signed revision that are no revision", to - from),
         });
     }
-    findings
+    (findings, false)
+}
+
+/// Whether the later revision has something that readers get over in their own ways, which the older one does not have.
+fn is_newly_odd(old: &PdfFile<'_>, new: &PdfFile<'_>) -> bool {
+    let known = old.oddities();
+    // Objects are read when they are needed: what stands at the same place is as odd in the older revision.
+    let same_place = |id: ObjectId| old.entry(id.number) == new.entry(id.number);
+    new.oddities().iter().any(|oddity| !known.contains(oddity) && !oddity.object().is_some_and(same_place))
 }
 
 fn unreadable(why: &str) -> Finding {
@@ -130,9 +140,40 @@ fn tail_is_accounted_for(new: &PdfFile<'_>, from: usize, to: usize) -> bool {
     }
     let trailers = memchr::memmem::find_iter(tail, b"trailer").count();
     let tables = own.iter().filter(|section| section.form != SectionForm::Stream).count();
+    if !ends_in_sight(data) || size_leaves_out(new, from) || !own.iter().all(|section| section.is_regular(data)) {
+        return false;
+    }
     let catalogues_last = own.iter().all(|section| section.trailer.value("Root") == new.trailer().value("Root"));
     trailers == tables && (catalogues_last || own.len() <= 1) && ids_are_plain(&own)
 }
+
+/// ISO 32000-2 table 15: an object whose number is not below `Size` counts as missing. Few readers heed it, and some writers give a
+/// later trailer too small a number.
+fn size_leaves_out(new: &PdfFile<'_>, from: usize) -> bool {
+    let (later, earlier): (Vec<_>, Vec<_>) = new.sections().iter().partition(|section| section.offset >= from);
+    let sizes = later.iter().filter_map(|section| section.trailer.value("Size").and_then(Object::integer));
+    let size = sizes.min().unwrap_or(0);
+    earlier.iter().flat_map(|section| section.numbers()).any(|number| i64::from(number) >= size)
+}
+
+/// Whether the last `startxref` and its `%%EOF` stand where every reader looks for them, and nothing but white space follows.
+fn ends_in_sight(data: &[u8]) -> bool {
+    let Some(at) =
+        memchr::memmem::rfind(data.get(data.len().saturating_sub(SIGHT)..).unwrap_or_default(), b"startxref")
+    else {
+        return false;
+    };
+    let at = data.len().saturating_sub(SIGHT) + at;
+    let mut lexer = Lexer::new(data, at + 9);
+    if lexer.take_unsigned().is_none() {
+        return false;
+    }
+    let rest = data.get(lexer.position()..).unwrap_or_default().trim_ascii();
+    rest == b"%%EOF"
+}
+
+/// How far from the end readers look for `startxref`: 1,024 bytes (ISO 32000-1 annex H, note 18).
+const SIGHT: usize = 1_024;
 
 /// Generations above zero are read differently by searching readers.
 fn ids_are_plain(sections: &[&crate::pdf::xref::Section]) -> bool {

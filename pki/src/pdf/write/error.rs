@@ -11,8 +11,10 @@ pub enum WriteError {
     NotPdf,
     #[error("the file is larger than {} bytes", super::limits::FILE_BYTES)]
     TooLarge,
-    #[error("the document is encrypted")]
+    #[error("the document is encrypted and cannot be opened without a password")]
     Encrypted,
+    #[error("the document is encrypted and its owner permits no signature")]
+    ForbiddenByOwner,
     #[error("the document is signed and its cross-reference table is damaged")]
     ReconstructedSigned,
     #[error("the document is certified: no further changes are permitted (DocMDP 1)")]
@@ -60,6 +62,10 @@ impl WriteError {
             Self::Encrypted => (
                 "Tệp PDF được bảo vệ bằng mật khẩu; hãy bỏ mật khẩu rồi ký lại.",
                 "The PDF is protected by a password; remove it and sign again.",
+            ),
+            Self::ForbiddenByOwner => (
+                "Chủ sở hữu tệp PDF không cho phép ký; hãy xin bản không hạn chế.",
+                "The owner of the PDF permits no signature; ask for a version without this restriction.",
             ),
             Self::ReconstructedSigned => (
                 "Tệp đã có chữ ký nhưng cấu trúc bị hỏng; ký thêm sẽ làm hỏng chữ ký trước.",

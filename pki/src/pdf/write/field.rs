@@ -114,7 +114,8 @@ fn existing(source: &Source<'_>, field: &FormField) -> Result<Target, WriteError
 }
 
 fn quarter_turns(source: &Source<'_>, page: ObjectId) -> u8 {
-    let page = source.file.pages().into_iter().find(|other| other.id == Some(page));
+    let pages = source.file.pages();
+    let page = pages.iter().find(|other| other.id == Some(page));
     let rotation = page.and_then(|page| page.value(&source.file, "Rotate").integer()).unwrap_or(0);
     u8::try_from(rotation.div_euclid(90).rem_euclid(4)).unwrap_or(0)
 }

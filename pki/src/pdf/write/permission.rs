@@ -40,6 +40,15 @@ pub(super) fn check(
     Ok(())
 }
 
+/// Refuses where the owner of an encrypted file, opened as anybody can, permits no signature (ISO 32000-2 table 22): bits 6 and 4
+/// together allow a new field, bit 6 or bit 9 the filling of one that is there.
+pub(super) fn by_owner(source: &Source<'_>, existing: bool) -> Result<(), WriteError> {
+    let Some(encryption) = source.file.encryption() else { return Ok(()) };
+    let permits = |bit| encryption.permits(bit);
+    let permitted = if existing { permits(6) || permits(9) } else { permits(6) && permits(4) };
+    if permitted { Ok(()) } else { Err(WriteError::ForbiddenByOwner) }
+}
+
 /// `P` is 1: no change at all. A missing `P` means 2.
 fn no_changes(source: &Source<'_>, parameters: &Dictionary) -> bool {
     source.file.value(parameters, "P").integer() == Some(1)

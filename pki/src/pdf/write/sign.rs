@@ -173,6 +173,7 @@ pub fn prepare(source: &[u8], options: &SignatureOptions<'_>) -> Result<Prepared
         _ => None,
     };
     let target = field::target(&source, &fields, &options.field)?;
+    permission::by_owner(&source, existing.is_some())?;
     permission::check(&source, &fields, existing, options.kind == Kind::DocumentTimestamp)?;
     if matches!(options.kind, Kind::Certification(_)) && signatures(&fields).next().is_some() {
         return Err(WriteError::AlreadySigned);
@@ -211,18 +212,23 @@ fn write_signature(update: &mut Update, id: ObjectId, options: &SignatureOptions
     let head = if timestamp {
         "<</Type/DocTimeStamp/Filter/Adobe.PPKLite/SubFilter/ETSI.RFC3161".to_owned()
     } else {
-        let time = pdf_date(options.signed_at);
-        let mut head = format!("<</Type/Sig/Filter/Adobe.PPKLite/SubFilter/ETSI.CAdES.detached/M({time})");
+        let sealed = |text: String| String::from_utf8_lossy(&update.sealed(id, text.as_bytes())).into_owned();
+        let time = sealed(format!("({})", pdf_date(options.signed_at)));
+        let mut head = format!("<</Type/Sig/Filter/Adobe.PPKLite/SubFilter/ETSI.CAdES.detached/M{time}");
         let texts = [("Name", &options.signer_name), ("Reason", &options.reason), ("Location", &options.location)];
         for (key, value) in texts {
             if let Some(value) = value {
-                head += &format!("/{key}{}", syntax::text(&super::super::typeface::composed(value)));
+                head += &format!("/{key}{}", sealed(syntax::text(&super::super::typeface::composed(value))));
             }
         }
         head
     };
     update.push(head.as_bytes());
-    update.push(references.as_bytes());
+    if !references.is_empty() {
+        let references = update.sealed(id, references.as_bytes()).into_owned();
+        update.push(b"/Reference");
+        update.push(&references);
+    }
     update.push(b"/ByteRange[");
     let start = update.position();
     // Room for `0 a b c` with three numbers of up to ten digits.
@@ -239,7 +245,7 @@ fn write_signature(update: &mut Update, id: ObjectId, options: &SignatureOptions
     Holes { byte_range, contents }
 }
 
-/// What later changes the signature permits: by its kind, and by the lock of the field it fills (ISO 32000-2 §12.8.2, §12.7.5.5).
+/// The array that says what later changes the signature permits: by its kind, and by the lock of the field it fills (ISO 32000-2 §12.8.2, §12.7.5.5).
 fn references(source: &Source<'_>, kind: Kind, lock: Option<&Dictionary>) -> String {
     let mut references = String::new();
     if let Kind::Certification(permission) = kind {
@@ -262,7 +268,7 @@ fn references(source: &Source<'_>, kind: Kind, lock: Option<&Dictionary>) -> Str
             syntax::reference(source.catalogue_id)
         );
     }
-    if references.is_empty() { references } else { format!("/Reference[{references}]") }
+    if references.is_empty() { references } else { format!("[{references}]") }
 }
 
 fn fill_byte_range(mut update: Vec<u8>, source_length: usize, holes: Holes) -> Result<Prepared, WriteError> {

@@ -32,9 +32,10 @@ impl<'a> Source<'a> {
         let file = PdfFile::open(data).map_err(|error| match error {
             PdfError::NotPdf => WriteError::NotPdf,
             PdfError::NoCatalogue => WriteError::Structure("no catalogue"),
+            PdfError::Encrypted(_) => WriteError::Encrypted,
             _ => WriteError::Structure("it cannot be read"),
         })?;
-        if file.is_encrypted() {
+        if file.is_encrypted() && !file.encryption().is_some_and(|encryption| encryption.can_seal()) {
             return Err(WriteError::Encrypted);
         }
         if file.reading() == Reading::Recovered {
@@ -54,7 +55,7 @@ impl<'a> Source<'a> {
 
     /// An update that follows this file.
     pub fn update(&self) -> Update {
-        Update::new(self.file.data().len(), self.origin(), self.file.size())
+        Update::new(self.file.data().len(), self.origin(), self.file.size(), self.file.encryption())
     }
 
     /// Ends an update in the way the file ended (ISO 32000-2 §7.5.8.4: a table follows a hybrid section too).
@@ -67,6 +68,7 @@ impl<'a> Source<'a> {
             root: Object::Reference(self.catalogue_id),
             info: trailer.value("Info").filter(|info| info.reference().is_some()).cloned(),
             permanent_id,
+            encrypt: trailer.value("Encrypt").cloned(),
             previous: self.file.startxref().ok_or(WriteError::Structure("cross-reference data"))?,
             stream: last.form == SectionForm::Stream,
         };

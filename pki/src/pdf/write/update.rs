@@ -1,9 +1,12 @@
 //! The appended part of a file: changed and new objects, then a cross-reference section of the kind the file ended with
 //! (ISO 32000-2 §7.5.6). It never touches what was there before.
 
-use super::super::{Object, ObjectId};
+use super::super::encryption::Encryption;
+use super::super::{Lexer, Object, ObjectId};
 use super::WriteError;
 use super::syntax;
+use std::borrow::Cow;
+use std::rc::Rc;
 
 /// An update that grows object by object.
 pub(super) struct Update {
@@ -14,6 +17,8 @@ pub(super) struct Update {
     origin: usize,
     offsets: Vec<(ObjectId, usize)>,
     next: u32,
+    /// What strings and streams are sealed with, where the file is encrypted.
+    encryption: Option<Rc<Encryption>>,
 }
 
 /// What the last cross-reference section says and the new one repeats.
@@ -22,6 +27,8 @@ pub(super) struct Trailer {
     pub info: Option<Object>,
     /// The file's permanent identifier, where it has one.
     pub permanent_id: Option<Vec<u8>>,
+    /// `Encrypt`, as it is written in the trailer before.
+    pub encrypt: Option<Object>,
     /// Offset of the section before, as `startxref` counts it.
     pub previous: usize,
     /// Whether the section is a cross-reference stream.
@@ -30,9 +37,9 @@ pub(super) struct Trailer {
 
 impl Update {
     /// An update behind `base` bytes; new objects are numbered from `next`.
-    pub fn new(base: usize, origin: usize, next: u32) -> Self {
+    pub fn new(base: usize, origin: usize, next: u32, encryption: Option<Rc<Encryption>>) -> Self {
         // A source that ends without an end-of-line keeps its last token apart from the first object.
-        Self { bytes: vec![b'\n'], base, origin, offsets: Vec::new(), next }
+        Self { bytes: vec![b'\n'], base, origin, offsets: Vec::new(), next, encryption }
     }
 
     /// A number for a new object.
@@ -50,8 +57,18 @@ impl Update {
     /// Writes an object given as its bytes.
     pub fn raw(&mut self, id: ObjectId, body: &[u8]) {
         self.begin(id);
-        self.bytes.extend_from_slice(body);
+        let sealed = self.sealed(id, body).into_owned();
+        self.push(&sealed);
         self.end();
+    }
+
+    /// One object's bytes with its strings as they must be written inside the object of that number.
+    pub fn sealed<'b>(&self, id: ObjectId, body: &'b [u8]) -> Cow<'b, [u8]> {
+        let Some(encryption) = &self.encryption else { return Cow::Borrowed(body) };
+        let Ok(object) = Lexer::new(body, 0).object() else { return Cow::Borrowed(body) };
+        let mut out = Vec::with_capacity(body.len() * 2);
+        syntax::push_object(&mut out, &encryption.sealed(id, &object));
+        Cow::Owned(out)
     }
 
     /// Starts an object whose bytes are pushed piece by piece.
@@ -75,8 +92,15 @@ impl Update {
     /// Writes a stream; `entries` are the dictionary's entries without `Length`.
     pub fn stream(&mut self, id: ObjectId, entries: &str, data: &[u8]) {
         self.begin(id);
-        self.push(format!("<<{entries}/Length {}>>\nstream\n", data.len()).as_bytes());
-        self.push(data);
+        let data = match &self.encryption {
+            Some(encryption) => Cow::Owned(encryption.sealed_stream(id, data)),
+            None => Cow::Borrowed(data),
+        };
+        let dictionary = format!("<<{entries}/Length {}>>", data.len());
+        let sealed = self.sealed(id, dictionary.as_bytes()).into_owned();
+        self.push(&sealed);
+        self.push(b"\nstream\n");
+        self.push(&data);
         self.push(b"\nendstream");
         self.end();
     }
@@ -86,6 +110,10 @@ impl Update {
         let mut entries = format!("/Root {}/Prev {}", as_text(&trailer.root), trailer.previous);
         if let Some(info) = &trailer.info {
             entries += &format!("/Info {}", as_text(info));
+        }
+        if let Some(encrypt) = &trailer.encrypt {
+            // §7.5.8.2, §7.6.2: neither a trailer nor the encryption dictionary is sealed itself.
+            entries += &format!("/Encrypt {}", as_text(encrypt));
         }
         if let Some(permanent) = &trailer.permanent_id {
             // ISO 32000-2 §14.4: the second string changes with each update.
