@@ -53,6 +53,8 @@ pub(super) struct XmlLine {
     pub(super) files: Vec<String>,
     /// Whether it covers all of the document that it stands in.
     pub(super) whole: bool,
+    /// How many files a signed manifest names that were not at hand.
+    pub(super) not_at_hand: usize,
 }
 
 /// All signatures of one XML document.
@@ -99,6 +101,7 @@ pub(super) fn verify(bytes: &[u8], content: Option<&[u8]>, kind: Kind, context: 
         return report;
     }
     let partly = verdict.lines.iter().find(|line| !line.whole).map(|line| line.report.covers.clone());
+    let not_at_hand: usize = verdict.lines.iter().map(|line| line.not_at_hand).sum();
     report.signatures = verdict.lines.into_iter().map(|line| line.report).collect();
     report.timestamps = verdict.timestamps;
     report = sum_up(report);
@@ -116,6 +119,9 @@ pub(super) fn verify(bytes: &[u8], content: Option<&[u8]>, kind: Kind, context: 
     }
     if let Some(covers) = partly.filter(|_| report.integrity == Integrity::Intact) {
         report.message = sentences::only_part(&report.message, &covers);
+    }
+    if not_at_hand > 0 && report.integrity == Integrity::Intact {
+        report.message = sentences::parts_not_at_hand(&report.message, not_at_hand);
     }
     report
 }
@@ -200,11 +206,16 @@ fn judge_document(document: &Document<'_>, sources: &Sources<'_>, context: &Veri
                 let judged = Judged { document, findings, coverage: &coverage, sources, material: &material, context };
                 let (report, timestamps) = judged.line(at, &mut budget);
                 verdict.timestamps.extend(timestamps);
-                verdict.lines.push(XmlLine { report, files: findings.outside.clone(), whole: coverage.whole });
+                verdict.lines.push(XmlLine {
+                    report,
+                    files: findings.outside.clone(),
+                    whole: coverage.whole,
+                    not_at_hand: findings.not_at_hand,
+                });
             }
             (Found::Unreadable(error), Some(node)) => {
                 let report = xml_report::unreadable(document, *node, at, error);
-                verdict.lines.push(XmlLine { report, files: Vec::new(), whole: false });
+                verdict.lines.push(XmlLine { report, files: Vec::new(), whole: false, not_at_hand: 0 });
             }
             (Found::Unreadable(_), None) => {}
         }

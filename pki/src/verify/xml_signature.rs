@@ -51,6 +51,7 @@ enum Answer {
     Inside(Selection),
     Outside,
     NotAtHand,
+    OtherDigest,
 }
 
 /// Why references did not match, and how many did.
@@ -62,14 +63,22 @@ struct Tally {
 }
 
 impl Tally {
-    fn fail(&mut self, reference: &Reference, error: &Error) {
-        let line = format!("{}: {error}", shown_uri(reference));
-        let list = match error {
-            Error::Unsupported(_) | Error::Limit(_) => &mut self.not_done,
-            _ => &mut self.failed,
-        };
-        if list.len() < SHOWN {
-            list.push(line);
+    fn error(&mut self, reference: &Reference, error: &Error) {
+        match error {
+            Error::Unsupported(_) | Error::Limit(_) => self.undone(reference, &error.to_string()),
+            _ => self.fail(reference, &error.to_string()),
+        }
+    }
+
+    fn fail(&mut self, reference: &Reference, reason: &str) {
+        if self.failed.len() < SHOWN {
+            self.failed.push(format!("{}: {reason}", shown_uri(reference)));
+        }
+    }
+
+    fn undone(&mut self, reference: &Reference, reason: &str) {
+        if self.not_done.len() < SHOWN {
+            self.not_done.push(format!("{}: {reason}", shown_uri(reference)));
         }
     }
 
@@ -148,12 +157,9 @@ fn check_references(document: &Document<'_>, findings: &mut XmlFindings, sources
                 tally.matched += 1;
                 findings.outside.push(reference.uri.clone().unwrap_or_default());
             }
-            Ok(Answer::NotAtHand) => {
-                if tally.not_done.len() < SHOWN {
-                    tally.not_done.push(format!("{}: {NOT_AT_HAND}", shown_uri(reference)));
-                }
-            }
-            Err(error) => tally.fail(reference, &error),
+            Ok(Answer::OtherDigest) => tally.fail(reference, OTHER_CONTENT),
+            Ok(Answer::NotAtHand) => tally.undone(reference, NOT_AT_HAND),
+            Err(error) => tally.error(reference, &error),
         }
         findings.digests.extend(reference.digest_algorithm.clone().ok());
     }
@@ -176,6 +182,8 @@ pub(super) const REFERENCES: &str = "references";
 pub(super) const MANIFEST: &str = "manifest";
 /// Why a reference to something outside was not checked.
 pub(super) const NOT_AT_HAND: &str = "the signed content is not at hand";
+
+const OTHER_CONTENT: &str = "the content is not the one that was signed";
 
 /// XMLDSig §5.1: manifests that a reference covers whole, named by the reference's type or lying in a signed object.
 fn manifests_in(document: &Document<'_>, reference: &Reference, selection: &Selection) -> Vec<NodeId> {
@@ -222,8 +230,9 @@ fn check_manifest(
                 tally.matched += 1;
                 findings.outside.push(reference.uri.clone().unwrap_or_default());
             }
+            Ok(Answer::OtherDigest) => tally.fail(&reference, OTHER_CONTENT),
             Ok(Answer::NotAtHand) => findings.not_at_hand += 1,
-            Err(error) => tally.fail(&reference, &error),
+            Err(error) => tally.error(&reference, &error),
         }
         findings.digests.extend(reference.digest_algorithm.clone().ok());
     }
@@ -256,7 +265,7 @@ fn check_reference(
         (true, Some(selection)) => Ok(Answer::Inside(selection)),
         (true, None) => Ok(Answer::Outside),
         (false, None) if sources.is_a_guess => Ok(Answer::NotAtHand),
-        (false, _) => Err(Error::Malformed("reference: the content is not the one that was signed")),
+        (false, _) => Ok(Answer::OtherDigest),
     }
 }
 
