@@ -26,9 +26,13 @@ fn an_invoice_is_the_one_that_readers_find() {
     let genuine = piece(&text, "<DLHDon", "</DLHDon>");
     let forged = genuine.replace("1000000", "9").replace(" Id=\"data\"", "");
     let same_id = genuine.replace("1000000", "9");
-    let moved = |place: &str| text.replacen(genuine, &forged, 1).replacen(place, &format!("{place}<Old>{genuine}</Old>"), 1);
+    let moved =
+        |place: &str| text.replacen(genuine, &forged, 1).replacen(place, &format!("{place}<Old>{genuine}</Old>"), 1);
     for (what, attack) in [
-        ("moved behind", text.replacen(genuine, &forged, 1).replace("</HDon>", &format!("<Old>{genuine}</Old></HDon>"))),
+        (
+            "moved behind",
+            text.replacen(genuine, &forged, 1).replace("</HDon>", &format!("<Old>{genuine}</Old></HDon>")),
+        ),
         ("moved into an object", moved("</ds:KeyInfo>").replace("<Old>", OBJECT).replace("</Old>", "</ds:Object>")),
         ("moved beside the signature", moved("<DSCKS>")),
         ("moved into the seller's part", moved("<NBan>")),
@@ -38,7 +42,10 @@ fn an_invoice_is_the_one_that_readers_find() {
         ("same identifier, before", text.replacen(genuine, &format!("{same_id}{genuine}"), 1)),
         ("other case of id", text.replacen(genuine, &format!("{}{genuine}", same_id.replace(" Id=", " ID=")), 1)),
         ("xml:id", text.replacen(genuine, &format!("{}{genuine}", same_id.replace(" Id=", " xml:id=")), 1)),
-        ("forged total beside", text.replacen("<MCCQT>", "<NDHDon><TToan><TgTTTBSo>9</TgTTTBSo></TToan></NDHDon><MCCQT>", 1)),
+        (
+            "forged total beside",
+            text.replacen("<MCCQT>", "<NDHDon><TToan><TgTTTBSo>9</TgTTTBSo></TToan></NDHDon><MCCQT>", 1),
+        ),
         ("the invoice in another", {
             let root = piece(&text, "<HDon", "</HDon>");
             text.replacen(root, &format!("<HDon>{forged}{root}</HDon>"), 1)
@@ -47,8 +54,22 @@ fn an_invoice_is_the_one_that_readers_find() {
             let root = piece(&text, "<HDon", "</HDon>");
             text.replacen(root, &format!("<Goi>{root}<HDon>{forged}</HDon></Goi>"), 1)
         }),
-        ("another namespace", text.replacen(genuine, &format!("{}{genuine}", forged.replacen("<DLHDon", "<DLHDon xmlns=\"urn:x\"", 1)), 1)),
-        ("no invoice at all", text.replacen("<HDon>", "<HDon2>", 1).replace("</HDon>", "</HDon2>").replacen(genuine, &format!("{forged}{genuine}"), 1)),
+        (
+            "another namespace",
+            text.replacen(
+                genuine,
+                &format!("{}{genuine}", forged.replacen("<DLHDon", "<DLHDon xmlns=\"urn:x\"", 1)),
+                1,
+            ),
+        ),
+        (
+            "no invoice at all",
+            text.replacen("<HDon>", "<HDon2>", 1).replace("</HDon>", "</HDon2>").replacen(
+                genuine,
+                &format!("{forged}{genuine}"),
+                1,
+            ),
+        ),
     ] {
         assert_ne!(attack, text, "{what}");
         assert_not_intact(&attack, what);
@@ -106,7 +127,9 @@ fn a_whole_document_stays_whole() {
         for (what, attack) in [
             ("inside another", format!("<doc xmlns=\"urn:doc\"><item>forged</item>{body}</doc>")),
             ("content in a signature of its own", {
-                let hidden = format!("<ds:Signature xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\">{OBJECT}<doc>forged</doc></ds:Object></ds:Signature>");
+                let hidden = format!(
+                    "<ds:Signature xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\">{OBJECT}<doc>forged</doc></ds:Object></ds:Signature>"
+                );
                 body.replacen(signature, &format!("{signature}{hidden}"), 1)
             }),
             ("signature moved out", format!("<all>{}{signature}</all>", body.replacen(signature, "", 1))),

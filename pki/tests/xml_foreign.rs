@@ -62,6 +62,14 @@ fn changed_content_is_not_intact() {
 }
 
 #[test]
+fn an_invoice_states_its_time() {
+    let Some(text) = file("invoice") else { return };
+    let report = assert_intact(text, "invoice");
+    assert_eq!(report.signatures[0].claimed_signing_time.as_deref(), Some("2026-05-06T07:08:09Z"));
+    assert_eq!(report.signatures[0].covers, "element DLHDon, element Object");
+}
+
+#[test]
 fn detached_content_is_asked_for_and_compared() {
     let Some(folder) = files() else { return };
     let signature = std::fs::read(folder.join("detached.xml")).unwrap();

@@ -102,7 +102,11 @@ fn deep_wide_and_many_stay_within_bounds() {
     let children = "<k/>".repeat(20_000);
     let references: String = (0..2_000).map(|_| reference("", "")).collect();
     in_time(&format!("<a{namespaces}>{children}{}</a>", signature(&references)), "namespaces");
-    let long = format!("<a Id=\"{0}\">{1}</a>", "i".repeat(2_000_000), signature(&reference(&format!("#{}", "i".repeat(2_000_000)), "")));
+    let long = format!(
+        "<a Id=\"{0}\">{1}</a>",
+        "i".repeat(2_000_000),
+        signature(&reference(&format!("#{}", "i".repeat(2_000_000)), ""))
+    );
     in_time(&long, "a long identifier");
     let path = "<ds:Transform Algorithm=\"http://www.w3.org/2002/06/xmldsig-filter2\"><f:XPath xmlns:f=\"http://www.w3.org/2002/06/xmldsig-filter2\" Filter=\"subtract\">//*//*//*//*</f:XPath></ds:Transform>";
     let nested = format!("{}{}", "<b>".repeat(400), "</b>".repeat(400)).repeat(50);
@@ -112,11 +116,16 @@ fn deep_wide_and_many_stay_within_bounds() {
 #[test]
 fn ten_thousand_signatures_or_references_end_in_a_report() {
     let body = "<p>text</p>".repeat(5_000);
-    let many = signature(&reference("", "<ds:Transform Algorithm=\"http://www.w3.org/2000/09/xmldsig#enveloped-signature\"/>")).repeat(10_000);
+    let many = signature(&reference(
+        "",
+        "<ds:Transform Algorithm=\"http://www.w3.org/2000/09/xmldsig#enveloped-signature\"/>",
+    ))
+    .repeat(10_000);
     let report = in_time(&format!("<a>{body}{many}</a>"), "signatures");
     assert!(report.checks.iter().any(|check| check.name == "signatures"), "{:?}", report.checks);
     for uri in ["", "#x", "other.bin"] {
-        let report = in_time(&format!("<a><b Id=\"x\">{body}</b>{}</a>", signature(&reference(uri, "").repeat(10_000))), uri);
+        let report =
+            in_time(&format!("<a><b Id=\"x\">{body}</b>{}</a>", signature(&reference(uri, "").repeat(10_000))), uri);
         assert_eq!(report.signatures.len(), 1);
     }
     let report = in_time(&format!("<a>{}</a>", signature(&reference("", "").repeat(10_001))), "one too many");

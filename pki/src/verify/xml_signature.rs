@@ -12,10 +12,11 @@ use crate::error::{Error, Result};
 use crate::xml::canonical::{Method, canonicalise};
 use crate::xml::document::{Document, NodeId};
 use crate::xml::names::{DSIG, MANIFEST_TYPE, is_signed_properties_type};
-use crate::xml::selection::{Budget, Selection, union};
+use crate::xml::selection::{Budget, Selection, contains, union};
 use crate::xml::signature::{Reference, Signature, read_manifest};
 use crate::xml::transform::{self, Target};
 use crate::xml::xades::{Qualifying, Values};
+use chuky_model::instant::Instant;
 use chuky_model::report::{Check, Outcome};
 use std::ops::Range;
 
@@ -44,6 +45,13 @@ impl XmlFindings {
     pub(super) fn covered_ranges(&self) -> Vec<Range<u32>> {
         union(self.covered.iter().flat_map(|(_, selection)| selection.ranges().iter().cloned()))
     }
+}
+
+/// What lies outside the document.
+pub(super) struct Beside<'b, 's> {
+    pub(super) sources: &'b Sources<'s>,
+    /// Whether the content may not be the one that a reference names: then a difference proves nothing.
+    pub(super) is_a_guess: bool,
 }
 
 /// What became of one reference.
@@ -106,7 +114,7 @@ pub(super) fn check(
     document: &Document<'_>,
     node: NodeId,
     further: &[Certificate],
-    sources: &Sources<'_>,
+    beside: &Beside<'_, '_>,
     budget: &mut Budget,
 ) -> Result<XmlFindings> {
     let signature = Signature::read(document, node)?;
@@ -131,25 +139,27 @@ pub(super) fn check(
         not_at_hand: 0,
         signature,
     };
-    check_references(document, &mut findings, sources, budget);
+    check_references(document, &mut findings, beside, budget);
     check_signed_properties(document, &mut findings);
+    let stated = findings.signer.signing_time.or_else(|| stated_time(document, &findings));
+    findings.signer.signing_time = stated;
     let digest = signed_info_digest(document, &findings.signature, budget);
     xml_certificate::choose(document, &mut findings, further, digest);
     Ok(findings)
 }
 
-fn check_references(document: &Document<'_>, findings: &mut XmlFindings, sources: &Sources<'_>, budget: &mut Budget) {
+fn check_references(document: &Document<'_>, findings: &mut XmlFindings, beside: &Beside<'_, '_>, budget: &mut Budget) {
     let references = std::mem::take(&mut findings.signature.references);
     let mut tally = Tally::default();
     let mut manifests = Tally::default();
     let mut has_manifest = false;
     for (at, reference) in references.iter().enumerate() {
-        match check_reference(document, findings.signature.node, reference, sources, budget) {
+        match check_reference(document, findings.signature.node, reference, beside, budget) {
             Ok(Answer::Inside(selection)) => {
                 tally.matched += 1;
                 for manifest in manifests_in(document, reference, &selection) {
                     has_manifest = true;
-                    check_manifest(document, manifest, findings, sources, budget, &mut manifests);
+                    check_manifest(document, manifest, findings, beside, budget, &mut manifests);
                 }
                 findings.covered.push((at, selection));
             }
@@ -211,7 +221,7 @@ fn check_manifest(
     document: &Document<'_>,
     manifest: NodeId,
     findings: &mut XmlFindings,
-    sources: &Sources<'_>,
+    beside: &Beside<'_, '_>,
     budget: &mut Budget,
     tally: &mut Tally,
 ) {
@@ -220,7 +230,7 @@ fn check_manifest(
         Err(error) => return tally.failed.push(error.to_string()),
     };
     for reference in references {
-        match check_reference(document, findings.signature.node, &reference, sources, budget) {
+        match check_reference(document, findings.signature.node, &reference, beside, budget) {
             Ok(Answer::Inside(selection)) => {
                 tally.matched += 1;
                 // A manifest's references are no signature's own: they count for what is covered, and for nothing else.
@@ -242,7 +252,7 @@ fn check_reference(
     document: &Document<'_>,
     signature: NodeId,
     reference: &Reference,
-    sources: &Sources<'_>,
+    beside: &Beside<'_, '_>,
     budget: &mut Budget,
 ) -> Result<Answer> {
     budget.spend(COST_OF_A_REFERENCE)?;
@@ -253,7 +263,7 @@ fn check_reference(
             let found = transform::same_document(document, uri)?;
             Target::Nodes(found.ok_or(Error::Malformed("reference: nothing in the document has this identifier"))?)
         }
-        uri => match sources.content(uri) {
+        uri => match beside.sources.content(uri) {
             Some(octets) => Target::Octets(octets),
             None => return Ok(Answer::NotAtHand),
         },
@@ -264,7 +274,7 @@ fn check_reference(
     match (hasher.finish() == reference.digest, covered) {
         (true, Some(selection)) => Ok(Answer::Inside(selection)),
         (true, None) => Ok(Answer::Outside),
-        (false, None) if sources.is_a_guess => Ok(Answer::NotAtHand),
+        (false, None) if beside.is_a_guess => Ok(Answer::NotAtHand),
         (false, _) => Ok(Answer::OtherDigest),
     }
 }
@@ -288,7 +298,8 @@ fn check_signed_properties(document: &Document<'_>, findings: &mut XmlFindings) 
     let named = references.next().and_then(|(at, _)| findings.signature.references.get(*at));
     let target = qualifying.target.strip_prefix('#');
     let elsewhere = target.is_some_and(|target| findings.signature.id.as_deref() != Some(target));
-    let failed = findings.signer.checks.iter().any(|check| check.name == REFERENCES && check.outcome != Outcome::Passed);
+    let failed =
+        findings.signer.checks.iter().any(|check| check.name == REFERENCES && check.outcome != Outcome::Passed);
     let others = findings.signature.references.iter().filter(|reference| typed(reference)).count();
     let check = match named {
         None if failed => Check::not_done(NAME, "not every reference could be resolved"),
@@ -299,12 +310,21 @@ fn check_signed_properties(document: &Document<'_>, findings: &mut XmlFindings) 
         }
         Some(_) if elsewhere => Check::failed(NAME, "the qualifying properties name another signature as their target"),
         // §4.4.2 demands the type; signers of older versions left it out, and what is signed is the same.
-        Some(_) if others == 0 => {
-            Check { reason: "their reference has no Type".to_owned(), ..Check::passed(NAME) }
-        }
+        Some(_) if others == 0 => Check { reason: "their reference has no Type".to_owned(), ..Check::passed(NAME) },
         Some(_) => Check::passed(NAME),
     };
     findings.signer.checks.push(check);
+}
+
+/// The time in a signed `SigningTime` outside XAdES, as Vietnamese e-invoices carry it (Decision 1450/QĐ-TCT): local where no zone is
+/// named. It proves nothing.
+fn stated_time(document: &Document<'_>, findings: &XmlFindings) -> Option<Instant> {
+    let covered = findings.covered_ranges();
+    let inside = findings.signature.objects.iter().flat_map(|object| document.elements_within(*object));
+    let mut named = inside.filter(|node| document.local_name(*node) == "SigningTime" && contains(&covered, *node));
+    let text = document.text(named.next()?);
+    let text = text.trim();
+    Instant::parse_rfc3339(text).or_else(|| Instant::parse_rfc3339(&format!("{text}+07:00")))
 }
 
 /// The canonical `SignedInfo`, as the key signs it: by digest, or whole for EdDSA.
