@@ -84,6 +84,10 @@ fn long_term_data_and_timestamps_are_used_where_there_is_trust() {
             chuky_pki::certificate::Certificate::from_der(&der).ok()
         });
         context.anchors = certificates.filter(|certificate| certificate.is_self_issued()).collect();
+        // An hour after the last timestamp, when the authorities' certificates were still valid.
+        let stamped = verify_document(&bytes, "", &context).timestamps;
+        let last = stamped.iter().filter_map(|line| Instant::parse_rfc3339(&line.time)).max();
+        context.at = last.map_or(context.at, |last| last.plus_seconds(3_600));
         let report = verify_document(&bytes, &path.to_string_lossy(), &context);
         proven += report.signatures.iter().filter(|line| line.best_signature_time.is_some()).count();
         stamps += report.timestamps.iter().filter(|line| line.indication == Indication::TotalPassed).count();
