@@ -1,4 +1,4 @@
-//! The peer process: pyHanko, spoken to one line a batch, reporting the CPU time it used.
+//! The peer process: pyHanko and other Python tools, spoken to one line a batch, reporting the CPU time it used.
 
 use crate::fixtures::{Fixtures, python};
 use crate::harness::{Cost, Side};
@@ -76,7 +76,12 @@ impl PeerTask {
 
 impl Side for PeerTask {
     fn name(&self) -> String {
-        let tool = if self.task == "issue" { "pyca" } else { "pyHanko" };
+        let tool = match self.task {
+            "issue" => "pyca",
+            "verify-xmlsec" => "python-xmlsec",
+            "verify-signxml" => "signxml",
+            _ => "pyHanko",
+        };
         format!("{tool} {}", self.task)
     }
 

@@ -123,7 +123,8 @@ fn judge(
     (line, timestamps)
 }
 
-fn sum_up(mut report: Report) -> Report {
+/// The file's answer from its signatures' lines: the worst integrity, and of what is intact the first that is open.
+pub(super) fn sum_up(mut report: Report) -> Report {
     let Some(worst) = report.signatures.iter().max_by_key(|line| badness(line.integrity)) else { return report };
     report.integrity = worst.integrity;
     (report.indication, report.sub_indication) = (worst.indication, worst.sub_indication);

@@ -71,17 +71,7 @@ impl Kind {
 
     /// Whether a file of this kind may hold a signature that is not looked for yet.
     pub(super) fn may_hold_signature(self) -> bool {
-        matches!(
-            self,
-            Self::SignedXml
-                | Self::Jws
-                | Self::Asice
-                | Self::Asics
-                | Self::Ooxml
-                | Self::Odf
-                | Self::Zip
-                | Self::Unrecognised
-        )
+        matches!(self, Self::Jws | Self::Asice | Self::Asics | Self::Ooxml | Self::Odf | Self::Zip | Self::Unrecognised)
     }
 }
 
@@ -104,13 +94,37 @@ pub(super) fn recognise(bytes: &[u8]) -> Kind {
     } else if [&b"\x89PNG"[..], b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*"].iter().any(|magic| starts(magic)) {
         Kind::Picture
     } else {
-        textual(head, bytes.len() > head.len())
+        textual(bytes, head)
     }
 }
 
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     memchr::memmem::find(haystack, needle).is_some()
 }
+
+/// Whether it is UTF-16 whose first sign is a `<`.
+fn begins_wide(head: &[u8]) -> bool {
+    let units = |order: fn([u8; 2]) -> u16, rest: &[u8]| {
+        let mut units = rest.chunks_exact(2).filter_map(|pair| pair.try_into().ok()).map(order);
+        units.find(|unit| !matches!(unit, 0x20 | 0x09 | 0x0a | 0x0d)) == Some(0x3c)
+    };
+    match head {
+        [0xff, 0xfe, rest @ ..] => units(u16::from_le_bytes, rest),
+        [0xfe, 0xff, rest @ ..] => units(u16::from_be_bytes, rest),
+        [b'<', 0, ..] | [0, b'<', ..] => true,
+        _ => false,
+    }
+}
+
+/// Whether the namespace of XML signatures is named, in UTF-8 or UTF-16.
+fn names_signatures(bytes: &[u8]) -> bool {
+    let wide: Vec<u8> = NAMESPACE.bytes().flat_map(|byte| [byte, 0]).collect();
+    let wide = wide.get(..wide.len() - 1).unwrap_or_default();
+    contains(bytes, NAMESPACE.as_bytes()) || (bytes.contains(&0) && contains(bytes, wide))
+}
+
+/// The namespace of XML signatures.
+const NAMESPACE: &str = "http://www.w3.org/2000/09/xmldsig#";
 
 fn zip(bytes: &[u8], head: &[u8]) -> Kind {
     let tail = bytes.get(bytes.len().saturating_sub(WINDOW)..).unwrap_or_default();
@@ -132,11 +146,13 @@ fn zip(bytes: &[u8], head: &[u8]) -> Kind {
     }
 }
 
-fn textual(head: &[u8], cut: bool) -> Kind {
+fn textual(bytes: &[u8], head: &[u8]) -> Kind {
+    let cut = bytes.len() > head.len();
     let body = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
     let body = body.trim_ascii_start();
-    if body.starts_with(b"<") || body.starts_with(b"\xff\xfe<\0") || body.starts_with(b"\xfe\xff\0<") {
-        return if contains(body, b"http://www.w3.org/2000/09/xmldsig#") { Kind::SignedXml } else { Kind::Xml };
+    if body.starts_with(b"<") || begins_wide(head) {
+        // A signature may stand behind everything else.
+        return if names_signatures(bytes) { Kind::SignedXml } else { Kind::Xml };
     }
     if body.starts_with(b"{") || body.starts_with(b"[") {
         let signed =

@@ -11,6 +11,13 @@ mod second_reader;
 mod sentences;
 mod store;
 mod trust;
+mod xml_certificate;
+mod xml_coverage;
+mod xml_file;
+mod xml_profile;
+mod xml_report;
+mod xml_signature;
+mod xml_timestamp;
 
 use crate::certificate::Certificate;
 use crate::crypto;
@@ -60,6 +67,7 @@ pub fn verify_with_content(bytes: &[u8], content: Option<&[u8]>, name: &str, con
     let mut report = match kind {
         Kind::Pdf => pdf::verify(bytes, context),
         Kind::Cms => cms_file::verify(bytes, content, context),
+        Kind::Xml | Kind::SignedXml => xml_file::verify(bytes, content, kind, context),
         other => unsupported(bytes, other),
     };
     report.file = name.to_owned();
