@@ -2,6 +2,7 @@
 //! signed is returned as a digest, and the signature is handed back to finish. OpenSSL's primitives are used in `crypto` only.
 
 pub mod algorithm;
+pub mod asic;
 pub mod asn1;
 pub mod certificate;
 pub mod cms;

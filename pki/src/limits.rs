@@ -14,6 +14,12 @@ pub const MOST_CERTIFICATES: usize = 1_000;
 pub const MOST_REVOCATION_VALUES: usize = 1_000;
 /// Most signer infos in one CMS object.
 pub const MOST_SIGNERS: usize = 64;
+/// Most timestamps judged in one file, and most read for their certificates in one signer.
+pub const MOST_TIMESTAMPS: usize = 128;
+/// Most counter-signatures judged in one file.
+pub const MOST_COUNTER_SIGNATURES: usize = 64;
+/// Deepest chain of counter-signatures of counter-signatures.
+pub const DEEPEST_COUNTER_SIGNATURE: usize = 4;
 /// Most attributes in one signer info.
 pub const MOST_ATTRIBUTES: usize = 128;
 /// RSA moduli accepted for verification, bits. OpenSSL itself stops at 16384.

@@ -1,0 +1,159 @@
+//! The verdict on an Associated Signature Container (EN 319 162-1): the archive's structure, which files each signature covers by
+//! way of its manifest, the signatures themselves, and what nobody signed. A file that no signature covers, or a covered one that
+//! is missing, is said, and the container is not intact.
+
+mod coverage;
+mod timestamps;
+
+use super::cades::{Content, Judge};
+use super::line::{Draft, badness};
+use super::store::{Gathering, Material};
+use super::trust::Proof;
+use super::{VerificationContext, conclusion, empty_report};
+use crate::asic::{Archive, ContainerError, Role};
+use crate::cms::SignedData;
+use crate::{Error, crypto};
+use chuky_model::report::{Check, DocumentFormat, Integrity, Outcome, Report, SignatureReport};
+use coverage::{Container, Covered};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Judges a container.
+pub(super) fn verify(bytes: &[u8], format: DocumentFormat, context: &VerificationContext) -> Report {
+    let mut report = empty_report(format);
+    report.sha256 = Some(hex::encode(crypto::sha256(bytes)));
+    // 1. The archive, so that every reader sees the same files.
+    let archive = match Archive::open(bytes) {
+        Ok(archive) => archive,
+        Err(error) => {
+            unread(&mut report, &error);
+            return report;
+        }
+    };
+    report.checks.push(Check::passed("reading"));
+    // 2. What its files are for, and the manifests.
+    let container = Container::read(&archive);
+    report.format = container.format();
+    report.checks.extend(container.checks().iter().cloned());
+    // 3. Signatures and timestamps read, their evidence gathered.
+    let signatures = container.cms(Role::Cades);
+    let tokens = container.cms(Role::Timestamp);
+    let mut gathering = Gathering::new(context);
+    signatures.iter().chain(&tokens).filter_map(|(_, data)| data.as_ref().ok()).for_each(|data| gathering.add_signed_data(data));
+    let material = gathering.read(context);
+    // 4. Timestamps, newest first: each proves the age of what its manifest lists.
+    let mut covered: BTreeSet<usize> = BTreeSet::new();
+    let timed = timestamps::judge(&container, &tokens, &material, context);
+    report.timestamps.extend(timed.reports);
+    // 5. The signatures.
+    let mut judging = Judging { container: &container, material: &material, context, proofs: &timed.proofs };
+    for (at, data) in &signatures {
+        covered.extend(judging.cades(*at, data, &mut report));
+    }
+    let others = container.entries_of(Role::Xades);
+    for at in &others {
+        report.signatures.push(judging.not_done(*at, "XAdES", "XAdES signatures in a container cannot be checked"));
+    }
+    // 6. What stands alone: timestamps are what the container is judged by where there is no signature.
+    let lone = report.signatures.is_empty();
+    if lone {
+        covered.extend(&timed.covered);
+    }
+    // 7. The whole container's answer.
+    if others.is_empty() {
+        report.checks.push(container.check_coverage(&covered));
+    } else {
+        report.checks.push(Check::not_done("coverage", "what the signatures cover is not known"));
+    }
+    conclude(&mut report, if lone { timed.integrity } else { None }, &container);
+    report
+}
+
+fn unread(report: &mut Report, error: &ContainerError) {
+    conclusion::unread(report, &match error {
+        ContainerError::Malformed(_) => Error::Malformed("container"),
+        ContainerError::Limit(what) => Error::Limit(what),
+        ContainerError::Unsupported(what) => Error::Unsupported(what.clone()),
+    });
+    if let Some(check) = report.checks.last_mut() {
+        check.reason = error.to_string();
+    }
+}
+
+/// The worst of the lines and of what was found about the container as a whole.
+fn conclude(report: &mut Report, lone: Option<Integrity>, container: &Container<'_>) {
+    let lines = report.signatures.iter().map(|line| line.integrity).chain(lone);
+    let worst = lines.max_by_key(|integrity| badness(*integrity));
+    let Some(worst) = worst else {
+        if container.entries_of(Role::EvidenceRecord).is_empty() {
+            conclusion::conclude(report, Integrity::None);
+        } else {
+            report.checks.push(Check::not_done("evidence_record", "evidence records alone cannot be checked"));
+            conclusion::conclude(report, Integrity::Unknown);
+        }
+        return;
+    };
+    let of_container = report.checks.iter().map(|check| match (check.outcome, check.name.as_str()) {
+        (Outcome::Failed, "coverage" | "file_list") => Integrity::Altered,
+        (Outcome::Failed, _) => Integrity::Broken,
+        (Outcome::NotDone, "manifest" | "timestamps" | "signatures" | "coverage") => Integrity::Unknown,
+        _ => Integrity::Intact,
+    });
+    let worst = of_container.chain([worst]).max_by_key(|integrity| badness(*integrity)).unwrap_or(Integrity::Unknown);
+    conclusion::conclude(report, worst);
+}
+
+struct Judging<'a, 'b> {
+    container: &'a Container<'b>,
+    material: &'a Material,
+    context: &'a VerificationContext,
+    /// What timestamps in the container prove about its entries.
+    proofs: &'a BTreeMap<usize, Proof>,
+}
+
+impl Judging<'_, '_> {
+    /// A CAdES file; returns the entries that it covers.
+    fn cades(&mut self, at: usize, data: &crate::error::Result<SignedData>, report: &mut Report) -> BTreeSet<usize> {
+        let id = self.container.label(at);
+        let data = match data {
+            Ok(data) => data,
+            Err(error) => {
+                report.signatures.push(self.line(&id, "CAdES", Check::failed("reading", error.to_string())));
+                return BTreeSet::new();
+            }
+        };
+        if data.signers.is_empty() {
+            report.signatures.push(self.line(&id, "CAdES", Check::failed("reading", "the CMS object has no signer")));
+            return BTreeSet::new();
+        }
+        let Covered { content, entries, mut checks } = self.container.covered_by(at);
+        if let (Some(inside), Some(content)) = (&data.content, content)
+            && inside != content
+        {
+            checks.push(Check::failed("message_digest", "it carries a content that is not the container's"));
+        }
+        let lines = Judge {
+            data,
+            content: &Content::new(content),
+            material: self.material,
+            context: self.context,
+            outer: self.proofs.get(&at).copied().unwrap_or(Proof { time: self.context.at, proven: false }),
+            prefix: &format!("{id}, "),
+            covers: &self.container.covers(&entries),
+            before: &checks,
+        }
+        .signers();
+        report.signatures.extend(lines.signatures);
+        report.timestamps.extend(lines.timestamps);
+        report.checks.extend(lines.undone);
+        entries
+    }
+
+    fn not_done(&self, at: usize, format: &str, reason: &str) -> SignatureReport {
+        self.line(&self.container.label(at), format, Check::not_done("signature_value", reason))
+    }
+
+    fn line(&self, id: &str, format: &str, check: Check) -> SignatureReport {
+        let draft = Draft::unread(id, format, check);
+        draft.judge(Proof { time: self.context.at, proven: false }, self.material, self.context)
+    }
+}
