@@ -10,6 +10,7 @@ pub mod crl;
 pub mod crypto;
 pub mod csr;
 pub mod error;
+pub mod evidence_record;
 pub mod extension;
 pub mod issue;
 pub mod jose;

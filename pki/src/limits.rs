@@ -44,3 +44,5 @@ pub const LONGEST_OCSP_NONCE: usize = 128;
 pub const LONGEST_TIMESTAMP_REQUEST: usize = 4 * 1024;
 /// Age in seconds up to which an OCSP answer without nextUpdate counts as fresh: one day.
 pub const OCSP_AGE_WITHOUT_NEXT_UPDATE: i64 = 86_400;
+/// Most digests in the hash trees of one archive timestamp of an evidence record; a tree over a million objects needs some dozens.
+pub const MOST_TREE_MEMBERS: usize = 10_000;

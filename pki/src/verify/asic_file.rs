@@ -42,8 +42,10 @@ pub(super) fn verify(bytes: &[u8], format: DocumentFormat, context: &Verificatio
     let material = gathering.read(context);
     // 4. Timestamps, newest first: each proves the age of what its manifest lists.
     let mut covered: BTreeSet<usize> = BTreeSet::new();
-    let timed = timestamps::judge(&container, &tokens, &material, context);
-    report.timestamps.extend(timed.reports);
+    let mut timed = timestamps::judge(&container, &tokens, &material, context);
+    timestamps::judge_records(&container, &mut timed, context);
+    report.timestamps.append(&mut timed.reports);
+    report.checks.append(&mut timed.undone);
     // 5. The signatures.
     let mut judging = Judging { container: &container, material: &material, context, proofs: &timed.proofs };
     for (at, data) in &signatures {
@@ -59,12 +61,13 @@ pub(super) fn verify(bytes: &[u8], format: DocumentFormat, context: &Verificatio
         covered.extend(&timed.covered);
     }
     // 7. The whole container's answer.
-    if others.is_empty() {
+    let all_read = others.is_empty() && !(lone && timed.is_partly_read);
+    if all_read {
         report.checks.push(container.check_coverage(&covered));
     } else {
         report.checks.push(Check::not_done("coverage", "what the signatures cover is not known"));
     }
-    conclude(&mut report, if lone { timed.integrity } else { None }, &container);
+    conclude(&mut report, if lone { timed.integrity } else { None });
     report
 }
 
@@ -80,20 +83,16 @@ fn unread(report: &mut Report, error: &ContainerError) {
 }
 
 /// The worst of the lines and of what was found about the container as a whole.
-fn conclude(report: &mut Report, lone: Option<Integrity>, container: &Container<'_>) {
+fn conclude(report: &mut Report, lone: Option<Integrity>) {
     let lines = report.signatures.iter().map(|line| line.integrity).chain(lone);
     let worst = lines.max_by_key(|integrity| badness(*integrity));
     let Some(worst) = worst else {
-        if container.entries_of(Role::EvidenceRecord).is_empty() {
-            conclusion::conclude(report, Integrity::None);
-        } else {
-            report.checks.push(Check::not_done("evidence_record", "evidence records alone cannot be checked"));
-            conclusion::conclude(report, Integrity::Unknown);
-        }
-        return;
+        return conclusion::conclude(report, Integrity::None);
     };
     let of_container = report.checks.iter().map(|check| match (check.outcome, check.name.as_str()) {
         (Outcome::Failed, "coverage" | "file_list") => Integrity::Altered,
+        // A record that fails is not used as a proof; it takes nothing from signatures.
+        (Outcome::Failed, "evidence_record") => Integrity::Intact,
         (Outcome::Failed, _) => Integrity::Broken,
         (Outcome::NotDone, "manifest" | "timestamps" | "signatures" | "coverage") => Integrity::Unknown,
         _ => Integrity::Intact,
@@ -125,7 +124,7 @@ impl Judging<'_, '_> {
             report.signatures.push(self.line(&id, "CAdES", Check::failed("reading", "the CMS object has no signer")));
             return BTreeSet::new();
         }
-        let Covered { content, entries, mut checks } = self.container.covered_by(at);
+        let Covered { content, entries, mut checks, .. } = self.container.covered_by(at);
         if let (Some(inside), Some(content)) = (&data.content, content)
             && inside != content
         {

@@ -1,6 +1,7 @@
 //! What a file is, told from its content and never from its name. Looks at a bounded part of it.
 
 use super::cms_file;
+use base64::Engine as _;
 use chuky_model::report::DocumentFormat;
 
 /// What a file was recognised as.
@@ -144,14 +145,22 @@ fn holds_json_signature(body: &[u8]) -> bool {
     (has(b"\"signature\"") || has(b"\"signatures\"")) && (has(b"\"protected\"") || has(b"\"payload\""))
 }
 
+/// Whether base64url text stands for the beginning of a JSON object.
+fn begins_an_object(text: &[u8]) -> bool {
+    let start = text.get(..text.len().min(64) / 4 * 4).unwrap_or_default();
+    base64::engine::general_purpose::URL_SAFE_NO_PAD
+        .decode(start)
+        .is_ok_and(|start| start.trim_ascii_start().starts_with(b"{"))
+}
+
 /// Whether a text has the three parts of a compact JWS; an unencoded payload (RFC 7797 §5.2) may hold any printable character.
 fn is_compact_signature(body: &[u8]) -> bool {
     let is_encoded = |part: &[u8]| part.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
     let mut parts = body.split(|byte| *byte == b'.');
     match (parts.next(), parts.next(), parts.next(), parts.next()) {
         (Some(header), Some(payload), Some(signature), None) => {
-            header.starts_with(b"ey")
-                && is_encoded(header)
+            is_encoded(header)
+                && begins_an_object(header)
                 && is_encoded(signature)
                 && payload.iter().all(|byte| matches!(byte, 0x20..=0x7e))
         }
@@ -169,7 +178,7 @@ fn textual(bytes: &[u8], head: &[u8]) -> Kind {
     if body.starts_with(b"{") || body.starts_with(b"[") {
         return if holds_json_signature(bytes) { Kind::Jws } else { Kind::Json };
     }
-    if body.starts_with(b"ey") && is_compact_signature(bytes.trim_ascii()) {
+    if is_compact_signature(bytes.trim_ascii()) {
         return Kind::Jws;
     }
     match std::str::from_utf8(body) {

@@ -1,6 +1,7 @@
 //! Which entries of a container belong together: signature, manifest and files, and what is left over. Compares digests; says each
 //! disagreement by the entry's name.
 
+use crate::algorithm::DigestAlgorithm;
 use crate::asic::{Archive, ContainerError, FileList, Manifest, Role, limits};
 use crate::cms::SignedData;
 use crate::error::{Error, Result};
@@ -25,6 +26,8 @@ pub(super) struct Covered<'a> {
     pub(super) content: Option<&'a [u8]>,
     /// The entries that it covers, directly or by way of its manifest.
     pub(super) entries: BTreeSet<usize>,
+    /// The files that it names: what an evidence record covers.
+    pub(super) objects: Vec<usize>,
     /// `manifest` and `manifest_reference`.
     pub(super) checks: Vec<Check>,
 }
@@ -84,6 +87,7 @@ impl<'a> Container<'a> {
             ([], [data]) if self.simple => Covered {
                 content: self.archive.content(*data).ok(),
                 entries: BTreeSet::from([*data]),
+                objects: vec![*data],
                 checks: vec![Check::passed("signed_file")],
             },
             ([], _) => {
@@ -96,6 +100,7 @@ impl<'a> Container<'a> {
 
     fn covered_by_manifest(&self, at: usize, manifest: &Manifest) -> Covered<'a> {
         let mut entries = BTreeSet::from([at]);
+        let mut objects = Vec::new();
         let mut failed = Vec::new();
         let mut undone = Vec::new();
         for reference in &manifest.references {
@@ -103,6 +108,7 @@ impl<'a> Container<'a> {
                 failed.push(format!("{} is missing", reference.uri));
                 continue;
             };
+            objects.push(file);
             match (&reference.algorithm, self.contents.get(file)) {
                 (Err(name), _) => undone.push(format!("{}: digest algorithm {name:?}", reference.uri)),
                 (Ok(algorithm), Some(Ok(content))) if content.digest(*algorithm).as_ref() == Some(&reference.digest) => {
@@ -117,7 +123,17 @@ impl<'a> Container<'a> {
             (true, false) => Check::not_done("manifest_reference", some(&undone)),
             (true, true) => Check::passed("manifest_reference"),
         };
-        Covered { content: self.archive.content(at).ok(), entries, checks: vec![check] }
+        Covered { content: self.archive.content(at).ok(), entries, objects, checks: vec![check] }
+    }
+
+    /// An entry's bytes, where they can be read.
+    pub(super) fn bytes(&self, at: usize) -> Option<&'a [u8]> {
+        self.archive.content(at).ok()
+    }
+
+    /// The digests of entries; `None` where one cannot be read.
+    pub(super) fn digests(&self, entries: &[usize], algorithm: DigestAlgorithm) -> Option<Vec<Vec<u8>>> {
+        entries.iter().map(|at| self.contents.get(*at)?.as_ref().ok()?.digest(algorithm)).collect()
     }
 
     /// How much of the data a set of entries is, as the report says it.
@@ -241,7 +257,7 @@ impl<'a> Container<'a> {
 }
 
 fn nothing<'a>(reason: &str) -> Covered<'a> {
-    Covered { content: None, entries: BTreeSet::new(), checks: vec![Check::failed("manifest", reason)] }
+    Covered { content: None, entries: BTreeSet::new(), objects: Vec::new(), checks: vec![Check::failed("manifest", reason)] }
 }
 
 /// Some of a list, so that a report stays readable.

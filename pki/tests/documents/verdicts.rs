@@ -1,6 +1,5 @@
 //! The verdict over foreign CMS, JWS and ASiC files with known outcomes. What we disagree with stands in
-//! `document_verdicts_exceptions.txt`, each with a reason; an exception that starts to pass fails the test.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, missing_docs)]
+//! `exceptions.txt`, each with a reason; an exception that starts to pass fails the test.
 
 use chuky_model::instant::Instant;
 use chuky_model::report::{Integrity, Report};
@@ -44,7 +43,7 @@ fn foreign_files_get_the_verdict_that_their_makers_expect() {
     let Some(corpora) = corpora() else { return };
     let manifest: serde_json::Value =
         serde_json::from_slice(&std::fs::read(corpora.join("manifest.json")).unwrap()).unwrap();
-    let exceptions: BTreeMap<&str, &str> = include_str!("document_verdicts_exceptions.txt")
+    let exceptions: BTreeMap<&str, &str> = include_str!("exceptions.txt")
         .lines()
         .filter(|line| !line.trim().is_empty() && !line.starts_with('#'))
         .map(|line| line.split_once(": ").expect("file: reason"))
