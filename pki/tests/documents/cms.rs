@@ -60,7 +60,11 @@ fn openssl_signs_in_every_form() {
             assert_eq!(verdict(&changed, None).integrity, Integrity::Broken, "{name} changed");
         }
     }
-    let two = sign(&folder, "two", &["-outform", "DER", "-nodetach", "-binary", "-signer", "signer.pem", "-inkey", "signer.key"]);
+    let (certificate, key) = signer().timestamp_authority();
+    std::fs::write(folder.join("second.pem"), certificate.to_pem().unwrap()).unwrap();
+    std::fs::write(folder.join("second.key"), key.private_key_to_pem_pkcs8().unwrap()).unwrap();
+    let second = ["-outform", "DER", "-nodetach", "-binary", "-signer", "second.pem", "-inkey", "second.key"];
+    let two = sign(&folder, "two", &second);
     let report = verdict(&two, None);
     assert_eq!((report.integrity, report.signatures.len()), (Integrity::Intact, 2));
     let text = openssl::base64::encode_block(&sign(&folder, "base64", &["-outform", "DER", "-nodetach", "-binary"]));

@@ -61,7 +61,9 @@ fn one_flipped_bit_never_leaves_another_document_intact() {
     let bytes = archive(&extended());
     assert_eq!(verdict(&bytes, None).integrity, Integrity::Intact);
     let files = chuky_pki::asic::Archive::open(&bytes).unwrap();
-    let places: Vec<_> = files.entries().iter().filter(|entry| !entry.name.ends_with(b".p7s")).cloned().collect();
+    // A compressed stream has bits that mean nothing, and a signature file unsigned ones.
+    let signed = |entry: &&chuky_pki::asic::Entry| !entry.name.ends_with(b".p7s") && !entry.deflated;
+    let places: Vec<_> = files.entries().iter().filter(signed).cloned().collect();
     for entry in places {
         for at in entry.place.clone() {
             let mut changed = bytes.clone();

@@ -40,7 +40,7 @@ pub fn trusting() -> VerificationContext {
 }
 
 /// A timestamp token over this SHA-256.
-pub fn token(digest: &[u8], at: Instant) -> Vec<u8> {
+pub fn token(digest: &[u8; 32], at: Instant) -> Vec<u8> {
     static AUTHORITY: OnceLock<(X509, PKey<Private>)> = OnceLock::new();
     let (certificate, key) = AUTHORITY.get_or_init(|| signer().timestamp_authority());
     let request = TimestampRequest::parse(&TimestampRequest::to_der(digest, &[7, 1])).unwrap();
