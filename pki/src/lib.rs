@@ -1,4 +1,4 @@
-//! X.509, CMS, PDF and JOSE: bytes and facts in, bytes and verdicts out. No I/O, no clock, no async, no HSM: what must be
+//! X.509, CMS, PDF, XML and JOSE: bytes and facts in, bytes and verdicts out. No I/O, no clock, no async, no HSM: what must be
 //! signed is returned as a digest, and the signature is handed back to finish. OpenSSL's primitives are used in `crypto` only.
 
 pub mod algorithm;
@@ -28,5 +28,6 @@ pub mod revocation;
 pub mod signed;
 pub mod timestamp;
 pub mod verify;
+pub mod xml;
 
 pub use error::Error;

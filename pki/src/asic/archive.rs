@@ -4,6 +4,7 @@
 
 use super::entry::{Entry, Role};
 use super::{ContainerError, limits, second_reader};
+use crate::xml::transform::percent_decoded;
 use flate2::{Crc, Decompress, FlushDecompress, Status};
 use std::borrow::Cow;
 use std::cell::{Cell, OnceCell};
@@ -70,9 +71,9 @@ impl<'a> Archive<'a> {
     pub fn find(&self, uri: &str) -> Option<usize> {
         let position = |name: &[u8]| self.entries.iter().position(|entry| entry.name == name);
         let relative = uri.strip_prefix("./").or(uri.strip_prefix('/')).unwrap_or(uri);
-        [uri, relative].iter().find_map(|text| {
-            position(text.as_bytes()).or_else(|| position(&percent_decoded(text)))
-        })
+        [uri, relative]
+            .iter()
+            .find_map(|text| position(text.as_bytes()).or_else(|| position(percent_decoded(text).as_bytes())))
     }
 
     /// An entry's bytes: borrowed where it is stored, else inflated once and kept. CRC and size must be what the archive says.
@@ -125,26 +126,6 @@ fn inflate(packed: &[u8], entry: &Entry) -> Result<Vec<u8>> {
     }
     let all_in = usize::try_from(inflater.total_in()).is_ok_and(|taken| taken == packed.len());
     if all_in && content.len() == entry.size { Ok(content) } else { Err(wrong()) }
-}
-
-fn percent_decoded(text: &str) -> Vec<u8> {
-    let bytes = text.as_bytes();
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(byte) = bytes.get(at) {
-        let pair = bytes.get(at + 1..at + 3).and_then(|pair| std::str::from_utf8(pair).ok());
-        match pair.and_then(|pair| u8::from_str_radix(pair, 16).ok()).filter(|_| *byte == b'%') {
-            Some(value) => {
-                decoded.push(value);
-                at += 3;
-            }
-            None => {
-                decoded.push(*byte);
-                at += 1;
-            }
-        }
-    }
-    decoded
 }
 
 /// No name that leads out of the container, or that readers spell differently.

@@ -14,8 +14,6 @@ pub const UNQUESTIONED: usize = 8 * 1024 * 1024;
 pub const MANIFEST: usize = 4 * 1024 * 1024;
 /// Most references in one manifest.
 pub const REFERENCES: usize = ENTRIES;
-/// Deepest nesting of a manifest's elements; the schemas have five levels.
-pub const MANIFEST_DEPTH: u32 = 16;
 /// Most signature files, and most timestamp files, judged in one container.
 pub const SIGNATURES: usize = 64;
 /// Longest comment of an archive, bytes (APPNOTE 4.4.12: a 16-bit length).

@@ -9,8 +9,9 @@ use super::cades::{Content, Judge};
 use super::line::{Draft, badness};
 use super::store::{Gathering, Material};
 use super::trust::Proof;
+use super::xml_file::{self, Place, Sources};
 use super::{VerificationContext, conclusion, empty_report};
-use crate::asic::{Archive, ContainerError, Role};
+use crate::asic::{Archive, ContainerError, Role, limits};
 use crate::cms::SignedData;
 use crate::{Error, crypto};
 use chuky_model::report::{Check, DocumentFormat, Integrity, Outcome, Report, SignatureReport};
@@ -51,9 +52,8 @@ pub(super) fn verify(bytes: &[u8], format: DocumentFormat, context: &Verificatio
     for (at, data) in &signatures {
         covered.extend(judging.cades(*at, data, &mut report));
     }
-    let others = container.entries_of(Role::Xades);
-    for at in &others {
-        report.signatures.push(judging.not_done(*at, "XAdES", "XAdES signatures in a container cannot be checked"));
+    for at in container.entries_of(Role::Xades).into_iter().take(limits::SIGNATURES) {
+        covered.extend(judging.xades(at, &mut report));
     }
     // 6. What stands alone: timestamps are what the container is judged by where there is no signature.
     let lone = report.signatures.is_empty();
@@ -61,12 +61,11 @@ pub(super) fn verify(bytes: &[u8], format: DocumentFormat, context: &Verificatio
         covered.extend(&timed.covered);
     }
     // 7. The whole container's answer.
-    let all_read = others.is_empty() && !(lone && timed.is_partly_read);
-    if all_read {
-        report.checks.push(container.check_coverage(&covered));
+    report.checks.push(if lone && timed.is_partly_read {
+        Check::not_done("coverage", "what an evidence record covers is not known")
     } else {
-        report.checks.push(Check::not_done("coverage", "what the signatures cover is not known"));
-    }
+        container.check_coverage(&covered)
+    });
     conclude(&mut report, if lone { timed.integrity } else { None });
     report
 }
@@ -101,6 +100,13 @@ fn conclude(report: &mut Report, lone: Option<Integrity>) {
     conclusion::conclude(report, worst);
 }
 
+fn unread_check(error: &Error) -> Check {
+    match error {
+        Error::Limit(_) | Error::Unsupported(_) => Check::not_done("reading", error.to_string()),
+        _ => Check::failed("reading", error.to_string()),
+    }
+}
+
 struct Judging<'a, 'b> {
     container: &'a Container<'b>,
     material: &'a Material,
@@ -116,7 +122,7 @@ impl Judging<'_, '_> {
         let data = match data {
             Ok(data) => data,
             Err(error) => {
-                report.signatures.push(self.line(&id, "CAdES", Check::failed("reading", error.to_string())));
+                report.signatures.push(self.line(&id, "CAdES", unread_check(error)));
                 return BTreeSet::new();
             }
         };
@@ -147,8 +153,36 @@ impl Judging<'_, '_> {
         entries
     }
 
-    fn not_done(&self, at: usize, format: &str, reason: &str) -> SignatureReport {
-        self.line(&self.container.label(at), format, Check::not_done("signature_value", reason))
+    /// An XML file with signatures; returns the entries that they cover.
+    fn xades(&mut self, at: usize, report: &mut Report) -> BTreeSet<usize> {
+        let id = self.container.label(at);
+        let xml = self.container.bytes(at).unwrap_or_default();
+        let find = |uri: &str| self.container.by_name(uri).and_then(|at| self.container.bytes(at));
+        let sources =
+            Sources { place: Place::Container, find: &find, length: self.container.length(), is_a_guess: false };
+        let verdict = match xml_file::judge_signatures(xml, &sources, self.context) {
+            Ok(verdict) => verdict,
+            Err(error) => {
+                report.signatures.push(self.line(&id, "XAdES", unread_check(&error)));
+                return BTreeSet::new();
+            }
+        };
+        report.checks.extend(verdict.checks.into_iter().filter(|check| check.name != "reading"));
+        report.timestamps.extend(verdict.timestamps);
+        if verdict.lines.is_empty() {
+            report.signatures.push(self.line(&id, "XAdES", Check::failed("reading", "the file holds no signature")));
+        }
+        let mut covered = BTreeSet::new();
+        for one in verdict.lines {
+            let entries: BTreeSet<usize> =
+                one.files.iter().filter_map(|uri| self.container.referenced(uri)).collect();
+            let mut line = one.report;
+            line.id = format!("{id}, {}", line.id);
+            line.covers = self.container.covers(&entries);
+            report.signatures.push(line);
+            covered.extend(entries);
+        }
+        covered
     }
 
     fn line(&self, id: &str, format: &str, check: Check) -> SignatureReport {

@@ -76,8 +76,7 @@ impl Kind {
     pub(super) fn may_hold_signature(self) -> bool {
         matches!(
             self,
-            Self::SignedXml
-                | Self::Jws
+            Self::Jws
                 | Self::Asice
                 | Self::Asics
                 | Self::Ooxml
@@ -114,6 +113,16 @@ pub(super) fn recognise(bytes: &[u8]) -> Kind {
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     memchr::memmem::find(haystack, needle).is_some()
 }
+
+/// Whether the namespace of XML signatures is named, in UTF-8 or UTF-16.
+fn names_signatures(bytes: &[u8]) -> bool {
+    let wide: Vec<u8> = NAMESPACE.bytes().flat_map(|byte| [byte, 0]).collect();
+    let wide = wide.get(..wide.len() - 1).unwrap_or_default();
+    contains(bytes, NAMESPACE.as_bytes()) || (bytes.contains(&0) && contains(bytes, wide))
+}
+
+/// The namespace of XML signatures.
+const NAMESPACE: &str = "http://www.w3.org/2000/09/xmldsig#";
 
 fn zip(bytes: &[u8], head: &[u8]) -> Kind {
     let tail = bytes.get(bytes.len().saturating_sub(WINDOW)..).unwrap_or_default();
@@ -173,7 +182,8 @@ fn textual(bytes: &[u8], head: &[u8]) -> Kind {
     let body = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
     let body = body.trim_ascii_start();
     if body.starts_with(b"<") || body.starts_with(b"\xff\xfe<\0") || body.starts_with(b"\xfe\xff\0<") {
-        return if contains(body, b"http://www.w3.org/2000/09/xmldsig#") { Kind::SignedXml } else { Kind::Xml };
+        // A signature may stand behind everything else.
+        return if names_signatures(bytes) { Kind::SignedXml } else { Kind::Xml };
     }
     if body.starts_with(b"{") || body.starts_with(b"[") {
         return if holds_json_signature(bytes) { Kind::Jws } else { Kind::Json };

@@ -16,6 +16,13 @@ mod second_reader;
 mod sentences;
 mod store;
 mod trust;
+mod xml_certificate;
+mod xml_coverage;
+mod xml_file;
+mod xml_profile;
+mod xml_report;
+mod xml_signature;
+mod xml_timestamp;
 
 use crate::certificate::Certificate;
 use crate::crypto;
@@ -67,6 +74,7 @@ pub fn verify_with_content(bytes: &[u8], content: Option<&[u8]>, name: &str, con
         Kind::Cms => cms_file::verify(bytes, content, context),
         Kind::Jws => jws_file::verify(bytes, content, context),
         Kind::Asice | Kind::Asics => asic_file::verify(bytes, kind.document_format(), context),
+        Kind::Xml | Kind::SignedXml => xml_file::verify(bytes, content, kind, context),
         other => unsupported(bytes, other),
     };
     report.file = name.to_owned();

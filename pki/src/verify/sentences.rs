@@ -68,6 +68,15 @@ pub(super) fn timestamped(indication: Indication, time: &str, authority: &str) -
     )
 }
 
+/// The sentence on a document of which only a part is signed.
+pub(super) fn only_part(message: &Bilingual, covers: &str) -> Bilingual {
+    let (vi, en) = (message.vi.trim_end_matches('.'), message.en.trim_end_matches('.'));
+    Bilingual::new(
+        format!("{vi}; chữ ký chỉ bao phủ một phần của tệp ({covers}), phần còn lại không được ký."),
+        format!("{en}; only a part of the file is signed ({covers}), the rest is not."),
+    )
+}
+
 /// What the sentences must tell beyond the indications.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Circumstance {

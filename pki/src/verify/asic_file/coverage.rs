@@ -131,6 +131,21 @@ impl<'a> Container<'a> {
         self.archive.content(at).ok()
     }
 
+    /// The entry with exactly this name.
+    pub(super) fn by_name(&self, name: &str) -> Option<usize> {
+        self.archive.entries().iter().position(|entry| entry.name == name.as_bytes())
+    }
+
+    /// The entry that a reference means.
+    pub(super) fn referenced(&self, uri: &str) -> Option<usize> {
+        self.archive.find(uri)
+    }
+
+    /// All contents together, bytes.
+    pub(super) fn length(&self) -> usize {
+        self.archive.entries().iter().map(|entry| entry.size).fold(0, usize::saturating_add)
+    }
+
     /// The digests of entries; `None` where one cannot be read.
     pub(super) fn digests(&self, entries: &[usize], algorithm: DigestAlgorithm) -> Option<Vec<Vec<u8>>> {
         entries.iter().map(|at| self.contents.get(*at)?.as_ref().ok()?.digest(algorithm)).collect()

@@ -1,0 +1,218 @@
+//! Documents of which only a part is signed: which part that must be, by the layout that readers of such documents know (Vietnamese
+//! e-invoices and tax messages, edXML), and by a strict rule for every other document.
+
+use super::xml_coverage::{COVERAGE, Known};
+use crate::error::Result;
+use crate::xml::document::{Document, NodeId};
+use crate::xml::names::{DSIG, is_xades};
+use crate::xml::selection::{Budget, contains};
+use chuky_model::report::Check;
+use std::collections::HashSet;
+use std::ops::Range;
+
+/// What a signature leaves uncovered.
+#[derive(Debug, Default)]
+pub(super) struct Rest {
+    /// Elements with nothing covered and no signature inside.
+    pub(super) loose: Vec<NodeId>,
+    /// Whether text stands in an element that is not covered but holds something that is.
+    pub(super) loose_text: bool,
+    /// How many elements only hold others.
+    pub(super) holders: usize,
+    /// Signatures passed by.
+    pub(super) signatures: Vec<Range<u32>>,
+}
+
+impl Rest {
+    pub(super) fn is_empty(&self) -> bool {
+        self.loose.is_empty() && !self.loose_text
+    }
+
+    pub(super) fn absorb(&mut self, other: Self) {
+        self.loose.extend(other.loose);
+        self.loose_text |= other.loose_text;
+        self.holders += other.holders;
+        self.signatures.extend(other.signatures);
+    }
+
+    /// In words, for a reason.
+    pub(super) fn describe(&self, document: &Document<'_>) -> String {
+        let names: Vec<&str> = self.loose.iter().take(4).map(|id| document.local_name(*id)).collect();
+        match (names.is_empty(), self.loose.len() > names.len()) {
+            (true, _) => "text".to_owned(),
+            (false, false) => format!("<{}>", names.join(">, <")),
+            (false, true) => format!("<{}> and {} more", names.join(">, <"), self.loose.len() - names.len()),
+        }
+    }
+}
+
+/// One signature that covers a part.
+pub(super) struct Part<'p> {
+    pub(super) signature: NodeId,
+    /// The elements that it covers, itself left out.
+    pub(super) content: &'p [NodeId],
+    pub(super) covered: &'p [Range<u32>],
+    pub(super) rest: &'p Rest,
+}
+
+/// Whether that part is what a reader uses.
+pub(super) fn judge(document: &Document<'_>, part: &Part<'_>, all: &[Known], budget: &mut Budget) -> Result<Check> {
+    let outside = format!("it does not cover {}", part.rest.describe(document));
+    if let Some(invoice) = invoice_around(document, part.signature) {
+        return judge_invoice(document, part, invoice, all, budget);
+    }
+    let root = document.document_element();
+    let expected = match document.local_name(root) {
+        // Messages to the tax office sign their data, edXML its envelope (QCVN 102:2016/BTTTT).
+        "TDiep" => Some("DLieu"),
+        "edXML" => Some("edXMLEnvelope"),
+        _ => None,
+    };
+    if let Some(expected) = expected {
+        let mut named = document.children(root).filter(|child| document.local_name(*child) == expected);
+        return Ok(match (named.next(), named.next()) {
+            (Some(only), None) if part.content.contains(&only) => said(outside),
+            _ => Check::failed(COVERAGE, format!("it does not cover the one {expected} that readers use")),
+        });
+    }
+    judge_unknown_layout(document, part, outside, budget)
+}
+
+/// Passed, with what is not covered.
+fn said(reason: String) -> Check {
+    Check { reason, ..Check::passed(COVERAGE) }
+}
+
+/// The invoice that a signature stands in, where readers look for one: the document element, or in the data of a tax message
+/// (Decision 1450/QĐ-TCT).
+fn invoice_around(document: &Document<'_>, signature: NodeId) -> Option<NodeId> {
+    let invoice = document.ancestors(signature).find(|above| document.local_name(*above) == "HDon")?;
+    is_invoice(document, invoice).then_some(invoice)
+}
+
+fn is_invoice(document: &Document<'_>, invoice: NodeId) -> bool {
+    let root = document.document_element();
+    let in_message = || {
+        let data = document.parent(invoice).filter(|data| document.local_name(*data) == "DLieu");
+        data.and_then(|data| document.parent(data)) == Some(root) && document.local_name(root) == "TDiep"
+    };
+    invoice == root || in_message()
+}
+
+fn judge_invoice(
+    document: &Document<'_>,
+    part: &Part<'_>,
+    invoice: NodeId,
+    all: &[Known],
+    budget: &mut Budget,
+) -> Result<Check> {
+    let mut data = document.children(invoice).filter(|child| document.local_name(*child) == "DLHDon");
+    let data = match (data.next(), data.next()) {
+        (Some(data), None) => data,
+        _ => return Ok(Check::failed(COVERAGE, "the invoice does not hold exactly one DLHDon")),
+    };
+    if !part.content.contains(&data) {
+        return Ok(Check::failed(COVERAGE, "it does not cover the DLHDon of its invoice"));
+    }
+    budget.spend(document.node_count())?;
+    let others = document.elements_within(NodeId::ROOT).filter(|id| document.local_name(*id) == "DLHDon" && *id != data);
+    for other in others {
+        // Another invoice of the same message has signatures of its own.
+        let home = document.parent(other).filter(|home| document.local_name(*home) == "HDon");
+        let sound = home.filter(|home| *home != invoice && is_invoice(document, *home)).is_some_and(|home| {
+            all.iter().any(|known| document.is_within(known.node, home) && contains(&known.ranges, other))
+        });
+        if !sound {
+            return Ok(Check::failed(COVERAGE, "another DLHDon stands in the document, which no signature of it covers"));
+        }
+    }
+    let inside: Vec<NodeId> =
+        part.rest.loose.iter().copied().filter(|id| document.is_within(*id, invoice)).collect();
+    let names = names_within(document, part.covered, budget)?;
+    if let Some(double) = first_with_name(document, &inside, &names, budget)? {
+        let reason = format!("<{double}> stands beside the DLHDon as well as in it, and is not covered");
+        return Ok(Check::failed(COVERAGE, reason));
+    }
+    Ok(said(format!("of the invoice it does not cover {}", part.rest.describe(document))))
+}
+
+/// Any other document: the part counts where nothing that is not covered could be taken for it. A reader finds elements by name, so
+/// the same name outside is either an attack or something that only a reader of that format can tell.
+fn judge_unknown_layout(
+    document: &Document<'_>,
+    part: &Part<'_>,
+    outside: String,
+    budget: &mut Budget,
+) -> Result<Check> {
+    let root = document.document_element();
+    let in_own = |id: NodeId| document.is_within(id, part.signature);
+    let main: Vec<NodeId> = part.content.iter().copied().filter(|id| !in_own(*id)).collect();
+    let names: HashSet<&str> = main_names(document, part.content);
+    let mut searched = part.rest.loose.clone();
+    for signature in &part.rest.signatures {
+        searched.extend(objects_of(document, signature, part.covered));
+    }
+    if let Some(double) = first_with_name(document, &searched, &names, budget)? {
+        let reason = format!("another <{double}> stands in the document, which it does not cover");
+        return Ok(Check::failed(COVERAGE, reason));
+    }
+    let names = names_within(document, part.covered, budget)?;
+    if let Some(double) = first_with_name(document, &searched, &names, budget)? {
+        let reason = format!("{outside}; <{double}> stands there as well as in what is covered, and which of them a reader uses is not known");
+        return Ok(Check::not_done(COVERAGE, reason));
+    }
+    let placed = |id: NodeId| {
+        let parent = document.parent(id);
+        id == root || parent == Some(root) || document.is_within(part.signature, id) || parent == document.parent(part.signature)
+    };
+    if main.is_empty() || !main.iter().all(|id| placed(*id)) {
+        let reason = format!("{outside}; whether a reader uses what is covered is not known");
+        return Ok(Check::not_done(COVERAGE, reason));
+    }
+    Ok(said(outside))
+}
+
+fn main_names<'d>(document: &Document<'d>, content: &[NodeId]) -> HashSet<&'d str> {
+    content.iter().map(|id| document.local_name(*id)).filter(|name| *name != "Object").collect()
+}
+
+/// Elements in the objects of a signature that are not of the signature formats.
+fn objects_of(document: &Document<'_>, signature: &Range<u32>, covered: &[Range<u32>]) -> Vec<NodeId> {
+    let Some(node) = document.node_at(signature.start) else { return Vec::new() };
+    let objects = document.children(node).filter(|child| document.is(*child, DSIG, "Object"));
+    let inside = objects.flat_map(|object| document.children(object)).filter(|id| !contains(covered, *id));
+    let foreign = |id: &NodeId| !is_xades(document.namespace(*id)) && document.namespace(*id) != DSIG;
+    inside.filter(foreign).collect()
+}
+
+fn names_within<'d>(document: &Document<'d>, ranges: &[Range<u32>], budget: &mut Budget) -> Result<HashSet<&'d str>> {
+    let mut names = HashSet::new();
+    for range in ranges {
+        budget.spend(range.len())?;
+        let elements = range.clone().filter_map(|number| document.node_at(number));
+        let foreign = elements.filter(|id| {
+            document.element(*id).is_some()
+                && !is_xades(document.namespace(*id))
+                && document.namespace(*id) != DSIG
+        });
+        names.extend(foreign.map(|id| document.local_name(id)));
+    }
+    Ok(names)
+}
+
+/// The first name that stands in these subtrees as well.
+fn first_with_name<'d>(
+    document: &Document<'d>,
+    subtrees: &[NodeId],
+    names: &HashSet<&str>,
+    budget: &mut Budget,
+) -> Result<Option<&'d str>> {
+    for top in subtrees {
+        budget.spend(document.subtree(*top).len())?;
+        let mut found = document.elements_within(*top).map(|id| document.local_name(id));
+        if let Some(name) = found.find(|name| names.contains(name)) {
+            return Ok(Some(name));
+        }
+    }
+    Ok(None)
+}

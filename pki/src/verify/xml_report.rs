@@ -1,0 +1,264 @@
+//! One XML signature on its way to a line of the report: timestamps from the newest to the oldest, trust at the time that they prove,
+//! integrity from the checks. The verdict is derived from the checks, never stored beside them.
+
+use super::VerificationContext;
+use super::store::Material;
+use super::trust::{self, Proof, Trust};
+use super::xml_coverage::{COVERAGE, Coverage};
+use super::xml_file::{Place, Sources};
+use super::xml_signature::{MANIFEST, NOT_AT_HAND, REFERENCES, XmlFindings};
+use super::xml_timestamp;
+use crate::error::Error;
+use crate::path::Purpose;
+use crate::revocation::Evidence;
+use crate::timestamp::TimestampToken;
+use crate::xml::document::{Document, NodeId};
+use crate::xml::selection::Budget;
+use crate::xml::xades::{Timestamp, TimestampKind};
+use chuky_model::instant::Instant;
+use chuky_model::report::{
+    Check, Indication, Integrity, Outcome, SignatureReport, SubIndication, TimestampReport,
+};
+
+/// Certificates and evidence of all signatures together. Without anchors nothing of it would be asked for.
+pub(super) fn material<'f>(
+    context: &VerificationContext,
+    findings: impl Iterator<Item = &'f XmlFindings>,
+) -> Material {
+    if context.anchors.is_empty() {
+        return Material::default();
+    }
+    let mut certificates = context.intermediates.clone();
+    let mut crls = context.crls.clone();
+    let mut responses = context.ocsp_responses.clone();
+    for one in findings {
+        certificates.extend(one.certificates.iter().cloned());
+        crls.extend(one.values.crls.iter().cloned());
+        responses.extend(one.values.ocsp_responses.iter().cloned());
+        let timestamps = one.qualifying.iter().flat_map(|qualifying| &qualifying.timestamps);
+        for token in timestamps.flat_map(|timestamp| timestamp.tokens.iter().flatten()) {
+            if let Ok(token) = TimestampToken::parse(token) {
+                certificates.extend(token.signed_data.certificates);
+                crls.extend(token.signed_data.crls);
+                responses.extend(token.signed_data.ocsp_responses);
+            }
+        }
+    }
+    for list in [&mut crls, &mut responses] {
+        list.sort_unstable();
+        list.dedup();
+    }
+    Material { certificates, evidence: Evidence::read(&crls, &responses) }
+}
+
+/// A signature with everything that its line is made from.
+pub(super) struct Judged<'j, 'd, 's> {
+    pub(super) document: &'j Document<'d>,
+    pub(super) findings: &'j XmlFindings,
+    pub(super) coverage: &'j Coverage,
+    pub(super) sources: &'j Sources<'s>,
+    pub(super) material: &'j Material,
+    pub(super) context: &'j VerificationContext,
+}
+
+impl Judged<'_, '_, '_> {
+    /// The line of the report, and the timestamps, oldest first. `at` is the place among the document's signatures.
+    pub(super) fn line(&self, at: usize, budget: &mut Budget) -> (SignatureReport, Vec<TimestampReport>) {
+        let signer = &self.findings.signer;
+        let mut proof = Proof { time: self.context.at, proven: false };
+        let mut timestamps = Vec::new();
+        for timestamp in self.newest_first() {
+            for token in &timestamp.tokens {
+                let (time, report) = self.timestamp(timestamp, token, proof, budget);
+                timestamps.push(report);
+                // What was stamped before signing proves nothing about the signature's age.
+                let later = !matches!(
+                    timestamp.kind,
+                    TimestampKind::AllDataObjects | TimestampKind::IndividualDataObjects
+                );
+                if let Some(time) = time.filter(|time| later && *time < proof.time) {
+                    proof = Proof { time, proven: true };
+                }
+            }
+        }
+        timestamps.reverse();
+        let trust =
+            trust::judge(signer.signing_certificate.as_ref(), Purpose::DocumentSigning, proof, self.material, self.context);
+        let weak = self.weak_algorithms(proof);
+        let (integrity, structural) = self.integrity();
+        let mut checks = signer.checks.clone();
+        checks.push(self.coverage.check.clone());
+        checks.extend(trust.checks.iter().cloned());
+        checks.extend(weak.iter().flat_map(|weak| weak.checks.iter().cloned()));
+        let (indication, sub_indication) = match integrity {
+            Integrity::Broken | Integrity::Altered => (Indication::TotalFailed, structural),
+            Integrity::Unknown | Integrity::None => (Indication::Indeterminate, structural),
+            Integrity::Intact => match weak {
+                Some(weak) if trust.indication == Indication::TotalPassed => (weak.indication, weak.sub_indication),
+                _ => (trust.indication, trust.sub_indication),
+            },
+        };
+        let line = SignatureReport {
+            id: self.findings.signature.id.clone().unwrap_or_else(|| format!("signature {}", at + 1)),
+            format: self.format(),
+            integrity,
+            indication,
+            sub_indication,
+            signer: signer.signing_certificate.as_ref().map(|certificate| certificate.to_signer()),
+            claimed_signing_time: signer.signing_time.map(Instant::rfc3339),
+            best_signature_time: proof.proven.then(|| proof.time.rfc3339()),
+            covers: self.coverage.covers.clone(),
+            changes_after: Vec::new(),
+            checks,
+        };
+        (line, timestamps)
+    }
+
+    fn newest_first(&self) -> Vec<&Timestamp> {
+        let all = self.findings.qualifying.iter().flat_map(|qualifying| &qualifying.timestamps);
+        let mut sorted: Vec<&Timestamp> = all.collect();
+        sorted.sort_by_key(|timestamp| {
+            let rank = match timestamp.kind {
+                TimestampKind::Archive => 0,
+                TimestampKind::SignatureAndReferences | TimestampKind::References => 1,
+                TimestampKind::Signature => 2,
+                TimestampKind::AllDataObjects | TimestampKind::IndividualDataObjects => 3,
+            };
+            (rank, std::cmp::Reverse(timestamp.position))
+        });
+        sorted
+    }
+
+    fn timestamp(
+        &self,
+        timestamp: &Timestamp,
+        token: &crate::error::Result<Vec<u8>>,
+        proof: Proof,
+        budget: &mut Budget,
+    ) -> (Option<Instant>, TimestampReport) {
+        let token = match token.as_ref().map_err(Clone::clone).and_then(|der| TimestampToken::parse(der)) {
+            Ok(token) => token,
+            Err(error) => return (None, lost_timestamp(&error)),
+        };
+        let context = xml_timestamp::Context { document: self.document, findings: self.findings, sources: self.sources };
+        let matched = xml_timestamp::matches(&context, timestamp, token.digest_algorithm, &token.digest, budget);
+        let further = &self.material.certificates;
+        let mut findings = token.check(further, &mut |_| match matched {
+            Ok(true) => Some(token.digest.clone()),
+            Ok(false) | Err(Error::Malformed(_)) => Some(Vec::new()),
+            Err(_) => None,
+        });
+        let kind = self.document.local_name(timestamp.node);
+        if let Some(check) = findings.checks.iter_mut().find(|check| check.name == "message_imprint") {
+            check.reason = match (&matched, check.reason.is_empty()) {
+                (Err(error), _) => format!("{kind}: {error}"),
+                (Ok(_), true) => kind.to_owned(),
+                (Ok(_), false) => format!("{kind}: {}", check.reason),
+            };
+        }
+        trust::timestamp_report(&token, findings, proof, self.material, self.context)
+    }
+
+    /// The worse of the signature's algorithm and the references'.
+    fn weak_algorithms(&self, proof: Proof) -> Option<Trust> {
+        let digests = self.findings.signer.signed_with().into_iter().chain(self.findings.digests.iter().copied());
+        digests.into_iter().find_map(|digest| trust::judge_digest(Some(digest), proof))
+    }
+
+    fn integrity(&self) -> (Integrity, Option<SubIndication>) {
+        let checks = || self.findings.signer.checks.iter().filter(|check| self.counts(check));
+        let failed = |name: &str| checks().any(|check| check.name == name && check.outcome == Outcome::Failed);
+        if failed(REFERENCES) || failed(MANIFEST) {
+            return (Integrity::Broken, Some(SubIndication::HashFailure));
+        }
+        if failed("signature_value") {
+            return (Integrity::Broken, Some(SubIndication::SigCryptoFailure));
+        }
+        if checks().any(|check| check.outcome == Outcome::Failed) {
+            return (Integrity::Broken, Some(SubIndication::FormatFailure));
+        }
+        if self.coverage.check.outcome == Outcome::Failed {
+            debug_assert_eq!(self.coverage.check.name, COVERAGE);
+            return (Integrity::Altered, Some(SubIndication::FormatFailure));
+        }
+        let mut undone = checks().filter(|check| check.outcome == Outcome::NotDone);
+        match (undone.next(), self.coverage.check.outcome) {
+            (Some(check), _) if check.reason.contains(NOT_AT_HAND) || check.name == MANIFEST => {
+                (Integrity::Unknown, Some(SubIndication::SignedDataNotFound))
+            }
+            (Some(check), _) if check.name == "signing_certificate" => {
+                (Integrity::Unknown, Some(SubIndication::NoSigningCertificateFound))
+            }
+            (Some(_), _) => (Integrity::Unknown, Some(SubIndication::CryptoConstraintsFailureNoPoe)),
+            (None, Outcome::NotDone) => (Integrity::Unknown, Some(SubIndication::PolicyProcessingError)),
+            (None, _) => (Integrity::Intact, None),
+        }
+    }
+
+    /// XMLDSig §5.1: what a manifest names is the application's matter; in a container it is there, or something is wrong.
+    fn counts(&self, check: &Check) -> bool {
+        check.name != MANIFEST || check.outcome != Outcome::NotDone || self.sources.place == Place::Container
+            || self.findings.not_at_hand == 0
+    }
+
+    /// The format and level by what is there (EN 319 132-1 §6); whether it is valid is another matter.
+    fn format(&self) -> String {
+        let Some(qualifying) = &self.findings.qualifying else { return "XMLDSig".to_owned() };
+        if !self.findings.signer.certificate_is_bound {
+            return "XAdES".to_owned();
+        }
+        let has = |kind| qualifying.timestamps.iter().any(|timestamp| timestamp.kind == kind);
+        let values = &self.findings.values;
+        let has_values = !values.crls.is_empty() || !values.ocsp_responses.is_empty();
+        let letter = match (has(TimestampKind::Signature), has_values, has(TimestampKind::Archive)) {
+            (_, _, true) if has_values || has(TimestampKind::Signature) => "LTA",
+            (true, true, _) => "LT",
+            (true, false, _) => "T",
+            (false, _, _) => "B",
+        };
+        format!("XAdES-BASELINE-{letter}")
+    }
+}
+
+fn lost_timestamp(error: &Error) -> TimestampReport {
+    TimestampReport {
+        time: String::new(),
+        authority: String::new(),
+        indication: Indication::TotalFailed,
+        checks: vec![Check::failed("timestamp", error.to_string())],
+    }
+}
+
+/// The line of a signature whose structure cannot be read.
+pub(super) fn unreadable(document: &Document<'_>, node: NodeId, at: usize, error: &Error) -> SignatureReport {
+    const NAME: &str = "signature_format";
+    let beyond = matches!(error, Error::Unsupported(_) | Error::Limit(_));
+    let (integrity, indication, sub_indication, check) = match beyond {
+        true => (
+            Integrity::Unknown,
+            Indication::Indeterminate,
+            SubIndication::PolicyProcessingError,
+            Check::not_done(NAME, error.to_string()),
+        ),
+        false => (
+            Integrity::Broken,
+            Indication::TotalFailed,
+            SubIndication::FormatFailure,
+            Check::failed(NAME, error.to_string()),
+        ),
+    };
+    let id = document.attribute(node, "Id").map(str::to_owned);
+    SignatureReport {
+        id: id.unwrap_or_else(|| format!("signature {}", at + 1)),
+        format: "XMLDSig".to_owned(),
+        integrity,
+        indication,
+        sub_indication: Some(sub_indication),
+        signer: None,
+        claimed_signing_time: None,
+        best_signature_time: None,
+        covers: "unknown".to_owned(),
+        changes_after: Vec::new(),
+        checks: vec![check],
+    }
+}

@@ -1,0 +1,343 @@
+//! What the bytes of one XML signature prove: each reference's digest, the signature value over `SignedInfo`, and that the signer's
+//! certificate is the one named in what is signed (XMLDSig §3.2, EN 319 132-1 §4.4, §5.2.2). Says what failed; coverage and trust
+//! follow elsewhere.
+
+use super::xml_certificate::{self, Key};
+use super::xml_file::Sources;
+use crate::algorithm::DigestAlgorithm;
+use crate::certificate::Certificate;
+use crate::cms::SignerFindings;
+use crate::crypto::Hasher;
+use crate::error::{Error, Result};
+use crate::xml::canonical::{Method, canonicalise};
+use crate::xml::document::{Document, NodeId};
+use crate::xml::names::{DSIG, MANIFEST_TYPE, is_signed_properties_type};
+use crate::xml::selection::{Budget, Selection, union};
+use crate::xml::signature::{Reference, Signature, read_manifest};
+use crate::xml::transform::{self, Target};
+use crate::xml::xades::{Qualifying, Values};
+use chuky_model::report::{Check, Outcome};
+use std::ops::Range;
+
+/// Everything found out about one signature.
+#[derive(Debug)]
+pub(super) struct XmlFindings {
+    pub(super) signature: Signature,
+    pub(super) qualifying: Option<Qualifying>,
+    pub(super) values: Values,
+    /// Checks, certificate and algorithms, in the shape that trust is judged from.
+    pub(super) signer: SignerFindings,
+    /// Every certificate that the signature brings along.
+    pub(super) certificates: Vec<Certificate>,
+    /// What each reference with a matching digest covers, by its place among the references.
+    pub(super) covered: Vec<(usize, Selection)>,
+    /// URIs of what lies outside and matches, manifests' included.
+    pub(super) outside: Vec<String>,
+    /// The digest algorithms of the references.
+    pub(super) digests: Vec<DigestAlgorithm>,
+    /// Parts that a signed manifest names and that are not at hand.
+    pub(super) not_at_hand: usize,
+}
+
+impl XmlFindings {
+    /// All nodes that matching references cover.
+    pub(super) fn covered_ranges(&self) -> Vec<Range<u32>> {
+        union(self.covered.iter().flat_map(|(_, selection)| selection.ranges().iter().cloned()))
+    }
+}
+
+/// What became of one reference.
+enum Answer {
+    Inside(Selection),
+    Outside,
+    NotAtHand,
+}
+
+/// Why references did not match, and how many did.
+#[derive(Default)]
+struct Tally {
+    matched: usize,
+    failed: Vec<String>,
+    not_done: Vec<String>,
+}
+
+impl Tally {
+    fn fail(&mut self, reference: &Reference, error: &Error) {
+        let line = format!("{}: {error}", shown_uri(reference));
+        let list = match error {
+            Error::Unsupported(_) | Error::Limit(_) => &mut self.not_done,
+            _ => &mut self.failed,
+        };
+        if list.len() < SHOWN {
+            list.push(line);
+        }
+    }
+
+    fn check(&self, name: &str) -> Check {
+        match (self.failed.is_empty(), self.not_done.is_empty()) {
+            (false, _) => Check::failed(name, self.failed.join("; ")),
+            (true, false) => Check::not_done(name, self.not_done.join("; ")),
+            (true, true) => Check { reason: format!("{} digests match", self.matched), ..Check::passed(name) },
+        }
+    }
+}
+
+/// How many references are named in a reason.
+const SHOWN: usize = 5;
+
+fn shown_uri(reference: &Reference) -> String {
+    match &reference.uri {
+        None => "reference without URI".to_owned(),
+        Some(uri) => format!("reference {:?}", uri.chars().take(100).collect::<String>()),
+    }
+}
+
+/// Checks the signature at `node`.
+pub(super) fn check(
+    document: &Document<'_>,
+    node: NodeId,
+    further: &[Certificate],
+    sources: &Sources<'_>,
+    budget: &mut Budget,
+) -> Result<XmlFindings> {
+    let signature = Signature::read(document, node)?;
+    let qualifying = Qualifying::read(document, &signature)?;
+    let values = qualifying.as_ref().map(|qualifying| qualifying.values(document)).unwrap_or_default();
+    let mut findings = XmlFindings {
+        signer: SignerFindings {
+            checks: vec![Check::passed("signature_format")],
+            signing_certificate: None,
+            content_at_hand: true,
+            certificate_is_bound: false,
+            signing_time: qualifying.as_ref().and_then(|qualifying| qualifying.signing_time),
+            digest_algorithm: None,
+            signature_algorithm: signature.algorithm.clone().ok(),
+            timestamps: Vec::new(),
+        },
+        qualifying,
+        certificates: xml_certificate::all(document, &signature, &values),
+        values,
+        covered: Vec::new(),
+        outside: Vec::new(),
+        digests: Vec::new(),
+        not_at_hand: 0,
+        signature,
+    };
+    check_references(document, &mut findings, sources, budget);
+    check_signed_properties(document, &mut findings);
+    let digest = signed_info_digest(document, &findings.signature, budget);
+    xml_certificate::choose(document, &mut findings, further, digest);
+    Ok(findings)
+}
+
+fn check_references(document: &Document<'_>, findings: &mut XmlFindings, sources: &Sources<'_>, budget: &mut Budget) {
+    let references = std::mem::take(&mut findings.signature.references);
+    let mut tally = Tally::default();
+    let mut manifests = Tally::default();
+    let mut has_manifest = false;
+    for (at, reference) in references.iter().enumerate() {
+        match check_reference(document, findings.signature.node, reference, sources, budget) {
+            Ok(Answer::Inside(selection)) => {
+                tally.matched += 1;
+                for manifest in manifests_in(document, reference, &selection) {
+                    has_manifest = true;
+                    check_manifest(document, manifest, findings, sources, budget, &mut manifests);
+                }
+                findings.covered.push((at, selection));
+            }
+            Ok(Answer::Outside) => {
+                tally.matched += 1;
+                findings.outside.push(reference.uri.clone().unwrap_or_default());
+            }
+            Ok(Answer::NotAtHand) => {
+                if tally.not_done.len() < SHOWN {
+                    tally.not_done.push(format!("{}: {NOT_AT_HAND}", shown_uri(reference)));
+                }
+            }
+            Err(error) => tally.fail(reference, &error),
+        }
+        findings.digests.extend(reference.digest_algorithm.clone().ok());
+    }
+    findings.signature.references = references;
+    findings.digests.sort_unstable();
+    findings.digests.dedup();
+    findings.signer.checks.push(tally.check(REFERENCES));
+    if has_manifest {
+        let mut check = manifests.check(MANIFEST);
+        if findings.not_at_hand > 0 && check.outcome == Outcome::Passed {
+            check = Check::not_done(MANIFEST, format!("{} parts that it names are not at hand", findings.not_at_hand));
+        }
+        findings.signer.checks.push(check);
+    }
+}
+
+/// The check of the references' digests.
+pub(super) const REFERENCES: &str = "references";
+/// The check of what signed manifests name.
+pub(super) const MANIFEST: &str = "manifest";
+/// Why a reference to something outside was not checked.
+pub(super) const NOT_AT_HAND: &str = "the signed content is not at hand";
+
+/// XMLDSig §5.1: manifests that a reference covers whole, named by the reference's type or lying in a signed object.
+fn manifests_in(document: &Document<'_>, reference: &Reference, selection: &Selection) -> Vec<NodeId> {
+    let [range] = selection.ranges() else { return Vec::new() };
+    let Some(node) = first_element(document, range) else { return Vec::new() };
+    let is_manifest = |node: NodeId| document.is(node, DSIG, "Manifest");
+    if is_manifest(node) {
+        return vec![node];
+    }
+    if document.is(node, DSIG, "Object") || reference.kind == MANIFEST_TYPE {
+        return document.children(node).filter(|child| is_manifest(*child)).collect();
+    }
+    Vec::new()
+}
+
+fn first_element(document: &Document<'_>, range: &Range<u32>) -> Option<NodeId> {
+    let first = document.elements_within(NodeId::ROOT).next();
+    match range.start {
+        0 => first,
+        _ => document.node_at(range.start).filter(|node| document.element(*node).is_some()),
+    }
+}
+
+fn check_manifest(
+    document: &Document<'_>,
+    manifest: NodeId,
+    findings: &mut XmlFindings,
+    sources: &Sources<'_>,
+    budget: &mut Budget,
+    tally: &mut Tally,
+) {
+    let references = match read_manifest(document, manifest) {
+        Ok(references) => references,
+        Err(error) => return tally.failed.push(error.to_string()),
+    };
+    for reference in references {
+        match check_reference(document, findings.signature.node, &reference, sources, budget) {
+            Ok(Answer::Inside(selection)) => {
+                tally.matched += 1;
+                // A manifest's references are no signature's own: they count for what is covered, and for nothing else.
+                findings.covered.push((usize::MAX, selection));
+            }
+            Ok(Answer::Outside) => {
+                tally.matched += 1;
+                findings.outside.push(reference.uri.clone().unwrap_or_default());
+            }
+            Ok(Answer::NotAtHand) => findings.not_at_hand += 1,
+            Err(error) => tally.fail(&reference, &error),
+        }
+        findings.digests.extend(reference.digest_algorithm.clone().ok());
+    }
+}
+
+fn check_reference(
+    document: &Document<'_>,
+    signature: NodeId,
+    reference: &Reference,
+    sources: &Sources<'_>,
+    budget: &mut Budget,
+) -> Result<Answer> {
+    budget.spend(COST_OF_A_REFERENCE)?;
+    let algorithm = reference.digest_algorithm.clone()?;
+    let transforms = reference.transforms.clone()?;
+    let target = match reference.uri.as_deref() {
+        Some(uri) if uri.is_empty() || uri.starts_with('#') => {
+            let found = transform::same_document(document, uri)?;
+            Target::Nodes(found.ok_or(Error::Malformed("reference: nothing in the document has this identifier"))?)
+        }
+        uri => match sources.content(uri) {
+            Some(octets) => Target::Octets(octets),
+            None => return Ok(Answer::NotAtHand),
+        },
+    };
+    let mut hasher = Hasher::new(algorithm);
+    let mut sink = |piece: &[u8]| hasher.update(piece);
+    let covered = transform::process(document, signature, target, &transforms, Method::DEFAULT, budget, &mut sink)?;
+    match (hasher.finish() == reference.digest, covered) {
+        (true, Some(selection)) => Ok(Answer::Inside(selection)),
+        (true, None) => Ok(Answer::Outside),
+        (false, None) if sources.is_a_guess => Ok(Answer::NotAtHand),
+        (false, _) => Err(Error::Malformed("reference: the content is not the one that was signed")),
+    }
+}
+
+/// What reading and looking up one reference costs beside its content.
+const COST_OF_A_REFERENCE: usize = 256;
+
+/// EN 319 132-1 §4.4.2: a reference of that type must be to the `SignedProperties` of this very signature.
+fn check_signed_properties(document: &Document<'_>, findings: &mut XmlFindings) {
+    const NAME: &str = "signed_properties";
+    let typed = |reference: &Reference| is_signed_properties_type(&reference.kind);
+    let Some(qualifying) = &findings.qualifying else {
+        if findings.signature.references.iter().any(typed) {
+            findings.signer.checks.push(Check::failed(NAME, "a reference is to signed properties that are not there"));
+        }
+        return;
+    };
+    let Some(properties) = qualifying.signed_properties else { return };
+    let whole = |selection: &Selection| selection.ranges() == [document.subtree(properties)];
+    let mut references = findings.covered.iter().filter(|(at, selection)| *at != usize::MAX && whole(selection));
+    let named = references.next().and_then(|(at, _)| findings.signature.references.get(*at));
+    let target = qualifying.target.strip_prefix('#');
+    let elsewhere = target.is_some_and(|target| findings.signature.id.as_deref() != Some(target));
+    let failed = findings.signer.checks.iter().any(|check| check.name == REFERENCES && check.outcome != Outcome::Passed);
+    let others = findings.signature.references.iter().filter(|reference| typed(reference)).count();
+    let check = match named {
+        None if failed => Check::not_done(NAME, "not every reference could be resolved"),
+        None => Check::failed(NAME, "no reference covers the signed properties of this signature"),
+        Some(_) if others > 1 => Check::failed(NAME, "more than one reference claims to be to signed properties"),
+        Some(reference) if others == 1 && !typed(reference) => {
+            Check::failed(NAME, "the reference that claims to be to the signed properties is to something else")
+        }
+        Some(_) if elsewhere => Check::failed(NAME, "the qualifying properties name another signature as their target"),
+        // §4.4.2 demands the type; signers of older versions left it out, and what is signed is the same.
+        Some(_) if others == 0 => {
+            Check { reason: "their reference has no Type".to_owned(), ..Check::passed(NAME) }
+        }
+        Some(_) => Check::passed(NAME),
+    };
+    findings.signer.checks.push(check);
+}
+
+/// The canonical `SignedInfo`, as the key signs it: by digest, or whole for EdDSA.
+pub(super) enum Signed {
+    Digest(Vec<u8>),
+    Message(Vec<u8>),
+}
+
+fn signed_info_digest(document: &Document<'_>, signature: &Signature, budget: &mut Budget) -> Result<Signed> {
+    let canonicalization = signature.canonicalization.clone()?;
+    let algorithm = signature.algorithm.clone()?;
+    let selection = Selection::subtree(document, signature.signed_info, true);
+    let prefixes = canonicalization.prefixes();
+    match algorithm.digest() {
+        Some(digest) => {
+            let mut hasher = Hasher::new(digest);
+            let mut sink = |piece: &[u8]| hasher.update(piece);
+            canonicalise(document, &selection, canonicalization.method, &prefixes, budget, &mut sink)?;
+            Ok(Signed::Digest(hasher.finish()))
+        }
+        None => {
+            let mut message = Vec::new();
+            let mut sink = |piece: &[u8]| message.extend_from_slice(piece);
+            canonicalise(document, &selection, canonicalization.method, &prefixes, budget, &mut sink)?;
+            Ok(Signed::Message(message))
+        }
+    }
+}
+
+/// Verifies the value. ECDSA values in XML are r‖s (XMLDSig 1.1 §6.4.3).
+pub(super) fn verify_value(key: &Key, signature: &Signature, signed: &Signed) -> Result<()> {
+    use crate::algorithm::SignatureAlgorithm::{Dsa, Ecdsa};
+    let algorithm = signature.algorithm.clone()?;
+    match (algorithm, signed) {
+        (Ecdsa(_), Signed::Digest(digest)) => key.verify_ecdsa_raw(digest, &signature.value),
+        (Dsa(_), Signed::Digest(digest)) => {
+            // XMLDSig §6.4.1: r‖s as well.
+            let der = crate::crypto::ecdsa_raw_to_der(&signature.value).ok_or(Error::BadSignature)?;
+            key.verify_digest(algorithm, digest, &der)
+        }
+        (_, Signed::Digest(digest)) => key.verify_digest(algorithm, digest, &signature.value),
+        (_, Signed::Message(message)) => key.verify_message(algorithm, message, &signature.value),
+    }
+}

@@ -1,0 +1,31 @@
+//! Bounds on XML from strangers, in one place, with their units and reasons.
+
+/// Longest document read, bytes; the reader worker stops earlier. Offsets and node numbers fit 32 bits below it.
+pub const LONGEST_DOCUMENT: usize = 1 << 30;
+/// Deepest nesting of elements. libxml2 stops at 256; real documents stay below 60.
+pub const DEPTH: usize = 512;
+/// Most nodes in one document; a 20 MB trusted list has a million.
+pub const NODES: usize = 20_000_000;
+/// Most attributes and namespace declarations of one element.
+pub const ATTRIBUTES: usize = 4_096;
+/// Most different namespace prefixes in one document.
+pub const PREFIXES: usize = 4_096;
+/// Most signatures judged in one document. Contracts with many parties have tens.
+pub const SIGNATURES: usize = 1_000;
+/// Most references of one `SignedInfo` or `Manifest`; an office document has hundreds of parts.
+pub const REFERENCES: usize = 10_000;
+/// Most transforms of one reference; real ones have up to 3.
+pub const TRANSFORMS: usize = 8;
+/// Most steps of an XPath location path in a transform.
+pub const PATH_STEPS: usize = 16;
+/// Most certificates read from one signature, `KeyInfo` and unsigned properties together.
+pub const CERTIFICATES: usize = 200;
+/// Most CRLs and most OCSP answers read from one signature.
+pub const REVOCATION_VALUES: usize = 200;
+/// Most timestamps judged in one signature.
+pub const TIMESTAMPS: usize = 50;
+/// Work that references, transforms and coverage may cause, in bytes or nodes: this many times the document's length, and
+/// `WORK_BASE` beside it. A document of n bytes with 20 parallel signatures, each with an archive timestamp, needs 40 n.
+pub const WORK_FACTOR: u64 = 64;
+/// Work that even the smallest document may cause.
+pub const WORK_BASE: u64 = 16 << 20;

@@ -1,0 +1,26 @@
+//! Namespace names of the signature formats. Names only.
+
+/// XML Signature.
+pub const DSIG: &str = "http://www.w3.org/2000/09/xmldsig#";
+/// Exclusive canonicalisation's `InclusiveNamespaces`.
+pub const EXCLUSIVE: &str = "http://www.w3.org/2001/10/xml-exc-c14n#";
+/// XPath Filter 2.0.
+pub const FILTER2: &str = "http://www.w3.org/2002/06/xmldsig-filter2";
+/// What XAdES namespaces begin with: v1.1.1, v1.2.2, v1.3.2, v1.4.1.
+const XADES: &str = "http://uri.etsi.org/01903/v";
+/// `Type` of the reference to `SignedProperties` (EN 319 132-1 §4.4.2); older versions put their number into it.
+const SIGNED_PROPERTIES: &str = "#SignedProperties";
+/// What that `Type` begins with.
+const XADES_TYPE: &str = "http://uri.etsi.org/01903";
+/// `Type` of a reference to a manifest (XMLDSig §5.1).
+pub const MANIFEST_TYPE: &str = "http://www.w3.org/2000/09/xmldsig#Manifest";
+
+/// Whether this is a namespace of any version of XAdES.
+pub fn is_xades(namespace: &str) -> bool {
+    namespace.starts_with(XADES)
+}
+
+/// Whether a reference's `Type` says that it is to `SignedProperties`.
+pub fn is_signed_properties_type(kind: &str) -> bool {
+    kind.starts_with(XADES_TYPE) && kind.ends_with(SIGNED_PROPERTIES)
+}
