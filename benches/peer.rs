@@ -76,7 +76,11 @@ impl PeerTask {
 
 impl Side for PeerTask {
     fn name(&self) -> String {
-        let tool = if self.task == "issue" { "pyca" } else { "pyHanko" };
+        let tool = match self.task {
+            "issue" => "pyca",
+            "verify-asice" => "libdigidocpp",
+            _ => "pyHanko",
+        };
         format!("{tool} {}", self.task)
     }
 

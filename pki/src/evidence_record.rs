@@ -1,5 +1,7 @@
-//! Evidence records (RFC 4998, DER): hash trees under timestamps, renewed over the years. Reads them and checks which digests each
-//! timestamp covers; whose timestamps they are and whether they count is judged elsewhere.
+//! Evidence records (RFC 4998, DER, and RFC 6283, XML): hash trees under timestamps, renewed over the years. Reads them and checks
+//! which digests each timestamp covers; whose timestamps they are and whether they count is judged elsewhere.
+
+mod xml;
 
 use crate::algorithm::DigestAlgorithm;
 use crate::asn1::{Element, Reader, tag};
@@ -27,7 +29,8 @@ struct Stamp {
     algorithm: DigestAlgorithm,
     /// `reducedHashtree`: lists of digests from the leaf to the root.
     tree: Vec<Vec<Vec<u8>>>,
-    token_der: Vec<u8>,
+    /// What a timestamp renewal covers of this one.
+    covered_by_renewal: Vec<u8>,
     token: TimestampToken,
 }
 
@@ -43,7 +46,7 @@ pub struct Stamped {
 const WHAT: &str = "EvidenceRecord";
 
 impl EvidenceRecord {
-    /// Reads a record, DER or BER, nothing behind it.
+    /// Reads a record in DER or BER, nothing behind it.
     pub fn parse(input: &[u8]) -> Result<Self> {
         let (der, length) = crate::cms::ber::normalise(input)?;
         if length != input.len() {
@@ -94,14 +97,15 @@ impl EvidenceRecord {
                 let leaves = match before {
                     // RFC 4998 §5.2, timestamp renewal: the timestamp before, in the chain's one algorithm.
                     Some(before) if before.algorithm == stamp.algorithm => {
-                        Some(vec![crypto::digest(stamp.algorithm, &before.token_der)])
+                        Some(vec![crypto::digest(stamp.algorithm, &before.covered_by_renewal)])
                     }
                     Some(_) => Some(Vec::new()),
                     None if number == 0 => digests(stamp.algorithm),
                     None => digests(stamp.algorithm).map(|digests| {
                         // Hash-tree renewal: each object's digest joined with that of all chains before.
                         let earlier = crypto::digest(stamp.algorithm, &chain.earlier);
-                        let joined = |digest: Vec<u8>| crypto::digest(stamp.algorithm, &[digest, earlier.clone()].concat());
+                        let joined =
+                            |digest: Vec<u8>| crypto::digest(stamp.algorithm, &[digest, earlier.clone()].concat());
                         digests.into_iter().map(joined).collect()
                     }),
                 };
@@ -118,7 +122,9 @@ impl Stamp {
     fn covers(&self, leaves: Option<Vec<Vec<u8>>>) -> Stamped {
         const NAME: &str = "message_imprint";
         let stamped = |covers, root| Stamped { token: self.token.clone(), covers, root };
-        let Some(leaves) = leaves else { return stamped(Check::not_done(NAME, "the covered data is not at hand"), None) };
+        let Some(leaves) = leaves else {
+            return stamped(Check::not_done(NAME, "the covered data is not at hand"), None);
+        };
         let listed = match self.tree.first() {
             Some(first) => leaves.iter().all(|leaf| first.contains(leaf)),
             None => leaves.len() == 1,
@@ -182,5 +188,5 @@ fn stamp(mut fields: Reader<'_>) -> Result<Stamp> {
         Some(element) => DigestAlgorithm::from_identifier(&element)?,
         None => token.digest_algorithm,
     };
-    Ok(Stamp { algorithm, tree, token_der, token })
+    Ok(Stamp { algorithm, tree, covered_by_renewal: token_der, token })
 }

@@ -46,3 +46,5 @@ pub const LONGEST_TIMESTAMP_REQUEST: usize = 4 * 1024;
 pub const OCSP_AGE_WITHOUT_NEXT_UPDATE: i64 = 86_400;
 /// Most digests in the hash trees of one archive timestamp of an evidence record; a tree over a million objects needs some dozens.
 pub const MOST_TREE_MEMBERS: usize = 10_000;
+/// Longest evidence record in XML, bytes; one of thirty years of renewals stays below 1 MB.
+pub const LONGEST_EVIDENCE_RECORD: usize = 8 * 1024 * 1024;

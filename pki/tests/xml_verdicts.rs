@@ -49,8 +49,12 @@ fn foreign_xml_files_get_the_verdict_that_their_makers_expect() {
 fn show(report: &Report) {
     println!("{:?} {:?} {:?} {}", report.integrity, report.indication, report.sub_indication, report.file);
     println!("  {}", report.message.en);
-    let lines = report.signatures.iter().map(|line| (format!("{} {} covers {}", line.id, line.format, line.covers), &line.checks));
-    let stamps = report.timestamps.iter().map(|line| (format!("timestamp {} {}", line.time, line.authority), &line.checks));
+    let lines = report
+        .signatures
+        .iter()
+        .map(|line| (format!("{} {} covers {}", line.id, line.format, line.covers), &line.checks));
+    let stamps =
+        report.timestamps.iter().map(|line| (format!("timestamp {} {}", line.time, line.authority), &line.checks));
     for (head, checks) in lines.chain(stamps).chain([("file".to_owned(), &report.checks)]) {
         println!("   {head}");
         for check in checks.iter().filter(|check| !check.reason.is_empty() && check.name != "certificate_path") {

@@ -130,9 +130,8 @@ fn inflate(packed: &[u8], entry: &Entry) -> Result<Vec<u8>> {
 
 /// No name that leads out of the container, or that readers spell differently.
 fn check_name(name: &[u8]) -> Result<()> {
-    let wrong = |what: &str| {
-        Err(ContainerError::Malformed(format!("{what} in the name {:?}", String::from_utf8_lossy(name))))
-    };
+    let wrong =
+        |what: &str| Err(ContainerError::Malformed(format!("{what} in the name {:?}", String::from_utf8_lossy(name))));
     if name.is_empty() || name.len() > limits::NAME {
         return Err(ContainerError::Malformed("an entry's name is empty or too long".to_owned()));
     }

@@ -76,7 +76,8 @@ impl Component {
     /// Whether a clear component's timestamps were made over another canonical form than RFC 8785, or over less than everything.
     pub fn is_of_another_form(&self) -> bool {
         let names = |name| self.value.get(name).and_then(Value::as_str);
-        names("canonAlg").is_some_and(|name| name != CANONICAL) || names("timeStamped").is_some_and(|what| what != "all")
+        names("canonAlg").is_some_and(|name| name != CANONICAL)
+            || names("timeStamped").is_some_and(|what| what != "all")
     }
 
     /// Certificates and revocation values in it.
@@ -105,7 +106,9 @@ impl Component {
                 }
                 let member = |text: &[u8]| header_text(text).map(|text| Value::String(text.to_owned()));
                 let members = [("protected", member(protected)?), ("signature", member(signature)?)];
-                DocumentSignature::from_members(members.map(|(name, value)| (name.to_owned(), value)).into_iter().collect())
+                DocumentSignature::from_members(
+                    members.map(|(name, value)| (name.to_owned(), value)).into_iter().collect(),
+                )
             }
             _ => Err(JoseError::Member("cSig")),
         }

@@ -74,9 +74,8 @@ impl TimestampToken {
         digest_of_covered: &mut dyn FnMut(DigestAlgorithm) -> Option<Vec<u8>>,
     ) -> SignerFindings {
         let content = self.signed_data.content.as_deref().unwrap_or_default();
-        let mut findings = self.signed_data.signers[0].check(&self.signed_data, further, &mut |algorithm| {
-            Some(crypto::digest(algorithm, content))
-        });
+        let mut findings = self.signed_data.signers[0]
+            .check(&self.signed_data, further, &mut |algorithm| Some(crypto::digest(algorithm, content)));
         findings.checks.insert(
             0,
             match digest_of_covered(self.digest_algorithm) {

@@ -39,7 +39,11 @@ pub(super) fn verify(bytes: &[u8], format: DocumentFormat, context: &Verificatio
     let signatures = container.cms(Role::Cades);
     let tokens = container.cms(Role::Timestamp);
     let mut gathering = Gathering::new(context);
-    signatures.iter().chain(&tokens).filter_map(|(_, data)| data.as_ref().ok()).for_each(|data| gathering.add_signed_data(data));
+    signatures
+        .iter()
+        .chain(&tokens)
+        .filter_map(|(_, data)| data.as_ref().ok())
+        .for_each(|data| gathering.add_signed_data(data));
     let material = gathering.read(context);
     // 4. Timestamps, newest first: each proves the age of what its manifest lists.
     let mut covered: BTreeSet<usize> = BTreeSet::new();
@@ -71,11 +75,14 @@ pub(super) fn verify(bytes: &[u8], format: DocumentFormat, context: &Verificatio
 }
 
 fn unread(report: &mut Report, error: &ContainerError) {
-    conclusion::unread(report, &match error {
-        ContainerError::Malformed(_) => Error::Malformed("container"),
-        ContainerError::Limit(what) => Error::Limit(what),
-        ContainerError::Unsupported(what) => Error::Unsupported(what.clone()),
-    });
+    conclusion::unread(
+        report,
+        &match error {
+            ContainerError::Malformed(_) => Error::Malformed("container"),
+            ContainerError::Limit(what) => Error::Limit(what),
+            ContainerError::Unsupported(what) => Error::Unsupported(what.clone()),
+        },
+    );
     if let Some(check) = report.checks.last_mut() {
         check.reason = error.to_string();
     }
@@ -174,8 +181,7 @@ impl Judging<'_, '_> {
         }
         let mut covered = BTreeSet::new();
         for one in verdict.lines {
-            let entries: BTreeSet<usize> =
-                one.files.iter().filter_map(|uri| self.container.referenced(uri)).collect();
+            let entries: BTreeSet<usize> = one.files.iter().filter_map(|uri| self.container.referenced(uri)).collect();
             let mut line = one.report;
             line.id = format!("{id}, {}", line.id);
             line.covers = self.container.covers(&entries);

@@ -69,9 +69,8 @@ impl Judge<'_> {
         let mut lines = Lines::default();
         for (at, signer) in self.data.signers.iter().enumerate() {
             let id = format!("{}signer {}", self.prefix, at + 1);
-            let mut findings = signer.check(self.data, &self.material.certificates, &mut |algorithm| {
-                self.content.digest(algorithm)
-            });
+            let mut findings =
+                signer.check(self.data, &self.material.certificates, &mut |algorithm| self.content.digest(algorithm));
             findings.checks.splice(0..0, self.before.iter().cloned());
             let proof = self.timestamps(signer, &id, &mut lines);
             self.content_timestamps(signer, &id, &mut lines);
@@ -188,7 +187,8 @@ impl Judge<'_> {
 
     fn counter_signatures(&self, signed: &SignerInfo, of: &str, depth: usize, lines: &mut Lines) {
         for (at, counter) in signed.counter_signatures().into_iter().enumerate() {
-            if depth > limits::DEEPEST_COUNTER_SIGNATURE || lines.counter_signatures >= limits::MOST_COUNTER_SIGNATURES {
+            if depth > limits::DEEPEST_COUNTER_SIGNATURE || lines.counter_signatures >= limits::MOST_COUNTER_SIGNATURES
+            {
                 lines.undone.push(Check::not_done("signatures", "more counter-signatures than the limit"));
                 return;
             }
@@ -205,8 +205,13 @@ impl Judge<'_> {
             // What proves the age of the signature around it need not cover it: only its own timestamps count.
             let time = self.timestamps(&counter, &id, lines);
             let checks = [findings.checks.as_slice(), &remarks(&counter)].concat();
-            let draft =
-                draft(&findings, id.clone(), format!("{} counter-signature", name(&findings)), format!("signature of {of}"), checks);
+            let draft = draft(
+                &findings,
+                id.clone(),
+                format!("{} counter-signature", name(&findings)),
+                format!("signature of {of}"),
+                checks,
+            );
             lines.signatures.push(draft.judge(time, self.material, self.context));
             self.counter_signatures(&counter, &id, depth + 1, lines);
         }
@@ -294,7 +299,10 @@ fn remarks(signer: &SignerInfo) -> Vec<Check> {
     }
     let records = [oid::EVIDENCE_RECORD_INTERNAL, oid::EVIDENCE_RECORD_EXTERNAL];
     if records.iter().any(|kind| signer.unsigned_values(kind).next().is_some()) {
-        remarks.push(Check::not_done("evidence_record", "evidence records (RFC 4998) are not used as proofs of existence"));
+        remarks.push(Check::not_done(
+            "evidence_record",
+            "evidence records (RFC 4998) are not used as proofs of existence",
+        ));
     }
     if signer.unsigned_values(&oid::LONG_TERM_VALIDATION).next().is_some() {
         remarks.push(Check::not_done("long_term_validation", "the long-term-validation attribute is not used"));

@@ -52,9 +52,7 @@ pub(super) fn conclude(report: &mut Report, integrity: Integrity) {
 pub(super) fn unread(report: &mut Report, error: &crate::Error) {
     use crate::Error;
     let (integrity, check) = match error {
-        Error::Limit(_) | Error::Unsupported(_) => {
-            (Integrity::Unknown, Check::not_done("reading", error.to_string()))
-        }
+        Error::Limit(_) | Error::Unsupported(_) => (Integrity::Unknown, Check::not_done("reading", error.to_string())),
         _ => (Integrity::Broken, Check::failed("reading", error.to_string())),
     };
     report.checks.push(check);

@@ -74,16 +74,7 @@ impl Kind {
 
     /// Whether a file of this kind may hold a signature that is not looked for yet.
     pub(super) fn may_hold_signature(self) -> bool {
-        matches!(
-            self,
-            Self::Jws
-                | Self::Asice
-                | Self::Asics
-                | Self::Ooxml
-                | Self::Odf
-                | Self::Zip
-                | Self::Unrecognised
-        )
+        matches!(self, Self::Jws | Self::Asice | Self::Asics | Self::Ooxml | Self::Odf | Self::Zip | Self::Unrecognised)
     }
 }
 

@@ -10,9 +10,7 @@ use crate::cms::SignerFindings;
 use crate::pdf::change::{Finding, Permissions};
 use crate::pdf::signature::PdfSignature;
 use chuky_model::instant::Instant;
-use chuky_model::report::{
-    Change, Check, Indication, Integrity, SignatureReport, SubIndication, TimestampReport,
-};
+use chuky_model::report::{Change, Check, Indication, Integrity, SignatureReport, SubIndication, TimestampReport};
 
 /// A signature with everything found out about its bytes.
 #[derive(Debug)]

@@ -111,13 +111,7 @@ impl Judge<'_> {
         self.counter_signatures(id, signature, &components, depth);
     }
 
-    fn counter_signatures(
-        &mut self,
-        id: &str,
-        signed: &DocumentSignature<'_>,
-        components: &[Component],
-        depth: usize,
-    ) {
+    fn counter_signatures(&mut self, id: &str, signed: &DocumentSignature<'_>, components: &[Component], depth: usize) {
         let counters = components.iter().filter(|component| component.name == "cSig");
         for (at, component) in counters.enumerate() {
             let so_far = self.lines.iter().filter(|line| line.id.contains("counter-signature")).count();
@@ -191,8 +185,12 @@ impl Judge<'_> {
                     ("archive timestamp", payload.timestamped().map(|payload| [payload, &head, &components].concat()))
                 }
                 "sigRTst" => {
-                    let counted = earlier.iter().filter(|one| one.name == "sigTst" || REFERENCES.contains(&one.name.as_str()));
-                    ("timestamp over signature and references", Some([value, b".", &unsigned::joined(counted)].concat()))
+                    let counted =
+                        earlier.iter().filter(|one| one.name == "sigTst" || REFERENCES.contains(&one.name.as_str()));
+                    (
+                        "timestamp over signature and references",
+                        Some([value, b".", &unsigned::joined(counted)].concat()),
+                    )
                 }
                 "rfsTst" => ("timestamp over references", Some(unsigned::joined(references()))),
                 _ => continue,
@@ -222,7 +220,8 @@ impl Judge<'_> {
     ) -> Option<chuky_model::instant::Instant> {
         if self.timestamps.len() >= limits::MOST_TIMESTAMPS {
             if self.undone.iter().all(|check| check.name != "timestamps") {
-                self.undone.push(Check::not_done("timestamps", format!("more than the limit, the first left out: {what}")));
+                self.undone
+                    .push(Check::not_done("timestamps", format!("more than the limit, the first left out: {what}")));
             }
             return None;
         }
@@ -257,14 +256,20 @@ fn remarks(header: &SignatureHeader, components: &[Component], unread: Option<St
     let mut remarks = Vec::new();
     remarks.extend(unread.map(|reason| Check::not_done("unsigned_components", reason)));
     if let Some(policy) = &header.policy {
-        remarks.push(Check::not_done("signature_policy", format!("the policy {policy} is named; its rules are not at hand")));
+        remarks.push(Check::not_done(
+            "signature_policy",
+            format!("the policy {policy} is named; its rules are not at hand"),
+        ));
     }
     if header.critical_standard_parameters {
         let reason = "it lists parameters of RFC 7515, which that standard leaves out".to_owned();
         remarks.push(Check { reason, ..Check::passed("critical_parameters") });
     }
     if components.iter().any(|component| component.name == "evidRecord" || component.name == "evdRecord") {
-        remarks.push(Check::not_done("evidence_record", "evidence records (RFC 4998) are not used as proofs of existence"));
+        remarks.push(Check::not_done(
+            "evidence_record",
+            "evidence records (RFC 4998) are not used as proofs of existence",
+        ));
     }
     remarks
 }

@@ -62,15 +62,12 @@ impl Gathering {
 
     /// Certificates in DER; what is none is left out.
     pub(super) fn add_certificates<'d>(&mut self, ders: impl Iterator<Item = &'d [u8]>) {
-        self.certificates.extend(ders.take(limits::MOST_CERTIFICATES).filter_map(|der| Certificate::from_der(der).ok()));
+        self.certificates
+            .extend(ders.take(limits::MOST_CERTIFICATES).filter_map(|der| Certificate::from_der(der).ok()));
     }
 
     /// CRLs and OCSP responses in DER.
-    pub(super) fn add_values(
-        &mut self,
-        crls: impl Iterator<Item = Vec<u8>>,
-        responses: impl Iterator<Item = Vec<u8>>,
-    ) {
+    pub(super) fn add_values(&mut self, crls: impl Iterator<Item = Vec<u8>>, responses: impl Iterator<Item = Vec<u8>>) {
         self.crls.extend(crls.take(limits::MOST_REVOCATION_VALUES));
         self.responses.extend(responses.take(limits::MOST_REVOCATION_VALUES));
     }

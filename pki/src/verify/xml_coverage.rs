@@ -119,7 +119,9 @@ fn content(document: &Document<'_>, findings: &XmlFindings) -> Vec<NodeId> {
     ];
     let is_own = |id: NodeId| own.iter().flatten().any(|part| document.is_within(id, *part));
     let holds_only_own = |id: NodeId| {
-        document.is(id, DSIG, "Object") && document.children(id).all(is_own) && !document.has_own_text(id)
+        document.is(id, DSIG, "Object")
+            && document.children(id).all(is_own)
+            && !document.has_own_text(id)
             && document.children(id).next().is_some()
     };
     let ranges = findings.covered.iter().flat_map(|(_, selection)| selection.ranges());
@@ -161,10 +163,12 @@ fn within_document(
         return Ok(Coverage { check: Check::passed(COVERAGE), covers, whole: true });
     }
     if signature == root {
-        let reason = format!("beside what is signed the signature carries {} that it does not cover", rest.describe(document));
+        let reason =
+            format!("beside what is signed the signature carries {} that it does not cover", rest.describe(document));
         return Ok(Coverage { check: Check::failed(COVERAGE, reason), covers: beside, whole: false });
     }
-    let named: Vec<String> = content.iter().take(SHOWN).map(|id| format!("element {}", document.local_name(*id))).collect();
+    let named: Vec<String> =
+        content.iter().take(SHOWN).map(|id| format!("element {}", document.local_name(*id))).collect();
     let covers = join(&named.join(", "), &beside);
     let part = xml_profile::Part { signature, content: &content, covered: &covered, rest: &rest };
     let check = xml_profile::judge(document, &part, all, budget)?;
@@ -187,7 +191,9 @@ fn beside_objects(
     let covered = union(covered.iter().cloned().chain(own));
     for object in &findings.signature.objects {
         budget.spend(document.subtree(*object).len() + 1)?;
-        if contains(&covered, *object) || (document.children(*object).next().is_none() && !document.has_own_text(*object)) {
+        if contains(&covered, *object)
+            || (document.children(*object).next().is_none() && !document.has_own_text(*object))
+        {
             continue;
         }
         rest.absorb(uncovered(document, *object, &covered, &[], budget)?);

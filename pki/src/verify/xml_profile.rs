@@ -115,7 +115,8 @@ fn judge_invoice(
         return Ok(Check::failed(COVERAGE, "it does not cover the DLHDon of its invoice"));
     }
     budget.spend(document.node_count())?;
-    let others = document.elements_within(NodeId::ROOT).filter(|id| document.local_name(*id) == "DLHDon" && *id != data);
+    let others =
+        document.elements_within(NodeId::ROOT).filter(|id| document.local_name(*id) == "DLHDon" && *id != data);
     for other in others {
         // Another invoice of the same message has signatures of its own.
         let home = document.parent(other).filter(|home| document.local_name(*home) == "HDon");
@@ -123,11 +124,13 @@ fn judge_invoice(
             all.iter().any(|known| document.is_within(known.node, home) && contains(&known.ranges, other))
         });
         if !sound {
-            return Ok(Check::failed(COVERAGE, "another DLHDon stands in the document, which no signature of it covers"));
+            return Ok(Check::failed(
+                COVERAGE,
+                "another DLHDon stands in the document, which no signature of it covers",
+            ));
         }
     }
-    let inside: Vec<NodeId> =
-        part.rest.loose.iter().copied().filter(|id| document.is_within(*id, invoice)).collect();
+    let inside: Vec<NodeId> = part.rest.loose.iter().copied().filter(|id| document.is_within(*id, invoice)).collect();
     let names = names_within(document, part.covered, budget)?;
     if let Some(double) = first_with_name(document, &inside, &names, budget)? {
         let reason = format!("<{double}> stands beside the DLHDon as well as in it, and is not covered");
@@ -158,12 +161,17 @@ fn judge_unknown_layout(
     }
     let names = names_within(document, part.covered, budget)?;
     if let Some(double) = first_with_name(document, &searched, &names, budget)? {
-        let reason = format!("{outside}; <{double}> stands there as well as in what is covered, and which of them a reader uses is not known");
+        let reason = format!(
+            "{outside}; <{double}> stands there as well as in what is covered, and which of them a reader uses is not known"
+        );
         return Ok(Check::not_done(COVERAGE, reason));
     }
     let placed = |id: NodeId| {
         let parent = document.parent(id);
-        id == root || parent == Some(root) || document.is_within(part.signature, id) || parent == document.parent(part.signature)
+        id == root
+            || parent == Some(root)
+            || document.is_within(part.signature, id)
+            || parent == document.parent(part.signature)
     };
     if main.is_empty() || !main.iter().all(|id| placed(*id)) {
         let reason = format!("{outside}; whether a reader uses what is covered is not known");
@@ -191,9 +199,7 @@ fn names_within<'d>(document: &Document<'d>, ranges: &[Range<u32>], budget: &mut
         budget.spend(range.len())?;
         let elements = range.clone().filter_map(|number| document.node_at(number));
         let foreign = elements.filter(|id| {
-            document.element(*id).is_some()
-                && !is_xades(document.namespace(*id))
-                && document.namespace(*id) != DSIG
+            document.element(*id).is_some() && !is_xades(document.namespace(*id)) && document.namespace(*id) != DSIG
         });
         names.extend(foreign.map(|id| document.local_name(id)));
     }

@@ -16,15 +16,10 @@ use crate::xml::document::{Document, NodeId};
 use crate::xml::selection::Budget;
 use crate::xml::xades::{Timestamp, TimestampKind};
 use chuky_model::instant::Instant;
-use chuky_model::report::{
-    Check, Indication, Integrity, Outcome, SignatureReport, SubIndication, TimestampReport,
-};
+use chuky_model::report::{Check, Indication, Integrity, Outcome, SignatureReport, SubIndication, TimestampReport};
 
 /// Certificates and evidence of all signatures together. Without anchors nothing of it would be asked for.
-pub(super) fn material<'f>(
-    context: &VerificationContext,
-    findings: impl Iterator<Item = &'f XmlFindings>,
-) -> Material {
+pub(super) fn material<'f>(context: &VerificationContext, findings: impl Iterator<Item = &'f XmlFindings>) -> Material {
     if context.anchors.is_empty() {
         return Material::default();
     }
@@ -72,18 +67,21 @@ impl Judged<'_, '_, '_> {
                 let (time, report) = self.timestamp(timestamp, token, proof, budget);
                 timestamps.push(report);
                 // What was stamped before signing proves nothing about the signature's age.
-                let later = !matches!(
-                    timestamp.kind,
-                    TimestampKind::AllDataObjects | TimestampKind::IndividualDataObjects
-                );
+                let later =
+                    !matches!(timestamp.kind, TimestampKind::AllDataObjects | TimestampKind::IndividualDataObjects);
                 if let Some(time) = time.filter(|time| later && *time < proof.time) {
                     proof = Proof { time, proven: true };
                 }
             }
         }
         timestamps.reverse();
-        let trust =
-            trust::judge(signer.signing_certificate.as_ref(), Purpose::DocumentSigning, proof, self.material, self.context);
+        let trust = trust::judge(
+            signer.signing_certificate.as_ref(),
+            Purpose::DocumentSigning,
+            proof,
+            self.material,
+            self.context,
+        );
         let weak = self.weak_algorithms(proof);
         let (integrity, structural) = self.integrity();
         let mut checks = signer.checks.clone();
@@ -140,7 +138,8 @@ impl Judged<'_, '_, '_> {
             Ok(token) => token,
             Err(error) => return (None, lost_timestamp(&error)),
         };
-        let context = xml_timestamp::Context { document: self.document, findings: self.findings, sources: self.sources };
+        let context =
+            xml_timestamp::Context { document: self.document, findings: self.findings, sources: self.sources };
         let matched = xml_timestamp::matches(&context, timestamp, token.digest_algorithm, &token.digest, budget);
         let further = &self.material.certificates;
         let mut findings = token.check(further, &mut |_| match matched {
@@ -197,7 +196,9 @@ impl Judged<'_, '_, '_> {
 
     /// XMLDSig §5.1: what a manifest names is the application's matter; in a container it is there, or something is wrong.
     fn counts(&self, check: &Check) -> bool {
-        check.name != MANIFEST || check.outcome != Outcome::NotDone || self.sources.place == Place::Container
+        check.name != MANIFEST
+            || check.outcome != Outcome::NotDone
+            || self.sources.place == Place::Container
             || self.findings.not_at_hand == 0
     }
 

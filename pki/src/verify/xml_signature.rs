@@ -280,7 +280,8 @@ fn check_signed_properties(document: &Document<'_>, findings: &mut XmlFindings) 
     let named = references.next().and_then(|(at, _)| findings.signature.references.get(*at));
     let target = qualifying.target.strip_prefix('#');
     let elsewhere = target.is_some_and(|target| findings.signature.id.as_deref() != Some(target));
-    let failed = findings.signer.checks.iter().any(|check| check.name == REFERENCES && check.outcome != Outcome::Passed);
+    let failed =
+        findings.signer.checks.iter().any(|check| check.name == REFERENCES && check.outcome != Outcome::Passed);
     let others = findings.signature.references.iter().filter(|reference| typed(reference)).count();
     let check = match named {
         None if failed => Check::not_done(NAME, "not every reference could be resolved"),
@@ -291,9 +292,7 @@ fn check_signed_properties(document: &Document<'_>, findings: &mut XmlFindings) 
         }
         Some(_) if elsewhere => Check::failed(NAME, "the qualifying properties name another signature as their target"),
         // §4.4.2 demands the type; signers of older versions left it out, and what is signed is the same.
-        Some(_) if others == 0 => {
-            Check { reason: "their reference has no Type".to_owned(), ..Check::passed(NAME) }
-        }
+        Some(_) if others == 0 => Check { reason: "their reference has no Type".to_owned(), ..Check::passed(NAME) },
         Some(_) => Check::passed(NAME),
     };
     findings.signer.checks.push(check);

@@ -345,7 +345,9 @@ impl<'w, 'a> Writer<'w, 'a> {
                 }
                 match (self.method.kind, attribute.local) {
                     (Kind::Inclusive11, "base") => {
-                        return Err(Error::Unsupported("xml:base above a part canonicalised by Canonical XML 1.1".into()));
+                        return Err(Error::Unsupported(
+                            "xml:base above a part canonicalised by Canonical XML 1.1".into(),
+                        ));
                     }
                     (Kind::Inclusive11, local) if !matches!(local, "lang" | "space") => {}
                     _ => taken.push(attribute),

@@ -273,7 +273,8 @@ impl<'a> Parser<'a> {
             self.at += 1;
             self.skip_spaces();
             let rest = self.rest().as_bytes();
-            let quote = rest.first().copied().filter(|quote| matches!(quote, b'"' | b'\'')).ok_or(Error::Malformed(WHAT))?;
+            let quote =
+                rest.first().copied().filter(|quote| matches!(quote, b'"' | b'\'')).ok_or(Error::Malformed(WHAT))?;
             let body = self.text.get(self.at + 1..).unwrap_or_default();
             let length = memchr::memchr2(quote, b'<', body.as_bytes()).ok_or(Error::Malformed(WHAT))?;
             if body.as_bytes().get(length) != Some(&quote) {
@@ -299,7 +300,9 @@ impl<'a> Parser<'a> {
         for (name, value) in raw {
             let Some(rest) = name.strip_prefix("xmlns") else { continue };
             let prefix = match rest.strip_prefix(':') {
-                Some(prefix) if prefix.is_empty() || prefix.contains(':') || prefix == "xmlns" => return malformed(WHAT),
+                Some(prefix) if prefix.is_empty() || prefix.contains(':') || prefix == "xmlns" => {
+                    return malformed(WHAT);
+                }
                 Some(_) if value.is_empty() => return malformed(WHAT),
                 Some(prefix) => prefix,
                 None if rest.is_empty() => "",

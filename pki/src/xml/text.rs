@@ -132,9 +132,7 @@ fn reference(text: &str, expanded: &mut String) -> Result<usize> {
                 None if digits.bytes().all(|digit| digit.is_ascii_digit()) => digits.parse(),
                 _ => return Err(WHAT),
             };
-            let allowed = |character: &char| {
-                matches!(character, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
-            };
+            let allowed = |character: &char| matches!(character, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
             number.ok().and_then(char::from_u32).filter(allowed).ok_or(WHAT)?
         }
     };

@@ -93,7 +93,8 @@ pub fn percent_decoded(uri: &str) -> String {
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while let Some(byte) = bytes.get(at) {
-        let digits = bytes.get(at + 1..at + 3).filter(|_| *byte == b'%').and_then(|pair| std::str::from_utf8(pair).ok());
+        let digits =
+            bytes.get(at + 1..at + 3).filter(|_| *byte == b'%').and_then(|pair| std::str::from_utf8(pair).ok());
         let value = digits.filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
         match value.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
             Some(octet) => {

@@ -221,9 +221,12 @@ fn below(document: &Document<'_>, above: &[Range<u32>], name: &Name, budget: &mu
     let mut found = Vec::new();
     for range in searched {
         budget.spend(range.len())?;
-        found.extend(range.map(NodeId).filter(|id| document.element(*id).is_some()).filter_map(|id| {
-            name.fits(document, id).then(|| document.subtree(id))
-        }));
+        found.extend(
+            range
+                .map(NodeId)
+                .filter(|id| document.element(*id).is_some())
+                .filter_map(|id| name.fits(document, id).then(|| document.subtree(id))),
+        );
     }
     Ok(found)
 }

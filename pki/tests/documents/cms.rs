@@ -17,7 +17,10 @@ const CONTENT: &[u8] = b"Content-Type: text/plain\r\n\r\nThe content of a contra
 fn a_detached_signature_needs_its_content() {
     let cms = signer().sign(&[CONTENT]);
     let without = verdict(&cms, None);
-    assert_eq!((without.integrity, without.sub_indication), (Integrity::Unknown, Some(SubIndication::SignedDataNotFound)));
+    assert_eq!(
+        (without.integrity, without.sub_indication),
+        (Integrity::Unknown, Some(SubIndication::SignedDataNotFound))
+    );
     let with = verdict(&cms, Some(CONTENT));
     assert_eq!(with.integrity, Integrity::Intact);
     assert_eq!(with.signatures[0].format, "CAdES-BASELINE-B");

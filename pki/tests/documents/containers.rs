@@ -1,6 +1,8 @@
 //! Containers: honest ones, and those in which two readers, or a reader and the signature, would see different files.
 
-use crate::made::{EXTENDED, File, SIMPLE, archive, extended, file, manifest, now, signer, simple, token, trusting, verdict};
+use crate::made::{
+    EXTENDED, File, SIMPLE, archive, extended, file, manifest, now, signer, simple, token, trusting, verdict,
+};
 use chuky_model::report::{DocumentFormat, Integrity, Report};
 use chuky_pki::verify::verify_with_content;
 
@@ -39,8 +41,14 @@ fn what_nobody_signed_is_said() {
     assert_ne!(judged(&[simple(), vec![file("b.txt", "slipped in")]].concat()).integrity, Integrity::Intact);
     let without: Vec<File> = extended().into_iter().filter(|file| file.name != b"b.txt").collect();
     assert_eq!(judged(&without).integrity, Integrity::Broken);
-    assert_eq!(judged(&changed(extended(), "a.txt", |file| file.content = b"other".to_vec())).integrity, Integrity::Broken);
-    assert_eq!(judged(&changed(extended(), "b.txt", |file| file.content = b"other".to_vec())).integrity, Integrity::Broken);
+    assert_eq!(
+        judged(&changed(extended(), "a.txt", |file| file.content = b"other".to_vec())).integrity,
+        Integrity::Broken
+    );
+    assert_eq!(
+        judged(&changed(extended(), "b.txt", |file| file.content = b"other".to_vec())).integrity,
+        Integrity::Broken
+    );
 }
 
 #[test]
@@ -50,10 +58,14 @@ fn swapped_and_doubled_manifests() {
     assert_eq!(judged(&swapped).integrity, Integrity::Broken);
     let doubled = [extended(), vec![file("META-INF/ASiCManifest002.xml", &other)]].concat();
     assert_eq!(judged(&doubled).integrity, Integrity::Broken);
-    let nowhere = [extended(), vec![file("META-INF/ASiCManifest2.xml", manifest("META-INF/signature9.p7s", &[("a.txt", b"first")]))]];
+    let nowhere = [
+        extended(),
+        vec![file("META-INF/ASiCManifest2.xml", manifest("META-INF/signature9.p7s", &[("a.txt", b"first")]))],
+    ];
     assert_eq!(judged(&nowhere.concat()).integrity, Integrity::Broken);
     let entity = r#"<!DOCTYPE a [<!ENTITY b "c">]>"#.to_owned() + &other;
-    let with_entity = changed(extended(), "META-INF/ASiCManifest001.xml", |file| file.content = entity.clone().into_bytes());
+    let with_entity =
+        changed(extended(), "META-INF/ASiCManifest001.xml", |file| file.content = entity.clone().into_bytes());
     assert_eq!(judged(&with_entity).integrity, Integrity::Broken);
     // A second signature file that nothing names.
     let stray = [extended(), vec![file("META-INF/signature002.p7s", signer().sign(&[b"first"]))]].concat();
@@ -84,9 +96,12 @@ fn archives_that_two_readers_see_differently_are_broken() {
         ("local name", archive(&changed(extended(), "a.txt", |file| file.local_name = Some(b"z.txt".to_vec())))),
         ("size", archive(&changed(extended(), "a.txt", |file| file.size = Some(4)))),
         ("gap", archive(&changed(extended(), "a.txt", |file| file.gap = b"hidden".to_vec()))),
-        ("hidden entry", archive(&changed(extended(), "a.txt", |file| {
-            file.gap = archive(&[crate::made::file("h.txt", "hidden")])[..40].to_vec();
-        }))),
+        (
+            "hidden entry",
+            archive(&changed(extended(), "a.txt", |file| {
+                file.gap = archive(&[crate::made::file("h.txt", "hidden")])[..40].to_vec();
+            })),
+        ),
         ("crc", {
             let mut bytes = honest.clone();
             let place = bytes.windows(5).position(|window| window == b"first").unwrap();

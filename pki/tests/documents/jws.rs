@@ -35,7 +35,8 @@ fn every_serialisation_and_level() {
     let changed = format!(r#"{{"payload":"{other}","signatures":[{one}]}}"#);
     assert_eq!(integrity(&changed, None), Integrity::Broken);
     // Long-term data in the unprotected header, encoded and in the clear.
-    let token = openssl::base64::encode_block(&token(&openssl::sha::sha256(signature.as_bytes()), now().plus_seconds(-99)));
+    let token =
+        openssl::base64::encode_block(&token(&openssl::sha::sha256(signature.as_bytes()), now().plus_seconds(-99)));
     let component = format!(r#"{{"sigTst":{{"tstTokens":[{{"val":"{token}"}}]}}}}"#);
     for etsi in [component.clone(), format!("\"{}\"", base64url(&component))] {
         let stamped = format!(
@@ -54,7 +55,10 @@ fn payloads_beside_the_signature() {
     assert_eq!(integrity(&detached, Some(PAYLOAD)), Integrity::Intact);
     assert_eq!(integrity(&detached, Some(b"other")), Integrity::Broken);
     let report = verdict(detached.as_bytes(), None);
-    assert_eq!((report.integrity, report.sub_indication), (Integrity::Unknown, Some(SubIndication::SignedDataNotFound)));
+    assert_eq!(
+        (report.integrity, report.sub_indication),
+        (Integrity::Unknown, Some(SubIndication::SignedDataNotFound))
+    );
 
     let protected = base64url(header(r#","b64":false,"crit":["b64"]"#));
     let unencoded = format!("{protected}..{}", es256(&protected, PAYLOAD));
@@ -66,7 +70,9 @@ fn payloads_beside_the_signature() {
 
     let digest = base64url(openssl::sha::sha256(base64url(PAYLOAD).as_bytes()));
     let sig_d = |mechanism: &str, more: &str| {
-        let member = format!(r#","sigD":{{"mId":"http://uri.etsi.org/19182/{mechanism}","pars":["a.json"]{more}}},"crit":["sigD"]"#);
+        let member = format!(
+            r#","sigD":{{"mId":"http://uri.etsi.org/19182/{mechanism}","pars":["a.json"]{more}}},"crit":["sigD"]"#
+        );
         base64url(header(&member))
     };
     let protected = sig_d("ObjectIdByURIHash", &format!(r#","hashM":"S256","hashV":["{digest}"]"#));
@@ -123,7 +129,9 @@ fn a_message_never_chooses_its_own_key_or_rules() {
         r#"{{"payload":"{payload}","protected":"{protected}","header":{{"alg":"ES256"}},"signature":"{signature}"}}"#
     );
     assert_eq!(integrity(&unprotected, None), Integrity::Broken);
-    let twice = format!(r#"{{"payload":"{payload}","payload":"{payload}","protected":"{protected}","signature":"{signature}"}}"#);
+    let twice = format!(
+        r#"{{"payload":"{payload}","payload":"{payload}","protected":"{protected}","signature":"{signature}"}}"#
+    );
     assert_eq!(integrity(&twice, None), Integrity::Broken);
 }
 

@@ -189,10 +189,5 @@ pub fn extended() -> Vec<File> {
 
 /// The files of an ASiC-S.
 pub fn simple() -> Vec<File> {
-    vec![
-        file("mimetype", SIMPLE),
-        file("a.txt", "first"),
-        file("META-INF/signature.p7s", signer().sign(&[b"first"])),
-    ]
+    vec![file("mimetype", SIMPLE), file("a.txt", "first"), file("META-INF/signature.p7s", signer().sign(&[b"first"]))]
 }
-

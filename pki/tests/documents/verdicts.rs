@@ -21,7 +21,10 @@ fn corpora() -> Option<PathBuf> {
 }
 
 fn show(report: &Report) {
-    println!("{:?} {:?} {:?} {:?} {}", report.integrity, report.indication, report.sub_indication, report.format, report.file);
+    println!(
+        "{:?} {:?} {:?} {:?} {}",
+        report.integrity, report.indication, report.sub_indication, report.format, report.file
+    );
     let checks = |checks: &[chuky_model::report::Check]| {
         for check in checks.iter().filter(|check| !check.reason.is_empty() && check.name != "certificate_path") {
             println!("      {} {:?} {}", check.name, check.outcome, check.reason);

@@ -91,7 +91,8 @@ impl<'a> Container<'a> {
                 checks: vec![Check::passed("signed_file")],
             },
             ([], _) => {
-                let reason = if self.simple { "not exactly one signed file" } else { "no manifest names this signature" };
+                let reason =
+                    if self.simple { "not exactly one signed file" } else { "no manifest names this signature" };
                 nothing(reason)
             }
             _ => nothing("several manifests name this signature"),
@@ -111,7 +112,9 @@ impl<'a> Container<'a> {
             objects.push(file);
             match (&reference.algorithm, self.contents.get(file)) {
                 (Err(name), _) => undone.push(format!("{}: digest algorithm {name:?}", reference.uri)),
-                (Ok(algorithm), Some(Ok(content))) if content.digest(*algorithm).as_ref() == Some(&reference.digest) => {
+                (Ok(algorithm), Some(Ok(content)))
+                    if content.digest(*algorithm).as_ref() == Some(&reference.digest) =>
+                {
                     entries.insert(file);
                 }
                 (Ok(_), Some(Ok(_))) => failed.push(format!("{} is not the file that was signed", reference.uri)),
@@ -160,8 +163,12 @@ impl<'a> Container<'a> {
 
     /// Every data file must be covered.
     pub(super) fn check_coverage(&self, covered: &BTreeSet<usize>) -> Check {
-        let left: Vec<String> =
-            self.entries_of(Role::Data).into_iter().filter(|at| !covered.contains(at)).map(|at| self.label(at)).collect();
+        let left: Vec<String> = self
+            .entries_of(Role::Data)
+            .into_iter()
+            .filter(|at| !covered.contains(at))
+            .map(|at| self.label(at))
+            .collect();
         if left.is_empty() {
             Check::passed("coverage")
         } else {
@@ -174,7 +181,9 @@ impl<'a> Container<'a> {
         for content in &self.contents {
             match content {
                 Ok(_) => {}
-                Err(error @ ContainerError::Malformed(_)) => self.checks.push(Check::failed("content", error.to_string())),
+                Err(error @ ContainerError::Malformed(_)) => {
+                    self.checks.push(Check::failed("content", error.to_string()))
+                }
                 Err(error) => self.checks.push(Check::not_done("manifest", error.to_string())),
             }
         }
@@ -257,11 +266,14 @@ impl<'a> Container<'a> {
                 (path, found)
             })
             .collect();
-        let missing: Vec<String> =
-            named.iter().filter(|(_, at)| at.is_none()).map(|(path, _)| path.clone()).collect();
+        let missing: Vec<String> = named.iter().filter(|(_, at)| at.is_none()).map(|(path, _)| path.clone()).collect();
         let listed: BTreeSet<usize> = named.iter().filter_map(|(_, at)| *at).collect();
-        let unlisted: Vec<String> =
-            self.entries_of(Role::Data).into_iter().filter(|at| !listed.contains(at)).map(|at| self.label(at)).collect();
+        let unlisted: Vec<String> = self
+            .entries_of(Role::Data)
+            .into_iter()
+            .filter(|at| !listed.contains(at))
+            .map(|at| self.label(at))
+            .collect();
         self.checks.push(match (missing.is_empty(), unlisted.is_empty()) {
             (false, _) => Check::failed("file_list", format!("it lists {}, which is missing", some(&missing))),
             (true, false) => Check::failed("file_list", format!("it does not list {}", some(&unlisted))),
@@ -272,7 +284,12 @@ impl<'a> Container<'a> {
 }
 
 fn nothing<'a>(reason: &str) -> Covered<'a> {
-    Covered { content: None, entries: BTreeSet::new(), objects: Vec::new(), checks: vec![Check::failed("manifest", reason)] }
+    Covered {
+        content: None,
+        entries: BTreeSet::new(),
+        objects: Vec::new(),
+        checks: vec![Check::failed("manifest", reason)],
+    }
 }
 
 /// Some of a list, so that a report stays readable.

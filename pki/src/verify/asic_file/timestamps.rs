@@ -77,9 +77,10 @@ pub(super) fn judge_records(container: &Container<'_>, timed: &mut Timed, contex
     for at in container.entries_of(Role::EvidenceRecord).into_iter().take(limits::SIGNATURES) {
         let label = container.label(at);
         let Covered { entries, checks, objects, .. } = container.covered_by(at);
-        let record = match container.bytes(at) {
-            Some(bytes) if !bytes.trim_ascii_start().starts_with(b"<") => EvidenceRecord::parse(bytes),
-            _ => Err(crate::Error::Unsupported("evidence record in XML (RFC 6283)".into())),
+        let bytes = container.bytes(at).unwrap_or_default();
+        let record = match bytes.first() {
+            Some(0x30) => EvidenceRecord::parse(bytes),
+            _ => EvidenceRecord::parse_xml(bytes),
         };
         let record = match record {
             Ok(record) => record,

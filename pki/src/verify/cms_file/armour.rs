@@ -105,9 +105,7 @@ fn decode(digits: &[u8]) -> Result<Vec<u8>> {
 }
 
 fn lines_that_start_with<'a>(body: &'a [u8], prefix: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
-    memchr::memmem::find_iter(body, prefix)
-        .filter(|at| *at == 0 || body.get(at - 1) == Some(&b'\n'))
-        .take(MOST_PARTS)
+    memchr::memmem::find_iter(body, prefix).filter(|at| *at == 0 || body.get(at - 1) == Some(&b'\n')).take(MOST_PARTS)
 }
 
 /// Header lines, unfolded, and the body behind the empty line.
