@@ -3,19 +3,27 @@
 
 mod xml;
 
+pub use xml::canonical_form;
+
 use crate::algorithm::DigestAlgorithm;
 use crate::asn1::{Element, Reader, tag};
 use crate::crypto::{self, Hasher};
 use crate::error::{Error, Result};
 use crate::limits;
 use crate::timestamp::TimestampToken;
+use crate::xml::canonical::Method;
 use chuky_model::report::Check;
 
 /// An evidence record: chains of archive timestamps, oldest first.
 #[derive(Clone, Debug)]
 pub struct EvidenceRecord {
     chains: Vec<Chain>,
+    /// How XML data is canonicalised before it is digested (RFC 6283 §3.2.1); `None` in DER records, which digest octets.
+    pub canonicalisation: Option<Method>,
 }
+
+/// The digests that one data object may be known by: of its octets, and of its canonical form where it is XML.
+pub type Alternatives = Vec<Vec<u8>>;
 
 #[derive(Clone, Debug)]
 struct Chain {
@@ -84,12 +92,12 @@ impl EvidenceRecord {
             }
             chains.push(Chain { earlier: crate::asn1::write::element(tag::SEQUENCE, earlier), stamps });
         }
-        if chains.is_empty() { Err(Error::Malformed(WHAT)) } else { Ok(Self { chains }) }
+        if chains.is_empty() { Err(Error::Malformed(WHAT)) } else { Ok(Self { chains, canonicalisation: None }) }
     }
 
     /// Checks what each timestamp covers, oldest first. `digests` gives the digests of the data objects in an algorithm; `None`
     /// where one is not at hand.
-    pub fn check(&self, digests: &mut dyn FnMut(DigestAlgorithm) -> Option<Vec<Vec<u8>>>) -> Vec<Stamped> {
+    pub fn check(&self, digests: &mut dyn FnMut(DigestAlgorithm) -> Option<Vec<Alternatives>>) -> Vec<Stamped> {
         let mut checked = Vec::new();
         for (number, chain) in self.chains.iter().enumerate() {
             let mut before: Option<&Stamp> = None;
@@ -97,7 +105,7 @@ impl EvidenceRecord {
                 let leaves = match before {
                     // RFC 4998 §5.2, timestamp renewal: the timestamp before, in the chain's one algorithm.
                     Some(before) if before.algorithm == stamp.algorithm => {
-                        Some(vec![crypto::digest(stamp.algorithm, &before.covered_by_renewal)])
+                        Some(vec![vec![crypto::digest(stamp.algorithm, &before.covered_by_renewal)]])
                     }
                     Some(_) => Some(Vec::new()),
                     None if number == 0 => digests(stamp.algorithm),
@@ -106,7 +114,7 @@ impl EvidenceRecord {
                         let earlier = crypto::digest(stamp.algorithm, &chain.earlier);
                         let joined =
                             |digest: Vec<u8>| crypto::digest(stamp.algorithm, &[digest, earlier.clone()].concat());
-                        digests.into_iter().map(joined).collect()
+                        digests.into_iter().map(|object| object.into_iter().map(joined).collect()).collect()
                     }),
                 };
                 checked.push(stamp.covers(leaves));
@@ -119,20 +127,20 @@ impl EvidenceRecord {
 
 impl Stamp {
     /// RFC 4998 §4.3: every leaf in the first list, and the root in the timestamp.
-    fn covers(&self, leaves: Option<Vec<Vec<u8>>>) -> Stamped {
+    fn covers(&self, leaves: Option<Vec<Alternatives>>) -> Stamped {
         const NAME: &str = "message_imprint";
         let stamped = |covers, root| Stamped { token: self.token.clone(), covers, root };
         let Some(leaves) = leaves else {
             return stamped(Check::not_done(NAME, "the covered data is not at hand"), None);
         };
-        let listed = match self.tree.first() {
-            Some(first) => leaves.iter().all(|leaf| first.contains(leaf)),
-            None => leaves.len() == 1,
-        };
+        let only = std::slice::from_ref(&self.token.digest);
+        let first = self.tree.first().map_or(only, Vec::as_slice);
+        let listed = leaves.iter().all(|object| object.iter().any(|digest| first.contains(digest)));
+        let listed = listed && (leaves.len() == 1 || !self.tree.is_empty());
         if leaves.is_empty() || !listed || self.token.digest_algorithm != self.algorithm {
             return stamped(Check::failed(NAME, "the evidence record covers other data"), None);
         }
-        let root = self.root().or(leaves.into_iter().next());
+        let root = self.root().or(Some(self.token.digest.clone()));
         if root.as_ref() == Some(&self.token.digest) {
             stamped(Check::passed(NAME), root)
         } else {

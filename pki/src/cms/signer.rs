@@ -167,8 +167,8 @@ impl SignerInfo {
         const NAME: &str = "signed_attributes";
         let demanded: &[ObjectIdentifier] =
             if with_content_type { &[oid::CONTENT_TYPE, oid::MESSAGE_DIGEST] } else { &[oid::MESSAGE_DIGEST] };
-        for kind in demanded.iter().copied() {
-            if let Err(error) = self.single_signed(&kind) {
+        for kind in demanded {
+            if let Err(error) = self.single_signed(kind) {
                 return Check::failed(NAME, format!("{kind}: {error}"));
             }
         }

@@ -61,8 +61,22 @@ impl EvidenceRecord {
         if stamps.is_empty() {
             return Err(Error::Malformed(WHAT));
         }
-        Ok(Self { chains: vec![Chain { earlier: Vec::new(), stamps }] })
+        Ok(Self { chains: vec![Chain { earlier: Vec::new(), stamps }], canonicalisation: Some(method) })
     }
+}
+
+/// The canonical form of a data object that is XML; `None` where it is not.
+pub fn canonical_form(content: &[u8], method: Method) -> Option<Vec<u8>> {
+    if content.len() > limits::LONGEST_EVIDENCE_RECORD || !content.trim_ascii_start().starts_with(b"<") {
+        return None;
+    }
+    let text = encoding::decode(content).ok()?;
+    let document = Document::parse(&text).ok()?;
+    let selection = Selection::subtree(&document, NodeId::ROOT, true);
+    let mut form = Vec::with_capacity(content.len());
+    let mut budget = Budget::for_length(content.len());
+    canonicalise(&document, &selection, method, &[], &mut budget, &mut |piece| form.extend_from_slice(piece)).ok()?;
+    Some(form)
 }
 
 fn tree(document: &Document<'_>, stamp: NodeId) -> Result<Vec<Vec<Vec<u8>>>> {

@@ -4,8 +4,11 @@
 use crate::algorithm::DigestAlgorithm;
 use crate::asic::{Archive, ContainerError, FileList, Manifest, Role, limits};
 use crate::cms::SignedData;
+use crate::crypto;
 use crate::error::{Error, Result};
+use crate::evidence_record::{Alternatives, canonical_form};
 use crate::verify::cades::Content;
+use crate::xml::canonical::Method;
 use chuky_model::report::{Check, DocumentFormat, Outcome};
 use std::collections::BTreeSet;
 
@@ -149,9 +152,20 @@ impl<'a> Container<'a> {
         self.archive.entries().iter().map(|entry| entry.size).fold(0, usize::saturating_add)
     }
 
-    /// The digests of entries; `None` where one cannot be read.
-    pub(super) fn digests(&self, entries: &[usize], algorithm: DigestAlgorithm) -> Option<Vec<Vec<u8>>> {
-        entries.iter().map(|at| self.contents.get(*at)?.as_ref().ok()?.digest(algorithm)).collect()
+    /// The digests that entries may be known by in an evidence record; `None` where one cannot be read.
+    pub(super) fn digests(
+        &self,
+        entries: &[usize],
+        algorithm: DigestAlgorithm,
+        method: Option<Method>,
+    ) -> Option<Vec<Alternatives>> {
+        let of_entry = |at: &usize| {
+            let mut digests = vec![self.contents.get(*at)?.as_ref().ok()?.digest(algorithm)?];
+            let form = method.and_then(|method| canonical_form(self.bytes(*at)?, method));
+            digests.extend(form.map(|form| crypto::digest(algorithm, &form)));
+            Some(digests)
+        };
+        entries.iter().map(of_entry).collect()
     }
 
     /// How much of the data a set of entries is, as the report says it.

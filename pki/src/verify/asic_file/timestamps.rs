@@ -96,7 +96,8 @@ pub(super) fn judge_records(container: &Container<'_>, timed: &mut Timed, contex
                 continue;
             }
         };
-        let mut stamped = record.check(&mut |algorithm| container.digests(&objects, algorithm));
+        let mut stamped =
+            record.check(&mut |algorithm| container.digests(&objects, algorithm, record.canonicalisation));
         let mut gathering = Gathering::new(context);
         stamped.iter().for_each(|stamped| gathering.add_signed_data(&stamped.token.signed_data));
         let material = gathering.read(context);
