@@ -1,5 +1,6 @@
 """Makes what the measurements work on, once, in FOLDER: a test hierarchy with its CRLs, PDF files of three sizes, and signed
-forms of them made by pyHanko, and e-invoices signed by xmlsec and signxml, so that our verifier is measured on foreign files. Usage: fixtures.py FOLDER
+forms of them made by pyHanko and libdigidocpp, and e-invoices signed by xmlsec and signxml, so that our verifier is measured on foreign
+files. Usage: fixtures.py FOLDER
 """
 
 import datetime
@@ -180,6 +181,7 @@ def main():
         (folder / f"{size}.pdf").write_bytes(plain)
         (folder / f"{size}.b.pdf").write_bytes(peer.sign(plain).getvalue())
         (folder / f"{size}.lt.pdf").write_bytes(peer.sign_blt(plain).getvalue())
+    peer.sign_asice("50kb.pdf", "50kb.asice")
     data = (folder / "50kb.pdf").read_bytes()
     for number in range(MANY):
         data = peer.sign(data, field=f"Signature{number + 1}").getvalue()

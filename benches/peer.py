@@ -16,6 +16,7 @@ from asn1crypto import crl
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from lxml import etree
+from cryptography.hazmat.primitives.serialization import pkcs12
 from pyhanko.keys import load_cert_from_pemder, load_private_key_from_pemder
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
@@ -50,6 +51,8 @@ class Peer:
         self.xml_signer = (self.folder / "signer-rsa.pem").read_text()
         self.hsm_signer = None
         self.authority = None
+        self.library = None
+        self.current = None
 
     def path(self, name):
         return str(self.folder / name)
@@ -118,6 +121,54 @@ class Peer:
 
     def verify_signxml(self, data):
         XAdESVerifier().verify(data, x509_cert=self.xml_signer)
+    def digidoc(self):
+        """libdigidocpp without trusted lists from the network: its settings are read from the home folder."""
+        if self.library is None:
+            import os
+
+            settings = self.folder / ".digidocpp"
+            settings.mkdir(exist_ok=True)
+            values = {"tsl.autoupdate": "false", "tsl.onlineDigest": "false", "log.level": "0"}
+            lines = "".join(f'<param name="{name}">{value}</param>' for name, value in values.items())
+            (settings / "digidocpp.conf").write_text(f"<configuration>{lines}</configuration>")
+            os.environ["HOME"] = str(self.folder)
+            import pydigidoc
+
+            pydigidoc.initialize("bench")
+            self.library = pydigidoc
+        return self.library
+
+    def sign_asice(self, document, container):
+        """An ASiC-E with XAdES-BES by libdigidocpp over one file."""
+        library = self.digidoc()
+        key = serialization.load_pem_private_key((self.folder / "signer.key").read_bytes(), None)
+        pem = [x509.load_pem_x509_certificate((self.folder / f"{name}.pem").read_bytes()) for name in ("signer", "issuing")]
+        store = pkcs12.serialize_key_and_certificates(
+            b"signer", key, pem[0], pem[1:], serialization.BestAvailableEncryption(b"bench")
+        )
+        (self.folder / "signer.p12").write_bytes(store)
+        made = library.Container.create(self.path(container))
+        made.add_data_file(self.path(document), "application/pdf")
+        signer = library.PKCS12Signer(self.path("signer.p12"), "bench")
+        signer.set_profile("BES")
+        made.sign(signer)
+        made.save()
+
+    def verify_asice(self, data):
+        """Everything but trust, for which libdigidocpp wants the European list and a timestamp."""
+        for signature in self.digidoc().Container.open(str(self.current)).signatures():
+            try:
+                signature.validate()
+            except RuntimeError as error:
+                unknown = [line for line in str(error).splitlines() if not line.startswith(self.EXPECTED)]
+                assert not unknown, unknown
+
+    EXPECTED = (
+        "Signature validation",
+        "Unable to verify signing certificate",
+        "unable to get local issuer certificate",
+        "QualifyingProperties block 'UnsignedProperties' is missing",
+    )
 
     def issue(self, data):
         """A certificate with what a citizen's has, from a request whose signature is checked."""
@@ -170,6 +221,7 @@ class Peer:
             "verify-lt": self.verify_lt,
             "verify-xmlsec": self.verify_xmlsec,
             "verify-signxml": self.verify_signxml,
+            "verify-asice": self.verify_asice,
             "issue": self.issue,
         }
 
@@ -180,7 +232,8 @@ def main():
     print("ready", flush=True)
     for line in sys.stdin:
         name, file, count = line.split()
-        data = (peer.folder / file).read_bytes()
+        peer.current = peer.folder / file
+        data = peer.current.read_bytes()
         task = tasks[name]
         cpu, wall = time.process_time(), time.perf_counter()
         try:

@@ -80,6 +80,7 @@ impl Side for PeerTask {
             "issue" => "pyca",
             "verify-xmlsec" => "python-xmlsec",
             "verify-signxml" => "signxml",
+            "verify-asice" => "libdigidocpp",
             _ => "pyHanko",
         };
         format!("{tool} {}", self.task)

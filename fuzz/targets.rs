@@ -2,12 +2,17 @@
 
 use crate::runner::{corpus, run};
 use chuky_model::card::Card;
+use chuky_pki::asic::{Archive, FileList, Manifest};
 use chuky_pki::asn1::Element;
 use chuky_pki::certificate::Certificate;
 use chuky_pki::cms::{SignedData, ber};
 use chuky_pki::crl::Crl;
 use chuky_pki::crypto::PublicKey;
+use chuky_pki::evidence_record::EvidenceRecord;
 use chuky_pki::jose::Jws;
+use chuky_pki::jose::document::Document;
+use chuky_pki::jose::jades::SignatureHeader;
+use chuky_pki::jose::unsigned;
 use chuky_pki::ocsp::{OcspRequest, OcspResponse};
 use chuky_pki::pdf::{ObjectId, PdfFile, signature};
 use chuky_pki::timestamp::{TimestampRequest, TimestampToken};
@@ -155,6 +160,56 @@ const SMALL_XML: &[u8] = br##"<doc xmlns:d="http://www.w3.org/2000/09/xmldsig#" 
 <d:Transform Algorithm="http://www.w3.org/2002/06/xmldsig-filter2"><f:XPath xmlns:f="http://www.w3.org/2002/06/xmldsig-filter2" Filter="subtract">/descendant::d:Signature</f:XPath></d:Transform>
 <d:Transform Algorithm="http://www.w3.org/2006/12/xml-c14n11"/></d:Transforms><d:DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"/><d:DigestValue>AAAA</d:DigestValue></d:Reference>
 </d:SignedInfo><d:SignatureValue>AAAA</d:SignatureValue><d:KeyInfo><d:KeyValue/></d:KeyInfo></d:Signature></doc>"##;
+
+#[test]
+fn document_signature() {
+    let seeds = corpus("dss-jades");
+    let seeds = if seeds.is_empty() { vec![SMALL_JWS.to_vec()] } else { seeds };
+    run("document_signature", &seeds, |input| {
+        let Ok(document) = Document::parse(input) else { return };
+        for signature in document.signatures.into_iter().flatten() {
+            let _ = SignatureHeader::parse(&signature.protected, &signature.unprotected);
+            for component in unsigned::components(&signature.unprotected).0 {
+                let _ = (component.tokens(), component.values().crls.len(), component.counter_signature().is_ok());
+            }
+        }
+    });
+}
+
+const SMALL_JWS: &[u8] = b"eyJhbGciOiJFUzI1NiJ9.eyJpZCI6IjEiLCJhbW91bnQiOjEwMDB9.c2lnbmF0dXJl";
+
+#[test]
+fn container() {
+    let mut seeds = corpus("dss-asic-cades");
+    seeds.extend(corpus("dss-asic-xades"));
+    seeds.push(EMPTY_ARCHIVE.to_vec());
+    assert!(Archive::open(EMPTY_ARCHIVE).is_ok());
+    run("container", &seeds, |input| {
+        if let Ok(archive) = Archive::open(input) {
+            for at in 0..archive.entries().len() {
+                if let Ok(content) = archive.content(at) {
+                    let _ = (Manifest::parse(content), FileList::parse(content), EvidenceRecord::parse(content));
+                }
+            }
+        }
+        let _ = (Manifest::parse(input), EvidenceRecord::parse(input), EvidenceRecord::parse_xml(input));
+    });
+}
+
+/// An archive without entries.
+const EMPTY_ARCHIVE: &[u8] = b"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+
+#[test]
+fn verdict() {
+    let sets = ["dss-cades", "dss-jades", "dss-asic-cades", "dss-asic-xades"];
+    let mut seeds: Vec<Vec<u8>> = sets.iter().flat_map(|set| corpus(set)).collect();
+    seeds.push(SMALL_JWS.to_vec());
+    let now = chuky_model::instant::Instant::from_unix_seconds(1_795_000_000);
+    let context = VerificationContext::at(now);
+    run("verdict", &seeds, |input| {
+        let _ = verify_with_content(input, Some(b"content"), "made", &context);
+    });
+}
 
 #[test]
 fn pdf() {

@@ -1,5 +1,6 @@
 //! The rows, by area. Each is made when it is measured and dropped after, so that no row pays for another's memory.
 
+mod container_verify;
 mod crypto;
 mod hsm;
 mod issue;
@@ -143,6 +144,7 @@ pub const ALL: &[Entry] = &[
     Entry { name: "pdf.verify.many_signatures", make: pdf_verify::many_signatures },
     Entry { name: "xml.verify", make: xml_verify::plain },
     Entry { name: "xml.verify.xades", make: xml_verify::qualified },
+    Entry { name: "asice.verify", make: container_verify::extended },
     Entry { name: "pin.guess", make: pin::guess },
     Entry { name: "pdf.sign.50kb", make: pdf_sign::small },
     Entry { name: "pdf.sign.1mb", make: pdf_sign::medium },

@@ -2,6 +2,7 @@
 //! signed is returned as a digest, and the signature is handed back to finish. OpenSSL's primitives are used in `crypto` only.
 
 pub mod algorithm;
+pub mod asic;
 pub mod asn1;
 pub mod certificate;
 pub mod cms;
@@ -9,6 +10,7 @@ pub mod crl;
 pub mod crypto;
 pub mod csr;
 pub mod error;
+pub mod evidence_record;
 pub mod extension;
 pub mod issue;
 pub mod jose;

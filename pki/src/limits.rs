@@ -14,6 +14,12 @@ pub const MOST_CERTIFICATES: usize = 1_000;
 pub const MOST_REVOCATION_VALUES: usize = 1_000;
 /// Most signer infos in one CMS object.
 pub const MOST_SIGNERS: usize = 64;
+/// Most timestamps judged in one file, and most read for their certificates in one signer.
+pub const MOST_TIMESTAMPS: usize = 128;
+/// Most counter-signatures judged in one file.
+pub const MOST_COUNTER_SIGNATURES: usize = 64;
+/// Deepest chain of counter-signatures of counter-signatures.
+pub const DEEPEST_COUNTER_SIGNATURE: usize = 4;
 /// Most attributes in one signer info.
 pub const MOST_ATTRIBUTES: usize = 128;
 /// RSA moduli accepted for verification, bits. OpenSSL itself stops at 16384.
@@ -38,3 +44,7 @@ pub const LONGEST_OCSP_NONCE: usize = 128;
 pub const LONGEST_TIMESTAMP_REQUEST: usize = 4 * 1024;
 /// Age in seconds up to which an OCSP answer without nextUpdate counts as fresh: one day.
 pub const OCSP_AGE_WITHOUT_NEXT_UPDATE: i64 = 86_400;
+/// Most digests in the hash trees of one archive timestamp of an evidence record; a tree over a million objects needs some dozens.
+pub const MOST_TREE_MEMBERS: usize = 10_000;
+/// Longest evidence record in XML, bytes; one of thirty years of renewals stays below 1 MB.
+pub const LONGEST_EVIDENCE_RECORD: usize = 8 * 1024 * 1024;

@@ -55,7 +55,7 @@ fn foreign_files_get_the_verdict_that_their_makers_expect() {
     let mut wrong = Vec::new();
     let (mut intact, mut called_intact) = (0, 0);
     for row in manifest.as_array().unwrap() {
-        if !matches!(row["kind"].as_str(), Some("pdf" | "p7m" | "p7s" | "cms")) {
+        if row["kind"] != "pdf" {
             continue;
         }
         let name = row["file"].as_str().unwrap();

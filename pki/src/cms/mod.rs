@@ -1,18 +1,23 @@
 //! Cryptographic Message Syntax (RFC 5652): reading `SignedData` from strangers, checking what its bytes prove, and building CAdES
 //! signatures in two steps. Trust is judged elsewhere; nothing here looks at a clock.
 
+mod archive;
 pub mod ber;
 pub mod build;
+mod counter;
 mod read;
 mod signer;
 
+pub use archive::{ArchiveTimestamp, ArchiveVersion};
 pub use read::{Attribute, SignerIdentifier, SignerInfo};
 pub use signer::SignerFindings;
 
 use crate::algorithm::DigestAlgorithm;
 use crate::certificate::Certificate;
+use crate::crypto;
 use crate::error::{Error, Result};
 use der::asn1::ObjectIdentifier;
+use std::collections::BTreeMap;
 
 /// A `SignedData`, read. Everything is kept in DER.
 #[derive(Clone, Debug)]
@@ -27,6 +32,10 @@ pub struct SignedData {
     pub certificates: Vec<Certificate>,
     /// How many certificates could not be read.
     pub unreadable_certificates: usize,
+    /// The `certificates` field, DER with its tag, for archive timestamps.
+    pub certificates_der: Option<Vec<u8>>,
+    /// The `crls` field, DER with its tag, for archive timestamps.
+    pub revocation_der: Option<Vec<u8>>,
     /// CRLs, DER: from the `crls` field, revocation-values and adbe-revocationInfoArchival.
     pub crls: Vec<Vec<u8>>,
     /// `OCSPResponse` or `BasicOCSPResponse`, DER, from the same places.
@@ -56,7 +65,16 @@ impl SignedData {
         further: &[Certificate],
         detached_digest: &mut dyn FnMut(DigestAlgorithm) -> Option<Vec<u8>>,
     ) -> Vec<SignerFindings> {
-        self.signers.iter().map(|signer| signer.check(self, further, detached_digest)).collect()
+        // However many signers there are, the content is digested once for each algorithm.
+        let mut known = BTreeMap::new();
+        let mut digest = |algorithm| {
+            let compute = || match &self.content {
+                Some(content) => Some(crypto::digest(algorithm, content)),
+                None => detached_digest(algorithm),
+            };
+            known.entry(algorithm).or_insert_with(compute).clone()
+        };
+        self.signers.iter().map(|signer| signer.check(self, further, &mut digest)).collect()
     }
 
     /// Whether this is the object of an `adbe.pkcs7.sha1` signature over content with that SHA-1 (ISO 32000-1 §12.8.3.3.1): the

@@ -57,6 +57,8 @@ pub struct SignerInfo {
     pub signed_attributes_der: Option<Vec<u8>>,
     pub signed_attributes: Vec<Attribute>,
     pub unsigned_attributes: Vec<Attribute>,
+    /// The fields from version to signature, DER one after another: what an archive timestamp covers of the signer.
+    pub fields_der: Vec<u8>,
 }
 
 impl SignerInfo {
@@ -101,14 +103,18 @@ pub(super) fn signed_data(der: &[u8]) -> Result<SignedData> {
         digest_algorithms,
         certificates: Vec::new(),
         unreadable_certificates: 0,
+        certificates_der: None,
+        revocation_der: None,
         crls: Vec::new(),
         ocsp_responses: Vec::new(),
         signers: Vec::new(),
     };
     if let Some(set) = fields.optional(tag::constructed(0))? {
+        data.certificates_der = Some(set.raw.to_vec());
         add_certificates(&mut data, set.reader())?;
     }
     if let Some(set) = fields.optional(tag::constructed(1))? {
+        data.revocation_der = Some(set.raw.to_vec());
         add_revocation_choices(&mut data, set.reader())?;
     }
     let mut signers = fields.expect(tag::SET, WHAT)?.reader();
@@ -214,8 +220,10 @@ fn add_revocation_values(data: &mut SignedData, value: &[u8]) -> Result<()> {
     Ok(())
 }
 
-fn signer_info(mut fields: Reader<'_>) -> Result<SignerInfo> {
+/// Reads the content of a `SignerInfo` (RFC 5652 §5.3).
+pub(super) fn signer_info(mut fields: Reader<'_>) -> Result<SignerInfo> {
     const WHAT: &str = "SignerInfo";
+    let whole = fields.rest();
     fields.expect(tag::INTEGER, WHAT)?;
     let identifier = fields.any()?;
     let identifier = match identifier.tag {
@@ -233,6 +241,7 @@ fn signer_info(mut fields: Reader<'_>) -> Result<SignerInfo> {
     let signed = fields.optional(tag::constructed(0))?;
     let algorithm = fields.expect(tag::SEQUENCE, WHAT)?;
     let signature = fields.expect(tag::OCTET_STRING, WHAT)?.content.to_vec();
+    let fields_der = whole.get(..whole.len().saturating_sub(fields.rest().len())).unwrap_or_default().to_vec();
     let unsigned = fields.optional(tag::constructed(1))?;
     fields.finish(WHAT)?;
     let signature_algorithm = match &digest_algorithm {
@@ -255,6 +264,7 @@ fn signer_info(mut fields: Reader<'_>) -> Result<SignerInfo> {
         }),
         signed_attributes: signed.map_or(Ok(Vec::new()), |element| attributes(element.reader()))?,
         unsigned_attributes: unsigned.map_or(Ok(Vec::new()), |element| attributes(element.reader()))?,
+        fields_der,
     })
 }
 

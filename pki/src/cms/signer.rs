@@ -22,6 +22,8 @@ pub struct SignerFindings {
     pub signing_certificate: Option<Certificate>,
     /// Whether a signed attribute binds the certificate (RFC 5035), as AdES demands.
     pub certificate_is_bound: bool,
+    /// Whether there was a content to check against.
+    pub content_at_hand: bool,
     /// The signing-time attribute; proves nothing.
     pub signing_time: Option<Instant>,
     /// The algorithm that the content's digest is made with.
@@ -44,6 +46,11 @@ impl SignerFindings {
         }
     }
 
+    /// The digest that the signature value is made with.
+    pub fn signed_with(&self) -> Option<DigestAlgorithm> {
+        self.signature_algorithm.and_then(SignatureAlgorithm::digest).or(self.digest_algorithm)
+    }
+
     /// Every check was done and passed.
     pub fn intact(&self) -> bool {
         self.outcome() == Outcome::Passed
@@ -55,32 +62,70 @@ impl SignerFindings {
     }
 }
 
+/// What a signer signs: a content, or for a counter-signature another signer's signature value.
+struct Signed<'a> {
+    /// The octets, where they are at hand and not only their digest.
+    content: Option<&'a [u8]>,
+    /// `None` for a counter-signature, which names no type (RFC 5652 §11.4).
+    content_type: Option<&'a ObjectIdentifier>,
+    /// `digestAlgorithms`, where there are any to compare with.
+    listed: Option<&'a [DigestAlgorithm]>,
+}
+
 impl SignerInfo {
-    /// Checks this signer of `data`. Arguments as for `SignedData::check`.
+    /// Checks this signer of `data`. `content_digest` gives the digest of the content, attached or not; `None` where the content is
+    /// not at hand. `further` as for `SignedData::check`.
     pub fn check(
         &self,
         data: &SignedData,
         further: &[Certificate],
-        detached_digest: &mut dyn FnMut(DigestAlgorithm) -> Option<Vec<u8>>,
+        content_digest: &mut dyn FnMut(DigestAlgorithm) -> Option<Vec<u8>>,
+    ) -> SignerFindings {
+        let signed = Signed {
+            content: data.content.as_deref(),
+            content_type: Some(&data.content_type),
+            listed: Some(&data.digest_algorithms),
+        };
+        self.check_over(&signed, &data.certificates, further, content_digest)
+    }
+
+    /// Checks this counter-signature of `signed`. Certificates as for `SignedData::check`.
+    pub fn check_counter_signature(
+        &self,
+        signed: &SignerInfo,
+        data: &SignedData,
+        further: &[Certificate],
+    ) -> SignerFindings {
+        let value = signed.signature.as_slice();
+        let signed = Signed { content: Some(value), content_type: None, listed: None };
+        self.check_over(&signed, &data.certificates, further, &mut |algorithm| Some(crypto::digest(algorithm, value)))
+    }
+
+    fn check_over(
+        &self,
+        data: &Signed<'_>,
+        certificates: &[Certificate],
+        further: &[Certificate],
+        content_digest: &mut dyn FnMut(DigestAlgorithm) -> Option<Vec<u8>>,
     ) -> SignerFindings {
         let mut checks = Vec::new();
-        let certificate = self.signing_certificate(data, further);
+        let certificate = self.signing_certificate(certificates, further);
         checks.push(match &certificate {
             Some(_) => Check::passed("signing_certificate"),
             None => Check::not_done("signing_certificate", "the certificate that the signer names is not at hand"),
         });
-        let content_digest = self.digest_algorithm.clone().ok().and_then(|algorithm| match &data.content {
-            Some(content) => Some(crypto::digest(algorithm, content)),
-            None => detached_digest(algorithm),
-        });
+        let content_digest = self.digest_algorithm.clone().ok().and_then(content_digest);
         checks.push(self.check_digest_algorithms(data));
         if self.signed_attributes_der.is_some() {
-            checks.push(self.check_attributes());
-            checks.push(self.check_content_type(data));
+            checks.push(self.check_attributes(data.content_type.is_some()));
+            checks.extend(data.content_type.map(|content_type| self.check_content_type(content_type)));
             checks.push(self.check_message_digest(content_digest.as_deref()));
-        } else if data.content_type != oid::DATA {
+        } else if data.content_type.is_some_and(|content_type| *content_type != oid::DATA) {
             // RFC 5652 §5.3: signedAttrs must be present if the content type is not id-data.
             checks.push(Check::failed("signed_attributes", "absent although the content is not plain data"));
+        } else if data.content.is_some_and(are_signed_attributes) {
+            // The signed attributes of one signature, presented as the content of another: its value would fit both.
+            checks.push(Check::failed("signed_attributes", "absent, and the content is another signature's"));
         }
         let reference = certificate.as_ref().and_then(|certificate| self.check_reference(certificate));
         checks.extend(reference.clone());
@@ -90,6 +135,7 @@ impl SignerInfo {
             checks,
             certificate_is_bound: reference.is_some_and(|check| check.outcome == Outcome::Passed),
             signing_certificate: certificate,
+            content_at_hand: content_digest.is_some() || self.digest_algorithm.is_err(),
             signing_time: single_time.and_then(|value| Element::only(value, "SigningTime").ok()?.time().ok()),
             digest_algorithm: self.digest_algorithm.clone().ok(),
             signature_algorithm: self.signature_algorithm.clone().ok(),
@@ -98,9 +144,9 @@ impl SignerInfo {
     }
 
     /// The certificate that the identifier names; of several that fit, the one that the signed reference names.
-    fn signing_certificate(&self, data: &SignedData, further: &[Certificate]) -> Option<Certificate> {
+    fn signing_certificate(&self, certificates: &[Certificate], further: &[Certificate]) -> Option<Certificate> {
         let named: Vec<&Certificate> =
-            data.certificates.iter().chain(further).filter(|certificate| self.identifier.names(certificate)).collect();
+            certificates.iter().chain(further).filter(|certificate| self.identifier.names(certificate)).collect();
         let bound = named.iter().find(|certificate| {
             self.check_reference(certificate).is_some_and(|check| check.outcome == Outcome::Passed)
         });
@@ -117,14 +163,18 @@ impl SignerInfo {
         }
     }
 
-    fn check_attributes(&self) -> Check {
+    fn check_attributes(&self, with_content_type: bool) -> Check {
         const NAME: &str = "signed_attributes";
-        for kind in [oid::CONTENT_TYPE, oid::MESSAGE_DIGEST] {
-            if let Err(error) = self.single_signed(&kind) {
+        let demanded: &[ObjectIdentifier] =
+            if with_content_type { &[oid::CONTENT_TYPE, oid::MESSAGE_DIGEST] } else { &[oid::MESSAGE_DIGEST] };
+        for kind in demanded {
+            if let Err(error) = self.single_signed(kind) {
                 return Check::failed(NAME, format!("{kind}: {error}"));
             }
         }
-        for kind in [oid::SIGNING_TIME, oid::SIGNING_CERTIFICATE, oid::SIGNING_CERTIFICATE_V2] {
+        let once =
+            [oid::SIGNING_TIME, oid::SIGNING_CERTIFICATE, oid::SIGNING_CERTIFICATE_V2, oid::CMS_ALGORITHM_PROTECT];
+        for kind in once {
             let present = self.signed_attributes.iter().any(|attribute| attribute.oid == kind);
             if present && let Err(error) = self.single_signed(&kind) {
                 return Check::failed(NAME, format!("{kind}: {error}"));
@@ -133,11 +183,11 @@ impl SignerInfo {
         Check::passed(NAME)
     }
 
-    fn check_content_type(&self, data: &SignedData) -> Check {
+    fn check_content_type(&self, content_type: &ObjectIdentifier) -> Check {
         let value = self.single_signed(&oid::CONTENT_TYPE);
         match value.and_then(|value| Element::only(value, "ContentType")?.oid()) {
-            Ok(oid) if oid == data.content_type => Check::passed("content_type"),
-            Ok(oid) => Check::failed("content_type", format!("signed {oid}, encapsulated {}", data.content_type)),
+            Ok(oid) if oid == *content_type => Check::passed("content_type"),
+            Ok(oid) => Check::failed("content_type", format!("signed {oid}, encapsulated {content_type}")),
             Err(error) => Check::failed("content_type", error.to_string()),
         }
     }
@@ -158,7 +208,7 @@ impl SignerInfo {
     }
 
     /// RFC 5652 §5.1, §5.3, RFC 6211: the digest algorithm is named up to four times.
-    fn check_digest_algorithms(&self, data: &SignedData) -> Check {
+    fn check_digest_algorithms(&self, data: &Signed<'_>) -> Check {
         const NAME: &str = "digest_algorithms";
         let (digest, signature) = match (&self.digest_algorithm, &self.signature_algorithm) {
             (Ok(digest), Ok(signature)) => (*digest, *signature),
@@ -167,7 +217,7 @@ impl SignerInfo {
         if let Some(signed_with) = signature.digest().filter(|signed_with| *signed_with != digest) {
             return Check::failed(NAME, format!("content {}, signature {}", digest.name(), signed_with.name()));
         }
-        if !data.digest_algorithms.contains(&digest) {
+        if data.listed.is_some_and(|listed| !listed.contains(&digest)) {
             return Check::failed(NAME, format!("{} is not listed in digestAlgorithms", digest.name()));
         }
         match self.single_signed(&oid::CMS_ALGORITHM_PROTECT) {
@@ -220,7 +270,7 @@ impl SignerInfo {
     fn check_signature(
         &self,
         certificate: Option<&Certificate>,
-        data: &SignedData,
+        data: &Signed<'_>,
         content_digest: Option<&[u8]>,
     ) -> Check {
         const NAME: &str = "signature_value";
@@ -230,17 +280,17 @@ impl SignerInfo {
             (Err(error), _) => return Check::not_done(NAME, error.to_string()),
             (_, Err(error)) => return Check::not_done(NAME, error.to_string()),
         };
-        let verified = match (&self.signed_attributes_der, &data.content, content_digest) {
+        let verified = match (&self.signed_attributes_der, content_digest, data.content) {
             (Some(attributes), _, _) => key.verify_message(algorithm, attributes, &self.signature).or_else(|error| {
                 // RFC 5652 §5.4 signs the DER order; some signers keep another order in the file.
                 let sorted = in_der_order(attributes)?;
                 if sorted == *attributes { Err(error) } else { key.verify_message(algorithm, &sorted, &self.signature) }
             }),
-            (None, Some(content), _) => key.verify_message(algorithm, content, &self.signature),
-            (None, None, Some(digest)) if algorithm.digest().is_some() => {
+            (None, Some(digest), _) if algorithm.digest().is_some() => {
                 key.verify_digest(algorithm, digest, &self.signature)
             }
-            (None, None, _) => return Check::not_done(NAME, "the signed content is not at hand"),
+            (None, _, Some(content)) => key.verify_message(algorithm, content, &self.signature),
+            (None, _, None) => return Check::not_done(NAME, "the signed content is not at hand"),
         };
         match verified {
             Ok(()) => Check::passed(NAME),
@@ -248,6 +298,20 @@ impl SignerInfo {
             Err(error) => Check::failed(NAME, error.to_string()),
         }
     }
+}
+
+/// Whether the content is a SET that holds a message-digest attribute.
+fn are_signed_attributes(content: &[u8]) -> bool {
+    let Ok(set) = Element::only(content, "attributes") else { return false };
+    let mut attributes = set.reader();
+    while set.tag == tag::SET && !attributes.is_empty() {
+        match attributes.sequence("Attribute").and_then(|mut attribute| attribute.oid("Attribute")) {
+            Ok(oid::MESSAGE_DIGEST) => return true,
+            Ok(_) => {}
+            Err(_) => return false,
+        }
+    }
+    false
 }
 
 fn in_der_order(set: &[u8]) -> Result<Vec<u8>> {

@@ -120,10 +120,10 @@ fn chain(members: &Map<String, Value>) -> Result<Option<Vec<Vec<u8>>>, JoseError
 }
 
 /// Parameters that carry or fetch a key: a verifier that used them would trust whoever wrote the message.
-const EMBEDDED_KEYS: [&str; 3] = ["jwk", "jku", "x5u"];
+pub(super) const EMBEDDED_KEYS: [&str; 3] = ["jwk", "jku", "x5u"];
 
 /// RFC 7515 §4.1 and RFC 7518: names that must not appear in `crit`.
-const STANDARD_PARAMETERS: [&str; 20] = [
+pub(super) const STANDARD_PARAMETERS: [&str; 20] = [
     "alg", "jku", "jwk", "kid", "x5u", "x5c", "x5t", "x5t#S256", "typ", "cty", "crit", "enc", "zip", "epk", "apu",
     "apv", "iv", "tag", "p2s", "p2c",
 ];

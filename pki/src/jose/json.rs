@@ -13,13 +13,18 @@ pub enum JsonError {
     Malformed,
     #[error("a member appears twice in one object")]
     DuplicateMember,
-    #[error("nested deeper than {DEEPEST_JSON} levels or more than {MOST_JSON_VALUES} values")]
+    #[error("nested deeper than {DEEPEST_JSON} levels or more values than the limit")]
     TooLarge,
 }
 
 /// Parses a whole JSON text. Costs memory in proportion to the input, which the caller has bounded.
 pub fn parse(text: &[u8]) -> Result<Value, JsonError> {
-    let state = State { values_left: Cell::new(MOST_JSON_VALUES), refusal: Cell::new(None) };
+    parse_within(text, MOST_JSON_VALUES)
+}
+
+/// As [`parse`], with another bound on the number of values.
+pub fn parse_within(text: &[u8], most_values: usize) -> Result<Value, JsonError> {
+    let state = State { values_left: Cell::new(most_values), refusal: Cell::new(None) };
     let mut reader = serde_json::Deserializer::from_slice(text);
     let refused = |state: &State| state.refusal.get().unwrap_or(JsonError::Malformed);
     let value = Strict { state: &state, depth: 0 }.deserialize(&mut reader).map_err(|_| refused(&state))?;
@@ -29,7 +34,12 @@ pub fn parse(text: &[u8]) -> Result<Value, JsonError> {
 
 /// Parses a whole JSON text that must be an object.
 pub fn parse_object(text: &[u8]) -> Result<Map<String, Value>, JsonError> {
-    match parse(text)? {
+    parse_object_within(text, MOST_JSON_VALUES)
+}
+
+/// As [`parse_object`], with another bound on the number of values.
+pub fn parse_object_within(text: &[u8], most_values: usize) -> Result<Map<String, Value>, JsonError> {
+    match parse_within(text, most_values)? {
         Value::Object(members) => Ok(members),
         _ => Err(JsonError::Malformed),
     }

@@ -18,3 +18,28 @@ pub const LONGEST_KEY_IDENTIFIER: usize = 200;
 pub const DEEPEST_JSON: usize = 32;
 /// Most values (members and items) in a strict JSON text.
 pub const MOST_JSON_VALUES: usize = 4096;
+
+/// What one kind of use allows a serialisation to cost.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Longest serialised JWS, bytes.
+    pub longest: usize,
+    /// Most JSON values in it.
+    pub values: usize,
+    /// Most signatures in it.
+    pub signatures: usize,
+}
+
+/// Payments: many a second, small.
+pub const PAYMENT: Bounds = Bounds { longest: LONGEST_JWS, values: MOST_JSON_VALUES, signatures: 1 };
+/// Documents: with payload and long-term data inside; 64 MiB of base64 are a document of 48 MiB.
+pub const DOCUMENT: Bounds = Bounds { longest: 64 * 1024 * 1024, values: 100_000, signatures: 64 };
+
+/// Longest decoded protected header of a document's signature, bytes: a chain, a policy and content timestamps fit many times.
+pub const LONGEST_DOCUMENT_HEADER: usize = 1024 * 1024;
+/// Most certificates in a document's `x5c`, and in one `xVals`.
+pub const MOST_DOCUMENT_CERTIFICATES: usize = 128;
+/// Most components in `etsiU`.
+pub const MOST_UNSIGNED_COMPONENTS: usize = 128;
+/// Most values in each list of a component, and most references in `sigD` and `sigX5ts`.
+pub const MOST_LISTED: usize = 256;

@@ -1,13 +1,17 @@
-//! JSON Web Signatures (RFC 7515, RFC 7797): the compact, flattened and general serialisation with one signature, read strictly
-//! and written in two steps. Uses strict JSON and `crypto`; never trusts a key that came with the message (`jwk`, `jku`, `x5u`).
+//! JSON Web Signatures (RFC 7515, RFC 7797) and JAdES (TS 119 182-1): the compact, flattened and general serialisation, read
+//! strictly, and written in two steps. Uses strict JSON and `crypto`; never trusts a key that came with the message (`jwk`, `jku`,
+//! `x5u`).
 
 pub mod algorithm;
 mod base64url;
+pub mod document;
 pub mod header;
+pub mod jades;
 pub mod json;
 pub mod limits;
 pub mod serialization;
 pub mod sign;
+pub mod unsigned;
 
 pub use algorithm::JwsAlgorithm;
 pub use header::{ProtectedHeader, SignerReference};
@@ -31,7 +35,7 @@ pub enum JoseError {
     Member(&'static str),
     #[error("the unprotected header names {0}, which must be integrity protected")]
     Unprotected(String),
-    #[error("more than one signature")]
+    #[error("more signatures than are allowed here")]
     SeveralSignatures,
     #[error("the critical header parameter {0} is not understood (RFC 7515 §4.1.11)")]
     UnknownCritical(String),
@@ -41,6 +45,8 @@ pub enum JoseError {
     Algorithm(String),
     #[error("the header carries a key or a link to one ({0}), which cannot be trusted")]
     EmbeddedKey(&'static str),
+    #[error("the header parameter {0} is both protected and unprotected (RFC 7515 §4)")]
+    TwiceInHeaders(String),
     #[error("the payload is both attached and given separately")]
     PayloadTwice,
     #[error("the payload is detached and was not given")]

@@ -3,7 +3,7 @@
 
 use super::{
     JoseError, ProtectedHeader, base64url, json,
-    limits::{LONGEST_JWS, LONGEST_PAYLOAD, LONGEST_SIGNATURE},
+    limits::{Bounds, LONGEST_JWS, LONGEST_PAYLOAD, LONGEST_SIGNATURE, PAYMENT},
 };
 use serde_json::{Map, Value};
 use std::borrow::Cow;
@@ -72,14 +72,8 @@ fn pieces(input: &[u8]) -> Result<(Jws<'_>, bool), JoseError> {
     if input.first() == Some(&b'{') { json_serialization(input) } else { compact(input) }
 }
 
-/// RFC 7515 §7.1. With `b64` false the payload must be free of dots (RFC 7797 §5.2), which the count of dots ensures.
 fn compact(input: &[u8]) -> Result<(Jws<'_>, bool), JoseError> {
-    let mut dots = memchr::memchr_iter(b'.', input);
-    let (Some(first), Some(second), None) = (dots.next(), dots.next(), dots.next()) else {
-        return Err(JoseError::NotJws);
-    };
-    let [protected, payload, signature] =
-        [input.get(..first), input.get(first + 1..second), input.get(second + 1..)].map(Option::unwrap_or_default);
+    let [protected, payload, signature] = compact_parts(input)?;
     let jws = Jws {
         protected: Cow::Borrowed(header_text(protected)?),
         transmitted: Cow::Borrowed(payload),
@@ -88,35 +82,22 @@ fn compact(input: &[u8]) -> Result<(Jws<'_>, bool), JoseError> {
     Ok((jws, !payload.is_empty()))
 }
 
-/// RFC 7515 §7.2.1 (general, with exactly one signature) and §7.2.2 (flattened).
+/// RFC 7515 §7.1: header, payload, signature. With `b64` false the payload must be free of dots (RFC 7797 §5.2), which the count
+/// of dots ensures.
+pub(super) fn compact_parts(input: &[u8]) -> Result<[&[u8]; 3], JoseError> {
+    let mut dots = memchr::memchr_iter(b'.', input);
+    let (Some(first), Some(second), None) = (dots.next(), dots.next(), dots.next()) else {
+        return Err(JoseError::NotJws);
+    };
+    Ok([input.get(..first), input.get(first + 1..second), input.get(second + 1..)].map(Option::unwrap_or_default))
+}
+
 fn json_serialization(input: &[u8]) -> Result<(Jws<'static>, bool), JoseError> {
-    let mut outer =
-        json::parse_object(input).map_err(|source| JoseError::Json { part: "JSON serialisation", source })?;
-    let payload = match outer.remove("payload") {
-        None => None,
-        Some(Value::String(text)) => Some(text.into_bytes()),
-        Some(_) => return Err(JoseError::Member("payload")),
-    };
-    let mut members = match outer.remove("signatures") {
-        None => outer,
-        // RFC 7515 §7.2.2: the flattened form's members must not stand beside `signatures`.
-        Some(_) if SIGNATURE_MEMBERS.iter().any(|name| outer.contains_key(*name)) => {
-            return Err(JoseError::Member("signatures"));
-        }
-        Some(Value::Array(mut signatures)) => match (signatures.pop(), signatures.is_empty()) {
-            (Some(Value::Object(members)), true) => members,
-            (_, false) => return Err(JoseError::SeveralSignatures),
-            _ => return Err(JoseError::Member("signatures")),
-        },
-        Some(_) => return Err(JoseError::Member("signatures")),
-    };
+    let (payload, signatures) = json_members(input, &PAYMENT)?;
+    let Some(mut members) = signatures.into_iter().next() else { return Err(JoseError::Member("signatures")) };
     refuse_unprotected(&members)?;
-    let Some(Value::String(protected)) = members.remove("protected") else {
-        return Err(JoseError::Member("protected"));
-    };
-    let Some(Value::String(signature)) = members.remove("signature") else {
-        return Err(JoseError::Member("signature"));
-    };
+    let protected = take_text(&mut members, "protected")?;
+    let signature = take_text(&mut members, "signature")?;
     header_text(protected.as_bytes())?;
     let attached = payload.is_some();
     let jws = Jws {
@@ -125,6 +106,45 @@ fn json_serialization(input: &[u8]) -> Result<(Jws<'static>, bool), JoseError> {
         signature: base64url::decode(signature.as_bytes(), LONGEST_SIGNATURE, "signature")?,
     };
     Ok((jws, attached))
+}
+
+/// The payload as transmitted, and each signature's members.
+pub(super) type Members = (Option<Vec<u8>>, Vec<Map<String, Value>>);
+
+/// RFC 7515 §7.2.1 (general) and §7.2.2 (flattened): the payload, and each signature's members.
+pub(super) fn json_members(input: &[u8], bounds: &Bounds) -> Result<Members, JoseError> {
+    let mut outer = json::parse_object_within(input, bounds.values)
+        .map_err(|source| JoseError::Json { part: "JSON serialisation", source })?;
+    let payload = match outer.remove("payload") {
+        None => None,
+        Some(Value::String(text)) => Some(text.into_bytes()),
+        Some(_) => return Err(JoseError::Member("payload")),
+    };
+    let signatures = match outer.remove("signatures") {
+        None => return Ok((payload, vec![outer])),
+        // RFC 7515 §7.2.2: the flattened form's members must not stand beside `signatures`.
+        Some(_) if SIGNATURE_MEMBERS.iter().any(|name| outer.contains_key(*name)) => {
+            return Err(JoseError::Member("signatures"));
+        }
+        Some(Value::Array(signatures)) if !signatures.is_empty() => signatures,
+        Some(_) => return Err(JoseError::Member("signatures")),
+    };
+    if signatures.len() > bounds.signatures {
+        return Err(JoseError::SeveralSignatures);
+    }
+    let members = signatures.into_iter().map(|signature| match signature {
+        Value::Object(members) => Ok(members),
+        _ => Err(JoseError::Member("signatures")),
+    });
+    Ok((payload, members.collect::<Result<_, _>>()?))
+}
+
+/// Takes a member out that must be a text.
+pub(super) fn take_text(members: &mut Map<String, Value>, name: &'static str) -> Result<String, JoseError> {
+    match members.remove(name) {
+        Some(Value::String(text)) => Ok(text),
+        _ => Err(JoseError::Member(name)),
+    }
 }
 
 /// An unprotected header may carry remarks, but nothing that decides how the signature is checked.
@@ -141,7 +161,7 @@ fn refuse_unprotected(members: &Map<String, Value>) -> Result<(), JoseError> {
     }
 }
 
-fn header_text(bytes: &[u8]) -> Result<&str, JoseError> {
+pub(super) fn header_text(bytes: &[u8]) -> Result<&str, JoseError> {
     // Every byte is looked at, without leaving early: so the loop becomes vector code, and a header holds a chain of certificates.
     let other = |byte: &u8| u8::from(!(byte.is_ascii_alphanumeric() | (*byte == b'-') | (*byte == b'_')));
     if bytes.is_empty() || bytes.iter().fold(0, |found, byte| found | other(byte)) != 0 {

@@ -6,6 +6,7 @@ use crate::algorithm::DigestAlgorithm;
 use crate::asn1::{Element, tag};
 use crate::certificate::Certificate;
 use crate::cms::{SignedData, SignerFindings};
+use crate::crypto;
 use crate::error::{Error, Result};
 use crate::oid;
 use chuky_model::instant::Instant;
@@ -72,7 +73,9 @@ impl TimestampToken {
         further: &[Certificate],
         digest_of_covered: &mut dyn FnMut(DigestAlgorithm) -> Option<Vec<u8>>,
     ) -> SignerFindings {
-        let mut findings = self.signed_data.signers[0].check(&self.signed_data, further, &mut |_| None);
+        let content = self.signed_data.content.as_deref().unwrap_or_default();
+        let mut findings = self.signed_data.signers[0]
+            .check(&self.signed_data, further, &mut |algorithm| Some(crypto::digest(algorithm, content)));
         findings.checks.insert(
             0,
             match digest_of_covered(self.digest_algorithm) {

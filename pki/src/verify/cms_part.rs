@@ -126,6 +126,7 @@ fn lone(checks: Vec<Check>, certificate: Option<Certificate>) -> SignerFindings 
     SignerFindings {
         checks,
         signing_certificate: certificate,
+        content_at_hand: true,
         certificate_is_bound: false,
         signing_time: None,
         digest_algorithm: None,

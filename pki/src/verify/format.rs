@@ -1,5 +1,7 @@
 //! What a file is, told from its content and never from its name. Looks at a bounded part of it.
 
+use super::cms_file;
+use base64::Engine as _;
 use chuky_model::report::DocumentFormat;
 
 /// What a file was recognised as.
@@ -27,10 +29,11 @@ pub(super) enum Kind {
 
 /// How much of a file is looked at to recognise it.
 const WINDOW: usize = 1 << 20;
-/// Where the content type of a CMS object stands at the latest: behind two headers of at most nine bytes.
-const CMS_HEAD: usize = 32;
+/// Where the content type of a CMS object stands at the latest: behind two headers of at most nine bytes,
+/// or four in a timestamp authority's response.
+const CMS_HEAD: usize = 64;
 /// The object identifier of `SignedData`, 1.2.840.113549.1.7.2, in DER.
-const SIGNED_DATA: &[u8] = &[0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x02];
+pub(super) const SIGNED_DATA: &[u8] = &[0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x02];
 
 impl Kind {
     /// For the report.
@@ -89,7 +92,7 @@ pub(super) fn recognise(bytes: &[u8]) -> Kind {
         Kind::Pdf
     } else if starts(b"PK\x03\x04") || starts(b"PK\x05\x06") {
         zip(bytes, head)
-    } else if contains(first, b"-----BEGIN PKCS7-----") || contains(first, b"-----BEGIN CMS-----") {
+    } else if cms_file::is_armoured(head) {
         Kind::Cms
     } else if [&b"\x89PNG"[..], b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*"].iter().any(|magic| starts(magic)) {
         Kind::Picture
@@ -129,20 +132,53 @@ const NAMESPACE: &str = "http://www.w3.org/2000/09/xmldsig#";
 fn zip(bytes: &[u8], head: &[u8]) -> Kind {
     let tail = bytes.get(bytes.len().saturating_sub(WINDOW)..).unwrap_or_default();
     let named = |name: &[u8]| contains(head, name) || contains(tail, name);
-    if contains(head.get(..head.len().min(200)).unwrap_or_default(), b"application/vnd.etsi.asic-e+zip") {
+    let first = head.get(..head.len().min(200)).unwrap_or_default();
+    let extended = [&b"application/vnd.etsi.asic-e+zip"[..], b"application/vnd.bdoc"];
+    let extended = extended.iter().any(|kind| contains(first, kind));
+    let in_container = [&b"META-INF/ASiC"[..], b"META-INF/signatures", b"META-INF/evidencerecord"];
+    if extended {
         Kind::Asice
-    } else if contains(head.get(..head.len().min(200)).unwrap_or_default(), b"application/vnd.etsi.asic-s+zip") {
+    } else if contains(first, b"application/vnd.etsi.asic-s+zip") {
         Kind::Asics
     } else if named(b"application/vnd.oasis.opendocument") {
         Kind::Odf
     } else if named(b"[Content_Types].xml") {
         Kind::Ooxml
-    } else if named(b"META-INF/ASiCManifest") || named(b"META-INF/signatures") {
+    } else if in_container.iter().any(|name| named(name)) {
         Kind::Asice
-    } else if named(b"META-INF/signature.") || named(b"META-INF/timestamp.tst") {
+    } else if named(b"META-INF/signature") || named(b"META-INF/timestamp") {
         Kind::Asics
     } else {
         Kind::Zip
+    }
+}
+
+/// Whether a JSON text holds the members of a signature (RFC 7515 §7.2), wherever in it they stand.
+fn holds_json_signature(body: &[u8]) -> bool {
+    let has = |name: &[u8]| contains(body, name);
+    (has(b"\"signature\"") || has(b"\"signatures\"")) && (has(b"\"protected\"") || has(b"\"payload\""))
+}
+
+/// Whether base64url text stands for the beginning of a JSON object.
+fn begins_an_object(text: &[u8]) -> bool {
+    let start = text.get(..text.len().min(64) / 4 * 4).unwrap_or_default();
+    base64::engine::general_purpose::URL_SAFE_NO_PAD
+        .decode(start)
+        .is_ok_and(|start| start.trim_ascii_start().starts_with(b"{"))
+}
+
+/// Whether a text has the three parts of a compact JWS; an unencoded payload (RFC 7797 §5.2) may hold any printable character.
+fn is_compact_signature(body: &[u8]) -> bool {
+    let is_encoded = |part: &[u8]| part.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    let mut parts = body.split(|byte| *byte == b'.');
+    match (parts.next(), parts.next(), parts.next(), parts.next()) {
+        (Some(header), Some(payload), Some(signature), None) => {
+            is_encoded(header)
+                && begins_an_object(header)
+                && is_encoded(signature)
+                && payload.iter().all(|byte| matches!(byte, 0x20..=0x7e))
+        }
+        _ => false,
     }
 }
 
@@ -155,16 +191,9 @@ fn textual(bytes: &[u8], head: &[u8]) -> Kind {
         return if names_signatures(bytes) { Kind::SignedXml } else { Kind::Xml };
     }
     if body.starts_with(b"{") || body.starts_with(b"[") {
-        let signed =
-            (contains(body, b"\"signature\"") || contains(body, b"\"signatures\"")) && contains(body, b"\"protected\"");
-        return if signed { Kind::Jws } else { Kind::Json };
+        return if holds_json_signature(bytes) { Kind::Jws } else { Kind::Json };
     }
-    let trimmed = body.trim_ascii_end();
-    let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    if trimmed.starts_with(b"ey")
-        && trimmed.iter().all(is_token)
-        && trimmed.iter().filter(|byte| **byte == b'.').count() == 2
-    {
+    if is_compact_signature(bytes.trim_ascii()) {
         return Kind::Jws;
     }
     match std::str::from_utf8(body) {

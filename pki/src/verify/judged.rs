@@ -3,16 +3,14 @@
 
 use super::VerificationContext;
 use super::cms_part::Body;
+use super::line::{self, Draft, badness};
 use super::store::Material;
-use super::trust::{self, Proof, Trust};
+use super::trust::{self, Proof};
 use crate::cms::SignerFindings;
-use crate::path::Purpose;
 use crate::pdf::change::{Finding, Permissions};
 use crate::pdf::signature::PdfSignature;
 use chuky_model::instant::Instant;
-use chuky_model::report::{
-    Change, Check, Indication, Integrity, Outcome, SignatureReport, SubIndication, TimestampReport,
-};
+use chuky_model::report::{Change, Check, Indication, Integrity, SignatureReport, SubIndication, TimestampReport};
 
 /// A signature with everything found out about its bytes.
 #[derive(Debug)]
@@ -94,25 +92,16 @@ impl Judged {
 
     /// Integrity of one signer's signature, with the sub-indication that goes with it.
     fn integrity(&self, signer: &SignerFindings) -> (Integrity, Option<SubIndication>) {
-        let failed = |name: &str| signer.check(name).is_some_and(|check| check.outcome == Outcome::Failed);
         if self.signature.byte_range.is_none() || !self.signature.faults.is_empty() {
             return (Integrity::Broken, Some(SubIndication::FormatFailure));
         }
-        match signer.outcome() {
-            Outcome::Failed if failed("message_digest") || failed("message_imprint") => {
-                (Integrity::Broken, Some(SubIndication::HashFailure))
-            }
-            Outcome::Failed if failed("signature_value") => (Integrity::Broken, Some(SubIndication::SigCryptoFailure)),
-            Outcome::Failed => (Integrity::Broken, Some(SubIndication::FormatFailure)),
+        match line::integrity(signer) {
+            (Integrity::Broken, sub) => (Integrity::Broken, sub),
             _ if self.closed.is_some() => (Integrity::Unknown, Some(SubIndication::SignedDataNotFound)),
             _ if self.changes.iter().any(|change| !change.permitted) => {
                 (Integrity::Altered, Some(SubIndication::FormatFailure))
             }
-            Outcome::NotDone if signer.signing_certificate.is_none() => {
-                (Integrity::Unknown, Some(SubIndication::NoSigningCertificateFound))
-            }
-            Outcome::NotDone => (Integrity::Unknown, Some(SubIndication::CryptoConstraintsFailureNoPoe)),
-            Outcome::Passed => (Integrity::Intact, None),
+            other => other,
         }
     }
 
@@ -190,64 +179,22 @@ impl Judged {
         material: &Material,
         context: &VerificationContext,
     ) -> SignatureReport {
-        let (integrity, structural) = self.integrity(signer);
-        let trust =
-            trust::judge(signer.signing_certificate.as_ref(), Purpose::DocumentSigning, proof, material, context);
-        let weak = trust::judge_algorithms(signer, proof);
         let mut checks = self.structure_checks();
         checks.extend(signer.checks.iter().cloned());
-        checks.extend(trust.checks.iter().cloned());
-        checks.extend(weak.iter().flat_map(|weak| weak.checks.iter().cloned()));
-        let claimed = self.signature.text("M").and_then(|date| super::pdf::date(&date)).or(signer.signing_time);
-        checks.extend(claimed_too_late(claimed, proof));
-        let (indication, sub_indication) = match integrity {
-            Integrity::Broken | Integrity::Altered => (Indication::TotalFailed, structural),
-            Integrity::Unknown | Integrity::None => (Indication::Indeterminate, structural),
-            Integrity::Intact => {
-                let worse = |trust: &Trust| (trust.indication, trust.sub_indication);
-                match weak {
-                    Some(weak) if trust.indication == Indication::TotalPassed => worse(&weak),
-                    _ => worse(&trust),
-                }
-            }
-        };
         let name = self.signature.fields.first().cloned();
         let name = name.filter(|name| !name.is_empty()).or_else(|| self.signature.id.map(|id| id.to_string()));
         let name = name.unwrap_or_else(|| "signature".to_owned());
-        SignatureReport {
+        let draft = Draft {
             id: if at == 0 { name } else { format!("{name}#{}", at + 1) },
             format,
-            integrity,
-            indication,
-            sub_indication,
-            signer: signer.signing_certificate.as_ref().map(|certificate| certificate.to_signer()),
-            claimed_signing_time: claimed.map(Instant::rfc3339),
-            best_signature_time: proof.proven.then(|| proof.time.rfc3339()),
             covers: self.covers.clone(),
-            changes_after: self.changes.clone(),
+            integrity: self.integrity(signer),
+            certificate: signer.signing_certificate.as_ref(),
+            digest: signer.signed_with(),
+            claimed: self.signature.text("M").and_then(|date| super::pdf::date(&date)).or(signer.signing_time),
+            changes: self.changes.clone(),
             checks,
-        }
-    }
-}
-
-/// The claimed time proves nothing, so one that cannot be true takes nothing away either; it is said.
-fn claimed_too_late(claimed: Option<Instant>, proof: Proof) -> Option<Check> {
-    let claimed = claimed.filter(|claimed| *claimed > proof.time.plus_seconds(CLOCK_TOLERANCE))?;
-    let known = if proof.proven { "the proven time" } else { "the time of this verdict" };
-    let reason = format!("the claimed time, {}, is later than {known}, {}", claimed.rfc3339(), proof.time.rfc3339());
-    Some(Check { reason, ..Check::passed("claimed_time") })
-}
-
-/// How far a signer's clock may be ahead without a word: five minutes.
-const CLOCK_TOLERANCE: i64 = 300;
-
-/// Which of several integrities a person must hear first.
-pub(super) fn badness(integrity: Integrity) -> u8 {
-    match integrity {
-        Integrity::None => 0,
-        Integrity::Intact => 1,
-        Integrity::Unknown => 2,
-        Integrity::Altered => 3,
-        Integrity::Broken => 4,
+        };
+        draft.judge(proof, material, context)
     }
 }

@@ -1,11 +1,16 @@
 //! The verdict on a document: what it is, what its bytes prove, and whose signature it is (EN 319 102-1). Bytes, evidence and a
 //! time in, a report out; the same inputs give the same report for ever. No I/O, no clock, no network; never a panic.
 
+mod asic_file;
+mod cades;
 mod cms_file;
 mod cms_part;
+mod conclusion;
 mod digests;
 mod format;
 mod judged;
+mod jws_file;
+mod line;
 mod pdf;
 mod second_reader;
 mod sentences;
@@ -67,6 +72,8 @@ pub fn verify_with_content(bytes: &[u8], content: Option<&[u8]>, name: &str, con
     let mut report = match kind {
         Kind::Pdf => pdf::verify(bytes, context),
         Kind::Cms => cms_file::verify(bytes, content, context),
+        Kind::Jws => jws_file::verify(bytes, content, context),
+        Kind::Asice | Kind::Asics => asic_file::verify(bytes, kind.document_format(), context),
         Kind::Xml | Kind::SignedXml => xml_file::verify(bytes, content, kind, context),
         other => unsupported(bytes, other),
     };

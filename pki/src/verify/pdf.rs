@@ -3,11 +3,11 @@
 
 use super::cms_part::{self, Body};
 use super::digests::Digests;
-use super::judged::{Judged, badness};
-use super::sentences::Circumstance;
+use super::judged::Judged;
+use super::line::badness;
 use super::store::{self, Material};
 use super::trust::Proof;
-use super::{VerificationContext, empty_report, second_reader, sentences};
+use super::{VerificationContext, conclusion, empty_report, second_reader};
 use crate::cms::{SignedData, SignerFindings};
 use crate::crypto;
 use crate::pdf::change::{ChangeKind, Finding, Needs, Permissions, Step, steps};
@@ -15,7 +15,7 @@ use crate::pdf::prepared::prepared;
 use crate::pdf::signature::{self, Fault, PdfSignature};
 use crate::pdf::{FormField, Object, PdfError, PdfFile, Reading, Revisions, limits};
 use chuky_model::instant::Instant;
-use chuky_model::report::{Check, DocumentFormat, Indication, Integrity, Outcome, Report, SubIndication};
+use chuky_model::report::{Check, DocumentFormat, Integrity, Outcome, Report, SubIndication};
 
 /// Judges a PDF file.
 pub(super) fn verify(bytes: &[u8], context: &VerificationContext) -> Report {
@@ -284,7 +284,7 @@ fn judge_trust(file: &PdfFile<'_>, judged: &[Judged], context: &VerificationCont
     let objects: Vec<&SignedData> = judged.iter().filter_map(|one| one.body.signed_data()).collect();
     // Without anchors nothing of it would be asked for.
     let material =
-        if context.anchors.is_empty() { Material::default() } else { Material::gather(context, file, &objects) };
+        if context.anchors.is_empty() { Material::default() } else { store::of_pdf(context, file, &objects) };
     let has_store = store::has_store(file);
     let mut proof = Proof { time: context.at, proven: false };
     let mut timestamped = false;
@@ -344,30 +344,8 @@ fn sum_up(judged: &[Judged], report: &mut Report) {
     if undone && report.integrity == Integrity::Intact {
         report.integrity = Integrity::Unknown;
     }
-    let rank = |indication: Indication| match indication {
-        Indication::TotalPassed => 0,
-        Indication::NoSignatureFound => 1,
-        Indication::Indeterminate => 2,
-        Indication::TotalFailed => 3,
-    };
-    let line = report.signatures.iter().max_by_key(|line| (badness(line.integrity), rank(line.indication)));
-    let worst_line = report.signatures.iter().max_by_key(|line| rank(line.indication));
-    (report.indication, report.sub_indication) = match (worst_line, report.integrity) {
-        (_, Integrity::None) => (Indication::NoSignatureFound, None),
-        (Some(worst), Integrity::Intact) => (worst.indication, worst.sub_indication),
-        (_, Integrity::Broken | Integrity::Altered) => {
-            let sub = line.and_then(|line| line.sub_indication).or(Some(SubIndication::FormatFailure));
-            (Indication::TotalFailed, sub)
-        }
-        (Some(worst), _) => (Indication::Indeterminate, worst.sub_indication),
-        (None, _) => (Indication::Indeterminate, None),
-    };
-    let signer =
-        line.and_then(|line| line.signer.as_ref()).map(|signer| signer.common_name.clone()).unwrap_or_default();
-    let signer = if signer.is_empty() { "người ký".to_owned() } else { signer };
-    let circumstance = Circumstance::of(&report.signatures);
-    (report.message, report.next_step) =
-        sentences::signed(report.integrity, report.indication, report.sub_indication, circumstance, &signer);
+    let integrity = report.integrity;
+    conclusion::conclude(report, integrity);
 }
 
 /// A PDF date (ISO 32000-1 §7.9.4), `D:YYYYMMDDHHmmSSOHH'mm'`, later parts optional.

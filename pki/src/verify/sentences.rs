@@ -53,6 +53,34 @@ pub(super) fn not_supported(what: &str) -> Sentences {
     )
 }
 
+/// The sentences on a timestamp that stands alone and covers what it was given.
+pub(super) fn timestamped(indication: Indication, time: &str, authority: &str) -> Sentences {
+    let authority_vi = if authority.is_empty() { "tổ chức chưa xác định" } else { authority };
+    let authority_en = if authority.is_empty() { "an unknown authority" } else { authority };
+    if indication == Indication::TotalPassed {
+        return (
+            Bilingual::new(
+                format!("Dấu thời gian của {authority_vi} hợp lệ: nội dung đã tồn tại vào lúc {time}."),
+                format!("The timestamp of {authority_en} is valid: the content existed at {time}."),
+            ),
+            Bilingual::new(
+                "Có thể dùng làm bằng chứng về thời gian; dấu thời gian không cho biết ai đã ký nội dung.",
+                "You can use it as a proof of time; a timestamp does not say who signed the content.",
+            ),
+        );
+    }
+    (
+        Bilingual::new(
+            format!("Dấu thời gian {time} khớp với nội dung, nhưng chưa xác định được độ tin cậy của {authority_vi}."),
+            format!("The timestamp of {time} fits the content, but trust in {authority_en} cannot be determined."),
+        ),
+        Bilingual::new(
+            "Hãy cung cấp chứng thư gốc của tổ chức cấp dấu thời gian và thông tin thu hồi rồi kiểm tra lại.",
+            "Provide the timestamp authority's root certificate and revocation information, and check again.",
+        ),
+    )
+}
+
 /// The sentence on a document of which only a part is signed.
 pub(super) fn only_part(message: &Bilingual, covers: &str) -> Bilingual {
     let (vi, en) = (message.vi.trim_end_matches('.'), message.en.trim_end_matches('.'));

@@ -4,9 +4,10 @@
 use super::VerificationContext;
 use crate::certificate::Certificate;
 use crate::cms::SignedData;
-use crate::limits;
 use crate::pdf::{Object, PdfFile};
 use crate::revocation::Evidence;
+use crate::{limits, oid};
+use der::asn1::ObjectIdentifier;
 use std::collections::BTreeSet;
 
 /// Certificates and revocation data from everywhere.
@@ -15,6 +16,86 @@ pub(super) struct Material {
     pub(super) certificates: Vec<Certificate>,
     pub(super) evidence: Evidence,
 }
+
+/// The same before it is read.
+#[derive(Debug)]
+pub(super) struct Gathering {
+    certificates: Vec<Certificate>,
+    crls: Vec<Vec<u8>>,
+    responses: Vec<Vec<u8>>,
+}
+
+impl Gathering {
+    /// What the caller gives.
+    pub(super) fn new(context: &VerificationContext) -> Self {
+        Self {
+            certificates: context.intermediates.clone(),
+            crls: context.crls.clone(),
+            responses: context.ocsp_responses.clone(),
+        }
+    }
+
+    /// What a CMS object brings, and the timestamps in its unsigned attributes.
+    pub(super) fn add_signed_data(&mut self, data: &SignedData) {
+        self.add_own(data);
+        for signer in &data.signers {
+            let tokens = signer.unsigned_attributes.iter().filter(|attribute| TOKENS.contains(&attribute.oid));
+            for value in tokens.flat_map(|attribute| &attribute.values).take(limits::MOST_TIMESTAMPS) {
+                self.add_token(value);
+            }
+            for value in signer.signed_values(&oid::CONTENT_TIME_STAMP).take(limits::MOST_TIMESTAMPS) {
+                self.add_token(value);
+            }
+        }
+    }
+
+    /// What a timestamp token brings. One that cannot be read is told about where it is judged.
+    pub(super) fn add_token(&mut self, token: &[u8]) {
+        if let Ok(data) = SignedData::parse(token) {
+            self.add_own(&data);
+        }
+    }
+
+    fn add_own(&mut self, data: &SignedData) {
+        self.certificates.extend(data.certificates.iter().cloned());
+        self.add_values(data.crls.iter().cloned(), data.ocsp_responses.iter().cloned());
+    }
+
+    /// Certificates in DER; what is none, or is there already, is left out: what came with the signatures is mostly stored once more.
+    pub(super) fn add_certificates<'d>(&mut self, ders: impl Iterator<Item = &'d [u8]>) {
+        let known: BTreeSet<&[u8]> = self.certificates.iter().map(Certificate::der).collect();
+        let new = ders.take(limits::MOST_CERTIFICATES).filter(|der| !known.contains(der));
+        let new: Vec<Certificate> = new.filter_map(|der| Certificate::from_der(der).ok()).collect();
+        self.certificates.extend(new);
+    }
+
+    /// CRLs and OCSP responses in DER.
+    pub(super) fn add_values(&mut self, crls: impl Iterator<Item = Vec<u8>>, responses: impl Iterator<Item = Vec<u8>>) {
+        self.crls.extend(crls.take(limits::MOST_REVOCATION_VALUES));
+        self.responses.extend(responses.take(limits::MOST_REVOCATION_VALUES));
+    }
+
+    /// Reads it all once. Without anchors nobody will ask for the evidence.
+    pub(super) fn read(mut self, context: &VerificationContext) -> Material {
+        if context.anchors.is_empty() {
+            return Material { certificates: self.certificates, evidence: Evidence::default() };
+        }
+        for list in [&mut self.crls, &mut self.responses] {
+            list.sort_unstable();
+            list.dedup();
+        }
+        Material { certificates: self.certificates, evidence: Evidence::read(&self.crls, &self.responses) }
+    }
+}
+
+/// The unsigned attributes that hold timestamp tokens.
+const TOKENS: [ObjectIdentifier; 5] = [
+    oid::SIGNATURE_TIME_STAMP,
+    oid::ARCHIVE_TIME_STAMP_V2,
+    oid::ARCHIVE_TIME_STAMP_V3,
+    oid::ESCAPED_TIME_STAMP,
+    oid::CERTIFICATES_AND_CRLS_TIME_STAMP,
+];
 
 /// Whether the document has a store, and one with revocation data.
 pub(super) fn has_store(file: &PdfFile<'_>) -> bool {
@@ -27,41 +108,25 @@ pub(super) fn has_store(file: &PdfFile<'_>) -> bool {
     filled("CRLs") || filled("OCSPs")
 }
 
-impl Material {
-    /// Gathers it; each list is bounded.
-    pub(super) fn gather(context: &VerificationContext, file: &PdfFile<'_>, objects: &[&SignedData]) -> Self {
-        let catalogue = file.catalogue();
-        let store = catalogue.dictionary().map(|catalogue| file.value(catalogue, "DSS")).unwrap_or_default();
-        let listed = |key: &str, most: usize| -> Vec<Vec<u8>> {
-            let list = store.dictionary().map(|store| file.value(store, key)).unwrap_or_default();
-            let streams = list.array().unwrap_or_default().iter().take(most);
-            streams
-                .filter_map(|item| match file.resolve(item) {
-                    Object::Stream(stream) => file.decoded(&stream).ok(),
-                    _ => None,
-                })
-                .collect()
-        };
-        let mut certificates = context.intermediates.clone();
-        let mut crls = context.crls.clone();
-        let mut responses = context.ocsp_responses.clone();
-        for object in objects {
-            certificates.extend(object.certificates.iter().cloned());
-            crls.extend(object.crls.iter().cloned());
-            responses.extend(object.ocsp_responses.iter().cloned());
-        }
-        // What came with the signatures is mostly in the store once more.
-        let known: BTreeSet<&[u8]> = certificates.iter().map(Certificate::der).collect();
-        let from_store =
-            listed("Certs", limits::MOST_CERTIFICATES).into_iter().filter(|der| !known.contains(der.as_slice()));
-        let from_store: Vec<Certificate> = from_store.filter_map(|der| Certificate::from_der(&der).ok()).collect();
-        certificates.extend(from_store);
-        crls.extend(listed("CRLs", limits::MOST_REVOCATION_VALUES));
-        responses.extend(listed("OCSPs", limits::MOST_REVOCATION_VALUES));
-        crls.sort_unstable();
-        crls.dedup();
-        responses.sort_unstable();
-        responses.dedup();
-        Self { certificates, evidence: Evidence::read(&crls, &responses) }
-    }
+/// Gathers what a PDF file brings; each list is bounded.
+pub(super) fn of_pdf(context: &VerificationContext, file: &PdfFile<'_>, objects: &[&SignedData]) -> Material {
+    let catalogue = file.catalogue();
+    let store = catalogue.dictionary().map(|catalogue| file.value(catalogue, "DSS")).unwrap_or_default();
+    let listed = |key: &str, most: usize| -> Vec<Vec<u8>> {
+        let list = store.dictionary().map(|store| file.value(store, key)).unwrap_or_default();
+        let streams = list.array().unwrap_or_default().iter().take(most);
+        streams
+            .filter_map(|item| match file.resolve(item) {
+                Object::Stream(stream) => file.decoded(&stream).ok(),
+                _ => None,
+            })
+            .collect()
+    };
+    let mut gathering = Gathering::new(context);
+    objects.iter().for_each(|object| gathering.add_signed_data(object));
+    gathering.add_certificates(listed("Certs", limits::MOST_CERTIFICATES).iter().map(Vec::as_slice));
+    let (crls, responses) =
+        (listed("CRLs", limits::MOST_REVOCATION_VALUES), listed("OCSPs", limits::MOST_REVOCATION_VALUES));
+    gathering.add_values(crls.into_iter(), responses.into_iter());
+    gathering.read(context)
 }

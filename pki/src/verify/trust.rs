@@ -49,6 +49,13 @@ pub(super) struct Proof {
     pub(super) proven: bool,
 }
 
+impl Proof {
+    /// This proof, or the other where it is earlier.
+    pub(super) fn or_earlier(self, time: Instant) -> Self {
+        if time < self.time { Self { time, proven: true } } else { self }
+    }
+}
+
 /// Judges a certificate for a purpose at the proven time.
 pub(super) fn judge(
     certificate: Option<&Certificate>,
@@ -121,9 +128,9 @@ fn judge_revocation(path: &VerifiedPath, proof: Proof, material: &Material) -> T
     Trust::passed(checks)
 }
 
-/// Whether the signature's algorithms still counted at that time (ETSI TS 119 312): SHA-1 and MD5 do not, without a proof of age.
-pub(super) fn judge_algorithms(signer: &SignerFindings, proof: Proof) -> Option<Trust> {
-    let digest = signer.signature_algorithm.and_then(|algorithm| algorithm.digest()).or(signer.digest_algorithm)?;
+/// Whether the signature's digest still counted at that time (ETSI TS 119 312): SHA-1 and MD5 do not, without a proof of age.
+pub(super) fn judge_digest(digest: Option<DigestAlgorithm>, proof: Proof) -> Option<Trust> {
+    let digest = digest?;
     let until = match digest {
         DigestAlgorithm::Md5 => Instant::from_unix_seconds(MD5_UNTIL),
         DigestAlgorithm::Sha1 | DigestAlgorithm::Ripemd160 => Instant::from_unix_seconds(SHA1_UNTIL),
@@ -155,25 +162,46 @@ pub(super) fn judge_signature_timestamp(
     material: &Material,
     context: &VerificationContext,
 ) -> (Option<Instant>, TimestampReport) {
-    let token = match TimestampToken::parse(token) {
-        Ok(token) => token,
-        Err(error) => {
-            let check = Check::failed("timestamp", error.to_string());
-            let report = TimestampReport {
-                time: String::new(),
-                authority: String::new(),
-                indication: Indication::TotalFailed,
-                checks: vec![check],
-            };
-            return (None, report);
-        }
-    };
-    let findings =
-        token.check(&material.certificates, &mut |algorithm| Some(crypto::digest(algorithm, signature_value)));
-    timestamp_report(&token, findings, proof, material, context)
+    let mut covered = |algorithm| Some(crypto::digest(algorithm, signature_value));
+    judge_token(token, "signature timestamp", &mut covered, proof, material, context)
 }
 
-/// The report on a token whose bytes were checked, and its time where it proves one.
+/// Judges a timestamp token over data whose digest is given. `what` names it in the report.
+pub(super) fn judge_token(
+    token: &[u8],
+    what: &str,
+    covered: &mut dyn FnMut(DigestAlgorithm) -> Option<Vec<u8>>,
+    proof: Proof,
+    material: &Material,
+    context: &VerificationContext,
+) -> (Option<Instant>, TimestampReport) {
+    let token = match TimestampToken::parse(token) {
+        Ok(token) => token,
+        Err(error) => return (None, unread_timestamp(what, &error)),
+    };
+    let findings = token.check(&material.certificates, covered);
+    let (time, mut report) = timestamp_report(&token, findings, proof, material, context);
+    report.checks.insert(0, kind_of_timestamp(what));
+    (time, report)
+}
+
+/// The report on what should be a token and cannot be read.
+pub(super) fn unread_timestamp(what: &str, error: &crate::Error) -> TimestampReport {
+    TimestampReport {
+        time: String::new(),
+        authority: String::new(),
+        indication: Indication::TotalFailed,
+        checks: vec![kind_of_timestamp(what), Check::failed("timestamp", error.to_string())],
+    }
+}
+
+/// What a timestamp is for, as a check of its report.
+pub(super) fn kind_of_timestamp(what: &str) -> Check {
+    Check { reason: what.to_owned(), ..Check::passed("timestamp_kind") }
+}
+
+/// The report on a token whose bytes were checked, and its time where it proves one. The token's own certificates and revocation
+/// values must be in the material.
 pub(super) fn timestamp_report(
     token: &TimestampToken,
     findings: SignerFindings,
@@ -181,19 +209,18 @@ pub(super) fn timestamp_report(
     material: &Material,
     context: &VerificationContext,
 ) -> (Option<Instant>, TimestampReport) {
-    let mut certificates =
-        Material { certificates: token.signed_data.certificates.clone(), evidence: Default::default() };
-    certificates.certificates.extend(material.certificates.iter().cloned());
-    certificates.evidence = material.evidence.clone();
     let certificate = findings.signing_certificate.as_ref();
-    let trust = judge(certificate, Purpose::TimeStamping, proof, &certificates, context);
+    let trust = judge(certificate, Purpose::TimeStamping, proof, material, context);
+    let weak = judge_digest(findings.signed_with(), proof);
     let indication = match findings.outcome() {
         Outcome::Failed => Indication::TotalFailed,
         Outcome::NotDone => Indication::Indeterminate,
+        Outcome::Passed if weak.is_some() && trust.indication == Indication::TotalPassed => Indication::Indeterminate,
         Outcome::Passed => trust.indication,
     };
     let mut checks = findings.checks.clone();
     checks.extend(trust.checks);
+    checks.extend(weak.into_iter().flat_map(|weak| weak.checks));
     let report = TimestampReport {
         time: token.time.rfc3339(),
         authority: certificate.map(|certificate| certificate.subject().common_name()).unwrap_or_default(),

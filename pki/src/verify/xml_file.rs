@@ -1,7 +1,7 @@
 //! The verdict on a signed XML document (XMLDSig 1.1, EN 319 132-1), and the entry for containers whose signatures are XML files.
 //! Every `ds:Signature` in the document gets its line, wherever it stands.
 
-use super::cms_file::sum_up;
+use super::conclusion;
 use super::format::Kind;
 use super::xml_coverage::{self, Coverage, Known};
 use super::xml_report::{self, Judged};
@@ -98,7 +98,7 @@ pub(super) fn verify(bytes: &[u8], content: Option<&[u8]>, kind: Kind, context: 
     let not_at_hand: usize = verdict.lines.iter().map(|line| line.not_at_hand).sum();
     report.signatures = verdict.lines.into_iter().map(|line| line.report).collect();
     report.timestamps = verdict.timestamps;
-    report = sum_up(report);
+    conclusion::of_lines(&mut report);
     if report.integrity == Integrity::Intact && report.checks.iter().any(|check| check.outcome == Outcome::NotDone) {
         report.integrity = Integrity::Unknown;
         report.indication = Indication::Indeterminate;

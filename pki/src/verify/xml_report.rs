@@ -8,7 +8,6 @@ use super::xml_coverage::{COVERAGE, Coverage};
 use super::xml_file::{Place, Sources};
 use super::xml_signature::{MANIFEST, NOT_AT_HAND, REFERENCES, XmlFindings};
 use super::xml_timestamp;
-use crate::cms::SignerFindings;
 use crate::error::Error;
 use crate::path::Purpose;
 use crate::revocation::Evidence;
@@ -165,19 +164,8 @@ impl Judged<'_, '_, '_> {
 
     /// The worse of the signature's algorithm and the references'.
     fn weak_algorithms(&self, proof: Proof) -> Option<Trust> {
-        let signer = &self.findings.signer;
-        let own = trust::judge_algorithms(signer, proof);
-        own.or_else(|| {
-            self.findings.digests.iter().find_map(|digest| {
-                let of_reference = SignerFindings {
-                    digest_algorithm: Some(*digest),
-                    signature_algorithm: None,
-                    checks: Vec::new(),
-                    ..signer.clone()
-                };
-                trust::judge_algorithms(&of_reference, proof)
-            })
-        })
+        let digests = self.findings.signer.signed_with().into_iter().chain(self.findings.digests.iter().copied());
+        digests.into_iter().find_map(|digest| trust::judge_digest(Some(digest), proof))
     }
 
     fn integrity(&self) -> (Integrity, Option<SubIndication>) {

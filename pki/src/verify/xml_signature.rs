@@ -125,6 +125,7 @@ pub(super) fn check(
         signer: SignerFindings {
             checks: vec![Check::passed("signature_format")],
             signing_certificate: None,
+            content_at_hand: true,
             certificate_is_bound: false,
             signing_time: qualifying.as_ref().and_then(|qualifying| qualifying.signing_time),
             digest_algorithm: None,

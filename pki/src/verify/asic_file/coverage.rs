@@ -1,0 +1,321 @@
+//! Which entries of a container belong together: signature, manifest and files, and what is left over. Compares digests; says each
+//! disagreement by the entry's name.
+
+use crate::algorithm::DigestAlgorithm;
+use crate::asic::{Archive, ContainerError, FileList, Manifest, Role, limits};
+use crate::cms::SignedData;
+use crate::crypto;
+use crate::error::{Error, Result};
+use crate::evidence_record::{Alternatives, canonical_form};
+use crate::verify::cades::Content;
+use crate::xml::canonical::Method;
+use chuky_model::report::{Check, DocumentFormat, Outcome};
+use std::collections::BTreeSet;
+
+/// A container with its manifests read.
+pub(super) struct Container<'a> {
+    archive: &'a Archive<'a>,
+    roles: Vec<Role>,
+    simple: bool,
+    manifests: Vec<(usize, Manifest)>,
+    /// Each entry's content, digested once for each algorithm.
+    contents: Vec<std::result::Result<Content<'a>, ContainerError>>,
+    checks: Vec<Check>,
+}
+
+/// What a signature file covers.
+pub(super) struct Covered<'a> {
+    /// The octets that it signs.
+    pub(super) content: Option<&'a [u8]>,
+    /// The entries that it covers, directly or by way of its manifest.
+    pub(super) entries: BTreeSet<usize>,
+    /// The files that it names: what an evidence record covers.
+    pub(super) objects: Vec<usize>,
+    /// `manifest` and `manifest_reference`.
+    pub(super) checks: Vec<Check>,
+}
+
+impl<'a> Container<'a> {
+    /// Sorts the entries by what they are for.
+    pub(super) fn read(archive: &'a Archive<'a>) -> Self {
+        let roles: Vec<Role> = archive.entries().iter().map(|entry| entry.role()).collect();
+        let contents = (0..roles.len()).map(|at| archive.content(at).map(|bytes| Content::new(Some(bytes)))).collect();
+        let mut container = Self { archive, roles, simple: false, manifests: Vec::new(), contents, checks: Vec::new() };
+        container.check_contents();
+        container.read_manifests();
+        container.simple = container.is_simple();
+        container.check_mimetype();
+        container.check_file_list();
+        container
+    }
+
+    /// ASiC-S or ASiC-E.
+    pub(super) fn format(&self) -> DocumentFormat {
+        if self.simple { DocumentFormat::AsicS } else { DocumentFormat::AsicE }
+    }
+
+    /// What was found about the container as a whole.
+    pub(super) fn checks(&self) -> &[Check] {
+        &self.checks
+    }
+
+    pub(super) fn entries_of(&self, role: Role) -> Vec<usize> {
+        self.roles.iter().enumerate().filter(|(_, one)| **one == role).map(|(at, _)| at).collect()
+    }
+
+    pub(super) fn label(&self, at: usize) -> String {
+        self.archive.entries().get(at).map(|entry| entry.label()).unwrap_or_default()
+    }
+
+    /// The CMS objects in the entries of this role.
+    pub(super) fn cms(&self, role: Role) -> Vec<(usize, Result<SignedData>)> {
+        let entries = self.entries_of(role);
+        let read = |at: usize| match self.archive.content(at) {
+            Ok(bytes) => SignedData::parse(bytes),
+            Err(ContainerError::Limit(what)) => Err(Error::Limit(what)),
+            Err(_) => Err(Error::Malformed("entry")),
+        };
+        entries.into_iter().take(limits::SIGNATURES).map(|at| (at, read(at))).collect()
+    }
+
+    /// What a signature, timestamp or evidence record covers: the manifest that names it, or in the simple form the one data file.
+    pub(super) fn covered_by(&self, signature: usize) -> Covered<'a> {
+        let naming: Vec<&(usize, Manifest)> = self
+            .manifests
+            .iter()
+            .filter(|(_, manifest)| self.archive.find(&manifest.signature) == Some(signature))
+            .collect();
+        match (naming.as_slice(), self.entries_of(Role::Data).as_slice()) {
+            ([(at, manifest)], _) => self.covered_by_manifest(*at, manifest),
+            ([], [data]) if self.simple => Covered {
+                content: self.archive.content(*data).ok(),
+                entries: BTreeSet::from([*data]),
+                objects: vec![*data],
+                checks: vec![Check::passed("signed_file")],
+            },
+            ([], _) => {
+                let reason =
+                    if self.simple { "not exactly one signed file" } else { "no manifest names this signature" };
+                nothing(reason)
+            }
+            _ => nothing("several manifests name this signature"),
+        }
+    }
+
+    fn covered_by_manifest(&self, at: usize, manifest: &Manifest) -> Covered<'a> {
+        let mut entries = BTreeSet::from([at]);
+        let mut objects = Vec::new();
+        let mut failed = Vec::new();
+        let mut undone = Vec::new();
+        for reference in &manifest.references {
+            let Some(file) = self.archive.find(&reference.uri) else {
+                failed.push(format!("{} is missing", reference.uri));
+                continue;
+            };
+            objects.push(file);
+            match (&reference.algorithm, self.contents.get(file)) {
+                (Err(name), _) => undone.push(format!("{}: digest algorithm {name:?}", reference.uri)),
+                (Ok(algorithm), Some(Ok(content)))
+                    if content.digest(*algorithm).as_ref() == Some(&reference.digest) =>
+                {
+                    entries.insert(file);
+                }
+                (Ok(_), Some(Ok(_))) => failed.push(format!("{} is not the file that was signed", reference.uri)),
+                (Ok(_), _) => undone.push(format!("{} cannot be read", reference.uri)),
+            }
+        }
+        let check = match (failed.is_empty(), undone.is_empty()) {
+            (false, _) => Check::failed("manifest_reference", some(&failed)),
+            (true, false) => Check::not_done("manifest_reference", some(&undone)),
+            (true, true) => Check::passed("manifest_reference"),
+        };
+        Covered { content: self.archive.content(at).ok(), entries, objects, checks: vec![check] }
+    }
+
+    /// An entry's bytes, where they can be read.
+    pub(super) fn bytes(&self, at: usize) -> Option<&'a [u8]> {
+        self.archive.content(at).ok()
+    }
+
+    /// The entry with exactly this name.
+    pub(super) fn by_name(&self, name: &str) -> Option<usize> {
+        self.archive.entries().iter().position(|entry| entry.name == name.as_bytes())
+    }
+
+    /// The entry that a reference means.
+    pub(super) fn referenced(&self, uri: &str) -> Option<usize> {
+        self.archive.find(uri)
+    }
+
+    /// All contents together, bytes.
+    pub(super) fn length(&self) -> usize {
+        self.archive.entries().iter().map(|entry| entry.size).fold(0, usize::saturating_add)
+    }
+
+    /// The digests that entries may be known by in an evidence record; `None` where one cannot be read.
+    pub(super) fn digests(
+        &self,
+        entries: &[usize],
+        algorithm: DigestAlgorithm,
+        method: Option<Method>,
+    ) -> Option<Vec<Alternatives>> {
+        let of_entry = |at: &usize| {
+            let mut digests = vec![self.contents.get(*at)?.as_ref().ok()?.digest(algorithm)?];
+            let form = method.and_then(|method| canonical_form(self.bytes(*at)?, method));
+            digests.extend(form.map(|form| crypto::digest(algorithm, &form)));
+            Some(digests)
+        };
+        entries.iter().map(of_entry).collect()
+    }
+
+    /// How much of the data a set of entries is, as the report says it.
+    pub(super) fn covers(&self, entries: &BTreeSet<usize>) -> String {
+        let data = self.entries_of(Role::Data);
+        let known = data.iter().filter(|at| entries.contains(at)).count();
+        if known == data.len() { "whole_file".to_owned() } else { format!("{known} of {} files", data.len()) }
+    }
+
+    /// Every data file must be covered.
+    pub(super) fn check_coverage(&self, covered: &BTreeSet<usize>) -> Check {
+        let left: Vec<String> = self
+            .entries_of(Role::Data)
+            .into_iter()
+            .filter(|at| !covered.contains(at))
+            .map(|at| self.label(at))
+            .collect();
+        if left.is_empty() {
+            Check::passed("coverage")
+        } else {
+            Check::failed("coverage", format!("no signature covers {}", some(&left)))
+        }
+    }
+
+    /// Every entry's bytes must be what the archive says they are.
+    fn check_contents(&mut self) {
+        for content in &self.contents {
+            match content {
+                Ok(_) => {}
+                Err(error @ ContainerError::Malformed(_)) => {
+                    self.checks.push(Check::failed("content", error.to_string()))
+                }
+                Err(error) => self.checks.push(Check::not_done("manifest", error.to_string())),
+            }
+        }
+        self.checks.truncate(MOST_TOLD);
+    }
+
+    fn read_manifests(&mut self) {
+        for at in self.entries_of(Role::Manifest) {
+            let label = self.label(at);
+            if self.manifests.len() >= 2 * limits::SIGNATURES {
+                self.checks.push(Check::not_done("manifest", "more manifests than the limit"));
+                return;
+            }
+            match self.archive.content(at).and_then(Manifest::parse) {
+                Ok(manifest) if self.archive.find(&manifest.signature).is_none() => {
+                    let reason = format!("{label}: {} is missing", manifest.signature);
+                    self.checks.push(Check::failed("manifest", reason));
+                }
+                Ok(manifest) => self.manifests.push((at, manifest)),
+                Err(error @ ContainerError::Limit(_)) => {
+                    self.checks.push(Check::not_done("manifest", format!("{label}: {error}")));
+                }
+                Err(error) => self.checks.push(Check::failed("manifest", format!("{label}: {error}"))),
+            }
+        }
+        for role in [Role::Cades, Role::Timestamp, Role::Xades] {
+            if self.entries_of(role).len() > limits::SIGNATURES {
+                self.checks.push(Check::not_done("signatures", "more signature files than the limit"));
+            }
+        }
+    }
+
+    /// EN 319 162-1 §4.3.3.1, §4.4.3.1: the type is told by `mimetype`; else by what is there.
+    fn is_simple(&self) -> bool {
+        match self.mimetype().as_deref() {
+            Some(SIMPLE) => return true,
+            Some(EXTENDED) => return false,
+            _ => {}
+        }
+        let lists = self.entries_of(Role::FileList).len();
+        let manifest = self.manifests.iter().any(|(_, manifest)| {
+            self.archive.find(&manifest.signature).and_then(|at| self.roles.get(at)) == Some(&Role::Cades)
+        });
+        self.entries_of(Role::Data).len() <= 1 && lists == 0 && !manifest
+    }
+
+    fn mimetype(&self) -> Option<String> {
+        let at = *self.entries_of(Role::Mimetype).first()?;
+        let text = std::str::from_utf8(self.archive.content(at).ok()?).ok()?;
+        Some(text.trim().to_owned())
+    }
+
+    fn check_mimetype(&mut self) {
+        let check = match self.mimetype() {
+            None => Check::not_done("mimetype", "there is none"),
+            Some(kind) if kind == SIMPLE && self.entries_of(Role::Data).len() > 1 => {
+                Check::failed("mimetype", "it says ASiC-S, and there is more than one file")
+            }
+            // EN 319 162-1 §4.3.3.1: the signed file's own type may stand there.
+            Some(kind) => Check { reason: kind.chars().take(100).collect(), ..Check::passed("mimetype") },
+        };
+        self.checks.push(check);
+    }
+
+    fn check_file_list(&mut self) {
+        let Some(at) = self.entries_of(Role::FileList).first().copied() else { return };
+        let list = match self.archive.content(at).and_then(FileList::parse) {
+            Ok(list) => list,
+            Err(error @ ContainerError::Limit(_)) => {
+                return self.checks.push(Check::not_done("manifest", format!("{}: {error}", self.label(at))));
+            }
+            Err(error) => return self.checks.push(Check::failed("manifest", format!("{}: {error}", self.label(at)))),
+        };
+        let named: Vec<(String, Option<usize>)> = list
+            .paths
+            .into_iter()
+            .filter(|path| !path.ends_with('/'))
+            .map(|path| {
+                let found = self.archive.find(&path);
+                (path, found)
+            })
+            .collect();
+        let missing: Vec<String> = named.iter().filter(|(_, at)| at.is_none()).map(|(path, _)| path.clone()).collect();
+        let listed: BTreeSet<usize> = named.iter().filter_map(|(_, at)| *at).collect();
+        let unlisted: Vec<String> = self
+            .entries_of(Role::Data)
+            .into_iter()
+            .filter(|at| !listed.contains(at))
+            .map(|at| self.label(at))
+            .collect();
+        self.checks.push(match (missing.is_empty(), unlisted.is_empty()) {
+            (false, _) => Check::failed("file_list", format!("it lists {}, which is missing", some(&missing))),
+            (true, false) => Check::failed("file_list", format!("it does not list {}", some(&unlisted))),
+            (true, true) => Check::passed("file_list"),
+        });
+        debug_assert!(self.checks.last().is_some_and(|check| check.outcome != Outcome::NotDone));
+    }
+}
+
+fn nothing<'a>(reason: &str) -> Covered<'a> {
+    Covered {
+        content: None,
+        entries: BTreeSet::new(),
+        objects: Vec::new(),
+        checks: vec![Check::failed("manifest", reason)],
+    }
+}
+
+/// Some of a list, so that a report stays readable.
+fn some(list: &[String]) -> String {
+    let shown: Vec<String> = list.iter().take(MOST_TOLD).map(|one| one.chars().take(120).collect()).collect();
+    match list.len().saturating_sub(MOST_TOLD) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+const SIMPLE: &str = "application/vnd.etsi.asic-s+zip";
+const EXTENDED: &str = "application/vnd.etsi.asic-e+zip";
+/// Names and findings told one by one.
+const MOST_TOLD: usize = 8;

@@ -1,0 +1,73 @@
+//! From lines to the answer on the whole file: the worst integrity, the indication that goes with it, and the sentence that a
+//! person reads. Used by every format, so that the same findings are told the same way everywhere.
+
+use super::line::badness;
+use super::sentences::{self, Circumstance};
+use chuky_model::report::{Check, Indication, Integrity, Report, SubIndication};
+
+/// Concludes from the report's own lines. Timestamps count only where there is no signature: they are what the file is judged by
+/// then, with the integrity that the caller found.
+pub(super) fn of_lines(report: &mut Report) {
+    let worst = report.signatures.iter().map(|line| line.integrity).max_by_key(|integrity| badness(*integrity));
+    conclude(report, worst.unwrap_or(Integrity::None));
+}
+
+/// Concludes with an integrity that was found for the file as a whole, which may be worse than that of its lines.
+pub(super) fn conclude(report: &mut Report, integrity: Integrity) {
+    report.integrity = integrity;
+    let line = report.signatures.iter().max_by_key(|line| (badness(line.integrity), rank(line.indication)));
+    let worst_line = report.signatures.iter().max_by_key(|line| rank(line.indication));
+    let timestamp = report.timestamps.iter().max_by_key(|line| rank(line.indication));
+    (report.indication, report.sub_indication) = match (worst_line, integrity) {
+        (_, Integrity::None) => (Indication::NoSignatureFound, None),
+        (Some(worst), Integrity::Intact) => (worst.indication, worst.sub_indication),
+        (_, Integrity::Broken | Integrity::Altered) => {
+            // Where only the file as a whole is at fault, no line tells why.
+            let line = line.filter(|line| line.integrity == integrity);
+            let sub = line.and_then(|line| line.sub_indication).or(Some(SubIndication::FormatFailure));
+            (Indication::TotalFailed, sub)
+        }
+        (Some(worst), _) => (Indication::Indeterminate, worst.sub_indication),
+        (None, Integrity::Intact) => (timestamp.map_or(Indication::Indeterminate, |line| line.indication), None),
+        (None, _) => (Indication::Indeterminate, None),
+    };
+    let signer = line.and_then(|line| line.signer.as_ref()).map(|signer| signer.common_name.clone());
+    let signer = signer.filter(|name| !name.is_empty());
+    (report.message, report.next_step) = match (&signer, timestamp) {
+        (None, Some(timestamp)) if report.signatures.is_empty() && integrity == Integrity::Intact => {
+            sentences::timestamped(report.indication, &timestamp.time, &timestamp.authority)
+        }
+        _ => sentences::signed(
+            integrity,
+            report.indication,
+            report.sub_indication,
+            Circumstance::of(&report.signatures),
+            signer.as_deref().unwrap_or("người ký"),
+        ),
+    };
+}
+
+/// The answer where the file could not be read: broken where its structure is wrong, unknown where a bound or a missing ability
+/// stopped the reader.
+pub(super) fn unread(report: &mut Report, error: &crate::Error) {
+    use crate::Error;
+    let (integrity, check) = match error {
+        Error::Limit(_) | Error::Unsupported(_) => (Integrity::Unknown, Check::not_done("reading", error.to_string())),
+        _ => (Integrity::Broken, Check::failed("reading", error.to_string())),
+    };
+    report.checks.push(check);
+    conclude(report, integrity);
+    report.sub_indication = Some(match integrity {
+        Integrity::Broken => SubIndication::FormatFailure,
+        _ => SubIndication::PolicyProcessingError,
+    });
+}
+
+fn rank(indication: Indication) -> u8 {
+    match indication {
+        Indication::TotalPassed => 0,
+        Indication::NoSignatureFound => 1,
+        Indication::Indeterminate => 2,
+        Indication::TotalFailed => 3,
+    }
+}

@@ -1,0 +1,282 @@
+//! The verdict on a JWS document (RFC 7515, JAdES by TS 119 182-1), its payload inside or beside it. Each signature's bytes, its
+//! unsigned components from the newest to the oldest, and trust; a detached payload that is not at hand is said, never guessed.
+
+mod signature;
+
+use super::line::{self, Draft};
+use super::store::{Gathering, Material};
+use super::trust::{self, Proof};
+use super::{VerificationContext, conclusion, empty_report};
+use crate::jose::JoseError;
+use crate::jose::document::{self, Document, DocumentSignature};
+use crate::jose::jades::SignatureHeader;
+use crate::jose::json::JsonError;
+use crate::jose::unsigned::{self, Component};
+use crate::{Error, crypto, limits};
+use chuky_model::report::{Check, DocumentFormat, Integrity, Report, SignatureReport, TimestampReport};
+use signature::{Found, Payload};
+
+/// Judges a JWS document. `content` is the detached payload, where the caller has it.
+pub(super) fn verify(bytes: &[u8], content: Option<&[u8]>, context: &VerificationContext) -> Report {
+    let mut report = empty_report(DocumentFormat::JAdES);
+    report.sha256 = Some(hex::encode(crypto::sha256(bytes)));
+    let document = match Document::parse(bytes) {
+        Ok(document) => document,
+        Err(error) => {
+            conclusion::unread(&mut report, &as_error(&error));
+            // The words of the reader say more.
+            if let Some(check) = report.checks.last_mut() {
+                check.reason = error.to_string();
+            }
+            return report;
+        }
+    };
+    report.checks.push(Check::passed("reading"));
+    let mut judge = Judge { content, context, timestamps: Vec::new(), lines: Vec::new(), undone: Vec::new() };
+    for (at, signature) in document.signatures.iter().enumerate() {
+        let id = format!("signature {}", at + 1);
+        match signature {
+            Ok(signature) => judge.signature(&id, signature, document.payload.as_deref(), None, 0),
+            Err(error) => judge.unread(&id, error),
+        }
+    }
+    report.signatures = judge.lines;
+    report.timestamps = judge.timestamps;
+    report.checks.extend(judge.undone);
+    conclusion::of_lines(&mut report);
+    if report.integrity == Integrity::Intact && report.checks.iter().any(|check| check.name == "signatures") {
+        conclusion::conclude(&mut report, Integrity::Unknown);
+    }
+    report
+}
+
+fn as_error(error: &JoseError) -> Error {
+    match error {
+        JoseError::TooLong(_) | JoseError::Json { source: JsonError::TooLarge, .. } | JoseError::SeveralSignatures => {
+            Error::Limit("JSON signature")
+        }
+        _ => Error::Malformed("JSON signature"),
+    }
+}
+
+struct Judge<'a> {
+    content: Option<&'a [u8]>,
+    context: &'a VerificationContext,
+    timestamps: Vec<TimestampReport>,
+    lines: Vec<SignatureReport>,
+    undone: Vec<Check>,
+}
+
+impl Judge<'_> {
+    /// One signature with its timestamps and counter-signatures. `over` is the signature that this one counter-signs.
+    fn signature(
+        &mut self,
+        id: &str,
+        signature: &DocumentSignature<'_>,
+        transmitted: Option<&[u8]>,
+        over: Option<&DocumentSignature<'_>>,
+        depth: usize,
+    ) {
+        let header = match SignatureHeader::parse(&signature.protected, &signature.unprotected) {
+            Ok(header) => header,
+            Err(error) => return self.unread(id, &error),
+        };
+        let (components, unread) = unsigned::components(&signature.unprotected);
+        let material = self.material(&header, &components);
+        let payload = match over {
+            Some(over) => Payload::of_counter_signature(over, transmitted),
+            None => Payload::find(&header, transmitted, self.content),
+        };
+        let found = Found::new(&header, signature, &payload, &material, self.context);
+        let proof = self.timestamps(id, &header, signature, &payload, &components, &material);
+        let mut checks = found.findings.checks.clone();
+        checks.extend(remarks(&header, &components, unread));
+        let covers = match over {
+            Some(_) => format!("signature of {}", id.rsplit_once(", ").map_or(id, |(signed, _)| signed)),
+            None => payload.covers().to_owned(),
+        };
+        let draft = Draft {
+            id: id.to_owned(),
+            format: format(&found, &header, &components, over.is_some()),
+            covers,
+            integrity: line::integrity(&found.findings),
+            certificate: found.findings.signing_certificate.as_ref(),
+            digest: found.findings.signed_with(),
+            claimed: header.signing_time,
+            changes: Vec::new(),
+            checks,
+        };
+        let line = draft.judge(proof, &material, self.context);
+        self.lines.push(line);
+        self.counter_signatures(id, signature, &components, depth);
+    }
+
+    fn counter_signatures(&mut self, id: &str, signed: &DocumentSignature<'_>, components: &[Component], depth: usize) {
+        let counters = components.iter().filter(|component| component.name == "cSig");
+        for (at, component) in counters.enumerate() {
+            let so_far = self.lines.iter().filter(|line| line.id.contains("counter-signature")).count();
+            if depth >= limits::DEEPEST_COUNTER_SIGNATURE || so_far >= limits::MOST_COUNTER_SIGNATURES {
+                self.undone.push(Check::not_done("signatures", "more counter-signatures than the limit"));
+                return;
+            }
+            let id = format!("{id}, counter-signature {}", at + 1);
+            match component.counter_signature() {
+                Ok(counter) => {
+                    let attached = component.value.get("payload").and_then(|payload| payload.as_str());
+                    self.signature(&id, &counter, attached.map(str::as_bytes), Some(signed), depth + 1);
+                }
+                Err(error) => self.unread(&id, &error),
+            }
+        }
+    }
+
+    /// A signature whose header cannot be used: a fault of the message, unless only the algorithm is unknown here.
+    fn unread(&mut self, id: &str, error: &JoseError) {
+        let unknown = match error {
+            JoseError::Algorithm(name) => !crate::jose::jades::is_forbidden_algorithm(name),
+            JoseError::TooLong(_) => true,
+            _ => false,
+        };
+        let check = if unknown {
+            Check::not_done("protected_header", error.to_string())
+        } else {
+            Check::failed("protected_header", error.to_string())
+        };
+        let draft = Draft::unread(id, "JWS", check);
+        let proof = Proof { time: self.context.at, proven: false };
+        self.lines.push(draft.judge(proof, &Material::default(), self.context));
+    }
+
+    fn material(&self, header: &SignatureHeader, components: &[Component]) -> Material {
+        let mut gathering = Gathering::new(self.context);
+        gathering.add_certificates(header.chain.iter().map(Vec::as_slice));
+        for component in components {
+            let values = component.values();
+            gathering.add_certificates(values.certificates.iter().map(Vec::as_slice));
+            gathering.add_values(values.crls.into_iter(), values.responses.into_iter());
+            component.tokens().iter().for_each(|token| gathering.add_token(token));
+        }
+        header.content_timestamps.iter().for_each(|token| gathering.add_token(token));
+        gathering.read(self.context)
+    }
+
+    /// TS 119 182-1 §5.3.4 to §5.3.6, annex A.1.5: the components backwards, so that each archive timestamp proves the age of what
+    /// stands before it. Returns the earliest proof of the signature's existence.
+    fn timestamps(
+        &mut self,
+        id: &str,
+        header: &SignatureHeader,
+        signature: &DocumentSignature<'_>,
+        payload: &Payload<'_>,
+        components: &[Component],
+        material: &Material,
+    ) -> Proof {
+        let none = Proof { time: self.context.at, proven: false };
+        let mut proof = none;
+        for (at, component) in components.iter().enumerate().rev() {
+            let earlier = components.get(..at).unwrap_or_default();
+            let references = || earlier.iter().filter(|one| REFERENCES.contains(&one.name.as_str()));
+            let value = signature.text.as_bytes();
+            let (what, covered) = match component.name.as_str() {
+                "sigTst" => ("signature timestamp", Some(value.to_vec())),
+                "arcTst" => {
+                    let head = [b".", signature.protected.as_bytes(), b".", value, b"."].concat();
+                    let components = unsigned::joined(earlier.iter());
+                    ("archive timestamp", payload.timestamped().map(|payload| [payload, &head, &components].concat()))
+                }
+                "sigRTst" => {
+                    let counted =
+                        earlier.iter().filter(|one| one.name == "sigTst" || REFERENCES.contains(&one.name.as_str()));
+                    (
+                        "timestamp over signature and references",
+                        Some([value, b".", &unsigned::joined(counted)].concat()),
+                    )
+                }
+                "rfsTst" => ("timestamp over references", Some(unsigned::joined(references()))),
+                _ => continue,
+            };
+            let covered = covered.filter(|_| !component.is_of_another_form());
+            let proves = component.name != "rfsTst";
+            let before = proof;
+            for token in component.tokens() {
+                let time = self.token(&format!("{what} of {id}"), &token, covered.as_deref(), before, material);
+                proof = time.filter(|_| proves).map_or(proof, |time| proof.or_earlier(time));
+            }
+        }
+        for token in &header.content_timestamps {
+            // It proves that the payload is older, not the signature.
+            self.token(&format!("content timestamp of {id}"), token, payload.timestamped(), none, material);
+        }
+        proof
+    }
+
+    fn token(
+        &mut self,
+        what: &str,
+        token: &[u8],
+        covered: Option<&[u8]>,
+        proof: Proof,
+        material: &Material,
+    ) -> Option<chuky_model::instant::Instant> {
+        if self.timestamps.len() >= limits::MOST_TIMESTAMPS {
+            if self.undone.iter().all(|check| check.name != "timestamps") {
+                self.undone
+                    .push(Check::not_done("timestamps", format!("more than the limit, the first left out: {what}")));
+            }
+            return None;
+        }
+        let mut digest = |algorithm| Some(crypto::digest(algorithm, covered?));
+        let (time, report) = trust::judge_token(token, what, &mut digest, proof, material, self.context);
+        self.timestamps.push(report);
+        time
+    }
+}
+
+/// Level by what is there (TS 119 182-1 §6); whether it is valid is another matter.
+fn format(found: &Found, header: &SignatureHeader, components: &[Component], counter: bool) -> String {
+    let has = |names: &[&str]| components.iter().any(|component| names.contains(&component.name.as_str()));
+    let name = if found.findings.certificate_is_bound && header.signing_time.is_some() { "JAdES" } else { "JWS" };
+    if counter {
+        return format!("{name} counter-signature");
+    }
+    if name == "JWS" {
+        return name.to_owned();
+    }
+    let letter = match (has(&["sigTst"]), has(&["rVals", "arVals", "tstVD", "anyValData"]), has(&["arcTst"])) {
+        (true, true, true) => "LTA",
+        (true, true, false) => "LT",
+        (true, false, _) => "T",
+        (false, _, _) => "B",
+    };
+    format!("JAdES-BASELINE-{letter}")
+}
+
+/// What is there and is not judged here: said, so that nobody takes it for checked.
+fn remarks(header: &SignatureHeader, components: &[Component], unread: Option<String>) -> Vec<Check> {
+    let mut remarks = Vec::new();
+    remarks.extend(unread.map(|reason| Check::not_done("unsigned_components", reason)));
+    if let Some(policy) = &header.policy {
+        remarks.push(Check::not_done(
+            "signature_policy",
+            format!("the policy {policy} is named; its rules are not at hand"),
+        ));
+    }
+    if header.critical_standard_parameters {
+        let reason = "it lists parameters of RFC 7515, which that standard leaves out".to_owned();
+        remarks.push(Check { reason, ..Check::passed("critical_parameters") });
+    }
+    if components.iter().any(|component| component.name == "evidRecord" || component.name == "evdRecord") {
+        remarks.push(Check::not_done(
+            "evidence_record",
+            "evidence records (RFC 4998) are not used as proofs of existence",
+        ));
+    }
+    remarks
+}
+
+const REFERENCES: [&str; 4] = ["xRefs", "rRefs", "axRefs", "arRefs"];
+
+/// What a payload is transmitted as.
+fn transmitted(payload: &[u8], encoded: bool) -> Vec<u8> {
+    if encoded { document::encoded(payload).into_bytes() } else { payload.to_vec() }
+}

@@ -1,0 +1,181 @@
+//! Containers: honest ones, and those in which two readers, or a reader and the signature, would see different files.
+
+use crate::made::{
+    EXTENDED, File, SIMPLE, archive, extended, file, manifest, now, signer, simple, token, trusting, verdict,
+};
+use chuky_model::report::{DocumentFormat, Integrity, Report};
+use chuky_pki::verify::verify_with_content;
+
+fn judged(files: &[File]) -> Report {
+    verdict(&archive(files), None)
+}
+
+/// The files with one of them changed.
+fn changed(mut files: Vec<File>, name: &str, change: impl Fn(&mut File)) -> Vec<File> {
+    change(files.iter_mut().find(|file| file.name == name.as_bytes()).unwrap());
+    files
+}
+
+#[test]
+fn honest_containers_are_intact() {
+    let report = judged(&extended());
+    assert_eq!((report.integrity, report.format), (Integrity::Intact, DocumentFormat::AsicE), "{report:#?}");
+    assert_eq!(report.signatures[0].covers, "whole_file");
+    let report = judged(&simple());
+    assert_eq!((report.integrity, report.format), (Integrity::Intact, DocumentFormat::AsicS), "{report:#?}");
+    // Without `mimetype` the content tells.
+    assert_eq!(judged(&extended()[1..]).integrity, Integrity::Intact);
+    assert_eq!(judged(&simple()[1..]).format, DocumentFormat::AsicS);
+    // A folder and a description are nobody's content.
+    let more = [extended(), vec![file("META-INF/", ""), file("META-INF/container.xml", "<c/>")]].concat();
+    assert_eq!(judged(&more).integrity, Integrity::Intact);
+}
+
+#[test]
+fn what_nobody_signed_is_said() {
+    for name in ["c.txt", "META-INF/note.txt", "META-INF/deep/signature.p7s"] {
+        let report = judged(&[extended(), vec![file(name, "slipped in")]].concat());
+        assert_eq!(report.integrity, Integrity::Altered, "{name}");
+        assert!(report.checks.iter().any(|check| check.name == "coverage" && check.reason.contains(name)), "{name}");
+    }
+    assert_ne!(judged(&[simple(), vec![file("b.txt", "slipped in")]].concat()).integrity, Integrity::Intact);
+    let without: Vec<File> = extended().into_iter().filter(|file| file.name != b"b.txt").collect();
+    assert_eq!(judged(&without).integrity, Integrity::Broken);
+    assert_eq!(
+        judged(&changed(extended(), "a.txt", |file| file.content = b"other".to_vec())).integrity,
+        Integrity::Broken
+    );
+    assert_eq!(
+        judged(&changed(extended(), "b.txt", |file| file.content = b"other".to_vec())).integrity,
+        Integrity::Broken
+    );
+}
+
+#[test]
+fn swapped_and_doubled_manifests() {
+    let other = manifest("META-INF/signature001.p7s", &[("a.txt", b"first")]);
+    let swapped = changed(extended(), "META-INF/ASiCManifest001.xml", |file| file.content = other.clone().into_bytes());
+    assert_eq!(judged(&swapped).integrity, Integrity::Broken);
+    let doubled = [extended(), vec![file("META-INF/ASiCManifest002.xml", &other)]].concat();
+    assert_eq!(judged(&doubled).integrity, Integrity::Broken);
+    let nowhere = [
+        extended(),
+        vec![file("META-INF/ASiCManifest2.xml", manifest("META-INF/signature9.p7s", &[("a.txt", b"first")]))],
+    ];
+    assert_eq!(judged(&nowhere.concat()).integrity, Integrity::Broken);
+    let entity = r#"<!DOCTYPE a [<!ENTITY b "c">]>"#.to_owned() + &other;
+    let with_entity =
+        changed(extended(), "META-INF/ASiCManifest001.xml", |file| file.content = entity.clone().into_bytes());
+    assert_eq!(judged(&with_entity).integrity, Integrity::Broken);
+    // A second signature file that nothing names.
+    let stray = [extended(), vec![file("META-INF/signature002.p7s", signer().sign(&[b"first"]))]].concat();
+    assert_eq!(judged(&stray).integrity, Integrity::Broken);
+    let list = |paths: &str| {
+        let xml = format!(
+            r#"<m:manifest xmlns:m="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"><m:file-entry m:full-path="/" m:media-type="{EXTENDED}"/>{paths}</m:manifest>"#
+        );
+        [extended(), vec![file("META-INF/manifest.xml", xml)]].concat()
+    };
+    let entry = |path: &str| format!(r#"<m:file-entry m:full-path="{path}" m:media-type="text/plain"/>"#);
+    assert_eq!(judged(&list(&(entry("a.txt") + &entry("b.txt")))).integrity, Integrity::Intact);
+    assert_ne!(judged(&list(&entry("a.txt"))).integrity, Integrity::Intact);
+    assert_ne!(judged(&list(&(entry("a.txt") + &entry("b.txt") + &entry("c.txt")))).integrity, Integrity::Intact);
+}
+
+#[test]
+fn archives_that_two_readers_see_differently_are_broken() {
+    let honest = archive(&extended());
+    let broken: Vec<(&str, Vec<u8>)> = vec![
+        ("duplicate name", archive(&[extended(), vec![file("a.txt", "other")]].concat())),
+        ("step out", archive(&[extended(), vec![file("../a.txt", "other")]].concat())),
+        ("absolute", archive(&[extended(), vec![file("/a.txt", "other")]].concat())),
+        ("backslash", archive(&[extended(), vec![file("x\\a.txt", "other")]].concat())),
+        ("bytes before", [&b"PK\x03\x04 something"[..], &honest].concat()),
+        ("bytes behind", [&honest[..], b"tail"].concat()),
+        ("another archive behind", [honest.clone(), archive(&[file("a.txt", "other")])].concat()),
+        ("local name", archive(&changed(extended(), "a.txt", |file| file.local_name = Some(b"z.txt".to_vec())))),
+        ("size", archive(&changed(extended(), "a.txt", |file| file.size = Some(4)))),
+        ("gap", archive(&changed(extended(), "a.txt", |file| file.gap = b"hidden".to_vec()))),
+        (
+            "hidden entry",
+            archive(&changed(extended(), "a.txt", |file| {
+                file.gap = archive(&[crate::made::file("h.txt", "hidden")])[..40].to_vec();
+            })),
+        ),
+        ("crc", {
+            let mut bytes = honest.clone();
+            let place = bytes.windows(5).position(|window| window == b"first").unwrap();
+            bytes[place] ^= 1;
+            bytes
+        }),
+        ("overlap", {
+            let mut bytes = honest.clone();
+            let second = bytes.windows(4).enumerate().filter(|(_, window)| window == b"PK\x01\x02").nth(1).unwrap().0;
+            bytes[second + 42..second + 46].copy_from_slice(&[0; 4]);
+            bytes
+        }),
+        ("count", {
+            let mut bytes = honest.clone();
+            let end = bytes.len() - 22;
+            bytes[end + 8] -= 1;
+            bytes[end + 10] -= 1;
+            bytes
+        }),
+        ("two ends", {
+            let inner = [&b"PK\x05\x06"[..], &[0; 16], &[0, 0]].concat();
+            let mut bytes = honest.clone();
+            let length = bytes.len();
+            bytes[length - 2..].copy_from_slice(&u16::try_from(inner.len()).unwrap().to_le_bytes());
+            [bytes, inner].concat()
+        }),
+    ];
+    for (what, bytes) in broken {
+        let report = verdict(&bytes, None);
+        assert_eq!(report.integrity, Integrity::Broken, "{what}: {report:#?}");
+    }
+    let encrypted = archive(&changed(extended(), "a.txt", |file| file.flags = 1));
+    assert_eq!(verdict(&encrypted, None).integrity, Integrity::Unknown);
+}
+
+#[test]
+fn bombs_end_at_their_bounds() {
+    let zeros = vec![0; 300 << 20];
+    let bomb = [extended(), vec![File { deflated: true, ..file("bomb", &zeros) }]].concat();
+    let began = std::time::Instant::now();
+    assert_ne!(judged(&bomb).integrity, Integrity::Intact);
+    let ratio = [extended(), vec![File { deflated: true, ..file("bomb", &zeros[..20 << 20]) }]].concat();
+    let report = judged(&ratio);
+    assert_ne!(report.integrity, Integrity::Intact);
+    assert!(report.checks.iter().any(|check| check.reason.contains("limit reached")), "{report:#?}");
+    let many: Vec<File> = (0..20_000).map(|number| file(&format!("f{number}"), "")).collect();
+    assert_eq!(judged(&[extended(), many].concat()).integrity, Integrity::Unknown);
+    assert!(began.elapsed().as_secs() < 60, "{:?}", began.elapsed());
+}
+
+#[test]
+fn timestamps_in_containers() {
+    let at = now().plus_seconds(-3_600);
+    let alone = vec![
+        file("mimetype", SIMPLE),
+        file("a.txt", "first"),
+        file("META-INF/timestamp.tst", token(&openssl::sha::sha256(b"first"), at)),
+    ];
+    let report = judged(&alone);
+    assert_eq!((report.integrity, report.timestamps.len()), (Integrity::Intact, 1), "{report:#?}");
+    let moved = changed(alone, "a.txt", |file| file.content = b"other".to_vec());
+    assert_eq!(judged(&moved).integrity, Integrity::Broken);
+    // An archive manifest proves the age of the signature that it lists.
+    let files = extended();
+    let listed: Vec<(&str, &[u8])> =
+        files[1..].iter().map(|file| (std::str::from_utf8(&file.name).unwrap(), file.content.as_slice())).collect();
+    let archived = manifest("META-INF/timestamp001.tst", &listed);
+    let stamped = [
+        files.clone(),
+        vec![
+            file("META-INF/ASiCArchiveManifest.xml", &archived),
+            file("META-INF/timestamp001.tst", token(&openssl::sha::sha256(archived.as_bytes()), at)),
+        ],
+    ];
+    let report = verify_with_content(&archive(&stamped.concat()), None, "c", &trusting());
+    assert_eq!((report.integrity, report.timestamps.len()), (Integrity::Intact, 1), "{report:#?}");
+}

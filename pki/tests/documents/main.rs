@@ -1,0 +1,12 @@
+//! Verification of CMS, JWS, containers and lone timestamps: foreign files, files of foreign tools, attacks, and bytes from nowhere.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, missing_docs)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod cms;
+mod containers;
+mod hostile;
+mod jws;
+mod made;
+mod verdicts;
