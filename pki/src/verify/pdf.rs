@@ -7,7 +7,7 @@ use super::judged::Judged;
 use super::line::badness;
 use super::store::{self, Material};
 use super::trust::Proof;
-use super::{VerificationContext, conclusion, empty_report, second_reader};
+use super::{VerificationContext, conclusion, empty_report, second_reader, sentences};
 use crate::cms::{SignedData, SignerFindings};
 use crate::crypto;
 use crate::pdf::change::{ChangeKind, Finding, Needs, Permissions, Step, steps};
@@ -15,7 +15,7 @@ use crate::pdf::prepared::prepared;
 use crate::pdf::signature::{self, Fault, PdfSignature};
 use crate::pdf::{FormField, Object, PdfError, PdfFile, Reading, Revisions, limits};
 use chuky_model::instant::Instant;
-use chuky_model::report::{Check, DocumentFormat, Integrity, Outcome, Report, SubIndication};
+use chuky_model::report::{Check, DocumentFormat, Indication, Integrity, Outcome, Report, SubIndication};
 
 /// Judges a PDF file.
 pub(super) fn verify(bytes: &[u8], context: &VerificationContext) -> Report {
