@@ -1,5 +1,6 @@
 """Makes what the measurements work on, once, in FOLDER: a test hierarchy with its CRLs, PDF files of three sizes, and signed
-forms of them made by pyHanko and libdigidocpp, so that our verifier is measured on foreign files. Usage: fixtures.py FOLDER
+forms of them made by pyHanko, e-invoices signed by xmlsec and signxml, and a container by libdigidocpp, so that our verifier is measured on
+foreign files. Usage: fixtures.py FOLDER
 """
 
 import datetime
@@ -127,6 +128,42 @@ def assemble(objects):
     return b"".join(parts)
 
 
+def invoice(lines):
+    """An e-invoice as sellers send it, about 300 bytes a line."""
+    noise = random.Random(2)
+    words = lambda count: " ".join("".join(noise.choice("abcdefghij") for _ in range(6)) for _ in range(count))
+    items = "".join(
+        f"<HHDVu><TChat>1</TChat><STT>{line}</STT><MHHDVu>{words(1)}</MHHDVu><THHDVu>{words(14)} &amp; {words(2)}</THHDVu><DVTinh>{words(1)}</DVTinh>"
+        f"<SLuong>{line}</SLuong><DGia>{line * 1000}</DGia><ThTien>{line * line * 1000}</ThTien><TSuat>10%</TSuat></HHDVu>\n"
+        for line in range(lines)
+    )
+    head = "<TTChung><PBan>2.0.1</PBan><SHDon>7</SHDon></TTChung>"
+    return f"<HDon><DLHDon><{head[1:]}<NDHDon><DSHHDVu>{items}</DSHHDVu></NDHDon></DLHDon></HDon>".encode()
+
+
+def signed_invoices(folder):
+    """One by xmlsec with a plain enveloped signature, one by signxml as XAdES."""
+    import xmlsec
+    from lxml import etree
+    from signxml.xades import XAdESSigner
+
+    key, signer = (folder / "signer-rsa.key").read_bytes(), (folder / "signer-rsa.pem").read_bytes()
+    root = etree.fromstring(invoice(150))
+    node = xmlsec.template.create(root, xmlsec.constants.TransformExclC14N, xmlsec.constants.TransformRsaSha256)
+    root.append(node)
+    reference = xmlsec.template.add_reference(node, xmlsec.constants.TransformSha256, uri="")
+    xmlsec.template.add_transform(reference, xmlsec.constants.TransformEnveloped)
+    xmlsec.template.add_transform(reference, xmlsec.constants.TransformExclC14N)
+    xmlsec.template.add_x509_data(xmlsec.template.ensure_key_info(node))
+    context = xmlsec.SignatureContext()
+    context.key = xmlsec.Key.from_memory(key, xmlsec.constants.KeyDataFormatPem)
+    context.key.load_cert_from_memory(signer, xmlsec.constants.KeyDataFormatPem)
+    context.sign(node)
+    (folder / "50kb.dsig.xml").write_bytes(etree.tostring(root, xml_declaration=True, encoding="UTF-8"))
+    signed = XAdESSigner().sign(etree.fromstring(invoice(150)), key=key, cert=signer.decode())
+    (folder / "50kb.xades.xml").write_bytes(etree.tostring(signed, xml_declaration=True, encoding="UTF-8"))
+
+
 SIZES = {"50kb": (1, 46 << 10), "1mb": (20, 50 << 10), "20mb": (100, 204 << 10)}
 MANY = 25
 
@@ -135,6 +172,7 @@ def main():
     folder = pathlib.Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     hierarchy(folder)
+    signed_invoices(folder)
     from peer import Peer
 
     peer = Peer(folder)

@@ -1,4 +1,4 @@
-"""The peer of the rows about PDF and issuing: pyHanko and pyca in a process of their own, doing batches on request so that ours and theirs alternate.
+"""The peer of the rows about PDF, XML and issuing: pyHanko, python-xmlsec, signxml and pyca in a process of their own, doing batches on request so that ours and theirs alternate.
 
 Usage: peer.py FOLDER. Reads lines `TASK FILE COUNT`, answers `CPU_SECONDS WALL_SECONDS` or `error REASON`.
 Keys, certificates and files are those that fixtures.py put into FOLDER.
@@ -11,10 +11,12 @@ import pathlib
 import sys
 import time
 
+import xmlsec
 from asn1crypto import crl
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.serialization import pkcs12
+from lxml import etree
 from pyhanko.keys import load_cert_from_pemder, load_private_key_from_pemder
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
@@ -23,6 +25,7 @@ from pyhanko.sign.validation import validate_pdf_signature
 from pyhanko.sign.validation.dss import DocumentSecurityStore
 from pyhanko_certvalidator import ValidationContext
 from pyhanko_certvalidator.registry import SimpleCertificateStore
+from signxml.xades import XAdESVerifier
 
 logging.disable(logging.CRITICAL)
 
@@ -42,6 +45,10 @@ class Peer:
             certs_to_embed=chain,
         )
         self.crls = [crl.CertificateList.load((self.folder / name).read_bytes()) for name in ("root.crl", "issuing.crl")]
+        self.trusted = xmlsec.KeysManager()
+        for name in ("root.pem", "issuing.pem"):
+            self.trusted.load_cert(self.path(name), xmlsec.constants.KeyDataFormatPem, xmlsec.constants.KeyDataTypeTrusted)
+        self.xml_signer = (self.folder / "signer-rsa.pem").read_text()
         self.hsm_signer = None
         self.authority = None
         self.library = None
@@ -155,6 +162,13 @@ class Peer:
         "unable to get local issuer certificate",
         "QualifyingProperties block 'UnsignedProperties' is missing",
     )
+    def verify_xmlsec(self, data):
+        root = etree.fromstring(data)
+        context = xmlsec.SignatureContext(self.trusted)
+        context.verify(xmlsec.tree.find_node(root, xmlsec.constants.NodeSignature))
+
+    def verify_signxml(self, data):
+        XAdESVerifier().verify(data, x509_cert=self.xml_signer)
 
     def issue(self, data):
         """A certificate with what a citizen's has, from a request whose signature is checked."""
@@ -206,6 +220,8 @@ class Peer:
             "verify": self.verify,
             "verify-lt": self.verify_lt,
             "verify-asice": self.verify_asice,
+            "verify-xmlsec": self.verify_xmlsec,
+            "verify-signxml": self.verify_signxml,
             "issue": self.issue,
         }
 

@@ -1,4 +1,4 @@
-//! The peer process: pyHanko, spoken to one line a batch, reporting the CPU time it used.
+//! The peer process: pyHanko and other Python tools, spoken to one line a batch, reporting the CPU time it used.
 
 use crate::fixtures::{Fixtures, python};
 use crate::harness::{Cost, Side};
@@ -79,6 +79,8 @@ impl Side for PeerTask {
         let tool = match self.task {
             "issue" => "pyca",
             "verify-asice" => "libdigidocpp",
+            "verify-xmlsec" => "python-xmlsec",
+            "verify-signxml" => "signxml",
             _ => "pyHanko",
         };
         format!("{tool} {}", self.task)

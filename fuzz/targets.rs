@@ -141,6 +141,26 @@ fn json_web_signature() {
     });
 }
 
+/// The whole verdict, so that references, transforms and coverage are reached, not only the parser.
+#[test]
+fn xml_signature() {
+    let mut seeds = corpus("dss-xades");
+    seeds.push(SMALL_XML.to_vec());
+    let at = chuky_model::instant::Instant::from_unix_seconds(1_790_000_000);
+    let context = VerificationContext::at(at);
+    run("xml_signature", &seeds, |input| {
+        let _ = verify_with_content(input, Some(b"content"), "fuzz.xml", &context);
+    });
+}
+
+/// An enveloped signature with every kind of transform, for where there is no corpus.
+const SMALL_XML: &[u8] = br##"<doc xmlns:d="http://www.w3.org/2000/09/xmldsig#" Id="r"><a xml:lang="vi">text</a><d:Signature><d:SignedInfo>
+<d:CanonicalizationMethod Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"/><d:SignatureMethod Algorithm="http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"/>
+<d:Reference URI="#r"><d:Transforms><d:Transform Algorithm="http://www.w3.org/2000/09/xmldsig#enveloped-signature"/>
+<d:Transform Algorithm="http://www.w3.org/2002/06/xmldsig-filter2"><f:XPath xmlns:f="http://www.w3.org/2002/06/xmldsig-filter2" Filter="subtract">/descendant::d:Signature</f:XPath></d:Transform>
+<d:Transform Algorithm="http://www.w3.org/2006/12/xml-c14n11"/></d:Transforms><d:DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"/><d:DigestValue>AAAA</d:DigestValue></d:Reference>
+</d:SignedInfo><d:SignatureValue>AAAA</d:SignatureValue><d:KeyInfo><d:KeyValue/></d:KeyInfo></d:Signature></doc>"##;
+
 #[test]
 fn document_signature() {
     let seeds = corpus("dss-jades");

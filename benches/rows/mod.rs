@@ -11,6 +11,7 @@ mod pdf_sign;
 mod pdf_verify;
 mod pin;
 mod raw;
+mod xml_verify;
 
 use crate::fixtures::Fixtures;
 use crate::harness::Row;
@@ -133,6 +134,8 @@ pub const ALL: &[Entry] = &[
     Entry { name: "pdf.verify.lt.20mb", make: pdf_verify::long_term_large },
     Entry { name: "pdf.verify.many_signatures", make: pdf_verify::many_signatures },
     Entry { name: "asice.verify", make: container_verify::extended },
+    Entry { name: "xml.verify", make: xml_verify::plain },
+    Entry { name: "xml.verify.xades", make: xml_verify::qualified },
     Entry { name: "pin.guess", make: pin::guess },
     Entry { name: "pdf.sign.50kb", make: pdf_sign::small },
     Entry { name: "pdf.sign.1mb", make: pdf_sign::medium },

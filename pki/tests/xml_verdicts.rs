@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, missing_docs)]
 
 use chuky_model::instant::Instant;
-use chuky_model::report::{Integrity, Report};
+use chuky_model::report::{Indication, Integrity, Report};
 use chuky_pki::verify::{VerificationContext, verify_document};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -61,4 +61,41 @@ fn show(report: &Report) {
             println!("      {} {:?} {}", check.name, check.outcome, check.reason);
         }
     }
+}
+
+/// The certificates in a file that issued themselves stand in for the anchors that its maker trusted.
+#[test]
+fn long_term_data_and_timestamps_are_used_where_there_is_trust() {
+    let place = std::env::var_os("CHUKY_CORPORA")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpora"), PathBuf::from);
+    if !place.join("dss-xades").is_dir() {
+        println!("SKIPPED: no corpora at {}; set CHUKY_CORPORA", place.display());
+        return;
+    }
+    let (mut proven, mut stamps) = (0, 0);
+    for entry in std::fs::read_dir(place.join("dss-xades")).unwrap() {
+        let path = entry.unwrap().path();
+        let bytes = std::fs::read(&path).unwrap();
+        let mut context = VerificationContext::at(Instant::parse_rfc3339("2026-11-22T00:00:00Z").unwrap());
+        let text = String::from_utf8_lossy(&bytes);
+        let values = text.split(['<', '>']).filter(|piece| piece.len() > 600 && piece.trim_start().starts_with("MII"));
+        let certificates = values.filter_map(|value| {
+            let der = chuky_pki::xml::signature::decode_base64(value).ok()?;
+            chuky_pki::certificate::Certificate::from_der(&der).ok()
+        });
+        context.anchors = certificates.filter(|certificate| certificate.is_self_issued()).collect();
+        // An hour after the last timestamp, when the authorities' certificates were still valid.
+        let stamped = verify_document(&bytes, "", &context).timestamps;
+        let last = stamped.iter().filter_map(|line| Instant::parse_rfc3339(&line.time)).max();
+        context.at = last.map_or(context.at, |last| last.plus_seconds(3_600));
+        let report = verify_document(&bytes, &path.to_string_lossy(), &context);
+        proven += report.signatures.iter().filter(|line| line.best_signature_time.is_some()).count();
+        stamps += report.timestamps.iter().filter(|line| line.indication == Indication::TotalPassed).count();
+        if std::env::var_os("SHOW_ALL").is_some() {
+            println!("{} anchors", context.anchors.len());
+            show(&report);
+        }
+    }
+    println!("{stamps} timestamps passed, {proven} signatures have a proven time");
+    assert!(stamps >= 5 && proven >= 5, "{stamps} {proven}");
 }

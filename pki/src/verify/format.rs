@@ -105,6 +105,20 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     memchr::memmem::find(haystack, needle).is_some()
 }
 
+/// Whether it is UTF-16 whose first sign is a `<`.
+fn begins_wide(head: &[u8]) -> bool {
+    let units = |order: fn([u8; 2]) -> u16, rest: &[u8]| {
+        let mut units = rest.chunks_exact(2).filter_map(|pair| pair.try_into().ok()).map(order);
+        units.find(|unit| !matches!(unit, 0x20 | 0x09 | 0x0a | 0x0d)) == Some(0x3c)
+    };
+    match head {
+        [0xff, 0xfe, rest @ ..] => units(u16::from_le_bytes, rest),
+        [0xfe, 0xff, rest @ ..] => units(u16::from_be_bytes, rest),
+        [b'<', 0, ..] | [0, b'<', ..] => true,
+        _ => false,
+    }
+}
+
 /// Whether the namespace of XML signatures is named, in UTF-8 or UTF-16.
 fn names_signatures(bytes: &[u8]) -> bool {
     let wide: Vec<u8> = NAMESPACE.bytes().flat_map(|byte| [byte, 0]).collect();
@@ -172,7 +186,7 @@ fn textual(bytes: &[u8], head: &[u8]) -> Kind {
     let cut = bytes.len() > head.len();
     let body = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
     let body = body.trim_ascii_start();
-    if body.starts_with(b"<") || body.starts_with(b"\xff\xfe<\0") || body.starts_with(b"\xfe\xff\0<") {
+    if body.starts_with(b"<") || begins_wide(head) {
         // A signature may stand behind everything else.
         return if names_signatures(bytes) { Kind::SignedXml } else { Kind::Xml };
     }

@@ -77,6 +77,15 @@ pub(super) fn only_part(message: &Bilingual, covers: &str) -> Bilingual {
     )
 }
 
+/// The sentence on a document whose signed manifest names files that were not there to be compared.
+pub(super) fn parts_not_at_hand(message: &Bilingual, count: usize) -> Bilingual {
+    let (vi, en) = (message.vi.trim_end_matches('.'), message.en.trim_end_matches('.'));
+    Bilingual::new(
+        format!("{vi}; {count} tệp kèm theo mà chữ ký nêu tên chưa được đối chiếu vì không có ở đây."),
+        format!("{en}; {count} accompanying files that the signature names are not here and were not compared."),
+    )
+}
+
 /// What the sentences must tell beyond the indications.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Circumstance {

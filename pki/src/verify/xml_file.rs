@@ -35,8 +35,6 @@ pub(super) struct Sources<'s> {
     pub(super) find: &'s dyn Fn(&str) -> Option<&'s [u8]>,
     /// All bytes together, for the budget.
     pub(super) length: usize,
-    /// Whether `find` answers without knowing names: then other content proves nothing.
-    pub(super) is_a_guess: bool,
 }
 
 impl<'s> Sources<'s> {
@@ -53,6 +51,8 @@ pub(super) struct XmlLine {
     pub(super) files: Vec<String>,
     /// Whether it covers all of the document that it stands in.
     pub(super) whole: bool,
+    /// How many files a signed manifest names that were not at hand.
+    pub(super) not_at_hand: usize,
 }
 
 /// All signatures of one XML document.
@@ -74,23 +74,19 @@ pub(super) fn judge_signatures(xml: &[u8], sources: &Sources<'_>, context: &Veri
 pub(super) fn verify(bytes: &[u8], content: Option<&[u8]>, kind: Kind, context: &VerificationContext) -> Report {
     let mut report = empty_report(DocumentFormat::XAdES);
     report.sha256 = Some(hex::encode(crypto::sha256(bytes)));
-    let verdict = encoding::decode(bytes).and_then(|text| {
-        let document = Document::parse(&text)?;
-        let sources = Sources {
-            place: Place::Document,
-            find: &|_| content,
-            length: content.map_or(0, <[u8]>::len),
-            is_a_guess: outside_uris(&document) > 1,
-        };
-        Ok(judge_document(&document, &sources, context))
-    });
-    let verdict = match verdict {
+    let length = content.map_or(0, <[u8]>::len);
+    let sources = Sources { place: Place::Document, find: &|_| content, length };
+    let verdict = match judge_signatures(bytes, &sources, context) {
         Ok(verdict) => verdict,
         Err(error) if kind == Kind::SignedXml || may_hide_one(bytes, &error) => return unreadable(report, &error),
         // Where no signature is named and no reader could read the document, there is none.
         Err(_) => return super::unsupported(bytes, kind),
     };
     report.checks = verdict.checks;
+    if content.is_some() && verdict.lines.iter().all(|line| line.files.is_empty()) {
+        let reason = "no signature is over the content that was given".to_owned();
+        report.checks.push(Check { reason, ..Check::passed("content") });
+    }
     if verdict.lines.is_empty() {
         report.format = DocumentFormat::Unknown;
         report.integrity = Integrity::None;
@@ -99,6 +95,7 @@ pub(super) fn verify(bytes: &[u8], content: Option<&[u8]>, kind: Kind, context: 
         return report;
     }
     let partly = verdict.lines.iter().find(|line| !line.whole).map(|line| line.report.covers.clone());
+    let not_at_hand: usize = verdict.lines.iter().map(|line| line.not_at_hand).sum();
     report.signatures = verdict.lines.into_iter().map(|line| line.report).collect();
     report.timestamps = verdict.timestamps;
     conclusion::of_lines(&mut report);
@@ -116,6 +113,9 @@ pub(super) fn verify(bytes: &[u8], content: Option<&[u8]>, kind: Kind, context: 
     }
     if let Some(covers) = partly.filter(|_| report.integrity == Integrity::Intact) {
         report.message = sentences::only_part(&report.message, &covers);
+    }
+    if not_at_hand > 0 && report.integrity == Integrity::Intact {
+        report.message = sentences::parts_not_at_hand(&report.message, not_at_hand);
     }
     report
 }
@@ -166,13 +166,16 @@ enum Found {
 }
 
 fn judge_document(document: &Document<'_>, sources: &Sources<'_>, context: &VerificationContext) -> XmlVerdict {
+    // Content that was given without a name may be any of several: other content proves nothing then.
+    let is_a_guess = sources.place == Place::Document && outside_uris(document) > 1;
     let mut checks = vec![Check::passed("reading")];
     let nodes: Vec<NodeId> =
         document.elements_within(NodeId::ROOT).filter(|node| is_signature(document, *node)).collect();
     let mut budget = Budget::for_length(document.text_length().saturating_add(sources.length));
     let mut found = Vec::new();
     for node in nodes.iter().take(limits::SIGNATURES) {
-        let findings = xml_signature::check(document, *node, &context.intermediates, sources, &mut budget);
+        let beside = xml_signature::Beside { sources, is_a_guess };
+        let findings = xml_signature::check(document, *node, &context.intermediates, &beside, &mut budget);
         found.push(match findings {
             Ok(findings) => Found::Read(Box::new(findings)),
             Err(error) => Found::Unreadable(error),
@@ -200,14 +203,46 @@ fn judge_document(document: &Document<'_>, sources: &Sources<'_>, context: &Veri
                 let judged = Judged { document, findings, coverage: &coverage, sources, material: &material, context };
                 let (report, timestamps) = judged.line(at, &mut budget);
                 verdict.timestamps.extend(timestamps);
-                verdict.lines.push(XmlLine { report, files: findings.outside.clone(), whole: coverage.whole });
+                verdict.lines.push(XmlLine {
+                    report,
+                    files: findings.outside.clone(),
+                    whole: coverage.whole,
+                    not_at_hand: findings.not_at_hand,
+                });
             }
             (Found::Unreadable(error), Some(node)) => {
                 let report = xml_report::unreadable(document, *node, at, error);
-                verdict.lines.push(XmlLine { report, files: Vec::new(), whole: false });
+                verdict.lines.push(XmlLine { report, files: Vec::new(), whole: false, not_at_hand: 0 });
             }
             (Found::Unreadable(_), None) => {}
         }
     }
     verdict
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use super::*;
+    use chuky_model::instant::Instant;
+
+    /// Made by xmlsec: one reference to `content.bin`, a bare key.
+    const SIGNATURES: &str = include_str!("../../tests/data/detached.xml");
+
+    fn judged(files: &[(&str, &[u8])]) -> XmlVerdict {
+        let find = |uri: &str| files.iter().find(|(name, _)| *name == uri).map(|(_, bytes)| *bytes);
+        let sources = Sources { place: Place::Container, find: &find, length: 100 };
+        let context = VerificationContext::at(Instant::parse_rfc3339("2026-11-22T00:00:00Z").unwrap());
+        judge_signatures(SIGNATURES.as_bytes(), &sources, &context).unwrap()
+    }
+
+    #[test]
+    fn a_container_is_asked_for_the_files_by_name() {
+        let integrity = |verdict: &XmlVerdict| verdict.lines.first().unwrap().report.integrity;
+        let right = judged(&[("content.bin", b"content of a container\n"), ("other", b"x")]);
+        assert_eq!(integrity(&right), Integrity::Intact);
+        assert_eq!(right.lines.first().unwrap().files, ["content.bin"]);
+        assert_eq!(integrity(&judged(&[("content.bin", b"forged")])), Integrity::Broken);
+        assert_eq!(integrity(&judged(&[("other", b"content of a container\n")])), Integrity::Unknown);
+    }
 }

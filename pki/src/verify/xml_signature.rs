@@ -12,10 +12,11 @@ use crate::error::{Error, Result};
 use crate::xml::canonical::{Method, canonicalise};
 use crate::xml::document::{Document, NodeId};
 use crate::xml::names::{DSIG, MANIFEST_TYPE, is_signed_properties_type};
-use crate::xml::selection::{Budget, Selection, union};
+use crate::xml::selection::{Budget, Selection, contains, union};
 use crate::xml::signature::{Reference, Signature, read_manifest};
 use crate::xml::transform::{self, Target};
 use crate::xml::xades::{Qualifying, Values};
+use chuky_model::instant::Instant;
 use chuky_model::report::{Check, Outcome};
 use std::ops::Range;
 
@@ -46,11 +47,19 @@ impl XmlFindings {
     }
 }
 
+/// What lies outside the document.
+pub(super) struct Beside<'b, 's> {
+    pub(super) sources: &'b Sources<'s>,
+    /// Whether the content may not be the one that a reference names: then a difference proves nothing.
+    pub(super) is_a_guess: bool,
+}
+
 /// What became of one reference.
 enum Answer {
     Inside(Selection),
     Outside,
     NotAtHand,
+    OtherDigest,
 }
 
 /// Why references did not match, and how many did.
@@ -62,14 +71,22 @@ struct Tally {
 }
 
 impl Tally {
-    fn fail(&mut self, reference: &Reference, error: &Error) {
-        let line = format!("{}: {error}", shown_uri(reference));
-        let list = match error {
-            Error::Unsupported(_) | Error::Limit(_) => &mut self.not_done,
-            _ => &mut self.failed,
-        };
-        if list.len() < SHOWN {
-            list.push(line);
+    fn error(&mut self, reference: &Reference, error: &Error) {
+        match error {
+            Error::Unsupported(_) | Error::Limit(_) => self.undone(reference, &error.to_string()),
+            _ => self.fail(reference, &error.to_string()),
+        }
+    }
+
+    fn fail(&mut self, reference: &Reference, reason: &str) {
+        if self.failed.len() < SHOWN {
+            self.failed.push(format!("{}: {reason}", shown_uri(reference)));
+        }
+    }
+
+    fn undone(&mut self, reference: &Reference, reason: &str) {
+        if self.not_done.len() < SHOWN {
+            self.not_done.push(format!("{}: {reason}", shown_uri(reference)));
         }
     }
 
@@ -97,7 +114,7 @@ pub(super) fn check(
     document: &Document<'_>,
     node: NodeId,
     further: &[Certificate],
-    sources: &Sources<'_>,
+    beside: &Beside<'_, '_>,
     budget: &mut Budget,
 ) -> Result<XmlFindings> {
     let signature = Signature::read(document, node)?;
@@ -123,25 +140,27 @@ pub(super) fn check(
         not_at_hand: 0,
         signature,
     };
-    check_references(document, &mut findings, sources, budget);
+    check_references(document, &mut findings, beside, budget);
     check_signed_properties(document, &mut findings);
+    let stated = findings.signer.signing_time.or_else(|| stated_time(document, &findings));
+    findings.signer.signing_time = stated;
     let digest = signed_info_digest(document, &findings.signature, budget);
     xml_certificate::choose(document, &mut findings, further, digest);
     Ok(findings)
 }
 
-fn check_references(document: &Document<'_>, findings: &mut XmlFindings, sources: &Sources<'_>, budget: &mut Budget) {
+fn check_references(document: &Document<'_>, findings: &mut XmlFindings, beside: &Beside<'_, '_>, budget: &mut Budget) {
     let references = std::mem::take(&mut findings.signature.references);
     let mut tally = Tally::default();
     let mut manifests = Tally::default();
     let mut has_manifest = false;
     for (at, reference) in references.iter().enumerate() {
-        match check_reference(document, findings.signature.node, reference, sources, budget) {
+        match check_reference(document, findings.signature.node, reference, beside, budget) {
             Ok(Answer::Inside(selection)) => {
                 tally.matched += 1;
                 for manifest in manifests_in(document, reference, &selection) {
                     has_manifest = true;
-                    check_manifest(document, manifest, findings, sources, budget, &mut manifests);
+                    check_manifest(document, manifest, findings, beside, budget, &mut manifests);
                 }
                 findings.covered.push((at, selection));
             }
@@ -149,12 +168,9 @@ fn check_references(document: &Document<'_>, findings: &mut XmlFindings, sources
                 tally.matched += 1;
                 findings.outside.push(reference.uri.clone().unwrap_or_default());
             }
-            Ok(Answer::NotAtHand) => {
-                if tally.not_done.len() < SHOWN {
-                    tally.not_done.push(format!("{}: {NOT_AT_HAND}", shown_uri(reference)));
-                }
-            }
-            Err(error) => tally.fail(reference, &error),
+            Ok(Answer::OtherDigest) => tally.fail(reference, OTHER_CONTENT),
+            Ok(Answer::NotAtHand) => tally.undone(reference, NOT_AT_HAND),
+            Err(error) => tally.error(reference, &error),
         }
         findings.digests.extend(reference.digest_algorithm.clone().ok());
     }
@@ -177,6 +193,8 @@ pub(super) const REFERENCES: &str = "references";
 pub(super) const MANIFEST: &str = "manifest";
 /// Why a reference to something outside was not checked.
 pub(super) const NOT_AT_HAND: &str = "the signed content is not at hand";
+
+const OTHER_CONTENT: &str = "the content is not the one that was signed";
 
 /// XMLDSig §5.1: manifests that a reference covers whole, named by the reference's type or lying in a signed object.
 fn manifests_in(document: &Document<'_>, reference: &Reference, selection: &Selection) -> Vec<NodeId> {
@@ -204,7 +222,7 @@ fn check_manifest(
     document: &Document<'_>,
     manifest: NodeId,
     findings: &mut XmlFindings,
-    sources: &Sources<'_>,
+    beside: &Beside<'_, '_>,
     budget: &mut Budget,
     tally: &mut Tally,
 ) {
@@ -213,7 +231,7 @@ fn check_manifest(
         Err(error) => return tally.failed.push(error.to_string()),
     };
     for reference in references {
-        match check_reference(document, findings.signature.node, &reference, sources, budget) {
+        match check_reference(document, findings.signature.node, &reference, beside, budget) {
             Ok(Answer::Inside(selection)) => {
                 tally.matched += 1;
                 // A manifest's references are no signature's own: they count for what is covered, and for nothing else.
@@ -223,8 +241,9 @@ fn check_manifest(
                 tally.matched += 1;
                 findings.outside.push(reference.uri.clone().unwrap_or_default());
             }
+            Ok(Answer::OtherDigest) => tally.fail(&reference, OTHER_CONTENT),
             Ok(Answer::NotAtHand) => findings.not_at_hand += 1,
-            Err(error) => tally.fail(&reference, &error),
+            Err(error) => tally.error(&reference, &error),
         }
         findings.digests.extend(reference.digest_algorithm.clone().ok());
     }
@@ -234,7 +253,7 @@ fn check_reference(
     document: &Document<'_>,
     signature: NodeId,
     reference: &Reference,
-    sources: &Sources<'_>,
+    beside: &Beside<'_, '_>,
     budget: &mut Budget,
 ) -> Result<Answer> {
     budget.spend(COST_OF_A_REFERENCE)?;
@@ -245,7 +264,7 @@ fn check_reference(
             let found = transform::same_document(document, uri)?;
             Target::Nodes(found.ok_or(Error::Malformed("reference: nothing in the document has this identifier"))?)
         }
-        uri => match sources.content(uri) {
+        uri => match beside.sources.content(uri) {
             Some(octets) => Target::Octets(octets),
             None => return Ok(Answer::NotAtHand),
         },
@@ -256,8 +275,8 @@ fn check_reference(
     match (hasher.finish() == reference.digest, covered) {
         (true, Some(selection)) => Ok(Answer::Inside(selection)),
         (true, None) => Ok(Answer::Outside),
-        (false, None) if sources.is_a_guess => Ok(Answer::NotAtHand),
-        (false, _) => Err(Error::Malformed("reference: the content is not the one that was signed")),
+        (false, None) if beside.is_a_guess => Ok(Answer::NotAtHand),
+        (false, _) => Ok(Answer::OtherDigest),
     }
 }
 
@@ -296,6 +315,17 @@ fn check_signed_properties(document: &Document<'_>, findings: &mut XmlFindings) 
         Some(_) => Check::passed(NAME),
     };
     findings.signer.checks.push(check);
+}
+
+/// The time in a signed `SigningTime` outside XAdES, as Vietnamese e-invoices carry it (Decision 1450/QĐ-TCT): local where no zone is
+/// named. It proves nothing.
+fn stated_time(document: &Document<'_>, findings: &XmlFindings) -> Option<Instant> {
+    let covered = findings.covered_ranges();
+    let inside = findings.signature.objects.iter().flat_map(|object| document.elements_within(*object));
+    let mut named = inside.filter(|node| document.local_name(*node) == "SigningTime" && contains(&covered, *node));
+    let text = document.text(named.next()?);
+    let text = text.trim();
+    Instant::parse_rfc3339(text).or_else(|| Instant::parse_rfc3339(&format!("{text}+07:00")))
 }
 
 /// The canonical `SignedInfo`, as the key signs it: by digest, or whole for EdDSA.

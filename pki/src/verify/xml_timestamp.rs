@@ -30,18 +30,22 @@ pub(super) fn matches(
     budget: &mut Budget,
 ) -> Result<bool> {
     let Some(qualifying) = &context.findings.qualifying else { return Ok(false) };
-    let mut tried: Vec<Vec<NodeId>> = Vec::new();
+    let mut tried: Vec<(Vec<NodeId>, Vec<NodeId>)> = Vec::new();
     for order in [Order::Appearance, Order::Listed, Order::WithoutValidationData] {
-        let properties = properties(context.document, qualifying, timestamp, order);
-        if tried.contains(&properties) {
-            continue;
+        for all_objects in [false, true] {
+            let properties = properties(context.document, qualifying, timestamp, order);
+            let objects = objects(context, timestamp, all_objects);
+            let parts = (properties, objects);
+            if tried.contains(&parts) {
+                continue;
+            }
+            let mut work = Work { context, timestamp, hasher: Hasher::new(algorithm), budget };
+            work.cover(&parts.0, &parts.1)?;
+            if work.hasher.finish() == digest {
+                return Ok(true);
+            }
+            tried.push(parts);
         }
-        let mut work = Work { context, timestamp, hasher: Hasher::new(algorithm), budget };
-        work.cover(&properties)?;
-        if work.hasher.finish() == digest {
-            return Ok(true);
-        }
-        tried.push(properties);
     }
     Ok(false)
 }
@@ -75,6 +79,26 @@ fn properties(document: &Document<'_>, qualifying: &Qualifying, timestamp: &Time
     kept
 }
 
+/// EN 319 132-1 §5.5.2.2: the objects that an archive timestamp covers, those that no reference names, without the qualifying
+/// properties. Some signers cover the others once more.
+fn objects(context: &Context<'_, '_, '_>, timestamp: &Timestamp, all: bool) -> Vec<NodeId> {
+    if timestamp.kind != TimestampKind::Archive {
+        return Vec::new();
+    }
+    let (document, findings) = (context.document, context.findings);
+    let holds_properties = |object: NodeId| {
+        findings.qualifying.as_ref().is_some_and(|qualifying| document.is_within(qualifying.node, object))
+    };
+    let is_referenced = |object: NodeId| {
+        let whole = document.subtree(object);
+        let named = |uri: &str| document.attribute(object, "Id").is_some_and(|id| uri.strip_prefix('#') == Some(id));
+        findings.covered.iter().any(|(_, selection)| selection.ranges() == [whole.clone()])
+            || findings.signature.references.iter().filter_map(|one| one.uri.as_deref()).any(named)
+    };
+    let objects = findings.signature.objects.iter().copied().filter(|object| !holds_properties(*object));
+    objects.filter(|object| all || !is_referenced(*object)).collect()
+}
+
 const REFERENCES: &[&str] = &[
     "CompleteCertificateRefs",
     "CompleteCertificateRefsV2",
@@ -102,7 +126,7 @@ struct Work<'w, 'c, 'd, 's> {
 }
 
 impl Work<'_, '_, '_, '_> {
-    fn cover(&mut self, properties: &[NodeId]) -> Result<()> {
+    fn cover(&mut self, properties: &[NodeId], objects: &[NodeId]) -> Result<()> {
         let findings = self.context.findings;
         let signature = &findings.signature;
         match self.timestamp.kind {
@@ -123,22 +147,9 @@ impl Work<'_, '_, '_, '_> {
                 self.element(signature.value_node)?;
                 signature.key_info.map_or(Ok(()), |info| self.element(info))?;
                 self.elements(properties)?;
-                let objects: Vec<NodeId> =
-                    signature.objects.iter().copied().filter(|object| !self.is_referenced(*object)).collect();
-                self.elements(&objects)
+                self.elements(objects)
             }
         }
-    }
-
-    /// EN 319 132-1 §5.5.2.2: objects that no reference names are covered, but for the one with the qualifying properties.
-    fn is_referenced(&self, object: NodeId) -> bool {
-        let document = self.context.document;
-        let findings = self.context.findings;
-        let own = findings.qualifying.as_ref().is_some_and(|qualifying| document.is_within(qualifying.node, object));
-        let whole = document.subtree(object);
-        let named = |uri: &str| document.attribute(object, "Id").is_some_and(|id| uri.strip_prefix('#') == Some(id));
-        own || findings.covered.iter().any(|(_, selection)| selection.ranges() == [whole.clone()])
-            || findings.signature.references.iter().filter_map(|one| one.uri.as_deref()).any(named)
     }
 
     fn individual(&mut self, references: &[Reference]) -> Result<()> {

@@ -25,7 +25,7 @@ pub const REVOCATION_VALUES: usize = 200;
 /// Most timestamps judged in one signature.
 pub const TIMESTAMPS: usize = 50;
 /// Work that references, transforms and coverage may cause, in bytes or nodes: this many times the document's length, and
-/// `WORK_BASE` beside it. A document of n bytes with 20 parallel signatures, each with an archive timestamp, needs 40 n.
-pub const WORK_FACTOR: u64 = 64;
+/// `WORK_BASE` beside it. A large document with 15 parallel signatures, each with an archive timestamp, needs 30 times its length.
+pub const WORK_FACTOR: u64 = 32;
 /// Work that even the smallest document may cause.
 pub const WORK_BASE: u64 = 16 << 20;
