@@ -165,8 +165,7 @@ impl Judging<'_, '_> {
         let id = self.container.label(at);
         let xml = self.container.bytes(at).unwrap_or_default();
         let find = |uri: &str| self.container.by_name(uri).and_then(|at| self.container.bytes(at));
-        let sources =
-            Sources { place: Place::Container, find: &find, length: self.container.length(), is_a_guess: false };
+        let sources = Sources { place: Place::Container, find: &find, length: self.container.length() };
         let verdict = match xml_file::judge_signatures(xml, &sources, self.context) {
             Ok(verdict) => verdict,
             Err(error) => {
