@@ -68,3 +68,5 @@ pub const STEPPING_LOOKUPS: usize = 50_000;
 pub const INDEXED_UPDATES: usize = 20_000;
 /// Objects that a field may lead to for its later revisions to be compared by what changed among them.
 pub const FIELD_OBJECTS: usize = 256;
+/// Revisions of one file that are kept open.
+pub const REVISIONS_KEPT: usize = 32;
