@@ -133,6 +133,24 @@ fn ten_thousand_signatures_or_references_end_in_a_report() {
 }
 
 #[test]
+fn ten_thousand_references_to_one_manifest_stay_within_bounds() {
+    let manifest =
+        format!("<ds:Object {DS}><ds:Manifest Id=\"m\">{}</ds:Manifest></ds:Object>", reference("x", "").repeat(5_000));
+    let digest = digest_of(&manifest);
+    let right = reference("#m", "").replace("AAAA", &digest);
+    let whole = signature(&right.repeat(5_000)).replace("</ds:Signature>", &format!("{manifest}</ds:Signature>"));
+    in_time(&whole, "manifests");
+}
+
+/// The digest of the manifest in its canonical form, which it is written in.
+fn digest_of(object: &str) -> String {
+    let from = object.find("<ds:Manifest").unwrap();
+    let to = object.find("</ds:Object>").unwrap();
+    let canonical = object[from..to].replacen("<ds:Manifest", &format!("<ds:Manifest {DS}"), 1);
+    openssl::base64::encode_block(&openssl::sha::sha256(canonical.as_bytes()))
+}
+
+#[test]
 fn many_signatures_of_one_document_are_judged() {
     let Some(text) = file("xmlsec-xpath") else { return };
     let at = text.find("<ds:Signature").unwrap();

@@ -11,6 +11,7 @@ use crate::oid;
 use crate::xml::document::{Document, NodeId};
 use crate::xml::limits;
 use crate::xml::names::DSIG;
+use crate::xml::selection::Budget;
 use crate::xml::signature::{Signature, base64_text};
 use crate::xml::xades::Values;
 use chuky_model::report::{Check, Outcome};
@@ -38,6 +39,7 @@ pub(super) fn choose(
     findings: &mut XmlFindings,
     further: &[Certificate],
     signed: Result<Signed>,
+    budget: &mut Budget,
 ) {
     let digests = findings.qualifying.as_ref().map(|one| one.certificates.as_slice()).unwrap_or_default();
     let mut algorithms: Vec<DigestAlgorithm> =
@@ -51,13 +53,15 @@ pub(super) fn choose(
             digests.iter().any(|(named_by, digest)| named_by.as_ref() == Ok(algorithm) && *digest == own)
         })
     };
+    let candidates = || findings.certificates.iter().chain(further);
+    let bound: Vec<&Certificate> = candidates().filter(|certificate| named(certificate)).take(MOST_TRIED).collect();
+    let in_key_info = || findings.certificates.iter().take(MOST_TRIED);
+    let tried = bound.len().max(in_key_info().count()) + 1;
+    let signed = budget.spend(tried * limits::COST_OF_A_VERIFICATION).and(signed);
     let verifies = |certificate: &&Certificate| match (certificate.public_key(), &signed) {
         (Ok(key), Ok(signed)) => verify_value(&key, &findings.signature, signed).is_ok(),
         _ => false,
     };
-    let candidates = || findings.certificates.iter().chain(further);
-    let bound: Vec<&Certificate> = candidates().filter(|certificate| named(certificate)).take(MOST_TRIED).collect();
-    let in_key_info = || findings.certificates.iter().take(MOST_TRIED);
     let chosen = match (bound.as_slice(), digests) {
         ([], []) => in_key_info().find(verifies).or(findings.certificates.first()),
         ([], _) => in_key_info().find(verifies),

@@ -13,6 +13,7 @@ use crate::path::Purpose;
 use crate::revocation::Evidence;
 use crate::timestamp::TimestampToken;
 use crate::xml::document::{Document, NodeId};
+use crate::xml::limits;
 use crate::xml::selection::Budget;
 use crate::xml::xades::{Timestamp, TimestampKind};
 use chuky_model::instant::Instant;
@@ -134,7 +135,10 @@ impl Judged<'_, '_, '_> {
         proof: Proof,
         budget: &mut Budget,
     ) -> (Option<Instant>, TimestampReport) {
-        let token = match token.as_ref().map_err(Clone::clone).and_then(|der| TimestampToken::parse(der)) {
+        // Its own signature, and those on the way to an anchor.
+        let spent = budget.spend(4 * limits::COST_OF_A_VERIFICATION);
+        let parsed = token.as_ref().map_err(Clone::clone).and_then(|der| TimestampToken::parse(der));
+        let token = match spent.and(parsed) {
             Ok(token) => token,
             Err(error) => return (None, lost_timestamp(&error)),
         };
@@ -221,13 +225,16 @@ impl Judged<'_, '_, '_> {
     }
 }
 
+/// A timestamp that could not be read, or for which no work was left.
 fn lost_timestamp(error: &Error) -> TimestampReport {
-    TimestampReport {
-        time: String::new(),
-        authority: String::new(),
-        indication: Indication::TotalFailed,
-        checks: vec![Check::failed("timestamp", error.to_string())],
-    }
+    const NAME: &str = "timestamp";
+    let (indication, check) = match error {
+        Error::Limit(_) | Error::Unsupported(_) => {
+            (Indication::Indeterminate, Check::not_done(NAME, error.to_string()))
+        }
+        _ => (Indication::TotalFailed, Check::failed(NAME, error.to_string())),
+    };
+    TimestampReport { time: String::new(), authority: String::new(), indication, checks: vec![check] }
 }
 
 /// The line of a signature whose structure cannot be read.

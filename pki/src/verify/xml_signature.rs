@@ -11,6 +11,7 @@ use crate::crypto::Hasher;
 use crate::error::{Error, Result};
 use crate::xml::canonical::{Method, canonicalise};
 use crate::xml::document::{Document, NodeId};
+use crate::xml::limits;
 use crate::xml::names::{DSIG, MANIFEST_TYPE, is_signed_properties_type};
 use crate::xml::selection::{Budget, Selection, contains, union};
 use crate::xml::signature::{Reference, Signature, read_manifest};
@@ -145,7 +146,7 @@ pub(super) fn check(
     let stated = findings.signer.signing_time.or_else(|| stated_time(document, &findings));
     findings.signer.signing_time = stated;
     let digest = signed_info_digest(document, &findings.signature, budget);
-    xml_certificate::choose(document, &mut findings, further, digest);
+    xml_certificate::choose(document, &mut findings, further, digest, budget);
     Ok(findings)
 }
 
@@ -226,8 +227,11 @@ fn check_manifest(
     budget: &mut Budget,
     tally: &mut Tally,
 ) {
-    let references = match read_manifest(document, manifest) {
+    // Many references may be to one manifest, so that reading it counts each time.
+    let read = budget.spend(document.subtree(manifest).len().saturating_mul(limits::COST_OF_A_REFERENCE));
+    let references = match read.and_then(|()| read_manifest(document, manifest)) {
         Ok(references) => references,
+        Err(error @ (Error::Limit(_) | Error::Unsupported(_))) => return tally.not_done.push(error.to_string()),
         Err(error) => return tally.failed.push(error.to_string()),
     };
     for reference in references {
@@ -256,7 +260,7 @@ fn check_reference(
     beside: &Beside<'_, '_>,
     budget: &mut Budget,
 ) -> Result<Answer> {
-    budget.spend(COST_OF_A_REFERENCE)?;
+    budget.spend(limits::COST_OF_A_REFERENCE)?;
     let algorithm = reference.digest_algorithm.clone()?;
     let transforms = reference.transforms.clone()?;
     let target = match reference.uri.as_deref() {
@@ -279,9 +283,6 @@ fn check_reference(
         (false, _) => Ok(Answer::OtherDigest),
     }
 }
-
-/// What reading and looking up one reference costs beside its content.
-const COST_OF_A_REFERENCE: usize = 256;
 
 /// EN 319 132-1 §4.4.2: a reference of that type must be to the `SignedProperties` of this very signature.
 fn check_signed_properties(document: &Document<'_>, findings: &mut XmlFindings) {

@@ -268,9 +268,14 @@ impl<'a> Document<'a> {
 
     /// The namespace bound to a prefix at an element, by walking up.
     pub(super) fn namespace_of_prefix(&self, id: NodeId, prefix: &str) -> Option<&str> {
-        let number = self.prefixes.iter().position(|known| *known == prefix)? as u32;
         let mut places = std::iter::once(id).chain(self.ancestors(id));
-        let bound = places.find_map(|place| self.declarations(place).iter().find(|(known, _)| *known == number))?;
+        let bound = places.find_map(|place| {
+            // Sorted by prefix, so that many declarations on many levels cost little.
+            let own = self.declarations(place);
+            let at =
+                own.binary_search_by_key(&Some(prefix), |(number, _)| self.prefixes.get(*number as usize).copied());
+            own.get(at.ok()?)
+        })?;
         self.namespaces.get(bound.1 as usize).map(|name| name.as_ref())
     }
 

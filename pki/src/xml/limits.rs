@@ -11,7 +11,7 @@ pub const ATTRIBUTES: usize = 4_096;
 /// Most different namespace prefixes in one document.
 pub const PREFIXES: usize = 4_096;
 /// Most signatures judged in one document. Contracts with many parties have tens.
-pub const SIGNATURES: usize = 1_000;
+pub const SIGNATURES: usize = 256;
 /// Most references of one `SignedInfo` or `Manifest`; an office document has hundreds of parts.
 pub const REFERENCES: usize = 10_000;
 /// Most transforms of one reference; real ones have up to 3.
@@ -27,5 +27,9 @@ pub const TIMESTAMPS: usize = 50;
 /// Work that references, transforms and coverage may cause, in bytes or nodes: this many times the document's length, and
 /// `WORK_BASE` beside it. A large document with 15 parallel signatures, each with an archive timestamp, needs 30 times its length.
 pub const WORK_FACTOR: u64 = 32;
+/// What one verification with a public key counts as: about as long as hashing so many bytes takes.
+pub const COST_OF_A_VERIFICATION: usize = 64 << 10;
+/// What reading and looking up one reference counts as, beside its content.
+pub const COST_OF_A_REFERENCE: usize = 256;
 /// Work that even the smallest document may cause.
 pub const WORK_BASE: u64 = 16 << 20;

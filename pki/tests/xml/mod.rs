@@ -18,7 +18,7 @@ pub fn files() -> Option<&'static Path> {
             eprintln!("SKIPPED: no virtual environment; run scripts/venv");
             return None;
         }
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("xml-{}", std::process::id()));
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("xml").join(env!("CARGO_CRATE_NAME"));
         let script = package.join("tests/support/xml_maker.py");
         let output = Command::new(python).arg(script).arg(&folder).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
