@@ -66,6 +66,12 @@ where
     }
 }
 
+/// A row was changed and committed here: its older versions are known to be old at once, not only when the log's entry is appended.
+/// For changes that take something away from rows that [`row`] reads.
+pub fn changed(app: &App, row: &impl Authenticated) {
+    app.audit.row_versions().learn(&row.subject(), row.version());
+}
+
 /// Tells a row that somebody is just changing from one that was put back: read again, the first is newer, the second the same.
 #[derive(Default)]
 struct Reading {

@@ -1,12 +1,8 @@
 //! Who may do what: the whole table of route × role against a running service, log-in, and the road of a request.
 
 use crate::harness::app::{Backend, TestApp};
-use chuky::{
-    accounts::{self, NewAccount, Password},
-    audit::Actor,
-    http,
-};
-use chuky_model::{instant::Instant, role::Role};
+use chuky::http;
+use chuky_model::role::Role;
 use serde_json::{Value, json};
 
 const CITIZEN: &str = "001190012345";
@@ -25,18 +21,7 @@ fn citizen() -> Value {
 async fn keys(test: &TestApp) -> Vec<(Role, String)> {
     let mut keys = Vec::new();
     for role in Role::ALL {
-        let new = NewAccount {
-            login: format!("only.{}", role.name()),
-            password: Password::choose("một mật khẩu dài").unwrap(),
-            roles: vec![role],
-            display_name: role.name().to_owned(),
-            unit: String::new(),
-            person_lookup: None,
-        };
-        let account = accounts::create_account(&test.app, Actor::Service, new).await.unwrap();
-        let end = Instant(test.app.clock.now().0 + 3_600_000_000);
-        let key = accounts::create_api_key(&test.app, Actor::Service, account, "test", end).await.unwrap();
-        keys.push((role, key.to_string()));
+        keys.push((role, test.account(&format!("only.{}", role.name()), &[role], None).await.1));
     }
     keys
 }
@@ -132,17 +117,7 @@ async fn a_request_is_entered_seen_and_approved_on_postgres() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_approves_what_they_entered() {
     let test = TestApp::sqlite().await;
-    let new = NewAccount {
-        login: "ca.hai".into(),
-        password: Password::choose("một mật khẩu dài").unwrap(),
-        roles: vec![Role::Operator, Role::Approver],
-        display_name: "Cả hai".into(),
-        unit: String::new(),
-        person_lookup: None,
-    };
-    let account = accounts::create_account(&test.app, Actor::Service, new).await.unwrap();
-    let end = Instant(test.app.clock.now().0 + 3_600_000_000);
-    let key = accounts::create_api_key(&test.app, Actor::Service, account, "test", end).await.unwrap();
+    let (_, key) = test.account("ca.hai", &[Role::Operator, Role::Approver], None).await;
     let (_, request) = test.post("/api/v1/requests", &key, &citizen()).await;
     let path = format!("/api/v1/requests/{}/approve", request["id"].as_str().unwrap());
     let (status, answer) = test.post(&path, &key, &json!({ "content_digest": request["content_digest"] })).await;

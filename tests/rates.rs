@@ -156,3 +156,37 @@ async fn pins_have_a_quota_by_account() {
         "nothing is counted for it"
     );
 }
+
+/// A browser that has logged in before keeps a cookie that no script reads, and is not held up by strangers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_browser_is_known_by_its_cookie() {
+    let test = behind_a_proxy().await;
+    let log_in = |address: &str, password: &str, cookie: &str| {
+        let form: String = password.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let (url, body) = (format!("{}/login", test.url), format!("login=duyet&password={form}&next=%2F"));
+        let (address, cookie) = (address.to_owned(), cookie.to_owned());
+        async move {
+            let answer = tokio::task::spawn_blocking(move || {
+                let agent = ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0).build();
+                let request = ureq::Agent::from(agent).post(&url).header("x-forwarded-for", &address);
+                let request = request.header("cookie", &cookie).content_type("application/x-www-form-urlencoded");
+                let response = request.send(body.as_bytes()).unwrap();
+                let cookies = response.headers().get_all("set-cookie").iter();
+                let cookies: Vec<String> = cookies.map(|cookie| cookie.to_str().unwrap().to_owned()).collect();
+                (response.status().as_u16(), cookies)
+            });
+            answer.await.unwrap()
+        }
+    };
+    let right = test.passwords["duyet"].clone();
+    let (status, cookies) = log_in("203.0.113.20", &right, "").await;
+    assert_eq!(status, 303);
+    let device = cookies.iter().find(|cookie| cookie.starts_with("chuky_device=")).unwrap();
+    assert!(device.contains("HttpOnly") && device.contains("SameSite=Strict"), "{device}");
+    let device = device.split(';').next().unwrap();
+    for _ in 0..6 {
+        log_in("203.0.113.20", "sai-sai-sai-sai", "").await;
+    }
+    assert_eq!(log_in("203.0.113.20", &right, "").await.0, 429);
+    assert_eq!(log_in("203.0.113.20", &right, device).await.0, 303);
+}

@@ -2,35 +2,18 @@
 //! on another, and after a restart.
 
 use crate::{
-    harness::app::{Backend, EXECUTABLE, TestApp},
+    harness::app::{ACCOUNT_PASSWORD, Backend, EXECUTABLE, TestApp},
     issuance::{approved, redemption},
 };
 use chuky::{
-    accounts::{self, NewAccount, Password},
+    accounts,
     app::App,
-    audit::Actor,
     clock::Clock,
     error::{Error, InternalError},
 };
-use chuky_model::{id::AccountId, instant::Instant, role::Role};
+use chuky_model::{id::AccountId, role::Role};
 use serde_json::json;
 use std::{path::Path, time::Duration};
-
-/// An account of those roles with an API key.
-async fn holder(test: &TestApp, login: &str, roles: &[Role]) -> (AccountId, String) {
-    let new = NewAccount {
-        login: login.to_owned(),
-        password: Password::choose("một mật khẩu dài").unwrap(),
-        roles: roles.to_vec(),
-        display_name: login.to_owned(),
-        unit: String::new(),
-        person_lookup: None,
-    };
-    let account = accounts::create_account(&test.app, Actor::Service, new).await.unwrap();
-    let end = Instant(test.app.clock.now().0 + 3_600_000_000);
-    let key = accounts::create_api_key(&test.app, Actor::Service, account, "test", end).await.unwrap();
-    (account, key.to_string())
-}
 
 fn keep(test: &TestApp, table: &str) {
     test.sql(&format!("CREATE TABLE kept_{table} AS SELECT * FROM {table}"));
@@ -50,9 +33,9 @@ fn key_id(key: &str) -> &str {
 async fn what_was_taken_back_stays_taken(backend: Backend) {
     let test = TestApp::start(backend).await;
     let officer = test.log_in("quantri").await;
-    let (account, key) = holder(&test, "ngan.hang", &[Role::PaymentProvider, Role::Auditor]).await;
+    let (account, key) = test.account("ngan.hang", &[Role::PaymentProvider, Role::Auditor], None).await;
     let session = {
-        let body = json!({ "login": "ngan.hang", "password": "một mật khẩu dài" });
+        let body = json!({ "login": "ngan.hang", "password": ACCOUNT_PASSWORD });
         test.post("/api/v1/session", "", &body).await.1["token"].as_str().unwrap().to_owned()
     };
     let who = async |token: &str| test.get("/api/v1/session", token).await;
@@ -88,7 +71,7 @@ async fn what_was_taken_back_stays_taken(backend: Backend) {
     assert_eq!(who(&session).await.0, 401);
     put_back(&test, "account", "id", &account_columns);
     assert_eq!(who(&session).await.0, 500);
-    let body = json!({ "login": "ngan.hang", "password": "một mật khẩu dài" });
+    let body = json!({ "login": "ngan.hang", "password": ACCOUNT_PASSWORD });
     assert_eq!(test.post("/api/v1/session", "", &body).await.0, 500, "nor does it log in");
 
     // An ended session.
@@ -190,7 +173,7 @@ async fn wrong_passwords_stay_counted() {
 async fn another_node_and_a_restarted_one_know_it_too() {
     let test = TestApp::start(Backend::Postgres).await;
     let other = App::open(test.app.settings.clone(), Clock::default(), Path::new(EXECUTABLE).to_owned()).await.unwrap();
-    let (_, key) = holder(&test, "ngan.hang", &[Role::PaymentProvider]).await;
+    let (_, key) = test.account("ngan.hang", &[Role::PaymentProvider], None).await;
     // The other node has seen the key as it is good.
     accounts::principal_of_bearer(&other, &key).await.unwrap();
     keep(&test, "api_key");

@@ -79,7 +79,9 @@ pub async fn log_out(app: &App, token: &str) -> Result<()> {
         other => other?,
     }
     audit::record(&mut transaction, entry(&session, now, Kind::SessionClosed)).await?;
-    Ok(transaction.commit().await?)
+    transaction.commit().await?;
+    current::changed(app, &session);
+    Ok(())
 }
 
 /// Who holds this token, where the session is alive.

@@ -29,7 +29,9 @@ pub async fn revoke_api_key(app: &App, by: &Principal, id: ApiKeyId) -> Result<(
     transaction.update_api_key(&key).await.map_err(moved_on)?;
     let entry = Entry::of_row(now, Kind::ApiKeyRevoked, Actor::Account(by.account), &key);
     audit::record(&mut transaction, entry).await?;
-    Ok(transaction.commit().await?)
+    transaction.commit().await?;
+    current::changed(app, &key);
+    Ok(())
 }
 
 /// Takes a role from an account; one that it has not is nothing to take.
@@ -81,5 +83,7 @@ async fn change(
     transaction.update_account(&account).await.map_err(moved_on)?;
     let entry = Entry::of_row(now, kind, Actor::Account(by.account), &account);
     audit::record(&mut transaction, entry.with(serde_json::json!({ "roles": roles }))).await?;
-    Ok(transaction.commit().await?)
+    transaction.commit().await?;
+    current::changed(app, &account);
+    Ok(())
 }

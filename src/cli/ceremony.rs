@@ -1,6 +1,6 @@
 //! `chuky ceremony`: makes the keys and certificates of both hierarchies from one file, and prints the record.
 
-use super::{Common, runtime, unusable};
+use super::{Common, printed};
 use crate::{app::App, clock::Clock, config::Settings, error::Error, issuance::ceremony, tokens};
 use clap::Args;
 use std::{path::PathBuf, process::ExitCode};
@@ -21,21 +21,7 @@ pub struct Ceremony {
 impl Ceremony {
     /// Holds the ceremony: 0 where it was held now, 1 where it is refused, 2 where something cannot be used.
     pub fn run(self, common: &Common) -> ExitCode {
-        let runtime = match runtime() {
-            Ok(runtime) => runtime,
-            Err(error) => return unusable(error),
-        };
-        match runtime.block_on(self.hold(common)) {
-            Ok(text) => {
-                print!("{text}");
-                ExitCode::SUCCESS
-            }
-            Err(Error::Request(error)) => {
-                eprintln!("chuky: {}", error.detail.in_language(common.language));
-                ExitCode::FAILURE
-            }
-            Err(Error::Internal(error)) => unusable(error),
-        }
+        printed(common, self.hold(common))
     }
 
     async fn hold(&self, common: &Common) -> Result<String, Error> {

@@ -20,6 +20,9 @@ pub struct Session {
     pub server: String,
     token: String,
     pub login: String,
+    /// Proves at the next log-in that this user has logged in from here; opens nothing.
+    #[serde(default)]
+    device: Option<String>,
 }
 
 /// Why a call brought nothing.
@@ -95,9 +98,13 @@ impl Client {
 
     /// Logs in.
     pub fn log_in(&self, login: &str, password: &str) -> Result<Session, ClientError> {
-        let answer = self.post("/api/v1/session", &serde_json::json!({ "login": login, "password": password }))?;
+        let before = Session::load().filter(|session| session.server == self.server && session.login == login);
+        let device = before.and_then(|session| session.device);
+        let body = serde_json::json!({ "login": login, "password": password, "device": device });
+        let answer = self.post("/api/v1/session", &body)?;
         let token = answer["token"].as_str().ok_or_else(|| self.odd())?.to_owned();
-        Ok(Session { server: self.server.clone(), token, login: login.to_owned() })
+        let device = answer["device"].as_str().map(str::to_owned);
+        Ok(Session { server: self.server.clone(), token, login: login.to_owned(), device })
     }
 
     /// `GET` of JSON.

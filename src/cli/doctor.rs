@@ -71,6 +71,7 @@ async fn examine(settings: &Settings, executable: &Path) -> Vec<(String, Finding
         ("disk space".to_owned(), disk(&settings.data_dir)),
         ("typefaces".to_owned(), typefaces(&settings.fonts_dir)),
         ("address".to_owned(), address(settings)),
+        ("proxy".to_owned(), proxy(settings)),
         ("PKCS#11 module".to_owned(), module(settings)),
     ];
     findings.extend(tokens(settings, executable).await);
@@ -144,6 +145,19 @@ fn address(settings: &Settings) -> Finding {
             Finding::Good(format!("{} is in use: by the service, if it runs", settings.listen))
         }
         Err(error) => Finding::Bad(format!("{}: {error}", settings.listen), "set server.listen".to_owned()),
+    }
+}
+
+/// Callers behind a proxy that is not named share one address, and so one quota.
+fn proxy(settings: &Settings) -> Finding {
+    let behind_one = settings.public_url.starts_with("https://");
+    match settings.trusted_proxies.len() {
+        0 if behind_one => Finding::Bad(
+            "the public address is https, but no proxy is named: all callers share one quota".to_owned(),
+            "set server.trusted_proxies".to_owned(),
+        ),
+        0 => Finding::Good("none, callers come directly".to_owned()),
+        count => Finding::Good(format!("{count} named in server.trusted_proxies")),
     }
 }
 

@@ -84,6 +84,26 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()
 }
 
+/// Runs a flow whose text is printed: 0 where it was done, 1 where it is refused, 2 where something cannot be used.
+fn printed(common: &Common, flow: impl Future<Output = crate::error::Result<String>>) -> ExitCode {
+    use crate::error::Error;
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(error) => return unusable(error),
+    };
+    match runtime.block_on(flow) {
+        Ok(text) => {
+            print!("{text}");
+            ExitCode::SUCCESS
+        }
+        Err(Error::Request(error)) => {
+            eprintln!("chuky: {}", error.detail.in_language(common.language));
+            ExitCode::FAILURE
+        }
+        Err(Error::Internal(error)) => unusable(error),
+    }
+}
+
 /// Prints an error in the chosen language and gives the exit code for input that cannot be used.
 fn unusable(message: impl std::fmt::Display) -> ExitCode {
     eprintln!("chuky: {message}");

@@ -1,12 +1,12 @@
 //! `chuky pepper`: the peppers of the subscribers token: how many keys lie under each, a new one made, an old one destroyed.
 
-use super::{Common, runtime, unusable};
+use super::{Common, printed};
 use crate::{
     app::App,
     clock::Clock,
     config::Settings,
     custody::pepper::{self as peppers, Pepper as Row},
-    error::{Error, InternalError, RequestError, Result},
+    error::{InternalError, RequestError, Result},
 };
 use chuky_hsm::{Secret32, provision::Component};
 use chuky_model::{instant::Instant, text::Language};
@@ -39,7 +39,8 @@ enum Action {
     /// Hủy pepper cũ / Destroy an old pepper: old backups of the database become worthless
     Destroy {
         /// Version, as `list` tells
-        version: u32,
+        #[arg(value_name = "VERSION")]
+        pepper: u32,
         /// How many usable keys are lost by it, as `list` tells
         #[arg(long, value_name = "COUNT", default_value_t = 0)]
         lose: i64,
@@ -49,21 +50,7 @@ enum Action {
 impl Pepper {
     /// Runs the command: 0 where it was done, 1 where it is refused, 2 where something cannot be used.
     pub fn run(self, common: &Common) -> ExitCode {
-        let runtime = match runtime() {
-            Ok(runtime) => runtime,
-            Err(error) => return unusable(error),
-        };
-        match runtime.block_on(self.act(common)) {
-            Ok(text) => {
-                print!("{text}");
-                ExitCode::SUCCESS
-            }
-            Err(Error::Request(error)) => {
-                eprintln!("chuky: {}", error.detail.in_language(common.language));
-                ExitCode::FAILURE
-            }
-            Err(Error::Internal(error)) => unusable(error),
-        }
+        printed(common, self.act(common))
     }
 
     async fn act(&self, common: &Common) -> Result<String> {
@@ -86,7 +73,7 @@ impl Pepper {
                 let version = peppers::add_pepper(&app, &value).await?;
                 Ok(added(version, &parts, vietnamese))
             }
-            Action::Destroy { version, lose } => {
+            Action::Destroy { pepper: version, lose } => {
                 let closed = peppers::destroy_pepper(&app, *version, *lose).await?;
                 Ok(match vietnamese {
                     true => format!("Đã hủy pepper {version}. Số chữ ký bị ngừng sử dụng: {closed}.\n"),

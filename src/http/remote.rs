@@ -9,6 +9,7 @@ use axum::{
 use std::{
     convert::Infallible,
     net::{IpAddr, Ipv6Addr, SocketAddr},
+    sync::Once,
 };
 
 /// The caller's address as quotas count it: an IPv4 address, or an IPv6 network of 64 bits, which is what one customer has.
@@ -25,6 +26,11 @@ impl Remote {
         let Some(peer) = peer.map(|address| address.to_canonical()) else { return Self("unknown".to_owned()) };
         let is_proxy = |address: IpAddr| trusted.iter().any(|network| network.contains(address));
         let mut address = peer;
+        if !is_proxy(peer) && headers.contains_key(FORWARDED_FOR) {
+            // A proxy that the settings do not name makes all its callers one; said once, for anybody can send the header.
+            static SAID: Once = Once::new();
+            SAID.call_once(|| tracing::warn!(event = "proxy_not_trusted", %peer, setting = "server.trusted_proxies"));
+        }
         if is_proxy(peer) {
             // Each proxy appends whom it heard from: read from the end, the first that is no proxy of ours is the caller.
             let told = headers.get_all(FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok());

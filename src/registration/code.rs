@@ -109,7 +109,7 @@ impl ReceiptKey {
 /// What became of an earlier redemption with the same code and key.
 pub enum Earlier {
     /// It is done since then: this request has its certificate.
-    Done(RegistrationRequest, Instant),
+    Done(Box<RegistrationRequest>, Instant),
     UnderWay,
 }
 
@@ -127,7 +127,7 @@ pub async fn earlier(app: &App, text: &str, key: &ReceiptKey) -> Result<Option<E
     }
     let request = load(app, code.request_id).await?;
     Ok(match (code.redeemed_at, request.state) {
-        (Some(at), RequestState::Issued) => Some(Earlier::Done(request, at)),
+        (Some(at), RequestState::Issued) => Some(Earlier::Done(Box::new(request), at)),
         (None, RequestState::Issuing) => Some(Earlier::UnderWay),
         _ => None,
     })

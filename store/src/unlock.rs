@@ -1,4 +1,5 @@
-//! Requests to unlock a credential.
+//! Requests to unlock a credential: asked by one person, decided by another. What is open is bound to one row for each credential by
+//! a unique index; nothing here decides.
 
 use crate::{Connection, Error, error::moved, stored::Stored};
 use chuky_model::{

@@ -2,7 +2,16 @@
 //! the very binary that is shipped. The first one of a run is prepared; the others start from a copy of it.
 
 use super::database;
-use chuky::{app::App, bootstrap, clock::Clock, config::Settings, http, worker};
+use chuky::{
+    accounts::{self, NewAccount, Password},
+    app::App,
+    audit::Actor,
+    bootstrap,
+    clock::Clock,
+    config::Settings,
+    http, worker,
+};
+use chuky_model::{id::AccountId, role::Role};
 use serde_json::Value;
 use std::{
     collections::BTreeMap,
@@ -15,6 +24,10 @@ use tokio::{net::TcpListener, sync::oneshot};
 
 /// The binary whose workers the service runs.
 pub const EXECUTABLE: &str = env!("CARGO_BIN_EXE_chuky");
+
+/// The password of accounts made by [`TestApp::account`].
+#[allow(dead_code)] // each test uses what it needs
+pub const ACCOUNT_PASSWORD: &str = "một mật khẩu dài";
 
 /// Which database the service uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +106,22 @@ impl TestApp {
         });
         let background = worker::start(&app);
         Self { app, url, directory, passwords, stop: Some(stop), served: Some(served), background }
+    }
+
+    /// An account of those roles, perhaps of the person with that number, with an API key for an hour.
+    pub async fn account(&self, login: &str, roles: &[Role], person: Option<&str>) -> (AccountId, String) {
+        let new = NewAccount {
+            login: login.to_owned(),
+            password: Password::choose(ACCOUNT_PASSWORD).unwrap(),
+            roles: roles.to_vec(),
+            display_name: login.to_owned(),
+            unit: String::new(),
+            person_lookup: person.map(|number| self.app.vault.lookup("person", number)),
+        };
+        let account = accounts::create_account(&self.app, Actor::Service, new).await.unwrap();
+        let end = self.app.clock.now().plus_seconds(3_600);
+        let key = accounts::create_api_key(&self.app, Actor::Service, account, "test", end).await.unwrap();
+        (account, key.to_string())
     }
 
     /// Logs a demonstration account in and returns its bearer token.

@@ -26,8 +26,11 @@ async fn a_subscriber_activates_in_three_screens() {
     assert_eq!(status, 200);
     assert!(page.contains("Nguyễn Thị Hồng Ưởng") && page.contains("Chuky TEST CA - Citizens"), "{page}");
     assert!(!page.contains("001190012345"));
+    // The browser sends the key of the form with it.
+    let key = page.split("name=\"receipt_key\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
     let fields = |again, consent| {
         [
+            ("receipt_key", key.as_str()),
             ("code", code.as_str()),
             ("login", "Hong.Uong"),
             ("password", PASSWORD),
@@ -47,6 +50,11 @@ async fn a_subscriber_activates_in_three_screens() {
     let (status, page) = post(&test, "/activate/confirm", &fields(PIN, "yes")).await;
     assert_eq!(status, 201, "{page}");
     assert!(page.contains("hong.uong") && page.contains("Chữ ký của bạn đã sẵn sàng"), "{page}");
-    let (status, _) = post(&test, "/activate/confirm", &fields(PIN, "yes")).await;
+    // Sent once more, for the answer was lost: the same receipt, and nothing new. Without the form's key the code is used.
+    let (status, again) = post(&test, "/activate/confirm", &fields(PIN, "yes")).await;
+    assert_eq!(status, 201, "{again}");
+    let serial = test.sql("SELECT lower(hex(serial)) FROM certificate WHERE state = 'issued'");
+    assert!(page.contains(serial.trim()) && again.contains(serial.trim()), "{serial}: {again}");
+    let (status, _) = post(&test, "/activate/confirm", &fields(PIN, "yes")[1..]).await;
     assert_eq!(status, 422);
 }

@@ -2,11 +2,7 @@
 
 use super::subscriber::{PIN, Subscriber, citizen, official, plain_pdf};
 use crate::harness::app::{Backend, TestApp};
-use chuky::{
-    accounts::{self, NewAccount, Password},
-    audit::Actor,
-};
-use chuky_model::{instant::Instant, role::Role};
+use chuky_model::role::Role;
 use serde_json::{Value, json};
 
 const REASON: &str = "Đối chiếu thẻ căn cước và khuôn mặt tại quầy.";
@@ -31,21 +27,6 @@ async fn decide(test: &TestApp, token: &str, asked: &Value, what: &str) -> (u16,
     test.post(&path, token, &json!({})).await
 }
 
-/// A key of an account with those roles, perhaps of the person with that number.
-async fn staff(test: &TestApp, login: &str, roles: &[Role], person: Option<&str>) -> String {
-    let new = NewAccount {
-        login: login.to_owned(),
-        password: Password::choose("một mật khẩu dài").unwrap(),
-        roles: roles.to_vec(),
-        display_name: login.to_owned(),
-        unit: String::new(),
-        person_lookup: person.map(|number| test.app.vault.lookup("person", number)),
-    };
-    let account = accounts::create_account(&test.app, Actor::Service, new).await.unwrap();
-    let end = Instant(test.app.clock.now().0 + 3_600_000_000);
-    accounts::create_api_key(&test.app, Actor::Service, account, "test", end).await.unwrap().to_string()
-}
-
 async fn twice_and_no_more(backend: Backend) {
     let test = TestApp::start(backend).await;
     let citizen = citizen(&test).await;
@@ -62,9 +43,9 @@ async fn twice_and_no_more(backend: Backend) {
         "a citizen's, not an official's"
     );
     assert_eq!(ask(&test, &approver, "001190012345").await.0, 403);
-    let own = staff(&test, "nguoi.nha", &[Role::Operator, Role::Approver], Some("001190012345")).await;
+    let own = test.account("nguoi.nha", &[Role::Operator, Role::Approver], Some("001190012345")).await.1;
     assert_eq!(problem(&ask(&test, &own, "001190012345").await.1), "own_credential");
-    let both = staff(&test, "hai.vai", &[Role::Operator, Role::Approver], None).await;
+    let both = test.account("hai.vai", &[Role::Operator, Role::Approver], None).await.1;
     for round in 1..=2 {
         let asking = if round == 1 { &operator } else { &both };
         let whom = if round == 1 { "001 190 012 345".to_owned() } else { serial(&test, &citizen).await };

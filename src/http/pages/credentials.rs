@@ -96,6 +96,10 @@ impl CredentialsPage {
     pub fn html(&self) -> String {
         rendered(self)
     }
+
+    fn can_sign(&self) -> bool {
+        self.credentials.iter().any(CredentialCard::usable)
+    }
 }
 
 /// The form for another PIN.

@@ -69,8 +69,10 @@ async fn confirm(
     jar: CookieJar,
     PageForm(form): PageForm<ActivateForm>,
 ) -> Result<Response> {
-    let key = ReceiptKey::enter(form.receipt_key.reveal())?;
-    if let Some(receipt) = issuance::receipt_again(&app, form.code.reveal(), &key).await? {
+    let key = (!form.receipt_key.is_empty()).then(|| ReceiptKey::enter(form.receipt_key.reveal())).transpose()?;
+    if let Some(key) = &key
+        && let Some(receipt) = issuance::receipt_again(&app, form.code.reveal(), key).await?
+    {
         return Ok(html(StatusCode::CREATED, receipt_page(visit, receipt).html()));
     }
     let preview = match looked_up(&app, &remote, &form.code).await {
@@ -91,7 +93,7 @@ async fn confirm(
         password: Zeroizing::new(form.password.reveal().to_owned()),
         pin: Zeroizing::new(form.pin.reveal().to_owned()),
         algorithm: KeyAlgorithm::P256,
-        key: Some(key),
+        key,
     };
     match issuance::redeem(&app, redemption).await {
         Ok(receipt) => {

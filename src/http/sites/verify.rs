@@ -35,12 +35,15 @@ async fn show(State(app): State<App>, visit: Visit) -> Response {
 }
 
 async fn judge(State(app): State<App>, visit: Visit, remote: Remote, request: Request) -> Result<Response> {
-    allow(&app, visit.principal.as_ref(), &remote)?;
     let _place = app.admission.enter()?;
     let actor = visit.principal.as_ref().map_or(Actor::Anonymous, |principal| Actor::Account(principal.account));
     let mut reports = Vec::new();
     let outcome = match upload::is_form(request.headers()) {
-        true => judge_each(&app, actor, &mut upload::form(request).await?, &mut reports).await,
+        true => {
+            // Each document counts.
+            let allowed = || allow(&app, visit.principal.as_ref(), &remote);
+            judge_each(&app, actor, (&mut upload::form(request).await?, allowed), &mut reports).await
+        }
         false => Err(missing().into()),
     };
     let (status, problems) = match outcome {
@@ -53,7 +56,12 @@ async fn judge(State(app): State<App>, visit: Visit, remote: Remote, request: Re
     Ok(html(status, page(&app, visit.frame, cards, problems).html()))
 }
 
-async fn judge_each(app: &App, actor: Actor, form: &mut Multipart, reports: &mut Vec<Report>) -> Result<()> {
+async fn judge_each(
+    app: &App,
+    actor: Actor,
+    (form, allowed): (&mut Multipart, impl Fn() -> Result<(), RequestError>),
+    reports: &mut Vec<Report>,
+) -> Result<()> {
     while let Some(mut field) = upload::next_field(form).await? {
         let name = field.file_name().unwrap_or_default().to_owned();
         // A browser sends a nameless part for a field without a choice.
@@ -63,6 +71,7 @@ async fn judge_each(app: &App, actor: Actor, form: &mut Multipart, reports: &mut
         if reports.len() >= usize::try_from(limits::MOST_DOCUMENTS).unwrap_or(usize::MAX) {
             return Err(too_many().into());
         }
+        allowed()?;
         let document = upload::spool_field(app, &mut field).await?;
         let submission = Submission { name, document, content: None };
         reports.push(verification::verify_document(app, actor, submission).await?);
