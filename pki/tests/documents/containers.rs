@@ -200,7 +200,10 @@ fn libdigidocpp_makes_containers() {
     let mut store = openssl::pkcs12::Pkcs12::builder();
     store.name("signer").pkey(&signer().key).cert(&signer().certificate);
     std::fs::write(folder.join("signer.p12"), store.build2("test").unwrap().to_der().unwrap()).unwrap();
+    // It looks for the European list, whatever its settings say: it gets a network of its own (CLONE_NEWNET), in which there is nothing.
     let script = r#"
+import ctypes
+ctypes.CDLL(None).unshare(0x40000000) == 0 or ctypes.CDLL(None).unshare(0x50000000)
 import pydigidoc
 pydigidoc.initialize("test")
 made = pydigidoc.Container.create("made.asice")
