@@ -7,7 +7,7 @@ use crate::{
     config::Settings,
     custody::Stretcher,
     error::{InternalError, Result},
-    issuance::{authority, revocation_list},
+    issuance::{IssuingPolicy, authority, revocation_list},
     reader::ReaderPool,
     store::Store,
     tokens::Tokens,
@@ -37,6 +37,8 @@ pub struct Inner {
     /// Rows that authorise and were found genuine.
     pub checked_rows: CheckedRows,
     pub audit: Covered,
+    /// Certificate profiles and lists of bad keys.
+    pub issuing: IssuingPolicy,
     /// The authority's keys, once they were read.
     pub authority: authority::Kept,
     /// Changes that revocation lists have still to tell.
@@ -64,6 +66,7 @@ impl Drop for Inner {
 impl App {
     /// Opens database and tokens and starts what runs in the background. The tokens must be prepared, and the audit key made.
     pub async fn open(settings: Settings, clock: Clock, executable: PathBuf) -> Result<Self> {
+        let issuing = IssuingPolicy::load(&settings.authority)?;
         let store = Store::open(&settings.database_url).await?;
         let tokens = Tokens::start(&settings, &executable)?;
         ensure_audit_key(&settings, &tokens).await?;
@@ -87,6 +90,7 @@ impl App {
             tokens,
             vault,
             audit,
+            issuing,
             authority: authority::Kept::default(),
             publications: revocation_list::Publications::default(),
             admission: Admission::default(),

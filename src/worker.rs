@@ -5,7 +5,7 @@ use crate::{
     app::App,
     custody,
     error::Result,
-    issuance::{ceremony, recovery, revocation_list},
+    issuance::{ceremony, recovery, reminders, revocation_list},
     signing,
 };
 use std::time::Duration;
@@ -44,6 +44,7 @@ async fn round(app: &App) -> Result<()> {
     signing::clear_up(app).await?;
     if ceremony::was_held(app).await? {
         recovery::overdue(app).await?;
+        reminders::send_due(app).await?;
         revocation_list::publish_due(app).await?;
     }
     Ok(())

@@ -62,6 +62,8 @@ pub struct Revoked {
     pub serial: Serial,
     pub at: Instant,
     pub reason: Reason,
+    /// Since when signatures are in doubt (§5.3.2).
+    pub invalid_since: Option<Instant>,
 }
 
 /// A list to be made.
@@ -88,14 +90,18 @@ impl CrlToMake<'_> {
         for entry in entries {
             let serial = write::integer(entry.serial.as_octets());
             let at = write::time(entry.at);
-            // RFC 5280 §5.3.1: the reason is left out where it is unspecified.
-            let extensions = match entry.reason {
-                Reason::Unspecified => Vec::new(),
-                reason => {
-                    let code = write::element(tag::ENUMERATED, &[reason.code()]);
-                    write::sequence(&[write::sequence(&[write::oid(&oid::REASON_CODE), write::octet_string(&code)])])
-                }
+            let mut extensions = Vec::new();
+            let mut extension = |kind, value: &[u8]| {
+                extensions.push(write::sequence(&[write::oid(kind), write::octet_string(value)]));
             };
+            // RFC 5280 §5.3.1: the reason is left out where it is unspecified.
+            if entry.reason != Reason::Unspecified {
+                extension(&oid::REASON_CODE, &write::element(tag::ENUMERATED, &[entry.reason.code()]));
+            }
+            if let Some(since) = entry.invalid_since {
+                extension(&oid::INVALIDITY_DATE, &write::generalized_time(since));
+            }
+            let extensions = if extensions.is_empty() { Vec::new() } else { write::sequence(&extensions) };
             write::header(&mut list, tag::SEQUENCE, serial.len() + at.len() + extensions.len());
             list.extend_from_slice(&serial);
             list.extend_from_slice(&at);

@@ -14,6 +14,8 @@ use openssl::sign::{RsaPssSaltlen, Verifier};
 use openssl::{ecdsa::EcdsaSig, hash::MessageDigest, nid::Nid, pkey_ctx::PkeyCtx};
 use std::sync::{Arc, OnceLock};
 
+mod factors;
+
 /// The digest of one piece of bytes.
 pub fn digest(algorithm: DigestAlgorithm, bytes: &[u8]) -> Vec<u8> {
     match algorithm {
@@ -320,7 +322,10 @@ fn read_rsa(key: &[u8], pss_only: bool) -> Result<Kind> {
         }
     };
     let (modulus, exponent) = (number()?, number()?);
-    if !limits::RSA_MODULUS_BITS.contains(&bits(&modulus)) || !modulus.is_bit_set(0) {
+    if !modulus.is_bit_set(0) {
+        return Err(Error::Unsupported("RSA modulus that is even".into()));
+    }
+    if !limits::RSA_MODULUS_BITS.contains(&bits(&modulus)) {
         return Err(Error::Unsupported(format!("RSA modulus of {} bits", bits(&modulus))));
     }
     if bits(&exponent) < 2 || bits(&exponent) > limits::RSA_EXPONENT_BITS || !exponent.is_bit_set(0) {

@@ -5,7 +5,10 @@ pub mod authority;
 pub mod ceremony;
 mod certify;
 mod issue;
+mod own_key;
+mod policy;
 pub mod recovery;
+pub mod reminders;
 pub mod revocation;
 pub mod revocation_list;
 pub mod status;
@@ -14,4 +17,6 @@ pub mod timestamp;
 
 pub use authority::{Authority, CertifiedKey};
 pub use issue::{Receipt, Redemption, redeem};
+pub use own_key::{OwnKeyReceipt, OwnKeyRedemption, redeem_with_own_key};
+pub use policy::IssuingPolicy;
 pub use subscriber::{Preview, preview, valid_days};

@@ -1,7 +1,7 @@
 //! Certificate revocation lists of every CA: published at once after a change and before the old one ends. Numbers and times only
 //! grow, whoever publishes: a list names the one it follows, and the database admits one follower.
 
-use super::{Authority, CertifiedKey, authority::internal};
+use super::{Authority, CertifiedKey, authority::internal, certify};
 use crate::{
     app::App,
     audit::{self, Actor, Entry, Kind},
@@ -121,6 +121,7 @@ async fn publish_once(app: &App, issuer: &CertifiedKey) -> Result<Option<Row>> {
     let signature = issuer.sign(app, &to_be_signed.digest()).await?;
     let key = issuer.certificate.public_key().map_err(internal)?;
     let list = to_be_signed.assemble(&signature, &key).map_err(internal)?;
+    certify::clean(chuky_pki::lint::lint_crl(&list, &issuer.certificate))?;
     fault::point("crl.before_store");
     // 4. Stored, which publishes it, with its audit entry.
     let row = Row { issuer_label: issuer.label.clone(), number, previous_number, this_update, next_update, list };
@@ -165,6 +166,7 @@ async fn revoked(app: &App, issuer_label: &str, at: Instant) -> Result<Vec<Revok
             serial: row.serial,
             at: row.revoked_at,
             reason: Reason::from_code(u64::try_from(row.revocation_reason).unwrap_or_default()),
+            invalid_since: row.invalid_since,
         }));
     }
 }

@@ -1,7 +1,7 @@
 //! Status of certificates as this authority knows it: OCSP answers signed for each question, from rows whose MACs are checked, so
 //! that a revocation shows at once and one that SQL alone took back is never told as good.
 
-use super::{Authority, CertifiedKey, authority::internal, revocation_list};
+use super::{Authority, CertifiedKey, authority::internal, certify, revocation_list};
 use crate::{
     app::App,
     attestation,
@@ -87,7 +87,9 @@ async fn signed(
     }
     let answer = AnswerToMake::new(&responder.certificate, responder.scheme, now, &lines, nonce);
     let signature = responder.sign(app, &answer.to_be_signed().digest()).await?;
-    Ok(answer.assemble(&signature))
+    let answer = answer.assemble(&signature);
+    certify::clean(chuky_pki::lint::lint_ocsp(&answer, &issuer.certificate))?;
+    Ok(answer)
 }
 
 async fn status(app: &App, authority: &Authority, issuer: &CertifiedKey, serial: &[u8]) -> Result<Status> {

@@ -24,6 +24,26 @@ pub async fn publish_crl(connection: &mut Connection, list: &Crl) -> Result<(), 
     moved(done.rows_affected())
 }
 
+/// The first lists of an issuer that were made at that time or later, oldest first.
+pub async fn crls_from(
+    connection: &mut Connection,
+    issuer_label: &str,
+    from: Instant,
+    limit: i64,
+) -> Result<Vec<Crl>, Error> {
+    Ok(sqlx::query_as!(
+        Crl,
+        r#"SELECT issuer_label, number, previous_number, this_update AS "this_update!: Stored<Instant>",
+        next_update AS "next_update!: Stored<Instant>", list FROM crl WHERE issuer_label = $1 AND this_update >= $2
+        ORDER BY number LIMIT $3"#,
+        issuer_label,
+        from.0,
+        limit
+    )
+    .fetch_all(connection)
+    .await?)
+}
+
 /// The newest list of an issuer.
 pub async fn latest_crl(connection: &mut Connection, issuer_label: &str) -> Result<Option<Crl>, Error> {
     Ok(sqlx::query_as!(

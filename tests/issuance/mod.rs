@@ -3,6 +3,8 @@
 
 mod crash;
 mod foreign;
+mod lifecycle;
+mod own_key;
 mod pages;
 
 use crate::harness::app::{Backend, TestApp};
