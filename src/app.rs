@@ -8,7 +8,7 @@ use crate::{
     current::KeptRows,
     custody::Stretcher,
     error::{InternalError, Result},
-    issuance::{authority, ocsp::Answers, register::Register, revocation_list},
+    issuance::{IssuingPolicy, authority, ocsp::Answers, register::Register, revocation_list},
     rates::Rates,
     reader::ReaderPool,
     store::Store,
@@ -43,6 +43,8 @@ pub struct Inner {
     /// Rows that were read a moment ago.
     pub kept_rows: KeptRows,
     pub audit: Covered,
+    /// Certificate profiles and lists of bad keys.
+    pub issuing: IssuingPolicy,
     /// The authority's keys, once they were read.
     pub authority: authority::Kept,
     /// What the audit log says of certificates whose standing was changed.
@@ -74,6 +76,7 @@ impl Drop for Inner {
 impl App {
     /// Opens database and tokens and starts what runs in the background. The tokens must be prepared, and the audit key made.
     pub async fn open(settings: Settings, clock: Clock, executable: PathBuf) -> Result<Self> {
+        let issuing = IssuingPolicy::load(&settings.authority)?;
         let store = Store::open(&settings.database_url).await?;
         let tokens = Tokens::start(&settings, &executable)?;
         let audit_key = ensure_audit_key(&settings, &tokens).await?;
@@ -100,6 +103,7 @@ impl App {
             tokens,
             vault,
             audit,
+            issuing,
             authority: authority::Kept::default(),
             register: Register::new(replay),
             answers: Answers::default(),

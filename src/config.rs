@@ -106,6 +106,16 @@ pub struct AuthorityConfig {
     pub ocsp_minutes: i64,
     /// Hours in which an activation code can be redeemed.
     pub activation_code_hours: i64,
+    /// Days before its end within which a certificate can be renewed by its subscriber (Decree 23/2025: before it expires).
+    pub renewal_days: i64,
+    /// Days before its end at which a subscriber is reminded. The practice of Decree 130/2018 was a request at least 30 days before.
+    pub reminder_days: Vec<i64>,
+    /// Directory of certificate profiles (`*.toml`) that take the place of the built-in ones of their name, or stand beside them.
+    pub profiles_dir: Option<PathBuf>,
+    /// Directory of lists of keys that are known to be bad and never certified.
+    pub known_bad_keys_dir: Option<PathBuf>,
+    /// Address of the practice statement, put into certificates (RFC 5280 §4.2.1.4).
+    pub practice_statement: Option<String>,
 }
 
 /// The timestamp authorities.
@@ -172,7 +182,17 @@ impl Default for FontsConfig {
 
 impl Default for AuthorityConfig {
     fn default() -> Self {
-        Self { crl_hours: 24, crl_parts: 1, ocsp_minutes: 60, activation_code_hours: 72 }
+        Self {
+            crl_hours: 24,
+            crl_parts: 1,
+            ocsp_minutes: 60,
+            activation_code_hours: 72,
+            renewal_days: 90,
+            reminder_days: vec![60, 30, 7],
+            profiles_dir: None,
+            known_bad_keys_dir: None,
+            practice_statement: None,
+        }
     }
 }
 
@@ -294,6 +314,19 @@ impl Settings {
         if config.authority.crl_parts == 0 || config.authority.crl_parts > MOST_LIST_PARTS {
             return Err(invalid("authority.crl_parts", "is 1 to 128"));
         }
+        let authority = &config.authority;
+        if authority.renewal_days < 0
+            || !authority.reminder_days.iter().all(|days| (1..=MOST_DAYS_AHEAD).contains(days))
+        {
+            return Err(invalid(
+                "authority.renewal_days, authority.reminder_days",
+                "are days before a certificate ends",
+            ));
+        }
+        let address = authority.practice_statement.as_deref().unwrap_or("https://");
+        if !address.is_ascii() || !(address.starts_with("http://") || address.starts_with("https://")) {
+            return Err(invalid("authority.practice_statement", "is an HTTP address in ASCII"));
+        }
         Ok(Self {
             secrets_dir: config.hsm.secrets_dir.clone().unwrap_or_else(|| beside(data_dir, ".secrets")),
             data_dir: data_dir.to_owned(),
@@ -337,6 +370,8 @@ const SEAL_MEMORY_FLOOR_KIB: u32 = 65_536;
 const SEAL_ITERATIONS_FLOOR: u32 = 3;
 /// Parts of a revocation list: a certificate's part is told by the last octet of its serial number.
 pub const MOST_LIST_PARTS: u8 = 128;
+/// Nobody remembers what will end in more than a year.
+const MOST_DAYS_AHEAD: i64 = 366;
 /// Beyond this a four-digit part of a PIN is worth trying.
 const MOST_PIN_TRIES: u32 = 10;
 
@@ -365,5 +400,7 @@ mod tests {
         assert!(load("[server]\nlisten = \"nowhere\"\n").starts_with("server.listen"));
         assert!(load("[server]\ntrusted_proxies = [\"proxy\"]\n").starts_with("server.trusted_proxies"));
         assert!(load("[rates]\nlogin = { count = 0, seconds = 60 }\n").starts_with("rates"));
+        assert!(load("[authority]\nreminder_days = [0]\n").starts_with("authority.renewal_days"));
+        assert!(load("[authority]\npractice_statement = \"cps\"\n").starts_with("authority.practice_statement"));
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     app::App,
     custody,
     error::Result,
-    issuance::{ceremony, ocsp, recovery, register, revocation_list},
+    issuance::{ceremony, ocsp, recovery, register, reminders, revocation_list},
     signing,
 };
 use std::time::Duration;
@@ -52,6 +52,7 @@ async fn round(app: &App) -> Result<()> {
     if ceremony::was_held(app).await? {
         recovery::overdue(app).await?;
         register::keep_up(app).await?;
+        reminders::send_due(app).await?;
         revocation_list::publish_due(app).await?;
     }
     Ok(())

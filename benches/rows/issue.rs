@@ -134,7 +134,10 @@ impl Authority {
         let subject = DistinguishedName::default()
             .with(NameAttribute::Country, "VN")
             .with(NameAttribute::StateOrProvince, "Hà Nội")
+            .with(NameAttribute::Surname, "Nguyễn")
+            .with(NameAttribute::GivenName, "Thị Hồng Ưởng")
             .with(NameAttribute::CommonName, "Nguyễn Thị Hồng Ưởng")
+            .with(NameAttribute::SerialNumber, "PNOVN-001190012345")
             .with(NameAttribute::UserId, "CCCD:001190012345");
         let from = now();
         let validity: (Instant, Instant) = (from, from.plus_seconds(365 * DAY));

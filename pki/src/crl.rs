@@ -63,6 +63,8 @@ pub struct Revoked {
     pub serial: Serial,
     pub at: Instant,
     pub reason: Reason,
+    /// Since when signatures are in doubt (§5.3.2).
+    pub invalid_since: Option<Instant>,
 }
 
 /// A list, read.

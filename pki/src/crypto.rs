@@ -15,6 +15,7 @@ use openssl::{ecdsa::EcdsaSig, hash::MessageDigest, nid::Nid, pkey_ctx::PkeyCtx}
 use std::sync::{Arc, OnceLock};
 
 pub mod cipher;
+mod factors;
 mod proven;
 pub use proven::forget_proven_signatures;
 
@@ -329,7 +330,10 @@ fn read_rsa(key: &[u8], pss_only: bool) -> Result<Kind> {
         }
     };
     let (modulus, exponent) = (number()?, number()?);
-    if !limits::RSA_MODULUS_BITS.contains(&bits(&modulus)) || !modulus.is_bit_set(0) {
+    if !modulus.is_bit_set(0) {
+        return Err(Error::Unsupported("RSA modulus that is even".into()));
+    }
+    if !limits::RSA_MODULUS_BITS.contains(&bits(&modulus)) {
         return Err(Error::Unsupported(format!("RSA modulus of {} bits", bits(&modulus))));
     }
     if bits(&exponent) < 2 || bits(&exponent) > limits::RSA_EXPONENT_BITS || !exponent.is_bit_set(0) {

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::name::{DistinguishedName, Name};
 use crate::oid;
 use crate::profile::{ExtendedUsage, Profile};
+use crate::qualified;
 use crate::signed::ToBeSigned;
 use chuky_model::algorithm::SignatureScheme;
 use chuky_model::instant::Instant;
@@ -146,7 +147,7 @@ impl CertificateIntent {
             extension(&oid::AUTHORITY_KEY_IDENTIFIER, false, &write::sequence(&[write::element(0x80, authority)])),
             extension(&oid::SUBJECT_KEY_IDENTIFIER, false, &write::octet_string(&own)),
         ];
-        if profile.authority {
+        if profile.is_authority() {
             let length = profile.path_length.map(|length| write::unsigned(u64::from(length))).unwrap_or_default();
             let basic = write::sequence(&[write::boolean(true), length]);
             extensions.push(extension(&oid::BASIC_CONSTRAINTS, true, &basic));
@@ -161,8 +162,8 @@ impl CertificateIntent {
             let critical = profile.extended_key_usage_critical;
             extensions.push(extension(&oid::EXTENDED_KEY_USAGE, critical, &write::sequence(&usages)));
         }
-        if let Some(policy) = profile.policy_oid()? {
-            extensions.push(extension(&oid::CERTIFICATE_POLICIES, false, &self.policies(&policy)?));
+        if !profile.policies.is_empty() {
+            extensions.push(extension(&oid::CERTIFICATE_POLICIES, false, &self.policies()?));
         }
         extensions.extend(self.access()?);
         if profile.crl {
@@ -174,17 +175,36 @@ impl CertificateIntent {
         if profile.ocsp_no_check {
             extensions.push(extension(&oid::OCSP_NOCHECK, false, &write::null()));
         }
+        if let Some(statements) = profile.qualified.as_ref().and_then(qualified::to_der) {
+            extensions.push(extension(&oid::QC_STATEMENTS, false, &statements));
+        }
+        for private in &profile.private_extensions {
+            let malformed = |_| Error::Malformed("private extension");
+            let oid = ObjectIdentifier::new(&private.oid).map_err(|_| Error::Malformed("private extension"))?;
+            extensions.push(extension(&oid, private.critical, &hex::decode(&private.value).map_err(malformed)?));
+        }
         Ok(extensions)
     }
 
-    fn policies(&self, policy: &ObjectIdentifier) -> Result<Vec<u8>> {
-        let mut information = vec![write::oid(policy)];
-        if let Some(uri) = self.publication.practice_statement.as_deref().filter(|_| !self.profile.authority) {
-            ascii(uri)?;
-            let qualifier = [write::oid(&oid::CPS_QUALIFIER), write::element(tag::IA5_STRING, uri.as_bytes())];
-            information.push(write::sequence(&[write::sequence(&qualifier)]));
+    fn policies(&self) -> Result<Vec<u8>> {
+        let mut policies = Vec::new();
+        for (policy, oid) in self.profile.policies.iter().zip(self.profile.policy_oids()?) {
+            let mut qualifiers = Vec::new();
+            let service = self.publication.practice_statement.as_ref().filter(|_| !self.profile.is_authority());
+            if let Some(uri) = policy.practice_statement.as_ref().or(service) {
+                check_address(uri)?;
+                let uri = write::element(tag::IA5_STRING, uri.as_bytes());
+                qualifiers.push(write::sequence(&[write::oid(&oid::CPS_QUALIFIER), uri]));
+            }
+            if let Some(text) = &policy.notice {
+                // RFC 5280 §4.2.1.4: explicitText, best as UTF8String; noticeRef is not used.
+                let notice = write::sequence(&[write::utf8(text)]);
+                qualifiers.push(write::sequence(&[write::oid(&oid::USER_NOTICE_QUALIFIER), notice]));
+            }
+            let qualifiers = if qualifiers.is_empty() { Vec::new() } else { write::sequence(&qualifiers) };
+            policies.push(write::sequence(&[write::oid(&oid), qualifiers]));
         }
-        Ok(write::sequence(&[write::sequence(&information)]))
+        Ok(write::sequence(&policies))
     }
 
     fn access(&self) -> Result<Option<Vec<u8>>> {
@@ -206,13 +226,15 @@ fn missing(what: &str) -> Error {
     Error::Refused(format!("the profile wants the address of the {what}, and none is set"))
 }
 
-fn ascii(uri: &str) -> Result<()> {
-    let fits = uri.is_ascii() && (uri.starts_with("http://") || uri.starts_with("https://"));
+/// Refuses what is not an address to put into a certificate.
+pub(crate) fn check_address(uri: &str) -> Result<()> {
+    let behind = uri.strip_prefix("http://").or_else(|| uri.strip_prefix("https://"));
+    let fits = behind.is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_graphic()));
     if fits { Ok(()) } else { Err(Error::Refused(format!("RFC 5280 §4.2.1.6: {uri:?} is not an HTTP URI in ASCII"))) }
 }
 
 fn uri_name(uri: &str) -> Result<Vec<u8>> {
-    ascii(uri)?;
+    check_address(uri)?;
     Ok(write::element(0x86, uri.as_bytes()))
 }
 

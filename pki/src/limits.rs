@@ -6,6 +6,8 @@ pub const DEEPEST_BER: usize = 48;
 pub const LONGEST_CERTIFICATE: usize = 256 * 1024;
 /// Most extensions in one certificate, CRL or response.
 pub const MOST_EXTENSIONS: usize = 64;
+/// Most qualified statements in one certificate; EN 319 412-5 knows seven.
+pub const MOST_STATEMENTS: usize = 32;
 /// Most attribute type-and-value pairs in one name.
 pub const MOST_NAME_ATTRIBUTES: usize = 128;
 /// Most certificates read from one CMS object.
@@ -48,3 +50,11 @@ pub const OCSP_AGE_WITHOUT_NEXT_UPDATE: i64 = 86_400;
 pub const MOST_TREE_MEMBERS: usize = 10_000;
 /// Longest evidence record in XML, bytes; one of thirty years of renewals stays below 1 MB.
 pub const LONGEST_EVIDENCE_RECORD: usize = 8 * 1024 * 1024;
+/// Seconds that a revocation may be dated after the list or answer that tells it: it came in while that was being made.
+pub const REVOKED_WHILE_MADE: i64 = 300;
+/// Rounds of Fermat's method against a modulus; keys that were really found with close primes fall in the first few.
+pub const FERMAT_ROUNDS: u32 = 100;
+/// Odd numbers below which a modulus is divided by every prime.
+pub const SMALL_FACTORS_BELOW: u32 = 4_096;
+/// Most keys on a list of known bad ones; Debian's lists of 2008 hold about a million.
+pub const MOST_KNOWN_BAD_KEYS: usize = 4_000_000;

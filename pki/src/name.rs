@@ -179,7 +179,7 @@ impl NameAttribute {
         self.row().3
     }
 
-    fn from_oid(oid: &ObjectIdentifier) -> Option<Self> {
+    pub(crate) fn from_oid(oid: &ObjectIdentifier) -> Option<Self> {
         ATTRIBUTES.iter().find(|row| row.1 == *oid).map(|row| row.0)
     }
 }

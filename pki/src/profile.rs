@@ -1,11 +1,22 @@
-//! Certificate profiles: what each kind of certificate holds and how long it may live. Built in as TOML; one that would break
-//! RFC 5280 is refused when it is read, with the clause.
+//! Certificate profiles: what each kind of certificate holds and how long it may live. Built in as TOML, replaceable by texts of the
+//! operator's; one that would break RFC 5280, EN 319 412 or the law it names is refused when it is read, with the clause.
+
+mod field;
+mod rules;
+#[cfg(test)]
+mod tests;
+
+pub use field::FieldRule;
 
 use crate::error::{Error, Result};
-use crate::name::{DistinguishedName, NameAttribute};
+use crate::issue::Publication;
+use crate::name::DistinguishedName;
 use crate::oid;
+use crate::qualified::Qualified;
+use chuky_model::algorithm::KeyAlgorithm;
 use der::asn1::ObjectIdentifier;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 /// Key usages that profiles may name (RFC 5280 §4.2.1.3).
@@ -43,18 +54,83 @@ impl ExtendedUsage {
     }
 }
 
+/// Whom a certificate is for: decides which norms bind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Holder {
+    /// A CA.
+    Authority,
+    /// A natural person: EN 319 412-2.
+    Person,
+    /// A legal person: EN 319 412-3.
+    Organization,
+    /// A machine or a program of a subscriber.
+    Device,
+    /// A service of the authority itself: status, time.
+    Service,
+}
+
+/// The law whose limits bind a profile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Law {
+    /// Decree 23/2025/NĐ-CP: public digital signatures.
+    Public,
+    /// Decree 68/2024/NĐ-CP: digital signatures for official duty.
+    Official,
+}
+
+/// A certificate policy (RFC 5280 §4.2.1.4).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    /// Dotted.
+    pub oid: String,
+    /// Address of the practice statement, in the place of the service's own.
+    #[serde(default)]
+    pub practice_statement: Option<String>,
+    /// A text that readers may show, at most 200 characters.
+    #[serde(default)]
+    pub notice: Option<String>,
+}
+
+/// An extension of the operator's own, with a fixed value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PrivateExtension {
+    /// Dotted.
+    pub oid: String,
+    #[serde(default)]
+    pub critical: bool,
+    /// The DER inside extnValue, hexadecimal.
+    pub value: String,
+}
+
+/// Addresses in the place of the service's own. `{issuer}` stands for the label of the issuing key.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Addresses {
+    pub ocsp: Option<String>,
+    pub ca_issuers: Option<String>,
+    pub crl: Option<String>,
+}
+
 /// What certificates of one kind hold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
     pub name: String,
-    /// Whether it is a CA.
-    #[serde(default)]
-    pub authority: bool,
+    pub holder: Holder,
+    pub law: Law,
     /// `pathLenConstraint`, for CAs.
     #[serde(default)]
     pub path_length: Option<u8>,
     pub longest_validity_days: u32,
+    /// For a certificate that follows an earlier one of the same subscriber, where the law tells them apart.
+    #[serde(default)]
+    pub longest_extension_days: Option<u32>,
+    /// Key types that are certified, by the names of settings and API.
+    pub keys: Vec<String>,
     pub key_usage: Vec<Usage>,
     #[serde(default)]
     pub extended_key_usage: Vec<ExtendedUsage>,
@@ -63,14 +139,10 @@ pub struct Profile {
     /// RFC 6960 §4.2.2.2.1, for responders.
     #[serde(default)]
     pub ocsp_no_check: bool,
-    /// Certificate policy, dotted.
     #[serde(default)]
-    pub policy: Option<String>,
-    /// Attributes that the subject must have.
-    pub subject: Vec<NameAttribute>,
-    /// Attributes that it may have besides.
-    #[serde(default)]
-    pub subject_optional: Vec<NameAttribute>,
+    pub policies: Vec<Policy>,
+    /// Attributes that the subject may have, with their rules.
+    pub subject: Vec<FieldRule>,
     /// Whether the address of the OCSP responder is put in.
     #[serde(default)]
     pub ocsp: bool,
@@ -80,114 +152,127 @@ pub struct Profile {
     /// Whether the address of the CRL is put in.
     #[serde(default)]
     pub crl: bool,
+    #[serde(default)]
+    pub addresses: Addresses,
+    /// EN 319 412-5.
+    #[serde(default)]
+    pub qualified: Option<Qualified>,
+    #[serde(default)]
+    pub private_extensions: Vec<PrivateExtension>,
 }
 
-const BUILT_IN: [&str; 6] = [
+const BUILT_IN: [&str; 9] = [
     include_str!("profiles/root.toml"),
     include_str!("profiles/issuing.toml"),
     include_str!("profiles/ocsp.toml"),
     include_str!("profiles/timestamp.toml"),
     include_str!("profiles/citizen.toml"),
     include_str!("profiles/official.toml"),
+    include_str!("profiles/seal.toml"),
+    include_str!("profiles/device.toml"),
+    include_str!("profiles/payment_provider.toml"),
 ];
+
+/// The profiles in force: the built-in ones, some of them replaced by the operator's, and further ones of the operator's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Profiles(BTreeMap<String, Profile>);
+
+impl Profiles {
+    /// The built-in profiles alone.
+    pub fn built_in() -> Result<&'static Self> {
+        static READ: OnceLock<Result<Profiles>> = OnceLock::new();
+        let read = || {
+            let profiles = BUILT_IN.iter().map(|text| Profile::from_toml(text));
+            Ok(Self(profiles.map(|one| one.map(|one| (one.name.clone(), one))).collect::<Result<_>>()?))
+        };
+        READ.get_or_init(read).as_ref().map_err(Clone::clone)
+    }
+
+    /// The built-in profiles with these texts over them. A name that stands in two texts is refused.
+    pub fn replaced_by<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Self> {
+        let mut profiles = Self::built_in()?.clone();
+        let mut own = Vec::new();
+        for text in texts {
+            let profile = Profile::from_toml(text)?;
+            if own.contains(&profile.name) {
+                return Err(Error::Refused(format!("profile {} stands in two files", profile.name)));
+            }
+            own.push(profile.name.clone());
+            profiles.0.insert(profile.name.clone(), profile);
+        }
+        Ok(profiles)
+    }
+
+    /// The profile of that name.
+    pub fn by_name(&self, name: &str) -> Result<&Profile> {
+        self.0.get(name).ok_or_else(|| Error::Unsupported(format!("profile {name:?}")))
+    }
+
+    /// Every profile, by name.
+    pub fn all(&self) -> impl Iterator<Item = &Profile> {
+        self.0.values()
+    }
+}
 
 impl Profile {
     /// Reads and checks a profile.
     pub fn from_toml(text: &str) -> Result<Self> {
         let profile: Self = toml::from_str(text).map_err(|error| Error::Refused(error.to_string()))?;
-        profile.check()?;
+        rules::check(&profile)?;
         Ok(profile)
     }
 
-    /// The built-in profile of that name: `root`, `issuing`, `ocsp`, `timestamp`, `citizen`, `official`.
+    /// The built-in profile of that name.
     pub fn built_in(name: &str) -> Result<Self> {
-        static READ: OnceLock<Result<Vec<Profile>>> = OnceLock::new();
-        let profiles = READ.get_or_init(|| BUILT_IN.iter().map(|text| Self::from_toml(text)).collect()).as_ref();
-        let found = profiles.map_err(Clone::clone)?.iter().find(|profile| profile.name == name);
-        found.cloned().ok_or_else(|| Error::Unsupported(format!("profile {name:?}")))
+        Profiles::built_in()?.by_name(name).cloned()
     }
 
-    /// The certificate policy.
-    pub fn policy_oid(&self) -> Result<Option<ObjectIdentifier>> {
-        let parse = |text: &String| {
-            ObjectIdentifier::new(text)
-                .map_err(|_| Error::Refused(format!("policy {text:?} is not an object identifier")))
+    /// Whether it is a CA's.
+    pub fn is_authority(&self) -> bool {
+        self.holder == Holder::Authority
+    }
+
+    /// The certificate policies.
+    pub fn policy_oids(&self) -> Result<Vec<ObjectIdentifier>> {
+        self.policies.iter().map(|policy| rules::object_identifier(&policy.oid)).collect()
+    }
+
+    /// Whether keys of that type are certified.
+    pub fn admits_key(&self, algorithm: KeyAlgorithm) -> bool {
+        self.keys.iter().any(|name| name == algorithm.name())
+    }
+
+    /// The addresses that certificates of this profile name: the profile's own before those of the service.
+    pub fn publication(&self, service: Publication, issuer_label: &str) -> Publication {
+        let own = |own: &Option<String>, other: Option<String>| {
+            own.as_ref().map(|address| address.replace(rules::ISSUER, issuer_label)).or(other)
         };
-        self.policy.as_ref().map(parse).transpose()
+        Publication {
+            ocsp: own(&self.addresses.ocsp, service.ocsp),
+            ca_issuers: own(&self.addresses.ca_issuers, service.ca_issuers),
+            crl: own(&self.addresses.crl, service.crl),
+            practice_statement: service.practice_statement,
+        }
     }
 
-    /// Refuses what would break a rule of RFC 5280, RFC 3161 or RFC 6960.
-    fn check(&self) -> Result<()> {
-        let has = |usage| self.key_usage.contains(&usage);
-        let extended = |usage| self.extended_key_usage.contains(&usage);
-        let refuse = |text: &str| Err(Error::Refused(format!("profile {}: {text}", self.name)));
-        self.policy_oid()?;
-        if self.key_usage.is_empty() {
-            return refuse("RFC 5280 §4.2.1.3: at least one key usage bit must be set");
-        }
-        if has(Usage::KeyCertSign) != self.authority {
-            return refuse("RFC 5280 §4.2.1.9: keyCertSign is for CAs, and only for them");
-        }
-        if self.path_length.is_some() && !self.authority {
-            return refuse("RFC 5280 §4.2.1.9: pathLenConstraint is for CAs");
-        }
-        if extended(ExtendedUsage::TimeStamping)
-            && (self.extended_key_usage.len() != 1 || !self.extended_key_usage_critical)
-        {
-            return refuse("RFC 3161 §2.3: timeStamping stands alone and is critical");
-        }
-        if self.ocsp_no_check && !extended(ExtendedUsage::OcspSigning) {
-            return refuse("RFC 6960 §4.2.2.2.1: nocheck is for OCSP responders");
-        }
-        if self.subject.is_empty() {
-            return refuse("RFC 5280 §4.1.2.6: the subject must not be empty");
-        }
-        if self.longest_validity_days == 0 || self.longest_validity_days > 11_000 {
-            return refuse("the validity is not between one day and thirty years");
-        }
-        Ok(())
-    }
-
-    /// Whether the subject has what it must and nothing that it may not.
+    /// Whether the subject has what it must, in the form it must have, and nothing that it may not.
     pub fn admits(&self, subject: &DistinguishedName) -> Result<()> {
-        for wanted in &self.subject {
-            if !subject.0.iter().any(|(attribute, _)| attribute == wanted) {
-                return Err(Error::Refused(format!("profile {}: the subject lacks {}", self.name, wanted.short())));
+        let refuse = |text: String| Err(Error::Refused(format!("profile {}: {text}", self.name)));
+        for rule in &self.subject {
+            if let Err(text) = rule.admits(subject) {
+                return refuse(text);
             }
         }
         for (attribute, _) in &subject.0 {
-            if !self.subject.contains(attribute) && !self.subject_optional.contains(attribute) {
-                let short = attribute.short();
-                return Err(Error::Refused(format!("profile {}: the subject may not have {short}", self.name)));
+            if !self.subject.iter().any(|rule| rule.attribute == *attribute) {
+                return refuse(format!("the subject may not have {}", attribute.short()));
             }
         }
         Ok(())
     }
-}
 
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::panic)]
-    use super::*;
-
-    #[test]
-    fn built_in_profiles_are_accepted() {
-        for name in ["root", "issuing", "ocsp", "timestamp", "citizen", "official"] {
-            assert_eq!(Profile::built_in(name).unwrap().name, name);
-        }
-    }
-
-    #[test]
-    fn rule_breakers_are_refused_with_the_clause() {
-        let citizen = BUILT_IN[4];
-        for (from, to, clause) in [
-            ("\"digital_signature\"", "\"key_cert_sign\"", "§4.2.1.9"),
-            ("[\"digital_signature\", \"content_commitment\"]", "[]", "§4.2.1.3"),
-            ("\"document_signing\"", "\"time_stamping\"", "RFC 3161"),
-            ("ocsp = true", "ocsp = true\npath_length = 1", "§4.2.1.9"),
-        ] {
-            let error = Profile::from_toml(&citizen.replace(from, to)).unwrap_err().to_string();
-            assert!(error.contains(clause), "{error}");
-        }
+    /// The longest validity, of a first certificate or of one that follows another.
+    pub fn longest_days(&self, follows: bool) -> u32 {
+        self.longest_extension_days.filter(|_| follows).unwrap_or(self.longest_validity_days)
     }
 }

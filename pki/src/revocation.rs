@@ -16,7 +16,8 @@ use std::sync::Arc;
 pub enum Revocation {
     /// Not revoked at the time; `revoked_since` where it was revoked later.
     Good { evidence_time: Instant, revoked_since: Option<(Instant, Reason)> },
-    /// Revoked at that moment, which is not later than the time asked for.
+    /// Revoked at that moment, which is not later than the time asked for. The reason is `removeFromCRL` where it was on hold then and
+    /// the hold was lifted later.
     Revoked { at: Instant, reason: Reason },
     /// No usable evidence; says what there was and why it could not be used.
     Unknown(String),
@@ -40,7 +41,9 @@ impl Evidence {
 }
 
 struct Finding {
+    what: &'static str,
     evidence_time: Instant,
+    next_update: Option<Instant>,
     revoked: Option<(Instant, Reason)>,
 }
 
@@ -48,27 +51,36 @@ struct Finding {
 pub fn judge(certificate: &Certificate, issuer: &Certificate, evidence: &Evidence, at: Instant) -> Revocation {
     let mut reasons = Vec::new();
     let mut findings = Vec::new();
+    // When something first said that it is not revoked, fresh or not.
+    let mut clear = Vec::new();
     for response in evidence.ocsp_responses.iter() {
-        match from_ocsp(certificate, issuer, response, at) {
-            Some(Ok(finding)) => findings.push(finding),
+        match from_ocsp(certificate, issuer, response) {
+            Some(Ok(finding)) => sort(finding, at, &mut findings, &mut clear, &mut reasons),
             Some(Err(reason)) => reasons.push(reason),
             None => {}
         }
     }
     for crl in evidence.crls.iter().filter(|crl| crl.issuer.matches(certificate.issuer())) {
-        match from_crl(certificate, issuer, crl, at) {
-            Ok(finding) => findings.push(finding),
+        match from_crl(certificate, issuer, crl) {
+            Ok(finding) => sort(finding, at, &mut findings, &mut clear, &mut reasons),
             Err(reason) => reasons.push(reason),
         }
     }
-    // RFC 5280 §5.3.1: a hold that later evidence no longer knows was lifted, and then the certificate never was revoked.
-    let last = findings.iter().filter(|finding| finding.revoked.is_none()).map(|finding| finding.evidence_time).max();
-    let lifted = |finding: &Finding| {
-        finding.revoked.is_some_and(|(_, reason)| reason == Reason::CertificateHold)
-            && last.is_some_and(|last| last > finding.evidence_time)
-    };
-    findings.retain(|finding| !lifted(finding));
     let is_hold = |reason: Reason| reason == Reason::CertificateHold;
+    // RFC 5280 §5.3.1: a hold that later evidence no longer knows was lifted. For every time before that evidence the certificate was on
+    // hold all the same (Circular 15/2025, Appendix II: not suspended at the time of signing).
+    let lifted = |finding: &Finding| {
+        let (_, reason) = finding.revoked?;
+        clear.iter().filter(|moment| is_hold(reason) && **moment > finding.evidence_time).min().copied()
+    };
+    let then = |finding: &&Finding| {
+        let since = finding.revoked.is_some_and(|(since, _)| since <= at);
+        since && lifted(finding).is_some_and(|lifted| at < lifted)
+    };
+    if let Some((since, _)) = findings.iter().find(then).and_then(|finding| finding.revoked) {
+        return Revocation::Revoked { at: since, reason: Reason::RemoveFromCrl };
+    }
+    findings.retain(|finding| lifted(finding).is_none());
     // A final revocation weighs more than a hold that came before it.
     let earliest = findings
         .iter()
@@ -92,6 +104,25 @@ pub fn judge_path<'a>(path: &'a VerifiedPath, evidence: &Evidence, at: Instant) 
     pairs.map(|(certificate, issuer)| (certificate, judge(certificate, issuer, evidence, at))).collect()
 }
 
+/// Puts evidence where it counts: what says nothing of a revocation and is too old still tells that a hold was lifted.
+fn sort(
+    finding: Finding,
+    at: Instant,
+    findings: &mut Vec<Finding>,
+    clear: &mut Vec<Instant>,
+    reasons: &mut Vec<String>,
+) {
+    if finding.revoked.is_some() {
+        // That it was revoked does not grow old.
+        return findings.push(finding);
+    }
+    clear.push(finding.evidence_time);
+    match fresh(finding.evidence_time, finding.next_update, at) {
+        true => findings.push(finding),
+        false => reasons.push(format!("{} of {} is too old", finding.what, finding.evidence_time.rfc3339())),
+    }
+}
+
 fn fresh(this_update: Instant, next_update: Option<Instant>, at: Instant) -> bool {
     let until = next_update.unwrap_or(this_update.plus_seconds(OCSP_AGE_WITHOUT_NEXT_UPDATE));
     this_update >= at || until >= at
@@ -102,7 +133,6 @@ fn from_ocsp(
     certificate: &Certificate,
     issuer: &Certificate,
     response: &OcspResponse,
-    at: Instant,
 ) -> Option<Result<Finding, String>> {
     let single = response.status_of(certificate, issuer)?;
     if let Err(error) = response.verify(issuer) {
@@ -113,14 +143,11 @@ fn from_ocsp(
         Status::Revoked { at, reason } => Some((at, reason)),
         Status::Unknown => return Some(Err("the OCSP responder does not know the certificate".into())),
     };
-    // That it was revoked does not grow old.
-    if revoked.is_none() && !fresh(single.this_update, single.next_update, at) {
-        return Some(Err(format!("OCSP answer of {} is too old", single.this_update.rfc3339())));
-    }
-    Some(Ok(Finding { evidence_time: single.this_update, revoked }))
+    let (evidence_time, next_update) = (single.this_update, single.next_update);
+    Some(Ok(Finding { what: "OCSP answer", evidence_time, next_update, revoked }))
 }
 
-fn from_crl(certificate: &Certificate, issuer: &Certificate, crl: &Crl, at: Instant) -> Result<Finding, String> {
+fn from_crl(certificate: &Certificate, issuer: &Certificate, crl: &Crl) -> Result<Finding, String> {
     let label = |text: &str| format!("CRL of {}: {text}", crl.this_update.rfc3339());
     let scope = crl.scope().map_err(|error| label(&error.to_string()))?;
     let is_ca = certificate.basic_constraints().ok().flatten().is_some_and(|basic| basic.ca);
@@ -139,9 +166,11 @@ fn from_crl(certificate: &Certificate, issuer: &Certificate, crl: &Crl, at: Inst
     }
     let verified = issuer.public_key().and_then(|key| crl.verify_signature(&key));
     verified.map_err(|error| label(&error.to_string()))?;
+    let finding =
+        |revoked| Finding { what: "CRL", evidence_time: crl.this_update, next_update: crl.next_update, revoked };
     let revoked = crl.look_up(certificate.serial_octets()).map_err(|error| label(&error.to_string()))?;
     if revoked.is_some_and(|(_, reason)| reason != Reason::RemoveFromCrl) {
-        return Ok(Finding { evidence_time: crl.this_update, revoked });
+        return Ok(finding(revoked));
     }
     if scope.only_some_reasons {
         return Err(label("it covers only some reasons"));
@@ -151,8 +180,5 @@ fn from_crl(certificate: &Certificate, issuer: &Certificate, crl: &Crl, at: Inst
     if crl.this_update > certificate.not_after() && !keeps_expired {
         return Err(label("it was issued after the certificate expired"));
     }
-    if !fresh(crl.this_update, crl.next_update, at) {
-        return Err(label("it is too old"));
-    }
-    Ok(Finding { evidence_time: crl.this_update, revoked: None })
+    Ok(finding(None))
 }

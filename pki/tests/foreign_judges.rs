@@ -45,7 +45,8 @@ fn openssl_accepts_chain_and_crl() {
     let hierarchy = Hierarchy::new();
     let citizen = hierarchy.issue("citizen", 3, &citizen_name(), &Key::new());
     let official = hierarchy.issue("official", 4, &official_name(), &Key::new());
-    let revoked = Revoked { serial: serial(4), at: now().plus_seconds(-600), reason: Reason::KeyCompromise };
+    let revoked =
+        Revoked { serial: serial(4), at: now().plus_seconds(-600), reason: Reason::KeyCompromise, invalid_since: None };
     let list = crl(&hierarchy, vec![revoked]);
     write_pem(at, "root.pem", &hierarchy.root);
     write_pem(at, "issuing.pem", &hierarchy.issuing);
@@ -239,8 +240,15 @@ fn pkilint_finds_no_error() {
         println!("{name}: {text}");
         assert!(!text.contains("ERROR") && !text.contains("FATAL") && !text.contains("Traceback"), "{name}: {text}");
     }
-    let list =
-        crl(&hierarchy, vec![Revoked { serial: serial(4), at: now().plus_seconds(-9), reason: Reason::Superseded }]);
+    let list = crl(
+        &hierarchy,
+        vec![Revoked {
+            serial: serial(4),
+            at: now().plus_seconds(-9),
+            reason: Reason::Superseded,
+            invalid_since: None,
+        }],
+    );
     std::fs::write(at.join("crl"), pem::encode("X509 CRL", &list)).unwrap();
     let identifier = chuky_pki::ocsp::CertificateIdentifier::new(&hierarchy.issuing, serial(3).as_octets());
     let line =

@@ -143,6 +143,7 @@ impl World {
             serial: Serial::from_octets(&[*serial; 9]).unwrap(),
             at: time(at),
             reason: *reason,
+            invalid_since: None,
         });
         let list = list.to_be_signed(SCHEME, rows).unwrap();
         let signature = self.authority.sign(&list.digest());

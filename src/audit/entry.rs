@@ -69,6 +69,8 @@ kinds! {
     CertificateRevoked = "certificate.revoked",
     CertificateSuspended = "certificate.suspended",
     CertificateResumed = "certificate.resumed",
+    /// The subscriber is told that the certificate ends soon.
+    CertificateReminded = "certificate.reminded",
     CrlPublished = "crl.published",
     CredentialCreated = "credential.created",
     /// A PIN is about to be tried; counted before it is.

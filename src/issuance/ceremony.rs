@@ -196,7 +196,7 @@ fn intent(
     issuer: Option<&AuthorityKey>,
     now: Instant,
 ) -> Result<CertificateIntent> {
-    let profile = Profile::built_in(purpose.name()).map_err(internal)?;
+    let profile = app.issuing.profiles.by_name(purpose.name()).map_err(internal)?.clone();
     let validity = (now, now.plus_seconds(i64::from(plan.days).saturating_mul(86_400)));
     let serial = random_serial();
     let intent = match issuer {
@@ -209,7 +209,7 @@ fn intent(
                 KeyPurpose::Issuing => issuer.label.clone(),
                 _ => revocation_list::list_of(app, &issuer.label, &serial),
             };
-            let publication = publication(&app.settings.public_url, &issuer.label, &list);
+            let publication = publication(app, &profile, &issuer.label, &list);
             CertificateIntent::new(profile, &certificate, scheme, serial, &plan.subject, validity, publication)
         }
     };
@@ -218,13 +218,15 @@ fn intent(
 }
 
 /// Where certificates of this issuer say that status and issuer are found.
-pub(super) fn publication(public_url: &str, issuer_label: &str, list: &str) -> Publication {
-    Publication {
+pub(super) fn publication(app: &App, profile: &Profile, issuer_label: &str, list: &str) -> Publication {
+    let public_url = &app.settings.public_url;
+    let service = Publication {
         ocsp: Some(format!("{public_url}/ocsp")),
         ca_issuers: Some(format!("{public_url}/ca/{issuer_label}.cer")),
         crl: Some(format!("{public_url}/crl/{list}.crl")),
-        practice_statement: None,
-    }
+        practice_statement: app.settings.authority.practice_statement.clone(),
+    };
+    profile.publication(service, issuer_label)
 }
 
 /// The key of that label on its token, made where it is not there.

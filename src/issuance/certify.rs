@@ -35,13 +35,15 @@ pub(super) struct Issuer<'a> {
 /// The bytes to sign, with no rule of RFC 5280 or of the profile broken.
 pub(super) fn linted(intent: &CertificateIntent, spki: &[u8]) -> Result<ToBeSigned> {
     let to_be_signed = intent.to_be_signed(spki).map_err(internal)?;
-    let findings = lint::lint(&to_be_signed, &intent.profile);
+    clean(lint::lint(&to_be_signed, &intent.profile))?;
+    Ok(to_be_signed)
+}
+
+/// Passes where the linter found nothing; else what it found, and nothing is signed or handed out.
+pub(super) fn clean(findings: Vec<lint::Finding>) -> Result<()> {
     match findings.first() {
-        None => Ok(to_be_signed),
-        Some(finding) => {
-            let text = format!("the certificate was not signed: {}: {}", finding.clause, finding.text);
-            Err(InternalError::Pki(text).into())
-        }
+        None => Ok(()),
+        Some(finding) => Err(InternalError::Pki(format!("linted: {}: {}", finding.clause, finding.text)).into()),
     }
 }
 

@@ -6,18 +6,21 @@ use super::{
     Authority, CertifiedKey,
     authority::internal,
     certify::{self, Issuer},
+    own_key,
     receipt::Receipt,
-    recovery, subscriber,
+    recovery, reminders, subscriber,
 };
 use crate::{
     accounts::{self, NewAccount, Password},
     app::App,
     attestation,
     audit::{self, Actor, Entry, Kind},
+    current,
     custody::{Pin, SealParameters},
     error::{RequestError, Result},
     fault,
     registration::{self, Details, ReceiptKey, Redeemable},
+    store,
 };
 use chuky_hsm::{KeyContext, SealedKey};
 use chuky_model::{
@@ -56,7 +59,8 @@ pub async fn redeem(app: &App, redemption: Redemption) -> Result<Receipt> {
     // 1. The approved request behind the code, and what its subscriber chose.
     let Redeemable { request, details, mut code } = registration::redeemable(app, &redemption.code).await?;
     let pin = Pin::choose(&redemption.pin, Some(&details.personal_number)).map_err(RequestError::from)?;
-    let holder = Holder::of(app, &request, &details, &redemption).await?;
+    let log_in = LogIn { login: &redemption.login, password: &redemption.password };
+    let holder = Holder::of(app, &request, &details, &log_in).await?;
     let authority = Authority::of(app).await?;
     let issuer = authority.issuing(request.hierarchy)?;
     // 2. The serial is reserved and the intent stored.
@@ -66,22 +70,31 @@ pub async fn redeem(app: &App, redemption: Redemption) -> Result<Receipt> {
     fault::point("issue.after_intent");
     // 3. From here on a failure is taken back: nothing half done stays.
     let chosen = Chosen { holder, pin, algorithm: redemption.algorithm, code };
-    match complete(app, issuer, &mut issue, chosen).await {
-        Ok(receipt) => Ok(receipt),
-        Err(error) => {
-            if let Err(failure) = recovery::take_back(app, issue.row.id).await {
-                tracing::error!(event = "issue_not_taken_back", certificate = %issue.row.id, error = %failure);
-            }
-            Err(error)
-        }
+    let completed = complete(app, issuer, &mut issue, chosen).await;
+    or_taken_back(app, &issue, completed).await
+}
+
+/// Passes a finished issue on, and takes back one that failed.
+pub(super) async fn or_taken_back<T>(app: &App, issue: &Issue, completed: Result<T>) -> Result<T> {
+    if completed.is_err()
+        && let Err(failure) = recovery::take_back(app, issue.row.id).await
+    {
+        tracing::error!(event = "issue_not_taken_back", certificate = %issue.row.id, error = %failure);
     }
+    completed
 }
 
 /// A certificate on its way.
-struct Issue {
-    request: RegistrationRequest,
-    row: Row,
-    intent: CertificateIntent,
+pub(super) struct Issue {
+    pub request: RegistrationRequest,
+    pub row: Row,
+    pub intent: CertificateIntent,
+}
+
+/// What a new account is opened with; not looked at where the person has one.
+pub(super) struct LogIn<'a> {
+    pub login: &'a str,
+    pub password: &'a Zeroizing<String>,
 }
 
 struct Chosen {
@@ -92,14 +105,19 @@ struct Chosen {
 }
 
 /// Whose account the certificate goes to.
-enum Holder {
+pub(super) enum Holder {
     New(Account),
     /// The account there was, changed where the flag says so.
     Known(Account, bool),
 }
 
 impl Holder {
-    async fn of(app: &App, request: &RegistrationRequest, details: &Details, redemption: &Redemption) -> Result<Self> {
+    pub(super) async fn of(
+        app: &App,
+        request: &RegistrationRequest,
+        details: &Details,
+        log_in: &LogIn<'_>,
+    ) -> Result<Self> {
         let role = subscriber::role(request.hierarchy);
         if let Some(mut account) = subscriber::account_of(app, &request.person_lookup).await? {
             let changed = !account.roles.contains(&role);
@@ -109,7 +127,7 @@ impl Holder {
             }
             return Ok(Self::Known(account, changed));
         }
-        let login = redemption.login.trim().to_lowercase();
+        let login = log_in.login.trim().to_lowercase();
         if app.store.account_by_login(&login).await?.is_some() {
             let (vi, en) = (
                 "Tên đăng nhập này đã có người dùng. Hãy chọn tên khác.",
@@ -119,7 +137,7 @@ impl Holder {
         }
         let new = NewAccount {
             login,
-            password: Password::choose(&redemption.password)?,
+            password: Password::choose(log_in.password)?,
             roles: vec![role],
             display_name: details.full_name.clone(),
             unit: if role == Role::Official { request.unit.clone() } else { String::new() },
@@ -128,14 +146,14 @@ impl Holder {
         Ok(Self::New(accounts::prepare_account(app, new).await?))
     }
 
-    fn account(&self) -> &Account {
+    pub(super) fn account(&self) -> &Account {
         match self {
             Self::New(account) | Self::Known(account, _) => account,
         }
     }
 }
 
-async fn intend(
+pub(super) async fn intend(
     app: &App,
     issuer: &CertifiedKey,
     mut request: RegistrationRequest,
@@ -143,7 +161,8 @@ async fn intend(
     (code, receipt_key): (&mut ActivationCode, Option<Vec<u8>>),
 ) -> Result<Issue> {
     let now = app.clock.now();
-    let intent = subscriber::intent(app, issuer, details, now)?;
+    let followed = followed(app, &request).await?;
+    let intent = subscriber::intent(app, issuer, details, followed.as_ref(), now)?;
     let id = CertificateId(Uuid::now_v7());
     let plain = Zeroizing::new(intent.to_canonical_bytes().map_err(internal)?);
     let mut row = Row {
@@ -162,6 +181,7 @@ async fn intend(
         not_after: intent.not_after,
         revoked_at: None,
         revocation_reason: None,
+        invalid_since: None,
         created_at: now,
         updated_at: now,
         version: 1,
@@ -199,7 +219,7 @@ async fn complete(app: &App, issuer: &CertifiedKey, issue: &mut Issue, chosen: C
     // 2. The bytes, linted.
     let to_be_signed = certify::linted(&issue.intent, &key.spki_der)?;
     // 3. From here on only the result or a void serial may follow.
-    mark_signing(app, issue, &key).await?;
+    mark_signing(app, issue, &key.spki_der).await?;
     fault::point("issue.after_signing");
     // 4. Signed, read back, compared.
     let signer = Issuer { label: &issuer.label, purpose: issuer.purpose, spki: issuer.certificate.spki_der() };
@@ -209,20 +229,30 @@ async fn complete(app: &App, issuer: &CertifiedKey, issue: &mut Issue, chosen: C
     let credential = credential(app, &context, key, &parameters, chosen.algorithm, issue.row.id).await?;
     let new_account = matches!(chosen.holder, Holder::New(_));
     let account = chosen.holder.account().clone();
-    let issued = store(app, issue, &certificate, &credential, chosen).await?;
+    let issued = store(app, issue, &certificate, Some(&credential), (chosen.holder, chosen.code)).await?;
     fault::point("issue.after_store");
     Ok(Receipt::new(&certificate, credential.id, &account, new_account, issued))
 }
 
-async fn mark_signing(app: &App, issue: &mut Issue, key: &SealedKey) -> Result<()> {
+/// The certificate that the one asked for follows.
+async fn followed(app: &App, request: &RegistrationRequest) -> Result<Option<Row>> {
+    let Some(id) = request.follows_certificate else { return Ok(None) };
+    current::row_by_log(app, || app.store.certificate_by_id(id)).await
+}
+
+/// From here on the public key counts as seen (Decree 23/2025, article 38: unique).
+pub(super) async fn mark_signing(app: &App, issue: &mut Issue, spki: &[u8]) -> Result<()> {
     let now = app.clock.now();
     let row = &mut issue.row;
     row.state = CertificateState::Signing;
-    row.spki_hash = Some(sha256(&key.spki_der).to_vec());
+    row.spki_hash = Some(sha256(spki).to_vec());
     row.updated_at = now;
     attestation::attest_change(&*app.tokens.subscribers, row).await?;
     let mut transaction = app.store.begin().await?;
-    transaction.update_certificate(row).await?;
+    match transaction.update_certificate(row).await {
+        Err(store::Error::Conflict(_)) => return Err(own_key::seen_before().into()),
+        other => other?,
+    }
     let entry = Entry::of_row(now, Kind::CertificateSigning, Actor::Service, &*row);
     audit::record(&mut transaction, entry).await?;
     Ok(transaction.commit().await?)
@@ -262,16 +292,16 @@ async fn credential(
     Ok(credential)
 }
 
-async fn store(
+/// Stores what came of it, all at once. A subscriber who keeps the key on a token of their own has no credential here.
+pub(super) async fn store(
     app: &App,
     issue: &mut Issue,
     certificate: &Certificate,
-    credential: &Credential,
-    chosen: Chosen,
+    credential: Option<&Credential>,
+    (holder, mut code): (Holder, ActivationCode),
 ) -> Result<Instant> {
     let now = app.clock.now();
     let Issue { request, row, .. } = issue;
-    let Chosen { holder, mut code, .. } = chosen;
     let account = holder.account().id;
     row.state = CertificateState::Issued;
     row.account_id = Some(account);
@@ -294,17 +324,20 @@ async fn store(
         Holder::Known(_, false) => {}
     }
     transaction.update_certificate(row).await?;
-    transaction.insert_credential(credential).await?;
     transaction.update_activation_code(&code).await?;
     registration::advance(app, &mut transaction, request, RequestState::Issued).await?;
     let fingerprint = hex::encode(certificate.fingerprint());
     let content = serde_json::json!({ "request": request.id, "account": account, "sha256": fingerprint });
     let by = Actor::Account(account);
     audit::record(&mut transaction, Entry::of_row(now, Kind::CertificateIssued, by, &*row).with(content)).await?;
-    let created = Entry::of_row(now, Kind::CredentialCreated, by, credential);
-    audit::record(&mut transaction, created.with(serde_json::json!({ "certificate": row.id }))).await?;
+    if let Some(credential) = credential {
+        transaction.insert_credential(credential).await?;
+        let created = Entry::of_row(now, Kind::CredentialCreated, by, credential);
+        audit::record(&mut transaction, created.with(serde_json::json!({ "certificate": row.id }))).await?;
+    }
     audit::record(&mut transaction, Entry::of_row(now, Kind::CodeRedeemed, by, &code)).await?;
     audit::record(&mut transaction, Entry::of_row(now, Kind::RequestIssued, by, &*request)).await?;
+    reminders::queue(app, &mut transaction, row).await?;
     transaction.commit().await?;
     Ok(now)
 }

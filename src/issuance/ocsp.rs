@@ -5,6 +5,7 @@
 use super::{
     Authority, CertifiedKey,
     authority::internal,
+    certify,
     limits::{MOST_ANSWERS_KEPT, MOST_ANSWERS_RENEWED, OCSP_ANSWER_RENEWED, OCSP_ANSWER_SECONDS},
     register::{self, Told},
     status,
@@ -210,7 +211,9 @@ async fn signed(
     let cutoff = Some(issuer.certificate.not_before());
     let answer = AnswerToMake::with_archive(&responder.certificate, responder.scheme, now, &lines, nonce, cutoff);
     let signature = responder.sign(app, &answer.to_be_signed().digest()).await?;
-    Ok((answer.assemble(&signature), now, first))
+    let answer = answer.assemble(&signature);
+    certify::clean(chuky_pki::lint::lint_ocsp(&answer, &issuer.certificate))?;
+    Ok((answer, now, first))
 }
 
 impl Answers {

@@ -11,6 +11,7 @@ use crate::{
     store::{Store, Transaction},
 };
 use chuky_model::{
+    id::AuditEntryId,
     instant::Instant,
     record::{
         audit::AuditEntry,
@@ -49,6 +50,8 @@ pub struct Told {
     /// When it was revoked or suspended; of a resumed one, when it had been suspended.
     pub at: Instant,
     pub reason: Reason,
+    /// Since when its signatures are in doubt (RFC 5280 §5.3.2), where that is before the revocation.
+    pub invalid_since: Option<Instant>,
     /// The row's version after the change.
     version: i64,
 }
@@ -118,6 +121,9 @@ struct Content {
     revoked_at: Option<Instant>,
     /// CRLReason.
     code: Option<i64>,
+    /// RFC 5280 §5.3.2; entries of before it was recorded have none.
+    #[serde(default)]
+    invalid_since: Option<Instant>,
     /// The counter of changes with this one counted.
     generation: i64,
 }
@@ -376,21 +382,36 @@ impl Register {
 }
 
 /// Commits a change of a certificate's standing with its audit entry, and remembers it, whatever becomes of the caller; returns when
-/// the entry is under a signed head. `row` is as the transaction stored it.
+/// the entry is under a signed head. `row` is as the transaction stored it; `further` is content beside the register's own.
 pub(super) async fn settle(
+    app: &App,
+    transaction: Transaction,
+    row: &Row,
+    by: (Kind, Actor),
+    further: serde_json::Value,
+) -> Result<()> {
+    let entry = commit(app, transaction, row, by, further).await?;
+    // What nobody can take out of the log unseen.
+    app.audit.wait(entry).await
+}
+
+/// The same without waiting for the signed head: for many changes that are waited for together.
+pub(super) async fn commit(
     app: &App,
     mut transaction: Transaction,
     row: &Row,
     (kind, actor): (Kind, Actor),
     further: serde_json::Value,
-) -> Result<()> {
+) -> Result<AuditEntryId> {
     // The counter is the last row that is locked: changes wait for each other from here to the commit only.
     let above = app.register.memory().newest;
     let generation = transaction.raise_status_generation(above).await?;
     let content = content(row, generation);
     let mut value = serde_json::to_value(&content).map_err(|error| InternalError::other(error.to_string()))?;
     if let (Some(value), serde_json::Value::Object(further)) = (value.as_object_mut(), further) {
-        value.extend(further);
+        for (name, further) in further {
+            value.entry(name).or_insert(further);
+        }
     }
     let entry = Entry::of_row(row.updated_at, kind, actor, row).with(value);
     let entry = audit::record(&mut transaction, entry).await?;
@@ -409,8 +430,7 @@ pub(super) async fn settle(
         Ok::<(), crate::store::Error>(())
     });
     committed.await.map_err(|error| InternalError::other(error.to_string()))??;
-    // What nobody can take out of the log unseen.
-    app.audit.wait(entry).await
+    Ok(entry)
 }
 
 fn content(row: &Row, generation: i64) -> Content {
@@ -421,6 +441,7 @@ fn content(row: &Row, generation: i64) -> Content {
         version: row.version,
         revoked_at: row.revoked_at,
         code: row.revocation_reason,
+        invalid_since: row.invalid_since,
     }
 }
 
@@ -432,7 +453,7 @@ fn told_of(standing: Standing, content: &Content) -> Option<Told> {
         // Given up before anything was signed.
         (_, None) => return None,
     };
-    Some(Told { standing, at, reason, version: content.version })
+    Some(Told { standing, at, reason, invalid_since: content.invalid_since, version: content.version })
 }
 
 fn key(serial: &Serial) -> Key {

@@ -1,7 +1,14 @@
-//! Revoking, suspending and resuming a certificate: by its subscriber or by those who may, told by OCSP at once and by a new list.
-//! What is revoked stays revoked.
+//! Revoking, suspending and resuming certificates, one or a whole list: by the subscriber or by those who may, told by OCSP at once and
+//! by a new list. What is revoked stays revoked; who, when and why stands in the audit log.
 
-use super::{register, revocation_list, status};
+mod listed;
+
+pub use listed::{ListOutcome, Listed, change_listed};
+
+use super::{
+    register::{self, Standing},
+    revocation_list, status,
+};
 use crate::{
     accounts::Principal,
     app::App,
@@ -12,8 +19,10 @@ use crate::{
     store,
 };
 use chuky_model::{
+    id::{AuditEntryId, CertificateId},
     instant::Instant,
     record::{
+        Authenticated, Cursor,
         certificate::Certificate as Row,
         credential::Credential,
         state::{CertificateState, CredentialState},
@@ -23,15 +32,50 @@ use chuky_model::{
     serial::Serial,
 };
 use chuky_pki::crl::Reason;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// For good, for one of the reasons that subscribers' certificates have.
-    Revoke(Reason),
+    /// For good.
+    Revoke {
+        reason: Reason,
+        /// Since when signatures are in doubt (RFC 5280 §5.3.2), where that is before now.
+        invalid_since: Option<Instant>,
+    },
     Suspend,
     Resume,
+}
+
+/// Why, in the words of the law: for the audit log, never for lists, where [`Reason`] stands. Decree 68/2024, article 17, and Decree
+/// 23/2025 know these grounds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ground {
+    /// The subscriber asks.
+    #[default]
+    SubscriberRequest,
+    KeyExposed,
+    DeviceLost,
+    /// Courts, police, or the cipher authority demand it.
+    AuthorityDemand,
+    /// The agency that manages the subscriber asks.
+    AgencyRequest,
+    /// Another post, with which the certificate does not agree.
+    PositionChanged,
+    /// Retired, resigned or dismissed.
+    LeftOffice,
+    SubscriberDied,
+    /// Dissolved, parted or merged.
+    OrganizationEnded,
+    /// The device, service or program no longer runs.
+    ServiceEnded,
+    /// What the certificate says is or has become wrong.
+    InformationWrong,
+    /// The certification authority made a mistake.
+    AuthorityError,
+    /// What led to the suspension is settled.
+    Settled,
 }
 
 /// A certificate as those who may see it are shown it.
@@ -52,6 +96,8 @@ pub struct CertificateView {
     pub revoked_at: Option<String>,
     #[schema(value_type = Option<String>)]
     pub reason: Option<Reason>,
+    /// RFC 3339: since when its signatures are in doubt, where that is before the revocation.
+    pub invalid_since: Option<String>,
     /// PEM; for the subscriber only, because it holds the personal number.
     pub certificate: Option<String>,
 }
@@ -63,26 +109,56 @@ pub async fn view(app: &App, by: &Principal, serial: &str) -> Result<Certificate
 }
 
 /// Changes a certificate's standing. Returns when OCSP and the list tell it; a list that could not be published now is tried again.
-pub async fn change(app: &App, by: &Principal, serial: &str, change: Change) -> Result<CertificateView> {
+pub async fn change(
+    app: &App,
+    by: &Principal,
+    serial: &str,
+    change: Change,
+    ground: Ground,
+) -> Result<CertificateView> {
     // 1. The certificate, and whether the caller may.
-    let mut row = find(app, by, serial).await?;
+    let row = find(app, by, serial).await?;
+    // 2. The new standing, stored.
+    let (row, entry) = changed(app, by, row, change, ground).await?;
+    app.audit.wait(entry).await?;
+    // 3. Published. OCSP tells it already.
+    if let Err(error) = revocation_list::publish_after_change(app).await {
+        tracing::error!(event = "list_not_published", error = %error);
+    }
+    shown(app, by, &row)
+}
+
+/// Gives a certificate its new standing, in one transaction with its audit entry, which the caller waits for; publishes nothing.
+async fn changed(
+    app: &App,
+    by: &Principal,
+    mut row: Row,
+    change: Change,
+    ground: Ground,
+) -> Result<(Row, AuditEntryId)> {
     if change == Change::Resume && !is_staff_for(by, row.hierarchy) {
         return Err(RequestError::forbidden().into());
     }
-    // 2. The new standing, where the old one allows it.
+    // 1. The new standing, where the old one allows it.
     let now = app.clock.now();
+    if let Change::Revoke { reason, invalid_since } = change {
+        check_reason(by, reason)?;
+        check_invalid_since(&row, invalid_since, now)?;
+    }
     apply(&mut row, change, now)?;
     attestation::attest_change(&*app.tokens.subscribers, &mut row).await?;
-    // 3. With a revoked certificate its key is never used again.
+    // 2. With a revoked certificate its key is never used again.
     let closed = match change {
-        Change::Revoke(_) => closed_credential(app, &row, now).await?,
+        Change::Revoke { .. } => closed_credential(app, &row, now).await?,
         _ => None,
     };
-    // 4. One transaction, with its audit entry.
+    // 3. One transaction, with its audit entry.
     let (kind, content) = match change {
-        Change::Revoke(reason) => (Kind::CertificateRevoked, serde_json::json!({ "reason": reason })),
-        Change::Suspend => (Kind::CertificateSuspended, serde_json::Value::Null),
-        Change::Resume => (Kind::CertificateResumed, serde_json::Value::Null),
+        Change::Revoke { reason, .. } => {
+            (Kind::CertificateRevoked, serde_json::json!({ "reason": reason, "ground": ground }))
+        }
+        Change::Suspend => (Kind::CertificateSuspended, serde_json::json!({ "ground": ground })),
+        Change::Resume => (Kind::CertificateResumed, serde_json::json!({ "ground": ground })),
     };
     let mut transaction = app.store.begin().await?;
     transaction.update_certificate(&row).await.map_err(overtaken)?;
@@ -91,21 +167,35 @@ pub async fn change(app: &App, by: &Principal, serial: &str, change: Change) -> 
         let entry = Entry::of_row(now, Kind::CredentialClosed, Actor::Account(by.account), credential);
         audit::record(&mut transaction, entry).await?;
     }
-    register::settle(app, transaction, &row, (kind, Actor::Account(by.account)), content).await?;
+    let entry = register::commit(app, transaction, &row, (kind, Actor::Account(by.account)), content).await?;
     current::changed(app, &row);
-    // 5. Published. OCSP reads the row and tells it already.
-    if let Err(error) = revocation_list::publish_after_change(app).await {
-        tracing::error!(event = "list_not_published", error = %error);
+    Ok((row, entry))
+}
+
+/// When a certificate was suspended and when resumed, oldest first, by the audit log. [`register::follow`] must have been asked: where
+/// the register knows of a suspension, entries that SQL took out are missed.
+pub async fn suspensions(app: &App, row: &Row) -> Result<Vec<Instant>> {
+    let mut times = Vec::new();
+    let mut after = Cursor::OLDEST;
+    loop {
+        let entries = app.store.audit_entries_about(&row.subject(), after, PAGE).await?;
+        let Some(last) = entries.last() else { break };
+        after = Cursor { at: last.recorded_at, id: last.id.0 };
+        let kinds = [Kind::CertificateSuspended.name(), Kind::CertificateResumed.name()];
+        times
+            .extend(entries.iter().filter(|entry| kinds.contains(&entry.kind.as_str())).map(|entry| entry.recorded_at));
     }
-    shown(app, by, &row)
+    let told = app.register.told(&row.issuer_label, &row.serial).map(|told| told.standing);
+    if times.is_empty() && matches!(told, Some(Standing::Suspended | Standing::Resumed)) {
+        tracing::error!(event = "entries_missing", table = "audit_entry", id = %row.id);
+        return Err(InternalError::RowForged { table: "audit_entry" }.into());
+    }
+    Ok(times)
 }
 
 fn apply(row: &mut Row, change: Change, now: Instant) -> Result<()> {
     let next = match change {
-        Change::Revoke(reason) => {
-            check_reason(reason)?;
-            CertificateState::Revoked
-        }
+        Change::Revoke { .. } => CertificateState::Revoked,
         Change::Suspend => CertificateState::Suspended,
         Change::Resume => CertificateState::Issued,
     };
@@ -121,26 +211,45 @@ fn apply(row: &mut Row, change: Change, now: Instant) -> Result<()> {
     row.updated_at = now;
     (row.revoked_at, row.revocation_reason) = match change {
         // A certificate that was suspended counts as revoked from its suspension on.
-        Change::Revoke(reason) => (row.revoked_at.or(Some(now)), Some(i64::from(reason.code()))),
+        Change::Revoke { reason, .. } => (row.revoked_at.or(Some(now)), Some(i64::from(reason.code()))),
         Change::Suspend => (Some(now), Some(i64::from(Reason::CertificateHold.code()))),
         Change::Resume => (None, None),
+    };
+    row.invalid_since = match change {
+        Change::Revoke { invalid_since, .. } => invalid_since,
+        Change::Suspend | Change::Resume => None,
     };
     Ok(())
 }
 
-/// RFC 5280 §5.3.1: the other reasons are for CAs, for lists of changes, or for suspension.
-fn check_reason(reason: Reason) -> Result<()> {
-    use Reason::{
-        AffiliationChanged, CessationOfOperation, KeyCompromise, PrivilegeWithdrawn, Superseded, Unspecified,
+/// RFC 5280 §5.3.1: a hold is a suspension, its end a resumption; that a CA or attribute authority is compromised is said by whoever
+/// answers for security.
+fn check_reason(by: &Principal, reason: Reason) -> Result<()> {
+    let (vi, en) = match reason {
+        Reason::CertificateHold | Reason::RemoveFromCrl => (
+            "Lý do này là tạm dừng hoặc khôi phục, không phải thu hồi. Hãy dùng chức năng tạm dừng hoặc khôi phục.",
+            "This reason is a suspension or its end, not a revocation. Suspend or resume the certificate.",
+        ),
+        Reason::CaCompromise | Reason::AaCompromise if !by.has(Role::SecurityOfficer) => {
+            ("Chỉ cán bộ an ninh được thu hồi với lý do này.", "Only the security officer revokes for this reason.")
+        }
+        _ => return Ok(()),
     };
-    let admitted =
-        [Unspecified, KeyCompromise, AffiliationChanged, Superseded, CessationOfOperation, PrivilegeWithdrawn];
-    if admitted.contains(&reason) {
+    Err(RequestError::invalid("reason", "reason_not_admitted", vi, en).into())
+}
+
+/// RFC 5280 §5.3.2: a time at which the certificate was valid, and not one that is still to come.
+fn check_invalid_since(row: &Row, invalid_since: Option<Instant>, now: Instant) -> Result<()> {
+    if invalid_since.is_none_or(|since| row.not_before <= since && since <= now) {
         return Ok(());
     }
-    let (vi, en) =
-        ("Lý do này không dùng cho chứng thư của thuê bao.", "This reason is not one for a subscriber's certificate.");
-    Err(RequestError::invalid("reason", "reason_not_admitted", vi, en).into())
+    Err(RequestError::invalid(
+        "invalid_since",
+        "invalid_since_outside",
+        "Thời điểm nghi ngờ phải nằm trong thời hạn của chứng thư và không ở tương lai.",
+        "The time since when signatures are in doubt lies within the certificate's validity, and not in the future.",
+    )
+    .into())
 }
 
 /// The certificate of that serial as it is now, where the caller may know of it.
@@ -148,9 +257,7 @@ async fn find(app: &App, by: &Principal, serial: &str) -> Result<Row> {
     let serial: Serial = serial.parse().map_err(|_| RequestError::not_found())?;
     register::follow(app).await?;
     for row in current::rows(app, || app.store.certificates_by_serial(&serial)).await? {
-        let id = row.id;
-        let row = register::genuine(app, || app.store.certificate_by_id(id)).await?;
-        let row = row.ok_or(InternalError::RowForged { table: "certificate" })?;
+        let row = as_it_is(app, row.id).await?;
         let issued =
             matches!(row.state, CertificateState::Issued | CertificateState::Suspended | CertificateState::Revoked);
         if issued && (is_own(by, &row) || is_staff_for(by, row.hierarchy)) {
@@ -158,6 +265,12 @@ async fn find(app: &App, by: &Principal, serial: &str) -> Result<Row> {
         }
     }
     Err(RequestError::not_found().into())
+}
+
+/// The certificate of that row as it is now. [`register::follow`] must have been asked.
+async fn as_it_is(app: &App, id: CertificateId) -> Result<Row> {
+    let row = register::genuine(app, || app.store.certificate_by_id(id)).await?;
+    Ok(row.ok_or(InternalError::RowForged { table: "certificate" })?)
 }
 
 fn is_own(by: &Principal, row: &Row) -> bool {
@@ -195,6 +308,7 @@ fn shown(app: &App, by: &Principal, row: &Row) -> Result<CertificateView> {
         not_after: row.not_after.rfc3339(),
         revoked_at: row.revoked_at.map(Instant::rfc3339),
         reason,
+        invalid_since: row.invalid_since.map(Instant::rfc3339),
         certificate: is_own(by, row).then(|| certificate.to_pem()),
     })
 }
@@ -211,3 +325,6 @@ fn overtaken(error: store::Error) -> crate::error::Error {
         error => error.into(),
     }
 }
+
+/// Audit entries read at a time.
+const PAGE: i64 = 200;

@@ -5,6 +5,7 @@
 use super::{
     Authority, CertifiedKey,
     authority::internal,
+    certify,
     limits::{LIST_PIECE, LISTS_KEPT, LONG_LIST_PAUSE, LONGEST_LIST_IN_MEMORY, MOST_TRIES},
     register::{self, ListContent, Published, Standing, Told},
 };
@@ -114,6 +115,22 @@ pub async fn piece(app: &App, row: &Row, number: i64) -> Result<Option<Vec<u8>>>
     }
     let newest = app.store.latest_crl(&row.issuer_label).await?;
     Ok(newest.filter(|newest| newest.number == row.number).map(|newest| newest.list))
+}
+
+/// The whole of a published list, DER; `None` where it is longer than evidence may be, or has been followed by many others.
+pub async fn assembled(app: &App, row: Row) -> Result<Option<Vec<u8>>> {
+    if row.length > LONGEST_LIST_IN_MEMORY {
+        return Ok(None);
+    }
+    let mut octets = row.list;
+    let mut number = 1;
+    while row.length != 0 && i64::try_from(octets.len()).is_ok_and(|length| length < row.length) {
+        let piece = app.store.crl_piece(&row.issuer_label, row.number, number).await?;
+        let Some(piece) = piece else { return Ok(None) };
+        octets.extend_from_slice(&piece.octets);
+        number += 1;
+    }
+    Ok(Some(octets))
 }
 
 /// The whole of a CA's newest list, DER; `None` where it is longer than evidence in a signature may be.
@@ -295,7 +312,7 @@ fn read_back(row: &Row, meant: &CrlToMake<'_>) -> Result<()> {
     {
         return Err(InternalError::other("a list says something else than what was meant").into());
     }
-    Ok(())
+    certify::clean(chuky_pki::lint::lint_crl(&row.list, meant.issuer))
 }
 
 /// The entries of a list on their way, in a file without a name.
@@ -317,7 +334,8 @@ impl Entries {
             let mut octets = Vec::with_capacity(page.len() * 50);
             for (serial, told) in page.iter().filter(|(serial, _)| list.has(serial)) {
                 if stands(app, &list.issuer.label, serial, told).await? {
-                    let revoked = Revoked { serial: serial.clone(), at: told.at, reason: told.reason };
+                    let Told { at, reason, invalid_since, .. } = *told;
+                    let revoked = Revoked { serial: serial.clone(), at, reason, invalid_since };
                     octets.extend_from_slice(&crl::entry(&revoked));
                     entries.count += 1;
                 }

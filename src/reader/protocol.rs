@@ -81,6 +81,8 @@ pub enum Task {
     Verify { name: String, evidence: Evidence, content_after: Option<u64> },
     /// Judges one certificate (DER); no document.
     VerifyCertificate { name: String, certificate: Vec<u8>, evidence: Evidence },
+    /// Reads a certification request (DER or PEM); no document.
+    ReadRequest(Vec<u8>),
     /// Tries the sandbox; no document.
     Probe(super::Probe),
     /// Prepares a signature in the document.
@@ -124,6 +126,7 @@ pub enum TaskOutput {
     Update(Vec<u8>),
     Unsuitable(Unsuitable),
     Certificate(Box<CertificateReport>),
+    Request(Result<super::RequestRead, super::RequestUnusable>),
     /// What a probe found possible that must not be.
     Possible(Vec<String>),
 }

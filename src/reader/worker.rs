@@ -4,6 +4,7 @@
 use super::{
     certificate, probe,
     protocol::{self, Evidence, Task, TaskOutput},
+    request,
     sandbox::{self, Confinement},
     signing::{self, Faces},
 };
@@ -81,6 +82,7 @@ fn perform(
         Task::VerifyCertificate { name, certificate: der, evidence } => {
             Ok(TaskOutput::Certificate(Box::new(certificate::judge(&name, &der, &evidence))))
         }
+        Task::ReadRequest(input) => Ok(TaskOutput::Request(request::read(&input))),
         Task::Probe(wanted) => Ok(TaskOutput::Possible(probe::run(wanted))),
     }
 }

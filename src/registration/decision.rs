@@ -127,7 +127,10 @@ pub(super) async fn check_approval(app: &App, request: &RegistrationRequest) -> 
 
 /// What an approver approves: a keyed digest of request, hierarchy and content, so that it tells nothing about the person.
 pub(super) fn digest(app: &App, request: &RegistrationRequest, details: &Details) -> [u8; 32] {
-    let content = serde_json::json!({ "id": request.id, "hierarchy": request.hierarchy, "details": details });
+    let mut content = serde_json::json!({ "id": request.id, "hierarchy": request.hierarchy, "details": details });
+    if let Some(followed) = request.follows_certificate {
+        content["follows"] = serde_json::json!(followed);
+    }
     app.vault.lookup("approval", &zeroize::Zeroizing::new(content.to_string()))
 }
 

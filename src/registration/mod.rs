@@ -5,12 +5,14 @@ mod code;
 mod decision;
 mod details;
 mod overview;
+mod renewal;
 mod view;
 
 pub use code::{ActivationCode, Earlier, ReceiptKey, Redeemable, RenewedCode, earlier, redeemable, renew_code};
 pub use decision::{Approved, approve, reject, withdraw};
 pub use details::Details;
 pub use overview::{Booth, Listed, Road, booth, list_all, road};
+pub use renewal::renew;
 pub use view::{RequestView, list, view};
 
 use crate::{
@@ -48,26 +50,39 @@ pub async fn submit(
     }
     // 2. The content, by rule.
     let details = details.checked(hierarchy)?;
-    let person = person_lookup(app, &details);
     // 3. One open request a person and hierarchy.
-    let earlier = app.store.requests_of_person(&person).await?;
+    let earlier = app.store.requests_of_person(&person_lookup(app, &details)).await?;
     if earlier.iter().any(|request| request.hierarchy == hierarchy && is_open(request.state)) {
-        return Err(RequestError::conflict(
-            "request_open",
-            "Người này đã có một hồ sơ đang chờ. Hãy hoàn tất hoặc từ chối hồ sơ đó trước.",
-            "This person has a request under way. Finish or reject that one first.",
-        )
-        .into());
+        return Err(already_open().into());
     }
     // 4. The row with its MAC, and its audit entry, in one transaction.
+    entered(app, new_request(app, by, hierarchy, unit, &details)?).await
+}
+
+fn already_open() -> RequestError {
+    RequestError::conflict(
+        "request_open",
+        "Người này đã có một hồ sơ đang chờ. Hãy hoàn tất hoặc từ chối hồ sơ đó trước.",
+        "This person has a request under way. Finish or reject that one first.",
+    )
+}
+
+/// A request that was just entered, not stored yet.
+fn new_request(
+    app: &App,
+    by: &Principal,
+    hierarchy: Hierarchy,
+    unit: &str,
+    details: &Details,
+) -> Result<RegistrationRequest> {
     let now = app.clock.now();
     let id = RequestId(Uuid::now_v7());
-    let mut request = RegistrationRequest {
+    Ok(RegistrationRequest {
         id,
         hierarchy,
         state: RequestState::Submitted,
-        person_lookup: person.to_vec(),
-        details: seal(app, id, &details)?,
+        person_lookup: person_lookup(app, details).to_vec(),
+        details: seal(app, id, details)?,
         unit: unit.to_owned(),
         entered_by: by.account,
         created_at: now,
@@ -76,15 +91,24 @@ pub async fn submit(
         rejection_reason: None,
         account_id: None,
         certificate_id: None,
+        follows_certificate: None,
         updated_at: now,
         version: 1,
         mac: Vec::new(),
-    };
+    })
+}
+
+/// Stores an entered request with its audit entry.
+async fn entered(app: &App, mut request: RegistrationRequest) -> Result<RequestView> {
     attestation::attest(&*app.tokens.subscribers, &mut request).await?;
     let mut transaction = app.store.begin().await?;
     transaction.insert_request(&request).await?;
-    let entry = Entry::of_row(now, Kind::RequestSubmitted, Actor::Account(by.account), &request);
-    audit::record(&mut transaction, entry.with(serde_json::json!({ "hierarchy": hierarchy, "unit": unit }))).await?;
+    let content = serde_json::json!({
+        "hierarchy": request.hierarchy, "unit": request.unit, "follows": request.follows_certificate,
+    });
+    let actor = Actor::Account(request.entered_by);
+    let entry = Entry::of_row(request.created_at, Kind::RequestSubmitted, actor, &request);
+    audit::record(&mut transaction, entry.with(content)).await?;
     transaction.commit().await?;
     RequestView::of(app, &request)
 }

@@ -8,7 +8,7 @@ use crate::{
     error::{RequestError, Result},
 };
 use chuky_model::{
-    id::{AccountId, RequestId},
+    id::{AccountId, CertificateId, RequestId},
     record::{Cursor, request::RegistrationRequest},
     request::{Hierarchy, RequestState},
     role::Role,
@@ -39,6 +39,9 @@ pub struct RequestView {
     /// RFC 3339.
     pub created_at: String,
     pub rejection_reason: Option<String>,
+    /// The certificate that the one asked for is to follow.
+    #[schema(value_type = Option<String>)]
+    pub follows: Option<CertificateId>,
     /// What an approval must repeat.
     pub content_digest: String,
 }
@@ -64,6 +67,7 @@ impl RequestView {
             entered_by: request.entered_by,
             created_at: request.created_at.rfc3339(),
             rejection_reason: request.rejection_reason.clone(),
+            follows: request.follows_certificate,
         })
     }
 }

@@ -9,7 +9,7 @@ use chuky_model::{
         Cursor, account::*, audit::*, certificate::*, credential::*, document::*, payment::*, request::*, state::*,
         work::*,
     },
-    request::RequestState,
+    request::{Hierarchy, RequestState},
     serial::Serial,
 };
 
@@ -95,6 +95,7 @@ queries! {
         read certificate_by_spki(spki_hash: &[u8]) -> Option<Certificate>;
         read certificates_of_request(request_id: RequestId) -> Vec<Certificate>;
         read certificates_of_account(account_id: AccountId) -> Vec<Certificate>;
+        read certificates_of_unit(hierarchy: Hierarchy, unit: &str, after: Cursor, limit: i64) -> Vec<Certificate>;
         read list_certificates(state: CertificateState, after: Cursor, limit: i64) -> Vec<Certificate>;
         read revoked_certificates(issuer_label: &str, after: Option<&Serial>, limit: i64) -> Vec<RevokedCertificate>;
         write insert_authority_key(key: &AuthorityKey) -> ();
@@ -107,6 +108,7 @@ queries! {
         write insert_crl_piece(piece: &CrlPiece) -> ();
         write remove_crl_pieces(issuer_label: &str, before: i64) -> ();
         read crl_piece(issuer_label: &str, number: i64, piece: i64) -> Option<CrlPiece>;
+        read crls_from(issuer_label: &str, from: Instant, limit: i64) -> Vec<Crl>;
         read latest_crl(issuer_label: &str) -> Option<Crl>;
         read latest_crl_head(issuer_label: &str) -> Option<Crl>;
         read crl_names(issuer_label: &str) -> Vec<String>;

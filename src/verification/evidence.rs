@@ -4,12 +4,13 @@
 use crate::{
     app::App,
     attestation,
-    error::Result,
-    issuance::{Authority, limits::LONGEST_LIST_IN_MEMORY, ocsp, register, revocation_list, status},
+    error::{InternalError, Result},
+    issuance::{Authority, limits::LONGEST_LIST_IN_MEMORY, ocsp, register, revocation, revocation_list, status},
     reader::Evidence,
 };
-use chuky_model::{report::Report, serial::Serial};
+use chuky_model::{instant::Instant, report::Report, serial::Serial};
 use chuky_pki::ocsp::Status;
+use std::collections::HashSet;
 
 /// Evidence for the default policy, at the present moment.
 pub async fn of_authority(app: &App) -> Result<Evidence> {
@@ -47,5 +48,40 @@ pub async fn newer_status(app: &App, report: &Report) -> Result<Vec<Vec<u8>>> {
     Ok(answers)
 }
 
+/// Lists that were published while signers of this authority were suspended, and the first ones after they were resumed: by them a
+/// verdict sees that what was signed meanwhile does not count.
+pub async fn of_suspensions(app: &App, report: &Report) -> Result<Vec<Vec<u8>>> {
+    let (mut lists, mut seen, mut total) = (Vec::new(), HashSet::new(), 0usize);
+    register::follow(app).await?;
+    for signer in report.signatures.iter().take(MOST_SIGNERS).filter_map(|signature| signature.signer.as_ref()) {
+        let serial = hex::decode(&signer.serial).ok().and_then(|octets| Serial::from_octets(&octets).ok());
+        let Some(serial) = serial else { continue };
+        for row in app.store.certificates_by_serial(&serial).await? {
+            // Which certificate it is: no later version of its row says something else.
+            let row = attestation::check(&*app.tokens.subscribers, row).await?;
+            for change in revocation::suspensions(app, &row).await? {
+                // The first list after a change tells it; two, for one of the same second may have been made before.
+                let from = Instant::from_unix_seconds(change.unix_seconds());
+                for list in app.store.crls_from(&row.issuer_label, from, 2).await? {
+                    if !seen.insert((list.issuer_label.clone(), list.number)) {
+                        continue;
+                    }
+                    // Without it nobody could tell what was signed meanwhile: no verdict rather than a wrong one.
+                    let list = revocation_list::assembled(app, list).await?;
+                    let list = list.ok_or_else(|| InternalError::other("a list of a suspension is not at hand"))?;
+                    total = total.saturating_add(list.len());
+                    lists.push(list);
+                }
+            }
+            if total > MOST_LIST_BYTES {
+                return Err(InternalError::other("lists of suspensions are larger than a reader takes").into());
+            }
+        }
+    }
+    Ok(lists)
+}
+
+/// Bytes of older lists that go to a reader beside the newest ones.
+const MOST_LIST_BYTES: usize = 24 << 20;
 /// Signatures of a document whose signers are looked up; beyond them the published list decides.
 const MOST_SIGNERS: usize = 64;

@@ -22,7 +22,8 @@ macro_rules! certificates {
             account_id AS "account_id!: Stored<Option<AccountId>>", hierarchy AS "hierarchy!: Stored<Hierarchy>", issuer_label,
             serial AS "serial!: Stored<Serial>", state AS "state!: Stored<CertificateState>", intent, certificate, fingerprint,
             spki_hash, not_before AS "not_before!: Stored<Instant>", not_after AS "not_after!: Stored<Instant>",
-            revoked_at AS "revoked_at!: Stored<Option<Instant>>", revocation_reason, created_at AS "created_at!: Stored<Instant>",
+            revoked_at AS "revoked_at!: Stored<Option<Instant>>", revocation_reason,
+            invalid_since AS "invalid_since!: Stored<Option<Instant>>", created_at AS "created_at!: Stored<Instant>",
             updated_at AS "updated_at!: Stored<Instant>", version, mac FROM certificate "# + $tail
             $(, $argument)*
         )
@@ -45,8 +46,9 @@ macro_rules! authority_keys {
 pub async fn insert_certificate(connection: &mut Connection, certificate: &Certificate) -> Result<(), Error> {
     query!(
         "INSERT INTO certificate (id, request_id, account_id, hierarchy, issuer_label, serial, state, intent, certificate,
-        fingerprint, spki_hash, not_before, not_after, revoked_at, revocation_reason, created_at, updated_at, version, mac)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
+        fingerprint, spki_hash, not_before, not_after, revoked_at, revocation_reason, created_at, updated_at, version, mac,
+        invalid_since)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
         certificate.id.0,
         certificate.request_id.map(|id| id.0),
         certificate.account_id.map(|id| id.0),
@@ -66,6 +68,7 @@ pub async fn insert_certificate(connection: &mut Connection, certificate: &Certi
         certificate.updated_at.0,
         certificate.version,
         certificate.mac,
+        certificate.invalid_since.map(|at| at.0),
     )
     .execute(connection)
     .await?;
@@ -77,7 +80,7 @@ pub async fn insert_certificate(connection: &mut Connection, certificate: &Certi
 pub async fn update_certificate(connection: &mut Connection, certificate: &Certificate) -> Result<(), Error> {
     let done = query!(
         "UPDATE certificate SET state = $3, intent = $4, certificate = $5, fingerprint = $6, spki_hash = $7, revoked_at = $8,
-        revocation_reason = $9, updated_at = $10, version = $11, mac = $12, account_id = $13 WHERE id = $1 AND version = $2",
+        revocation_reason = $9, updated_at = $10, version = $11, mac = $12, account_id = $13, invalid_since = $14 WHERE id = $1 AND version = $2",
         certificate.id.0,
         certificate.version.saturating_sub(1),
         certificate.state.name(),
@@ -91,6 +94,7 @@ pub async fn update_certificate(connection: &mut Connection, certificate: &Certi
         certificate.version,
         certificate.mac,
         certificate.account_id.map(|id| id.0),
+        certificate.invalid_since.map(|at| at.0),
     )
     .execute(connection)
     .await?;
@@ -149,6 +153,27 @@ pub async fn certificates_of_account(
         .await?)
 }
 
+/// Certificates of a unit's subscribers that are good or suspended, by the time they were made, after the cursor.
+pub async fn certificates_of_unit(
+    connection: &mut Connection,
+    hierarchy: Hierarchy,
+    unit: &str,
+    after: Cursor,
+    limit: i64,
+) -> Result<Vec<Certificate>, Error> {
+    Ok(certificates!(
+        "WHERE state IN ('issued', 'suspended') AND hierarchy = $1 AND (created_at, id) > ($3, $4)
+        AND request_id IN (SELECT id FROM registration_request WHERE unit = $2) ORDER BY created_at, id LIMIT $5",
+        hierarchy.name(),
+        unit,
+        after.at.0,
+        after.id,
+        limit
+    )
+    .fetch_all(connection)
+    .await?)
+}
+
 /// Certificates in a state after the cursor, by the time they came into it: what a crash left half done, and lists.
 pub async fn list_certificates(
     connection: &mut Connection,
@@ -178,7 +203,8 @@ pub async fn revoked_certificates(
     Ok(sqlx::query_as!(
         RevokedCertificate,
         r#"SELECT serial AS "serial!: Stored<Serial>", state AS "state!: Stored<CertificateState>",
-        revoked_at AS "revoked_at!: Stored<Instant>", revocation_reason AS "revocation_reason!: i64", version FROM certificate
+        revoked_at AS "revoked_at!: Stored<Instant>", revocation_reason AS "revocation_reason!: i64", version,
+        invalid_since AS "invalid_since!: Stored<Option<Instant>>" FROM certificate
         WHERE issuer_label = $1 AND serial > $2 AND revoked_at IS NOT NULL ORDER BY serial LIMIT $3"#,
         issuer_label,
         after.map_or(&[][..], Serial::as_octets),

@@ -18,7 +18,8 @@ macro_rules! requests {
             created_at AS "created_at!: Stored<Instant>", decided_by AS "decided_by!: Stored<Option<AccountId>>",
             decided_at AS "decided_at!: Stored<Option<Instant>>", rejection_reason,
             account_id AS "account_id!: Stored<Option<AccountId>>",
-            certificate_id AS "certificate_id!: Stored<Option<CertificateId>>", updated_at AS "updated_at!: Stored<Instant>",
+            certificate_id AS "certificate_id!: Stored<Option<CertificateId>>",
+            follows_certificate AS "follows_certificate!: Stored<Option<CertificateId>>", updated_at AS "updated_at!: Stored<Instant>",
             version, mac FROM registration_request "# + $tail
             $(, $argument)*
         )
@@ -41,8 +42,8 @@ macro_rules! activation_codes {
 pub async fn insert_request(connection: &mut Connection, request: &RegistrationRequest) -> Result<(), Error> {
     query!(
         "INSERT INTO registration_request (id, hierarchy, state, person_lookup, details, unit, entered_by, created_at, decided_by,
-        decided_at, rejection_reason, account_id, certificate_id, updated_at, version, mac)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+        decided_at, rejection_reason, account_id, certificate_id, updated_at, version, mac, follows_certificate)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
         request.id.0,
         request.hierarchy.name(),
         request.state.name(),
@@ -59,6 +60,7 @@ pub async fn insert_request(connection: &mut Connection, request: &RegistrationR
         request.updated_at.0,
         request.version,
         request.mac,
+        request.follows_certificate.map(|id| id.0),
     )
     .execute(connection)
     .await?;

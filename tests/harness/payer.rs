@@ -125,6 +125,7 @@ impl Authority {
             not_after: read.not_after(),
             revoked_at: None,
             revocation_reason: None,
+            invalid_since: None,
             created_at: app.clock.now(),
             updated_at: app.clock.now(),
             version: 1,

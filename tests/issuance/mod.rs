@@ -5,6 +5,8 @@ mod again;
 mod attacks;
 mod crash;
 mod foreign;
+mod lifecycle;
+mod own_key;
 mod pages;
 mod responder;
 mod revocation_lists;

@@ -33,6 +33,8 @@ record! {
         revoked_at: Option<Instant>,
         /// CRLReason (RFC 5280 §5.3.1).
         revocation_reason: Option<i64>,
+        /// Since when its signatures are in doubt (RFC 5280 §5.3.2), where that is before the revocation.
+        invalid_since: Option<Instant>,
         created_at: Instant,
         updated_at: Instant,
     }
@@ -66,6 +68,8 @@ record! {
         /// CRLReason (RFC 5280 §5.3.1).
         revocation_reason: i64,
         version: i64,
+        /// RFC 5280 §5.3.2.
+        invalid_since: Option<Instant>,
     }
 }
 

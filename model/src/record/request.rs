@@ -29,6 +29,8 @@ record! {
         account_id: Option<AccountId>,
         /// The issued certificate.
         certificate_id: Option<CertificateId>,
+        /// The certificate that the one asked for is to follow.
+        follows_certificate: Option<CertificateId>,
         updated_at: Instant,
     }
 }

@@ -44,14 +44,18 @@ pub struct CrlFrame {
 pub fn entry(revoked: &Revoked) -> Vec<u8> {
     let serial = write::integer(revoked.serial.as_octets());
     let at = write::time(revoked.at);
-    // RFC 5280 §5.3.1: the reason is left out where it is unspecified.
-    let extensions = match revoked.reason {
-        Reason::Unspecified => Vec::new(),
-        reason => {
-            let code = write::element(tag::ENUMERATED, &[reason.code()]);
-            write::sequence(&[write::sequence(&[write::oid(&oid::REASON_CODE), write::octet_string(&code)])])
-        }
+    let mut extensions = Vec::new();
+    let mut extension = |kind, value: &[u8]| {
+        extensions.push(write::sequence(&[write::oid(kind), write::octet_string(value)]));
     };
+    // RFC 5280 §5.3.1: the reason is left out where it is unspecified.
+    if revoked.reason != Reason::Unspecified {
+        extension(&oid::REASON_CODE, &write::element(tag::ENUMERATED, &[revoked.reason.code()]));
+    }
+    if let Some(since) = revoked.invalid_since {
+        extension(&oid::INVALIDITY_DATE, &write::generalized_time(since));
+    }
+    let extensions = if extensions.is_empty() { Vec::new() } else { write::sequence(&extensions) };
     write::sequence(&[serial, at, extensions])
 }
 

@@ -5,6 +5,16 @@ pub fn is_currency(code: &str) -> bool {
     code.len() == 3 && CODES.split_ascii_whitespace().any(|active| active == code)
 }
 
+/// Digits behind the point of the currency's minor unit (ISO 4217).
+pub fn minor_digits(code: &str) -> u32 {
+    match code {
+        "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX" | "VND" | "VUV"
+        | "XAF" | "XOF" | "XPF" => 0,
+        "BHD" | "IQD" | "JOD" | "KWD" | "LYD" | "OMR" | "TND" => 3,
+        _ => 2,
+    }
+}
+
 const CODES: &str = "VND USD EUR \
     AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLP CNY \
     COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS \
@@ -16,6 +26,11 @@ const CODES: &str = "VND USD EUR \
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn minor_units_are_those_of_the_list() {
+        assert_eq!(["VND", "USD", "KWD"].map(minor_digits), [0, 2, 3]);
+    }
 
     #[test]
     fn only_active_codes_of_money() {

@@ -262,7 +262,10 @@ impl Verifier {
     ) -> Option<VerifiedOrder> {
         findings.passed("order");
         let sane = [
-            findings.record("amount", order::amount(&order, &self.policy)),
+            findings.record(
+                "amount",
+                order::amount(&order, &self.policy).and_then(|()| order::within(signer.limit.as_ref(), &order)),
+            ),
             findings.record("currency", order::currency(&order)),
         ];
         findings.record("freshness", order::freshness(&order, &self.policy, at));

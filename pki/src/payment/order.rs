@@ -2,13 +2,14 @@
 //! remembered. Pure; knows no certificate. A member that the schema does not name is refused, because a signer may have meant it.
 
 use super::{
-    currency::is_currency,
+    currency::{is_currency, minor_digits},
     limits::{LARGEST_EXACT_AMOUNT, LONGEST_ID, LONGEST_PARTY, LONGEST_REFERENCE, LONGEST_TIME},
     reason::Reason,
 };
 use crate::{
     crypto,
     jose::json::{self, JsonError},
+    qualified::MonetaryValue,
 };
 use chuky_model::{instant::Instant, payment::PaymentOrder};
 use serde_json::{Map, Value};
@@ -112,6 +113,20 @@ pub fn amount(order: &PaymentOrder, policy: &OrderPolicy) -> Result<(), Refusal>
         return Err((Reason::AmountTooLarge, format!("the largest amount is {largest} minor units")));
     }
     Ok(())
+}
+
+/// Whether the amount is within what the signer's certificate is for (EN 319 412-5 §4.3.2). A limit in another currency admits
+/// nothing: there is no rate to compare by.
+pub fn within(limit: Option<&MonetaryValue>, order: &PaymentOrder) -> Result<(), Refusal> {
+    let Some(limit) = limit else { return Ok(()) };
+    if limit.currency != order.currency {
+        return Err((Reason::AmountTooLarge, format!("the certificate is limited to payments in {}", limit.currency)));
+    }
+    let minor = limit.units().and_then(|units| units.checked_mul(10u128.pow(minor_digits(&limit.currency))));
+    if minor.is_none_or(|largest| u128::from(order.amount) <= largest) {
+        return Ok(());
+    }
+    Err((Reason::AmountTooLarge, "the amount is above the limit of the signer's certificate".to_owned()))
 }
 
 /// Whether the currency is on the list.

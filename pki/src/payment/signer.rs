@@ -14,6 +14,7 @@ use crate::{
     extension::KeyUsage,
     jose::JwsAlgorithm,
     oid,
+    qualified::{self, MonetaryValue},
 };
 use chuky_model::{instant::Instant, payment::Payer};
 use std::{
@@ -36,6 +37,8 @@ pub struct Signer {
     pub(super) key: PublicKey,
     pub(super) usage: Result<(), Refusal>,
     pub(super) path: Result<Window, Refusal>,
+    /// The largest transaction that the certificate is for (EN 319 412-5 §4.3.2).
+    pub(super) limit: Option<MonetaryValue>,
     verified_at: Instant,
 }
 
@@ -50,6 +53,7 @@ impl Signer {
         let malformed = |error: crate::Error| (Reason::CertificateMalformed, error.to_string());
         Ok(Self {
             key: certificate.public_key().map_err(malformed)?,
+            limit: qualified::limit(certificate).map_err(malformed)?,
             usage: usage(certificate),
             path: chain::build(certificate, sent, trust, at),
             certificate: certificate.clone(),

@@ -112,6 +112,12 @@ fn judge_revocation(path: &VerifiedPath, proof: Proof, material: &Material) -> T
                 checks.push(Check::failed(ON_HOLD, format!("{who}: on hold since {}", moment.rfc3339())));
                 return Trust::open(checks, SubIndication::TryLater);
             }
+            Revocation::Revoked { at: moment, reason: Reason::RemoveFromCrl } => {
+                // Circular 15/2025, Appendix II: not suspended at the time of signing. That the hold was lifted later mends nothing.
+                let text = format!("{who}: was suspended from {} on, and resumed only later", moment.rfc3339());
+                checks.push(Check::failed("revocation", text));
+                return Trust::open(checks, SubIndication::RevokedNoPoe);
+            }
             Revocation::Revoked { at: moment, reason } => {
                 checks
                     .push(Check::failed("revocation", format!("{who}: revoked on {} ({reason:?})", moment.rfc3339())));

@@ -51,10 +51,10 @@ pub fn serial(mark: u8) -> Serial {
 
 pub fn publication() -> Publication {
     Publication {
-        ocsp: Some("http://pki.example/ocsp".into()),
-        ca_issuers: Some("http://pki.example/ca/issuing.cer".into()),
-        crl: Some("http://pki.example/crl/issuing.crl".into()),
-        practice_statement: Some("https://pki.example/cps".into()),
+        ocsp: Some("http://pki.example.com/ocsp".into()),
+        ca_issuers: Some("http://pki.example.com/ca/issuing.cer".into()),
+        crl: Some("http://pki.example.com/crl/issuing.crl".into()),
+        practice_statement: Some("https://pki.example.com/cps".into()),
     }
 }
 
@@ -69,7 +69,10 @@ pub fn citizen_name() -> DistinguishedName {
     DistinguishedName::default()
         .with(NameAttribute::Country, "VN")
         .with(NameAttribute::StateOrProvince, "Hà Nội")
+        .with(NameAttribute::Surname, "Nguyễn")
+        .with(NameAttribute::GivenName, "Thị Hồng Ưởng")
         .with(NameAttribute::CommonName, "Nguyễn Thị Hồng Ưởng")
+        .with(NameAttribute::SerialNumber, "PNOVN-001190012345")
         .with(NameAttribute::UserId, "CCCD:001190012345")
 }
 
@@ -79,7 +82,30 @@ pub fn official_name() -> DistinguishedName {
         .with(NameAttribute::Locality, "Hà Nội")
         .with(NameAttribute::Organization, "ỦY BAN NHÂN DÂN PHƯỜNG HOÀN KIẾM")
         .with(NameAttribute::Title, "Chủ tịch")
+        .with(NameAttribute::Surname, "Trần")
+        .with(NameAttribute::GivenName, "Văn Đức")
         .with(NameAttribute::CommonName, "Trần Văn Đức")
+        .with(NameAttribute::SerialNumber, "PNOVN-001085012346")
+}
+
+/// A legal person's name: an agency, a payment provider.
+pub fn organization_name() -> DistinguishedName {
+    DistinguishedName::default()
+        .with(NameAttribute::Country, "VN")
+        .with(NameAttribute::StateOrProvince, "Hà Nội")
+        .with(NameAttribute::Organization, "Ủy ban nhân dân phường Hoàn Kiếm TEST")
+        .with(NameAttribute::OrganizationIdentifier, "VATVN-0101234567")
+        .with(NameAttribute::CommonName, "Ủy ban nhân dân phường Hoàn Kiếm TEST")
+}
+
+/// The subject that certificates of a built-in profile have in tests.
+pub fn name_of(profile: &str) -> DistinguishedName {
+    match profile {
+        "citizen" => citizen_name(),
+        "official" => official_name(),
+        "seal" | "payment_provider" => organization_name(),
+        _ => service_name("Chuky TEST Service"),
+    }
 }
 
 pub fn finish(intent: &CertificateIntent, subject_key: &Key, issuer_key: &Key) -> Certificate {
@@ -127,13 +153,20 @@ impl Hierarchy {
     }
 
     pub fn intent(&self, profile: &str, mark: u8, subject: &DistinguishedName) -> CertificateIntent {
+        self.intent_by(Profile::built_in(profile).unwrap(), mark, subject)
+    }
+
+    pub fn intent_by(&self, profile: Profile, mark: u8, subject: &DistinguishedName) -> CertificateIntent {
         let from = now().plus_seconds(-3600);
-        let profile = Profile::built_in(profile).unwrap();
         let validity = (from, from.plus_seconds(i64::from(profile.longest_validity_days) * DAY));
         CertificateIntent::new(profile, &self.issuing, SCHEME, serial(mark), subject, validity, publication()).unwrap()
     }
 
     pub fn issue(&self, profile: &str, mark: u8, subject: &DistinguishedName, key: &Key) -> Certificate {
         finish(&self.intent(profile, mark, subject), key, &self.issuing_key)
+    }
+
+    pub fn issue_by(&self, profile: Profile, mark: u8, subject: &DistinguishedName, key: &Key) -> Certificate {
+        finish(&self.intent_by(profile, mark, subject), key, &self.issuing_key)
     }
 }

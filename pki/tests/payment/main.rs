@@ -103,6 +103,43 @@ fn a_changed_amount_breaks_the_signature() {
     assert_eq!((not_reached("amount"), not_reached("revocation")), (Outcome::NotDone, Outcome::NotDone));
 }
 
+/// `QCStatements` with a limit of `amount` × 10^exponent of a currency (EN 319 412-5 §4.3.2).
+fn limited(currency: &str, amount: u8, exponent: u8) -> Vec<u8> {
+    let mut value = vec![0x13, 3];
+    value.extend_from_slice(currency.as_bytes());
+    value.extend_from_slice(&[2, 1, amount, 2, 1, exponent]);
+    let mut statement = vec![6, 6, 4, 0, 0x8e, 0x46, 1, 2, 0x30, 11];
+    statement.extend_from_slice(&value);
+    let inner = [&[0x30, statement.len() as u8][..], &statement].concat();
+    [&[0x30, inner.len() as u8][..], &inner].concat()
+}
+
+#[test]
+fn no_payment_goes_beyond_the_certificates_limit() {
+    let world = World::new();
+    let judged = |statements: &[u8], body: &[u8]| {
+        let template = Template { statements: Some(statements), ..Template::default() };
+        let holder = world.issuing.holder(&template, p256());
+        judge(&world, &world.sign(&holder, JwsAlgorithm::Es256, body))
+    };
+    // The limit is fifteen times ten thousand đồng, which have no smaller unit.
+    let limit = limited("VND", 15, 4);
+    assert_eq!(judged(&limit, &with("amount", json!(150_000))).verdict, PaymentVerdict::Accepted);
+    assert_refused(&judged(&limit, &with("amount", json!(150_001))), Rejected, "amount_too_large");
+    // Fifteen hundred dollars are 150,000 cents; and no payment in đồng is compared with them.
+    let dollars = limited("USD", 15, 2);
+    let mut order = order();
+    order["currency"] = json!("USD");
+    for (amount, accepted) in [(150_000, true), (150_001, false)] {
+        order["amount"] = json!(amount);
+        let verdict = judged(&dollars, order.to_string().as_bytes()).verdict;
+        assert_eq!(verdict == PaymentVerdict::Accepted, accepted, "{amount}");
+    }
+    assert_refused(&judged(&dollars, &with("amount", json!(1))), Rejected, "amount_too_large");
+    // Statements that cannot be read may hold a limit.
+    assert_refused(&judged(&[0x30, 1], &with("amount", json!(1))), Rejected, "certificate_malformed");
+}
+
 #[test]
 fn time_counts() {
     let world = World::new();

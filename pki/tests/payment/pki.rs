@@ -42,12 +42,21 @@ pub struct Template<'t> {
     pub authority: bool,
     pub signs: bool,
     pub days: (i64, i64),
+    /// Value of the qualified statements, DER.
+    pub statements: Option<&'t [u8]>,
 }
 
 impl Default for Template<'_> {
     fn default() -> Self {
         let uid = Some("CCCD:001190012345");
-        Self { common_name: "TEST Nguyễn Thị Ưởng", uid, authority: false, signs: true, days: (-30, 30) }
+        Self {
+            common_name: "TEST Nguyễn Thị Ưởng",
+            uid,
+            authority: false,
+            signs: true,
+            days: (-30, 30),
+            statements: None,
+        }
     }
 }
 
@@ -92,6 +101,11 @@ pub fn issue(template: &Template<'_>, key: &PKey<Private>, issuer: Option<&Autho
             .unwrap();
     } else {
         builder.append_extension(KeyUsage::new().critical().key_encipherment().build().unwrap()).unwrap();
+    }
+    if let Some(statements) = template.statements {
+        let kind = openssl::asn1::Asn1Object::from_str("1.3.6.1.5.5.7.1.3").unwrap();
+        let value = openssl::asn1::Asn1OctetString::new_from_bytes(statements).unwrap();
+        builder.append_extension(openssl::x509::X509Extension::new_from_der(&kind, false, &value).unwrap()).unwrap();
     }
     builder.sign(issuer.map_or(key, |issuer| &issuer.key), MessageDigest::sha256()).unwrap();
     builder.build()

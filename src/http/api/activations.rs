@@ -5,7 +5,7 @@ use crate::{
     app::App,
     error::Result,
     http::{Access, Remote, Route, pages::form::Secret},
-    issuance::{self, Preview, Receipt, Redemption},
+    issuance::{self, OwnKeyReceipt, OwnKeyRedemption, Preview, Receipt, Redemption},
     rates::{Kind, WRONG_CODE},
     registration::ReceiptKey,
 };
@@ -25,6 +25,7 @@ pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::new(Method::POST, "/api/v1/activations", Access::Public, post(redeem)),
         Route::new(Method::POST, "/api/v1/activations/preview", Access::Public, post(preview)),
+        Route::new(Method::POST, "/api/v1/activations/own-key", Access::Public, post(redeem_with_own_key)),
     ]
 }
 
@@ -54,6 +55,22 @@ pub struct RedeemBody {
     #[serde(default = "default_algorithm")]
     #[schema(value_type = String)]
     algorithm: KeyAlgorithm,
+}
+
+/// An activation code with the request of a key on the subscriber's own token.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OwnKeyBody {
+    #[schema(value_type = String)]
+    code: Secret,
+    /// Log-in name of the new account; left out where the preview says that the person has one.
+    #[serde(default)]
+    login: String,
+    #[serde(default)]
+    #[schema(value_type = String)]
+    password: Secret,
+    /// The PKCS #10 request (RFC 2986), PEM. Only its key is taken over. Where it has a challenge password, that is the activation code.
+    request: String,
 }
 
 /// Tells what the certificate behind a code will say. Nothing is made.
@@ -102,6 +119,26 @@ pub async fn redeem(
 /// A wrong code counts against the address it comes from.
 pub(in crate::http) fn guess<'r>(app: &App, remote: &'r Remote) -> (Kind, &'r str, Instant) {
     (Kind::ActivationAddress, remote.as_str(), app.clock.now())
+}
+
+/// Redeems a code, once, for a key that the subscriber keeps on a token of their own: a certificate without a credential here.
+#[utoipa::path(post, path = "/api/v1/activations/own-key", request_body = OwnKeyBody,
+    responses((status = 201, body = OwnKeyReceipt), (status = 409), (status = 422), (status = 503)))]
+pub async fn redeem_with_own_key(
+    State(app): State<App>,
+    remote: Remote,
+    body: JsonBody<OwnKeyBody>,
+) -> Result<Response> {
+    let OwnKeyBody { code, login, password, request } = body.value;
+    let redemption = OwnKeyRedemption {
+        code: Zeroizing::new(code.reveal().to_owned()),
+        login,
+        password: Zeroizing::new(password.reveal().to_owned()),
+        request: request.into_bytes(),
+    };
+    let flow = issuance::redeem_with_own_key(&app, redemption);
+    let receipt = app.rates.guessing(guess(&app, &remote), WRONG_CODE, flow).await?;
+    Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(receipt)).into_response())
 }
 
 fn default_algorithm() -> KeyAlgorithm {

@@ -1,25 +1,29 @@
-//! Certificates: looking, revoking, suspending, resuming.
+//! Certificates: looking, revoking, suspending, resuming, one or a list of them, and asking for the one that follows.
 
-use super::json::JsonBody;
+use super::{idempotency::once, json::JsonBody};
 use crate::{
     app::App,
-    error::Result,
+    error::{RequestError, Result},
     http::{Access, Caller, Route},
-    issuance::revocation::{self, CertificateView, Change},
+    issuance::revocation::{self, CertificateView, Change, Ground, ListOutcome, Listed},
+    registration::{self, RequestView},
 };
 use axum::{
     Json,
+    body::Bytes,
     extract::{Path, State},
-    http::Method,
+    http::{HeaderMap, Method, StatusCode},
+    response::Response,
     routing::{get, post},
 };
-use chuky_model::role::Role;
+use chuky_model::{instant::Instant, request::Hierarchy, role::Role};
 use chuky_pki::crl::Reason;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub(super) fn routes() -> Vec<Route> {
     const STAFF: Access = Access::Roles(&[Role::Operator, Role::Registrar, Role::SecurityOfficer]);
+    const HOLDER: Access = Access::Roles(&[Role::Citizen, Role::Official]);
     const HOLDER_OR_STAFF: Access =
         Access::Roles(&[Role::Citizen, Role::Official, Role::Operator, Role::Registrar, Role::SecurityOfficer]);
     vec![
@@ -27,6 +31,8 @@ pub(super) fn routes() -> Vec<Route> {
         Route::new(Method::POST, "/api/v1/certificates/{serial}/revoke", HOLDER_OR_STAFF, post(revoke)),
         Route::new(Method::POST, "/api/v1/certificates/{serial}/suspend", HOLDER_OR_STAFF, post(suspend)),
         Route::new(Method::POST, "/api/v1/certificates/{serial}/resume", STAFF, post(resume)),
+        Route::new(Method::POST, "/api/v1/certificates/{serial}/renew", HOLDER, post(renew)),
+        Route::new(Method::POST, "/api/v1/certificate-lists", STAFF, post(change_list)),
     ]
 }
 
@@ -34,10 +40,60 @@ pub(super) fn routes() -> Vec<Route> {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RevokeBody {
-    /// RFC 5280 §5.3.1: `unspecified`, `key_compromise`, `affiliation_changed`, `superseded`, `cessation_of_operation` or
-    /// `privilege_withdrawn`.
+    /// RFC 5280 §5.3.1: `unspecified`, `key_compromise`, `affiliation_changed`, `superseded`, `cessation_of_operation`,
+    /// `privilege_withdrawn`; by the security officer also `ca_compromise` and `aa_compromise`.
     #[schema(value_type = String)]
     reason: Reason,
+    /// RFC 3339: since when signatures are in doubt (RFC 5280 §5.3.2).
+    #[serde(default)]
+    invalid_since: Option<String>,
+    /// The ground in the words of the law, for the audit log; default `subscriber_request`.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    ground: Ground,
+}
+
+/// Why a certificate is suspended or resumed; may be left out.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct GroundBody {
+    /// The ground in the words of the law, for the audit log; default `subscriber_request`.
+    #[schema(value_type = Option<String>)]
+    ground: Ground,
+}
+
+/// One change for many certificates: by serial numbers, or for a unit's subscribers.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ListBody {
+    /// `revoke`, `suspend` or `resume`.
+    action: String,
+    /// In hexadecimal, at most 2,000.
+    #[serde(default)]
+    serials: Vec<String>,
+    /// Code of a unit, in the place of serial numbers; with `hierarchy`.
+    #[serde(default)]
+    unit: Option<String>,
+    /// `citizens` or `officials`.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    hierarchy: Option<Hierarchy>,
+    /// With `revoke`.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    reason: Option<Reason>,
+    #[serde(default)]
+    invalid_since: Option<String>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    ground: Ground,
+}
+
+/// What became of each certificate of a list.
+#[derive(Serialize, ToSchema)]
+pub struct ListAnswer {
+    changed: usize,
+    certificates: Vec<ListOutcome>,
 }
 
 /// One certificate, by its serial number in hexadecimal.
@@ -56,28 +112,104 @@ pub async fn revoke(
     Path(serial): Path<String>,
     body: JsonBody<RevokeBody>,
 ) -> Result<Json<CertificateView>> {
-    let change = Change::Revoke(body.value.reason);
-    Ok(Json(revocation::change(&app, &caller.required()?, &serial, change).await?))
+    let RevokeBody { reason, invalid_since, ground } = body.value;
+    let change = Change::Revoke { reason, invalid_since: moment(invalid_since.as_deref())? };
+    Ok(Json(revocation::change(&app, &caller.required()?, &serial, change, ground).await?))
 }
 
-/// Suspends a certificate until it is resumed or revoked.
+/// Suspends a certificate until it is resumed or revoked. What is signed meanwhile stays not valid.
 #[utoipa::path(post, path = "/api/v1/certificates/{serial}/suspend", params(("serial" = String, Path)),
-    responses((status = 200, body = CertificateView), (status = 404), (status = 409)))]
+    request_body = GroundBody, responses((status = 200, body = CertificateView), (status = 404), (status = 409)))]
 pub async fn suspend(
     State(app): State<App>,
     caller: Caller,
     Path(serial): Path<String>,
+    body: Bytes,
 ) -> Result<Json<CertificateView>> {
-    Ok(Json(revocation::change(&app, &caller.required()?, &serial, Change::Suspend).await?))
+    let ground = ground(&body)?;
+    Ok(Json(revocation::change(&app, &caller.required()?, &serial, Change::Suspend, ground).await?))
 }
 
 /// Makes a suspended certificate good again; never by its subscriber alone.
 #[utoipa::path(post, path = "/api/v1/certificates/{serial}/resume", params(("serial" = String, Path)),
-    responses((status = 200, body = CertificateView), (status = 403), (status = 404), (status = 409)))]
+    request_body = GroundBody, responses((status = 200, body = CertificateView), (status = 403), (status = 404), (status = 409)))]
 pub async fn resume(
     State(app): State<App>,
     caller: Caller,
     Path(serial): Path<String>,
+    body: Bytes,
 ) -> Result<Json<CertificateView>> {
-    Ok(Json(revocation::change(&app, &caller.required()?, &serial, Change::Resume).await?))
+    let ground = ground(&body)?;
+    Ok(Json(revocation::change(&app, &caller.required()?, &serial, Change::Resume, ground).await?))
+}
+
+/// Asks for the certificate that follows one's own: with a new key, after somebody has approved it.
+#[utoipa::path(post, path = "/api/v1/certificates/{serial}/renew", params(("serial" = String, Path)),
+    responses((status = 201, body = RequestView), (status = 404), (status = 409)))]
+pub async fn renew(
+    State(app): State<App>,
+    caller: Caller,
+    Path(serial): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response> {
+    let by = caller.required()?;
+    let route = format!("POST /api/v1/certificates/{serial}/renew");
+    let flow = registration::renew(&app, &by, &serial);
+    once(&app, &by, &route, (&headers, &[]), StatusCode::CREATED, flow).await
+}
+
+/// Revokes, suspends or resumes every certificate of a list: a unit's staff, a batch of devices. Each is changed by itself; the answer
+/// says what became of each.
+#[utoipa::path(post, path = "/api/v1/certificate-lists", request_body = ListBody,
+    responses((status = 200, body = ListAnswer), (status = 403), (status = 422)))]
+pub async fn change_list(State(app): State<App>, caller: Caller, body: JsonBody<ListBody>) -> Result<Json<ListAnswer>> {
+    let by = caller.required()?;
+    let body = body.value;
+    let change = match (body.action.as_str(), body.reason) {
+        ("revoke", Some(reason)) => Change::Revoke { reason, invalid_since: moment(body.invalid_since.as_deref())? },
+        ("suspend", None) => Change::Suspend,
+        ("resume", None) => Change::Resume,
+        _ => return Err(unclear("action").into()),
+    };
+    let listed = match (body.unit, body.hierarchy) {
+        (Some(unit), Some(hierarchy)) if body.serials.is_empty() => Listed::Unit { hierarchy, unit },
+        (None, None) => Listed::Serials(body.serials),
+        _ => return Err(unclear("unit").into()),
+    };
+    let certificates = revocation::change_listed(&app, &by, listed, change, body.ground).await?;
+    let changed = certificates.iter().filter(|outcome| outcome.changed).count();
+    Ok(Json(ListAnswer { changed, certificates }))
+}
+
+fn unclear(field: &'static str) -> RequestError {
+    RequestError::invalid(
+        field,
+        "list_unclear",
+        "Hãy nêu một việc (revoke kèm reason, suspend hoặc resume) và một danh sách (serials, hoặc unit cùng hierarchy).",
+        "Name one action (revoke with a reason, suspend or resume) and one list (serials, or unit with hierarchy).",
+    )
+}
+
+fn moment(text: Option<&str>) -> Result<Option<Instant>> {
+    let read = |text: &str| {
+        Instant::parse_rfc3339(text).ok_or_else(|| {
+            let (vi, en) = ("Thời điểm cần có dạng RFC 3339.", "The time has the form of RFC 3339.");
+            RequestError::invalid("invalid_since", "time_invalid", vi, en)
+        })
+    };
+    // Lists tell whole seconds.
+    Ok(text.map(read).transpose()?.map(|at| Instant::from_unix_seconds(at.unix_seconds())))
+}
+
+/// The ground in a body that may be empty.
+fn ground(body: &Bytes) -> Result<Ground> {
+    if body.is_empty() {
+        return Ok(Ground::default());
+    }
+    let read = serde_json::from_slice::<GroundBody>(body);
+    Ok(read.map(|body| body.ground).map_err(|_| {
+        let (vi, en) =
+            ("Nội dung không đúng mẫu. Xem /api/docs.", "The body has not the expected form. See /api/docs.");
+        RequestError::invalid("ground", "json_invalid", vi, en)
+    })?)
 }

@@ -41,7 +41,7 @@ pub(super) async fn content(app: &App, view: &RequestView) -> Result<Certificate
         province: view.province.clone(),
         // The subscriber's key is made when they choose their PIN.
         algorithm: String::new(),
-        valid_days: issuance::valid_days(view.hierarchy),
+        valid_days: issuance::valid_days(app, view.hierarchy)?,
         issuer: authority.issuing(view.hierarchy)?.certificate.subject().common_name(),
     })
 }

@@ -1,0 +1,149 @@
+//! One change for many certificates: those of a unit's staff, or of a batch of devices. Each is changed by itself, so that one that
+//! cannot be keeps no other from it; the list is published once at the end.
+
+use super::{CertificateView, Change, Ground, as_it_is, changed, find, is_staff_for, register, revocation_list, shown};
+use crate::{
+    accounts::Principal,
+    app::App,
+    error::{Error, RequestError, Result},
+};
+use chuky_model::{
+    record::{Cursor, certificate::Certificate as Row, state::CertificateState},
+    request::Hierarchy,
+    text::Bilingual,
+};
+use serde::Serialize;
+
+/// Which certificates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Listed {
+    /// By serial number, hexadecimal.
+    Serials(Vec<String>),
+    /// Every one of a unit's subscribers that is good or suspended.
+    Unit { hierarchy: Hierarchy, unit: String },
+}
+
+/// What became of one of them.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct ListOutcome {
+    /// Lower-case hex.
+    pub serial: String,
+    pub changed: bool,
+    /// The state that it is in now, where it was changed.
+    #[schema(value_type = Option<String>)]
+    pub state: Option<CertificateState>,
+    /// A problem's stable code and sentence, where it was not.
+    pub problem: Option<String>,
+    #[schema(value_type = Option<Object>)]
+    pub detail: Option<Bilingual>,
+}
+
+/// Changes every certificate of a list. Staff only. Returns when OCSP and the revocation lists tell it.
+pub async fn change_listed(
+    app: &App,
+    by: &Principal,
+    listed: Listed,
+    change: Change,
+    ground: Ground,
+) -> Result<Vec<ListOutcome>> {
+    // 1. Which they are.
+    let rows = match listed {
+        Listed::Serials(serials) => named(app, by, serials).await?,
+        Listed::Unit { hierarchy, unit } => of_unit(app, by, hierarchy, &unit).await?,
+    };
+    // 2. One by one.
+    let mut outcomes = Vec::with_capacity(rows.len());
+    let mut recorded = Vec::new();
+    for (serial, row) in rows {
+        let outcome = match row {
+            Ok(row) => changed(app, by, row, change, ground).await,
+            Err(error) => Err(error),
+        };
+        let outcome = outcome.map(|(row, entry)| {
+            recorded.push(entry);
+            row
+        });
+        outcomes.push(outcome_of(app, by, serial, outcome)?);
+    }
+    // 3. Under a signed head, all together, and published once.
+    for entry in recorded {
+        app.audit.wait(entry).await?;
+    }
+    if outcomes.iter().any(|outcome| outcome.changed)
+        && let Err(error) = revocation_list::publish_after_change(app).await
+    {
+        tracing::error!(event = "list_not_published", error = %error);
+    }
+    Ok(outcomes)
+}
+
+type Named = Vec<(String, Result<Row>)>;
+
+async fn named(app: &App, by: &Principal, serials: Vec<String>) -> Result<Named> {
+    if serials.is_empty() || serials.len() > MOST {
+        return Err(wrong_length().into());
+    }
+    let mut rows = Vec::with_capacity(serials.len());
+    for serial in serials {
+        let row = find(app, by, &serial).await;
+        // Whoever is only a subscriber changes their own certificates one by one.
+        let row = row.and_then(|row| match is_staff_for(by, row.hierarchy) {
+            true => Ok(row),
+            false => Err(RequestError::not_found().into()),
+        });
+        rows.push((serial, row));
+    }
+    Ok(rows)
+}
+
+async fn of_unit(app: &App, by: &Principal, hierarchy: Hierarchy, unit: &str) -> Result<Named> {
+    if !is_staff_for(by, hierarchy) {
+        return Err(RequestError::forbidden().into());
+    }
+    register::follow(app).await?;
+    let mut rows: Named = Vec::new();
+    let mut after = Cursor::OLDEST;
+    loop {
+        let page = app.store.certificates_of_unit(hierarchy, unit, after, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(rows) };
+        after = Cursor { at: last.created_at, id: last.id.0 };
+        if rows.len().saturating_add(page.len()) > MOST {
+            return Err(wrong_length().into());
+        }
+        for row in page {
+            let serial = row.serial.to_string();
+            rows.push((serial, as_it_is(app, row.id).await));
+        }
+    }
+}
+
+fn outcome_of(app: &App, by: &Principal, serial: String, outcome: Result<Row>) -> Result<ListOutcome> {
+    let none = ListOutcome { serial, changed: false, state: None, problem: None, detail: None };
+    Ok(match outcome {
+        Ok(row) => {
+            let CertificateView { serial, state, .. } = shown(app, by, &row)?;
+            ListOutcome { serial, changed: true, state: Some(state), ..none }
+        }
+        Err(Error::Request(refused)) => {
+            ListOutcome { problem: Some(refused.code.to_owned()), detail: Some(refused.detail), ..none }
+        }
+        Err(Error::Internal(error)) => {
+            tracing::error!(event = "listed_change_failed", error = %error);
+            let refused = RequestError::try_again();
+            ListOutcome { problem: Some(refused.code.to_owned()), detail: Some(refused.detail), ..none }
+        }
+    })
+}
+
+fn wrong_length() -> RequestError {
+    RequestError::invalid(
+        "serials",
+        "list_length",
+        format!("Danh sách có từ 1 đến {MOST} chứng thư. Hãy chia nhỏ danh sách."),
+        format!("A list has 1 to {MOST} certificates. Part it."),
+    )
+}
+
+/// Certificates in one call: each takes a few milliseconds, and a call must not outlast its time.
+const MOST: usize = 2_000;
+const PAGE: i64 = 200;

@@ -1,0 +1,119 @@
+//! Certificates for keys on tokens that people own: PKCS #10 requests that OpenSSL makes, good and bad, against the running service.
+
+use super::{PASSWORD, approved, citizen, fetch, official, run};
+use crate::harness::app::TestApp;
+use serde_json::{Value, json};
+use std::{fs, path::Path};
+
+const OWN_KEY: &str = "/api/v1/activations/own-key";
+
+/// Makes a key and a request with OpenSSL; the request as PEM.
+fn request(at: &Path, key: &str, further: &str) -> String {
+    // With a subject on its line the command leaves the attributes of its configuration out.
+    let subject = if further.contains("-config") { "" } else { "-subj /CN=Whoever" };
+    let line = format!("openssl req -new {key} -nodes -keyout key.pem -out request.pem {subject} {further}");
+    let text = run(at, &format!("rm -f request.pem; {line}"));
+    fs::read_to_string(at.join("request.pem")).unwrap_or_else(|_| panic!("{text}"))
+}
+
+const P256: &str = "-newkey ec -pkeyopt ec_paramgen_curve:P-256";
+
+fn body(code: &str, login: &str, request: &str) -> Value {
+    json!({ "code": code, "login": login, "password": PASSWORD, "request": request })
+}
+
+/// A certificate for a key of the subscriber's own; the key lies in `key.pem`.
+pub async fn issued_for_own_key(test: &TestApp, at: &Path) -> Value {
+    let (_, code) = approved(test, "gianhang", &citizen()).await;
+    let (status, receipt) = test.post(OWN_KEY, "", &body(&code, "own.key", &request(at, P256, ""))).await;
+    assert_eq!(status, 201, "{receipt}");
+    receipt
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_of_ones_own_is_certified_once() {
+    let test = TestApp::sqlite().await;
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
+    let (_, code) = approved(&test, "gianhang", &citizen()).await;
+    let wanted = "-addext keyUsage=keyCertSign -addext subjectAltName=DNS:ca.example";
+    let pem = request(at, P256, wanted);
+    let (status, receipt) = test.post(OWN_KEY, "", &body(&code, "own.key", &pem)).await;
+    assert_eq!(status, 201, "{receipt}");
+    // What was approved, not what was asked for; and what was not taken over is said.
+    assert_eq!(receipt["common_name"], "Nguyễn Thị Hồng Ưởng");
+    assert_eq!(receipt["notices"].as_array().unwrap().len(), 3, "{receipt}");
+    fetch(&test, at, "citizens", &receipt).await;
+    assert_eq!(
+        run(at, "openssl verify -x509_strict -CAfile root.pem -untrusted issuing.pem subscriber.pem"),
+        "subscriber.pem: OK\n"
+    );
+    let text = run(at, "openssl x509 -in subscriber.pem -noout -text");
+    assert!(!text.contains("Certificate Sign") && !text.contains("ca.example"), "{text}");
+    assert_eq!(run(at, "openssl x509 -in subscriber.pem -noout -pubkey"), run(at, "openssl pkey -in key.pem -pubout"));
+    // There is a certificate and an account, and no credential.
+    assert_eq!(test.sql("SELECT count(*) FROM credential").trim().lines().last(), Some("0"));
+    let (status, session) =
+        test.post("/api/v1/session", "", &json!({ "login": "own.key", "password": PASSWORD })).await;
+    assert_eq!(status, 200, "{session}");
+    // The code is used up, and the key was seen: by this subscriber, and by any other.
+    assert_eq!(test.post(OWN_KEY, "", &body(&code, "own.key", &pem)).await.0, 422);
+    let (_, other) = approved(&test, "dangky", &official()).await;
+    let (status, answer) = test.post(OWN_KEY, "", &body(&other, "other", &pem)).await;
+    assert_eq!((status, answer["type"].as_str()), (409, Some("urn:chuky:problem:key_seen")), "{answer}");
+    // The holder revokes it.
+    let path = format!("/api/v1/certificates/{}/revoke", receipt["serial"].as_str().unwrap());
+    let token = session["token"].as_str().unwrap();
+    assert_eq!(test.post(&path, token, &json!({ "reason": "key_compromise" })).await.0, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn weak_keys_and_requests_without_proof_are_refused() {
+    let test = TestApp::sqlite().await;
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
+    let (id, code) = approved(&test, "gianhang", &citizen()).await;
+    let good = request(at, P256, "");
+    let cut = good.replace("-----END", "AAAA-----END");
+    let mut spoiled = run(at, "openssl req -in request.pem -outform DER -out request.der; base64 -w0 request.der");
+    spoiled.truncate(spoiled.trim_end().len());
+    // The last octet belongs to the signature.
+    let other_end = if spoiled.ends_with("A==") { "B" } else { "A" };
+    let keep = spoiled.trim_end_matches('=').len() - 3;
+    let padding = "=".repeat(spoiled.len() - spoiled.trim_end_matches('=').len());
+    let spoiled =
+        format!("{}{other_end}{}{padding}", &spoiled[..keep], &spoiled[keep + 1..spoiled.trim_end_matches('=').len()]);
+    let spoiled = format!("-----BEGIN CERTIFICATE REQUEST-----\n{spoiled}\n-----END CERTIFICATE REQUEST-----\n");
+    let exponent = "-newkey rsa:2048 -pkeyopt rsa_keygen_pubexp:3";
+    let cases = [
+        ("no request".to_owned(), "request_malformed"),
+        (cut, "request_malformed"),
+        ("x".repeat(70_000), "request_malformed"),
+        (spoiled, "request_not_proved"),
+        (request(at, "-newkey rsa:1024", ""), "key_weak"),
+        (request(at, exponent, ""), "key_weak"),
+        (request(at, P256, "-sha1"), "key_not_admitted"),
+        (request(at, "-newkey ec -pkeyopt ec_paramgen_curve:P-521", ""), "key_not_admitted"),
+        (request(at, "-newkey ed25519", ""), "key_not_admitted"),
+    ];
+    for (pem, problem) in cases {
+        let (status, answer) = test.post(OWN_KEY, "", &body(&code, "own.key", &pem)).await;
+        assert_eq!(status, 422, "{problem}: {answer}");
+        assert_eq!(answer["type"], format!("urn:chuky:problem:{problem}"), "{answer}");
+    }
+    // A challenge password binds the request to its code.
+    let configuration = |challenge: &str| {
+        let text = format!(
+            "[req]\nprompt = no\ndistinguished_name = name\nattributes = attributes\n[name]\nCN = Whoever\n[attributes]\nchallengePassword = {challenge}\n"
+        );
+        fs::write(at.join("request.cnf"), text).unwrap();
+        request(at, P256, "-config request.cnf")
+    };
+    let foreign = configuration("ABCD-EFGH-JKMN");
+    let (status, answer) = test.post(OWN_KEY, "", &body(&code, "own.key", &foreign)).await;
+    assert_eq!((status, answer["type"].as_str()), (422, Some("urn:chuky:problem:challenge_differs")), "{answer}");
+    // Nothing was reserved for any of them.
+    assert!(test.app.store.certificates_of_request(id.parse().unwrap()).await.unwrap().is_empty());
+    let (status, answer) = test.post(OWN_KEY, "", &body(&code, "own.key", &configuration(&code))).await;
+    assert_eq!(status, 201, "{answer}");
+}
