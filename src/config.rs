@@ -311,22 +311,7 @@ impl Settings {
         if positive.contains(&0) || config.readers.count == 0 || config.readers.documents_per_reader == 0 {
             return Err(invalid("hsm, readers", "counts are at least 1"));
         }
-        if config.authority.crl_parts == 0 || config.authority.crl_parts > MOST_LIST_PARTS {
-            return Err(invalid("authority.crl_parts", "is 1 to 128"));
-        }
-        let authority = &config.authority;
-        if authority.renewal_days < 0
-            || !authority.reminder_days.iter().all(|days| (1..=MOST_DAYS_AHEAD).contains(days))
-        {
-            return Err(invalid(
-                "authority.renewal_days, authority.reminder_days",
-                "are days before a certificate ends",
-            ));
-        }
-        let address = authority.practice_statement.as_deref().unwrap_or("https://");
-        if !address.is_ascii() || !(address.starts_with("http://") || address.starts_with("https://")) {
-            return Err(invalid("authority.practice_statement", "is an HTTP address in ASCII"));
-        }
+        config.authority.check()?;
         Ok(Self {
             secrets_dir: config.hsm.secrets_dir.clone().unwrap_or_else(|| beside(data_dir, ".secrets")),
             data_dir: data_dir.to_owned(),
@@ -354,6 +339,26 @@ impl Settings {
             trusted_proxies,
             rates: config.rates,
         })
+    }
+}
+
+impl AuthorityConfig {
+    fn check(&self) -> Result<(), ConfigError> {
+        let invalid = |key, what: &str| ConfigError::Invalid { key, what: what.to_owned() };
+        if self.crl_parts == 0 || self.crl_parts > MOST_LIST_PARTS {
+            return Err(invalid("authority.crl_parts", "is 1 to 128"));
+        }
+        if self.renewal_days < 0 || !self.reminder_days.iter().all(|days| (1..=MOST_DAYS_AHEAD).contains(days)) {
+            return Err(invalid(
+                "authority.renewal_days, authority.reminder_days",
+                "are days before a certificate ends",
+            ));
+        }
+        let address = self.practice_statement.as_deref().unwrap_or("https://");
+        if !address.is_ascii() || !(address.starts_with("http://") || address.starts_with("https://")) {
+            return Err(invalid("authority.practice_statement", "is an HTTP address in ASCII"));
+        }
+        Ok(())
     }
 }
 
