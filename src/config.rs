@@ -285,7 +285,6 @@ impl Settings {
     }
 
     fn check(config: Config, data_dir: &Path) -> Result<Self, ConfigError> {
-        let invalid = |key, what: &str| ConfigError::Invalid { key, what: what.to_owned() };
         let listen = config.server.listen.parse().map_err(|_| invalid("server.listen", "use ADDRESS:PORT"))?;
         let public_url = config.server.public_url.trim_end_matches('/').to_owned();
         if !public_url.starts_with("http://") && !public_url.starts_with("https://") {
@@ -311,7 +310,7 @@ impl Settings {
         if positive.contains(&0) || config.readers.count == 0 || config.readers.documents_per_reader == 0 {
             return Err(invalid("hsm, readers", "counts are at least 1"));
         }
-        config.authority.check()?;
+        check_authority(&config.authority)?;
         Ok(Self {
             secrets_dir: config.hsm.secrets_dir.clone().unwrap_or_else(|| beside(data_dir, ".secrets")),
             data_dir: data_dir.to_owned(),
@@ -342,24 +341,23 @@ impl Settings {
     }
 }
 
-impl AuthorityConfig {
-    fn check(&self) -> Result<(), ConfigError> {
-        let invalid = |key, what: &str| ConfigError::Invalid { key, what: what.to_owned() };
-        if self.crl_parts == 0 || self.crl_parts > MOST_LIST_PARTS {
-            return Err(invalid("authority.crl_parts", "is 1 to 128"));
-        }
-        if self.renewal_days < 0 || !self.reminder_days.iter().all(|days| (1..=MOST_DAYS_AHEAD).contains(days)) {
-            return Err(invalid(
-                "authority.renewal_days, authority.reminder_days",
-                "are days before a certificate ends",
-            ));
-        }
-        let address = self.practice_statement.as_deref().unwrap_or("https://");
-        if !address.is_ascii() || !(address.starts_with("http://") || address.starts_with("https://")) {
-            return Err(invalid("authority.practice_statement", "is an HTTP address in ASCII"));
-        }
-        Ok(())
+fn invalid(key: &'static str, what: &str) -> ConfigError {
+    ConfigError::Invalid { key, what: what.to_owned() }
+}
+
+/// What is set for the authority's lists, renewals, reminders and certificates.
+fn check_authority(authority: &AuthorityConfig) -> Result<(), ConfigError> {
+    if authority.crl_parts == 0 || authority.crl_parts > MOST_LIST_PARTS {
+        return Err(invalid("authority.crl_parts", "is 1 to 128"));
     }
+    if authority.renewal_days < 0 || !authority.reminder_days.iter().all(|days| (1..=MOST_DAYS_AHEAD).contains(days)) {
+        return Err(invalid("authority.renewal_days, authority.reminder_days", "are days before a certificate ends"));
+    }
+    let address = authority.practice_statement.as_deref().unwrap_or("https://");
+    if !address.is_ascii() || !(address.starts_with("http://") || address.starts_with("https://")) {
+        return Err(invalid("authority.practice_statement", "is an HTTP address in ASCII"));
+    }
+    Ok(())
 }
 
 /// `var` → `var.secrets`: beside the data directory, so that a copy of that directory does not hold the PINs.

@@ -197,7 +197,11 @@ async fn signed(
     // Nobody believes an answer after its responder's end.
     let next_update = Some(next_update.min(responder.certificate.not_after()));
     let mut lines = Vec::with_capacity(asked.len());
-    for one in asked {
+    for (position, one) in asked.iter().enumerate() {
+        // Who asks twice about the same is answered once.
+        if asked.iter().take(position).any(|earlier| earlier.der == one.der) {
+            continue;
+        }
         let status = match app.answers.current(app, one) {
             Some(kept) => kept.status,
             None if one.names_issuer(&issuer.certificate) => status::of(app, authority, issuer, &one.serial).await?,

@@ -93,10 +93,13 @@ fn entries(mut list: Reader<'_>, made: Instant, found: &mut Findings) -> Result<
     Ok(())
 }
 
-/// Whether a serial number comes behind another in the order of lists: octet by octet, as the database compares them.
+/// Whether a serial number comes behind another in the order of lists: as numbers, which is the register's order.
 fn follows(before: &[u8], next: &[u8]) -> bool {
-    let plain = |octets: &'_ [u8]| octets.iter().position(|octet| *octet != 0).unwrap_or(octets.len());
-    next.get(plain(next)..) > before.get(plain(before)..)
+    let [before, next] = [before, next].map(|octets| {
+        let first = octets.iter().position(|octet| *octet != 0).unwrap_or(octets.len());
+        octets.get(first..).unwrap_or_default()
+    });
+    (next.len(), next) > (before.len(), before)
 }
 
 /// RFC 5280 §5.3.1: not 0, which is left out; not 7, which is not used; not 8, which delta lists have.
