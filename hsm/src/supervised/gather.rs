@@ -41,13 +41,23 @@ struct Caller {
     answer: oneshot::Sender<Result<Response, Error>>,
 }
 
-/// Takes a request that may go together with others apart; gives any other back.
-pub(super) fn small(request: Request) -> Result<(Kind, Vec<Vec<u8>>), Request> {
+/// The kind of a request that may go together with others.
+pub(super) fn kind(request: &Request) -> Option<Kind> {
     let few = |items: &[Vec<u8>]| (1..=limits::GATHERED_ITEMS).contains(&items.len());
     match request {
-        Request::Sign { label, scheme, digests } if few(&digests) => Ok((Kind::Sign { label, scheme }, digests)),
-        Request::Mac { domain, items } if few(&items) => Ok((Kind::Mac { domain }, items)),
-        other => Err(other),
+        Request::Sign { label, scheme, digests } if few(digests) => {
+            Some(Kind::Sign { label: label.clone(), scheme: *scheme })
+        }
+        Request::Mac { domain, items } if few(items) => Some(Kind::Mac { domain: domain.clone() }),
+        _ => None,
+    }
+}
+
+/// What such a request asks to be signed.
+pub(super) fn items(request: Request) -> Vec<Vec<u8>> {
+    match request {
+        Request::Sign { digests: items, .. } | Request::Mac { items, .. } => items,
+        _ => Vec::new(),
     }
 }
 

@@ -105,9 +105,9 @@ impl Drop for Supervised {
 impl Hsm for Supervised {
     fn call(&self, request: Request, deadline: Duration) -> Answer<'_> {
         Box::pin(async move {
-            match gather::small(request) {
-                Ok((kind, items)) => gather::call(&self.shared, kind, items, deadline).await,
-                Err(request) => self.shared.queued(request, deadline).await,
+            match gather::kind(&request) {
+                Some(kind) => gather::call(&self.shared, kind, gather::items(request), deadline).await,
+                None => self.shared.queued(request, deadline).await,
             }
         })
     }
