@@ -11,11 +11,9 @@ import pathlib
 import sys
 import time
 
-import xmlsec
 from asn1crypto import crl
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from lxml import etree
 from cryptography.hazmat.primitives.serialization import pkcs12
 from pyhanko.keys import load_cert_from_pemder, load_private_key_from_pemder
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
@@ -25,7 +23,6 @@ from pyhanko.sign.validation import validate_pdf_signature
 from pyhanko.sign.validation.dss import DocumentSecurityStore
 from pyhanko_certvalidator import ValidationContext
 from pyhanko_certvalidator.registry import SimpleCertificateStore
-from signxml.xades import XAdESVerifier
 
 logging.disable(logging.CRITICAL)
 
@@ -45,9 +42,7 @@ class Peer:
             certs_to_embed=chain,
         )
         self.crls = [crl.CertificateList.load((self.folder / name).read_bytes()) for name in ("root.crl", "issuing.crl")]
-        self.trusted = xmlsec.KeysManager()
-        for name in ("root.pem", "issuing.pem"):
-            self.trusted.load_cert(self.path(name), xmlsec.constants.KeyDataFormatPem, xmlsec.constants.KeyDataTypeTrusted)
+        self.trusted = None
         self.xml_signer = (self.folder / "signer-rsa.pem").read_text()
         self.hsm_signer = None
         self.authority = None
@@ -114,17 +109,32 @@ class Peer:
         status = validate_pdf_signature(reader.embedded_signatures[0], context)
         assert status.intact and status.valid and status.trusted and status.timestamp_validity.trusted
 
+    # libxmlsec and libdigidocpp do not bear each other in one process, so each is loaded when it is first asked for.
     def verify_xmlsec(self, data):
+        import xmlsec
+        from lxml import etree
+
+        if self.trusted is None:
+            self.trusted = xmlsec.KeysManager()
+            for name in ("root.pem", "issuing.pem"):
+                self.trusted.load_cert(self.path(name), xmlsec.constants.KeyDataFormatPem, xmlsec.constants.KeyDataTypeTrusted)
         root = etree.fromstring(data)
         context = xmlsec.SignatureContext(self.trusted)
         context.verify(xmlsec.tree.find_node(root, xmlsec.constants.NodeSignature))
 
     def verify_signxml(self, data):
+        from signxml.xades import XAdESVerifier
+
         XAdESVerifier().verify(data, x509_cert=self.xml_signer)
     def digidoc(self):
         """libdigidocpp without trusted lists from the network: its settings are read from the home folder."""
         if self.library is None:
+            import ctypes
             import os
+
+            # Whatever its settings say, it looks for the European list; in a network of its own it finds nothing at once.
+            network, user = 0x40000000, 0x10000000
+            ctypes.CDLL(None).unshare(network) == 0 or ctypes.CDLL(None).unshare(user | network)
 
             settings = self.folder / ".digidocpp"
             settings.mkdir(exist_ok=True)
@@ -156,7 +166,9 @@ class Peer:
 
     def verify_asice(self, data):
         """Everything but trust, for which libdigidocpp wants the European list and a timestamp."""
-        for signature in self.digidoc().Container.open(str(self.current)).signatures():
+        # The signatures live in the container, which must be held meanwhile.
+        container = self.digidoc().Container.open(str(self.current))
+        for signature in container.signatures():
             try:
                 signature.validate()
             except RuntimeError as error:

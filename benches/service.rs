@@ -86,6 +86,7 @@ impl Service {
         }
         runtime.block_on(async {
             let app = bootstrap::open(settings, Clock::default(), Path::new(EXECUTABLE)).await.map_err(text)?;
+            bootstrap::demo_authority(&app).await.map_err(text)?;
             worker::prepare(&app).await.map_err(text)?;
             let payer = payer::Authority::enter(&app).await.payer(&app, payer::p256()).await;
             let listener = TcpListener::bind("127.0.0.1:0").await.map_err(text)?;

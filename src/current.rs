@@ -73,9 +73,14 @@ where
 }
 
 /// The row that `read` finds, without asking the database where it was read a moment ago: for what every request of a busy caller needs.
-/// `key` is what `read` looks for. A change shows at once on the node that made it and calls [`changed`], on another as soon as it
+/// `key` is what `read` looks for; only rows that are `good` for something are kept, so that a refusal always looks anew. A change shows at once on the node that made it and calls [`changed`], on another as soon as it
 /// follows the log, and everywhere once the row has been kept for [`KEPT_FOR`].
-pub async fn kept<R, F>(app: &App, key: &[u8], read: impl Fn() -> F) -> Result<Option<Arc<R>>>
+pub async fn kept<R, F>(
+    app: &App,
+    key: &[u8],
+    read: impl Fn() -> F,
+    good: impl Fn(&R) -> bool,
+) -> Result<Option<Arc<R>>>
 where
     R: Authenticated + Send + Sync + 'static,
     F: Future<Output = Result<Option<R>, store::Error>>,
@@ -88,7 +93,7 @@ where
         }
     }
     let found = row(app, read).await?.map(Arc::new);
-    if let Some(found) = &found {
+    if let Some(found) = found.as_ref().filter(|found| good(found)) {
         app.kept_rows.keep(key, found.clone());
     }
     Ok(found)

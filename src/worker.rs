@@ -45,7 +45,9 @@ pub fn start(app: &App) -> JoinHandle<()> {
 
 async fn round(app: &App) -> Result<()> {
     let mut transaction = app.store.begin().await?;
-    transaction.remove_expired_sessions(app.clock.now()).await?;
+    let now = app.clock.now();
+    transaction.remove_expired_sessions(now).await?;
+    transaction.remove_old_idempotent(now.plus_seconds(-KEYS_REMEMBERED_SECONDS)).await?;
     transaction.commit().await?;
     custody::close_expired(app).await?;
     signing::clear_up(app).await?;
@@ -58,6 +60,8 @@ async fn round(app: &App) -> Result<()> {
     Ok(())
 }
 
+/// How long an `Idempotency-Key` is remembered. A call that a crash cut short is free to be made again after it.
+const KEYS_REMEMBERED_SECONDS: i64 = 86_400;
 /// Between two renewals of OCSP answers.
 const BEAT: Duration = Duration::from_secs(5);
 /// A round every thirty seconds.

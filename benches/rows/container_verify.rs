@@ -2,7 +2,7 @@
 
 use super::{Context, pdf_verify, raw};
 use crate::harness::{Goal, Local, Row, Unit};
-use crate::peer::PeerTask;
+use crate::peer::{Peer, PeerTask};
 use chuky_model::report::Indication;
 use chuky_pki::verify::verify_document;
 use std::hint::black_box;
@@ -25,7 +25,7 @@ pub fn extended(context: &mut Context) -> Result<Row, String> {
         let report = verify_document(black_box(&bytes), FILE, &trust);
         assert!(black_box(report).indication == Indication::TotalPassed, "a genuine file is valid");
     });
-    let peer = PeerTask::new(&context.peer()?, "verify-asice", FILE);
+    let peer = PeerTask::new(&Peer::start(&context.fixtures, &[])?, "verify-asice", FILE);
     let goals = vec![Goal::PeerRatioAtLeast(15.0)];
     Ok(Row { unit: Unit::CpuMilliseconds, ours, limit: Some(limit), peer: Some(peer), goals })
 }

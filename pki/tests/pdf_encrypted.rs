@@ -79,23 +79,38 @@ fn a_changed_encrypted_file_is_altered_and_a_flipped_byte_breaks_it() {
         let mut flipped = signed.clone();
         flipped[700] ^= 1;
         assert_eq!(judge(&flipped).integrity, Integrity::Broken, "{name}");
-        // An update that shows a second, empty content: no sealed string is needed for it.
+        // An update without pages: no sealed string is needed for it.
         let text = String::from_utf8_lossy(&signed).into_owned();
         let previous = text.rsplit("startxref\n").next().unwrap().lines().next().unwrap().to_owned();
         let entry =
             |key: &str, end: char| text[text.rfind(key).unwrap()..].split_inclusive(end).next().unwrap().to_owned();
         let (encrypt, identifier) = (entry("/Encrypt ", 'R'), entry("/ID[", ']'));
         let object = signed.len();
-        let page =
-            "90 0 obj\n<</Type/Catalog/Pages 91 0 R>>\nendobj\n91 0 obj\n<</Type/Pages/Count 0/Kids[]>>\nendobj\n";
+        let field =
+            text[..text.rfind("/FT /Sig").unwrap()].rsplit_once(" 0 obj").unwrap().0.rsplit('\n').next().unwrap();
+        let page = format!(
+            "90 0 obj\n<</Type/Catalog/Pages 91 0 R/AcroForm<</Fields[{field} 0 R]/SigFlags 3>>>>\nendobj\n\
+             91 0 obj\n<</Type/Pages/Count 0/Kids[]>>\nendobj\n"
+        );
         let second = object + page.find("91 0 obj").unwrap();
         let start = object + page.len();
         let update = format!(
             "{page}xref\n90 2\n{object:010} 00000 n \n{second:010} 00000 n \ntrailer\n<</Size 92/Root 90 0 R{encrypt}{identifier}/Prev {previous}>>\nstartxref\n{start}\n%%EOF\n"
         );
-        let changed = [signed.as_slice(), update.as_bytes()].concat();
-        let report = judge(&changed);
-        assert!(matches!(report.integrity, Integrity::Altered | Integrity::Broken), "{name}: {report:#?}");
+        // The same by a cross-reference stream, which is never sealed.
+        let rows: String = [object, second, start].map(|at| format!("01{at:08x}00")).concat();
+        let stream = format!(
+            "{page}92 0 obj\n<</Type/XRef/Size 93/W[1 4 1]/Index[90 3]/Root 90 0 R{encrypt}{identifier}/Prev {previous}\
+             /Filter/ASCIIHexDecode/Length {}>>\nstream\n{rows}>\nendstream\nendobj\nstartxref\n{start}\n%%EOF\n",
+            rows.len() + 1
+        );
+        for update in [update, stream] {
+            let report = judge(&[signed.as_slice(), update.as_bytes()].concat());
+            assert!(matches!(report.integrity, Integrity::Altered | Integrity::Broken), "{name}: {report:#?}");
+            let seen =
+                report.signatures.iter().flat_map(|line| &line.changes_after).any(|one| one.kind == "page_removed");
+            assert!(seen, "{name}: {report:#?}");
+        }
     }
 }
 

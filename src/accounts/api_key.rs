@@ -1,6 +1,6 @@
 //! API keys of systems: `chuky_<id>_<secret>`, shown once, stored as a hash, bound to an account and an end.
 
-use super::{Principal, acting_account, token_hash};
+use super::{Principal, acting, is_enabled, token_hash};
 use crate::{
     app::App,
     attestation,
@@ -57,11 +57,15 @@ pub async fn create_api_key(
 pub(super) async fn principal(app: &App, text: &str) -> Result<Principal> {
     let now = app.clock.now();
     let hash = token_hash(text.as_bytes());
-    let key = current::kept(app, &hash, || app.store.api_key_by_hash(&hash)).await?;
+    let good = |key: &ApiKey| key.revoked_at.is_none();
+    let key = current::kept(app, &hash, || app.store.api_key_by_hash(&hash), good).await?;
     let key = key
         .filter(|key| key.revoked_at.is_none_or(|at| at > now) && key.expires_at > now)
         .ok_or_else(RequestError::unauthenticated)?;
-    acting_account(app, key.account_id, format!("api_key:{}", key.id), now).await
+    // A busy system's account is kept with its key.
+    let id = key.account_id;
+    let account = current::kept(app, id.as_bytes(), || app.store.account_by_id(id), is_enabled).await?;
+    acting(app, account.as_deref(), format!("api_key:{}", key.id), now)
 }
 
 const LONGEST_LABEL: usize = 100;

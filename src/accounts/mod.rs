@@ -57,16 +57,20 @@ pub async fn principal_of_session(app: &App, token: &str) -> Result<Principal> {
     session::principal(app, token).await
 }
 
-/// The account behind a checked session or key, where it may still act.
+/// The account behind a checked session, where it may still act.
 async fn acting_account(app: &App, id: AccountId, client: String, now: Instant) -> Result<Principal> {
-    let account = current::kept(app, id.as_bytes(), || app.store.account_by_id(id)).await?;
+    let account = current::row(app, || app.store.account_by_id(id)).await?;
+    acting(app, account.as_ref(), client, now)
+}
+
+/// The principal of a checked account, where it may still act.
+fn acting(app: &App, account: Option<&Account>, client: String, now: Instant) -> Result<Principal> {
     let account = account.filter(|account| may_act(account, now)).ok_or_else(RequestError::unauthenticated)?;
-    let display_name = display_name(app, &account)?;
     Ok(Principal {
         account: account.id,
         login: account.login.clone(),
         roles: account.roles.clone(),
-        display_name,
+        display_name: display_name(app, account)?,
         unit: account.unit.clone(),
         client,
     })
@@ -82,6 +86,10 @@ pub async fn name_of(app: &App, id: AccountId) -> Result<String> {
 pub fn display_name(app: &App, account: &Account) -> Result<String> {
     let plain = app.vault.open(DISPLAY_NAME, &account.id.to_string(), &account.display_name)?;
     Ok(String::from_utf8_lossy(&plain).into_owned())
+}
+
+fn is_enabled(account: &Account) -> bool {
+    account.disabled_at.is_none()
 }
 
 fn may_act(account: &Account, now: Instant) -> bool {

@@ -161,7 +161,7 @@ async fn made(
     // What is given out many times is read back and verified once.
     let read = OcspResponse::parse(&response).map_err(internal)?;
     read.verify(&issuer.certificate).map_err(internal)?;
-    if !read.singles.first().is_some_and(|line| line.identifier == *identifier && line.status == status) {
+    if !read.singles.first().is_some_and(|line| line.identifier == *identifier && line.status == in_seconds(status)) {
         return Err(InternalError::other("an OCSP answer says something else than what was meant").into());
     }
     let etag = hex::encode(sha256(&response).get(..16).unwrap_or_default()).into();
@@ -170,6 +170,14 @@ async fn made(
     let asked = AtomicBool::new(false);
     app.answers.keep(identifier, Kept { answer: answer.clone(), made, status, issuer_label, serial, told, asked });
     Ok(answer)
+}
+
+/// As an answer tells it: GeneralizedTime in whole seconds (RFC 5280 §4.1.2.5.2).
+fn in_seconds(status: Status) -> Status {
+    match status {
+        Status::Revoked { at, reason } => Status::Revoked { at: Instant::from_unix_seconds(at.unix_seconds()), reason },
+        other => other,
+    }
 }
 
 /// The answer, when it was made, and the status in its first line.

@@ -420,9 +420,10 @@ pub(super) async fn commit(
         Kind::CertificateResumed => Standing::Resumed,
         _ => Standing::Revoked,
     };
-    let committing = app.clone();
+    let (committing, changed) = (app.clone(), row.clone());
     let committed = tokio::spawn(async move {
         transaction.commit().await?;
+        current::changed(&committing, &changed);
         if let Some(told) = told_of(standing, &content) {
             committing.register.learn(&content, told, true);
         }

@@ -1,6 +1,7 @@
 //! A PDF file opened over a slice: its cross-reference chain, its objects loaded when asked for, its streams decoded.
 //! A prefix of the slice opened as a file of its own is the document as an earlier revision showed it.
 
+mod entries;
 mod protection;
 mod shared;
 
@@ -48,6 +49,8 @@ pub struct PdfFile<'a> {
     loading: RefCell<Vec<u32>>,
     decoded: Cell<usize>,
     oddities: RefCell<Vec<Oddity>>,
+    /// Entries of all sections but the oldest, where there are many; built when the chain is complete.
+    updates: OnceCell<Option<HashMap<u32, Entry>>>,
     pages: OnceCell<Rc<Vec<Page>>>,
     fields: OnceCell<Rc<Vec<FormField>>>,
 }
@@ -141,6 +144,7 @@ impl<'a> PdfFile<'a> {
             loading: RefCell::default(),
             decoded: Cell::new(0),
             oddities: RefCell::default(),
+            updates: OnceCell::new(),
             pages: OnceCell::new(),
             fields: OnceCell::new(),
         }
@@ -242,28 +246,6 @@ impl<'a> PdfFile<'a> {
         let named = named.filter_map(|size| u32::try_from(size).ok()).max().unwrap_or(0);
         let highest = self.sections.iter().flat_map(Section::numbers).chain(self.recovered.keys().copied()).max();
         named.max(highest.map_or(1, |highest| highest.saturating_add(1)))
-    }
-
-    /// Where the object lies, by the newest section that speaks about it. Offsets are in the slice.
-    pub fn entry(&self, number: u32) -> Option<Entry> {
-        if self.reading == Reading::Recovered {
-            return self.recovered.get(&number).copied();
-        }
-        match self.sections.iter().find_map(|section| section.entry(self.data, number))? {
-            Entry::Offset { offset, generation } => {
-                Some(Entry::Offset { offset: offset.saturating_add(self.shift), generation })
-            }
-            other => Some(other),
-        }
-    }
-
-    /// Every object number that some section or the search knows, ascending.
-    pub fn numbers(&self) -> Vec<u32> {
-        let mut numbers: Vec<u32> =
-            self.sections.iter().flat_map(Section::numbers).chain(self.recovered.keys().copied()).collect();
-        numbers.sort_unstable();
-        numbers.dedup();
-        numbers
     }
 
     /// The object, `Null` where it is free, missing or unreadable (then an oddity is noted).

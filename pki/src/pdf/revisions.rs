@@ -1,6 +1,7 @@
-//! The revisions of one file, each opened once however often it is asked for.
+//! The revisions of one file, opened once however often they are asked for, as long as they are few; many are opened again.
 
 use super::file::PdfFile;
+use super::limits;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -31,7 +32,11 @@ impl<'a> Revisions<'a> {
             return known.clone();
         }
         let opened = self.whole.revision(end).ok().map(Rc::new);
-        self.opened.borrow_mut().insert(end, opened.clone());
+        // Each holds its own list of fields, so that hundreds kept at once would take memory by their square.
+        let mut kept = self.opened.borrow_mut();
+        if kept.len() < limits::REVISIONS_KEPT {
+            kept.insert(end, opened.clone());
+        }
         opened
     }
 }

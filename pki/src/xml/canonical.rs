@@ -4,7 +4,6 @@
 use super::document::{Attribute, Content, Document, NO_NAMESPACE, NO_PREFIX, NodeId, XML_NAMESPACE, XML_PREFIX};
 use super::selection::{Budget, Selection};
 use crate::error::{Error, Result};
-use std::borrow::Cow;
 
 /// A canonicalisation algorithm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -366,7 +365,7 @@ fn qualified(output: &mut Vec<u8>, prefix: Option<&&str>, local: &str) {
     output.extend_from_slice(local.as_bytes());
 }
 
-fn escape_text(output: &mut Vec<u8>, text: &Cow<'_, str>) {
+fn escape_text(output: &mut Vec<u8>, text: &str) {
     escape(output, text, |byte| match byte {
         b'&' => Some("&amp;"),
         b'<' => Some("&lt;"),
@@ -376,7 +375,7 @@ fn escape_text(output: &mut Vec<u8>, text: &Cow<'_, str>) {
     });
 }
 
-fn escape_attribute(output: &mut Vec<u8>, text: &Cow<'_, str>) {
+fn escape_attribute(output: &mut Vec<u8>, text: &str) {
     escape(output, text, |byte| match byte {
         b'&' => Some("&amp;"),
         b'<' => Some("&lt;"),

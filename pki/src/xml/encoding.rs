@@ -18,7 +18,7 @@ pub fn decode(bytes: &[u8]) -> Result<Cow<'_, str>> {
         [b'<', 0, ..] => utf_16(bytes, u16::from_le_bytes),
         _ => match declared(bytes).map(str::to_ascii_lowercase).as_deref() {
             None | Some("utf-8" | "utf8" | "us-ascii" | "ascii") => utf_8(bytes),
-            Some("iso-8859-1" | "iso8859-1" | "latin1" | "latin-1") => Ok(latin(bytes, |octet| char::from(octet))),
+            Some("iso-8859-1" | "iso8859-1" | "latin1" | "latin-1") => Ok(latin(bytes, char::from)),
             Some("iso-8859-15") => Ok(latin(bytes, iso_8859_15)),
             Some("windows-1252" | "cp1252") => Ok(latin(bytes, windows_1252)),
             Some(other) => Err(Error::Unsupported(format!("character encoding {other:?}"))),

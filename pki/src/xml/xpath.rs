@@ -225,7 +225,8 @@ fn below(document: &Document<'_>, above: &[Range<u32>], name: &Name, budget: &mu
             range
                 .map(NodeId)
                 .filter(|id| document.element(*id).is_some())
-                .filter_map(|id| name.fits(document, id).then(|| document.subtree(id))),
+                .filter(|id| name.fits(document, *id))
+                .map(|id| document.subtree(id)),
         );
     }
     Ok(found)

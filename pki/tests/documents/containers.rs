@@ -179,3 +179,47 @@ fn timestamps_in_containers() {
     let report = verify_with_content(&archive(&stamped.concat()), None, "c", &trusting());
     assert_eq!((report.integrity, report.timestamps.len()), (Integrity::Intact, 1), "{report:#?}");
 }
+
+#[test]
+fn libdigidocpp_makes_containers() {
+    let python = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("venv/bin/python");
+    let works = |arguments: &[&str]| {
+        let done = std::process::Command::new(&python).args(arguments).output();
+        done.is_ok_and(|output| output.status.success())
+    };
+    if !works(&["-c", "import pydigidoc"]) {
+        eprintln!("SKIPPED: no pydigidoc in target/venv");
+        return;
+    }
+    let folder = crate::support::folder("documents-asice");
+    std::fs::create_dir_all(folder.join(".digidocpp")).unwrap();
+    let settings = r#"<configuration><param name="tsl.autoupdate">false</param><param name="tsl.onlineDigest">false</param></configuration>"#;
+    std::fs::write(folder.join(".digidocpp/digidocpp.conf"), settings).unwrap();
+    std::fs::write(folder.join("a.txt"), "the first file").unwrap();
+    std::fs::write(folder.join("b.txt"), "the second file").unwrap();
+    let mut store = openssl::pkcs12::Pkcs12::builder();
+    store.name("signer").pkey(&signer().key).cert(&signer().certificate);
+    std::fs::write(folder.join("signer.p12"), store.build2("test").unwrap().to_der().unwrap()).unwrap();
+    // It looks for the European list, whatever its settings say: it gets a network of its own (CLONE_NEWNET), in which there is nothing.
+    let script = r#"
+import ctypes
+ctypes.CDLL(None).unshare(0x40000000) == 0 or ctypes.CDLL(None).unshare(0x50000000)
+import pydigidoc
+pydigidoc.initialize("test")
+made = pydigidoc.Container.create("made.asice")
+made.add_data_file("a.txt", "text/plain")
+made.add_data_file("b.txt", "text/plain")
+signer = pydigidoc.PKCS12Signer("signer.p12", "test")
+signer.set_profile("BES")
+made.sign(signer)
+made.save()
+"#;
+    let output =
+        std::process::Command::new(&python).current_dir(&folder).env("HOME", &folder).args(["-c", script]).output();
+    let output = output.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let bytes = std::fs::read(folder.join("made.asice")).unwrap();
+    let report = verdict(&bytes, None);
+    assert_eq!((report.integrity, report.format), (Integrity::Intact, DocumentFormat::AsicE), "{report:#?}");
+    assert_eq!((report.signatures.len(), report.signatures[0].covers.as_str()), (1, "whole_file"));
+}

@@ -107,7 +107,7 @@ fn many_signers_and_deep_nests_end_in_a_report() {
         assert_ne!(verdict(text.as_bytes(), None).integrity, Integrity::Intact);
     }
     let deep =
-        [b"\x30\x80\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02".to_vec(), vec![0xa0, 0x80].repeat(1_000_000)].concat();
+        [b"\x30\x80\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02".to_vec(), [0xa0, 0x80].repeat(1_000_000)].concat();
     assert_ne!(verdict(&deep, None).integrity, Integrity::Intact);
     assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
 }

@@ -114,7 +114,9 @@ impl Comparison<'_, '_> {
             match known.and_then(|at| Some((at, self.old_fields.get(at)?))) {
                 Some((at, old)) => {
                     met.insert(at);
-                    self.field(old, field);
+                    if !self.is_quiet(old, field) {
+                        self.field(old, field);
+                    }
                 }
                 None => self.new_field(field, &mut widgets),
             }

@@ -10,6 +10,7 @@ mod kind;
 mod pages;
 mod painting;
 mod permission;
+mod quiet;
 mod same;
 mod steps;
 mod structure;
@@ -22,6 +23,7 @@ use super::file::PdfFile;
 use super::limits;
 use super::object::{Object, ObjectId};
 use super::tree::{FormField, Page};
+use quiet::Quiet;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::rc::Rc;
@@ -58,11 +60,20 @@ pub(super) struct Comparison<'f, 'd> {
     known_same: RefCell<HashSet<(ObjectId, ObjectId, bool)>>,
     pairs: Cell<usize>,
     findings: RefCell<Vec<Finding>>,
+    /// What the later revision defines anew, where it simply continues the older one.
+    redefined: Option<HashSet<u32>>,
+    same_page_order: bool,
+    quiet: &'f Quiet,
 }
 
 /// Every difference between the two readings, `old` being the signed one.
 pub fn compare(old: &PdfFile<'_>, new: &PdfFile<'_>) -> Vec<Finding> {
-    let comparison = Comparison::new(old, new);
+    compare_next(old, new, &Quiet::default())
+}
+
+/// As [`compare`], for one of several steps in their order.
+fn compare_next(old: &PdfFile<'_>, new: &PdfFile<'_>, quiet: &Quiet) -> Vec<Finding> {
+    let comparison = Comparison::new(old, new, quiet);
     // The form comes first: it knows which new widgets belong to signatures.
     let widgets = comparison.form();
     comparison.pages(&widgets);
@@ -77,7 +88,7 @@ pub fn compare(old: &PdfFile<'_>, new: &PdfFile<'_>) -> Vec<Finding> {
 }
 
 impl<'f, 'd> Comparison<'f, 'd> {
-    fn new(old: &'f PdfFile<'d>, new: &'f PdfFile<'d>) -> Self {
+    fn new(old: &'f PdfFile<'d>, new: &'f PdfFile<'d>, quiet: &'f Quiet) -> Self {
         let (old_pages, new_pages) = (old.pages(), new.pages());
         let (old_fields, new_fields) = (old.fields(), new.fields());
         let of_fields = |fields: &[FormField]| -> BTreeSet<ObjectId> {
@@ -99,11 +110,13 @@ impl<'f, 'd> Comparison<'f, 'd> {
         let index = |pages: &[Page]| -> BTreeMap<ObjectId, usize> {
             pages.iter().enumerate().filter_map(|(at, page)| Some((page.id?, at))).collect()
         };
+        let (old_page_index, new_page_index) = (index(&old_pages), index(&new_pages));
         Self {
             old,
             new,
-            old_page_index: index(&old_pages),
-            new_page_index: index(&new_pages),
+            same_page_order: old_page_index == new_page_index,
+            old_page_index,
+            new_page_index,
             old_pages,
             new_pages,
             old_fields,
@@ -113,6 +126,8 @@ impl<'f, 'd> Comparison<'f, 'd> {
             known_same: RefCell::default(),
             pairs: Cell::new(0),
             findings: RefCell::default(),
+            redefined: quiet::redefined(old, new),
+            quiet,
         }
     }
 

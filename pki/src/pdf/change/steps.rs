@@ -2,7 +2,8 @@
 //! signatures look at it. Each step is read strictly and, where a lenient reader might see something else, by repair as well.
 
 use super::kind::{ChangeKind, Needs};
-use super::{Finding, ambiguity, compare};
+use super::quiet::Quiet;
+use super::{Finding, ambiguity, compare, compare_next};
 use crate::pdf::file::{PdfFile, Reading};
 use crate::pdf::lexer::Lexer;
 use crate::pdf::object::{Object, ObjectId};
@@ -35,10 +36,11 @@ pub fn steps(revisions: &Revisions<'_>, ends: &[usize], to_the_end: bool) -> Vec
     let open = |end: usize| (end, revisions.until(end));
     // The newer revision of one step is the older one of the next.
     let Some(mut older) = stops.next().map(open) else { return steps };
+    let quiet = Quiet::default();
     for stop in stops {
         let newer = open(stop);
         let (findings, plain) = match (&older.1, &newer.1) {
-            (Some(old), Some(new)) => step(old, new),
+            (Some(old), Some(new)) => step(old, new, &quiet),
             _ => (vec![unreadable("one of the revisions cannot be read")], false),
         };
         steps.push(Step { from: older.0, to: newer.0, findings, plain });
@@ -47,10 +49,10 @@ pub fn steps(revisions: &Revisions<'_>, ends: &[usize], to_the_end: bool) -> Vec
     steps
 }
 
-fn step(old: &PdfFile<'_>, new: &PdfFile<'_>) -> (Vec<Finding>, bool) {
+fn step(old: &PdfFile<'_>, new: &PdfFile<'_>, quiet: &Quiet) -> (Vec<Finding>, bool) {
     let (from, to) = (old.data().len(), new.data().len());
     let both_strict = old.reading() == Reading::Strict && new.reading() == Reading::Strict;
-    let mut findings = compare(old, new);
+    let mut findings = compare_next(old, new, quiet);
     let ambiguous = ambiguity::found(new, from);
     let clear = ambiguous.is_none();
     if let Some(detail) = ambiguous {
