@@ -206,8 +206,8 @@ fn ground(body: &Bytes) -> Result<Ground> {
     if body.is_empty() {
         return Ok(Ground::default());
     }
-    let read = serde_json::from_slice::<GroundBody>(body);
-    Ok(read.map(|body| body.ground).map_err(|_| {
+    let read = serde_json::from_slice::<Option<GroundBody>>(body);
+    Ok(read.map(|body| body.unwrap_or_default().ground).map_err(|_| {
         let (vi, en) =
             ("Nội dung không đúng mẫu. Xem /api/docs.", "The body has not the expected form. See /api/docs.");
         RequestError::invalid("ground", "json_invalid", vi, en)
