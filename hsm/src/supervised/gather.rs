@@ -79,6 +79,10 @@ pub(super) async fn call(
             group.running = group.running.saturating_add(1);
             Some(caller)
         } else {
+            // Those who have gone hold no place in the queue any more, so they must not pile up here while a worker hangs.
+            if group.waiting.len() >= shared.settings.queue {
+                group.waiting.retain(|caller| !caller.answer.is_closed());
+            }
             group.waiting.push_back(caller);
             None
         }
@@ -144,6 +148,9 @@ impl Gather {
         let mut items = 0_usize;
         while taken.len() < share {
             let Some(next) = group.waiting.pop_front() else { break };
+            if next.answer.is_closed() {
+                continue;
+            }
             items = items.saturating_add(next.items.len());
             taken.push(next);
             if items >= limits::GATHERED_ITEMS {
