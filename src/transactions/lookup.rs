@@ -1,7 +1,10 @@
 //! Whether payments were seen: callers who ask at the same time are answered by one question to the database. Tells only that an
 //! identity is stored; whether its row is genuine is asked for those that are, see [`super::consumer::stored`].
 
-use super::limits::{LARGEST_GROUP, WAITING};
+use super::{
+    group::gather,
+    limits::{LARGEST_GROUP, WAITING},
+};
 use crate::{
     error::{RequestError, Result},
     store::Store,
@@ -36,7 +39,7 @@ impl Lookup {
 
 async fn run(mut receiver: mpsc::Receiver<Question>, store: Store) {
     let mut group = Vec::with_capacity(LARGEST_GROUP);
-    while receiver.recv_many(&mut group, LARGEST_GROUP).await > 0 {
+    while gather(&mut receiver, &mut group).await {
         let identities: Vec<Vec<u8>> = group.iter().map(|question| question.identity.to_vec()).collect();
         let stored = store.payment_orders(&identities).await;
         let stored: std::result::Result<HashSet<Vec<u8>>, _> =

@@ -2,6 +2,7 @@
 //! The flow joins judgement, certificate status and the store; it never consumes a payment of which any check did not pass.
 
 mod consumer;
+mod group;
 mod limits;
 mod lookup;
 mod sign;
