@@ -19,6 +19,7 @@ pub mod limits;
 pub mod lint;
 pub mod name;
 pub mod ocsp;
+pub mod office;
 pub mod oid;
 pub mod path;
 pub mod payment;

@@ -14,6 +14,14 @@ pub struct Wanted {
     types: Vec<String>,
 }
 
+impl Wanted {
+    /// Whether a relationship of this identifier and type is among them.
+    pub fn takes(&self, identifier: &str, kind: &str) -> bool {
+        let named = |list: &[String], value: &str| list.binary_search_by(|one| one.as_str().cmp(value)).is_ok();
+        named(&self.identifiers, identifier) || named(&self.types, kind)
+    }
+}
+
 const SIGNATURE: &str = "http://schemas.openxmlformats.org/package/2006/digital-signature";
 const RELATIONSHIPS: &str = "http://schemas.openxmlformats.org/package/2006/relationships";
 
@@ -38,9 +46,8 @@ pub(super) fn transform(octets: &[u8], wanted: &Wanted) -> Result<Vec<u8>> {
     let mut kept = BTreeMap::new();
     for relationship in document.children(document.document_element()) {
         let value = |name: &str| document.attribute(relationship, name).unwrap_or_default();
-        let named = |list: &[String], value: &str| list.binary_search_by(|one| one.as_str().cmp(value)).is_ok();
         if document.is(relationship, RELATIONSHIPS, "Relationship")
-            && (named(&wanted.identifiers, value("Id")) || named(&wanted.types, value("Type")))
+            && wanted.takes(value("Id"), value("Type"))
         {
             let mode = document.attribute(relationship, "TargetMode").unwrap_or("Internal");
             kept.insert(value("Id"), (value("Target"), mode, value("Type")));

@@ -26,6 +26,13 @@ pub enum Transform {
     Relationships(relationships::Wanted),
 }
 
+impl Transform {
+    /// The relationships that it takes, where it is the relationship transform.
+    pub fn relationships(&self) -> Option<&relationships::Wanted> {
+        if let Self::Relationships(wanted) = self { Some(wanted) } else { None }
+    }
+}
+
 const ENVELOPED: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
 const BASE64: &str = "http://www.w3.org/2000/09/xmldsig#base64";
 const XPATH: &str = "http://www.w3.org/TR/1999/REC-xpath-19991116";
