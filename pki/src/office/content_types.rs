@@ -66,9 +66,8 @@ mod tests {
 
     #[test]
     fn a_part_has_the_type_of_its_entry_or_of_its_extension() {
-        let types = list(
-            r#"<Default Extension="XML" ContentType="a/b"/><Override PartName="/Word/D.xml" ContentType="c/d"/>"#,
-        );
+        let types =
+            list(r#"<Default Extension="XML" ContentType="a/b"/><Override PartName="/Word/D.xml" ContentType="c/d"/>"#);
         let types = types.unwrap();
         assert_eq!(types.of("word/d.xml"), Some("c/d"));
         assert_eq!(types.of("word/e.xml"), Some("a/b"));
@@ -77,7 +76,8 @@ mod tests {
 
     #[test]
     fn two_entries_for_one_part_are_refused() {
-        let double = r#"<Override PartName="/a.xml" ContentType="c/d"/><Override PartName="/A.xml" ContentType="e/f"/>"#;
+        let double =
+            r#"<Override PartName="/a.xml" ContentType="c/d"/><Override PartName="/A.xml" ContentType="e/f"/>"#;
         assert!(list(double).is_err());
         assert!(list("<Other/>").is_err());
     }

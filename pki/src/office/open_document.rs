@@ -63,7 +63,9 @@ impl PackageManifest {
         for node in document.elements_within(document.document_element()) {
             match document.local_name(node) {
                 "file-entry" if value(&document, node, "full-path") == Some("/") => {
-                    let before = manifest.media_type.replace(value(&document, node, "media-type").unwrap_or_default().to_owned());
+                    let before = manifest
+                        .media_type
+                        .replace(value(&document, node, "media-type").unwrap_or_default().to_owned());
                     if before.is_some() {
                         return Err(Error::Malformed("META-INF/manifest.xml: the package is listed twice"));
                     }
@@ -105,7 +107,11 @@ fn lies_outside(address: &str) -> bool {
 }
 
 fn value<'d>(document: &'d Document<'_>, node: NodeId, local: &str) -> Option<&'d str> {
-    document.attributes(node).iter().find(|attribute| attribute.local == local).map(|attribute| attribute.value.as_ref())
+    document
+        .attributes(node)
+        .iter()
+        .find(|attribute| attribute.local == local)
+        .map(|attribute| attribute.value.as_ref())
 }
 
 const SHOWN: usize = 120;

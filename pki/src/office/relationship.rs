@@ -65,13 +65,15 @@ impl Relationship {
 
     /// Whether it leads to a signature, a signature's certificate, or the origin of both (ECMA-376-2 §13.2).
     pub fn is_of_signatures(&self) -> bool {
-        self.kind.contains("/relationships/digital-signature/") && ["origin", "signature", "certificate"].contains(&self.word())
+        self.kind.contains("/relationships/digital-signature/")
+            && ["origin", "signature", "certificate"].contains(&self.word())
     }
 
     /// Whether it leads to something that office programs leave out of their signatures and that shows nothing of the document:
     /// properties and pictures of the whole file, names of people, states of comments, a macro project's own signature.
     pub fn is_about_the_document(&self, source: &str) -> bool {
-        let of_package = ["core-properties", "extended-properties", "custom-properties", "thumbnail", "classificationlabels"];
+        let of_package =
+            ["core-properties", "extended-properties", "custom-properties", "thumbnail", "classificationlabels"];
         let of_part = [
             "customXmlProps",
             "people",

@@ -136,7 +136,9 @@ fn conclude(report: &mut Report) {
     });
     let worst = lines.chain(of_package).max_by_key(|integrity| badness(*integrity));
     conclusion::conclude(report, worst.unwrap_or(Integrity::Unknown));
-    if report.integrity == Integrity::Unknown && report.signatures.iter().all(|line| line.integrity == Integrity::Intact) {
+    if report.integrity == Integrity::Unknown
+        && report.signatures.iter().all(|line| line.integrity == Integrity::Intact)
+    {
         report.sub_indication = Some(SubIndication::PolicyProcessingError);
     }
 }
@@ -147,7 +149,8 @@ impl Covered {
         let mut report = line.report;
         report.id = format!("{file}, {}", report.id);
         report.covers = self.covers;
-        let references_match = report.checks.iter().any(|check| check.name == COVERAGE && check.outcome != Outcome::NotDone);
+        let references_match =
+            report.checks.iter().any(|check| check.name == COVERAGE && check.outcome != Outcome::NotDone);
         if !references_match {
             // Said already: not every reference matches what is there.
             report.covers = "unknown".to_owned();

@@ -105,7 +105,10 @@ fn package(document: &Document<'_>, findings: &XmlFindings, budget: &mut Budget)
         (true, _) => Check::failed(COVERAGE, "it covers no part of the package"),
         (false, false) => {
             let what = rest.describe(document);
-            Check::failed(COVERAGE, format!("beside what is signed the signature carries {what} that it does not cover"))
+            Check::failed(
+                COVERAGE,
+                format!("beside what is signed the signature carries {what} that it does not cover"),
+            )
         }
         (false, true) => Check::passed(COVERAGE),
     };

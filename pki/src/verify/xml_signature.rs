@@ -13,9 +13,9 @@ use crate::xml::canonical::{Method, canonicalise};
 use crate::xml::document::{Document, NodeId};
 use crate::xml::limits;
 use crate::xml::names::{DSIG, MANIFEST_TYPE, is_signed_properties_type};
+use crate::xml::relationships::Wanted;
 use crate::xml::selection::{Budget, Selection, contains, union};
 use crate::xml::signature::{Reference, Signature, read_manifest};
-use crate::xml::relationships::Wanted;
 use crate::xml::transform::{self, Target, Transform};
 use crate::xml::xades::{Qualifying, Values};
 use chuky_model::instant::Instant;
@@ -289,10 +289,18 @@ fn check_reference(
             None => return Ok(Answer::NotAtHand),
         },
     };
-    let mut hasher = Hasher::new(algorithm);
-    let mut sink = |piece: &[u8]| hasher.update(piece);
-    let covered = transform::process(document, signature, target, &transforms, Method::DEFAULT, budget, &mut sink)?;
-    match (hasher.finish() == reference.digest, covered) {
+    let mut process = |target: Target<'_>, transforms: &[Transform]| {
+        let mut hasher = Hasher::new(algorithm);
+        let mut sink = |piece: &[u8]| hasher.update(piece);
+        let covered = transform::process(document, signature, target, transforms, Method::DEFAULT, budget, &mut sink)?;
+        Ok::<_, Error>((hasher.finish() == reference.digest, covered))
+    };
+    let octets = if let Target::Octets(octets) = &target { Some(*octets) } else { None };
+    let mut answer = process(target, &transforms)?;
+    if let (false, Some(octets), Some(other)) = (answer.0, octets, Transform::as_xmlsec_wrote(&transforms)) {
+        answer = process(Target::Octets(octets), &other)?;
+    }
+    match answer {
         (true, Some(selection)) => Ok(Answer::Inside(selection)),
         (true, None) => Ok(Answer::Outside),
         (false, None) if beside.is_a_guess => Ok(Answer::NotAtHand),

@@ -31,6 +31,17 @@ impl Transform {
     pub fn relationships(&self) -> Option<&relationships::Wanted> {
         if let Self::Relationships(wanted) = self { Some(wanted) } else { None }
     }
+
+    /// The same transforms with the relationship transform as xmlsec wrote it; `None` where it is not among them.
+    pub fn as_xmlsec_wrote(transforms: &[Self]) -> Option<Vec<Self>> {
+        transforms.iter().any(|one| one.relationships().is_some()).then(|| {
+            let other = |one: &Self| match one {
+                Self::Relationships(wanted) => Self::Relationships(wanted.as_xmlsec_wrote()),
+                other => other.clone(),
+            };
+            transforms.iter().map(other).collect()
+        })
+    }
 }
 
 const ENVELOPED: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";

@@ -218,8 +218,8 @@ impl OpenXml<'_> {
                 .map(|(_, wanted)| wanted)
                 .collect();
             for one in all {
-                let signed = covered.contains(at)
-                    && (whole || wanted.iter().any(|wanted| wanted.takes(&one.id, &one.kind)));
+                let signed =
+                    covered.contains(at) && (whole || wanted.iter().any(|wanted| wanted.takes(&one.id, &one.kind)));
                 let target = one.part(source).and_then(|key| self.parts.get(&key).copied());
                 if signed && one.shows_what_lies_outside() {
                     found.linked.push(one.target.clone());
