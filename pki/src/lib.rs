@@ -25,6 +25,7 @@ pub mod path;
 pub mod payment;
 pub mod pdf;
 pub mod pem;
+pub mod picture;
 pub mod profile;
 pub mod qualified;
 pub mod revocation;
