@@ -92,6 +92,7 @@ fn holds(
 /// `EC_GROUP_precompute_mult`, which the crate does not wrap.
 #[allow(unsafe_code)]
 fn precompute(group: &EcGroup) -> bool {
+    // SAFETY: the declaration of `openssl/ec.h`, in the OpenSSL that `openssl-sys` links.
     unsafe extern "C" {
         fn EC_GROUP_precompute_mult(group: *mut openssl_sys::EC_GROUP, context: *mut openssl_sys::BN_CTX) -> i32;
     }
