@@ -164,6 +164,9 @@ fn a_part_that_was_added_is_named() {
     assert_says(&related, Integrity::Altered, "rId99 (header)", "a header with a relationship");
     let macro_project = with_file(&word, "word/vbaProject.bin", b"\xd0\xcf\x11\xe0");
     assert_says(&macro_project, Integrity::Altered, "the macro project word/vbaProject.bin", "a macro");
+    let report = verify(&macro_project);
+    let kinds: Vec<&str> = report.signatures[0].changes_after.iter().map(|change| change.kind.as_str()).collect();
+    assert_eq!(kinds, ["macro_not_signed"]);
     let linked = with_text(
         &word,
         "word/_rels/document.xml.rels",

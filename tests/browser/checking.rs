@@ -4,7 +4,7 @@
 use crate::harness::{
     app::TestApp,
     browser::{Browser, Screen},
-    forge::altered,
+    forge::{altered, with_file},
 };
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -54,12 +54,17 @@ async fn every_kind_of_file_has_a_card() {
     let at = bytes.windows(17).rposition(|window| window == b"word/document.xml").map_or(0, |_| bytes.len() / 2);
     bytes[at] ^= 1;
     std::fs::write(&changed, bytes).unwrap();
+    // A macro that came after the signature.
+    let added = directory.path().join("letter-them-macro.docx");
+    std::fs::write(&added, with_file(&std::fs::read(kept("letter.docx")).unwrap(), "word/vbaProject.bin", b"macro"))
+        .unwrap();
     let picture = directory.path().join("chu-ky.png");
     std::fs::write(&picture, b"\x89PNG\r\n\x1a\n").unwrap();
     let mut kinds = vec![
         ("docx", kept("letter.docx"), "Chưa xác định được"),
         ("odt", kept("letter.odt"), "Chưa xác định được"),
         ("docx-changed", changed, "Không hợp lệ"),
+        ("docx-added", added, "Không hợp lệ"),
         ("picture", picture, "Không có chữ ký số"),
     ];
     for (name, folder, ending) in
@@ -74,6 +79,13 @@ async fn every_kind_of_file_has_a_card() {
             browser.choose_file("#document", file).await;
             let found = browser.see("article.verdict .verdict-word").await;
             assert!(word.is_empty() || found == *word, "{name}: {found}");
+            if *name == "docx-added" {
+                let changes = browser.see(".changes").await;
+                assert!(
+                    changes.contains("Macro không được ký") && changes.contains("word/vbaProject.bin"),
+                    "{changes}"
+                );
+            }
             if *name == "picture" {
                 assert!(
                     browser.see(".next-step").await.contains("Hình ảnh chữ ký hay con dấu không phải là chữ ký số")

@@ -93,3 +93,7 @@ check-timestamp-kind = Kind of timestamp
 check-timestamps = Timestamps
 check-unsigned-components = Unsigned components
 check-whole-file = The whole file
+change-part-not-signed = A part of the document that is not signed
+change-macro-not-signed = A macro that is not signed
+change-relationship-not-signed = A link in the document that is not signed
+change-part-content-type = A part is taken for another type

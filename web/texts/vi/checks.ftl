@@ -93,3 +93,7 @@ check-timestamp-kind = Loại dấu thời gian
 check-timestamps = Các dấu thời gian
 check-unsigned-components = Thành phần không được ký
 check-whole-file = Toàn bộ tệp
+change-part-not-signed = Phần của văn bản không được ký
+change-macro-not-signed = Macro không được ký
+change-relationship-not-signed = Liên kết trong văn bản không được ký
+change-part-content-type = Loại nội dung của một phần bị đổi
