@@ -164,6 +164,9 @@ fn a_part_that_was_added_is_named() {
     assert_says(&related, Integrity::Altered, "rId99 (header)", "a header with a relationship");
     let macro_project = with_file(&word, "word/vbaProject.bin", b"\xd0\xcf\x11\xe0");
     assert_says(&macro_project, Integrity::Altered, "the macro project word/vbaProject.bin", "a macro");
+    let report = verify(&macro_project);
+    let kinds: Vec<&str> = report.signatures[0].changes_after.iter().map(|change| change.kind.as_str()).collect();
+    assert_eq!(kinds, ["macro_not_signed"]);
     let linked = with_text(
         &word,
         "word/_rels/document.xml.rels",
@@ -246,8 +249,9 @@ fn names_that_readers_take_for_one_are_found() {
     assert_says(&bytes, Integrity::Broken, "two entries have the name", "a name that stands twice");
     // The local header names another file than the directory.
     let mut bytes = archive(&parts(&word));
-    let at = bytes.windows(17).position(|window| window == b"word/document.xml").unwrap();
-    bytes[at + 5] = b'x';
+    let is_header = |window: &[u8]| window.starts_with(b"PK\x03\x04") && window.ends_with(b"word/document.xml");
+    let at = bytes.windows(47).position(is_header).unwrap();
+    bytes[at + 35] = b'x';
     assert_says(&bytes, Integrity::Broken, "local header and directory disagree", "two names of one file");
 }
 

@@ -7,6 +7,8 @@ use super::{Area, limits};
 const SQUARE: usize = 6;
 /// Squares so far apart still belong to one frame: letters of a word, words of a line.
 const REACH: usize = 3;
+/// Room between what differs and its frame, pixels.
+const MARGIN: usize = 4;
 /// How much one of three colours must differ, of 255, so that two ways to round the same edge do not count.
 const NOTICEABLE: u8 = 40;
 
@@ -56,9 +58,11 @@ struct Squares {
 
 impl Squares {
     fn area(&self, picture: &Pixels) -> Area {
-        let pixel = |square: usize, most: u16| u16::try_from(square * SQUARE).unwrap_or(most).min(most);
-        let (left, top) = (pixel(self.left, picture.width), pixel(self.top, picture.height));
-        let (right, bottom) = (pixel(self.right + 1, picture.width), pixel(self.bottom + 1, picture.height));
+        let pixel = |at: usize, most: u16| u16::try_from(at).unwrap_or(most).min(most);
+        let first = |square: usize| (square * SQUARE).saturating_sub(MARGIN);
+        let last = |square: usize| (square + 1) * SQUARE + MARGIN;
+        let (left, top) = (pixel(first(self.left), picture.width), pixel(first(self.top), picture.height));
+        let (right, bottom) = (pixel(last(self.right), picture.width), pixel(last(self.bottom), picture.height));
         Area { left, top, width: right.saturating_sub(left), height: bottom.saturating_sub(top) }
     }
 }
@@ -106,7 +110,7 @@ mod tests {
     fn what_is_near_is_one_frame_and_what_is_far_another() {
         let found = areas(&sheet(&[]), &sheet(&[(10, 10), (25, 12), (100, 50)]));
         let corners: Vec<_> = found.iter().map(|area| (area.left, area.top, area.width, area.height)).collect();
-        assert_eq!(corners, [(6, 6, 24, 12), (96, 48, 6, 6)]);
+        assert_eq!(corners, [(2, 2, 32, 20), (92, 44, 14, 14)]);
         assert!(areas(&sheet(&[(3, 3)]), &sheet(&[(3, 3)])).is_empty());
     }
 

@@ -7,6 +7,7 @@ use hayro::hayro_syntax::Pdf;
 use hayro::hayro_syntax::page::Page;
 use hayro::vello_cpu::color::palette::css::WHITE;
 use hayro::{PixmapSettings, RenderCache, RenderSettings, kurbo};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 /// The beginning of a file that several revisions share.
@@ -47,6 +48,11 @@ impl Pages {
 
     /// Draws a page, counted from 0, with its annotations.
     pub(super) fn draw(&self, page: usize) -> Option<Pixels> {
+        // The library may meet what it did not think of; another page may still be drawn.
+        std::panic::catch_unwind(AssertUnwindSafe(|| self.draw_page(page))).ok()?
+    }
+
+    fn draw_page(&self, page: usize) -> Option<Pixels> {
         let page = self.pdf.pages().get(page)?;
         let scale = scale(page);
         let settings = PixmapSettings { x_scale: scale, y_scale: scale, bg_color: WHITE };

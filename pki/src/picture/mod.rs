@@ -85,7 +85,8 @@ pub fn pages(bytes: &[u8], wanted: &Wanted, go_on: &mut dyn FnMut() -> bool) -> 
     let signed = first_signed(&file).and_then(|end| Pages::open(&whole, end));
     let places = place::of_signatures(&file, &wanted.signatures);
     // Pages that are named, those with signatures, and the first ones where any may have changed.
-    let mut chosen: BTreeSet<usize> = wanted.pages.iter().filter_map(|page| usize::try_from(*page).ok()?.checked_sub(1)).collect();
+    let mut chosen: BTreeSet<usize> =
+        wanted.pages.iter().filter_map(|page| usize::try_from(*page).ok()?.checked_sub(1)).collect();
     chosen.extend(places.iter().map(|place| place.page));
     if wanted.everywhere {
         let most = now.count().max(signed.as_ref().map_or(0, Pages::count));
@@ -99,7 +100,9 @@ pub fn pages(bytes: &[u8], wanted: &Wanted, go_on: &mut dyn FnMut() -> bool) -> 
         }
         let one = page_pictures(page, &now, signed.as_ref(), &places);
         let is_named = wanted.pages.iter().any(|named| usize::try_from(*named).ok() == Some(page + 1));
-        if let Some(one) = one.filter(|one| is_named || !one.marks.is_empty() || !one.differences.is_empty() || !one.was_there) {
+        if let Some(one) =
+            one.filter(|one| is_named || !one.marks.is_empty() || !one.differences.is_empty() || !one.was_there)
+        {
             taken += [&one.now, &one.signed].into_iter().flatten().map(|picture| picture.png.len()).sum::<usize>();
             shown.push(one);
         }
@@ -115,12 +118,7 @@ fn first_signed(file: &PdfFile<'_>) -> Option<usize> {
     signature::has_later_bytes(file.data(), first).then_some(first.end)
 }
 
-fn page_pictures(
-    page: usize,
-    now: &Pages,
-    signed: Option<&Pages>,
-    places: &[place::Place],
-) -> Option<PagePictures> {
+fn page_pictures(page: usize, now: &Pages, signed: Option<&Pages>, places: &[place::Place]) -> Option<PagePictures> {
     let number = u32::try_from(page).ok()?.checked_add(1)?;
     let after = now.draw(page);
     let before = signed.and_then(|signed| signed.draw(page));
@@ -134,7 +132,8 @@ fn page_pictures(
     let was_there = signed.is_none() || before.is_some();
     let differs = after.is_none() || !differences.is_empty();
     let marks = places.iter().filter(|place| place.page == page);
-    let marks = marks.filter_map(|place| Some(Mark { signature: place.signature, area: now.area(page, place.corners)? }));
+    let marks =
+        marks.filter_map(|place| Some(Mark { signature: place.signature, area: now.area(page, place.corners)? }));
     Some(PagePictures {
         page: number,
         marks: marks.take(limits::MARKS).collect(),

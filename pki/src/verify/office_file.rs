@@ -12,7 +12,7 @@ use super::{VerificationContext, conclusion, empty_report, sentences};
 use crate::asic::{Archive, ContainerError};
 use crate::{Error, crypto};
 use chuky_model::report::{
-    Check, DocumentFormat, Indication, Integrity, Outcome, Report, SignatureReport, SubIndication,
+    Change, Check, DocumentFormat, Indication, Integrity, Outcome, Report, SignatureReport, SubIndication,
 };
 use open_document::OpenDocument;
 use open_xml::OpenXml;
@@ -69,6 +69,8 @@ struct SignatureFile<'a> {
 struct Covered {
     /// `coverage`, and what belongs to it.
     check: Check,
+    /// What is shown, or might be, and is not covered, one by one.
+    changes: Vec<Change>,
     /// Which parts, for experts.
     parts: Check,
     /// How much, as the report says it.
@@ -171,6 +173,7 @@ impl Covered {
         }
         // What the signature carries itself was checked before under this name; its failure stays.
         report.checks.retain(|check| check.name != COVERAGE || check.outcome == Outcome::Failed);
+        report.changes_after.extend(self.changes.into_iter().take(MOST_CHANGES));
         report.checks.push(self.check);
         report.checks.push(self.parts);
         report
@@ -261,6 +264,18 @@ fn structure(what: &str, error: &Error) -> Check {
     }
 }
 
+/// What nobody permitted, as a line of the report.
+fn change(kind: &str, detail: String) -> Change {
+    Change { kind: kind.to_owned(), permitted: false, page: None, detail }
+}
+
+/// Kinds of such changes.
+const PART: &str = "part_not_signed";
+const MACRO: &str = "macro_not_signed";
+const RELATIONSHIP: &str = "relationship_not_signed";
+const CONTENT_TYPE: &str = "part_content_type";
+/// Changes told of one signature.
+const MOST_CHANGES: usize = 1_000;
 /// Names and findings told one by one.
 const MOST_TOLD: usize = 40;
 const LONGEST_TOLD: usize = 160;

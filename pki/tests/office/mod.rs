@@ -128,4 +128,6 @@ pub fn assert_says(bytes: &[u8], integrity: Integrity, says: &str, what: &str) {
     let report = verify(bytes);
     assert_eq!(report.integrity, integrity, "{what}: {}", told(&report));
     assert!(told(&report).contains(says), "{what} does not say {says:?}: {}", told(&report));
+    let changed = report.signatures.iter().flat_map(|line| &line.changes_after);
+    assert!(changed.clone().all(|change| !change.permitted), "{what}");
 }

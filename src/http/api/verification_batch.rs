@@ -70,14 +70,22 @@ pub async fn verify_batch(
 }
 
 /// Takes the parts one by one and starts on each; the channel's bound holds the sender back.
-async fn read(app: App, caller: Caller, remote: Remote, mut form: Multipart, under_way: mpsc::Sender<JoinHandle<Line>>) {
+async fn read(
+    app: App,
+    caller: Caller,
+    remote: Remote,
+    mut form: Multipart,
+    under_way: mpsc::Sender<JoinHandle<Line>>,
+) {
     let said = |file: String, error: Error| tokio::spawn(async move { Line::of(file, Err(error)) });
     let mut count = 0;
     loop {
         let mut field = match upload::next_field(&mut form).await {
             Ok(Some(field)) if field.name() == Some("document") => field,
             Ok(Some(_)) => continue,
-            Ok(None) if count == 0 => return drop(under_way.send(said(String::new(), missing_document().into())).await),
+            Ok(None) if count == 0 => {
+                return drop(under_way.send(said(String::new(), missing_document().into())).await);
+            }
             Ok(None) => return,
             Err(error) => return drop(under_way.send(said(String::new(), error)).await),
         };

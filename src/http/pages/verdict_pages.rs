@@ -72,7 +72,8 @@ fn page_view(frame: &Frame, report: &Report, page: PagePictures) -> PageView {
     notes.extend(marks.iter().cloned());
     let view = |picture: Picture, key: &str, marks: Vec<Mark>, said: &[String]| {
         let caption = frame.say(key);
-        let words: Vec<&str> = [heading.as_str(), caption.as_str()].into_iter().chain(said.iter().map(String::as_str)).collect();
+        let words: Vec<&str> =
+            [heading.as_str(), caption.as_str()].into_iter().chain(said.iter().map(String::as_str)).collect();
         PictureView {
             width: picture.width,
             height: picture.height,

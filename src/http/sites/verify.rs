@@ -9,7 +9,10 @@ use crate::{
     http::{
         Access, Remote, Route,
         api::verification::allow,
-        pages::{Frame, Problems, VerdictCard, html, limits, verdict::ReportLinks, verdict_pages::PagesView, verify::VerifyPage},
+        pages::{
+            Frame, Problems, VerdictCard, html, limits, verdict::ReportLinks, verdict_pages::PagesView,
+            verify::VerifyPage,
+        },
         problem::status_of,
         upload,
     },

@@ -1,7 +1,7 @@
 //! OpenDocument: what each signature of a package leaves uncovered. A document signature must cover every file of the package but the
 //! signature files (ODF 1.2-3 §5.3); a macro signature covers macro libraries and says nothing about the document (§5.4).
 
-use super::{Covered, Package, SignatureFile, check_contents, some, structure, told};
+use super::{Covered, MACRO, PART, Package, SignatureFile, change, check_contents, some, structure, told};
 use crate::asic::Archive;
 use crate::error::Error;
 use crate::office::limits;
@@ -9,7 +9,7 @@ use crate::office::open_document::{PackageManifest, Role, role, shown_from_outsi
 use crate::verify::xml_coverage::COVERAGE;
 use crate::verify::xml_file::XmlLine;
 use crate::xml::transform::percent_decoded;
-use chuky_model::report::{Check, DocumentFormat};
+use chuky_model::report::{Change, Check, DocumentFormat};
 use std::collections::BTreeSet;
 
 /// A package with its files sorted by what they are for.
@@ -87,7 +87,7 @@ impl<'a> OpenDocument<'a> {
     }
 
     /// A document's signature.
-    fn document_coverage(&self, covered: &BTreeSet<usize>) -> (Check, bool) {
+    fn document_coverage(&self, covered: &BTreeSet<usize>) -> (Check, Vec<Change>, bool) {
         let mut left = Vec::new();
         let mut without_manifest = false;
         for (at, role) in self.roles.iter().enumerate().filter(|(at, _)| !covered.contains(at)) {
@@ -96,12 +96,13 @@ impl<'a> OpenDocument<'a> {
                 // ODF 1.1 and before: neither of the two was signed.
                 Role::Mimetype if self.types_agree(at) => {}
                 Role::Manifest => without_manifest = true,
-                Role::Macro => left.push(format!("the macro {}", self.label(at))),
-                Role::Mimetype | Role::Content => left.push(self.label(at)),
+                Role::Macro => left.push(change(MACRO, format!("the macro {}", self.label(at)))),
+                Role::Mimetype | Role::Content => left.push(change(PART, self.label(at))),
             }
         }
         if !left.is_empty() {
-            return (Check::failed(COVERAGE, format!("it does not cover {}", some(&left))), false);
+            let names: Vec<String> = left.iter().map(|change| change.detail.clone()).collect();
+            return (Check::failed(COVERAGE, format!("it does not cover {}", some(&names))), left, false);
         }
         let (linked, lost) = self.linked(covered);
         let check = match (lost, without_manifest, linked.is_empty()) {
@@ -117,7 +118,7 @@ impl<'a> OpenDocument<'a> {
             }
             (None, false, true) => Check::passed(COVERAGE),
         };
-        (check, !linked.is_empty())
+        (check, left, !linked.is_empty())
     }
 }
 
@@ -159,7 +160,7 @@ impl Package for OpenDocument<'_> {
             !matches!(role, Role::Folder | Role::DocumentSignatures | Role::MacroSignatures | Role::OtherSignatures)
         };
         let all = self.files(is_content).count();
-        let (check, linked) = if file.is_over_document {
+        let (check, changes, linked) = if file.is_over_document {
             self.document_coverage(&covered)
         } else {
             let left: Vec<String> = self
@@ -171,11 +172,11 @@ impl Package for OpenDocument<'_> {
                 true => Check { reason: "macros only".to_owned(), ..Check::passed(COVERAGE) },
                 false => Check::failed(COVERAGE, format!("it does not cover {}", some(&left))),
             };
-            (check, false)
+            (check, Vec::new(), false)
         };
         let whole = covered.len() >= all && check.reason.is_empty();
         let covers = if whole { "whole_file".to_owned() } else { format!("{} of {all} parts", covered.len()) };
-        Covered { check, parts: told(&labels), covers, linked }
+        Covered { check, changes, parts: told(&labels), covers, linked }
     }
 }
 

@@ -1,7 +1,10 @@
 //! Office Open XML: what each signature of a package leaves uncovered. Every part and every relationship must be covered, each part
 //! as the content type that it is shown as; only what office programs never sign and what shows nothing of the document may stay.
 
-use super::{Covered, Package, SignatureFile, check_contents, some, structure, told};
+use super::{
+    CONTENT_TYPE, Covered, MACRO, PART, Package, RELATIONSHIP, SignatureFile, change, check_contents, some, structure,
+    told,
+};
 use crate::asic::Archive;
 use crate::error::Error;
 use crate::office::relationship::{self, Relationship};
@@ -10,7 +13,7 @@ use crate::verify::xml_coverage::COVERAGE;
 use crate::verify::xml_file::XmlLine;
 use crate::xml::document::Document;
 use crate::xml::encoding;
-use chuky_model::report::{Check, DocumentFormat};
+use chuky_model::report::{Change, Check, DocumentFormat};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A package with its types and relationships read.
@@ -138,13 +141,13 @@ impl<'a> OpenXml<'a> {
 #[derive(Default)]
 struct Findings {
     /// What is shown, or might be, and is not covered.
-    left: Vec<String>,
+    left: Vec<Change>,
     /// What is not covered and need not be.
     apart: BTreeSet<usize>,
     /// Content from outside that is shown.
     linked: Vec<String>,
     /// Parts whose content type is not the signed one.
-    other_type: Vec<String>,
+    other_type: Vec<Change>,
 }
 
 impl Package for OpenXml<'_> {
@@ -188,12 +191,15 @@ impl Package for OpenXml<'_> {
                 Some(signed) if now == Some(signed.as_str()) => {
                     covered.insert(at);
                 }
-                Some(signed) => found.other_type.push(format!(
-                    "{} was signed as {signed} and is now {}",
-                    self.label(at),
-                    now.unwrap_or("of no type")
-                )),
-                None => found.other_type.push(format!("the type of {} is not signed", self.label(at))),
+                Some(signed) => {
+                    let now = now.unwrap_or("of no type");
+                    let detail = format!("{} was signed as {signed} and is now {now}", self.label(at));
+                    found.other_type.push(change(CONTENT_TYPE, detail));
+                }
+                None => {
+                    let detail = format!("the type of {} is not signed", self.label(at));
+                    found.other_type.push(change(CONTENT_TYPE, detail));
+                }
             }
         }
         self.judge_relationships(line, &covered, &mut found);
@@ -230,13 +236,12 @@ impl OpenXml<'_> {
                     (true, Some(target)) if is_data => drop(found.apart.insert(target)),
                     (true, _) => {}
                     (false, target) if may_stay => found.apart.extend(target),
-                    (false, _) => found.left.push(format!(
-                        "the relationship {} ({}) from {} to {}",
-                        one.id,
-                        one.word(),
-                        if source.is_empty() { "the package" } else { source },
-                        one.target
-                    )),
+                    (false, _) => {
+                        let from = if source.is_empty() { "the package" } else { source };
+                        let detail =
+                            format!("the relationship {} ({}) from {from} to {}", one.id, one.word(), one.target);
+                        found.left.push(change(RELATIONSHIP, detail));
+                    }
                 }
             }
         }
@@ -251,11 +256,12 @@ impl OpenXml<'_> {
                 continue;
             }
             if !found.apart.contains(at) {
-                let what = if key.ends_with("vbaproject.bin") { "the macro project" } else { "the part" };
-                found.left.push(format!("{what} {}", self.label(*at)));
+                let is_macro = key.ends_with("vbaproject.bin");
+                let (kind, what) = if is_macro { (MACRO, "the macro project") } else { (PART, "the part") };
+                found.left.push(change(kind, format!("{what} {}", self.label(*at))));
             } else if !is_sound(key, self.content(*at)) {
                 // A reader that repairs what is damaged may drop more than this part.
-                found.left.push(format!("the damaged part {}", self.label(*at)));
+                found.left.push(change(PART, format!("the damaged part {}", self.label(*at))));
             }
         }
     }
@@ -265,9 +271,9 @@ impl OpenXml<'_> {
         let labels = |parts: &BTreeSet<usize>| parts.iter().map(|at| self.label(*at)).collect::<Vec<_>>();
         let apart = labels(&found.apart);
         let check = if !found.other_type.is_empty() {
-            Check::failed(COVERAGE, some(&found.other_type))
+            Check::failed(COVERAGE, some(&details(&found.other_type)))
         } else if !found.left.is_empty() {
-            Check::failed(COVERAGE, format!("it does not cover {}", some(&found.left)))
+            Check::failed(COVERAGE, format!("it does not cover {}", some(&details(&found.left))))
         } else {
             let linked = match found.linked.is_empty() {
                 true => String::new(),
@@ -284,11 +290,16 @@ impl OpenXml<'_> {
         let whole = covered.len() >= all && check.reason.is_empty();
         Covered {
             check,
+            changes: found.other_type.into_iter().chain(found.left).collect(),
             parts: told(&labels(covered)),
             covers: if whole { "whole_file".to_owned() } else { format!("{} of {all} parts", covered.len()) },
             linked: !found.linked.is_empty(),
         }
     }
+}
+
+fn details(changes: &[Change]) -> Vec<String> {
+    changes.iter().map(|change| change.detail.clone()).collect()
 }
 
 /// Whether a part that no signature covers is at least what it claims to be.
