@@ -95,9 +95,12 @@ pub enum SubIndication {
     CertificateChainGeneralFailure,
     CryptoConstraintsFailure,
     PolicyProcessingError,
+    SignaturePolicyNotAvailable,
     SignedDataNotFound,
     NoSigningCertificateFound,
     NoCertificateChainFound,
+    /// A chain ends at an anchor that is trusted no longer, and nothing proves that the signature is older.
+    NoCertificateChainFoundNoPoe,
     RevokedNoPoe,
     RevokedCaNoPoe,
     OutOfBoundsNoPoe,
@@ -163,7 +166,17 @@ pub struct TimestampReport {
     pub time: String,
     pub authority: String,
     pub indication: Indication,
+    pub sub_indication: Option<SubIndication>,
     pub checks: Vec<Check>,
+}
+
+/// The validation policy that a verdict was made by (EN 319 102-1 §5.1.3).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyUsed {
+    pub name: String,
+    /// Lower-case hex, of the policy's text: two policies of one name are told apart by it.
+    pub sha256: String,
+    pub title: Bilingual,
 }
 
 /// The report on one file.
@@ -181,6 +194,8 @@ pub struct Report {
     pub next_step: Bilingual,
     pub signatures: Vec<SignatureReport>,
     pub timestamps: Vec<TimestampReport>,
+    /// `None` where the file was not judged.
+    pub policy: Option<PolicyUsed>,
     /// Checks on the file as a whole: reading, limits, disagreement of readers, policy, time and trust snapshot used.
     pub checks: Vec<Check>,
 }

@@ -4,10 +4,12 @@
 mod certificate;
 mod evidence;
 pub mod limits;
+mod policies;
 mod spool;
 mod unread;
 
 pub use certificate::{judge_certificate, unread_certificate};
+pub use policies::Policies;
 pub use spool::{Admission, Spool};
 pub use unread::{unread, unreadable};
 
@@ -31,12 +33,15 @@ pub struct Submission {
     pub name: String,
     pub document: Spool,
     pub content: Option<Spool>,
+    /// The text of the validation policy.
+    pub policy: String,
 }
 
 /// Judges an upload with the evidence of this service, and records that it did, without content.
 pub async fn verify_document(app: &App, actor: Actor, submission: Submission) -> Result<Report> {
     // 1. What we know ourselves.
     let mut evidence = evidence::of_authority(app).await?;
+    evidence.policy = submission.policy;
     let at = evidence.at;
     // 2. The verdict, made in a reader.
     let name = shortened(&submission.name);

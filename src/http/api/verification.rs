@@ -11,11 +11,12 @@ use crate::{
 };
 use axum::{
     Json,
-    extract::{DefaultBodyLimit, Request, State},
+    extract::{DefaultBodyLimit, Query, Request, State, rejection::QueryRejection},
     http::Method,
     routing::post,
 };
 use chuky_model::report::Report;
+use serde::Deserialize;
 use utoipa::ToSchema;
 
 pub(super) fn routes() -> Vec<Route> {
@@ -36,8 +37,37 @@ pub struct VerifyForm {
     content: Option<Vec<u8>>,
 }
 
+/// What the address may say.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyQuery {
+    /// The validation policy: `default`, `vietnam`, `eu`, `integrity`, or one of the service's own.
+    policy: Option<String>,
+}
+
+/// The text of the policy that was asked for.
+fn policy(app: &App, query: Result<Query<PolicyQuery>, QueryRejection>) -> Result<String, RequestError> {
+    let name = query.map_err(|_| unknown_policy(app))?.0.policy;
+    let text = match &name {
+        None => Some(app.policies.standard()),
+        Some(name) => app.policies.text(name),
+    };
+    text.map(str::to_owned).ok_or_else(|| unknown_policy(app))
+}
+
+fn unknown_policy(app: &App) -> RequestError {
+    let names = app.policies.names().join(", ");
+    RequestError::invalid(
+        "policy",
+        "policy_unknown",
+        format!("Tham số policy phải là một trong: {names}."),
+        format!("The parameter policy must be one of: {names}."),
+    )
+}
+
 #[utoipa::path(post, path = "/api/v1/documents/verify",
     request_body(content((Vec<u8> = "application/octet-stream"), (VerifyForm = "multipart/form-data"))),
+    params(("policy" = Option<String>, Query, description = "The validation policy: default, vietnam, eu, integrity, or one of the service's own.")),
     responses((status = 200, description = "The report, whatever the file holds", body = Object), (status = 413), (status = 422), (status = 503)))]
 /// Judges a document: the body itself, or the parts `document` and, where the signature is detached, `content` of a form.
 /// The answer is the report that `chuky verify --json` prints; the file is not kept.
@@ -45,15 +75,17 @@ pub async fn verify(
     State(app): State<App>,
     caller: Caller,
     remote: Remote,
+    query: Result<Query<PolicyQuery>, QueryRejection>,
     request: Request,
 ) -> Result<Json<Report>, Error> {
     allow(&app, caller.0.as_ref(), &remote)?;
+    let policy = policy(&app, query)?;
     let _place = app.admission.enter()?;
     let submission = match upload::is_form(request.headers()) {
-        true => from_form(&app, request).await?,
+        true => from_form(&app, policy, request).await?,
         false => {
             let document = upload::spool_body(&app, request.into_body()).await?;
-            Submission { name: UNNAMED.to_owned(), document, content: None }
+            Submission { name: UNNAMED.to_owned(), document, content: None, policy }
         }
     };
     let actor = caller.0.map_or(Actor::Anonymous, |principal| Actor::Account(principal.account));
@@ -69,7 +101,7 @@ pub(in crate::http) fn allow(app: &App, caller: Option<&Principal>, remote: &Rem
     }
 }
 
-async fn from_form(app: &App, request: Request) -> Result<Submission, Error> {
+async fn from_form(app: &App, policy: String, request: Request) -> Result<Submission, Error> {
     let mut form = upload::form(request).await?;
     let (mut document, mut content) = (None, None);
     while let Some(mut field) = upload::next_field(&mut form).await? {
@@ -83,7 +115,7 @@ async fn from_form(app: &App, request: Request) -> Result<Submission, Error> {
         }
     }
     let (name, document) = document.ok_or_else(missing_document)?;
-    Ok(Submission { name, document, content })
+    Ok(Submission { name, document, content, policy })
 }
 
 fn missing_document() -> RequestError {
