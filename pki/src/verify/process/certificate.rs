@@ -39,13 +39,13 @@ pub(super) fn validate(validation: &Validation<'_>, at: Instant, fresh_at: Insta
         return Trust::open(vec![check], SubIndication::NoCertificateChainFoundNoPoe);
     }
     // Steps 4 a to 4 d, 6 and 8.
-    let trust = match judge_chain(validation, &path, at, fresh_at) {
-        Ok(checks) => Trust::passed(checks),
-        Err(trust) => trust,
+    let (trust, known_at) = match judge_chain(validation, &path, at, fresh_at) {
+        Ok((checks, known_at)) => (Trust::passed(checks), known_at),
+        Err(trust) => (trust, None),
     };
     match out_of_period {
         None => trust,
-        Some(error) => bounds(validation, &error, trust, at),
+        Some(error) => bounds(validation, &error, trust, known_at),
     }
 }
 
@@ -62,10 +62,10 @@ pub(super) fn no_path(error: &PathError) -> Trust {
     }
 }
 
-/// Step 7. A certificate is known not to have been revoked where its authority still answers about it after it expired.
-fn bounds(validation: &Validation<'_>, error: &PathError, trust: Trust, at: Instant) -> Trust {
-    let expired = at > validation.certificate.not_after();
-    let sub = match (trust.sub_indication, expired) {
+/// Step 7. A certificate is known not to have been revoked where its authority still answered about it after it expired (note 8).
+fn bounds(validation: &Validation<'_>, error: &PathError, trust: Trust, known_at: Option<Instant>) -> Trust {
+    let after_expiry = known_at.is_some_and(|time| time > validation.certificate.not_after());
+    let sub = match (trust.sub_indication, after_expiry) {
         (None, true) => SubIndication::OutOfBoundsNotRevoked,
         (None, false) | (Some(SubIndication::TryLater), _) => SubIndication::OutOfBoundsNoPoe,
         // Steps 4 b to 6 come before.
@@ -76,13 +76,15 @@ fn bounds(validation: &Validation<'_>, error: &PathError, trust: Trust, at: Inst
     Trust::open(checks, sub)
 }
 
+/// The checks, and when the evidence about the signing certificate was issued.
 fn judge_chain(
     validation: &Validation<'_>,
     path: &VerifiedPath,
     at: Instant,
     fresh_at: Instant,
-) -> Result<Vec<Check>, Trust> {
+) -> Result<(Vec<Check>, Option<Instant>), Trust> {
     let policy = &validation.context.policy;
+    let mut known_at = None;
     let mut checks = vec![Check::passed("certificate_path")];
     let certificates = path.certificates();
     let mut weakest = None;
@@ -91,6 +93,9 @@ fn judge_chain(
         let (findings, reasons) = revocation::usable(certificate, issuer, &validation.material.evidence);
         let (answer, by) = revocation::decide(&findings, reasons, fresh_at, &policy.revocation);
         checks = told(certificate, &answer, place == 0, checks)?;
+        if place == 0 {
+            known_at = by.map(|finding| finding.evidence_time);
+        }
         let used = by.map(|finding| used_for(finding, issuer));
         let used = std::iter::once(used_by(certificate, issuer)).chain(used);
         weakest = weakest.or_else(|| used.into_iter().find_map(|used| policy.weakness(&used, at)));
@@ -106,7 +111,7 @@ fn judge_chain(
         checks.push(Check::failed("revocation_issuer", reason));
         return Err(Trust::open(checks, SubIndication::RevocationOutOfBoundsNoPoe));
     }
-    Ok(checks)
+    Ok((checks, known_at))
 }
 
 fn responder_out_of_period(finding: &Finding<'_>, at: Instant) -> Option<String> {
