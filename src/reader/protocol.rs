@@ -5,7 +5,11 @@ use chuky_model::{
     instant::Instant,
     report::{CertificateReport, Report},
 };
-use chuky_pki::{pdf::write::Prepared, verify::policy::ValidationPolicy};
+use chuky_pki::{
+    pdf::write::Prepared,
+    picture::{PagePictures, Wanted},
+    verify::policy::ValidationPolicy,
+};
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
     recvmsg, sendmsg,
@@ -79,6 +83,8 @@ pub enum Task {
     /// Judges the document. Where a detached signature's content was handed in too, it lies behind the document, after that
     /// many bytes.
     Verify { name: String, evidence: Evidence, content_after: Option<u64> },
+    /// Draws pages of the document.
+    Draw(Wanted),
     /// Judges one certificate (DER); no document.
     VerifyCertificate { name: String, certificate: Vec<u8>, evidence: Evidence },
     /// Reads a certification request (DER or PEM); no document.
@@ -121,6 +127,8 @@ impl Evidence {
 pub enum TaskOutput {
     Hello(super::Confinement),
     Report(Box<Report>),
+    /// Pictures of pages, or why there are none.
+    Pictures(Result<Vec<PagePictures>, String>),
     Prepared(Box<Prepared>),
     /// What must be appended to the document.
     Update(Vec<u8>),

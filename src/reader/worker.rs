@@ -20,6 +20,7 @@ use std::{
         unix::net::UnixStream,
     },
     path::Path,
+    time::{Duration, Instant},
 };
 
 /// Runs a reader worker on standard input, which is its end of a socket pair. Returns when the service goes away.
@@ -67,6 +68,12 @@ fn perform(
             };
             let report = chuky_pki::verify::verify_with_content(bytes, content, &name, &context);
             Ok(TaskOutput::Report(Box::new(report)))
+        }
+        Task::Draw(wanted) => {
+            let document = Document::map(descriptor)?;
+            let begun = Instant::now();
+            let drawn = chuky_pki::picture::pages(document.bytes(), &wanted, &mut || begun.elapsed() < LONGEST_DRAWING);
+            Ok(TaskOutput::Pictures(drawn.map_err(|none| none.to_string())))
         }
         Task::Prepare(wanted) => {
             let document = Document::map(descriptor)?;
@@ -132,5 +139,7 @@ impl Document {
 
 /// Bytes of stack, beyond what the bounded recursion of the parsers needs.
 const STACK: usize = 64 << 20;
+/// No further page is drawn after this time: whoever asked waits for the verdict, not for pictures.
+const LONGEST_DRAWING: Duration = Duration::from_secs(4);
 /// The exit status that a panic ends in, as Rust's own.
 const PANICKED: i32 = 101;

@@ -11,6 +11,7 @@ mod format;
 mod judged;
 mod jws_file;
 mod line;
+mod office_file;
 mod pdf;
 pub mod policy;
 mod process;
@@ -77,7 +78,15 @@ pub fn verify_with_content(bytes: &[u8], content: Option<&[u8]>, name: &str, con
         Kind::Pdf => pdf::verify(bytes, context),
         Kind::Cms => cms_file::verify(bytes, content, context),
         Kind::Jws => jws_file::verify(bytes, content, context),
-        Kind::Asice | Kind::Asics => asic_file::verify(bytes, kind.document_format(), context),
+        Kind::Asice | Kind::Asics => {
+            let report = asic_file::verify(bytes, kind.document_format(), context);
+            let is_signed = !report.signatures.is_empty() || !report.timestamps.is_empty();
+            let office = if is_signed { None } else { office_file::verify_if_signed(bytes, context) };
+            office.unwrap_or(report)
+        }
+        Kind::Ooxml | Kind::Odf | Kind::Zip => {
+            office_file::verify(bytes, context).unwrap_or_else(|| unsupported(bytes, kind))
+        }
         Kind::Xml | Kind::SignedXml => xml_file::verify(bytes, content, kind, context),
         other => unsupported(bytes, other),
     };

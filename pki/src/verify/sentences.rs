@@ -34,8 +34,8 @@ pub(super) fn no_signature() -> Sentences {
     pair(
         ("Tệp này không có chữ ký số.", "This file carries no digital signature."),
         (
-            "Nếu văn bản lẽ ra phải được ký, hãy yêu cầu người gửi cung cấp bản đã ký.",
-            "If it should have been signed, ask the sender for the signed version.",
+            "Hình ảnh chữ ký hay con dấu không phải là chữ ký số. Nếu văn bản lẽ ra phải được ký, hãy yêu cầu người gửi cung cấp bản đã ký.",
+            "A picture of a signature or a seal is not a signature. If it should have been signed, ask the sender for the signed version.",
         ),
     )
 }

@@ -12,6 +12,7 @@ use super::{VerificationContext, empty_report, sentences};
 use crate::crypto;
 use crate::error::{Error, Result};
 use crate::xml::document::{Document, NodeId};
+use crate::xml::relationships::Wanted;
 use crate::xml::selection::Budget;
 use crate::xml::transform::percent_decoded;
 use crate::xml::{encoding, limits};
@@ -26,6 +27,8 @@ pub(super) enum Place {
     Document,
     /// In a container: it must cover files beside it, and all that a signed manifest names must be there.
     Container,
+    /// In an office package: as in a container, a part that is missing was taken away, and the signature carries nothing unsigned.
+    Package,
 }
 
 /// What lies beside the XML.
@@ -50,10 +53,18 @@ pub(super) struct XmlLine {
     pub(super) report: SignatureReport,
     /// URIs, as they stand, of the files whose content matches; those of signed manifests included.
     pub(super) files: Vec<String>,
+    /// Relationships parts of which the named relationships match, by URI.
+    pub(super) relationships: Vec<(String, Wanted)>,
     /// Whether it covers all of the document that it stands in.
     pub(super) whole: bool,
     /// How many files a signed manifest names that were not at hand.
     pub(super) not_at_hand: usize,
+}
+
+impl XmlLine {
+    fn unread(report: SignatureReport) -> Self {
+        Self { report, files: Vec::new(), relationships: Vec::new(), whole: false, not_at_hand: 0 }
+    }
 }
 
 /// All signatures of one XML document.
@@ -226,13 +237,14 @@ fn judge_document(
                 verdict.lines.push(XmlLine {
                     report,
                     files: findings.outside.clone(),
+                    relationships: findings.relationships.clone(),
                     whole: coverage.whole,
                     not_at_hand: findings.not_at_hand,
                 });
             }
             (Found::Unreadable(error), Some(node)) => {
                 let report = xml_report::unreadable(document, *node, at, error);
-                verdict.lines.push(XmlLine { report, files: Vec::new(), whole: false, not_at_hand: 0 });
+                verdict.lines.push(XmlLine::unread(report));
             }
             (Found::Unreadable(_), None) => {}
         }

@@ -207,7 +207,7 @@ impl Judged<'_, '_, '_> {
     fn counts(&self, check: &Check) -> bool {
         check.name != MANIFEST
             || check.outcome != Outcome::NotDone
-            || self.sources.place == Place::Container
+            || self.sources.place != Place::Document
             || self.findings.not_at_hand == 0
     }
 
