@@ -194,7 +194,9 @@ impl Kind {
     /// How many callers go along before another request sets out beside: as many as cost a worker about what the way costs.
     fn company(&self) -> usize {
         match self {
-            Self::Sign { scheme: SignatureScheme::EcdsaSha256 | SignatureScheme::EcdsaSha384, .. } => limits::COMPANY_EC,
+            Self::Sign { scheme: SignatureScheme::EcdsaSha256 | SignatureScheme::EcdsaSha384, .. } => {
+                limits::COMPANY_EC
+            }
             Self::Sign { .. } => 1,
             Self::Mac { .. } => limits::COMPANY_MAC,
         }

@@ -170,7 +170,10 @@ mod tests {
         let mut mirrored = BigNum::new().unwrap();
         mirrored.checked_sub(&BigNum::from_slice(&order).unwrap(), good.s()).unwrap();
         let der = write::sequence(&[write::integer(&r), write::integer(&mirrored.to_vec())]);
-        assert!(with.verify_digest(ALGORITHM, &digest, &der).is_ok() && without.verify_digest(ALGORITHM, &digest, &der).is_ok());
+        assert!(
+            with.verify_digest(ALGORITHM, &digest, &der).is_ok()
+                && without.verify_digest(ALGORITHM, &digest, &der).is_ok()
+        );
     }
 
     #[test]
