@@ -22,7 +22,7 @@ impl Wanted {
         named(&self.identifiers, identifier) || named(&self.types, kind)
     }
 
-    /// The same, in the form that xmlsec before 1.3.12 made, and with it LibreOffice: an empty element for each piece of text or
+    /// The same, in the form that older xmlsec made, and with it LibreOffice 7.4: an empty element for each piece of text or
     /// comment, before the relationships. It tells no less than the standard's form, so that a match proves the same.
     pub fn as_xmlsec_wrote(&self) -> Self {
         Self { with_marks: true, ..self.clone() }

@@ -304,6 +304,8 @@ def main(folder):
     write("linked.odt", open_document([an], content='<d:image xmlns:d="urn:d" x:href="https://example.vn/seal.png"/>'))
     # Not what their reader would think.
     write("bound.docx", open_xml(*with_data("<w:sdt><w:sdtPr><w:dataBinding/></w:sdtPr></w:sdt>"), [an], unsigned=UNSIGNED))
+    title = '<w:sdt><w:sdtPr><w:dataBinding w:prefixMappings="xmlns:c=\'http://schemas.openxmlformats.org/package/2006/metadata/core-properties\'"/></w:sdtPr></w:sdt>'
+    write("title.docx", open_xml(*word(title), [an]))
     write("partly.docx", open_xml(*word(), [an], only=("word/document.xml",)))
     write("partly.odt", open_document([an], left=("styles.xml",)))
     write("old.odt", open_document([an], left=("mimetype", "META-INF/manifest.xml")))

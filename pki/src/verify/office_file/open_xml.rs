@@ -144,6 +144,8 @@ struct Findings {
     left: Vec<Change>,
     /// What is not covered and need not be.
     apart: BTreeSet<usize>,
+    /// What is not covered and shows in fields that are bound to it.
+    bound: BTreeSet<usize>,
     /// Content from outside that is shown.
     linked: Vec<String>,
     /// Parts whose content type is not the signed one.
@@ -210,8 +212,12 @@ impl Package for OpenXml<'_> {
 
 impl OpenXml<'_> {
     fn judge_relationships(&self, line: &XmlLine, covered: &BTreeSet<usize>, found: &mut Findings) {
-        // A reader fills fields that are bound to such data from it, whatever the document says (ISO/IEC 29500-1 §17.5.2.6).
-        let is_bound = covered.iter().any(|at| memchr::memmem::find(self.content(*at), b"dataBinding").is_some());
+        // A reader fills fields that are bound to data or properties from these, whatever the document says (ISO/IEC 29500-1
+        // §17.5.2.6). Nothing tells whether what is not covered is still what it was.
+        let named =
+            |word: &str| covered.iter().any(|at| memchr::memmem::find(self.content(*at), word.as_bytes()).is_some());
+        let is_bound = named("dataBinding");
+        let shows_properties = is_bound && PROPERTIES.into_iter().any(named);
         for (at, (source, all)) in &self.relationships {
             if self.of_signatures.contains(at) {
                 continue;
@@ -231,7 +237,11 @@ impl OpenXml<'_> {
                     found.linked.push(one.target.clone());
                 }
                 let may_stay = one.is_about_the_document(source) || one.is_of_signatures();
-                let is_data = one.word() == "customXml" && !is_bound;
+                let is_data = one.word() == "customXml";
+                let shows = (is_data && is_bound) || (source.is_empty() && may_stay && shows_properties);
+                if shows {
+                    found.bound.extend(target);
+                }
                 match (signed, target) {
                     (true, Some(target)) if is_data => drop(found.apart.insert(target)),
                     (true, _) => {}
@@ -268,12 +278,19 @@ impl OpenXml<'_> {
 
     fn told(&self, covered: &BTreeSet<usize>, mut found: Findings) -> Covered {
         found.apart.retain(|at| !covered.contains(at) && !self.of_signatures.contains(at));
+        found.bound.retain(|at| found.apart.contains(at));
         let labels = |parts: &BTreeSet<usize>| parts.iter().map(|at| self.label(*at)).collect::<Vec<_>>();
         let apart = labels(&found.apart);
         let check = if !found.other_type.is_empty() {
             Check::failed(COVERAGE, some(&details(&found.other_type)))
         } else if !found.left.is_empty() {
             Check::failed(COVERAGE, format!("it does not cover {}", some(&details(&found.left))))
+        } else if !found.bound.is_empty() {
+            let bound = labels(&found.bound);
+            Check::not_done(
+                COVERAGE,
+                format!("the document has fields that show what it does not cover: {}", some(&bound)),
+            )
         } else {
             let linked = match found.linked.is_empty() {
                 true => String::new(),
@@ -307,6 +324,9 @@ fn is_sound(key: &str, content: &[u8]) -> bool {
     !key.ends_with(".xml") || encoding::decode(content).is_ok_and(|text| Document::parse(&text).is_ok())
 }
 
+/// Names of the properties' namespaces, as bindings name them (ISO/IEC 29500-2 §11, ISO/IEC 29500-1 §22.2).
+const PROPERTIES: [&str; 3] =
+    ["2006/metadata/core-properties", "2006/extended-properties", "officeDocument/extendedProperties"];
 const TYPES: &str = "[content_types].xml";
 /// Where office programs keep signatures.
 const FOLDER: &str = "_xmlsignatures/";
