@@ -16,7 +16,7 @@ use chuky_pki::jose::unsigned;
 use chuky_pki::ocsp::{OcspRequest, OcspResponse};
 use chuky_pki::pdf::{ObjectId, PdfFile, signature};
 use chuky_pki::timestamp::{TimestampRequest, TimestampToken};
-use chuky_pki::verify::{VerificationContext, verify_with_content};
+use chuky_pki::verify::{VerificationContext, read_trusted_list, services_of_unchecked_list, verify_with_content};
 
 #[test]
 fn identity_card_text() {
@@ -142,6 +142,29 @@ fn json_web_signature() {
 }
 
 /// The whole verdict, so that references, transforms and coverage are reached, not only the parser.
+#[test]
+fn trusted_list() {
+    let mut seeds = corpus("dss-xades");
+    seeds.retain(|seed| seed.len() < 100_000 && seed.windows(22).any(|part| part == b"TrustServiceStatusList"));
+    seeds.push(SMALL_LIST.to_vec());
+    let at = chuky_model::instant::Instant::from_unix_seconds(1_795_000_000);
+    run("trusted_list", &seeds, |input| {
+        // A list that was changed is not genuine, so that what reads it further is tried beside.
+        let _ = (read_trusted_list(input, &[[0; 32]], at), services_of_unchecked_list(input));
+    });
+}
+
+/// A list with one service and its history.
+const SMALL_LIST: &[u8] = br#"<TrustServiceStatusList xmlns="http://uri.etsi.org/02231/v2#"><SchemeInformation><TSLVersionIdentifier>5</TSLVersionIdentifier>
+<TSLSequenceNumber>7</TSLSequenceNumber><TSLType>http://uri.etsi.org/TrstSvc/TrustedList/TSLType/EUgeneric</TSLType><SchemeOperatorName><Name xml:lang="en">o</Name></SchemeOperatorName>
+<SchemeTerritory>VN</SchemeTerritory><ListIssueDateTime>2026-01-01T00:00:00Z</ListIssueDateTime><NextUpdate><dateTime>2026-06-01T00:00:00Z</dateTime></NextUpdate></SchemeInformation>
+<TrustServiceProviderList><TrustServiceProvider><TSPInformation><TSPName><Name xml:lang="vi">p</Name></TSPName></TSPInformation><TSPServices><TSPService><ServiceInformation>
+<ServiceTypeIdentifier>http://uri.etsi.org/TrstSvc/Svctype/CA/QC</ServiceTypeIdentifier><ServiceName><Name xml:lang="en">s</Name></ServiceName><ServiceDigitalIdentity><DigitalId><X509SubjectName>CN=s</X509SubjectName></DigitalId></ServiceDigitalIdentity>
+<ServiceStatus>http://uri.etsi.org/TrstSvc/TrustedList/Svcstatus/granted</ServiceStatus><StatusStartingTime>2016-07-01T00:00:00Z</StatusStartingTime><ServiceInformationExtensions><Extension Critical="true"><AdditionalServiceInformation>
+<URI xml:lang="en">http://uri.etsi.org/TrstSvc/TrustedList/SvcInfoExt/ForeSignatures</URI></AdditionalServiceInformation></Extension></ServiceInformationExtensions></ServiceInformation><ServiceHistory><ServiceHistoryInstance>
+<ServiceTypeIdentifier>http://uri.etsi.org/TrstSvc/Svctype/CA/QC</ServiceTypeIdentifier><ServiceName><Name xml:lang="en">s</Name></ServiceName><ServiceStatus>http://uri.etsi.org/TrstSvc/TrustedList/Svcstatus/undersupervision</ServiceStatus>
+<StatusStartingTime>2010-01-01T00:00:00Z</StatusStartingTime></ServiceHistoryInstance></ServiceHistory></TSPService></TSPServices></TrustServiceProvider></TrustServiceProviderList></TrustServiceStatusList>"#;
+
 #[test]
 fn xml_signature() {
     let mut seeds = corpus("dss-xades");

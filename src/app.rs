@@ -14,6 +14,7 @@ use crate::{
     store::Store,
     tokens::Tokens,
     transactions::Payments,
+    trust::TrustFolder,
     vault::Vault,
     verification::{Admission, Policies},
 };
@@ -55,6 +56,8 @@ pub struct Inner {
     pub publications: revocation_list::Publications,
     /// The validation policies that callers may name.
     pub policies: Policies,
+    /// Anchors and trusted lists that the administrator recorded.
+    pub trust: Arc<TrustFolder>,
     /// Bounds the uploads under way.
     pub admission: Admission,
     /// The binary whose `worker …` commands are run.
@@ -89,6 +92,7 @@ impl App {
         let replay = Replay::new(store.clone(), &audit_key, remembered.clone())?;
         let (sequencer, audit) = Sequencer::new(store.clone(), tokens.status.clone(), clock.clone(), remembered);
         Ok(Self(Arc::new(Inner {
+            trust: Arc::new(TrustFolder::of(&settings.data_dir)),
             readers: ReaderPool::with_typefaces(
                 settings.readers.clone(),
                 executable.clone(),

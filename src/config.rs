@@ -47,6 +47,8 @@ pub struct VerificationConfig {
     pub policy: String,
     /// A folder of further policies, one TOML file each.
     pub policies_dir: Option<PathBuf>,
+    /// Days after its issue for which a trusted list is relied on at most, where its next update is not earlier.
+    pub trusted_list_days: i64,
 }
 
 /// Which database.
@@ -187,7 +189,7 @@ impl Default for ReadersConfig {
 
 impl Default for VerificationConfig {
     fn default() -> Self {
-        Self { policy: "default".to_owned(), policies_dir: None }
+        Self { policy: "default".to_owned(), policies_dir: None, trusted_list_days: 183 }
     }
 }
 
@@ -316,6 +318,9 @@ impl Settings {
         }
         if !(1..=3_650).contains(&config.seal.pepper_days) {
             return Err(invalid("seal.pepper_days", "is 1 to 3650"));
+        }
+        if !(1..=3_650).contains(&config.verification.trusted_list_days) {
+            return Err(invalid("verification.trusted_list_days", "is 1 to 3650"));
         }
         if !config.rates.is_usable() {
             return Err(invalid("rates", "each quota has a count of at least 1 and 1 to 86400 seconds"));

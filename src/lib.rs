@@ -1,5 +1,5 @@
 //! Chuky: digital-signature issuance, signing and verification with keys in a PKCS#11 HSM.
-//! Flows (`accounts`, `registration`, `issuance`, `signing`, `verification`, `transactions`) hold what happens in which order;
+//! Flows (`accounts`, `registration`, `issuance`, `signing`, `verification`, `trust`, `transactions`) hold what happens in which order;
 //! `http` and `cli` bring requests to them; `store` and the packages below do the work.
 
 pub mod accounts;
@@ -24,6 +24,7 @@ pub mod signing;
 pub mod store;
 pub mod tokens;
 pub mod transactions;
+pub mod trust;
 pub mod vault;
 pub mod verification;
 pub mod worker;

@@ -210,6 +210,15 @@ pub struct PolicyUsed {
     pub title: Bilingual,
 }
 
+/// The trust data that a verdict was made with: the same snapshot, policy, time and bytes give the same verdict for ever.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrustUsed {
+    /// Lower-case hex, of the snapshot's manifest.
+    pub sha256: String,
+    /// When the snapshot was made, RFC 3339.
+    pub created: String,
+}
+
 /// The report on one file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
@@ -227,6 +236,8 @@ pub struct Report {
     pub timestamps: Vec<TimestampReport>,
     /// `None` where the file was not judged.
     pub policy: Option<PolicyUsed>,
+    /// `None` where no recorded trust data was used.
+    pub trust: Option<TrustUsed>,
     /// Checks on the file as a whole: reading, limits, disagreement of readers, policy, time and trust snapshot used.
     pub checks: Vec<Check>,
 }

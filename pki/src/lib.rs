@@ -31,6 +31,7 @@ pub mod qualified;
 pub mod revocation;
 pub mod signed;
 pub mod timestamp;
+pub mod trusted_list;
 pub mod verify;
 pub mod xml;
 

@@ -58,3 +58,17 @@ pub const FERMAT_ROUNDS: u32 = 100;
 pub const SMALL_FACTORS_BELOW: u32 = 4_096;
 /// Most keys on a list of known bad ones; Debian's lists of 2008 hold about a million.
 pub const MOST_KNOWN_BAD_KEYS: usize = 4_000_000;
+/// Longest trusted list read, bytes; the largest of the Union's has 8 MB.
+pub const LONGEST_TRUSTED_LIST: usize = 32 * 1024 * 1024;
+/// Deepest nesting of elements in a trusted list; real ones stay below 20.
+pub const DEEPEST_TRUSTED_LIST: usize = 64;
+/// Most services of one trusted list; the largest of the Union's has some hundreds.
+pub const MOST_SERVICES: usize = 10_000;
+/// Most certificates of one service.
+pub const MOST_SERVICE_CERTIFICATES: usize = 100;
+/// Most former states of one service.
+pub const MOST_SERVICE_STATES: usize = 500;
+/// Most pointers to other lists.
+pub const MOST_LIST_POINTERS: usize = 500;
+/// Longest name or address kept from a trusted list, bytes.
+pub const LONGEST_LIST_TEXT: usize = 1_024;

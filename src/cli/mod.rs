@@ -11,6 +11,7 @@ mod printing;
 mod secret;
 mod serve;
 mod sign;
+mod trust;
 mod verify;
 mod verify_certificate;
 mod worker;
@@ -42,6 +43,7 @@ enum Command {
     Login(login::Login),
     Pepper(pepper::Pepper),
     Sign(sign::Sign),
+    Trust(trust::Trust),
     Verify(verify::Verify),
     VerifyCertificate(verify_certificate::VerifyCertificate),
     #[command(hide = true)]
@@ -67,6 +69,7 @@ pub fn run() -> ExitCode {
         Command::Login(command) => command.run(&common),
         Command::Pepper(command) => command.run(&common),
         Command::Sign(command) => command.run(&common),
+        Command::Trust(command) => command.run(&common),
         Command::Verify(command) => command.run(&common),
         Command::VerifyCertificate(command) => command.run(&common),
         Command::Worker(command) => command.run(),

@@ -5,13 +5,17 @@ use crate::{
     clock::Clock,
     config::Settings,
     reader::{Evidence, ReaderPool},
+    trust::TrustFolder,
     verification,
 };
 use chuky_model::{
     instant::Instant,
     report::{Indication, Report},
 };
-use chuky_pki::{certificate::Certificate, verify::policy::ValidationPolicy};
+use chuky_pki::{
+    certificate::Certificate,
+    verify::{TrustSnapshot, policy::ValidationPolicy},
+};
 use clap::Args;
 use std::{
     fs::{File, OpenOptions},
@@ -42,6 +46,12 @@ pub struct Verify {
     /// Validation policy: default, vietnam, eu, integrity, or a file of your own (TOML)
     #[arg(long, value_name = "NAME|FILE", default_value = "default")]
     policy: String,
+    /// Use the recorded trust data (chuky trust) of this data directory, as it is now
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Use the recorded trust data as it was in this snapshot, to repeat a verdict; of the directory var without --data-dir
+    #[arg(long, value_name = "DIGEST")]
+    trust_snapshot: Option<String>,
     /// Files to judge
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -82,7 +92,8 @@ impl Verify {
             return Err("--content goes with exactly one FILE".to_owned());
         }
         let (anchors, policy) = (anchors(&self.anchors)?, policy(&self.policy)?);
-        Ok(Evidence { anchors, policy, ..Evidence::at(moment(self.at.as_deref())?) })
+        let trust = trust(self.data_dir.as_deref(), self.trust_snapshot.as_deref())?;
+        Ok(Evidence { anchors, policy, trust, ..Evidence::at(moment(self.at.as_deref())?) })
     }
 
     async fn judge(&self, readers: &ReaderPool, path: &Path, evidence: &Evidence) -> Result<Report, String> {
@@ -119,6 +130,23 @@ pub(super) fn readers(common: &Common) -> Result<ReaderPool, String> {
     let settings = Settings::load(common.config.as_deref(), Path::new("var")).map_err(|error| error.to_string())?;
     let executable = std::env::current_exe().map_err(|error| error.to_string())?;
     Ok(ReaderPool::new(crate::config::ReadersConfig { count: 1, ..settings.readers }, executable))
+}
+
+/// The recorded trust data that a command is to use. A named snapshot must be there and be whole: a verdict cannot be repeated by less.
+fn trust(data_dir: Option<&Path>, digest: Option<&str>) -> Result<Option<TrustSnapshot>, String> {
+    let folder = TrustFolder::of(data_dir.unwrap_or_else(|| Path::new("var")));
+    let Some(digest) = digest else {
+        let Some(data_dir) = data_dir else { return Ok(None) };
+        let snapshot = folder.present().ok_or_else(|| {
+            format!("--data-dir {}: no trust data was recorded there (chuky trust add)", data_dir.display())
+        });
+        return snapshot.map(|snapshot| Some(TrustSnapshot::clone(&snapshot)));
+    };
+    let snapshot = folder.snapshot(digest).map_err(|error| format!("--trust-snapshot: {error}"))?;
+    match snapshot.missing.first() {
+        Some(reason) => Err(format!("--trust-snapshot: {reason}")),
+        None => Ok(Some(snapshot)),
+    }
 }
 
 /// The moment of a verdict: as given, or now.

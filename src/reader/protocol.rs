@@ -8,7 +8,8 @@ use chuky_model::{
 use chuky_pki::{
     pdf::write::Prepared,
     picture::{PagePictures, Wanted},
-    verify::policy::ValidationPolicy,
+    trusted_list::TrustedList,
+    verify::{ListRefused, TrustSnapshot, policy::ValidationPolicy},
 };
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
@@ -87,6 +88,8 @@ pub enum Task {
     Draw(Wanted),
     /// Judges one certificate (DER); no document.
     VerifyCertificate { name: String, certificate: Vec<u8>, evidence: Evidence },
+    /// Reads the trusted list whose descriptor comes along, signed with one of these certificates (SHA-256).
+    ReadTrustedList { signers: Vec<[u8; 32]>, at: Instant },
     /// Reads a certification request (DER or PEM); no document.
     ReadRequest(Vec<u8>),
     /// Tries the sandbox; no document.
@@ -102,6 +105,8 @@ pub enum Task {
 pub struct Evidence {
     /// Trusted roots, DER each.
     pub anchors: Vec<Vec<u8>>,
+    /// Anchors with purpose, time and origin.
+    pub trust: Option<TrustSnapshot>,
     /// Further certificates for paths, DER each.
     pub intermediates: Vec<Vec<u8>>,
     /// DER each.
@@ -118,7 +123,7 @@ impl Evidence {
     /// Nothing but the moment and the default policy.
     pub fn at(at: Instant) -> Self {
         let policy = ValidationPolicy::built_in_text("default").unwrap_or_default().to_owned();
-        Self { anchors: vec![], intermediates: vec![], crls: vec![], ocsp_responses: vec![], at, policy }
+        Self { anchors: vec![], trust: None, intermediates: vec![], crls: vec![], ocsp_responses: vec![], at, policy }
     }
 }
 
@@ -135,6 +140,7 @@ pub enum TaskOutput {
     Unsuitable(Unsuitable),
     Certificate(Box<CertificateReport>),
     Request(Result<super::RequestRead, super::RequestUnusable>),
+    TrustedList(Result<Box<TrustedList>, ListRefused>),
     /// What a probe found possible that must not be.
     Possible(Vec<String>),
 }

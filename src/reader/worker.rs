@@ -10,7 +10,7 @@ use super::{
 };
 use chuky_pki::{
     certificate::Certificate,
-    verify::{VerificationContext, policy::ValidationPolicy},
+    verify::{Recorded, VerificationContext, policy::ValidationPolicy},
 };
 use std::{
     fs::File,
@@ -20,6 +20,7 @@ use std::{
         unix::net::UnixStream,
     },
     path::Path,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -92,6 +93,11 @@ fn perform(
         Task::VerifyCertificate { name, certificate: der, evidence } => {
             Ok(TaskOutput::Certificate(Box::new(certificate::judge(&name, &der, &evidence))))
         }
+        Task::ReadTrustedList { signers, at } => {
+            let document = Document::map(descriptor)?;
+            let read = chuky_pki::verify::read_trusted_list(document.bytes(), &signers, at);
+            Ok(TaskOutput::TrustedList(read.map(Box::new)))
+        }
         Task::ReadRequest(input) => Ok(TaskOutput::Request(request::read(&input))),
         Task::Probe(wanted) => Ok(TaskOutput::Possible(probe::run(wanted))),
     }
@@ -103,6 +109,7 @@ fn context(evidence: Evidence) -> io::Result<VerificationContext> {
     };
     Ok(VerificationContext {
         anchors: read(evidence.anchors)?,
+        recorded: evidence.trust.map(Recorded::read).transpose().map_err(io::Error::other)?.map(Arc::new),
         intermediates: read(evidence.intermediates)?,
         crls: evidence.crls,
         ocsp_responses: evidence.ocsp_responses,

@@ -9,8 +9,8 @@ use crate::{
     reader::Evidence,
 };
 use chuky_model::{instant::Instant, report::Report, serial::Serial};
-use chuky_pki::ocsp::Status;
-use std::collections::HashSet;
+use chuky_pki::{ocsp::Status, verify::TrustSnapshot};
+use std::{collections::HashSet, sync::Arc};
 
 /// Evidence for the default policy, at the present moment.
 pub async fn of_authority(app: &App) -> Result<Evidence> {
@@ -18,10 +18,18 @@ pub async fn of_authority(app: &App) -> Result<Evidence> {
     let mut evidence = Evidence::at(app.clock.now());
     evidence.anchors = authority.anchors().iter().map(|root| root.der().to_vec()).collect();
     evidence.intermediates = authority.intermediates().iter().map(|issuing| issuing.der().to_vec()).collect();
+    evidence.trust = present(app).await?.map(|snapshot| TrustSnapshot::clone(&snapshot));
     for issuer in authority.issuers() {
         evidence.crls.extend(revocation_list::whole(app, issuer).await?);
     }
     Ok(evidence)
+}
+
+/// The trust data as it is now.
+pub async fn present(app: &App) -> Result<Option<Arc<TrustSnapshot>>> {
+    let folder = Arc::clone(&app.trust);
+    let present = tokio::task::spawn_blocking(move || folder.present()).await;
+    Ok(present.map_err(|error| InternalError::other(error.to_string()))?)
 }
 
 /// OCSP answers, made now, about signers of this authority who were revoked or suspended after the newest list was published.

@@ -10,6 +10,7 @@ mod spool;
 mod unread;
 
 pub use certificate::{judge_certificate, unread_certificate};
+pub use evidence::present as present_trust;
 pub use pictures::Pictures;
 pub use policies::Policies;
 pub use spool::{Admission, Spool};

@@ -63,6 +63,7 @@ fn undetermined(name: &str, sha256: Option<String>, check: Check, message: Bilin
         signatures: Vec::new(),
         timestamps: Vec::new(),
         policy: None,
+        trust: None,
         checks: vec![check],
     }
 }

@@ -5,3 +5,4 @@ mod command;
 mod readers;
 mod service;
 mod sub_indications;
+mod trust;

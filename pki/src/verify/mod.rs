@@ -1,6 +1,7 @@
 //! The verdict on a document: what it is, what its bytes prove, and whose signature it is (EN 319 102-1). Bytes, evidence and a
 //! time in, a report out; the same inputs give the same report for ever. No I/O, no clock, no network; never a panic.
 
+mod anchors;
 mod asic_file;
 mod cades;
 mod cms_file;
@@ -19,6 +20,7 @@ mod second_reader;
 mod sentences;
 mod store;
 mod trust;
+mod trusted_list;
 mod xml_certificate;
 mod xml_coverage;
 mod xml_file;
@@ -29,17 +31,21 @@ mod xml_timestamp;
 
 use crate::certificate::Certificate;
 use crate::crypto;
+pub use anchors::{AnchorPurpose, Period, Recorded, RecordedAnchor, TrustSnapshot};
 use chuky_model::instant::Instant;
-use chuky_model::report::{Check, DocumentFormat, Indication, Integrity, Report, SubIndication};
+use chuky_model::report::{Check, DocumentFormat, Indication, Integrity, Report, SubIndication, TrustUsed};
 use format::Kind;
 use policy::ValidationPolicy;
 use std::sync::Arc;
+pub use trusted_list::{ListRefused, read_trusted_list, services_of_unchecked_list};
 
 /// Everything a verdict depends on beside the document.
 #[derive(Clone, Debug)]
 pub struct VerificationContext {
     /// Trusted roots. Without any, trust cannot be determined, but integrity is still judged.
     pub anchors: Vec<Certificate>,
+    /// Anchors with purpose, time and origin, beside those.
+    pub recorded: Option<Arc<Recorded>>,
     /// Further certificates that paths may use.
     pub intermediates: Vec<Certificate>,
     /// CRLs from elsewhere than the document, DER.
@@ -57,6 +63,7 @@ impl VerificationContext {
     pub fn at(at: Instant) -> Self {
         Self {
             anchors: Vec::new(),
+            recorded: None,
             intermediates: Vec::new(),
             crls: Vec::new(),
             ocsp_responses: Vec::new(),
@@ -97,12 +104,27 @@ pub fn verify_with_content(bytes: &[u8], content: Option<&[u8]>, name: &str, con
             "policy {:?} at {}, {} trust anchors",
             context.policy.name,
             context.at.rfc3339(),
-            context.anchors.len()
+            context.anchors.len() + context.recorded.as_ref().map_or(0, |recorded| recorded.len())
         ),
         ..Check::passed("inputs")
     });
+    name_trust(&mut report, context);
     report
 }
+
+/// Names the trust snapshot, and what in it is missing or stale: no verdict that it touches is silent about it.
+fn name_trust(report: &mut Report, context: &VerificationContext) {
+    let Some(snapshot) = context.recorded.as_ref().map(|recorded| recorded.snapshot()) else { return };
+    report.trust = Some(TrustUsed { sha256: snapshot.sha256.clone(), created: snapshot.created.clone() });
+    let gaps: Vec<String> = snapshot.missing.iter().cloned().chain(snapshot.stale(context.at)).collect();
+    report.checks.push(match gaps.is_empty() {
+        true => Check { reason: format!("snapshot {}", snapshot.sha256), ..Check::passed(TRUST_DATA) },
+        false => Check::not_done(TRUST_DATA, gaps.join("; ")),
+    });
+}
+
+/// The check that says whether trust data is complete and fresh.
+const TRUST_DATA: &str = "trust_data";
 
 /// The report on a file that could not be read at all: `sha256` is null.
 pub fn unreadable_report(name: &str, reason: &str) -> Report {
@@ -128,6 +150,7 @@ fn empty_report(format: DocumentFormat) -> Report {
         signatures: Vec::new(),
         timestamps: Vec::new(),
         policy: None,
+        trust: None,
         checks: Vec::new(),
     }
 }

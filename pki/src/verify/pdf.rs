@@ -286,9 +286,8 @@ fn closed(reason: &str, report: &mut Report) {
 fn judge_trust(file: &PdfFile<'_>, judged: &[Judged], context: &VerificationContext, report: &mut Report) {
     let objects: Vec<&SignedData> = judged.iter().filter_map(|one| one.body.signed_data()).collect();
     // Without anchors nothing of it would be asked for.
-    let store = if context.anchors.is_empty() { SecurityStore::default() } else { SecurityStore::read(file) };
-    let material =
-        if context.anchors.is_empty() { Material::default() } else { store::of_pdf(context, &store, &objects) };
+    let store = if !context.has_anchors() { SecurityStore::default() } else { SecurityStore::read(file) };
+    let material = if !context.has_anchors() { Material::default() } else { store::of_pdf(context, &store, &objects) };
     let has_store = store::has_store(file);
     let mut proof = Proof { time: context.at, proven: false };
     let mut timestamped = false;

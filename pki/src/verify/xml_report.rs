@@ -24,7 +24,7 @@ use chuky_model::report::{Check, Indication, Integrity, Outcome, SignatureReport
 
 /// Certificates and evidence of all signatures together. Without anchors nothing of it would be asked for.
 pub(super) fn material<'f>(context: &VerificationContext, findings: impl Iterator<Item = &'f XmlFindings>) -> Material {
-    if context.anchors.is_empty() {
+    if !context.has_anchors() {
         return Material::default();
     }
     let mut gathering = Gathering::new(context);

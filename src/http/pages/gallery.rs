@@ -100,6 +100,7 @@ fn report(indication: Indication, integrity: Integrity, message: Bilingual, next
         signatures: Vec::new(),
         timestamps: Vec::new(),
         policy: None,
+        trust: None,
         checks: vec![Check::passed("second_reader")],
     }
 }

@@ -5,6 +5,7 @@ use crate::{
     app::App,
     http::{Access, Route},
     issuance::timestamp,
+    verification,
 };
 use axum::{
     Json,
@@ -56,10 +57,32 @@ async fn ready(State(app): State<App>) -> Response {
             false.into()
         }
     };
+    let trust = trust(&app).await;
+    if trust == Some(false) {
+        missing.push("trust".to_owned());
+    }
     let status = if missing.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let body =
-        json!({ "ready": missing.is_empty(), "missing": missing, "database": database, "hsm": tokens, "clock": clock });
+    let ready = missing.is_empty();
+    let body = json!({
+        "ready": ready, "missing": missing, "database": database, "hsm": tokens, "clock": clock, "trust": trust,
+    });
     (status, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+}
+
+/// Whether the recorded trust data is complete and fresh; `None` where nothing was recorded.
+async fn trust(app: &App) -> Option<bool> {
+    let snapshot = match verification::present_trust(app).await {
+        Ok(snapshot) => snapshot?,
+        Err(error) => {
+            tracing::warn!(event = "not_ready", reason = %error);
+            return Some(false);
+        }
+    };
+    let gaps: Vec<String> = snapshot.missing.iter().cloned().chain(snapshot.stale(app.clock.now())).collect();
+    if !gaps.is_empty() {
+        tracing::warn!(event = "not_ready", reason = gaps.join("; "));
+    }
+    Some(gaps.is_empty())
 }
 
 /// Figures in the Prometheus text format 0.0.4.

@@ -6,6 +6,7 @@ use crate::certificate::Certificate;
 use crate::crl::Reason;
 use crate::path::{self, PathError, VerifiedPath};
 use crate::revocation::{self, Finding, Revocation};
+use crate::verify::anchors::NotTrusted;
 use crate::verify::trust::{ON_HOLD, REVOKED_SINCE, Trust};
 use chuky_model::instant::Instant;
 use chuky_model::report::{Check, SubIndication};
@@ -14,23 +15,17 @@ use chuky_model::report::{Check, SubIndication};
 /// one is proven (§5.5.4 steps 4 a, 6 and 7).
 pub(super) fn validate(validation: &Validation<'_>, at: Instant, fresh_at: Instant) -> Trust {
     let context = validation.context;
-    if context.anchors.is_empty() {
+    if !context.has_anchors() {
         let check = Check::not_done("certificate_path", "no trust anchors were given");
         return Trust::open(vec![check], SubIndication::NoCertificateChainFound);
     }
     // Steps 2 and 4. The certificate's own period is looked at last.
     let (certificate, purpose) = (validation.certificate, validation.subject.purpose);
     let certificates = &validation.material.certificates;
-    let found = path::validate(certificate, certificates, &context.anchors, at, purpose);
-    let (path, out_of_period) = match found {
-        Ok(path) => (path, None),
-        Err(error @ (PathError::Expired(_) | PathError::NotYetValid(_))) => {
-            match path::validate_outside_period(certificate, certificates, &context.anchors, at, purpose) {
-                Ok(path) => (path, Some(error)),
-                Err(_) => return no_path(&error),
-            }
-        }
-        Err(error) => return no_path(&error),
+    let anchors = context.anchors_then(purpose, certificate, certificates, validation.proof.time);
+    let (path, out_of_period) = match find(validation, &anchors, at) {
+        Ok(found) => found,
+        Err(error) => return recorded_otherwise(validation, at, &error),
     };
     // Step 3.
     if let Some(sunset) = context.policy.sunset(path.anchor()).filter(|sunset| at >= *sunset) {
@@ -46,6 +41,41 @@ pub(super) fn validate(validation: &Validation<'_>, at: Instant, fresh_at: Insta
     match out_of_period {
         None => trust,
         Some(error) => bounds(validation, &error, trust, known_at),
+    }
+}
+
+/// The path, and why the certificate is out of its period where it is.
+fn find(
+    validation: &Validation<'_>,
+    anchors: &[Certificate],
+    at: Instant,
+) -> Result<(VerifiedPath, Option<PathError>), PathError> {
+    let (certificate, purpose) = (validation.certificate, validation.subject.purpose);
+    let certificates = &validation.material.certificates;
+    match path::validate(certificate, certificates, anchors, at, purpose) {
+        Ok(path) => Ok((path, None)),
+        Err(error @ (PathError::Expired(_) | PathError::NotYetValid(_))) => {
+            match path::validate_outside_period(certificate, certificates, anchors, at, purpose) {
+                Ok(path) => Ok((path, Some(error))),
+                Err(_) => Err(error),
+            }
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Step 3: whether an anchor ends the path that is trusted for another time, or by a list that speaks no longer.
+fn recorded_otherwise(validation: &Validation<'_>, at: Instant, error: &PathError) -> Trust {
+    let (context, purpose) = (validation.context, validation.subject.purpose);
+    let ever = context.anchors_ever(purpose, validation.certificate, &validation.material.certificates);
+    let Ok((path, _)) = find(validation, &ever, at) else { return no_path(error) };
+    let failed = |reason| vec![Check::failed("certificate_path", reason)];
+    match context.not_trusted(path.anchor(), purpose, validation.proof.time) {
+        NotTrusted::Later(reason) => Trust::open(failed(reason), SubIndication::NoCertificateChainFoundNoPoe),
+        NotTrusted::Never(reason) => Trust::open(failed(reason), SubIndication::NoCertificateChainFound),
+        NotTrusted::Stale(reason) => {
+            Trust::open(vec![Check::not_done("certificate_path", reason)], SubIndication::TryLater)
+        }
     }
 }
 
@@ -86,6 +116,9 @@ fn judge_chain(
     let policy = &validation.context.policy;
     let mut known_at = None;
     let mut checks = vec![Check::passed("certificate_path")];
+    let (purpose, time) = (validation.subject.purpose, validation.proof.time);
+    let origin = validation.context.origin(path.anchor(), purpose, time);
+    checks.extend(origin.map(|origin| Check { reason: origin, ..Check::passed(TRUST_ANCHOR) }));
     let certificates = path.certificates();
     let mut weakest = None;
     let mut unproven = None;
@@ -113,6 +146,9 @@ fn judge_chain(
     }
     Ok((checks, known_at))
 }
+
+/// The check that says where the anchor comes from.
+const TRUST_ANCHOR: &str = "trust_anchor";
 
 fn responder_out_of_period(finding: &Finding<'_>, at: Instant) -> Option<String> {
     let responder = finding.responder.as_ref().filter(|responder| !responder.is_valid_at(at))?;

@@ -20,7 +20,7 @@ pub(super) fn validate(validation: &Validation<'_>, current: Trust) -> Trust {
                 | SubIndication::TryLater
         )
     );
-    if current.indication != Indication::Indeterminate || !heals || validation.context.anchors.is_empty() {
+    if current.indication != Indication::Indeterminate || !heals || !validation.context.has_anchors() {
         return current;
     }
     // Step 2.

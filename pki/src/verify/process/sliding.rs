@@ -31,7 +31,9 @@ pub(super) fn validate(validation: &Validation<'_>) -> Result<PastChain, NoPastC
     let context = validation.context;
     let (certificate, purpose) = (validation.certificate, validation.subject.purpose);
     let certificates = &validation.material.certificates;
-    let path = path::validate(certificate, certificates, &context.anchors, validation.proof.time, purpose)
+    let time = validation.proof.time;
+    let anchors = context.anchors_then(purpose, certificate, certificates, time);
+    let path = path::validate(certificate, certificates, &anchors, time, purpose)
         .map_err(|error| NoPastChain { reason: error.to_string(), lacks_proof: false })?;
     slide(validation, path)
 }
