@@ -12,7 +12,7 @@ use crate::{
     rates::Rates,
     reader::ReaderPool,
     store::Store,
-    tokens::Tokens,
+    tokens::{RootToken, Tokens},
     transactions::Payments,
     vault::Vault,
     verification::Admission,
@@ -76,9 +76,19 @@ impl Drop for Inner {
 impl App {
     /// Opens database and tokens and starts what runs in the background. The tokens must be prepared, and the audit key made.
     pub async fn open(settings: Settings, clock: Clock, executable: PathBuf) -> Result<Self> {
+        Self::open_with(settings, clock, executable, Vec::new()).await
+    }
+
+    /// The same for a ceremony, with the tokens of roots that are here for it.
+    pub async fn open_with(
+        settings: Settings,
+        clock: Clock,
+        executable: PathBuf,
+        roots: Vec<RootToken>,
+    ) -> Result<Self> {
         let issuing = IssuingPolicy::load(&settings.authority)?;
         let store = Store::open(&settings.database_url).await?;
-        let tokens = Tokens::start(&settings, &executable)?;
+        let tokens = Tokens { roots, ..Tokens::start(&settings, &executable)? };
         let audit_key = ensure_audit_key(&settings, &tokens).await?;
         let data_key = tokens.subscribers.derive_data_key(DATA_KEY_VERSION).await?;
         let vault = Vault::new(data_key.expose());

@@ -11,6 +11,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod current;
+pub mod custodians;
 pub mod custody;
 pub mod demo;
 pub mod error;

@@ -31,6 +31,11 @@ macro_rules! kinds {
 kinds! {
     /// A root or issuing CA, responder or timestamp authority was created.
     CeremonyHeld = "ceremony.held",
+    /// A further key of the authority was made beside those in use.
+    AuthorityPrepared = "authority.prepared",
+    /// Issuing moved to or from it.
+    AuthorityMoved = "authority.moved",
+    AuthorityEnded = "authority.ended",
     AccountCreated = "account.created",
     AccountChanged = "account.changed",
     AccountDisabled = "account.disabled",

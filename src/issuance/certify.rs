@@ -1,7 +1,10 @@
 //! From a stored intent and a public key to a certificate: bytes built, linted, signed by the issuer in the HSM, read back and
 //! compared. The ceremony and the issue of subscribers' certificates share these steps; nothing here touches the database.
 
-use super::authority::{internal, token_of};
+use super::{
+    CertifiedKey,
+    authority::{internal, token_of},
+};
 use crate::{
     app::App,
     error::{InternalError, Result},
@@ -30,6 +33,16 @@ pub(super) struct Issuer<'a> {
     pub purpose: KeyPurpose,
     /// DER.
     pub spki: &'a [u8],
+    /// The token of its own that the key lies on.
+    pub token: Option<&'a str>,
+}
+
+impl<'a> Issuer<'a> {
+    /// A key of the authority.
+    pub(super) fn of(key: &'a CertifiedKey) -> Self {
+        let (spki, token) = (key.certificate.spki_der(), key.token.as_deref());
+        Self { label: &key.label, purpose: key.purpose, spki, token }
+    }
 }
 
 /// The bytes to sign, with no rule of RFC 5280 or of the profile broken.
@@ -55,7 +68,7 @@ pub(super) async fn signed(
     spki: &[u8],
     to_be_signed: &ToBeSigned,
 ) -> Result<Certificate> {
-    let token = token_of(app, issuer.purpose);
+    let token = token_of(app, issuer.purpose, issuer.token)?;
     let signature = token.sign(issuer.label, to_be_signed.scheme, &to_be_signed.digest()).await?;
     let issuer_key = PublicKey::from_spki_der(issuer.spki).map_err(internal)?;
     let der = to_be_signed.assemble(&signature, &issuer_key).map_err(internal)?;
