@@ -11,6 +11,7 @@ use crate::{
     issuance::{IssuingPolicy, authority, ocsp::Answers, register::Register, revocation_list},
     rates::Rates,
     reader::ReaderPool,
+    restoration,
     store::Store,
     tokens::{RootToken, Tokens},
     transactions::Payments,
@@ -86,13 +87,33 @@ impl App {
         executable: PathBuf,
         roots: Vec<RootToken>,
     ) -> Result<Self> {
-        let issuing = IssuingPolicy::load(&settings.authority)?;
         let store = Store::open(&settings.database_url).await?;
+        restoration::check(&store, &remembered_head(&settings)).await?;
+        Self::open_over(store, settings, clock, executable, roots).await
+    }
+
+    /// Opens what came out of a backup, for its reconciliation and nothing else.
+    pub async fn open_to_reconcile(settings: Settings, clock: Clock, executable: PathBuf) -> Result<Self> {
+        let store = Store::open(&settings.database_url).await?;
+        Self::open_over(store, settings, clock, executable, Vec::new()).await
+    }
+
+    async fn open_over(
+        store: Store,
+        settings: Settings,
+        clock: Clock,
+        executable: PathBuf,
+        roots: Vec<RootToken>,
+    ) -> Result<Self> {
+        let issuing = IssuingPolicy::load(&settings.authority)?;
         let tokens = Tokens { roots, ..Tokens::start(&settings, &executable)? };
         let audit_key = ensure_audit_key(&settings, &tokens).await?;
         let data_key = tokens.subscribers.derive_data_key(DATA_KEY_VERSION).await?;
         let vault = Vault::new(data_key.expose());
         let remembered = remembered_head(&settings);
+        // What was accepted after a backup was made is not known here.
+        let created_after = store.latest_restoration().await?.and_then(|row| row.reconciled_at);
+        let policy = OrderPolicy { created_after, ..OrderPolicy::default() };
         let replay = Replay::new(store.clone(), &audit_key, remembered.clone())?;
         let (sequencer, audit) = Sequencer::new(store.clone(), tokens.status.clone(), clock.clone(), remembered);
         Ok(Self(Arc::new(Inner {
@@ -105,7 +126,7 @@ impl App {
             checked_rows: CheckedRows::default(),
             kept_rows: KeptRows::default(),
             rates: Rates::new(settings.rates.clone()),
-            payments: Payments::start(store.clone(), tokens.subscribers.clone(), OrderPolicy::default()),
+            payments: Payments::start(store.clone(), tokens.subscribers.clone(), policy),
             sequencer: tokio::spawn(sequencer.run()),
             settings,
             clock,

@@ -9,6 +9,7 @@ mod harness;
 mod issuance;
 mod payments;
 mod rates;
+mod recovery;
 mod rollback;
 mod signing;
 mod store;

@@ -77,6 +77,12 @@ kinds! {
     /// The subscriber is told that the certificate ends soon.
     CertificateReminded = "certificate.reminded",
     CrlPublished = "crl.published",
+    /// After a restore: no list of that name has a number up to this one any more.
+    CrlReconciled = "crl.reconciled",
+    /// A database that came out of a backup may serve again.
+    RestorationReconciled = "restoration.reconciled",
+    /// After a restore: how often a PIN was tried since is not known.
+    PinReconciled = "pin.reconciled",
     CredentialCreated = "credential.created",
     /// A PIN is about to be tried; counted before it is.
     PinTried = "pin.tried",

@@ -10,7 +10,7 @@ use crate::{
     custodians::{Note, Opened, refused, share_error_in_words},
     error::{InternalError, RequestError, Result},
     issuance::{IssuingPolicy, ceremony, ceremony::Plan},
-    tokens::{self, RootToken},
+    tokens::{self, RootToken, SecondToken},
 };
 use chuky_hsm::share::{Purpose, Share};
 use chuky_model::text::Language;
@@ -83,6 +83,17 @@ enum Step {
         /// The ceremony's file, for the root's token
         file: PathBuf,
     },
+    /// Thiết bị khóa thứ hai cho khóa thuê bao / Load a second subscribers token from shares, and prove that it equals the first
+    SecondToken {
+        /// Its label
+        label: String,
+        /// Its PKCS#11 library, where it is not that of the first
+        #[arg(long, value_name = "FILE")]
+        module: Option<PathBuf>,
+        /// SoftHSM only: the directory that is the token
+        #[arg(long, value_name = "DIRECTORY")]
+        softhsm_directory: Option<PathBuf>,
+    },
     /// Kết thúc một CA / End a CA: its last list, its last answers, and no signature any more
     End {
         /// The CA's label
@@ -115,6 +126,10 @@ impl Ceremony {
             (Some(Step::RollOver { file, .. }), _) => here.roll_over(file).await,
             (Some(Step::Activate { label }), _) => here.activate(label).await,
             (Some(Step::RootLists { file }), _) => here.root_lists(file).await,
+            (Some(Step::SecondToken { label, module, softhsm_directory }), _) => {
+                let (label, module, directory) = (label.clone(), module.clone(), softhsm_directory.clone());
+                here.second_token(&SecondToken { label, module, softhsm_directory: directory }).await
+            }
             (Some(Step::End { label, file }), _) => here.end(label, file.as_deref()).await,
         }
     }
@@ -241,6 +256,20 @@ impl Here<'_> {
                 format!("The CA {label} has ended: its last list is {list}, {answers} OCSP answers are archived.\n")
             }
         })
+    }
+
+    async fn second_token(&self, second: &SecondToken) -> Result<String> {
+        let note = Note::load(&self.settings)?.ok_or_else(no_custodians)?;
+        let needed = [Purpose::OfficerPin, Purpose::Keys, Purpose::Pepper(1)];
+        let opened = self.opened(&needed, |share| note.admit(share))?;
+        let prepared = tokens::second_token(&self.settings, &self.executable, second, &opened).await?;
+        let mut text = String::new();
+        prepared.made.iter().for_each(|label| text.extend(["  ", label, "\n"]));
+        text.push_str(self.say(
+            "✓ Hai thiết bị giữ cùng khóa: mỗi bên mở được thứ bên kia niêm phong. PIN sử dụng như thiết bị thứ nhất.\n",
+            "✓ Both tokens hold the same keys: each opens what the other seals. The user PIN is that of the first.\n",
+        ));
+        Ok(text)
     }
 
     fn unlock(&self) -> Result<String> {

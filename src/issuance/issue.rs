@@ -342,5 +342,5 @@ pub(super) async fn store(
     Ok(now)
 }
 
-const INTENT: &str = "certificate.intent";
+pub(super) const INTENT: &str = "certificate.intent";
 pub(super) const CERTIFICATE: &str = "certificate.certificate";

@@ -185,6 +185,20 @@ pub(super) async fn publish_roots(app: &App) -> Result<Vec<String>> {
     Ok(names)
 }
 
+/// Makes every list that can be made, whether it is due or not.
+pub(super) async fn publish_all(app: &App) -> Result<()> {
+    let _one = app.publications.lock().await;
+    register::follow_now(app).await?;
+    let authority = Authority::of(app).await?;
+    for issuer in authority.issuers().filter(|key| signs_lists(app, key)) {
+        for name in names(app, issuer).await? {
+            let Some(list) = ListName::parse(&authority, &name) else { continue };
+            publish(app, &list).await?;
+        }
+    }
+    Ok(())
+}
+
 /// The last lists of a CA that ends, whole and in parts, which are good for ever. Number of the whole one.
 pub(super) async fn publish_last(app: &App, issuer: &CertifiedKey) -> Result<i64> {
     let _one = app.publications.lock().await;
@@ -239,7 +253,7 @@ async fn publish_where(
 }
 
 /// The issuer's whole list, its parts as new certificates name them, and those that older ones name.
-async fn names(app: &App, issuer: &CertifiedKey) -> Result<Vec<String>> {
+pub(super) async fn names(app: &App, issuer: &CertifiedKey) -> Result<Vec<String>> {
     let mut names = app.store.crl_names(&issuer.label).await?;
     names.push(issuer.label.clone());
     if issuer.purpose == KeyPurpose::Issuing {

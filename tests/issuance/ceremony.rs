@@ -80,6 +80,7 @@ async fn custodians_hold_a_ceremony_from_their_sheets() {
     assert!(!done && text.contains("held before"), "{text}");
     record_is_checked(at);
     no_pin_is_kept(at);
+    a_second_token_is_loaded(at);
 
     the_root_goes_away(at, &toml).await;
 }
@@ -140,6 +141,29 @@ async fn the_root_goes_away(at: &Path, toml: &str) {
     let row = app.store.latest_crl_head("citizens-root").await.unwrap().unwrap();
     assert_eq!(row.number, 2);
     assert_eq!(row.next_update.unix_seconds() - row.this_update.unix_seconds(), 366 * 86_400);
+}
+
+/// A second token from the shares holds the same keys; from those of another ceremony none is made.
+fn a_second_token_is_loaded(at: &Path) {
+    let load = |label: &str, sets: &[&str]| {
+        let directory = at.join(label).to_string_lossy().into_owned();
+        let mut arguments =
+            vec!["second-token".to_owned(), label.to_owned(), "--softhsm-directory".to_owned(), directory];
+        for set in sets {
+            for index in [2, 3] {
+                arguments.push("--share".to_owned());
+                arguments.push(at.join(format!("{set}-{index}-of-3.share")).to_string_lossy().into_owned());
+            }
+        }
+        chuky(at, &arguments.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let (done, text) = load("second", &["officer-pin", "keys"]);
+    assert!(!done && text.contains("No shares were entered for the pepper"), "{text}");
+    let (done, text) = load("second", &["officer-pin", "keys", "pepper-1"]);
+    assert!(done && text.contains("chuky-wrapping-1") && text.contains("✓ Both tokens hold the same keys"), "{text}");
+    // Again: nothing to make, and still equal.
+    let (done, text) = load("second", &["officer-pin", "keys", "pepper-1"]);
+    assert!(done && !text.contains("chuky-wrapping-1") && text.contains("✓"), "{text}");
 }
 
 fn record_is_checked(at: &Path) {

@@ -154,6 +154,9 @@ pub async fn hold_with(app: &App, text: &str, opened: &Opened) -> Result<Held> {
     let signers: Vec<AuthorityKey> = rows.iter().filter(is_ca).cloned().collect();
     let made = Made::new(app, (&plan, text), What::First, (&rows, &[]), (&signers, custody.clone()), now).await?;
     let held = keep(app, made, now)?;
+    if opened.has(Purpose::Backup) {
+        crate::backup::keep_key(&app.settings, opened.secret(Purpose::Backup)?)?;
+    }
     if !custody.is_empty() {
         Note { sets: custody }.save(&app.settings)?;
     }

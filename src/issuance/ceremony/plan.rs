@@ -227,6 +227,8 @@ mod tests {
         let unmarked = TEST.replacen("Chuky TEST", "Chuky", 1).replacen("Chuky TEST Root", "Chuky Root", 1);
         assert!(Plan::from_toml(&unmarked).is_err());
         assert!(!Plan::from_toml("test = true").unwrap().is_complete());
+        let pattern = Plan::from_toml(include_str!("../../../ceremony/custodians.toml")).unwrap();
+        assert_eq!((pattern.custody.sets().count(), pattern.is_complete()), (6, true));
     }
 
     #[test]
