@@ -16,7 +16,7 @@ use crate::{
     tokens::{RootToken, Tokens},
     transactions::Payments,
     vault::Vault,
-    verification::Admission,
+    verification::{Admission, Policies},
 };
 use chuky_model::algorithm::KeyAlgorithm;
 use chuky_pki::payment::OrderPolicy;
@@ -54,6 +54,8 @@ pub struct Inner {
     pub answers: Answers,
     /// Held by whoever publishes revocation lists.
     pub publications: revocation_list::Publications,
+    /// The validation policies that callers may name.
+    pub policies: Policies,
     /// Bounds the uploads under way.
     pub admission: Admission,
     /// The binary whose `worker …` commands are run.
@@ -106,6 +108,7 @@ impl App {
         roots: Vec<RootToken>,
     ) -> Result<Self> {
         let issuing = IssuingPolicy::load(&settings.authority)?;
+        let policies = Policies::load(&settings.verification)?;
         let tokens = Tokens { roots, ..Tokens::start(&settings, &executable)? };
         let audit_key = ensure_audit_key(&settings, &tokens).await?;
         let data_key = tokens.subscribers.derive_data_key(DATA_KEY_VERSION).await?;
@@ -139,6 +142,7 @@ impl App {
             register: Register::new(replay),
             answers: Answers::default(),
             publications: revocation_list::Publications::default(),
+            policies,
             admission: Admission::default(),
             executable,
         })))
