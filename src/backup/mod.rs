@@ -79,10 +79,9 @@ pub async fn make(
     if out.exists() {
         return Err(is_there(out).into());
     }
-    // 1. The database as it is now, beside the backup.
-    let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let work = tempfile::Builder::new().prefix(".chuky-backup").tempdir_in(parent);
-    let work = work.map_err(InternalError::io(parent.display().to_string()))?;
+    // 1. The database as it is now, on the disk where it lives: nothing lies in clear where backups lie.
+    let work = tempfile::Builder::new().prefix(".chuky-backup").tempdir_in(&settings.data_dir);
+    let work = work.map_err(InternalError::io(settings.data_dir.display().to_string()))?;
     let database = work.path().join("database");
     let store = Store::open(&settings.database_url).await?;
     let audit_entries = store.audit_size().await?;
@@ -102,10 +101,10 @@ pub async fn make(
         database: if sqlite { "sqlite" } else { "postgres" }.to_owned(),
         audit_entries,
     };
-    let sealed = work.path().join("sealed");
     let shown = out.display().to_string();
-    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&sealed);
-    let mut sealer = Sealer::begin(BufWriter::new(file.map_err(InternalError::io(shown.clone()))?), key)?;
+    let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let sealed = tempfile::NamedTempFile::new_in(parent).map_err(InternalError::io(shown.clone()))?;
+    let mut sealer = Sealer::begin(BufWriter::new(sealed), key)?;
     let text = serde_json::to_vec(&manifest).map_err(|error| InternalError::other(error.to_string()))?;
     sealer.entry(MANIFEST, text.len() as u64, &mut text.as_slice())?;
     add(&mut sealer, DATABASE, &database)?;
@@ -114,7 +113,7 @@ pub async fn make(
         add(&mut sealer, SETTINGS, path)?;
         files += 1;
     }
-    for path in data_files(&settings.data_dir)? {
+    for path in data_files(settings)? {
         let name = path.strip_prefix(&settings.data_dir).unwrap_or(&path).to_string_lossy().into_owned();
         // A document that is removed meanwhile is in nobody's way.
         match add(&mut sealer, &format!("{DATA}{name}"), &path) {
@@ -127,8 +126,8 @@ pub async fn make(
     }
     // 3. Durable, then in its place.
     let file = sealer.finish()?.into_inner().map_err(|error| InternalError::other(error.to_string()))?;
-    file.sync_all().map_err(InternalError::io(shown.clone()))?;
-    fs::rename(&sealed, out).map_err(InternalError::io(shown))?;
+    file.as_file().sync_all().map_err(InternalError::io(shown.clone()))?;
+    file.persist_noclobber(out).map_err(|error| InternalError::io(shown)(error.error))?;
     Ok(Done { manifest, files })
 }
 
@@ -236,7 +235,7 @@ fn take_out(opener: &mut Opener<BufReader<File>>, to: &Path) -> Result<Done> {
     Ok(Done { manifest, files })
 }
 
-fn add(sealer: &mut Sealer<BufWriter<File>>, name: &str, path: &Path) -> Result<()> {
+fn add(sealer: &mut Sealer<BufWriter<tempfile::NamedTempFile>>, name: &str, path: &Path) -> Result<()> {
     let shown = path.display().to_string();
     let file = File::open(path).map_err(InternalError::io(shown.clone()))?;
     let size = file.metadata().map_err(InternalError::io(shown))?.len();
@@ -244,16 +243,20 @@ fn add(sealer: &mut Sealer<BufWriter<File>>, name: &str, path: &Path) -> Result<
 }
 
 /// Every regular file of the data directory but the live database and SoftHSM's settings, which name a place.
-fn data_files(data_dir: &Path) -> Result<Vec<PathBuf>> {
+fn data_files(settings: &Settings) -> Result<Vec<PathBuf>> {
+    let data_dir = &settings.data_dir;
+    // With its journals: `chuky.db-wal` and others.
+    let database = settings.database_url.strip_prefix("sqlite://").unwrap_or("\0");
     let mut files = Vec::new();
-    let mut directories = vec![data_dir.to_owned()];
+    let mut directories = vec![data_dir.clone()];
     while let Some(directory) = directories.pop() {
         let shown = || directory.display().to_string();
         for entry in fs::read_dir(&directory).map_err(InternalError::io(shown()))? {
             let entry = entry.map_err(InternalError::io(shown()))?;
             let kind = entry.file_type().map_err(InternalError::io(shown()))?;
             let name = entry.file_name().to_string_lossy().into_owned();
-            let left_out = directory == data_dir && (name.starts_with("chuky.db") || name.starts_with("softhsm2"));
+            let is_database = entry.path().to_string_lossy().starts_with(database);
+            let left_out = is_database || (directory == *data_dir && name.starts_with("softhsm2"));
             if kind.is_dir() && !name.starts_with(".chuky-") {
                 directories.push(entry.path());
             } else if kind.is_file() && !left_out {

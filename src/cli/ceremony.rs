@@ -116,13 +116,13 @@ impl Ceremony {
         let executable = std::env::current_exe().map_err(InternalError::io("the program's own path"))?;
         let here = Here { settings, executable, shares: &self.shares, language: common.language };
         match (&self.step, &self.file) {
-            (None, Some(file)) if self.dry_run => here.rehearse(file),
+            (None, Some(file)) if self.dry_run => here.rehearse(file, true),
             (None, Some(file)) => here.hold(file).await,
             (None, None) => Err(InternalError::other("name the ceremony's file").into()),
             (Some(Step::Sheets { file, out, danger_on_disk }), _) => here.sheets(file, out, *danger_on_disk),
             (Some(Step::Unlock), _) => here.unlock(),
             (Some(Step::Verify { record }), _) => here.verify(record),
-            (Some(Step::RollOver { file, dry_run: true }), _) => here.rehearse(file),
+            (Some(Step::RollOver { file, dry_run: true }), _) => here.rehearse(file, false),
             (Some(Step::RollOver { file, .. }), _) => here.roll_over(file).await,
             (Some(Step::Activate { label }), _) => here.activate(label).await,
             (Some(Step::RootLists { file }), _) => here.root_lists(file).await,
@@ -148,8 +148,11 @@ impl Here<'_> {
         if self.language == Language::Vi { vi } else { en }
     }
 
-    fn rehearse(&self, file: &Path) -> Result<String> {
+    fn rehearse(&self, file: &Path, first: bool) -> Result<String> {
         let (_, plan) = plan(file)?;
+        if first {
+            plan.check_first()?;
+        }
         let policy = IssuingPolicy::load(&self.settings.authority)?;
         let lines = plan.rehearse(&policy, Clock::default().now())?;
         let mut text =
@@ -174,7 +177,9 @@ impl Here<'_> {
         }
         if plan.custody.user_pin.is_some() {
             let directory = &self.settings.pins_dir;
-            let in_memory = directory.is_dir() && tokens::is_in_memory(directory)?;
+            // It may not be there yet.
+            let there = directory.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("."));
+            let in_memory = tokens::is_in_memory(there)?;
             let _ = writeln!(text, "{} hsm.pins_dir: {}", if in_memory { '✓' } else { '✕' }, directory.display());
         }
         text.push_str(self.say("– Chưa làm: chưa mở thiết bị khóa nào.\n", "– Not done: no token was opened.\n"));

@@ -138,6 +138,22 @@ async fn the_root_goes_away(at: &Path, toml: &str) {
     fs::rename(at.join("safe"), at.join("root")).unwrap();
     let (done, text) = lists(of(["root-pin-2", "root-pin-3"]));
     assert!(done && text.contains("citizens-root.crl"), "{text}");
+    // A new issuing CA under it, from a file that names no custodians.
+    let issuing =
+        ceremony::TEST.split("[citizens.issuing]").nth(1).unwrap().split("[citizens.timestamp]").next().unwrap();
+    let root = format!("[root_token]\nlabel = 'chuky-root'\nsofthsm_directory = '{}'\n", at.join("root").display());
+    fs::write(
+        at.join("g2.toml"),
+        format!("test = true\n\n{root}\n[citizens.issuing]{issuing}").replace("CA - ", "CA G2 - "),
+    )
+    .unwrap();
+    let file = at.join("g2.toml").to_string_lossy().into_owned();
+    let (done, text) = chuky(at, &["roll-over", "--dry-run", &file]);
+    assert!(done && text.contains("citizens-issuing: p256"), "{text}");
+    let (first, second) = (of(["root-pin-1", "root-pin-2"]), ["roll-over", file.as_str()]);
+    let arguments: Vec<&str> = second.into_iter().chain(first.iter().map(String::as_str)).collect();
+    let (done, text) = chuky(at, &arguments);
+    assert!(done && text.contains("citizens-issuing-2") && text.contains("record-2.json"), "{text}");
     let row = app.store.latest_crl_head("citizens-root").await.unwrap().unwrap();
     assert_eq!(row.number, 2);
     assert_eq!(row.next_update.unix_seconds() - row.this_update.unix_seconds(), 366 * 86_400);

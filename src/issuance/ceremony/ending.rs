@@ -33,6 +33,12 @@ pub async fn end(app: &App, label: &str) -> Result<Ended> {
     let known = rows(app).await?;
     let row = known.iter().find(|row| row.label == label).ok_or_else(RequestError::not_found)?;
     may_end(&known, row)?;
+    let hierarchy = row.hierarchy.ok_or_else(RequestError::not_found)?;
+    let stamping =
+        Authority::of(app).await?.key(hierarchy, KeyPurpose::Timestamp).ok().and_then(|key| key.issuer_label.clone());
+    if stamping.as_deref() == Some(label) {
+        return Err(stamps(label));
+    }
     let live = app.store.live_certificates(label, now).await?;
     if live > 0 {
         return Err(still_used(label, live).into());
@@ -112,6 +118,16 @@ async fn archive(app: &App, authority: &Authority, issuer: &CertifiedKey) -> Res
             return Ok(count);
         }
     }
+}
+
+fn stamps(label: &str) -> crate::error::Error {
+    refused(
+        "authority_in_use",
+        format!(
+            "Dịch vụ dấu thời gian đang dùng chứng thư do {label} cấp: hãy tạo chứng thư mới cho nó trước (ceremony roll-over)."
+        ),
+        format!("The timestamp authority in use is certified by {label}: make another one first (ceremony roll-over)."),
+    )
 }
 
 fn still_used(label: &str, live: i64) -> crate::error::Error {

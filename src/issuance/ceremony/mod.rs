@@ -128,9 +128,7 @@ pub async fn hold(app: &App, text: &str) -> Result<Held> {
 pub async fn hold_with(app: &App, text: &str, opened: &Opened) -> Result<Held> {
     // 1. What is to be made, and that nothing was made before.
     let plan = Plan::from_toml(text)?;
-    if !plan.is_complete() {
-        return Err(unusable("the first ceremony makes root, issuing, ocsp and timestamp of both hierarchies").into());
-    }
+    plan.check_first()?;
     if was_held(app).await? {
         return Err(held_before().into());
     }

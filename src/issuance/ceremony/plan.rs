@@ -112,6 +112,18 @@ impl Plan {
         self.hierarchies().iter().all(|(_, hierarchy)| hierarchy.keys().count() == 4)
     }
 
+    /// What the first ceremony needs beside: every key of both hierarchies, and custodians where the root has a token of its own.
+    pub fn check_first(&self) -> Result<()> {
+        if !self.is_complete() {
+            let what = "the first ceremony makes root, issuing, ocsp and timestamp of both hierarchies";
+            return Err(unusable(what).into());
+        }
+        if self.root_token.is_some() && (self.custody.root_pin.is_none() || self.custody.officer_pin.is_none()) {
+            return Err(unusable("root_token: its PINs need custody.root_pin and custody.officer_pin").into());
+        }
+        Ok(())
+    }
+
     /// Both hierarchies.
     pub fn hierarchies(&self) -> [(Hierarchy, &HierarchyPlan); 2] {
         [(Hierarchy::Citizens, &self.citizens), (Hierarchy::Officials, &self.officials)]
@@ -156,9 +168,6 @@ impl Plan {
             if set.custodians.iter().any(|name| name.trim().is_empty()) {
                 return Err(unusable(&format!("custody.{}: a custodian has no name", purpose.name())).into());
             }
-        }
-        if self.root_token.is_some() && (custody.root_pin.is_none() || custody.officer_pin.is_none()) {
-            return Err(unusable("root_token: its PINs need custody.root_pin and custody.officer_pin").into());
         }
         if custody.keys.is_some() != custody.pepper.is_some() {
             return Err(unusable("custody.keys and custody.pepper go together").into());
@@ -235,7 +244,11 @@ mod tests {
     fn what_is_wrong_with_a_file_is_found_without_a_token() {
         let policy = crate::issuance::IssuingPolicy::load(&crate::config::AuthorityConfig::default()).unwrap();
         let now = Instant::from_unix_seconds(1_800_000_000);
-        let rehearsed = |text: &str| Plan::from_toml(text).and_then(|plan| plan.rehearse(&policy, now));
+        let rehearsed = |text: &str| {
+            let plan = Plan::from_toml(text)?;
+            plan.check_first()?;
+            plan.rehearse(&policy, now)
+        };
         assert_eq!(rehearsed(TEST).unwrap().len(), 8);
         let set = |threshold: u8, names: &str| {
             format!("{TEST}\n[custody.backup]\nthreshold = {threshold}\ncustodians = [{names}]\n")
