@@ -90,7 +90,9 @@ pub async fn reconcile(
     }
     // 4. What the backup held half done.
     findings.half_done = recovery::all(app).await?;
-    // 5. What was tried, opened and accepted since is not known.
+    // 5. Lists of now, which tell all of it.
+    revocation_list::publish_all(app).await?;
+    // 6. What was tried, opened and accepted since is not known. From here on it may serve.
     findings.pins = one_try_left(app).await?;
     let now = app.clock.now();
     let mut transaction = app.store.begin().await?;
@@ -104,8 +106,6 @@ pub async fn reconcile(
     let entry = audit::record(&mut transaction, entry).await?;
     transaction.commit().await?;
     app.audit.wait(entry).await?;
-    // 6. Lists of now, which tell all of it.
-    revocation_list::publish_all(app).await?;
     Ok(findings)
 }
 
@@ -155,7 +155,8 @@ async fn number_lists(
     lists: &[(&CertifiedKey, String, Crl)],
     findings: &mut Findings,
 ) -> Result<()> {
-    let now = app.clock.now();
+    // Lists tell whole seconds.
+    let now = Instant::from_unix_seconds(app.clock.now().unix_seconds());
     let generation = app.store.status_generation().await?;
     for issuer in authority.issuers() {
         for name in revocation_list::names(app, issuer).await? {
