@@ -12,7 +12,7 @@ use crate::{
     rates::Rates,
     reader::ReaderPool,
     store::Store,
-    tokens::Tokens,
+    tokens::{self, Tokens},
     transactions::Payments,
     vault::Vault,
     verification::Admission,
@@ -79,6 +79,7 @@ impl App {
         let issuing = IssuingPolicy::load(&settings.authority)?;
         let store = Store::open(&settings.database_url).await?;
         let tokens = Tokens::start(&settings, &executable)?;
+        tokens::refuse_different(&tokens).await?;
         let audit_key = ensure_audit_key(&settings, &tokens).await?;
         let data_key = tokens.subscribers.derive_data_key(DATA_KEY_VERSION).await?;
         let vault = Vault::new(data_key.expose());
