@@ -22,6 +22,7 @@ pub struct Config {
     pub fonts: FontsConfig,
     pub authority: AuthorityConfig,
     pub timestamps: TimestampsConfig,
+    pub verification: VerificationConfig,
     /// How often somebody may try.
     pub rates: RatesConfig,
 }
@@ -37,6 +38,16 @@ pub struct ServerConfig {
     pub largest_upload_mib: u64,
     /// Addresses or networks (`10.0.0.0/8`) of proxies whose `X-Forwarded-For` is believed; none by default.
     pub trusted_proxies: Vec<String>,
+}
+
+/// What verdicts are made by.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct VerificationConfig {
+    /// The validation policy where nobody names one.
+    pub policy: String,
+    /// A folder of further policies, one TOML file each.
+    pub policies_dir: Option<PathBuf>,
 }
 
 /// Which database.
@@ -208,6 +219,12 @@ impl Default for ReadersConfig {
     }
 }
 
+impl Default for VerificationConfig {
+    fn default() -> Self {
+        Self { policy: "default".to_owned(), policies_dir: None }
+    }
+}
+
 impl Default for FontsConfig {
     fn default() -> Self {
         Self { directory: PathBuf::from("/usr/share/fonts/truetype/liberation2") }
@@ -247,6 +264,7 @@ pub struct Settings {
     pub fonts_dir: PathBuf,
     pub authority: AuthorityConfig,
     pub timestamps: TimestampsConfig,
+    pub verification: VerificationConfig,
     pub trusted_proxies: Vec<Network>,
     pub rates: RatesConfig,
 }
@@ -373,6 +391,7 @@ impl Settings {
             },
             seal: config.seal,
             readers: config.readers,
+            verification: config.verification,
             fonts_dir: config.fonts.directory,
             authority: config.authority,
             timestamps: config.timestamps,

@@ -124,7 +124,7 @@ impl Authority {
             publication(),
         );
         let certificate = issue_in_memory(&intent.map_err(text)?, spki, &root_key)?;
-        let key = PublicKey::from_spki_der(spki).map_err(text)?;
+        let key = PublicKey::of_service(spki).map_err(text)?;
         Ok(Self { certificate, key, request: context.fixtures.read("subscriber.csr")? })
     }
 
@@ -165,7 +165,7 @@ impl Authority {
     fn finish(&self, begun: &Begun, signature: &[u8]) -> Result<Certificate, String> {
         let der = begun.to_be_signed.assemble(signature, &self.key).map_err(text)?;
         let certificate = Certificate::from_der(&der).map_err(text)?;
-        compare(&certificate, &begun.intent, &begun.spki).map_err(text)?;
+        compare(&certificate, &begun.to_be_signed, &begun.intent, &begun.spki).map_err(text)?;
         Ok(certificate)
     }
 }

@@ -10,6 +10,10 @@ pub const DIGESTS: usize = 10_000;
 pub const MAC_ITEMS: usize = 100_000;
 /// Most items that go to a worker together for several callers: on SoftHSM about 3 ms of P-256, so that nobody waits long for others.
 pub const GATHERED_ITEMS: usize = 64;
+/// Callers with one elliptic-curve signature each that share a way to a worker: on SoftHSM a way costs as much as two signatures.
+pub const COMPANY_EC: usize = 8;
+/// Callers with MACs that share one; a MAC costs a tenth of a signature.
+pub const COMPANY_MAC: usize = 16;
 /// Longest sealed or activation blob, bytes. RSA-4096 wrapped is 2.4 kB, its public key 0.5 kB.
 pub const BLOB_LENGTH: usize = 16 * 1024;
 /// Longest owner, client or domain text, bytes.

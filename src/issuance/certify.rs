@@ -57,10 +57,11 @@ pub(super) async fn signed(
 ) -> Result<Certificate> {
     let token = token_of(app, issuer.purpose);
     let signature = token.sign(issuer.label, to_be_signed.scheme, &to_be_signed.digest()).await?;
-    let issuer_key = PublicKey::from_spki_der(issuer.spki).map_err(internal)?;
+    let issuer_key = PublicKey::of_service(issuer.spki).map_err(internal)?;
+    // Refuses a signature that does not verify.
     let der = to_be_signed.assemble(&signature, &issuer_key).map_err(internal)?;
     let certificate = Certificate::from_der(&der).map_err(internal)?;
-    issue::compare(&certificate, intent, spki).map_err(|difference| InternalError::Pki(difference.to_string()))?;
-    certificate.verify_signature(&issuer_key).map_err(internal)?;
+    issue::compare(&certificate, to_be_signed, intent, spki)
+        .map_err(|difference| InternalError::Pki(difference.to_string()))?;
     Ok(certificate)
 }
