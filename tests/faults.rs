@@ -367,6 +367,42 @@ impl MapRoles for (u16, Vec<String>) {
     }
 }
 
+/// A new pepper on the first token leaves the second one out of use until it has it too, which the command line brings about.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_token_is_given_the_pepper_from_components() {
+    let test = TestApp::sqlite().await;
+    let clone = clone_tokens(&test.data_dir());
+    let second = in_directory(TokenRole::Subscribers, &clone);
+    let role = "[[hsm.tokens]]\nrole = \"subscribers\"\n";
+    let environment = format!("environment = {{ SOFTHSM2_CONF = \"{}\" }}\n", second.environment["SOFTHSM2_CONF"]);
+    let toml = test.directory.path().join("chuky.toml");
+    fs::write(&toml, format!("[hsm]\nrsa_stock = 0\n{role}{role}{environment}")).unwrap();
+    let chuky = |arguments: &[&str]| {
+        let mut command = Command::new(EXECUTABLE);
+        command.args(["--lang", "en", "--config"]).arg(&toml).args(arguments).arg("--data-dir").arg(test.data_dir());
+        let output = command.output().unwrap();
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+    };
+    let doctor = || chuky(&["doctor"]);
+    assert!(doctor().contains("✓ token subscribers 2:"), "{}", doctor());
+    let made = chuky(&["pepper", "add", "--split", "2"]);
+    let parts: Vec<&str> = made.lines().filter(|line| line.starts_with("chuky-component-")).collect();
+    assert_eq!(parts.len(), 2, "{made}");
+    let said = doctor();
+    assert!(said.contains("✕ token subscribers 2:") && said.contains("it has no chuky-pepper-2"), "{said}");
+    let files = ["a", "b"].map(|name| test.directory.path().join(name));
+    for (file, part) in files.iter().zip(&parts) {
+        fs::write(file, part).unwrap();
+    }
+    let [a, b] = files.each_ref().map(|file| file.to_str().unwrap());
+    let none = chuky(&["pepper", "add", "--token", "3", "--components", a, b]);
+    assert!(none.contains("name no token of this number"), "{none}");
+    let given = chuky(&["pepper", "add", "--token", "2", "--components", a, b]);
+    assert!(given.contains("Pepper 2 is made"), "{given}");
+    let said = doctor();
+    assert!(said.contains("✓ token subscribers 2:") && said.contains("is standing by"), "{said}");
+}
+
 /// A role with a second token of other keys does not start, and says which keys; `chuky doctor` says the same.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_token_with_other_keys_is_refused_at_the_start() {
