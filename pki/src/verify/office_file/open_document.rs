@@ -30,7 +30,8 @@ impl<'a> OpenDocument<'a> {
         let says_so = content(Role::Mimetype).is_some_and(|kind| kind.starts_with(MEDIA_TYPE));
         let signed = at(Role::DocumentSignatures).is_some() || at(Role::MacroSignatures).is_some();
         let named = |name: &[u8]| archive.entries().iter().any(|entry| entry.name == name);
-        if !says_so && !signed && !(at(Role::Manifest).is_some() && named(b"content.xml")) {
+        let looks_so = at(Role::Manifest).is_some() && named(b"content.xml");
+        if !(says_so || signed || looks_so) {
             return None;
         }
         let mut checks = check_contents(archive);
