@@ -8,6 +8,7 @@ use chuky_model::{
 use chuky_pki::{
     pdf::write::Prepared,
     picture::{PagePictures, Wanted},
+    verify::policy::ValidationPolicy,
 };
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
@@ -109,14 +110,14 @@ pub struct Evidence {
     pub ocsp_responses: Vec<Vec<u8>>,
     /// The moment of the verdict.
     pub at: Instant,
-    /// The policy's name.
+    /// The validation policy's text.
     pub policy: String,
 }
 
 impl Evidence {
     /// Nothing but the moment and the default policy.
     pub fn at(at: Instant) -> Self {
-        let policy = "default".to_owned();
+        let policy = ValidationPolicy::built_in_text("default").unwrap_or_default().to_owned();
         Self { anchors: vec![], intermediates: vec![], crls: vec![], ocsp_responses: vec![], at, policy }
     }
 }

@@ -8,7 +8,10 @@ use super::{
     sandbox::{self, Confinement},
     signing::{self, Faces},
 };
-use chuky_pki::{certificate::Certificate, verify::VerificationContext};
+use chuky_pki::{
+    certificate::Certificate,
+    verify::{VerificationContext, policy::ValidationPolicy},
+};
 use std::{
     fs::File,
     io,
@@ -54,7 +57,7 @@ fn perform(
         Task::Hello => Ok(TaskOutput::Hello(confinement)),
         Task::Verify { name, evidence, content_after } => {
             let document = Document::map(descriptor)?;
-            let context = context(evidence).map_err(io::Error::other)?;
+            let context = context(evidence)?;
             let (bytes, content) = match content_after.and_then(|length| usize::try_from(length).ok()) {
                 None => (document.bytes(), None),
                 Some(length) => {
@@ -94,15 +97,17 @@ fn perform(
     }
 }
 
-fn context(evidence: Evidence) -> Result<VerificationContext, chuky_pki::Error> {
-    let read = |list: Vec<Vec<u8>>| list.iter().map(|der| Certificate::from_der(der)).collect::<Result<Vec<_>, _>>();
+fn context(evidence: Evidence) -> io::Result<VerificationContext> {
+    let read = |list: Vec<Vec<u8>>| {
+        list.iter().map(|der| Certificate::from_der(der)).collect::<Result<Vec<_>, _>>().map_err(io::Error::other)
+    };
     Ok(VerificationContext {
         anchors: read(evidence.anchors)?,
         intermediates: read(evidence.intermediates)?,
         crls: evidence.crls,
         ocsp_responses: evidence.ocsp_responses,
         at: evidence.at,
-        policy: evidence.policy,
+        policy: ValidationPolicy::of_text(&evidence.policy).map_err(io::Error::other)?,
     })
 }
 

@@ -8,7 +8,7 @@ mod counter;
 mod read;
 mod signer;
 
-pub use archive::{ArchiveTimestamp, ArchiveVersion};
+pub use archive::{ArchiveTimestamp, ArchiveVersion, Protected};
 pub use read::{Attribute, SignerIdentifier, SignerInfo};
 pub use signer::SignerFindings;
 

@@ -13,6 +13,8 @@ mod jws_file;
 mod line;
 mod office_file;
 mod pdf;
+pub mod policy;
+mod process;
 mod second_reader;
 mod sentences;
 mod store;
@@ -30,6 +32,8 @@ use crate::crypto;
 use chuky_model::instant::Instant;
 use chuky_model::report::{Check, DocumentFormat, Indication, Integrity, Report, SubIndication};
 use format::Kind;
+use policy::ValidationPolicy;
+use std::sync::Arc;
 
 /// Everything a verdict depends on beside the document.
 #[derive(Clone, Debug)]
@@ -44,8 +48,8 @@ pub struct VerificationContext {
     pub ocsp_responses: Vec<Vec<u8>>,
     /// The moment at which the verdict is given.
     pub at: Instant,
-    /// The policy's name, for the report.
-    pub policy: String,
+    /// What the verdict is made by.
+    pub policy: Arc<ValidationPolicy>,
 }
 
 impl VerificationContext {
@@ -57,7 +61,7 @@ impl VerificationContext {
             crls: Vec::new(),
             ocsp_responses: Vec::new(),
             at,
-            policy: "default".to_owned(),
+            policy: ValidationPolicy::standard(),
         }
     }
 }
@@ -87,10 +91,11 @@ pub fn verify_with_content(bytes: &[u8], content: Option<&[u8]>, name: &str, con
         other => unsupported(bytes, other),
     };
     report.file = name.to_owned();
+    report.policy = Some(context.policy.used());
     report.checks.push(Check {
         reason: format!(
             "policy {:?} at {}, {} trust anchors",
-            context.policy,
+            context.policy.name,
             context.at.rfc3339(),
             context.anchors.len()
         ),
@@ -122,6 +127,7 @@ fn empty_report(format: DocumentFormat) -> Report {
         next_step,
         signatures: Vec::new(),
         timestamps: Vec::new(),
+        policy: None,
         checks: Vec::new(),
     }
 }

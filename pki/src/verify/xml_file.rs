@@ -3,6 +3,7 @@
 
 use super::conclusion;
 use super::format::Kind;
+use super::trust::Proof;
 use super::xml_coverage::{self, Coverage, Known};
 use super::xml_report::{self, Judged};
 use super::xml_signature::{self, XmlFindings};
@@ -76,9 +77,19 @@ pub(super) struct XmlVerdict {
 
 /// Judges every signature of an XML document. The entry for container readers: ASiC with XAdES, Office Open XML, OpenDocument.
 pub(super) fn judge_signatures(xml: &[u8], sources: &Sources<'_>, context: &VerificationContext) -> Result<XmlVerdict> {
+    judge_signatures_of_age(xml, sources, Proof { time: context.at, proven: false }, context)
+}
+
+/// The same for a document whose age something outside it proves.
+pub(super) fn judge_signatures_of_age(
+    xml: &[u8],
+    sources: &Sources<'_>,
+    outer: Proof,
+    context: &VerificationContext,
+) -> Result<XmlVerdict> {
     let text = encoding::decode(xml)?;
     let document = Document::parse(&text)?;
-    Ok(judge_document(&document, sources, context))
+    Ok(judge_document(&document, sources, outer, context))
 }
 
 /// Judges an XML file. `content` is the detached content, where the caller has it.
@@ -176,7 +187,12 @@ enum Found {
     Unreadable(Error),
 }
 
-fn judge_document(document: &Document<'_>, sources: &Sources<'_>, context: &VerificationContext) -> XmlVerdict {
+fn judge_document(
+    document: &Document<'_>,
+    sources: &Sources<'_>,
+    outer: Proof,
+    context: &VerificationContext,
+) -> XmlVerdict {
     // Content that was given without a name may be any of several: other content proves nothing then.
     let is_a_guess = sources.place == Place::Document && outside_uris(document) > 1;
     let mut checks = vec![Check::passed("reading")];
@@ -205,13 +221,17 @@ fn judge_document(document: &Document<'_>, sources: &Sources<'_>, context: &Veri
         .map(|findings| xml_coverage::judge(document, findings, &known, &nodes, sources.place, &mut budget))
         .collect();
     let material = xml_report::material(context, read());
+    if outer.proven {
+        material.prove(outer.time, |objects| read().for_each(|findings| xml_report::prove(objects, findings)));
+    }
     let mut verdict = XmlVerdict { lines: Vec::new(), timestamps: Vec::new(), checks };
     let mut coverage = coverage.into_iter();
     for (at, one) in found.iter().enumerate() {
         match (one, nodes.get(at)) {
             (Found::Read(findings), _) => {
                 let Some(coverage) = coverage.next() else { continue };
-                let judged = Judged { document, findings, coverage: &coverage, sources, material: &material, context };
+                let (coverage, material) = (&coverage, &material);
+                let judged = Judged { document, findings, coverage, sources, material, context, outer };
                 let (report, timestamps) = judged.line(at, &mut budget);
                 verdict.timestamps.extend(timestamps);
                 verdict.lines.push(XmlLine {

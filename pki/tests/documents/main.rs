@@ -9,4 +9,6 @@ mod containers;
 mod hostile;
 mod jws;
 mod made;
+mod sub_indications;
 mod verdicts;
+mod world;

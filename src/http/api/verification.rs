@@ -37,6 +37,8 @@ pub struct VerifyQuery {
     /// Whether the answer carries pictures of the pages that changed or that show a signature.
     #[serde(default)]
     pictures: bool,
+    /// The validation policy: `default`, `vietnam`, `eu`, `integrity`, or one of the service's own.
+    policy: Option<String>,
 }
 
 /// The form's parts, for the description.
@@ -49,6 +51,25 @@ pub struct VerifyForm {
     /// The content that a detached signature covers.
     #[schema(value_type = Option<String>, format = Binary)]
     content: Option<Vec<u8>>,
+}
+
+/// The text of the policy that was asked for.
+pub(super) fn policy(app: &App, name: Option<&str>) -> Result<String, RequestError> {
+    let text = match name {
+        None => Some(app.policies.standard()),
+        Some(name) => app.policies.text(name),
+    };
+    text.map(str::to_owned).ok_or_else(|| unknown_policy(app))
+}
+
+fn unknown_policy(app: &App) -> RequestError {
+    let names = app.policies.names().join(", ");
+    RequestError::invalid(
+        "policy",
+        "policy_unknown",
+        format!("Tham số policy phải là một trong: {names}."),
+        format!("The parameter policy must be one of: {names}."),
+    )
 }
 
 #[utoipa::path(post, path = "/api/v1/documents/verify", params(VerifyQuery),
@@ -65,12 +86,13 @@ pub async fn verify(
     request: Request,
 ) -> Result<Json<Answer>, Error> {
     allow(&app, caller.0.as_ref(), &remote)?;
+    let policy = policy(&app, query.policy.as_deref())?;
     let _place = app.admission.enter()?;
     let submission = match upload::is_form(request.headers()) {
-        true => from_form(&app, request).await?,
+        true => from_form(&app, policy, request).await?,
         false => {
             let document = upload::spool_body(&app, request.into_body()).await?;
-            Submission { name: UNNAMED.to_owned(), document, content: None }
+            Submission { name: UNNAMED.to_owned(), document, content: None, policy }
         }
     };
     let actor = caller.0.map_or(Actor::Anonymous, |principal| Actor::Account(principal.account));
@@ -150,7 +172,7 @@ pub(in crate::http) fn allow(app: &App, caller: Option<&Principal>, remote: &Rem
     }
 }
 
-async fn from_form(app: &App, request: Request) -> Result<Submission, Error> {
+async fn from_form(app: &App, policy: String, request: Request) -> Result<Submission, Error> {
     let mut form = upload::form(request).await?;
     let (mut document, mut content) = (None, None);
     while let Some(mut field) = upload::next_field(&mut form).await? {
@@ -164,7 +186,7 @@ async fn from_form(app: &App, request: Request) -> Result<Submission, Error> {
         }
     }
     let (name, document) = document.ok_or_else(missing_document)?;
-    Ok(Submission { name, document, content })
+    Ok(Submission { name, document, content, policy })
 }
 
 pub(super) fn missing_document() -> RequestError {

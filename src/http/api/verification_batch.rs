@@ -1,7 +1,7 @@
 //! Many documents in one call: the parts of a form in, a line of NDJSON for each out, in their order and as soon as each is judged.
 //! A part that is refused gets a line that says so, and the others go on.
 
-use super::verification::{UNNAMED, allow, missing_document};
+use super::verification::{UNNAMED, allow, missing_document, policy};
 use crate::{
     app::App,
     audit::Actor,
@@ -14,18 +14,19 @@ use crate::{
 };
 use axum::{
     body::Body,
-    extract::{Multipart, Request, State},
+    extract::{Multipart, Query, Request, State},
     http::header,
     response::{IntoResponse, Response},
 };
 use chuky_model::report::Report;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::{
     io::{AsyncWriteExt, DuplexStream},
     sync::mpsc,
     task::JoinHandle,
 };
 use tokio_util::io::ReaderStream;
+use utoipa::IntoParams;
 
 /// A line of the answer.
 #[derive(Serialize)]
@@ -44,16 +45,25 @@ impl Line {
     }
 }
 
+/// What may stand behind the address.
+#[derive(Debug, Deserialize, IntoParams)]
+pub struct BatchQuery {
+    /// The validation policy of all of them, as for one document.
+    policy: Option<String>,
+}
+
 /// Judges many documents: the parts named `document` of a form. Answers with a line of JSON for each, in their order: the report, or
 /// an object with `file` and `problem`. Each document counts as one call.
-#[utoipa::path(post, path = "/api/v1/documents/verify-batch", request_body(content = Vec<u8>, content_type = "multipart/form-data"),
+#[utoipa::path(post, path = "/api/v1/documents/verify-batch", params(BatchQuery), request_body(content = Vec<u8>, content_type = "multipart/form-data"),
     responses((status = 200, body = String, content_type = "application/x-ndjson"), (status = 422), (status = 503)))]
 pub async fn verify_batch(
     State(app): State<App>,
     caller: Caller,
     remote: Remote,
+    Query(query): Query<BatchQuery>,
     request: Request,
 ) -> Result<Response, Error> {
+    let policy = policy(&app, query.policy.as_deref())?;
     let place = app.admission.enter()?;
     if !upload::is_form(request.headers()) {
         return Err(missing_document().into());
@@ -62,7 +72,7 @@ pub async fn verify_batch(
     let (answers, outgoing) = tokio::io::duplex(ANSWERS_HELD);
     tokio::spawn(async move {
         let (under_way, in_order) = mpsc::channel(BATCH_AT_A_TIME);
-        tokio::join!(read(app, caller, remote, form, under_way), write(in_order, answers));
+        tokio::join!(read(app, (caller, policy), remote, form, under_way), write(in_order, answers));
         drop(place);
     });
     let kind = [(header::CONTENT_TYPE, "application/x-ndjson")];
@@ -72,7 +82,7 @@ pub async fn verify_batch(
 /// Takes the parts one by one and starts on each; the channel's bound holds the sender back.
 async fn read(
     app: App,
-    caller: Caller,
+    (caller, policy): (Caller, String),
     remote: Remote,
     mut form: Multipart,
     under_way: mpsc::Sender<JoinHandle<Line>>,
@@ -102,9 +112,9 @@ async fn read(
             Err(error) => said(name, error),
             Ok(document) => {
                 let actor = caller.0.as_ref().map_or(Actor::Anonymous, |principal| Actor::Account(principal.account));
-                let app = app.clone();
+                let (app, policy) = (app.clone(), policy.clone());
                 tokio::spawn(async move {
-                    let submission = Submission { name: name.clone(), document, content: None };
+                    let submission = Submission { name: name.clone(), document, content: None, policy };
                     Line::of(name, verification::verify_document(&app, actor, submission).await)
                 })
             }

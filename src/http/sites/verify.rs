@@ -76,7 +76,8 @@ async fn judge_each(
         }
         allowed()?;
         let document = upload::spool_field(app, &mut field).await?;
-        let submission = Submission { name, document, content: None };
+        let policy = app.policies.standard().to_owned();
+        let submission = Submission { name, document, content: None, policy };
         reports.push(verification::verify_and_draw(app, actor, submission).await?);
     }
     if reports.is_empty() { Err(missing().into()) } else { Ok(()) }
