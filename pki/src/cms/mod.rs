@@ -5,9 +5,11 @@ mod archive;
 pub mod ber;
 pub mod build;
 mod counter;
+mod evidence;
 mod read;
 mod signer;
 
+pub use evidence::before_evidence_records;
 pub use archive::{ArchiveTimestamp, ArchiveVersion, Protected};
 pub use read::{Attribute, SignerIdentifier, SignerInfo};
 pub use signer::SignerFindings;
