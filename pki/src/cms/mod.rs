@@ -9,8 +9,8 @@ mod evidence;
 mod read;
 mod signer;
 
-pub use evidence::before_evidence_records;
 pub use archive::{ArchiveTimestamp, ArchiveVersion, Protected};
+pub use evidence::before_evidence_records;
 pub use read::{Attribute, SignerIdentifier, SignerInfo};
 pub use signer::SignerFindings;
 

@@ -169,7 +169,8 @@ impl Judge<'_> {
             };
             // Records beside each other cover the object without any of them, later ones those before, wherever in the SET they stand.
             let keeps: [&dyn Fn(usize) -> bool; 3] = [&|_| false, &|other| other < place, &|other| other != place];
-            let forms: Vec<Vec<u8>> = keeps.iter().filter_map(|kept| before_evidence_records(whole, kept).ok()).collect();
+            let forms: Vec<Vec<u8>> =
+                keeps.iter().filter_map(|kept| before_evidence_records(whole, kept).ok()).collect();
             let mut digests = |algorithm: DigestAlgorithm| {
                 let object: Vec<Vec<u8>> = forms.iter().map(|form| crypto::digest(algorithm, form)).collect();
                 match attribute.oid == oid::EVIDENCE_RECORD_EXTERNAL {

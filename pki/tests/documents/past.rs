@@ -3,16 +3,16 @@
 
 use crate::made::{EXTENDED, File, archive, base64url, file, manifest};
 use crate::world::{Cms, ISSUING, LONG, Party, Role, SIGNER, World, YEAR, stamped, time, with_unsigned};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chuky_model::report::{Indication, Report, SubIndication};
 use chuky_pki::asn1::{tag, write};
 use chuky_pki::cms::SignedData;
-use chuky_pki::crypto::ecdsa_der_to_raw;
 use chuky_pki::crl::Reason;
+use chuky_pki::crypto::ecdsa_der_to_raw;
 use chuky_pki::oid;
 use chuky_pki::pdf::write::{Kind, LongTermData, SignatureOptions, add_long_term_data, prepare};
 use chuky_pki::verify::policy::ValidationPolicy;
 use chuky_pki::verify::{VerificationContext, verify_document};
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use openssl::sha::sha256;
 use std::sync::Arc;
 
@@ -97,8 +97,7 @@ fn archived_v3(past: &Past, object: &[u8], at: &str, with_lists: bool) -> Vec<u8
         hashes(lists),
         hashes(attributes.collect()),
     ]);
-    let covered =
-        [&write::oid(&oid::DATA)[..], &sha256(CONTENT), &signer.fields_der, &index].concat();
+    let covered = [&write::oid(&oid::DATA)[..], &sha256(CONTENT), &signer.fields_der, &index].concat();
     let token = past.world.stamper.token(&sha256(&covered), at);
     let token = with_unsigned(&token, &oid::ATS_HASH_INDEX_V3, &index);
     with_unsigned(object, &oid::ARCHIVE_TIME_STAMP_V3, &token)
@@ -205,11 +204,8 @@ fn an_algorithm_that_ended_counts_where_its_use_is_proven() {
 fn a_timestamped_manifest_proves_the_signatures_of_a_container() {
     let past = Past::new();
     let signed = manifest("META-INF/signature001.p7s", &[("a.txt", CONTENT)]);
-    let made = Cms {
-        attached: false,
-        ..past.world.cades(&past.signer, signed.as_bytes(), past.world.lists(LISTS))
-    }
-    .make();
+    let made =
+        Cms { attached: false, ..past.world.cades(&past.signer, signed.as_bytes(), past.world.lists(LISTS)) }.make();
     let signature = stamped(&past.world, &made, SIGNED);
     let container = |archived: Option<&str>| {
         let mut files: Vec<File> = vec![
@@ -221,7 +217,11 @@ fn a_timestamped_manifest_proves_the_signatures_of_a_container() {
         if let Some(at) = archived {
             let list = manifest(
                 "META-INF/timestamp001.tst",
-                &[("META-INF/signature001.p7s", &signature), ("META-INF/ASiCManifest001.xml", signed.as_bytes()), ("a.txt", CONTENT)],
+                &[
+                    ("META-INF/signature001.p7s", &signature),
+                    ("META-INF/ASiCManifest001.xml", signed.as_bytes()),
+                    ("a.txt", CONTENT),
+                ],
             );
             let token = past.world.stamper.token(&sha256(list.as_bytes()), at);
             files.push(file("META-INF/ASiCArchiveManifest001.xml", list));
@@ -292,7 +292,8 @@ fn an_evidence_record_proves_the_object_that_it_seals() {
     assert_eq!((line.indication, line.sub_indication), (Indication::TotalFailed, Some(SubIndication::HashFailure)));
     // Two of them, the later over the earlier.
     let first = sealed(ARCHIVED);
-    let second = with_unsigned(&first, &oid::EVIDENCE_RECORD_INTERNAL, &evidence_record(&past, &first, "2026-06-18T00:00:00Z"));
+    let second =
+        with_unsigned(&first, &oid::EVIDENCE_RECORD_INTERNAL, &evidence_record(&past, &first, "2026-06-18T00:00:00Z"));
     is(&past.judge(&second), PASSED, None);
 }
 
@@ -335,7 +336,8 @@ fn archive_timestamps_of_jades_prove_the_components_before_them() {
     let standard = |bytes: &[u8]| STANDARD.encode(bytes);
     let [leaf, issuing] = [&past.signer, &past.world.issuing].map(|party| standard(party.certificate.der()));
     let thumbprint = base64url(past.signer.certificate.fingerprint());
-    let header = format!(r#"{{"alg":"ES256","x5c":["{leaf}","{issuing}"],"x5t#S256":"{thumbprint}","iat":1781510400}}"#);
+    let header =
+        format!(r#"{{"alg":"ES256","x5c":["{leaf}","{issuing}"],"x5t#S256":"{thumbprint}","iat":1781510400}}"#);
     let (protected, payload) = (base64url(&header), base64url(CONTENT));
     let der = past.signer.sign(&sha256(format!("{protected}.{payload}").as_bytes()));
     let value = base64url(ecdsa_der_to_raw(&der, 32).unwrap());
