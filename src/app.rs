@@ -13,7 +13,7 @@ use crate::{
     reader::ReaderPool,
     restoration,
     store::Store,
-    tokens::{RootToken, Tokens},
+    tokens::{self, RootToken, Tokens},
     transactions::Payments,
     vault::Vault,
     verification::{Admission, Policies},
@@ -110,6 +110,7 @@ impl App {
         let issuing = IssuingPolicy::load(&settings.authority)?;
         let policies = Policies::load(&settings.verification)?;
         let tokens = Tokens { roots, ..Tokens::start(&settings, &executable)? };
+        tokens::refuse_different(&tokens).await?;
         let audit_key = ensure_audit_key(&settings, &tokens).await?;
         let data_key = tokens.subscribers.derive_data_key(DATA_KEY_VERSION).await?;
         let vault = Vault::new(data_key.expose());

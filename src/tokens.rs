@@ -1,27 +1,29 @@
 //! The three tokens as the service knows them: authority; status and time; subscribers. Their PINs lie in files of their own
 //! outside the data directory; the PKCS#11 library is loaded by worker processes only, and by the process that prepares tokens.
 
+mod second;
+
+pub use second::{SecondToken, second_token};
+
 use crate::{
-    config::Settings,
+    config::{Settings, TokenConfig, TokenRole},
     custodians::{Note, Opened},
-    error::{InternalError, RequestError, Result},
+    error::{Error, InternalError, RequestError, Result},
 };
 use chuky_hsm::{
-    Hsm, KeyContext, Pin, PinSource, Secret32, StockTarget, Supervised, TokenKind, find_module, provision,
-    share::Purpose,
+    Health, Hsm, Judge, Lasting, Pin, PinSource, Secret32, Standing, StockTarget, Supervised, TokenAddress, TokenKind,
+    find_module, provision, share::Purpose,
 };
-use chuky_model::{
-    algorithm::KeyAlgorithm,
-    id::{AccountId, CredentialId},
-};
+use chuky_model::algorithm::KeyAlgorithm;
+use chuky_pki::crypto::PublicKey;
 use std::{
+    collections::BTreeMap,
     fs::{self, DirBuilder, OpenOptions},
     io::Write,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::Arc,
 };
-use uuid::Uuid;
 
 /// One handle a token.
 #[derive(Clone)]
@@ -77,10 +79,57 @@ impl Tokens {
     }
 }
 
+/// Judges signatures for the HSM's workers.
+pub fn key_reader(spki_der: &[u8], lasting: Lasting) -> Option<Judge> {
+    let key = match lasting {
+        Lasting::Always => PublicKey::of_service(spki_der).ok()?,
+        Lasting::Briefly => PublicKey::from_spki_der(spki_der).ok()?,
+    };
+    Some(Judge::new(move |scheme, digest, signature| key.verify_digest(scheme.into(), digest, signature).is_ok()))
+}
+
+/// Waits until every second token was compared with the first of its role, and refuses to serve with one that holds other keys. A token
+/// that is away is compared when it comes.
+pub async fn refuse_different(tokens: &Tokens) -> Result<()> {
+    let until = tokio::time::Instant::now() + LONGEST_COMPARISON;
+    for (name, token) in tokens.named() {
+        let settled = |health: &Health| health.tokens.iter().all(|token| token.standing != Standing::Starting);
+        while token.health().tokens.len() > 1 && !settled(&token.health()) && tokio::time::Instant::now() < until {
+            tokio::time::sleep(BETWEEN_PREPARATIONS).await;
+        }
+        for found in token.health().tokens {
+            let reason = found.reason.unwrap_or_default();
+            match found.standing {
+                Standing::Different => {
+                    return Err(InternalError::other(format!("hsm.tokens, {name}: {reason}; see docs/hsm.md")).into());
+                }
+                Standing::Out => tracing::warn!(event = "hsm_token_away", token = name, label = found.label, reason),
+                Standing::StandingBy if !reason.is_empty() => {
+                    tracing::warn!(event = "hsm_token_lacks_keys", token = name, label = found.label, reason);
+                }
+                Standing::StandingBy | Standing::Serving | Standing::Starting => {}
+            }
+        }
+    }
+    Ok(())
+}
+
 fn worker_settings(settings: &Settings, kind: TokenKind, executable: &Path) -> Result<chuky_hsm::Settings> {
-    let module = find_module(settings.hsm.module.as_deref())?;
-    let pin = PinSource::File(pin_file(settings, kind, "user"));
-    let mut worker = chuky_hsm::Settings::new(module, label(kind), kind, pin);
+    let usual = TokenConfig {
+        role: role(kind),
+        module: None,
+        label: None,
+        serial: None,
+        pin_file: None,
+        environment: BTreeMap::new(),
+    };
+    let mut named = settings.hsm.tokens.iter().filter(|token| token.role == role(kind));
+    let first = address(settings, kind, named.next().unwrap_or(&usual))?;
+    let mut worker = chuky_hsm::Settings::new(first.module, first.token_label, kind, first.pin);
+    worker.serial = first.serial;
+    worker.environment = first.environment;
+    worker.standby = named.map(|token| address(settings, kind, token)).collect::<Result<_>>()?;
+    worker.stall = settings.hsm.stall;
     worker.workers = settings.hsm.workers_per_token;
     worker.threads = settings.hsm.threads_per_worker;
     worker.queue = settings.hsm.queue;
@@ -90,12 +139,27 @@ fn worker_settings(settings: &Settings, kind: TokenKind, executable: &Path) -> R
         _ => Vec::new(),
     };
     worker.executable = Some(executable.to_owned());
-    worker.environment = softhsm_environment(settings);
     Ok(worker)
 }
 
-/// Prepares directories, PINs, tokens and keys, each only where it is missing. The PKCS#11 library is loaded in workers only. Where
-/// custodians hold the PINs nothing is prepared: the tokens are, and their PINs must have been entered.
+fn address(settings: &Settings, kind: TokenKind, token: &TokenConfig) -> Result<TokenAddress> {
+    let module = find_module(token.module.as_deref().or(settings.hsm.module.as_deref()))?;
+    let pin = token.pin_file.clone().unwrap_or_else(|| pin_file(settings, kind, "user"));
+    let softhsm = (SOFTHSM_VARIABLE.to_owned(), softhsm_file(settings).to_string_lossy().into_owned());
+    let own = token.environment.iter().map(|(name, value)| (name.clone(), value.clone()));
+    Ok(TokenAddress {
+        module,
+        token_label: token.label.clone().unwrap_or_else(|| label(kind).to_owned()),
+        serial: token.serial.clone(),
+        pin: PinSource::File(pin),
+        // The later one of two values counts.
+        environment: std::iter::once(softhsm).chain(own).collect(),
+    })
+}
+
+/// Prepares directories, PINs, tokens and keys, each only where it is missing. The PKCS#11 library is loaded in workers only. Of a role with
+/// several tokens the first alone is prepared: the others are its copies. Where custodians hold the PINs nothing is prepared: the tokens
+/// are, and their PINs must have been entered.
 pub async fn prepare(settings: &Settings, executable: &Path) -> Result<()> {
     directories(settings)?;
     if Note::load(settings)?.is_some_and(|note| note.set(Purpose::OfficerPin).is_some()) {
@@ -106,7 +170,14 @@ pub async fn prepare(settings: &Settings, executable: &Path) -> Result<()> {
     for kind in KINDS {
         let so_pin = pin(settings, kind, "so")?;
         pin(settings, kind, "user")?;
-        prepare_one(&worker_settings(settings, kind, executable)?, &so_pin, &secrets).await?;
+        let worker = worker_settings(settings, kind, executable)?;
+        match prepare_one(&worker, &so_pin, &secrets).await {
+            // Another token of the role may serve while this one is away.
+            Err(Error::Internal(InternalError::Hsm(error))) if error.is_temporary() && !worker.standby.is_empty() => {
+                tracing::warn!(event = "hsm_token_not_prepared", token = name(kind), %error);
+            }
+            other => other?,
+        }
     }
     Ok(())
 }
@@ -180,85 +251,6 @@ pub async fn root_token(
     Ok(RootToken { label: plan.label.clone(), hsm: Arc::new(hsm) })
 }
 
-/// Where a second token of the subscribers' keys is made.
-#[derive(Clone, Debug)]
-pub struct SecondToken {
-    pub label: String,
-    /// The PKCS#11 library, where it is not that of the first.
-    pub module: Option<PathBuf>,
-    /// SoftHSM only: the directory that is the token.
-    pub softhsm_directory: Option<PathBuf>,
-}
-
-/// Loads a second subscribers token with what custodians brought together, and proves that each opens what the other seals. Its user PIN is
-/// that of the first token.
-pub async fn second_token(
-    settings: &Settings,
-    executable: &Path,
-    second: &SecondToken,
-    opened: &Opened,
-) -> Result<provision::Prepared> {
-    let first = worker_settings(settings, TokenKind::Subscribers, executable)?;
-    let mut worker = first.clone();
-    worker.token_label.clone_from(&second.label);
-    worker.module = find_module(second.module.as_deref().or(settings.hsm.module.as_deref()))?;
-    if let Some(directory) = &second.softhsm_directory {
-        private_directory(directory)?;
-        let configuration = settings.data_dir.join(format!("softhsm2-{}.conf", second.label));
-        softhsm_configuration(&configuration, directory)?;
-        worker.environment = vec![(SOFTHSM_VARIABLE.to_owned(), configuration.to_string_lossy().into_owned())];
-    }
-    let one = opened_token(first).await?;
-    // A pepper that was made later has components of its own.
-    if one.probe().await?.pepper_versions != [1] {
-        return Err(more_peppers().into());
-    }
-    let officer = opened.pin(Purpose::OfficerPin, &second.label)?;
-    let prepared = chuky_hsm::prepare_token(&worker, &officer, &opened.token_secrets()?).await?;
-    let two = opened_token(worker).await?;
-    if is_equal(&*one, &*two).await? { Ok(prepared) } else { Err(not_equal().into()) }
-}
-
-async fn opened_token(mut worker: chuky_hsm::Settings) -> Result<Arc<dyn Hsm>> {
-    worker.workers = 1;
-    worker.stock = Vec::new();
-    let token = Supervised::start(worker);
-    token.wait_ready().await?;
-    Ok(Arc::new(token))
-}
-
-/// Whether two tokens hold the same keys: row MAC key and data secret by what they make of the same input, wrapping key and pepper by a key
-/// that one seals and the other opens and signs with.
-async fn is_equal(one: &dyn Hsm, two: &dyn Hsm) -> Result<bool> {
-    let domain = "chuky-token-check-v1";
-    let same_macs = one.mac(domain, b"equal").await? == two.mac(domain, b"equal").await?;
-    let same_data = one.derive_data_key(1).await? == two.derive_data_key(1).await?;
-    let context = KeyContext { key_id: CredentialId(Uuid::now_v7()), owner: AccountId(Uuid::now_v7()) };
-    let secret = Secret32::random();
-    let sealed = one.generate_sealed(KeyAlgorithm::P256, &context, &secret).await?;
-    match two.reseal(&sealed.blob, &context, &secret, &context, &secret).await {
-        Ok(again) => Ok(same_macs && same_data && again.spki_der == sealed.spki_der),
-        Err(chuky_hsm::Error::WrongSecret | chuky_hsm::Error::Tampered { .. }) => Ok(false),
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn more_peppers() -> RequestError {
-    RequestError::conflict(
-        "more_peppers",
-        "Thiết bị thứ nhất có pepper khác ngoài pepper đầu tiên: tờ in của lễ tạo khóa không đủ. Hãy sao chép thiết bị bằng công cụ của hãng.",
-        "The first token has peppers beside the first one, which no sheet of the ceremony holds. Clone the token by the vendor's means.",
-    )
-}
-
-fn not_equal() -> RequestError {
-    RequestError::conflict(
-        "tokens_differ",
-        "Thiết bị thứ hai KHÔNG giữ cùng khóa với thiết bị thứ nhất. Không dùng nó: hãy khởi tạo lại và nhập đúng các mảnh khóa.",
-        "The second token does NOT hold the keys of the first. Do not use it: initialise it anew, and enter the right shares.",
-    )
-}
-
 fn directories(settings: &Settings) -> Result<()> {
     let tokens = settings.data_dir.join("tokens");
     for directory in [&settings.data_dir, &settings.secrets_dir, &settings.pins_dir, &tokens] {
@@ -314,14 +306,36 @@ fn away(label: &str) -> RequestError {
     )
 }
 
-/// Adds the next pepper to the subscribers token and gives its version.
-pub async fn add_pepper(settings: &Settings, executable: &Path, value: &Secret32) -> Result<u32> {
-    Ok(chuky_hsm::add_pepper(&worker_settings(settings, TokenKind::Subscribers, executable)?, value).await?)
+/// Adds the next pepper to a subscribers token, the first one being 1, and gives its version.
+pub async fn add_pepper(settings: &Settings, executable: &Path, number: usize, value: &Secret32) -> Result<u32> {
+    Ok(chuky_hsm::add_pepper(&subscribers_token(settings, executable, number)?, value).await?)
 }
 
-/// Destroys a pepper of the subscribers token that is not the newest.
-pub async fn destroy_pepper(settings: &Settings, executable: &Path, version: u32) -> Result<()> {
-    Ok(chuky_hsm::destroy_pepper(&worker_settings(settings, TokenKind::Subscribers, executable)?, version).await?)
+/// Destroys a pepper of a subscribers token, the first one being 1, that is not the newest.
+pub async fn destroy_pepper(settings: &Settings, executable: &Path, number: usize, version: u32) -> Result<()> {
+    Ok(chuky_hsm::destroy_pepper(&subscribers_token(settings, executable, number)?, version).await?)
+}
+
+/// One of the subscribers tokens alone.
+fn subscribers_token(settings: &Settings, executable: &Path, number: usize) -> Result<chuky_hsm::Settings> {
+    let mut worker = worker_settings(settings, TokenKind::Subscribers, executable)?;
+    let mut addresses = worker.addresses().into_iter();
+    let unknown = || {
+        RequestError::invalid(
+            "token",
+            "token_unknown",
+            "Cấu hình không có token mang số này (mục hsm.tokens).",
+            "The settings (hsm.tokens) name no token of this number.",
+        )
+    };
+    let address = number.checked_sub(1).and_then(|index| addresses.nth(index)).ok_or_else(unknown)?;
+    worker.module = address.module;
+    worker.token_label = address.token_label;
+    worker.serial = address.serial;
+    worker.pin = address.pin;
+    worker.environment = address.environment;
+    worker.standby = Vec::new();
+    Ok(worker)
 }
 
 /// Every step of preparing a token can be repeated, and a module that crashed in one (SoftHSM does where several processes start at
@@ -377,7 +391,15 @@ fn name(kind: TokenKind) -> &'static str {
     }
 }
 
-/// The token's label in the HSM.
+fn role(kind: TokenKind) -> TokenRole {
+    match kind {
+        TokenKind::Authority => TokenRole::Authority,
+        TokenKind::Status => TokenRole::Status,
+        TokenKind::Subscribers => TokenRole::Subscribers,
+    }
+}
+
+/// The token's usual label in the HSM.
 fn label(kind: TokenKind) -> &'static str {
     match kind {
         TokenKind::Authority => "chuky-authority",
@@ -392,6 +414,8 @@ const TMPFS: i64 = 0x0102_1994;
 const RAMFS: i64 = 0x8584_58f6;
 /// Times that preparing a token is tried.
 const PREPARATIONS: usize = 4;
+/// How long second tokens are waited for at the start. One that comes later is compared then.
+const LONGEST_COMPARISON: std::time::Duration = std::time::Duration::from_secs(30);
 const BETWEEN_PREPARATIONS: std::time::Duration = std::time::Duration::from_millis(200);
 const SOFTHSM_VARIABLE: &str = "SOFTHSM2_CONF";
 const SOFTHSM_TEMPLATE: &str = include_str!("../softhsm/softhsm2.conf.template");

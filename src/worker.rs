@@ -53,7 +53,9 @@ async fn round(app: &App) -> Result<()> {
     signing::clear_up(app).await?;
     if ceremony::was_held(app).await? {
         recovery::overdue(app).await?;
-        Authority::refresh(app).await?;
+        if let Err(error) = Authority::refresh(app).await {
+            tracing::error!(event = "authority_not_read", error = %error);
+        }
         register::keep_up(app).await?;
         reminders::send_due(app).await?;
         revocation_list::publish_due(app).await?;

@@ -80,6 +80,7 @@ impl Authority {
         if keys.is_empty() {
             return Err(InternalError::other("no ceremony has been held: run `chuky ceremony`").into());
         }
+        refuse_other_keys(app, &keys).await?;
         Ok(Arc::new(Self { keys, crosses }))
     }
 
@@ -203,6 +204,26 @@ fn root_away(label: &str) -> RequestError {
         ),
         format!("The root's key lies on the token {label}, which is not here: this is done in a ceremony only."),
     )
+}
+
+/// Refuses tokens that hold another key under a label than its certificate says. Signatures are judged by the token's public keys before
+/// they leave a worker, so this makes them signatures of the certificates.
+async fn refuse_other_keys(app: &App, keys: &[CertifiedKey]) -> Result<()> {
+    for token in [&*app.tokens.authority, &*app.tokens.status] {
+        for held in token.service_keys().await? {
+            // A root on a token of its own is looked at when that token signs.
+            let here = |key: &&CertifiedKey| {
+                let of = token_of(app, key.purpose, None);
+                key.token.is_none() && of.is_ok_and(|of| std::ptr::addr_eq(of, token))
+            };
+            let differs = |key: &CertifiedKey| key.label == held.label && key.certificate.spki_der() != held.spki_der;
+            if keys.iter().filter(here).any(differs) {
+                let text = format!("the token holds another key under {} than its certificate says", held.label);
+                return Err(InternalError::other(text).into());
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What a key of this certificate signs with.

@@ -12,7 +12,6 @@ use crate::{
 use chuky_model::{record::state::KeyPurpose, serial::Serial};
 use chuky_pki::{
     certificate::Certificate,
-    crypto::PublicKey,
     issue::{self, CertificateIntent},
     lint,
     signed::ToBeSigned,
@@ -31,8 +30,6 @@ pub(super) struct Issuer<'a> {
     /// The key's label on its token.
     pub label: &'a str,
     pub purpose: KeyPurpose,
-    /// DER.
-    pub spki: &'a [u8],
     /// The token of its own that the key lies on.
     pub token: Option<&'a str>,
 }
@@ -40,8 +37,7 @@ pub(super) struct Issuer<'a> {
 impl<'a> Issuer<'a> {
     /// A key of the authority.
     pub(super) fn of(key: &'a CertifiedKey) -> Self {
-        let (spki, token) = (key.certificate.spki_der(), key.token.as_deref());
-        Self { label: &key.label, purpose: key.purpose, spki, token }
+        Self { label: &key.label, purpose: key.purpose, token: key.token.as_deref() }
     }
 }
 
@@ -70,9 +66,8 @@ pub(super) async fn signed(
 ) -> Result<Certificate> {
     let token = token_of(app, issuer.purpose, issuer.token)?;
     let signature = token.sign(issuer.label, to_be_signed.scheme, &to_be_signed.digest()).await?;
-    let issuer_key = PublicKey::of_service(issuer.spki).map_err(internal)?;
-    // Refuses a signature that does not verify.
-    let der = to_be_signed.assemble(&signature, &issuer_key).map_err(internal)?;
+    let der = to_be_signed.assemble_judged(&signature);
+    // Judged by the token's public key, which is the issuer's (`authority::refuse_other_keys`).
     let certificate = Certificate::from_der(&der).map_err(internal)?;
     issue::compare(&certificate, to_be_signed, intent, spki)
         .map_err(|difference| InternalError::Pki(difference.to_string()))?;

@@ -24,6 +24,7 @@ use chuky_model::{
 };
 use chuky_pki::{
     certificate::Certificate,
+    crypto::PublicKey,
     issue::{CertificateIntent, Publication},
     name::{DistinguishedName, NameAttribute},
     profile::Profile,
@@ -64,10 +65,11 @@ pub(super) async fn certified_key(app: &App, to_make: ToMake<'_>, now: Instant) 
     let intent = intent(app, purpose, plan, issuer, now)?;
     let to_be_signed = certify::linted(&intent, &spki)?;
     let signer = match issuer {
-        None => Issuer { label: &label, purpose, spki: &spki, token: token.as_deref() },
+        None => Issuer { label: &label, purpose, token: token.as_deref() },
         Some(issuer) => signer(issuer),
     };
     let certificate = certify::signed(app, &signer, &intent, &spki, &to_be_signed).await?;
+    verified(&certificate, issuer.map_or(spki.as_slice(), |issuer| &issuer.spki))?;
     let mut row = AuthorityKey {
         issuer_label: issuer.map(|issuer| issuer.label.clone()),
         label,
@@ -103,6 +105,7 @@ pub(super) async fn cross_certificate(
     let intent = intent.map_err(internal)?;
     let to_be_signed = certify::linted(&intent, &subject.spki)?;
     let certificate = certify::signed(app, &signer(issuer), &intent, &subject.spki, &to_be_signed).await?;
+    verified(&certificate, &issuer.spki)?;
     if certificate.subject() != own.subject() {
         return Err(InternalError::other("a cross-certificate with another name than its root").into());
     }
@@ -120,7 +123,13 @@ pub(super) async fn cross_certificate(
 }
 
 fn signer(issuer: &AuthorityKey) -> Issuer<'_> {
-    Issuer { label: &issuer.label, purpose: issuer.purpose, spki: &issuer.spki, token: issuer.token.as_deref() }
+    Issuer { label: &issuer.label, purpose: issuer.purpose, token: issuer.token.as_deref() }
+}
+
+/// The issuer's own key signed it, whatever the token has under that label.
+fn verified(certificate: &Certificate, issuer_spki: &[u8]) -> Result<()> {
+    let key = PublicKey::from_spki_der(issuer_spki).map_err(internal)?;
+    Ok(certificate.verify_signature(&key).map_err(internal)?)
 }
 
 /// A certificate's subject as it is written in files; encoding it gives the same octets.
