@@ -6,8 +6,8 @@ use crate::{
     error::{Error, InternalError, RequestError, Result},
 };
 use chuky_hsm::{
-    Health, Hsm, Judge, Pin, PinSource, Secret32, Standing, StockTarget, Supervised, TokenAddress, TokenKind, find_module,
-    provision,
+    Health, Hsm, Judge, Lasting, Pin, PinSource, Secret32, Standing, StockTarget, Supervised, TokenAddress, TokenKind,
+    find_module, provision,
 };
 use chuky_model::algorithm::KeyAlgorithm;
 use chuky_pki::crypto::PublicKey;
@@ -51,8 +51,11 @@ impl Tokens {
 }
 
 /// Judges signatures for the HSM's workers.
-pub fn key_reader(spki_der: &[u8]) -> Option<Judge> {
-    let key = PublicKey::from_spki_der(spki_der).ok()?;
+pub fn key_reader(spki_der: &[u8], lasting: Lasting) -> Option<Judge> {
+    let key = match lasting {
+        Lasting::Always => PublicKey::of_service(spki_der).ok()?,
+        Lasting::Briefly => PublicKey::from_spki_der(spki_der).ok()?,
+    };
     Some(Judge::new(move |scheme, digest, signature| key.verify_digest(scheme.into(), digest, signature).is_ok()))
 }
 

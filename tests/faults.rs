@@ -114,7 +114,8 @@ struct Storm {
 impl Storm {
     /// Two hundred callers of the status and timestamp services, until it is over.
     async fn callers(&self) -> Vec<tokio::task::JoinHandle<()>> {
-        let issuer = Authority::of(&self.test.app).await.unwrap().issuing(Hierarchy::Citizens).unwrap().certificate.clone();
+        let issuer =
+            Authority::of(&self.test.app).await.unwrap().issuing(Hierarchy::Citizens).unwrap().certificate.clone();
         let ocsp = fs::read(self.files.path().join("ask")).unwrap();
         let stamp = fs::read(self.files.path().join("stamp")).unwrap();
         let caller = |number: usize| {
@@ -229,7 +230,8 @@ async fn storm_round(test: &Arc<TestApp>, citizen: &subscriber::Subscriber, leng
         }
         serials
     };
-    let signing = async { until_done(200, async || citizen.ask(test, &document, PIN, json!({ "level": "T" })).await).await };
+    let signing =
+        async { until_done(200, async || citizen.ask(test, &document, PIN, json!({ "level": "T" })).await).await };
     let returning = async {
         let returned = failing.await;
         while test.get("/readyz", "").await.0 != 200 {
@@ -257,7 +259,8 @@ async fn storm_round(test: &Arc<TestApp>, citizen: &subscriber::Subscriber, leng
 
 /// The citizen's own certificate with what else a receipt holds.
 async fn receipt_of(test: &TestApp, credentials: &Value, token: &str) -> Value {
-    let serial = find(credentials, "serial").or_else(|| find(credentials, "certificate_serial")).expect("a serial number");
+    let serial =
+        find(credentials, "serial").or_else(|| find(credentials, "certificate_serial")).expect("a serial number");
     test.get(&format!("/api/v1/certificates/{serial}"), token).await.1
 }
 
@@ -277,7 +280,8 @@ fn stamped_well(at: &Path, stamped: &[Vec<u8>]) {
     assert!(!stamped.is_empty());
     for answer in stamped.iter().step_by(stamped.len().div_ceil(20)) {
         fs::write(at.join("answer"), answer).unwrap();
-        let verified = run(at, "openssl ts -verify -queryfile stamp -in answer -CAfile root.pem -untrusted issuing.pem");
+        let verified =
+            run(at, "openssl ts -verify -queryfile stamp -in answer -CAfile root.pem -untrusted issuing.pem");
         assert!(verified.contains("Verification: OK"), "{verified}");
     }
 }
@@ -361,6 +365,42 @@ impl MapRoles for (u16, Vec<String>) {
     fn map_roles(self) -> (u16, [Vec<String>; 3]) {
         (self.0, [self.1.clone(), self.1.clone(), self.1])
     }
+}
+
+/// A new pepper on the first token leaves the second one out of use until it has it too, which the command line brings about.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_token_is_given_the_pepper_from_components() {
+    let test = TestApp::sqlite().await;
+    let clone = clone_tokens(&test.data_dir());
+    let second = in_directory(TokenRole::Subscribers, &clone);
+    let role = "[[hsm.tokens]]\nrole = \"subscribers\"\n";
+    let environment = format!("environment = {{ SOFTHSM2_CONF = \"{}\" }}\n", second.environment["SOFTHSM2_CONF"]);
+    let toml = test.directory.path().join("chuky.toml");
+    fs::write(&toml, format!("[hsm]\nrsa_stock = 0\n{role}{role}{environment}")).unwrap();
+    let chuky = |arguments: &[&str]| {
+        let mut command = Command::new(EXECUTABLE);
+        command.args(["--lang", "en", "--config"]).arg(&toml).args(arguments).arg("--data-dir").arg(test.data_dir());
+        let output = command.output().unwrap();
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+    };
+    let doctor = || chuky(&["doctor"]);
+    assert!(doctor().contains("✓ token subscribers 2:"), "{}", doctor());
+    let made = chuky(&["pepper", "add", "--split", "2"]);
+    let parts: Vec<&str> = made.lines().filter(|line| line.starts_with("chuky-component-")).collect();
+    assert_eq!(parts.len(), 2, "{made}");
+    let said = doctor();
+    assert!(said.contains("✕ token subscribers 2:") && said.contains("it has no chuky-pepper-2"), "{said}");
+    let files = ["a", "b"].map(|name| test.directory.path().join(name));
+    for (file, part) in files.iter().zip(&parts) {
+        fs::write(file, part).unwrap();
+    }
+    let [a, b] = files.each_ref().map(|file| file.to_str().unwrap());
+    let none = chuky(&["pepper", "add", "--token", "3", "--components", a, b]);
+    assert!(none.contains("name no token of this number"), "{none}");
+    let given = chuky(&["pepper", "add", "--token", "2", "--components", a, b]);
+    assert!(given.contains("Pepper 2 is made"), "{given}");
+    let said = doctor();
+    assert!(said.contains("✓ token subscribers 2:") && said.contains("is standing by"), "{said}");
 }
 
 /// A role with a second token of other keys does not start, and says which keys; `chuky doctor` says the same.

@@ -5,7 +5,16 @@ use chuky_model::algorithm::SignatureScheme;
 use std::{fmt, sync::Arc};
 
 /// Reads a `SubjectPublicKeyInfo` (DER) and gives what judges its key's signatures; `None` where it is none.
-pub type KeyReader = fn(spki_der: &[u8]) -> Option<Judge>;
+pub type KeyReader = fn(spki_der: &[u8], lasting: Lasting) -> Option<Judge>;
+
+/// For how long a judge will be wanted: one that is wanted all day may prepare itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lasting {
+    /// A key of the service.
+    Always,
+    /// A subscriber's key while it is unwrapped, or a pair of the moment.
+    Briefly,
+}
 
 /// Says whether a signature of one key over a digest is genuine.
 #[derive(Clone)]

@@ -12,7 +12,7 @@ use crate::{
     activation::{Handles, Replay},
     error::Error,
     frame::Start,
-    judge::{Judge, KeyReader},
+    judge::{Judge, KeyReader, Lasting},
     limits,
     message::{Probe, Request, Response},
     objects, seal,
@@ -93,8 +93,8 @@ impl Core {
     }
 
     /// Who judges signatures of this key.
-    fn judge(&self, spki_der: &[u8]) -> Result<Judge, Error> {
-        (self.reader)(spki_der).ok_or_else(|| Error::wrong("public key"))
+    fn judge(&self, spki_der: &[u8], lasting: Lasting) -> Result<Judge, Error> {
+        (self.reader)(spki_der, lasting).ok_or_else(|| Error::wrong("public key"))
     }
 
     /// Whether a probe found the token gone.

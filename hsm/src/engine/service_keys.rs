@@ -4,7 +4,7 @@ use super::{Engine, ServiceHandle};
 use crate::{
     encoding,
     error::Error,
-    judge::Judge,
+    judge::{Judge, Lasting},
     limits,
     message::{Response, ServiceKey},
     objects::{self, PairUse},
@@ -86,7 +86,7 @@ impl Engine {
         private: ObjectHandle,
         algorithm: KeyAlgorithm,
     ) -> Result<(), Error> {
-        let judge = self.core.judge(spki_der)?;
+        let judge = self.core.judge(spki_der, Lasting::Briefly)?;
         let scheme = algorithm.default_scheme();
         let mut digest = vec![0; scheme.hash().length()];
         rand::fill(&mut digest[..]);
@@ -104,7 +104,7 @@ impl Engine {
         let private = objects::find(&self.session, ObjectClass::PRIVATE_KEY, label)?.ok_or_else(unknown)?;
         let public = objects::find(&self.session, ObjectClass::PUBLIC_KEY, label)?.ok_or_else(unknown)?;
         let algorithm = objects::public_algorithm(&self.session, public)?.ok_or_else(unknown)?;
-        let judge = self.core.judge(&objects::spki(&self.session, public, algorithm)?)?;
+        let judge = self.core.judge(&objects::spki(&self.session, public, algorithm)?, Lasting::Always)?;
         let key = ServiceHandle { private, algorithm, judge };
         self.service_keys.insert(label.to_owned(), key.clone());
         Ok(key)

@@ -5,6 +5,7 @@ use super::{Engine, Secrets, own_clock};
 use crate::{
     activation::Unwrapped,
     error::Error,
+    judge::Lasting,
     limits,
     message::{ActivationContext, KeyContext, OpenedActivation, SealedKey, SignActivated},
     objects::{self, PairUse},
@@ -123,7 +124,7 @@ impl Engine {
         let input = seal::activation_input(&call.activation, &call.secret);
         let seal_key = self.seal_key(&secrets, sealed.pepper_version, Purpose::Activation, &input)?;
         let wrapped = sealed.open(&binding, &seal_key)?;
-        let judge = self.core.judge(&sealed.spki_der)?;
+        let judge = self.core.judge(&sealed.spki_der, Lasting::Briefly)?;
         let handle = objects::unwrap(&self.session, secrets.wrapping, &wrapped, sealed.algorithm)?;
         let unwrapped = Arc::new(Unwrapped {
             handle,

@@ -53,9 +53,6 @@ pub(super) async fn keep(shared: Arc<Shared>, token: usize, index: usize) {
                 let began = Instant::now();
                 let why = serve(&shared, (token, index), worker).await;
                 tracing::warn!(event = "hsm.worker.ended", token = label, number = token, place = index, why = why.text());
-                if let Some(weight) = why.weight() {
-                    shared.failed(token, weight, &Error::unavailable(why.text()));
-                }
                 // A worker that dies as soon as it lives must not make a busy loop.
                 if began.elapsed() > limits::PROBE_EVERY {
                     pause = limits::RESTART_FIRST;
@@ -216,6 +213,10 @@ async fn serve(shared: &Shared, (token, index): (usize, usize), worker: Worker) 
         () = reading => End::Closed,
         why = watch(&link, shared.settings.memory_bytes) => why,
     };
+    // Counted before anybody is served elsewhere, so that a success that comes after it counts as such.
+    if let Some(weight) = why.weight() {
+        shared.failed(token, weight, &Error::unavailable(why.text()));
+    }
     // No call may choose it from here on; those that wait for it learn that no answer comes.
     shared.set(token, index, State::Starting);
     link.close();

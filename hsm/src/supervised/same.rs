@@ -36,12 +36,36 @@ fn compare(first: &Fingerprint, second: &Fingerprint) -> Difference {
     difference
 }
 
+/// Labels under which another key stands than did before. A key that is gone, such as an old pepper, is none.
+fn changed(known: &Fingerprint, now: &Fingerprint) -> Vec<String> {
+    let keys = known
+        .service_keys
+        .iter()
+        .filter(|key| now.service_keys.iter().any(|found| found.label == key.label && found != *key));
+    let secrets = known
+        .secrets
+        .iter()
+        .filter(|(label, digest)| now.secrets.iter().any(|(found, other)| found == label && other != digest));
+    let labels = keys.map(|key| &key.label).chain(secrets.map(|(label, _)| label));
+    labels.map(|label| format!("another key stands under {label} than before")).collect()
+}
+
 impl Shared {
     /// Takes what a token was found to hold, and compares all with the first.
     pub(super) fn found(&self, token: usize, fingerprint: Fingerprint) {
         let mut told = Vec::new();
+        let name = self.name(token);
         self.board.send_modify(|tokens| {
             if let Some(token) = tokens.get_mut(token) {
+                // What stood under a label stays: a token that was exchanged for another, or restored wrongly, is not the one it was.
+                let changed = token.fingerprint.as_ref().map(|known| changed(known, &fingerprint)).unwrap_or_default();
+                if !changed.is_empty() {
+                    let error = Error::Different { first: name.clone(), second: name, difference: changed.join("; ") };
+                    token.different = Some(error.clone());
+                    told.push(error);
+                    return;
+                }
+                token.different = None;
                 token.fingerprint = Some(fingerprint);
             }
             let Some((first, others)) = tokens.split_first_mut() else { return };
@@ -124,5 +148,13 @@ mod tests {
         let second = compare(&first, &token(&[("ca", 7)], &[("pepper-1", 3)]));
         assert_eq!(second.lacks, ["ocsp"]);
         assert_eq!(second.other, ["another key stands under ca", "it has no pepper-2"]);
+    }
+
+    #[test]
+    fn a_key_may_go_but_not_become_another() {
+        let before = token(&[("ca", 1), ("ocsp", 2)], &[("pepper-1", 3), ("pepper-2", 4)]);
+        assert!(changed(&before, &token(&[("ca", 1), ("new", 5)], &[("pepper-2", 4)])).is_empty());
+        let after = changed(&before, &token(&[("ca", 9)], &[("pepper-2", 9)]));
+        assert_eq!(after, ["another key stands under ca than before", "another key stands under pepper-2 than before"]);
     }
 }

@@ -7,9 +7,7 @@ use crate::{
     in_process::{activated, activation},
     world::{World, key_context, now, openssl_verifies, secret},
 };
-use chuky_hsm::{
-    Error, Hsm, PinSource, Request, Response, Settings, Standing, Supervised, TokenAddress, TokenKind,
-};
+use chuky_hsm::{Error, Hsm, PinSource, Request, Response, Settings, Standing, Supervised, TokenAddress, TokenKind};
 use chuky_model::algorithm::{KeyAlgorithm, SignatureScheme};
 use std::{
     path::{Path, PathBuf},
@@ -211,7 +209,8 @@ impl<'a> Calls<'a> {
     fn generate(&mut self) -> Result<(), Error> {
         self.number += 1;
         let key = key_context(self.number);
-        let request = Request::GenerateSealed { algorithm: KeyAlgorithm::P256, context: key.clone(), pin_secret: secret(1) };
+        let request =
+            Request::GenerateSealed { algorithm: KeyAlgorithm::P256, context: key.clone(), pin_secret: secret(1) };
         let Response::Sealed(sealed) = self.world.wait(self.subscribers.hsm.call(request, DEADLINE))? else {
             panic!("another answer")
         };
@@ -272,7 +271,9 @@ fn each_fault(world: &World, second: bool) {
             println!("{line}: {:?}", began.elapsed());
         }
     }
-    for (function, kind) in [("C_GenerateKeyPair", "crash"), ("C_WrapKey", "hang"), ("C_UnwrapKey", "rv=CKR_DEVICE_ERROR")] {
+    for (function, kind) in
+        [("C_GenerateKeyPair", "crash"), ("C_WrapKey", "hang"), ("C_UnwrapKey", "rv=CKR_DEVICE_ERROR")]
+    {
         calls.subscribers.fail(&format!("{function} {kind} count=1"));
         calls.generate().unwrap_or_else(|error| panic!("{function} {kind}: {error}"));
     }
@@ -315,7 +316,14 @@ fn wrong_answers(world: &World) {
 }
 
 fn breaker(world: &World) {
-    for fault in ["C_Sign rv=CKR_DEVICE_ERROR", "* vanish", "C_Sign hang", "C_Sign crash", "* delay=5000", "C_Login hang\nC_Sign crash"] {
+    for fault in [
+        "C_Sign rv=CKR_DEVICE_ERROR",
+        "* vanish",
+        "C_Sign hang",
+        "C_Sign crash",
+        "* delay=5000",
+        "C_Login hang\nC_Sign crash",
+    ] {
         let world = World::beside(world, &fault.replace(|c: char| !c.is_alphanumeric(), "-"));
         let rig = Rig::new(&world, TokenKind::Authority, false, |_| {});
         let hsm = rig.dynamic();
@@ -355,7 +363,9 @@ fn takes_over(world: &World) {
         let health = hsm.health();
         assert!(health.ready && health.tokens[0].reason.is_some(), "{health:?}");
         rig.fail("");
-        within(Duration::from_secs(5), "the first token", || rig.standings() == [Standing::Serving, Standing::StandingBy]);
+        within(Duration::from_secs(5), "the first token", || {
+            rig.standings() == [Standing::Serving, Standing::StandingBy]
+        });
         assert_eq!(world.wait(hsm.mac("row", b"1")).unwrap(), mac);
     }
 }
@@ -462,7 +472,7 @@ fn storm_with_second(world: &World) {
 /// Two hundred callers sign all the time; the token fails and returns.
 fn one_storm(world: &World, rig: &Rig) -> Arc<Seen> {
     let spki = world.wait(rig.dynamic().service_keys()).unwrap()[0].spki_der.clone();
-    let judge = crate::world::key_reader(&spki).unwrap();
+    let judge = crate::world::key_reader(&spki, chuky_hsm::Lasting::Briefly).unwrap();
     let (seen, over) = (Arc::new(Seen::default()), Arc::new(AtomicBool::new(false)));
     let callers: Vec<_> = (0..200_u8)
         .map(|_| {
@@ -479,7 +489,10 @@ fn one_storm(world: &World, rig: &Rig) -> Arc<Seen> {
                     match hsm.call(request, CALLERS_DEADLINE).await {
                         Ok(Response::Signatures(signatures)) => {
                             assert_eq!(signatures.len(), 1);
-                            assert!(judge.accepts(SignatureScheme::EcdsaSha256, &digest, &signatures[0]), "a wrong signature");
+                            assert!(
+                                judge.accepts(SignatureScheme::EcdsaSha256, &digest, &signatures[0]),
+                                "a wrong signature"
+                            );
                             seen.answered.fetch_add(1, Ordering::Relaxed);
                         }
                         Ok(other) => panic!("{other:?}"),

@@ -5,7 +5,7 @@ use crate::{
     world::{World, digest, key_context, key_reader, now, openssl_verifies, secret},
 };
 use chuky_hsm::{
-    ActivationContext, Error, Hsm, InProcess, KeyContext, Secret32, SignActivated, StockTarget, TokenKind,
+    ActivationContext, Error, Hsm, InProcess, KeyContext, Lasting, Secret32, SignActivated, StockTarget, TokenKind,
     provision::{self, Secrets},
 };
 use chuky_model::{
@@ -261,7 +261,7 @@ fn rate(world: &World) {
         for hash in &hashes {
             raw.sign(hash);
         }
-        let judge = key_reader(&spki).unwrap();
+        let judge = key_reader(&spki, Lasting::Briefly).unwrap();
         for (hash, signature) in hashes.iter().zip(&signatures) {
             assert!(judge.accepts(SignatureScheme::EcdsaSha256, hash, signature));
         }

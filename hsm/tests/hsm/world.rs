@@ -1,7 +1,8 @@
 //! What every test starts from: a token directory of its own, prepared tokens, and openssl as the judge of signatures.
 
 use chuky_hsm::{
-    Hsm, InProcess, Judge, KeyContext, Pin, PinSource, Secret32, Settings, TokenKind, find_module, prepare_token,
+    Hsm, InProcess, Judge, KeyContext, Lasting, Pin, PinSource, Secret32, Settings, TokenKind, find_module,
+    prepare_token,
     provision::{self, Plan, Secrets},
 };
 use chuky_model::{
@@ -129,7 +130,7 @@ pub fn digest(scheme: SignatureScheme, byte: u8) -> Vec<u8> {
 }
 
 /// Judges with OpenSSL in process, as the service does.
-pub fn key_reader(spki_der: &[u8]) -> Option<Judge> {
+pub fn key_reader(spki_der: &[u8], _: Lasting) -> Option<Judge> {
     let key = PKey::public_key_from_der(spki_der).ok()?;
     Some(Judge::new(move |scheme, digest, signature| verified(&key, scheme, digest, signature).unwrap_or(false)))
 }
