@@ -1,10 +1,15 @@
 //! Settings: a raw `Config` as TOML and environment write it becomes `Settings` once, checked, with every default named.
 //! Environment variables `CHUKY__SECTION__KEY` override the file. No secret is a setting; PINs lie in files of their own.
 
+mod network;
+
+pub use network::Network;
+
 use crate::rates::RatesConfig;
 use serde::Deserialize;
 use std::{
-    net::{IpAddr, SocketAddr},
+    collections::BTreeMap,
+    net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -67,6 +72,8 @@ pub struct HsmConfig {
     pub module: Option<PathBuf>,
     /// Directory of the files with the tokens' PINs, outside the data directory and its backups.
     pub secrets_dir: Option<PathBuf>,
+    /// Directory of the files with the tokens' PINs, where it is not that of the other secrets: one in memory where custodians hold the PINs.
+    pub pins_dir: Option<PathBuf>,
     pub workers_per_token: usize,
     pub threads_per_worker: usize,
     pub queue: usize,
@@ -74,6 +81,37 @@ pub struct HsmConfig {
     pub worker_memory_mib: u64,
     /// Ready-made RSA keys of each size, 0 for none.
     pub rsa_stock: usize,
+    /// Milliseconds after which a call that should take few shows a hung worker.
+    pub stall_ms: u64,
+    /// Where tokens differ from the usual, and second tokens: the first one of a role serves, the others take over in their order.
+    pub tokens: Vec<TokenConfig>,
+}
+
+/// One token of a role.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenConfig {
+    pub role: TokenRole,
+    /// Path of its PKCS#11 library, where it is not `hsm.module`.
+    pub module: Option<PathBuf>,
+    /// Its label, where it is not `chuky-ROLE`.
+    pub label: Option<String>,
+    /// Its serial number, where the library shows several tokens of this label.
+    pub serial: Option<String>,
+    /// File with its user PIN, where it is not the first token's.
+    pub pin_file: Option<PathBuf>,
+    /// Environment of its worker processes, such as the library's own settings.
+    #[serde(default)]
+    pub environment: BTreeMap<String, String>,
+}
+
+/// What a token is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TokenRole {
+    Authority,
+    Status,
+    Subscribers,
 }
 
 /// Cost of one PIN guess: Argon2id.
@@ -115,6 +153,8 @@ pub struct AuthorityConfig {
     /// Parts into which an issuing CA's list is cut besides the whole one, 1 for none: new certificates name their part, so that
     /// relying parties fetch a short list. A number that was once in use stays published.
     pub crl_parts: u8,
+    /// Days from `thisUpdate` to `nextUpdate` of the list of a root whose token is away.
+    pub root_list_days: i64,
     /// Minutes an OCSP answer is good for.
     pub ocsp_minutes: i64,
     /// Hours in which an activation code can be redeemed.
@@ -165,12 +205,15 @@ impl Default for HsmConfig {
         Self {
             module: None,
             secrets_dir: None,
+            pins_dir: None,
             workers_per_token: 1,
             threads_per_worker: 2,
             queue: 256,
             deadline_ms: 10_000,
             worker_memory_mib: 512,
             rsa_stock: 2,
+            stall_ms: 2_000,
+            tokens: Vec::new(),
         }
     }
 }
@@ -204,6 +247,7 @@ impl Default for AuthorityConfig {
         Self {
             crl_hours: 24,
             crl_parts: 1,
+            root_list_days: 366,
             ocsp_minutes: 60,
             activation_code_hours: 72,
             renewal_days: 90,
@@ -220,6 +264,8 @@ impl Default for AuthorityConfig {
 pub struct Settings {
     pub data_dir: PathBuf,
     pub secrets_dir: PathBuf,
+    /// Where the tokens' PINs lie.
+    pub pins_dir: PathBuf,
     pub listen: SocketAddr,
     /// Without a trailing slash.
     pub public_url: String,
@@ -237,40 +283,6 @@ pub struct Settings {
     pub rates: RatesConfig,
 }
 
-/// An address or a network of addresses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Network {
-    address: IpAddr,
-    bits: u32,
-}
-
-impl Network {
-    /// `192.0.2.7`, `10.0.0.0/8`, `2001:db8::/32`.
-    pub fn parse(text: &str) -> Option<Self> {
-        let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
-        let address: IpAddr = address.parse().ok()?;
-        let longest = if address.is_ipv4() { 32 } else { 128 };
-        let bits = bits.map_or(Some(longest), |bits| bits.parse().ok()).filter(|bits| *bits <= longest)?;
-        Some(Self { address, bits })
-    }
-
-    /// Whether the address lies in it.
-    pub fn contains(&self, address: IpAddr) -> bool {
-        // The unused bits are shifted out; of none used, nothing is left to differ.
-        match (self.address, address) {
-            (IpAddr::V4(own), IpAddr::V4(other)) => {
-                let shift = 32_u32.saturating_sub(self.bits);
-                own.to_bits().checked_shr(shift) == other.to_bits().checked_shr(shift)
-            }
-            (IpAddr::V6(own), IpAddr::V6(other)) => {
-                let shift = 128_u32.saturating_sub(self.bits);
-                own.to_bits().checked_shr(shift) == other.to_bits().checked_shr(shift)
-            }
-            _ => false,
-        }
-    }
-}
-
 /// The HSM's part of the settings.
 #[derive(Clone, Debug)]
 pub struct HsmSettings {
@@ -282,6 +294,10 @@ pub struct HsmSettings {
     /// Bytes of resident memory after which an idle worker is retired.
     pub worker_memory: u64,
     pub rsa_stock: usize,
+    /// After which a call that should take milliseconds shows a hung worker.
+    pub stall: Duration,
+    /// In the order in which they serve.
+    pub tokens: Vec<TokenConfig>,
 }
 
 /// What is wrong with the settings, with the key it belongs to.
@@ -333,9 +349,12 @@ impl Settings {
         if positive.contains(&0) || config.readers.count == 0 || config.readers.documents_per_reader == 0 {
             return Err(invalid("hsm, readers", "counts are at least 1"));
         }
+        check_tokens(&config.hsm)?;
         check_authority(&config.authority)?;
+        let secrets_dir = config.hsm.secrets_dir.clone().unwrap_or_else(|| beside(data_dir, ".secrets"));
         Ok(Self {
-            secrets_dir: config.hsm.secrets_dir.clone().unwrap_or_else(|| beside(data_dir, ".secrets")),
+            pins_dir: config.hsm.pins_dir.clone().unwrap_or_else(|| secrets_dir.clone()),
+            secrets_dir,
             data_dir: data_dir.to_owned(),
             listen,
             public_url,
@@ -352,6 +371,8 @@ impl Settings {
                 deadline: Duration::from_millis(config.hsm.deadline_ms),
                 worker_memory: config.hsm.worker_memory_mib.saturating_mul(1 << 20),
                 rsa_stock: config.hsm.rsa_stock,
+                stall: Duration::from_millis(config.hsm.stall_ms),
+                tokens: config.hsm.tokens,
             },
             seal: config.seal,
             readers: config.readers,
@@ -369,10 +390,30 @@ fn invalid(key: &'static str, what: &str) -> ConfigError {
     ConfigError::Invalid { key, what: what.to_owned() }
 }
 
+/// What is set for the tokens of each role.
+fn check_tokens(hsm: &HsmConfig) -> Result<(), ConfigError> {
+    if !(SHORTEST_STALL_MS..=LONGEST_STALL_MS).contains(&hsm.stall_ms) {
+        return Err(invalid("hsm.stall_ms", "is 250 to 60000"));
+    }
+    for (index, token) in hsm.tokens.iter().enumerate() {
+        if hsm.tokens.iter().skip(index.saturating_add(1)).any(|other| other == token) {
+            return Err(invalid("hsm.tokens", "names the same token twice"));
+        }
+        let role = token.role;
+        if hsm.tokens.iter().filter(|other| other.role == role).count() > MOST_TOKENS_OF_A_ROLE {
+            return Err(invalid("hsm.tokens", "names more than 4 tokens of one role"));
+        }
+    }
+    Ok(())
+}
+
 /// What is set for the authority's lists, renewals, reminders and certificates.
 fn check_authority(authority: &AuthorityConfig) -> Result<(), ConfigError> {
     if authority.crl_parts == 0 || authority.crl_parts > MOST_LIST_PARTS {
         return Err(invalid("authority.crl_parts", "is 1 to 128"));
+    }
+    if !(30..=MOST_ROOT_LIST_DAYS).contains(&authority.root_list_days) {
+        return Err(invalid("authority.root_list_days", "is 30 to 398"));
     }
     if authority.renewal_days < 0 || !authority.reminder_days.iter().all(|days| (1..=MOST_DAYS_AHEAD).contains(days)) {
         return Err(invalid("authority.renewal_days, authority.reminder_days", "are days before a certificate ends"));
@@ -397,8 +438,16 @@ const SEAL_MEMORY_FLOOR_KIB: u32 = 65_536;
 const SEAL_ITERATIONS_FLOOR: u32 = 3;
 /// Parts of a revocation list: a certificate's part is told by the last octet of its serial number.
 pub const MOST_LIST_PARTS: u8 = 128;
+/// A root's list is made at least once a year, with a month to spare (ETSI EN 319 411-1 §6.3.9 asks for a year for CA certificates).
+const MOST_ROOT_LIST_DAYS: i64 = 398;
 /// Nobody remembers what will end in more than a year.
 const MOST_DAYS_AHEAD: i64 = 366;
+/// Each token has worker processes of its own, which wait for their turn.
+const MOST_TOKENS_OF_A_ROLE: usize = 4;
+/// Below this a busy machine's own pauses would look like a hung token.
+const SHORTEST_STALL_MS: u64 = 250;
+/// Beyond this nobody waits.
+const LONGEST_STALL_MS: u64 = 60_000;
 /// Beyond this a four-digit part of a PIN is worth trying.
 const MOST_PIN_TRIES: u32 = 10;
 
@@ -426,6 +475,9 @@ mod tests {
         assert!(load("[server]\nlissten = \"x\"\n").contains("lissten"));
         assert!(load("[server]\nlisten = \"nowhere\"\n").starts_with("server.listen"));
         assert!(load("[server]\ntrusted_proxies = [\"proxy\"]\n").starts_with("server.trusted_proxies"));
+        assert!(load("[hsm]\nstall_ms = 1\n").starts_with("hsm.stall_ms"));
+        assert!(load("[[hsm.tokens]]\nrole = \"root\"\n").contains("root"));
+        assert!(load(&"[[hsm.tokens]]\nrole = \"status\"\n".repeat(2)).starts_with("hsm.tokens"));
         assert!(load("[rates]\nlogin = { count = 0, seconds = 60 }\n").starts_with("rates"));
         assert!(load("[authority]\nreminder_days = [0]\n").starts_with("authority.renewal_days"));
         assert!(load("[authority]\npractice_statement = \"cps\"\n").starts_with("authority.practice_statement"));

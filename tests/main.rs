@@ -5,10 +5,12 @@
 mod access;
 mod audit;
 mod browser;
+mod faults;
 mod harness;
 mod issuance;
 mod payments;
 mod rates;
+mod recovery;
 mod rollback;
 mod signing;
 mod store;

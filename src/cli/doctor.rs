@@ -3,12 +3,15 @@
 
 use super::{Common, printing, runtime, unusable};
 use crate::{
+    app::remembered_head,
     clock::Clock,
     config::Settings,
     reader::{Probe, ReaderPool, Task, TaskOutput},
+    restoration,
     store::Store,
     tokens::Tokens,
 };
+use chuky_hsm::{Hsm, Standing, TokenHealth};
 use chuky_model::{record::state::KeyPurpose, text::Language};
 use chuky_pki::pdf::typeface::Typeface;
 use clap::Args;
@@ -173,7 +176,12 @@ async fn tokens(settings: &Settings, executable: &Path) -> Vec<(String, Finding)
         let later = Finding::Later("not prepared; the first `chuky serve` does it".to_owned());
         return vec![("tokens".to_owned(), later)];
     }
-    let repair = || format!("check the token and its PIN in {}", settings.secrets_dir.display());
+    let repair = || {
+        format!(
+            "check the token and its PIN in {}; where custodians hold it, run `chuky ceremony unlock`",
+            settings.pins_dir.display()
+        )
+    };
     let started = match Tokens::start(settings, executable) {
         Ok(started) => started,
         Err(error) => return vec![("tokens".to_owned(), Finding::Bad(error.to_string(), repair()))],
@@ -185,8 +193,44 @@ async fn tokens(settings: &Settings, executable: &Path) -> Vec<(String, Finding)
             Err(error) => Finding::Bad(error.to_string(), repair()),
         };
         findings.push((format!("token {name}"), finding));
+        findings.extend(of_role(name, &**token).await);
     }
     findings
+}
+
+/// Each token of a role that has several: which one serves, and whether the others could.
+async fn of_role(name: &str, token: &dyn Hsm) -> Vec<(String, Finding)> {
+    let mut health = token.health();
+    for _ in 0..LOOKS_AT_A_START {
+        if health.tokens.iter().all(|token| token.standing != Standing::Starting) {
+            break;
+        }
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+        health = token.health();
+    }
+    if health.tokens.len() < 2 {
+        return Vec::new();
+    }
+    let line = |(number, found): (usize, TokenHealth)| {
+        let serial = found.serial.unwrap_or_else(|| "unknown".to_owned());
+        let said = format!("{} (serial {serial}) is {}", found.label, found.standing.name().replace('_', " "));
+        let finding = match (found.standing, found.reason) {
+            (Standing::Serving | Standing::StandingBy, None) => Finding::Good(said),
+            (Standing::Different, reason) => Finding::Bad(
+                format!("{said}: {}", reason.unwrap_or_default()),
+                "copy the first token's keys to it anew, or take it out of hsm.tokens".to_owned(),
+            ),
+            (Standing::Serving | Standing::StandingBy, Some(reason)) => {
+                Finding::Bad(format!("{said}; {reason}"), "copy the first token's keys to it anew".to_owned())
+            }
+            (Standing::Out | Standing::Starting, reason) => Finding::Bad(
+                format!("{said}: {}", reason.unwrap_or_default()),
+                "repair or replace it (docs/hsm.md); the service takes it back by itself".to_owned(),
+            ),
+        };
+        (format!("token {name} {number}"), finding)
+    };
+    (1..).zip(health.tokens).map(line).collect()
 }
 
 async fn database(settings: &Settings) -> Vec<(String, Finding)> {
@@ -204,6 +248,16 @@ async fn database(settings: &Settings) -> Vec<(String, Finding)> {
         }
     };
     let mut findings = vec![(name, Finding::Good("answers, and its tables are those of this version".to_owned()))];
+    match restoration::needed(&store, &remembered_head(settings)).await {
+        Ok(None) => {}
+        Ok(Some(needed)) => {
+            let said = restoration::refusal(&needed).detail.en;
+            findings.push(("restored data".to_owned(), Finding::Bad(said, "run `chuky reconcile`".to_owned())));
+        }
+        Err(error) => {
+            findings.push(("restored data".to_owned(), Finding::Bad(error.to_string(), "see the log".to_owned())));
+        }
+    }
     findings.extend(authority(&store).await.unwrap_or_else(|error| {
         vec![("authority".to_owned(), Finding::Bad(error.to_string(), "see the service's log".to_owned()))]
     }));
@@ -221,11 +275,19 @@ async fn authority(store: &Store) -> Result<Vec<(String, Finding)>, crate::store
     let mut findings = vec![("authority".to_owned(), Finding::Good(format!("{} keys", keys.len())))];
     let now = Clock::default().now();
     for key in keys.iter().filter(|key| matches!(key.purpose, KeyPurpose::Root | KeyPurpose::Issuing)) {
-        let repair = "start the service: it publishes lists by itself".to_owned();
+        let repair = match key.token {
+            None => "start the service: it publishes lists by itself",
+            Some(_) => "connect the root's token and run `chuky ceremony root-lists`",
+        };
+        let (repair, soon) = (repair.to_owned(), now.plus_seconds(ROOT_LIST_WARNED));
         let finding = match store.latest_crl_head(&key.label).await? {
             None => Finding::Bad("none was published".to_owned(), repair),
             Some(list) if list.next_update <= now => {
                 Finding::Bad(format!("ended on {}", list.next_update.rfc3339()), repair)
+            }
+            // Somebody must hold a ceremony before.
+            Some(list) if key.token.is_some() && list.next_update <= soon => {
+                Finding::Bad(format!("ends on {}", list.next_update.rfc3339()), repair)
             }
             Some(list) => Finding::Good(format!("number {}, until {}", list.number, list.next_update.rfc3339())),
         };
@@ -253,10 +315,15 @@ async fn reader(readers: &ReaderPool) -> Finding {
     }
 }
 
+/// Seconds: a month in which to hold a ceremony.
+const ROOT_LIST_WARNED: i64 = 30 * 86_400;
 /// Permission bits of everybody but the owner.
 const OTHERS: u32 = 0o077;
 /// Bytes: room for a day of a busy booth, and for an upload.
 const LEAST_DISK: u64 = 1 << 30;
+/// How often a token that starts is looked at.
+const LOOKS_AT_A_START: usize = 300;
+const BETWEEN_LOOKS: std::time::Duration = std::time::Duration::from_millis(100);
 const TYPEFACES: [&str; 2] = ["LiberationSerif-Regular.ttf", "LiberationSans-Regular.ttf"];
 /// Letters that only a typeface with Vietnamese has.
 const LETTERS: &str = "ĐƯỞẫ";

@@ -3,6 +3,7 @@
 
 mod again;
 mod attacks;
+mod ceremony;
 mod crash;
 mod foreign;
 mod lifecycle;
@@ -10,6 +11,7 @@ mod own_key;
 mod pages;
 mod responder;
 mod revocation_lists;
+mod roll_over;
 mod timestamps;
 
 use crate::harness::app::{Backend, TestApp};
@@ -26,7 +28,7 @@ pub fn run(at: &Path, line: &str) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-fn citizen() -> Value {
+pub fn citizen() -> Value {
     json!({ "hierarchy": "citizens", "unit": "H26", "subscriber": {
         "full_name": "Nguyễn Thị Hồng Ưởng", "personal_number": "001190012345", "birth_date": "1990-03-05",
         "sex": "female", "province": "Hà Nội", "locality": "Phường Hoàn Kiếm" } })
