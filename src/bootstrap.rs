@@ -9,7 +9,7 @@ use crate::{
     config::Settings,
     error::{InternalError, Result},
     issuance::ceremony,
-    tokens,
+    softhsm, tokens,
 };
 use chuky_model::{instant::Instant, record::Cursor, role::Role};
 use rand::RngExt;
@@ -35,7 +35,14 @@ impl DemoAccount {
 
 /// Opens the service over a directory that may be empty: prepares what is missing, then opens.
 pub async fn open(settings: Settings, clock: Clock, executable: &Path) -> Result<App> {
-    tokens::prepare(&settings, executable).await?;
+    softhsm::mend(&settings.data_dir).await?;
+    // Tokens that were prepared once are never made anew: one that is not seen just now must not be replaced by an empty one.
+    let prepared = settings.data_dir.join("tokens-prepared");
+    if !prepared.exists() {
+        tokens::prepare(&settings, executable).await?;
+        softhsm::mend(&settings.data_dir).await?;
+        fs::write(&prepared, b"").map_err(InternalError::io(prepared.display().to_string()))?;
+    }
     App::open(settings, clock, executable.to_owned()).await
 }
 

@@ -21,6 +21,7 @@ pub struct Config {
     pub fonts: FontsConfig,
     pub authority: AuthorityConfig,
     pub timestamps: TimestampsConfig,
+    pub messages: MessagesConfig,
     /// How often somebody may try.
     pub rates: RatesConfig,
 }
@@ -97,14 +98,16 @@ pub struct FontsConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AuthorityConfig {
-    /// Hours from a CRL's `thisUpdate` to its `nextUpdate`.
+    /// Hours from a CRL's `thisUpdate` to its `nextUpdate` (RFC 5280 §5.1.2.5); Decree 23/2025 asks for status that is always at hand, so
+    /// a new list is out at half of it and after each change.
     pub crl_hours: i64,
     /// Parts into which an issuing CA's list is cut besides the whole one, 1 for none: new certificates name their part, so that
     /// relying parties fetch a short list. A number that was once in use stays published.
     pub crl_parts: u8,
-    /// Minutes an OCSP answer is good for.
+    /// Minutes an OCSP answer is good for (RFC 6960 §2.4, `nextUpdate`).
     pub ocsp_minutes: i64,
-    /// Hours in which an activation code can be redeemed.
+    /// Hours in which a subscriber confirms the content by redeeming the activation code, or refuses it. Decree 23/2025: nothing is
+    /// published that was not confirmed; the practice of Decree 130/2018 was publication within 24 hours of it, here it is at once.
     pub activation_code_hours: i64,
     /// Days before its end within which a certificate can be renewed by its subscriber (Decree 23/2025: before it expires).
     pub renewal_days: i64,
@@ -116,6 +119,14 @@ pub struct AuthorityConfig {
     pub known_bad_keys_dir: Option<PathBuf>,
     /// Address of the practice statement, put into certificates (RFC 5280 §4.2.1.4).
     pub practice_statement: Option<String>,
+}
+
+/// Messages to subscribers.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MessagesConfig {
+    /// Directory into which each message is written as a file, for the operator's gateway to send. Without it messages wait in their table.
+    pub spool_dir: Option<PathBuf>,
 }
 
 /// The timestamp authorities.
@@ -213,6 +224,7 @@ pub struct Settings {
     pub fonts_dir: PathBuf,
     pub authority: AuthorityConfig,
     pub timestamps: TimestampsConfig,
+    pub spool_dir: Option<PathBuf>,
     pub trusted_proxies: Vec<Network>,
     pub rates: RatesConfig,
 }
@@ -335,6 +347,7 @@ impl Settings {
             fonts_dir: config.fonts.directory,
             authority: config.authority,
             timestamps: config.timestamps,
+            spool_dir: config.messages.spool_dir,
             trusted_proxies,
             rates: config.rates,
         })

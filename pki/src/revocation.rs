@@ -9,6 +9,7 @@ use crate::ocsp::{OcspResponse, Status};
 use crate::oid;
 use crate::path::VerifiedPath;
 use chuky_model::instant::Instant;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// The answer.
@@ -28,6 +29,24 @@ pub enum Revocation {
 pub struct Evidence {
     pub crls: Arc<[Crl]>,
     pub ocsp_responses: Arc<[OcspResponse]>,
+    pub holds: Arc<[Hold]>,
+}
+
+/// A suspension that was lifted, in the word of the authority that keeps the register: the whole truth about when it began and ended,
+/// whatever lists of that time say or no longer say.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// SHA-256 of the certificate.
+    pub certificate: [u8; 32],
+    pub from: Instant,
+    pub until: Instant,
+}
+
+impl Hold {
+    /// Lists and timestamps tell whole seconds, so the second in which it began belongs to it.
+    fn covers(&self, at: Instant) -> bool {
+        self.from.unix_seconds() <= at.unix_seconds() && at < self.until
+    }
 }
 
 impl Evidence {
@@ -36,7 +55,13 @@ impl Evidence {
         Self {
             crls: crls.iter().filter_map(|der| Crl::parse(der).ok()).collect(),
             ocsp_responses: ocsp_responses.iter().filter_map(|der| OcspResponse::parse(der).ok()).collect(),
+            holds: Arc::default(),
         }
+    }
+
+    /// The same with suspensions that were lifted.
+    pub fn with_holds(self, holds: &[Hold]) -> Self {
+        Self { holds: holds.into(), ..self }
     }
 }
 
@@ -67,6 +92,16 @@ pub fn judge(certificate: &Certificate, issuer: &Certificate, evidence: &Evidenc
         }
     }
     let is_hold = |reason: Reason| reason == Reason::CertificateHold;
+    // What the register knows of a lifted hold takes the place of what lists tell of it.
+    let known: Vec<&Hold> =
+        evidence.holds.iter().filter(|hold| hold.certificate == *certificate.fingerprint()).collect();
+    if let Some(hold) = known.iter().find(|hold| hold.covers(at)) {
+        return Revocation::Revoked { at: hold.from, reason: Reason::RemoveFromCrl };
+    }
+    findings.retain(|finding| {
+        let told = finding.revoked.filter(|(_, reason)| is_hold(*reason));
+        !told.is_some_and(|(since, _)| known.iter().any(|hold| hold.from.unix_seconds() == since.unix_seconds()))
+    });
     // RFC 5280 §5.3.1: a hold that later evidence no longer knows was lifted. For every time before that evidence the certificate was on
     // hold all the same (Circular 15/2025, Appendix II: not suspended at the time of signing).
     let lifted = |finding: &Finding| {

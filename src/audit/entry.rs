@@ -46,6 +46,8 @@ kinds! {
     RequestSubmitted = "request.submitted",
     RequestApproved = "request.approved",
     RequestRejected = "request.rejected",
+    /// Its subscriber says that what the certificate would say is wrong.
+    RequestRefused = "request.refused",
     /// Whoever entered it took it back.
     RequestWithdrawn = "request.withdrawn",
     /// Its code is being redeemed.

@@ -3,11 +3,13 @@
 
 mod audit;
 mod ceremony;
+mod certificates;
 mod client;
 mod doctor;
 mod login;
 mod pepper;
 mod printing;
+mod request;
 mod secret;
 mod serve;
 mod sign;
@@ -38,9 +40,11 @@ enum Command {
     Audit(audit::Audit),
     Serve(serve::Serve),
     Ceremony(ceremony::Ceremony),
+    Certificates(certificates::Certificates),
     Doctor(doctor::Doctor),
     Login(login::Login),
     Pepper(pepper::Pepper),
+    Request(request::Request),
     Sign(sign::Sign),
     Verify(verify::Verify),
     VerifyCertificate(verify_certificate::VerifyCertificate),
@@ -63,9 +67,11 @@ pub fn run() -> ExitCode {
         Command::Audit(command) => command.run(&common),
         Command::Serve(command) => command.run(&common),
         Command::Ceremony(command) => command.run(&common),
+        Command::Certificates(command) => command.run(&common),
         Command::Doctor(command) => command.run(&common),
         Command::Login(command) => command.run(&common),
         Command::Pepper(command) => command.run(&common),
+        Command::Request(command) => command.run(&common),
         Command::Sign(command) => command.run(&common),
         Command::Verify(command) => command.run(&common),
         Command::VerifyCertificate(command) => command.run(&common),

@@ -5,7 +5,7 @@ use chuky_model::{
     instant::Instant,
     report::{CertificateReport, Report},
 };
-use chuky_pki::pdf::write::Prepared;
+use chuky_pki::{pdf::write::Prepared, revocation::Hold};
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
     recvmsg, sendmsg,
@@ -102,6 +102,8 @@ pub struct Evidence {
     pub crls: Vec<Vec<u8>>,
     /// DER each.
     pub ocsp_responses: Vec<Vec<u8>>,
+    /// Suspensions that were lifted.
+    pub holds: Vec<Hold>,
     /// The moment of the verdict.
     pub at: Instant,
     /// The policy's name.
@@ -112,7 +114,7 @@ impl Evidence {
     /// Nothing but the moment and the default policy.
     pub fn at(at: Instant) -> Self {
         let policy = "default".to_owned();
-        Self { anchors: vec![], intermediates: vec![], crls: vec![], ocsp_responses: vec![], at, policy }
+        Self { anchors: vec![], intermediates: vec![], crls: vec![], ocsp_responses: vec![], holds: vec![], at, policy }
     }
 }
 

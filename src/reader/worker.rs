@@ -94,6 +94,7 @@ fn context(evidence: Evidence) -> Result<VerificationContext, chuky_pki::Error> 
         intermediates: read(evidence.intermediates)?,
         crls: evidence.crls,
         ocsp_responses: evidence.ocsp_responses,
+        holds: evidence.holds,
         at: evidence.at,
         policy: evidence.policy,
     })

@@ -108,7 +108,6 @@ queries! {
         write insert_crl_piece(piece: &CrlPiece) -> ();
         write remove_crl_pieces(issuer_label: &str, before: i64) -> ();
         read crl_piece(issuer_label: &str, number: i64, piece: i64) -> Option<CrlPiece>;
-        read crls_from(issuer_label: &str, from: Instant, limit: i64) -> Vec<Crl>;
         read latest_crl(issuer_label: &str) -> Option<Crl>;
         read latest_crl_head(issuer_label: &str) -> Option<Crl>;
         read crl_names(issuer_label: &str) -> Vec<String>;

@@ -48,12 +48,12 @@ pub async fn verify_document(app: &App, actor: Actor, submission: Submission) ->
     let copy = content.as_ref().map(again).transpose()?;
     let mut report = judge(&app.readers, &name, again(&document)?, copy, evidence.clone()).await.map_err(no_reader)?;
     // 3. A revocation that is newer than the published list: the verdict is made again with today's status.
-    //    The same for lists that tell of suspensions which have ended meanwhile.
+    //    The same with suspensions that were lifted meanwhile, and where the list is too long to be handed to a reader.
     let newer = evidence::newer_status(app, &report).await?;
-    let suspensions = evidence::of_suspensions(app, &report).await?;
-    if !newer.is_empty() || !suspensions.is_empty() {
+    let holds = evidence::lifted_holds(app, &report).await?;
+    if !newer.is_empty() || !holds.is_empty() {
         evidence.ocsp_responses.extend(newer);
-        evidence.crls.extend(suspensions);
+        evidence.holds = holds;
         report = judge(&app.readers, &name, document, content, evidence).await.map_err(no_reader)?;
     }
     // 4. The audit log: which bytes, which answer.

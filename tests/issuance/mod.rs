@@ -3,8 +3,10 @@
 
 mod again;
 mod attacks;
+mod confirmation;
 mod crash;
 mod foreign;
+mod kill_loop;
 mod lifecycle;
 mod own_key;
 mod pages;

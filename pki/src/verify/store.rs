@@ -84,7 +84,10 @@ impl Gathering {
             list.sort_unstable();
             list.dedup();
         }
-        Material { certificates: self.certificates, evidence: Evidence::read(&self.crls, &self.responses) }
+        Material {
+            certificates: self.certificates,
+            evidence: Evidence::read(&self.crls, &self.responses).with_holds(&context.holds),
+        }
     }
 }
 

@@ -44,7 +44,7 @@ pub(super) fn material<'f>(context: &VerificationContext, findings: impl Iterato
         list.sort_unstable();
         list.dedup();
     }
-    Material { certificates, evidence: Evidence::read(&crls, &responses) }
+    Material { certificates, evidence: Evidence::read(&crls, &responses).with_holds(&context.holds) }
 }
 
 /// A signature with everything that its line is made from.

@@ -381,6 +381,7 @@ fn subscriber_screens(language: Language) -> Vec<Screen> {
         frame: stranger(language, "/activate"),
         code: Secret::new("K7QF-3MPX-9TWH"),
         content: content(Hierarchy::Citizens),
+        confirmed: "4f1d0c9a".into(),
         login: "quynh.uong".into(),
         has_account,
         shortest_pin: 8,
@@ -402,7 +403,8 @@ fn subscriber_screens(language: Language) -> Vec<Screen> {
         receipt: Some("/activate/receipt".into()),
         suspend_contact: "024 0000 0000".into(),
     };
-    let code_page = |problems| activate::CodePage { frame: stranger(language, "/activate"), problems }.html();
+    let code_page =
+        |problems| activate::CodePage { frame: stranger(language, "/activate"), refused: false, problems }.html();
     let wrong_pin = refused("pin", "Mã PIN không đúng. Còn 3 lần thử trước khi bị khóa.").and_with(
         "document",
         "problem-file-too-large",

@@ -9,6 +9,7 @@ pub mod activate;
 pub mod assets;
 pub mod booth;
 pub mod certificate;
+pub mod certificates;
 pub mod credentials;
 pub mod form;
 pub mod frame;

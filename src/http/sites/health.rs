@@ -5,6 +5,7 @@ use crate::{
     app::App,
     http::{Access, Route},
     issuance::timestamp,
+    outbox,
 };
 use axum::{
     Json,
@@ -79,6 +80,10 @@ async fn metrics(State(app): State<App>) -> Response {
     figure("chuky_hsm_ready", "1 where the token serves calls.", &of(|health| usize::from(health.ready)));
     figure("chuky_hsm_workers", "Worker processes that are up.", &of(|health| health.workers));
     figure("chuky_hsm_in_flight", "Calls waiting or running.", &of(|health| health.in_flight));
+    if let Ok(waiting) = outbox::waiting(&app).await {
+        let help = "Messages that nothing has taken to send, at most 1000.";
+        figure("chuky_messages_waiting", help, &[(String::new(), waiting)]);
+    }
     let size = app.store.audit_size().await;
     figure("chuky_database_ready", "1 where the database answers.", &[(String::new(), usize::from(size.is_ok()))]);
     let entries = usize::try_from(size.unwrap_or_default()).unwrap_or_default();

@@ -3,6 +3,7 @@
 
 mod activate;
 mod booth;
+mod certificates;
 mod credentials;
 mod health;
 pub mod login;
@@ -37,6 +38,7 @@ pub fn routes() -> Vec<Route> {
         health::routes(),
         sign::routes(),
         credentials::routes(),
+        certificates::routes(),
         unlocks::routes(),
         verify::routes(),
     ]
