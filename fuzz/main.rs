@@ -4,5 +4,6 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod mutation;
+mod office;
 mod runner;
 mod targets;

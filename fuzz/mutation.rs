@@ -4,7 +4,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, RngExt};
 
 /// Tokens that parsers of these formats stumble over.
-const TOKENS: [&[u8]; 24] = [
+const TOKENS: [&[u8]; 32] = [
     b"obj",
     b"endobj",
     b"stream",
@@ -29,6 +29,14 @@ const TOKENS: [&[u8]; 24] = [
     b"\x00\x00",
     b"\"",
     b"{",
+    b"<",
+    b"/>",
+    b"<!-- -->",
+    b"&#x41;",
+    b" Id=\"rId1\"",
+    b" xmlns=\"\"",
+    b"../",
+    b"PK\x03\x04",
 ];
 
 /// A changed copy of `seed`; `other` is what may be spliced in.

@@ -233,9 +233,72 @@ fn pdf() {
     });
 }
 
+/// The whole verdict, so that coverage, revisions, comparison and the other readers are reached.
+#[test]
+fn pdf_verdict() {
+    let mut seeds = corpus("pdf-attacks");
+    seeds.extend(corpus("dss-pades"));
+    seeds.retain(|seed| seed.len() < 200_000);
+    seeds.push(SMALL_PDF.to_vec());
+    let context = VerificationContext::at(chuky_model::instant::Instant::from_unix_seconds(1_795_000_000));
+    run("pdf_verdict", &seeds, |input| {
+        let _ = verify_with_content(input, None, "fuzz.pdf", &context);
+    });
+}
+
+/// Signing into a document that a stranger made.
+#[test]
+fn pdf_signing() {
+    use chuky_pki::pdf::write::{SignatureOptions, prepare};
+    let mut seeds = corpus("dss-pades");
+    seeds.retain(|seed| seed.len() < 200_000);
+    seeds.push(SMALL_PDF.to_vec());
+    let options = SignatureOptions::new(chuky_model::instant::Instant::from_unix_seconds(1_795_000_000), 4_096);
+    run("pdf_signing", &seeds, |input| {
+        if let Ok(prepared) = prepare(input, &options) {
+            let _ = prepared.digest(input);
+        }
+    });
+}
+
+#[test]
+fn certificate_request() {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let request = rcgen::CertificateParams::new(["test".to_owned()]).unwrap().serialize_request(&key).unwrap();
+    let seeds = [request.der().to_vec(), request.pem().unwrap().into_bytes()];
+    run("certificate_request", &seeds, |input| {
+        let _ = chuky_pki::csr::VerifiedRequest::parse(input);
+    });
+}
+
+#[test]
+fn payment_order() {
+    use chuky_pki::payment;
+    let order = br#"{"id":"HD-1","payer":{"id":"001190012345"},"payee":{"id":"0101234567"},"amount":1000,"currency":"VND","created":"2026-11-22T00:00:00Z","expires":"2026-11-23T00:00:00Z"}"#;
+    run("payment_order", &[order.to_vec()], |input| {
+        if let Ok(order) = payment::order::read(input) {
+            let _ = (payment::order::currency(&order), payment::order::canonical_digest(&order));
+        }
+        let _ = chuky_pki::jose::json::parse(input);
+    });
+}
+
+/// A picture of handwriting or of a seal, as an official uploads it.
+#[test]
+fn png_picture() {
+    use chuky_pki::pdf::write::Picture;
+    assert!(Picture::from_png(SMALL_PNG).is_ok());
+    run("png_picture", &[SMALL_PNG.to_vec()], |input| {
+        let _ = Picture::from_png(input);
+    });
+}
+
+/// One black pixel.
+const SMALL_PNG: &[u8] = b"\x89\x50\x4e\x47\x0d\x0a\x1a\x0a\x00\x00\x00\x0d\x49\x48\x44\x52\x00\x00\x00\x01\x00\x00\x00\x01\x08\x00\x00\x00\x00\x3a\x7e\x9b\x55\x00\x00\x00\x0a\x49\x44\x41\x54\x78\x9c\x63\x60\x00\x00\x00\x02\x00\x01\x48\xaf\xa4\x71\x00\x00\x00\x00\x49\x45\x4e\x44\xae\x42\x60\x82";
+
 const OBJECTS: usize = 200;
 
 /// One empty page, for where there is no corpus.
-const SMALL_PDF: &[u8] = b"%PDF-1.4\n1 0 obj\n<</Type/Catalog/Pages 2 0 R>>\nendobj\n2 0 obj\n<</Type/Pages/Count 1/Kids[3 0 R]>>\nendobj\n\
+pub const SMALL_PDF: &[u8] = b"%PDF-1.4\n1 0 obj\n<</Type/Catalog/Pages 2 0 R>>\nendobj\n2 0 obj\n<</Type/Pages/Count 1/Kids[3 0 R]>>\nendobj\n\
 3 0 obj\n<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>\nendobj\nxref\n0 4\n0000000000 65535 f \n0000000009 00000 n \n0000000054 00000 n \n\
 0000000105 00000 n \ntrailer\n<</Size 4/Root 1 0 R>>\nstartxref\n161\n%%EOF\n";

@@ -12,10 +12,10 @@ use crate::{
     rates::Rates,
     reader::ReaderPool,
     store::Store,
-    tokens::Tokens,
+    tokens::{self, Tokens},
     transactions::Payments,
     vault::Vault,
-    verification::Admission,
+    verification::{Admission, Policies},
 };
 use chuky_model::algorithm::KeyAlgorithm;
 use chuky_pki::payment::OrderPolicy;
@@ -53,6 +53,8 @@ pub struct Inner {
     pub answers: Answers,
     /// Held by whoever publishes revocation lists.
     pub publications: revocation_list::Publications,
+    /// The validation policies that callers may name.
+    pub policies: Policies,
     /// Bounds the uploads under way.
     pub admission: Admission,
     /// The binary whose `worker …` commands are run.
@@ -77,8 +79,10 @@ impl App {
     /// Opens database and tokens and starts what runs in the background. The tokens must be prepared, and the audit key made.
     pub async fn open(settings: Settings, clock: Clock, executable: PathBuf) -> Result<Self> {
         let issuing = IssuingPolicy::load(&settings.authority)?;
+        let policies = Policies::load(&settings.verification)?;
         let store = Store::open(&settings.database_url).await?;
         let tokens = Tokens::start(&settings, &executable)?;
+        tokens::refuse_different(&tokens).await?;
         let audit_key = ensure_audit_key(&settings, &tokens, &store).await?;
         let data_key = tokens.subscribers.derive_data_key(DATA_KEY_VERSION).await?;
         let vault = Vault::new(data_key.expose());
@@ -108,6 +112,7 @@ impl App {
             register: Register::new(replay),
             answers: Answers::default(),
             publications: revocation_list::Publications::default(),
+            policies,
             admission: Admission::default(),
             executable,
         })))

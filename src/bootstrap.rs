@@ -39,9 +39,11 @@ pub async fn open(settings: Settings, clock: Clock, executable: &Path) -> Result
     // Tokens that were prepared once are never made anew: one that is not seen just now must not be replaced by an empty one.
     let prepared = settings.data_dir.join("tokens-prepared");
     if !prepared.exists() {
-        tokens::prepare(&settings, executable).await?;
+        let all = tokens::prepare(&settings, executable).await?;
         softhsm::mend(&settings.data_dir).await?;
-        fs::write(&prepared, b"").map_err(InternalError::io(prepared.display().to_string()))?;
+        if all {
+            fs::write(&prepared, b"").map_err(InternalError::io(prepared.display().to_string()))?;
+        }
     }
     App::open(settings, clock, executable.to_owned()).await
 }

@@ -85,21 +85,39 @@ where
     R: Authenticated + Send + Sync + 'static,
     F: Future<Output = Result<Option<R>, store::Error>>,
 {
-    let key = [R::TABLE.as_bytes(), b"\0", key].concat();
-    if let Some(found) = app.kept_rows.recall::<R>(&key) {
-        let newest = app.audit.row_versions().newest(&app.store, &found.subject()).await?;
-        if found.version() >= newest {
-            return Ok(Some(found));
-        }
+    if let Some(found) = recall(app, key).await? {
+        return Ok(Some(found));
     }
     let found = row(app, read).await?.map(Arc::new);
     if let Some(found) = found.as_ref().filter(|found| good(found)) {
-        app.kept_rows.keep(key, found.clone());
+        keep(app, key, found.clone());
     }
     Ok(found)
 }
 
-/// Rows that [`kept`] read.
+/// The row that was kept under this key less than [`KEPT_FOR`] ago, where the log knows of no later version.
+pub async fn recall<R>(app: &App, key: &[u8]) -> Result<Option<Arc<R>>>
+where
+    R: Authenticated + Send + Sync + 'static,
+{
+    let Some(found) = app.kept_rows.recall::<R>(&key_of::<R>(key)) else { return Ok(None) };
+    let newest = app.audit.row_versions().newest(&app.store, &found.subject()).await?;
+    Ok((found.version() >= newest).then_some(found))
+}
+
+/// Keeps a row that was just read and found genuine and good for something.
+pub fn keep<R>(app: &App, key: &[u8], row: Arc<R>)
+where
+    R: Authenticated + Send + Sync + 'static,
+{
+    app.kept_rows.keep(key_of::<R>(key), row);
+}
+
+fn key_of<R: Authenticated>(key: &[u8]) -> Vec<u8> {
+    [R::TABLE.as_bytes(), b"\0", key].concat()
+}
+
+/// Rows that are kept, see [`keep`].
 #[derive(Default)]
 pub struct KeptRows(Mutex<HashMap<Vec<u8>, KeptRow>>);
 

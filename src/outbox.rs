@@ -8,13 +8,22 @@ use crate::{
     store,
 };
 use chuky_model::record::work::Message;
+use serde::Deserialize;
 use std::{
     fs::{self, OpenOptions},
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
-    path::Path,
+    path::{Path, PathBuf},
 };
 use zeroize::Zeroizing;
+
+/// Messages to subscribers.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MessagesConfig {
+    /// Directory into which each message is written as a file, for the operator's gateway to send. Without it messages wait in their table.
+    pub spool_dir: Option<PathBuf>,
+}
 
 /// Hands what waits to the spool directory, where one is set; how many were handed over. A message that was written and not yet marked
 /// when the service ended is written once more under the same name.

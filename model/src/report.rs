@@ -95,9 +95,12 @@ pub enum SubIndication {
     CertificateChainGeneralFailure,
     CryptoConstraintsFailure,
     PolicyProcessingError,
+    SignaturePolicyNotAvailable,
     SignedDataNotFound,
     NoSigningCertificateFound,
     NoCertificateChainFound,
+    /// A chain ends at an anchor that is trusted no longer, and nothing proves that the signature is older.
+    NoCertificateChainFoundNoPoe,
     RevokedNoPoe,
     RevokedCaNoPoe,
     OutOfBoundsNoPoe,
@@ -107,6 +110,37 @@ pub enum SubIndication {
     NoPoe,
     TryLater,
     TimestampOrderFailure,
+}
+
+impl SubIndication {
+    /// Every one, in the order of table 6.
+    pub const ALL: [Self; 25] = [
+        Self::FormatFailure,
+        Self::HashFailure,
+        Self::SigCryptoFailure,
+        Self::Revoked,
+        Self::Expired,
+        Self::NotYetValid,
+        Self::SigConstraintsFailure,
+        Self::ChainConstraintsFailure,
+        Self::CertificateChainGeneralFailure,
+        Self::CryptoConstraintsFailure,
+        Self::PolicyProcessingError,
+        Self::SignaturePolicyNotAvailable,
+        Self::TimestampOrderFailure,
+        Self::NoSigningCertificateFound,
+        Self::NoCertificateChainFound,
+        Self::NoCertificateChainFoundNoPoe,
+        Self::RevokedNoPoe,
+        Self::RevokedCaNoPoe,
+        Self::OutOfBoundsNotRevoked,
+        Self::OutOfBoundsNoPoe,
+        Self::RevocationOutOfBoundsNoPoe,
+        Self::CryptoConstraintsFailureNoPoe,
+        Self::NoPoe,
+        Self::TryLater,
+        Self::SignedDataNotFound,
+    ];
 }
 
 /// The signer as the signing certificate names it.
@@ -163,7 +197,17 @@ pub struct TimestampReport {
     pub time: String,
     pub authority: String,
     pub indication: Indication,
+    pub sub_indication: Option<SubIndication>,
     pub checks: Vec<Check>,
+}
+
+/// The validation policy that a verdict was made by (EN 319 102-1 §5.1.3).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyUsed {
+    pub name: String,
+    /// Lower-case hex, of the policy's text: two policies of one name are told apart by it.
+    pub sha256: String,
+    pub title: Bilingual,
 }
 
 /// The report on one file.
@@ -181,6 +225,8 @@ pub struct Report {
     pub next_step: Bilingual,
     pub signatures: Vec<SignatureReport>,
     pub timestamps: Vec<TimestampReport>,
+    /// `None` where the file was not judged.
+    pub policy: Option<PolicyUsed>,
     /// Checks on the file as a whole: reading, limits, disagreement of readers, policy, time and trust snapshot used.
     pub checks: Vec<Check>,
 }

@@ -73,6 +73,11 @@ impl DigestAlgorithm {
         self.row().2
     }
 
+    /// Whether collisions are known, or thought to be within reach.
+    pub fn is_broken(self) -> bool {
+        matches!(self, Self::Md5 | Self::Ripemd160 | Self::Sha1)
+    }
+
     /// The name people know.
     pub fn name(self) -> &'static str {
         self.row().3

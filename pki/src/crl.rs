@@ -147,6 +147,11 @@ impl Crl {
         &self.der
     }
 
+    /// What it is signed with.
+    pub fn algorithm(&self) -> Result<SignatureAlgorithm> {
+        self.algorithm.clone()
+    }
+
     /// Checks the signature.
     pub fn verify_signature(&self, key: &PublicKey) -> Result<()> {
         key.verify_lasting(self.algorithm.clone()?, &self.tbs, &self.signature)

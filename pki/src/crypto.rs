@@ -1,5 +1,5 @@
-//! Digests and signature verification over OpenSSL, the only file that names it. Keys are parsed once and kept in the form that
-//! verifies fastest. Never signs and never holds a private key: signing happens in the HSM.
+//! Digests and signature verification over OpenSSL, which only this file and its folder name. Keys are parsed once and kept in the form
+//! that verifies fastest. Never signs and never holds a private key: signing happens in the HSM.
 
 use crate::algorithm::{DigestAlgorithm, SignatureAlgorithm};
 use crate::asn1::{Element, Reader, tag, write};
@@ -17,7 +17,9 @@ use std::sync::{Arc, OnceLock};
 pub mod cipher;
 mod factors;
 mod proven;
+mod table;
 pub use proven::forget_proven_signatures;
+use table::Table;
 
 /// The digest of one piece of bytes.
 pub fn digest(algorithm: DigestAlgorithm, bytes: &[u8]) -> Vec<u8> {
@@ -185,7 +187,7 @@ pub enum KeyType {
 pub struct PublicKey(Arc<Kind>, [u8; 32]);
 
 enum Kind {
-    Ec { curve: Curve, key: EcKey<Public> },
+    Ec { curve: Curve, key: EcKey<Public>, table: OnceLock<Option<Table>> },
     Rsa { key: Rsa<Public>, pss: OnceLock<Option<PKey<Public>>>, pss_only: bool },
     Other { key_type: KeyType, key: PKey<Public> },
 }
@@ -234,13 +236,13 @@ impl PublicKey {
             return Err(Error::AlgorithmDoesNotFitKey);
         }
         match (&*self.0, algorithm) {
-            (Kind::Ec { key, .. }, SignatureAlgorithm::Ecdsa(_)) => {
+            (Kind::Ec { .. }, SignatureAlgorithm::Ecdsa(_)) => {
                 let parsed = EcdsaSig::from_der(signature).map_err(|_| Error::BadSignature)?;
                 // ECDSA_verify does the same: only the DER form of the two integers is a signature.
                 if parsed.to_der().map_err(|_| Error::BadSignature)? != signature {
                     return Err(Error::BadSignature);
                 }
-                verdict(parsed.verify(digest, key))
+                self.verify_ecdsa(digest, &parsed)
             }
             (Kind::Ec { .. }, SignatureAlgorithm::EcdsaPlain(_)) => self.verify_ecdsa_raw(digest, signature),
             (Kind::Rsa { key, pss_only: false, .. }, SignatureAlgorithm::RsaPkcs1(hash)) => {
@@ -276,7 +278,7 @@ impl PublicKey {
 
     /// Verifies an ECDSA signature in raw form, r‖s with both as long as the curve's order (RFC 7518 §3.4).
     pub fn verify_ecdsa_raw(&self, digest: &[u8], signature: &[u8]) -> Result<()> {
-        let Kind::Ec { curve, key } = &*self.0 else { return Err(Error::AlgorithmDoesNotFitKey) };
+        let Kind::Ec { curve, .. } = &*self.0 else { return Err(Error::AlgorithmDoesNotFitKey) };
         let length = curve.coordinate_length();
         if signature.len() != 2 * length {
             return Err(Error::BadSignature);
@@ -284,7 +286,15 @@ impl PublicKey {
         let (r, s) = signature.split_at(length);
         let number = |octets| BigNum::from_slice(octets).map_err(|_| Error::BadSignature);
         let parsed = EcdsaSig::from_private_components(number(r)?, number(s)?).map_err(|_| Error::BadSignature)?;
-        verdict(parsed.verify(digest, key))
+        self.verify_ecdsa(digest, &parsed)
+    }
+
+    fn verify_ecdsa(&self, digest: &[u8], signature: &EcdsaSig) -> Result<()> {
+        let Kind::Ec { curve, key, table } = &*self.0 else { return Err(Error::AlgorithmDoesNotFitKey) };
+        match table.get() {
+            Some(Some(table)) if digest.len() == curve.coordinate_length() => table.verify(digest, signature),
+            _ => verdict(signature.verify(digest, key)),
+        }
     }
 }
 
@@ -315,7 +325,7 @@ fn read_ec(mut algorithm: Reader<'_>, point: &[u8]) -> Result<Kind> {
     if point.is_infinity(group) {
         return Err(Error::Malformed("EC point"));
     }
-    Ok(Kind::Ec { curve, key: EcKey::from_public_key(group, &point).map_err(malformed)? })
+    Ok(Kind::Ec { curve, key: EcKey::from_public_key(group, &point).map_err(malformed)?, table: OnceLock::new() })
 }
 
 fn read_rsa(key: &[u8], pss_only: bool) -> Result<Kind> {

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::{limits, oid};
 use der::asn1::ObjectIdentifier;
 use serde::{Deserialize, Serialize};
-use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::{UnicodeNormalization, is_nfc, is_nfkc};
 
 /// A name as it stands in a certificate: DER kept, attributes readable.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -116,8 +116,22 @@ impl std::fmt::Display for Name {
 }
 
 fn fold(text: &str) -> String {
-    let spaced = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    spaced.nfkc().flat_map(char::to_lowercase).collect()
+    let mut spaced = String::with_capacity(text.len());
+    for word in text.split_whitespace() {
+        if !spaced.is_empty() {
+            spaced.push(' ');
+        }
+        spaced.push_str(word);
+    }
+    // The usual texts are in the form already.
+    if spaced.is_ascii() {
+        spaced.make_ascii_lowercase();
+        return spaced;
+    }
+    match is_nfkc(&spaced) {
+        true => spaced.chars().flat_map(char::to_lowercase).collect(),
+        false => spaced.nfkc().flat_map(char::to_lowercase).collect(),
+    }
 }
 
 /// Attribute types that Chuky's own names may have.
@@ -198,7 +212,8 @@ impl DistinguishedName {
 
     /// The same name with values in NFC and without surrounding spaces, as it will stand in the certificate.
     pub fn normalised(&self) -> Self {
-        Self(self.0.iter().map(|(attribute, value)| (*attribute, value.trim().nfc().collect())).collect())
+        let normalised = |value: &str| if is_nfc(value) { value.to_owned() } else { value.nfc().collect() };
+        Self(self.0.iter().map(|(attribute, value)| (*attribute, normalised(value.trim()))).collect())
     }
 
     /// The DER. Refuses empty names and values, values beyond their upper bound, control characters, and a country that is not two letters.

@@ -108,8 +108,31 @@ pub fn validate(
     at: Instant,
     purpose: Purpose,
 ) -> Result<VerifiedPath, PathError> {
-    let mut search =
-        Search { intermediates, anchors, at, purpose, budget: Budget::default(), furthest: PathError::NoPath };
+    find(leaf, intermediates, anchors, at, purpose, true)
+}
+
+/// The same without asking whether `at` lies in the leaf's own period (EN 319 102-1 §5.2.6.4 steps 4 and 7: that is asked last, when it is
+/// known whether the certificate was revoked).
+pub fn validate_outside_period(
+    leaf: &Certificate,
+    intermediates: &[Certificate],
+    anchors: &[Certificate],
+    at: Instant,
+    purpose: Purpose,
+) -> Result<VerifiedPath, PathError> {
+    find(leaf, intermediates, anchors, at, purpose, false)
+}
+
+fn find(
+    leaf: &Certificate,
+    intermediates: &[Certificate],
+    anchors: &[Certificate],
+    at: Instant,
+    purpose: Purpose,
+    leaf_period: bool,
+) -> Result<VerifiedPath, PathError> {
+    let (budget, furthest) = (Budget::default(), PathError::NoPath);
+    let mut search = Search { intermediates, anchors, at, purpose, leaf_period, budget, furthest };
     let mut path = vec![leaf.clone()];
     match search.extend(&mut path) {
         Some(verified) => Ok(verified),
@@ -122,6 +145,7 @@ struct Search<'a> {
     anchors: &'a [Certificate],
     at: Instant,
     purpose: Purpose,
+    leaf_period: bool,
     budget: Budget,
     furthest: PathError,
 }
@@ -131,7 +155,7 @@ impl Search<'_> {
     fn extend(&mut self, path: &mut Vec<Certificate>) -> Option<VerifiedPath> {
         let last = path.last()?.clone();
         if self.anchors.contains(&last) {
-            match check(path, self.at, self.purpose) {
+            match check(path, self.at, self.purpose, self.leaf_period) {
                 Ok(()) => return Some(VerifiedPath { certificates: path.clone() }),
                 Err(error) => self.note(error),
             }
@@ -188,17 +212,18 @@ pub(crate) fn may_have_issued(issuer: &Certificate, subject: &Certificate) -> bo
 }
 
 /// RFC 5280 §6.1.2 to §6.1.5 over a complete path whose signatures and names were checked while it was built.
-fn check(path: &[Certificate], at: Instant, purpose: Purpose) -> Result<(), PathError> {
+fn check(path: &[Certificate], at: Instant, purpose: Purpose, leaf_period: bool) -> Result<(), PathError> {
     let mut names = NameSpace::default();
     let mut policies = PolicyState::default();
     // Certificates below this one that are not self-issued, the leaf not counted.
     let mut below = 0u64;
     for (position, certificate) in path.iter().enumerate() {
         let label = || certificate.subject().common_name();
-        if at < certificate.not_before() {
+        let asked = position > 0 || leaf_period;
+        if asked && at < certificate.not_before() {
             return Err(PathError::NotYetValid(label()));
         }
-        if !certificate.is_valid_at(at) {
+        if asked && !certificate.is_valid_at(at) {
             return Err(PathError::Expired(label()));
         }
         check_extensions(certificate)?;

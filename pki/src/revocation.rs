@@ -1,10 +1,14 @@
 //! Whether a certificate was revoked at a time, from CRLs and OCSP answers that somebody else fetched (RFC 5280 §6.3, RFC 6960 §3.2,
 //! EN 319 102-1 §5.2.5). Evidence that cannot be used is named, and never counts as good.
 
+mod freshness;
+
+pub use freshness::{RevocationRules, SlidesTo};
+
+use crate::algorithm::SignatureAlgorithm;
 use crate::certificate::Certificate;
 use crate::crl::{Crl, Reason};
 use crate::extension::{self, KeyUsage};
-use crate::limits::OCSP_AGE_WITHOUT_NEXT_UPDATE;
 use crate::ocsp::{OcspResponse, Status};
 use crate::oid;
 use crate::path::VerifiedPath;
@@ -59,61 +63,135 @@ impl Evidence {
         }
     }
 
+    /// Of one certificate.
+    pub fn holds_of(&self, certificate: &Certificate) -> Vec<Hold> {
+        self.holds.iter().filter(|hold| hold.certificate == *certificate.fingerprint()).cloned().collect()
+    }
+
     /// The same with suspensions that were lifted.
     pub fn with_holds(self, holds: &[Hold]) -> Self {
         Self { holds: holds.into(), ..self }
     }
 }
 
-struct Finding {
-    what: &'static str,
-    evidence_time: Instant,
-    next_update: Option<Instant>,
-    revoked: Option<(Instant, Reason)>,
+/// The list or answer that something is known from.
+#[derive(Clone, Copy, Debug)]
+pub enum Source<'e> {
+    Crl(&'e Crl),
+    Ocsp(&'e OcspResponse),
+}
+
+impl Source<'_> {
+    /// What stands for it among proofs of existence.
+    pub fn identity(&self) -> [u8; 32] {
+        match self {
+            Self::Crl(crl) => crate::crypto::sha256(crl.der()),
+            Self::Ocsp(response) => response.identity(),
+        }
+    }
+
+    /// What it is signed with.
+    pub fn algorithm(&self) -> Option<SignatureAlgorithm> {
+        match self {
+            Self::Crl(crl) => crl.algorithm().ok(),
+            Self::Ocsp(response) => response.algorithm().ok(),
+        }
+    }
+}
+
+/// Evidence about one certificate that is authentic and within its scope; whether it is fresh depends on the time asked for.
+#[derive(Clone, Debug)]
+pub struct Finding<'e> {
+    pub source: Source<'e>,
+    /// `thisUpdate`.
+    pub evidence_time: Instant,
+    pub next_update: Option<Instant>,
+    pub revoked: Option<(Instant, Reason)>,
+    /// Who signed it, where that is not the certificate's issuer.
+    pub responder: Option<Certificate>,
+}
+
+impl Finding<'_> {
+    fn what(&self) -> &'static str {
+        match self.source {
+            Source::Crl(_) => "CRL",
+            Source::Ocsp(_) => "OCSP answer",
+        }
+    }
 }
 
 /// Judges one certificate of `issuer` as of `at`. Evidence counts where its period reaches `at`, or where it is later.
 pub fn judge(certificate: &Certificate, issuer: &Certificate, evidence: &Evidence, at: Instant) -> Revocation {
-    let mut reasons = Vec::new();
-    let mut findings = Vec::new();
-    // When something first said that it is not revoked, fresh or not.
-    let mut clear = Vec::new();
+    let (findings, reasons) = usable(certificate, issuer, evidence);
+    decide((&findings, &evidence.holds_of(certificate)), reasons, at, &RevocationRules::default()).0
+}
+
+/// All evidence that may be used for a certificate of `issuer`, and why other evidence about it may not.
+pub fn usable<'e>(
+    certificate: &Certificate,
+    issuer: &Certificate,
+    evidence: &'e Evidence,
+) -> (Vec<Finding<'e>>, Vec<String>) {
+    let (mut findings, mut reasons) = (Vec::new(), Vec::new());
     for response in evidence.ocsp_responses.iter() {
         match from_ocsp(certificate, issuer, response) {
-            Some(Ok(finding)) => sort(finding, at, &mut findings, &mut clear, &mut reasons),
+            Some(Ok(finding)) => findings.push(finding),
             Some(Err(reason)) => reasons.push(reason),
             None => {}
         }
     }
     for crl in evidence.crls.iter().filter(|crl| crl.issuer.matches(certificate.issuer())) {
         match from_crl(certificate, issuer, crl) {
-            Ok(finding) => sort(finding, at, &mut findings, &mut clear, &mut reasons),
+            Ok(finding) => findings.push(finding),
             Err(reason) => reasons.push(reason),
         }
     }
-    let is_hold = |reason: Reason| reason == Reason::CertificateHold;
-    // What the register knows of a lifted hold takes the place of what lists tell of it.
-    let known: Vec<&Hold> =
-        evidence.holds.iter().filter(|hold| hold.certificate == *certificate.fingerprint()).collect();
-    if let Some(hold) = known.iter().find(|hold| hold.covers(at)) {
-        return Revocation::Revoked { at: hold.from, reason: Reason::RemoveFromCrl };
+    (findings, reasons)
+}
+
+/// What the evidence says as of `at`, and the latest of it that says "not revoked". What the register knows of the certificate's lifted
+/// holds takes the place of what lists tell of them.
+pub fn decide<'f, 'e>(
+    (all, holds): (&'f [Finding<'e>], &[Hold]),
+    mut reasons: Vec<String>,
+    at: Instant,
+    rules: &RevocationRules,
+) -> (Revocation, Option<&'f Finding<'e>>) {
+    if let Some(hold) = holds.iter().find(|hold| hold.covers(at)) {
+        return (Revocation::Revoked { at: hold.from, reason: Reason::RemoveFromCrl }, None);
     }
+    let mut findings = Vec::new();
+    // When something first said that it is not revoked, fresh or not.
+    let mut clear = Vec::new();
+    for finding in all {
+        if finding.revoked.is_some() {
+            // That it was revoked does not grow old.
+            findings.push(finding);
+            continue;
+        }
+        clear.push(finding.evidence_time);
+        match rules.is_fresh(finding.evidence_time, finding.next_update, at) {
+            true => findings.push(finding),
+            false => reasons.push(format!("{} of {} is too old", finding.what(), finding.evidence_time.rfc3339())),
+        }
+    }
+    let is_hold = |reason: Reason| reason == Reason::CertificateHold;
     findings.retain(|finding| {
         let told = finding.revoked.filter(|(_, reason)| is_hold(*reason));
-        !told.is_some_and(|(since, _)| known.iter().any(|hold| hold.from.unix_seconds() == since.unix_seconds()))
+        !told.is_some_and(|(since, _)| holds.iter().any(|hold| hold.from.unix_seconds() == since.unix_seconds()))
     });
     // RFC 5280 §5.3.1: a hold that later evidence no longer knows was lifted. For every time before that evidence the certificate was on
     // hold all the same (Circular 15/2025, Appendix II: not suspended at the time of signing).
-    let lifted = |finding: &Finding| {
+    let lifted = |finding: &Finding<'_>| {
         let (_, reason) = finding.revoked?;
         clear.iter().filter(|moment| is_hold(reason) && **moment > finding.evidence_time).min().copied()
     };
-    let then = |finding: &&Finding| {
+    let then = |finding: &&&Finding<'_>| {
         let since = finding.revoked.is_some_and(|(since, _)| since <= at);
         since && lifted(finding).is_some_and(|lifted| at < lifted)
     };
     if let Some((since, _)) = findings.iter().find(then).and_then(|finding| finding.revoked) {
-        return Revocation::Revoked { at: since, reason: Reason::RemoveFromCrl };
+        return (Revocation::Revoked { at: since, reason: Reason::RemoveFromCrl }, None);
     }
     findings.retain(|finding| lifted(finding).is_none());
     // A final revocation weighs more than a hold that came before it.
@@ -122,14 +200,16 @@ pub fn judge(certificate: &Certificate, issuer: &Certificate, evidence: &Evidenc
         .filter_map(|finding| finding.revoked)
         .min_by_key(|(moment, reason)| (*moment > at, is_hold(*reason), *moment));
     if let Some((moment, reason)) = earliest.filter(|(moment, _)| *moment <= at) {
-        return Revocation::Revoked { at: moment, reason };
+        return (Revocation::Revoked { at: moment, reason }, None);
     }
     let earliest = earliest.filter(|(_, reason)| !is_hold(*reason));
-    match findings.iter().map(|finding| finding.evidence_time).max() {
-        Some(evidence_time) => Revocation::Good { evidence_time, revoked_since: earliest },
+    let latest = findings.into_iter().max_by_key(|finding| finding.evidence_time);
+    let answer = match latest {
+        Some(finding) => Revocation::Good { evidence_time: finding.evidence_time, revoked_since: earliest },
         None if reasons.is_empty() => Revocation::Unknown("there is no CRL and no OCSP answer for it".into()),
         None => Revocation::Unknown(reasons.join("; ")),
-    }
+    };
+    (answer, latest)
 }
 
 /// Judges every certificate of a path but the anchor, leaf first.
@@ -139,50 +219,33 @@ pub fn judge_path<'a>(path: &'a VerifiedPath, evidence: &Evidence, at: Instant) 
     pairs.map(|(certificate, issuer)| (certificate, judge(certificate, issuer, evidence, at))).collect()
 }
 
-/// Puts evidence where it counts: what says nothing of a revocation and is too old still tells that a hold was lifted.
-fn sort(
-    finding: Finding,
-    at: Instant,
-    findings: &mut Vec<Finding>,
-    clear: &mut Vec<Instant>,
-    reasons: &mut Vec<String>,
-) {
-    if finding.revoked.is_some() {
-        // That it was revoked does not grow old.
-        return findings.push(finding);
-    }
-    clear.push(finding.evidence_time);
-    match fresh(finding.evidence_time, finding.next_update, at) {
-        true => findings.push(finding),
-        false => reasons.push(format!("{} of {} is too old", finding.what, finding.evidence_time.rfc3339())),
-    }
-}
-
-fn fresh(this_update: Instant, next_update: Option<Instant>, at: Instant) -> bool {
-    let until = next_update.unwrap_or(this_update.plus_seconds(OCSP_AGE_WITHOUT_NEXT_UPDATE));
-    this_update >= at || until >= at
-}
-
 /// `None` where the answer is about other certificates.
-fn from_ocsp(
+fn from_ocsp<'e>(
     certificate: &Certificate,
     issuer: &Certificate,
-    response: &OcspResponse,
-) -> Option<Result<Finding, String>> {
+    response: &'e OcspResponse,
+) -> Option<Result<Finding<'e>, String>> {
     let single = response.status_of(certificate, issuer)?;
-    if let Err(error) = response.verify(issuer) {
-        return Some(Err(format!("OCSP answer of {}: {error}", response.produced_at.rfc3339())));
-    }
+    let label = |text: &str| format!("OCSP answer of {}: {text}", response.produced_at.rfc3339());
+    let responder = match response.verify(issuer) {
+        Ok(responder) => Some(responder).filter(|responder| responder.spki_der() != issuer.spki_der()),
+        Err(error) => return Some(Err(label(&error.to_string()))),
+    };
     let revoked = match single.status {
         Status::Good => None,
         Status::Revoked { at, reason } => Some((at, reason)),
         Status::Unknown => return Some(Err("the OCSP responder does not know the certificate".into())),
     };
     let (evidence_time, next_update) = (single.this_update, single.next_update);
-    Some(Ok(Finding { what: "OCSP answer", evidence_time, next_update, revoked }))
+    // RFC 6960 §4.4.4: after the certificate has expired, only a responder that says how far back it looks speaks about it.
+    let expiry = certificate.not_after();
+    if revoked.is_none() && evidence_time > expiry && single.archive_cutoff.is_none_or(|cutoff| cutoff > expiry) {
+        return Some(Err(label("it was made after the certificate expired")));
+    }
+    Some(Ok(Finding { source: Source::Ocsp(response), evidence_time, next_update, revoked, responder }))
 }
 
-fn from_crl(certificate: &Certificate, issuer: &Certificate, crl: &Crl) -> Result<Finding, String> {
+fn from_crl<'e>(certificate: &Certificate, issuer: &Certificate, crl: &'e Crl) -> Result<Finding<'e>, String> {
     let label = |text: &str| format!("CRL of {}: {text}", crl.this_update.rfc3339());
     let scope = crl.scope().map_err(|error| label(&error.to_string()))?;
     let is_ca = certificate.basic_constraints().ok().flatten().is_some_and(|basic| basic.ca);
@@ -201,8 +264,8 @@ fn from_crl(certificate: &Certificate, issuer: &Certificate, crl: &Crl) -> Resul
     }
     let verified = issuer.public_key().and_then(|key| crl.verify_signature(&key));
     verified.map_err(|error| label(&error.to_string()))?;
-    let finding =
-        |revoked| Finding { what: "CRL", evidence_time: crl.this_update, next_update: crl.next_update, revoked };
+    let (evidence_time, next_update) = (crl.this_update, crl.next_update);
+    let finding = |revoked| Finding { source: Source::Crl(crl), evidence_time, next_update, revoked, responder: None };
     let revoked = crl.look_up(certificate.serial_octets()).map_err(|error| label(&error.to_string()))?;
     if revoked.is_some_and(|(_, reason)| reason != Reason::RemoveFromCrl) {
         return Ok(finding(revoked));

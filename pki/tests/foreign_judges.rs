@@ -206,10 +206,13 @@ fn a_certificate_that_is_not_the_intended_one_is_noticed() {
     let stored = intent.to_canonical_bytes().unwrap();
     assert_eq!(issue::CertificateIntent::from_canonical_bytes(&stored).unwrap(), intent);
     let certificate = finish(&intent, &key, &hierarchy.issuing_key);
-    assert_eq!(issue::compare(&certificate, &intent, &other_key.spki()).unwrap_err().0, "public key");
+    let difference = |intent: &issue::CertificateIntent, spki: &[u8]| {
+        issue::compare(&certificate, &intent.to_be_signed(spki).unwrap(), intent, spki).unwrap_err().0
+    };
+    assert_eq!(difference(&intent, &other_key.spki()), "public key");
     let mut later = intent.clone();
     later.not_after = later.not_after.plus_seconds(-1);
-    assert_eq!(issue::compare(&certificate, &later, &key.spki()).unwrap_err().0, "validity");
+    assert_eq!(difference(&later, &key.spki()), "validity");
     let foreign = other_key.sign(&intent.to_be_signed(&key.spki()).unwrap().digest());
     assert!(intent.to_be_signed(&key.spki()).unwrap().assemble(&foreign, &hierarchy.issuing_key.public()).is_err());
 }

@@ -11,11 +11,11 @@ use chuky_model::{
     instant::Instant,
     report::{Indication, Report},
 };
-use chuky_pki::certificate::Certificate;
+use chuky_pki::{certificate::Certificate, verify::policy::ValidationPolicy};
 use clap::Args;
 use std::{
     fs::{File, OpenOptions},
-    io,
+    io::{self, Read},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -39,8 +39,8 @@ pub struct Verify {
     /// The content that a detached signature (CMS) covers; goes with a single FILE
     #[arg(long, value_name = "FILE")]
     content: Option<PathBuf>,
-    /// Signature policy
-    #[arg(long, value_name = "NAME", default_value = "default")]
+    /// Validation policy: default, vietnam, eu, integrity, or a file of your own (TOML)
+    #[arg(long, value_name = "NAME|FILE", default_value = "default")]
     policy: String,
     /// Files to judge
     #[arg(required = true, value_name = "FILE")]
@@ -78,13 +78,11 @@ impl Verify {
     }
 
     fn evidence(&self) -> Result<Evidence, String> {
-        if self.policy != "default" {
-            return Err(format!("--policy: unknown {:?}; there is: default", self.policy));
-        }
         if self.content.is_some() && self.files.len() != 1 {
             return Err("--content goes with exactly one FILE".to_owned());
         }
-        Ok(Evidence { anchors: anchors(&self.anchors)?, ..Evidence::at(moment(self.at.as_deref())?) })
+        let (anchors, policy) = (anchors(&self.anchors)?, policy(&self.policy)?);
+        Ok(Evidence { anchors, policy, ..Evidence::at(moment(self.at.as_deref())?) })
     }
 
     async fn judge(&self, readers: &ReaderPool, path: &Path, evidence: &Evidence) -> Result<Report, String> {
@@ -132,6 +130,25 @@ pub(super) fn moment(at: Option<&str>) -> Result<Instant, String> {
         }
     }
 }
+
+/// The text of a validation policy: a built-in one by its name, else a file, which must be one.
+fn policy(name: &str) -> Result<String, String> {
+    if let Some(text) = ValidationPolicy::built_in_text(name) {
+        return Ok(text.to_owned());
+    }
+    let text = open(Path::new(name)).and_then(|file| {
+        let mut text = String::new();
+        file.take(LONGEST_POLICY).read_to_string(&mut text).map(|_| text)
+    });
+    let names = ValidationPolicy::names().collect::<Vec<_>>().join(", ");
+    let text =
+        text.map_err(|error| format!("--policy: {name:?} is neither one of {names} nor a readable file: {error}"))?;
+    ValidationPolicy::parse(&text).map_err(|error| format!("--policy {name}: {error}"))?;
+    Ok(text)
+}
+
+/// Bytes of a policy that are read at most; the parser refuses earlier.
+const LONGEST_POLICY: u64 = 1 << 20;
 
 /// Every certificate of these PEM files, as DER; a file without one is an error.
 pub(super) fn anchors(files: &[PathBuf]) -> Result<Vec<Vec<u8>>, String> {

@@ -17,14 +17,13 @@ use crate::{app::App, error::InternalError};
 use axum::{
     Router,
     extract::DefaultBodyLimit,
-    http::{HeaderName, HeaderValue, Method, header},
+    http::{HeaderName, HeaderValue, Method, Response, StatusCode, header},
     middleware,
     routing::MethodRouter,
 };
 use std::{net::SocketAddr, time::Duration};
-use tower_http::{
-    catch_panic::CatchPanicLayer, csrf::CsrfLayer, set_header::SetResponseHeaderLayer, timeout::TimeoutLayer,
-};
+use tower::{ServiceBuilder, util::MapResponseLayer};
+use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer, timeout::TimeoutLayer};
 
 /// One route: what it answers to, whom it admits, what it does.
 pub struct Route {
@@ -53,21 +52,28 @@ pub fn router(app: App) -> Router {
         let guarded = middleware::from_fn_with_state((app.clone(), route.access), guard::guard);
         router = router.route(route.path, route.handler.layer(guarded));
     }
-    let mut router = router
+    // One stack, outermost first: each call of `Router::layer` would cost every request an allocation of its own.
+    let around = ServiceBuilder::new()
+        .layer(MapResponseLayer::new(with_security_headers))
+        .layer(CatchPanicLayer::new())
+        .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, LONGEST_REQUEST))
+        .layer(DefaultBodyLimit::max(LARGEST_SMALL_BODY))
+        .layer(CsrfLayer::new())
+        .layer(middleware::from_fn(pages::language::remember))
+        .layer(middleware::from_fn_with_state(app.clone(), sites::refusals::as_page));
+    router
         .merge(api::description::browser())
         .fallback(sites::refusals::not_found)
-        .method_not_allowed_fallback(async || axum::http::StatusCode::METHOD_NOT_ALLOWED)
-        .layer(middleware::from_fn_with_state(app.clone(), sites::refusals::as_page))
-        .layer(middleware::from_fn(pages::language::remember))
-        .with_state(app);
+        .method_not_allowed_fallback(async || StatusCode::METHOD_NOT_ALLOWED)
+        .layer(around)
+        .with_state(app)
+}
+
+fn with_security_headers<B>(mut response: Response<B>) -> Response<B> {
     for (name, value) in SECURITY_HEADERS {
-        router = router.layer(SetResponseHeaderLayer::if_not_present(name.clone(), HeaderValue::from_static(value)));
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
-    router
-        .layer(CsrfLayer::new())
-        .layer(DefaultBodyLimit::max(LARGEST_SMALL_BODY))
-        .layer(TimeoutLayer::with_status_code(axum::http::StatusCode::GATEWAY_TIMEOUT, LONGEST_REQUEST))
-        .layer(CatchPanicLayer::new())
+    response
 }
 
 /// Serves until `stop` resolves, then finishes what is under way.

@@ -5,7 +5,12 @@ use chuky_model::{
     instant::Instant,
     report::{CertificateReport, Report},
 };
-use chuky_pki::{pdf::write::Prepared, revocation::Hold};
+use chuky_pki::{
+    pdf::write::Prepared,
+    picture::{PagePictures, Wanted},
+    revocation::Hold,
+    verify::policy::ValidationPolicy,
+};
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
     recvmsg, sendmsg,
@@ -79,6 +84,8 @@ pub enum Task {
     /// Judges the document. Where a detached signature's content was handed in too, it lies behind the document, after that
     /// many bytes.
     Verify { name: String, evidence: Evidence, content_after: Option<u64> },
+    /// Draws pages of the document.
+    Draw(Wanted),
     /// Judges one certificate (DER); no document.
     VerifyCertificate { name: String, certificate: Vec<u8>, evidence: Evidence },
     /// Reads a certification request (DER or PEM); no document.
@@ -106,14 +113,14 @@ pub struct Evidence {
     pub holds: Vec<Hold>,
     /// The moment of the verdict.
     pub at: Instant,
-    /// The policy's name.
+    /// The validation policy's text.
     pub policy: String,
 }
 
 impl Evidence {
     /// Nothing but the moment and the default policy.
     pub fn at(at: Instant) -> Self {
-        let policy = "default".to_owned();
+        let policy = ValidationPolicy::built_in_text("default").unwrap_or_default().to_owned();
         Self { anchors: vec![], intermediates: vec![], crls: vec![], ocsp_responses: vec![], holds: vec![], at, policy }
     }
 }
@@ -123,6 +130,8 @@ impl Evidence {
 pub enum TaskOutput {
     Hello(super::Confinement),
     Report(Box<Report>),
+    /// Pictures of pages, or why there are none.
+    Pictures(Result<Vec<PagePictures>, String>),
     Prepared(Box<Prepared>),
     /// What must be appended to the document.
     Update(Vec<u8>),

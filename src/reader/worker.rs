@@ -8,7 +8,10 @@ use super::{
     sandbox::{self, Confinement},
     signing::{self, Faces},
 };
-use chuky_pki::{certificate::Certificate, verify::VerificationContext};
+use chuky_pki::{
+    certificate::Certificate,
+    verify::{VerificationContext, policy::ValidationPolicy},
+};
 use std::{
     fs::File,
     io,
@@ -17,6 +20,7 @@ use std::{
         unix::net::UnixStream,
     },
     path::Path,
+    time::{Duration, Instant},
 };
 
 /// Runs a reader worker on standard input, which is its end of a socket pair. Returns when the service goes away.
@@ -53,7 +57,7 @@ fn perform(
         Task::Hello => Ok(TaskOutput::Hello(confinement)),
         Task::Verify { name, evidence, content_after } => {
             let document = Document::map(descriptor)?;
-            let context = context(evidence).map_err(io::Error::other)?;
+            let context = context(evidence)?;
             let (bytes, content) = match content_after.and_then(|length| usize::try_from(length).ok()) {
                 None => (document.bytes(), None),
                 Some(length) => {
@@ -64,6 +68,12 @@ fn perform(
             };
             let report = chuky_pki::verify::verify_with_content(bytes, content, &name, &context);
             Ok(TaskOutput::Report(Box::new(report)))
+        }
+        Task::Draw(wanted) => {
+            let document = Document::map(descriptor)?;
+            let begun = Instant::now();
+            let drawn = chuky_pki::picture::pages(document.bytes(), &wanted, &mut || begun.elapsed() < LONGEST_DRAWING);
+            Ok(TaskOutput::Pictures(drawn.map_err(|none| none.to_string())))
         }
         Task::Prepare(wanted) => {
             let document = Document::map(descriptor)?;
@@ -87,8 +97,10 @@ fn perform(
     }
 }
 
-fn context(evidence: Evidence) -> Result<VerificationContext, chuky_pki::Error> {
-    let read = |list: Vec<Vec<u8>>| list.iter().map(|der| Certificate::from_der(der)).collect::<Result<Vec<_>, _>>();
+fn context(evidence: Evidence) -> io::Result<VerificationContext> {
+    let read = |list: Vec<Vec<u8>>| {
+        list.iter().map(|der| Certificate::from_der(der)).collect::<Result<Vec<_>, _>>().map_err(io::Error::other)
+    };
     Ok(VerificationContext {
         anchors: read(evidence.anchors)?,
         intermediates: read(evidence.intermediates)?,
@@ -96,7 +108,7 @@ fn context(evidence: Evidence) -> Result<VerificationContext, chuky_pki::Error> 
         ocsp_responses: evidence.ocsp_responses,
         holds: evidence.holds,
         at: evidence.at,
-        policy: evidence.policy,
+        policy: ValidationPolicy::of_text(&evidence.policy).map_err(io::Error::other)?,
     })
 }
 
@@ -128,5 +140,7 @@ impl Document {
 
 /// Bytes of stack, beyond what the bounded recursion of the parsers needs.
 const STACK: usize = 64 << 20;
+/// No further page is drawn after this time: whoever asked waits for the verdict, not for pictures.
+const LONGEST_DRAWING: Duration = Duration::from_secs(4);
 /// The exit status that a panic ends in, as Rust's own.
 const PANICKED: i32 = 101;

@@ -144,6 +144,7 @@ queries! {
     }
     payment {
         write consume_payments(payments: &[PaymentIdentity]) -> Vec<Consumed>;
+        read payment_orders(identities: &[Vec<u8>]) -> Vec<(Vec<u8>, Vec<u8>)>;
         read payment_by_identity(identity: &[u8]) -> Option<PaymentIdentity>;
         write insert_payment_batch(batch: &PaymentBatch) -> ();
         read payment_batch_by_id(id: BatchId) -> Option<PaymentBatch>;

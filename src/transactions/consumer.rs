@@ -1,7 +1,10 @@
 //! Group commit of payments: many callers, one transaction, one flush. A group's identities, its authenticated batch row and its audit
 //! entries are stored together; each caller is answered only after the commit. Decides nothing about a payment itself.
 
-use super::limits::{LARGEST_GROUP, WAITING};
+use super::{
+    group::gather,
+    limits::{LARGEST_GROUP, WAITING},
+};
 use crate::{
     attestation,
     audit::{self, Actor, Entry, Kind},
@@ -59,7 +62,7 @@ impl Consumer {
 
 async fn run(mut receiver: mpsc::Receiver<Waiting>, store: Store, hsm: Arc<dyn Hsm>) {
     let mut group = Vec::with_capacity(LARGEST_GROUP);
-    while receiver.recv_many(&mut group, LARGEST_GROUP).await > 0 {
+    while gather(&mut receiver, &mut group).await {
         let payments: Vec<Payment> = group.iter().map(|waiting| waiting.payment.clone()).collect();
         match commit(&store, &*hsm, &payments).await {
             Ok(outcomes) => {
@@ -178,7 +181,7 @@ mod tests {
         }
 
         fn health(&self) -> Health {
-            Health { ready: true, reason: None, workers: 1, in_flight: 0 }
+            Health { ready: true, reason: None, workers: 1, in_flight: 0, tokens: Vec::new() }
         }
     }
 

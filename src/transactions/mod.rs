@@ -2,7 +2,9 @@
 //! The flow joins judgement, certificate status and the store; it never consumes a payment of which any check did not pass.
 
 mod consumer;
+mod group;
 mod limits;
+mod lookup;
 mod sign;
 mod standing;
 
@@ -29,6 +31,7 @@ pub struct Payments {
     policy: OrderPolicy,
     verifier: RwLock<Option<Ready>>,
     consumer: Consumer,
+    lookup: lookup::Lookup,
 }
 
 /// A verifier with the moment at which its trust was read; the process's own clock, since only its age counts.
@@ -40,8 +43,9 @@ struct Ready {
 impl Payments {
     /// Starts the task that commits groups. `hsm` is the token of the row MAC key.
     pub fn start(store: crate::store::Store, hsm: Arc<dyn Hsm>, policy: OrderPolicy) -> Self {
+        let lookup = lookup::Lookup::start(store.clone());
         let consumer = Consumer::start(store, hsm);
-        Self { policy, verifier: RwLock::default(), consumer }
+        Self { policy, verifier: RwLock::default(), consumer, lookup }
     }
 
     /// To be called after a ceremony: trust is read anew at the next payment.
@@ -128,7 +132,11 @@ async fn consume(app: &App, caller: &Principal, order: &VerifiedOrder, at: Insta
 /// For callers that do not consume.
 async fn look(app: &App, judgement: &Judgement) -> Result<Consumption> {
     let Some(order) = judgement.verified_order() else { return Ok(Consumption::NotReached) };
-    let row = consumer::stored(&app.store, &*app.tokens.subscribers, &identity(app, order)).await?;
+    let identity = identity(app, order);
+    let row = match app.payments.lookup.is_stored(identity).await? {
+        true => consumer::stored(&app.store, &*app.tokens.subscribers, &identity).await?,
+        false => None,
+    };
     Ok(match row {
         None => Consumption::Looked { seen: false, same_order: false },
         Some(row) => Consumption::Looked { seen: true, same_order: row.order_digest == order.digest },

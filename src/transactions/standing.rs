@@ -11,12 +11,16 @@ use crate::{
 };
 use chuky_model::{
     instant::Instant,
-    record::state::{CertificateState, KeyPurpose},
+    record::{
+        certificate::Certificate as Row,
+        state::{CertificateState, KeyPurpose},
+    },
 };
 use chuky_pki::{
     certificate::Certificate,
     payment::{Status, Trust, Wanted},
 };
+use std::sync::Arc;
 
 /// The issued certificate that a message names, if it is one of this authority's.
 pub async fn named(app: &App, wanted: Option<Wanted>) -> Result<Option<Certificate>> {
@@ -38,13 +42,19 @@ pub async fn named(app: &App, wanted: Option<Wanted>) -> Result<Option<Certifica
     Certificate::from_der(&der).map(Some).map_err(|error| InternalError::Pki(error.to_string()).into())
 }
 
-/// The status of a signer's certificate, from the authority's own records.
+/// The status of a signer's certificate, from the authority's own records. That of a busy signer is told from memory: its row is read
+/// again after [`current::KEPT_FOR`], while every change that the audit log tells shows at once.
 pub async fn status(app: &App, certificate: Option<&Certificate>) -> Result<Status> {
     let unknown =
         || Status::Unknown("the certificate was not issued here, and no revocation data for it is at hand".to_owned());
     let Some(certificate) = certificate else { return Ok(unknown()) };
     register::follow(app).await?;
     let fingerprint = certificate.fingerprint();
+    if let Some(row) = current::recall::<Row>(app, fingerprint).await?
+        && app.register.told(&row.issuer_label, &row.serial).is_none()
+    {
+        return Ok(Status::Good);
+    }
     let found = app.store.certificate_by_fingerprint(fingerprint).await?;
     // What the audit log says weighs more than a row that SQL may have put back.
     let told = found.and_then(|row| app.register.told(&row.issuer_label, &row.serial));
@@ -55,7 +65,10 @@ pub async fn status(app: &App, certificate: Option<&Certificate>) -> Result<Stat
     let Some(row) = row else { return Ok(unknown()) };
     let since = row.revoked_at.unwrap_or(Instant(i64::MIN));
     Ok(match row.state {
-        CertificateState::Issued => Status::Good,
+        CertificateState::Issued => {
+            current::keep(app, fingerprint, Arc::new(row));
+            Status::Good
+        }
         CertificateState::Suspended => Status::Suspended { at: since },
         CertificateState::Revoked | CertificateState::Void => Status::Revoked { at: since },
         CertificateState::Intended | CertificateState::Signing => {

@@ -4,10 +4,14 @@
 mod certificate;
 mod evidence;
 pub mod limits;
+mod pictures;
+mod policies;
 mod spool;
 mod unread;
 
 pub use certificate::{judge_certificate, unread_certificate};
+pub use pictures::Pictures;
+pub use policies::Policies;
 pub use spool::{Admission, Spool};
 pub use unread::{unread, unreadable};
 
@@ -31,17 +35,42 @@ pub struct Submission {
     pub name: String,
     pub document: Spool,
     pub content: Option<Spool>,
+    /// The text of the validation policy.
+    pub policy: String,
 }
 
 /// Judges an upload with the evidence of this service, and records that it did, without content.
 pub async fn verify_document(app: &App, actor: Actor, submission: Submission) -> Result<Report> {
+    let document = submission.document.finish().await?;
+    let names = (submission.name.as_str(), submission.policy);
+    judge_recorded(app, actor, names, document, submission.content).await
+}
+
+/// The same, with pictures of the pages that changed or carry a signature. The verdict never waits on whether they can be made.
+pub async fn verify_and_draw(app: &App, actor: Actor, submission: Submission) -> Result<(Report, Pictures)> {
+    let document = submission.document.finish().await?;
+    let kept = again(&document)?;
+    let names = (submission.name.as_str(), submission.policy);
+    let report = judge_recorded(app, actor, names, document, submission.content).await?;
+    let pictures = pictures::draw(app, kept, &report).await;
+    Ok((report, pictures))
+}
+
+/// `name` is the document's, `policy` the validation policy's text.
+async fn judge_recorded(
+    app: &App,
+    actor: Actor,
+    (name, policy): (&str, String),
+    document: File,
+    content: Option<Spool>,
+) -> Result<Report> {
     // 1. What we know ourselves.
     let mut evidence = evidence::of_authority(app).await?;
+    evidence.policy = policy;
     let at = evidence.at;
     // 2. The verdict, made in a reader.
-    let name = shortened(&submission.name);
-    let document = submission.document.finish().await?;
-    let content = match submission.content {
+    let name = shortened(name);
+    let content = match content {
         Some(spool) => Some(spool.finish().await?),
         None => None,
     };

@@ -62,6 +62,7 @@ fn undetermined(name: &str, sha256: Option<String>, check: Check, message: Bilin
         next_step,
         signatures: Vec::new(),
         timestamps: Vec::new(),
+        policy: None,
         checks: vec![check],
     }
 }

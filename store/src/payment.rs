@@ -47,6 +47,14 @@ pub async fn consume_payments(
     Ok(outcomes)
 }
 
+/// The identity and order digest of each of these payments that is stored.
+pub async fn payment_orders(
+    connection: &mut Connection,
+    identities: &[Vec<u8>],
+) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+    Statements::stored_orders(connection, identities).await
+}
+
 /// The payment stored under an identity, if any.
 pub async fn payment_by_identity(
     connection: &mut Connection,

@@ -135,6 +135,7 @@ async fn from_a_code_to_a_signed_and_checked_document() {
         assert_eq!(desk.has("article.verdict .verdict-head .shape-valid").await, name == "valid", "{name}");
     }
     desk.close().await;
+    super::checking::see_what_changed(&test, &directory, &signed).await;
 }
 
 /// What the button gives, asked for with the browser's own session.

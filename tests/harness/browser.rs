@@ -142,6 +142,21 @@ impl Browser {
         }
     }
 
+    /// How many elements the selector names now.
+    pub async fn count(&self, selector: &str) -> usize {
+        self.client.find_all(Locator::Css(selector)).await.unwrap().len()
+    }
+
+    /// The same as `picture`, of the whole page however long it is.
+    pub async fn whole_picture(&self, name: &str) {
+        let width = if self.screen == Screen::Phone { 360 } else { 1280 };
+        let height = self.client.execute("return document.documentElement.scrollHeight", vec![]).await.unwrap();
+        let height = u32::try_from(height.as_u64().unwrap()).unwrap().clamp(600, 6_000);
+        self.client.set_window_size(width, height + 160).await.unwrap();
+        self.picture(name).await;
+        self.client.set_window_size(width, 900).await.unwrap();
+    }
+
     /// The directory into which the browser saves downloads.
     pub fn downloads(&self) -> PathBuf {
         self.profile.path().join("downloads")

@@ -1,7 +1,7 @@
 //! Payers with keys in memory under an authority of the test's own, entered as the service enters its own: authenticated rows, sealed
 //! certificates. The signatures are OpenSSL's.
 
-use chuky::{app::App, attestation};
+use chuky::{app::App, attestation, current};
 use chuky_model::{
     id::CertificateId,
     instant::Instant,
@@ -197,5 +197,6 @@ impl Payer {
         let mut transaction = app.store.begin().await.unwrap();
         transaction.update_certificate(&row).await.unwrap();
         transaction.commit().await.unwrap();
+        current::changed(app, &row);
     }
 }

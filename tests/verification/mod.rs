@@ -4,3 +4,4 @@ mod certificates;
 mod command;
 mod readers;
 mod service;
+mod sub_indications;

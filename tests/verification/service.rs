@@ -2,6 +2,7 @@
 //! they were revoked.
 
 use crate::harness::app::TestApp;
+use crate::harness::forge::altered;
 use chuky_model::record::Cursor;
 use serde_json::{Value, json};
 
@@ -115,8 +116,143 @@ async fn a_signature_of_this_authority_is_valid_until_it_is_revoked() {
     assert_eq!(report["sub_indication"], "REVOKED_NO_POE", "{report}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_are_drawn_as_signed_and_as_they_are_now() {
+    let test = TestApp::sqlite().await;
+    let (_, signed) = document_signed_as(&test, "citizen").await;
+    let drawn =
+        |bytes: Vec<u8>| test.request("POST", "/api/v1/documents/verify?pictures=true", "", "application/pdf", bytes);
+    // Nothing changed: the page with the visible signature, and where it stands.
+    let (status, answer) = drawn(signed.clone()).await;
+    assert_eq!((status, answer["integrity"].as_str()), (200, Some("intact")), "{answer}");
+    let page = &answer["pictures"][0];
+    assert!(page["signed"].is_null() && page["differences"] == json!([]), "{page}");
+    assert_eq!((page["page"].as_u64(), page["marks"][0]["signature"].as_u64()), (Some(1), Some(1)), "{page}");
+    let (width, height) = size_of_png(&page["now"]);
+    assert!(
+        (width, height) == (900, 1273) && page["marks"][0]["area"]["left"].as_u64().unwrap() < 900,
+        "{width}x{height}"
+    );
+    // A line of text written over the page: both pictures, the line framed.
+    let (status, answer) = drawn(altered(&signed, "Tra 9.000.000 dong")).await;
+    assert_eq!((status, answer["integrity"].as_str()), (200, Some("altered")), "{answer}");
+    let page = &answer["pictures"][0];
+    assert_eq!(size_of_png(&page["signed"]), size_of_png(&page["now"]));
+    assert_ne!(page["signed"]["png"], page["now"]["png"]);
+    let area = &page["differences"][0];
+    let number = |name: &str| area[name].as_f64().unwrap();
+    // 72 and 600 points from the lower left corner of 595 by 842.
+    let (left, line) = (72.0 * 900.0 / 595.0, (842.0 - 600.0) * 900.0 / 595.0);
+    assert!((number("left") - left).abs() < 12.0, "{area}");
+    assert!(number("top") < line && line <= number("top") + number("height") + 6.0, "{area}");
+    assert!(page["was_there"].as_bool().unwrap() && page["differences"].as_array().unwrap().len() <= 3, "{page}");
+    // Without being asked nothing is drawn, and a file without a signature has nothing to draw.
+    assert!(judged(&test, &signed).await.get("pictures").is_none());
+    let (_, answer) = drawn(small_pdf()).await;
+    assert!(answer.get("pictures").is_none() && answer.get("pictures_missing").is_none(), "{answer}");
+    assert!(answer["next_step"]["en"].as_str().unwrap().contains("A picture of a signature"), "{answer}");
+}
+
+/// A PNG of the answer: that it is one, and its size.
+fn size_of_png(picture: &Value) -> (u64, u64) {
+    use base64::{Engine, prelude::BASE64_STANDARD};
+    let png = BASE64_STANDARD.decode(picture["png"].as_str().unwrap()).unwrap();
+    assert!(png.starts_with(b"\x89PNG\r\n\x1a\n"));
+    let at = |place: usize| u64::from(u32::from_be_bytes(png[place..place + 4].try_into().unwrap()));
+    assert_eq!((picture["width"].as_u64(), picture["height"].as_u64()), (Some(at(16)), Some(at(20))));
+    (at(16), at(20))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_names_the_policy_and_the_report_repeats_it() {
+    let test = TestApp::sqlite().await;
+    let (_, bytes) = signed_document(&test).await;
+    let digest = |name: &str| {
+        let text = chuky_pki::verify::policy::ValidationPolicy::built_in_text(name).unwrap();
+        hex::encode(chuky_pki::crypto::sha256(text.as_bytes()))
+    };
+    for (query, name, passes) in [
+        ("", "default", true),
+        ("?policy=vietnam", "vietnam", true),
+        ("?policy=eu", "eu", true),
+        ("?policy=integrity", "integrity", false),
+    ] {
+        let address = format!("{VERIFY}{query}");
+        let (status, report) = test.request("POST", &address, "", "application/pdf", bytes.clone()).await;
+        assert_eq!((status, report["integrity"].as_str()), (200, Some("intact")), "{report}");
+        assert_eq!(
+            (report["policy"]["name"].as_str(), &report["policy"]["sha256"]),
+            (Some(name), &json!(digest(name)))
+        );
+        assert_eq!(report["indication"] == "TOTAL_PASSED", passes, "{name}: {report:#}");
+    }
+    for path in [VERIFY, "/api/v1/documents/verify-batch"] {
+        let (kind, body) = form(&[("document", "a.pdf", &bytes)]);
+        let (status, problem) = test.request("POST", &format!("{path}?policy=none"), "", &kind, body).await;
+        assert_eq!(status, 422, "{problem}");
+        assert!(problem["detail"]["en"].as_str().unwrap_or_default().contains("vietnam"), "{problem}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_documents_in_one_call_are_answered_line_by_line() {
+    let test = TestApp::with(|settings| settings.largest_upload = 100_000).await;
+    let office =
+        |name: &str| std::fs::read(format!("{}/pki/tests/data/office/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let (word, sheet) = (office("letter.docx"), office("sheet.ods"));
+    let large = vec![b'x'; 200_000];
+    let mut parts: Vec<(&str, &str, &[u8])> = vec![
+        ("document", "thư.docx", &word),
+        ("other", "bỏ qua", b"x"),
+        ("document", "lớn.bin", &large),
+        ("document", "sổ.ods", &sheet),
+    ];
+    parts.extend((0..20).map(|_| ("document", "một.txt", &b"text"[..])));
+    let (kind, body) = form(&parts);
+    let (status, answer) = test.raw("POST", "/api/v1/documents/verify-batch", "", &kind, body).await;
+    let answer = String::from_utf8(answer).unwrap();
+    let lines: Vec<Value> = answer.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((status, lines.len()), (200, 23), "{answer}");
+    assert_eq!(
+        (lines[0]["file"].as_str(), lines[0]["integrity"].as_str()),
+        (Some("thư.docx"), Some("intact")),
+        "{}",
+        lines[0]
+    );
+    assert_eq!(
+        (lines[1]["file"].as_str(), lines[1]["problem"]["status"].as_u64()),
+        (Some("lớn.bin"), Some(413)),
+        "{}",
+        lines[1]
+    );
+    assert_eq!(
+        (lines[2]["format"].as_str(), lines[2]["integrity"].as_str()),
+        (Some("ODF"), Some("intact")),
+        "{}",
+        lines[2]
+    );
+    assert!(lines[3..].iter().all(|line| line["indication"] == "NO_SIGNATURE_FOUND"), "{answer}");
+    // What is no form is refused; a form without documents, or one that is cut short, says so in its last line.
+    let (status, _) =
+        test.request("POST", "/api/v1/documents/verify-batch", "", "application/pdf", b"%PDF".to_vec()).await;
+    assert_eq!(status, 422);
+    let (kind, body) = form(&[("other", "a", b"b")]);
+    let (_, answer) = test.raw("POST", "/api/v1/documents/verify-batch", "", &kind, body).await;
+    assert!(String::from_utf8(answer).unwrap().contains("document_missing"));
+    let (kind, body) = form(&[("document", "a", b"text"), ("document", "b", b"text")]);
+    let (_, answer) =
+        test.raw("POST", "/api/v1/documents/verify-batch", "", &kind, body[..body.len() - 60].to_vec()).await;
+    let answer = String::from_utf8(answer).unwrap();
+    assert!(answer.lines().last().unwrap().contains("\"problem\""), "{answer}");
+}
+
 /// An official's signature (B-B) in a small document: the certificate's serial and the bytes.
 async fn signed_document(test: &TestApp) -> (String, Vec<u8>) {
+    document_signed_as(test, "invisible").await
+}
+
+/// The same, with this look.
+async fn document_signed_as(test: &TestApp, look: &str) -> (String, Vec<u8>) {
     let (entering, approving) = (test.log_in("dangky").await, test.log_in("duyet").await);
     let request = json!({
         "hierarchy": "officials", "unit": "H26",
@@ -138,7 +274,7 @@ async fn signed_document(test: &TestApp) -> (String, Vec<u8>) {
     let (status, document) = test.request("POST", "/api/v1/documents", token, "application/pdf", small_pdf()).await;
     assert_eq!(status, 201, "{document}");
     let path = format!("/api/v1/documents/{}", document["id"].as_str().unwrap());
-    let order = json!({ "credential": issued["credential"], "pin": PIN, "level": "B" });
+    let order = json!({ "credential": issued["credential"], "pin": PIN, "level": "B", "look": look });
     let (status, answer) = test.post(&format!("{path}/sign"), token, &order).await;
     assert_eq!(status, 200, "{answer}");
     let (status, signed) = test.raw("GET", &format!("{path}/content"), token, "", Vec::new()).await;

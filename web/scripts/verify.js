@@ -6,6 +6,7 @@
   if (!form || !results) return;
   const input = form.querySelector("input[type=file]");
   const drop = form.querySelector("[data-drop]");
+  const status = document.querySelector("[data-status]");
   const texts = form.dataset;
   const waiting = [];
   let busy = false;
@@ -19,14 +20,22 @@
     state.className = "hint";
     const bar = document.createElement("progress");
     bar.max = 1;
+    bar.setAttribute("aria-label", name);
     element.append(title, state, bar);
-    return { element, state, bar };
+    return { name, element, state, bar };
+  };
+
+  // Read aloud: one short sentence for each file, never a whole card.
+  const tell = (text) => {
+    const left = waiting.length;
+    status.textContent = left > 0 ? `${text}. ${texts.textLeft} ${left}` : text;
   };
 
   const fail = (shown, text) => {
     shown.bar.remove();
     shown.state.className = "problem";
     shown.state.textContent = text;
+    tell(`${shown.name}: ${text}`);
   };
 
   const settle = (shown, answer) => {
@@ -34,7 +43,10 @@
     if (cards.length > 0) {
       const fresh = Array.from(cards, (card) => document.importNode(card, true));
       shown.element.replaceWith(...fresh);
-      if (waiting.length === 0) fresh[0].scrollIntoView({ block: "nearest" });
+      tell(`${shown.name}: ${fresh[0].querySelector(".verdict-word").textContent}`);
+      // To the verdict, once nothing else is coming and unless the reader has gone elsewhere meanwhile.
+      const elsewhere = document.activeElement && ![document.body, input].includes(document.activeElement);
+      if (waiting.length === 0 && !elsewhere) fresh[0].focus();
       return;
     }
     const said = answer ? answer.querySelector("#document-problem span, main .lead") : null;
@@ -61,6 +73,7 @@
     request.onload = () => { settle(job.shown, request.responseXML); next(); };
     request.onerror = () => { fail(job.shown, texts.textFailed); next(); };
     job.shown.state.textContent = texts.textSending;
+    tell(`${job.shown.name}: ${texts.textSending}`);
     job.shown.bar.value = 0;
     request.send(body);
   };

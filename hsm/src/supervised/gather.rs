@@ -1,6 +1,7 @@
-//! Small requests for signatures or MACs that arrive while others of their kind are under way go to a worker together: a way there and
-//! back costs more than a signature. Each caller keeps its own deadline and its own answer. Must never mix two labels, schemes or domains,
-//! nor let one caller's bad digest spoil another's answer.
+//! Small requests for signatures or MACs go to a worker together, whenever several callers of a kind are ready at the same moment: a way
+//! there and back costs more than a signature. A request sets out when the runtime has nothing else to do, so an idle service waits for
+//! nobody. Each caller keeps its own deadline and its own answer. Must never mix two labels, schemes or domains, nor let one caller's bad
+//! digest spoil another's answer.
 
 use super::Shared;
 use crate::{
@@ -29,8 +30,10 @@ pub(super) struct Gather(Mutex<HashMap<Kind, Group>>);
 
 #[derive(Debug, Default)]
 struct Group {
-    /// Requests of this kind that are at a worker.
+    /// Requests of this kind on their way, at a worker or still gathering callers.
     running: usize,
+    /// Those of them that gather.
+    gathering: usize,
     waiting: VecDeque<Caller>,
 }
 
@@ -61,7 +64,7 @@ pub(super) fn items(request: Request) -> Vec<Vec<u8>> {
     }
 }
 
-/// Executes the items, alone where a worker is free for this kind, else together with what waits.
+/// Executes the items, together with those of other callers who are ready now.
 pub(super) async fn call(
     shared: &Arc<Shared>,
     kind: Kind,
@@ -71,25 +74,9 @@ pub(super) async fn call(
     let until = Instant::now().checked_add(within).ok_or_else(|| Error::invalid("no such deadline"))?;
     let _queued = shared.queue.try_acquire().map_err(|_| Error::Busy)?;
     let (answer, answered) = oneshot::channel();
-    let caller = Caller { items, until, answer };
-    let at_once = {
-        let mut groups = shared.gather.groups();
-        let group = groups.entry(kind.clone()).or_default();
-        if group.running < ways(shared) {
-            group.running = group.running.saturating_add(1);
-            Some(caller)
-        } else {
-            // Those who have gone hold no place in the queue any more, so they must not pile up here while a worker hangs.
-            if group.waiting.len() >= shared.settings.queue {
-                group.waiting.retain(|caller| !caller.answer.is_closed());
-            }
-            group.waiting.push_back(caller);
-            None
-        }
-    };
-    if let Some(caller) = at_once {
+    if shared.gather.join(&kind, Caller { items, until, answer }, ways(shared), shared.settings.queue) {
         // A task of its own: a caller that stops waiting takes nobody else's answer along.
-        tokio::spawn(drive(Arc::clone(shared), kind, caller));
+        tokio::spawn(drive(Arc::clone(shared), kind));
     }
     match timeout_at(until.into(), answered).await {
         Ok(Ok(result)) => result,
@@ -104,11 +91,16 @@ fn ways(shared: &Shared) -> usize {
 }
 
 /// Serves callers of a kind until none waits.
-async fn drive(shared: Arc<Shared>, kind: Kind, first: Caller) {
-    let mut callers = vec![first];
-    while !callers.is_empty() {
+async fn drive(shared: Arc<Shared>, kind: Kind) {
+    loop {
+        // Tokio polls a task that yields when no other is ready on its thread, so whoever is about to ask comes along.
+        tokio::task::yield_now().await;
+        let callers = shared.gather.take(&kind);
+        if callers.is_empty() {
+            return;
+        }
         serve(&shared, &kind, callers).await;
-        callers = shared.gather.next(&kind, ways(&shared));
+        shared.gather.again(&kind);
     }
 }
 
@@ -139,11 +131,38 @@ async fn serve(shared: &Shared, kind: &Kind, callers: Vec<Caller>) {
 }
 
 impl Gather {
-    /// The next callers of a kind, a fair share of those that wait; none where none does, and then one request fewer is under way.
-    fn next(&self, kind: &Kind, ways: usize) -> Vec<Caller> {
+    /// Adds a caller; whether one more request must set out for it.
+    fn join(&self, kind: &Kind, caller: Caller, ways: usize, queue: usize) -> bool {
+        let mut groups = self.groups();
+        let group = groups.entry(kind.clone()).or_default();
+        // Those who have gone hold no place in the queue any more, so they must not pile up here while a worker hangs.
+        if group.waiting.len() >= queue {
+            group.waiting.retain(|caller| !caller.answer.is_closed());
+        }
+        group.waiting.push_back(caller);
+        let room = group.gathering.saturating_mul(kind.company());
+        let sets_out = group.running < ways && group.waiting.len() > room;
+        if sets_out {
+            group.running = group.running.saturating_add(1);
+            group.gathering = group.gathering.saturating_add(1);
+        }
+        sets_out
+    }
+
+    /// A request that came back gathers again.
+    fn again(&self, kind: &Kind) {
+        if let Some(group) = self.groups().get_mut(kind) {
+            group.gathering = group.gathering.saturating_add(1);
+        }
+    }
+
+    /// The callers that go along with a request that sets out now, a fair share of those that wait; none where none does, and then
+    /// one request fewer is under way.
+    fn take(&self, kind: &Kind) -> Vec<Caller> {
         let mut groups = self.groups();
         let Some(group) = groups.get_mut(kind) else { return Vec::new() };
-        let share = group.waiting.len().div_ceil(ways.max(1));
+        let share = group.waiting.len().div_ceil(group.gathering.max(1));
+        group.gathering = group.gathering.saturating_sub(1);
         let mut taken = Vec::with_capacity(share);
         let mut items = 0_usize;
         while taken.len() < share {
@@ -172,6 +191,17 @@ impl Gather {
 }
 
 impl Kind {
+    /// How many callers go along before another request sets out beside: as many as cost a worker about what the way costs.
+    fn company(&self) -> usize {
+        match self {
+            Self::Sign { scheme: SignatureScheme::EcdsaSha256 | SignatureScheme::EcdsaSha384, .. } => {
+                limits::COMPANY_EC
+            }
+            Self::Sign { .. } => 1,
+            Self::Mac { .. } => limits::COMPANY_MAC,
+        }
+    }
+
     fn request(&self, items: Vec<Vec<u8>>) -> Request {
         match self {
             Self::Sign { label, scheme } => Request::Sign { label: label.clone(), scheme: *scheme, digests: items },

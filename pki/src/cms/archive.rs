@@ -88,6 +88,43 @@ impl ArchiveTimestamp {
         }
     }
 
+    /// What of the object it covers: what it is therefore a proof of existence of (EN 319 102-1 §5.6.2.3).
+    pub fn protected<'d>(&self, data: &'d SignedData, signer: &'d SignerInfo) -> Protected<'d> {
+        let index = match self.version {
+            ArchiveVersion::V3 => match HashIndex::of(&self.token) {
+                Ok(index) => Some(index),
+                Err(_) => return Protected::default(),
+            },
+            ArchiveVersion::V2 => None,
+        };
+        let listed = |raw: &[u8], of: fn(&HashIndex) -> &BTreeSet<Vec<u8>>| {
+            index.as_ref().is_none_or(|index| of(index).contains(&crypto::digest(index.algorithm, raw)))
+        };
+        let mut protected = Protected {
+            certificates: members(&data.certificates_der)
+                .filter(|raw| listed(raw, |index| &index.certificates))
+                .collect(),
+            revocation: members(&data.revocation_der).filter(|raw| listed(raw, |index| &index.revocation)).collect(),
+            attributes: Vec::new(),
+        };
+        for attribute in &signer.unsigned_attributes {
+            let values: Vec<&[u8]> = attribute.values.iter().map(Vec::as_slice).collect();
+            for value in &values {
+                let hashed = match &index {
+                    None => self.covers(&attribute.oid, value) || !holds_token(&attribute.oid),
+                    Some(index) if index.by_value => {
+                        index.unsigned.contains(&index.attribute_value_digest(&attribute.oid, &[*value]))
+                    }
+                    Some(index) => index.unsigned.contains(&index.attribute_value_digest(&attribute.oid, &values)),
+                };
+                if hashed {
+                    protected.attributes.push((attribute.oid, *value));
+                }
+            }
+        }
+        protected
+    }
+
     /// TS 101 733 §6.4.1: the unsigned attributes without this timestamp and those that came after it, in the order of the file.
     fn earlier_attributes(&self, signer: &SignerInfo) -> Vec<Vec<u8>> {
         let later = |attribute: &super::Attribute, value: &[u8]| {
@@ -100,6 +137,37 @@ impl ArchiveTimestamp {
             .filter(|attribute| !attribute.values.iter().any(|value| later(attribute, value)));
         kept.map(attribute_der).collect()
     }
+}
+
+/// What an archive timestamp covers, each raw.
+#[derive(Debug, Default)]
+pub struct Protected<'d> {
+    pub certificates: Vec<&'d [u8]>,
+    /// `RevocationInfoChoice`s.
+    pub revocation: Vec<&'d [u8]>,
+    /// Values of unsigned attributes.
+    pub attributes: Vec<(ObjectIdentifier, &'d [u8])>,
+}
+
+/// The members of a SET; those before what cannot be read.
+fn members(field: &Option<Vec<u8>>) -> impl Iterator<Item = &[u8]> {
+    let set = field.as_deref().and_then(|der| Reader::new(der).any().ok());
+    let mut reader = set.map(|set| set.reader());
+    std::iter::from_fn(move || {
+        let reader = reader.as_mut()?;
+        if reader.is_empty() { None } else { reader.any().ok().map(|member| member.raw) }
+    })
+}
+
+fn holds_token(kind: &ObjectIdentifier) -> bool {
+    [
+        oid::SIGNATURE_TIME_STAMP,
+        oid::ESCAPED_TIME_STAMP,
+        oid::CERTIFICATES_AND_CRLS_TIME_STAMP,
+        oid::ARCHIVE_TIME_STAMP_V2,
+        oid::ARCHIVE_TIME_STAMP_V3,
+    ]
+    .contains(kind)
 }
 
 fn token_time(value: &[u8]) -> Option<Instant> {

@@ -214,7 +214,10 @@ impl SignerInfo {
             (Ok(digest), Ok(signature)) => (*digest, *signature),
             (Err(error), _) | (_, Err(error)) => return Check::not_done(NAME, error.to_string()),
         };
-        if let Some(signed_with) = signature.digest().filter(|signed_with| *signed_with != digest) {
+        // The parameters of RSASSA-PSS name a hash of their own (RFC 4055 §3.1), so that nothing is ambiguous where it is another one than
+        // the content's, as long as neither can be made to collide.
+        let names_its_own = matches!(signature, SignatureAlgorithm::RsaPss { .. }) && !digest.is_broken();
+        if let Some(signed_with) = signature.digest().filter(|signed_with| *signed_with != digest && !names_its_own) {
             return Check::failed(NAME, format!("content {}, signature {}", digest.name(), signed_with.name()));
         }
         if data.listed.is_some_and(|listed| !listed.contains(&digest)) {

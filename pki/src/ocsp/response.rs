@@ -21,6 +21,8 @@ pub struct SingleStatus {
     pub status: Status,
     pub this_update: Instant,
     pub next_update: Option<Instant>,
+    /// Until when back the responder keeps statuses of expired certificates (RFC 6960 §4.4.4).
+    pub archive_cutoff: Option<Instant>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,6 +149,16 @@ impl OcspResponse {
         self.singles.iter().filter(mine).max_by_key(|single| single.this_update)
     }
 
+    /// What it is signed with.
+    pub fn algorithm(&self) -> Result<SignatureAlgorithm> {
+        self.algorithm.clone()
+    }
+
+    /// SHA-256 of what is signed and the signature: the same however the answer is wrapped.
+    pub fn identity(&self) -> [u8; 32] {
+        crypto::sha256(&[self.tbs.as_slice(), &self.signature].concat())
+    }
+
     /// Certificates that travel along.
     pub fn certificates(&self) -> &[Certificate] {
         &self.certificates
@@ -187,5 +199,8 @@ fn single(mut fields: Reader<'_>) -> Result<SingleStatus> {
     if let Some(unknown) = extensions.iter().find(|one| one.critical) {
         return Err(Error::Unsupported(format!("critical OCSP extension {}", unknown.oid)));
     }
-    Ok(SingleStatus { identifier, status, this_update, next_update })
+    let archive_cutoff = extension::find(&extensions, &oid::OCSP_ARCHIVE_CUTOFF);
+    let archive_cutoff =
+        archive_cutoff.and_then(|found| Element::only(&found.value, "ArchiveCutoff").ok()?.time().ok());
+    Ok(SingleStatus { identifier, status, this_update, next_update, archive_cutoff })
 }

@@ -17,6 +17,7 @@ use crate::{Error, crypto};
 use chuky_model::report::{Check, DocumentFormat, Integrity, Outcome, Report, SignatureReport};
 use coverage::{Container, Covered};
 use std::collections::{BTreeMap, BTreeSet};
+use timestamps::Held;
 
 /// Judges a container.
 pub(super) fn verify(bytes: &[u8], format: DocumentFormat, context: &VerificationContext) -> Report {
@@ -47,8 +48,9 @@ pub(super) fn verify(bytes: &[u8], format: DocumentFormat, context: &Verificatio
     let material = gathering.read(context);
     // 4. Timestamps, newest first: each proves the age of what its manifest lists.
     let mut covered: BTreeSet<usize> = BTreeSet::new();
-    let mut timed = timestamps::judge(&container, &tokens, &material, context);
-    timestamps::judge_records(&container, &mut timed, context);
+    let held = Held { container: &container, signatures: &signatures, tokens: &tokens, material: &material };
+    let mut timed = timestamps::judge(&held, context);
+    timestamps::judge_records(&held, &mut timed, context);
     report.timestamps.append(&mut timed.reports);
     report.checks.append(&mut timed.undone);
     // 5. The signatures.
@@ -149,6 +151,7 @@ impl Judging<'_, '_> {
             material: self.material,
             context: self.context,
             outer: self.proofs.get(&at).copied().unwrap_or(Proof { time: self.context.at, proven: false }),
+            whole: self.container.bytes(at),
             prefix: &format!("{id}, "),
             covers: &self.container.covers(&entries),
             before: &checks,
@@ -165,8 +168,9 @@ impl Judging<'_, '_> {
         let id = self.container.label(at);
         let xml = self.container.bytes(at).unwrap_or_default();
         let find = |uri: &str| self.container.by_name(uri).and_then(|at| self.container.bytes(at));
+        let outer = self.proofs.get(&at).copied().unwrap_or(Proof { time: self.context.at, proven: false });
         let sources = Sources { place: Place::Container, find: &find, length: self.container.length() };
-        let verdict = match xml_file::judge_signatures(xml, &sources, self.context) {
+        let verdict = match xml_file::judge_signatures_of_age(xml, &sources, outer, self.context) {
             Ok(verdict) => verdict,
             Err(error) => {
                 report.signatures.push(self.line(&id, "XAdES", unread_check(&error)));

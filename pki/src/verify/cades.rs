@@ -3,11 +3,14 @@
 
 use super::VerificationContext;
 use super::line::{self, Draft};
+use super::process::{Elements, NamedPolicy};
+use super::records;
 use super::store::Material;
 use super::trust::{self, Proof};
 use crate::algorithm::DigestAlgorithm;
-use crate::asn1::Element;
-use crate::cms::{ArchiveTimestamp, SignedData, SignerFindings, SignerInfo};
+use crate::asn1::{Element, tag};
+use crate::cms::{ArchiveTimestamp, Attribute, SignedData, SignerFindings, SignerInfo, before_evidence_records};
+use crate::evidence_record::EvidenceRecord;
 use crate::{crypto, limits, oid};
 use chuky_model::instant::Instant;
 use chuky_model::report::{Check, SignatureReport, TimestampReport};
@@ -47,6 +50,8 @@ pub(super) struct Judge<'a> {
     pub(super) outer: Proof,
     /// Put in front of each line's identifier.
     pub(super) prefix: &'a str,
+    /// The `ContentInfo` as it stands in the file, where evidence records in it are looked at.
+    pub(super) whole: Option<&'a [u8]>,
     /// What the signature covers, as the report says it.
     pub(super) covers: &'a str,
     /// Checks that stand in front of each signer's own, e.g. of a container's manifest.
@@ -72,19 +77,21 @@ impl Judge<'_> {
             let mut findings =
                 signer.check(self.data, &self.material.certificates, &mut |algorithm| self.content.digest(algorithm));
             findings.checks.splice(0..0, self.before.iter().cloned());
-            let proof = self.timestamps(signer, &id, &mut lines);
-            self.content_timestamps(signer, &id, &mut lines);
+            let (proof, signature_times) = self.timestamps(signer, &id, &mut lines);
+            let content_times = self.content_timestamps(signer, &id, &mut lines);
             let checks = [findings.checks.as_slice(), &remarks(signer)].concat();
-            let draft = draft(&findings, id.clone(), self.level(signer, &findings), self.covers.to_owned(), checks);
+            let format = self.level(signer, &findings);
+            let mut draft = draft(&findings, signer, id.clone(), format, self.covers.to_owned(), checks);
+            draft.elements = Elements { content_times, signature_times, ..draft.elements };
             lines.signatures.push(draft.judge(proof, self.material, self.context));
             self.counter_signatures(signer, &id, 1, &mut lines);
         }
         lines
     }
 
-    /// The timestamps over the signature, newest first; returns the earliest proof of existence.
-    fn timestamps(&self, signer: &SignerInfo, id: &str, lines: &mut Lines) -> Proof {
-        let mut proof = self.outer;
+    /// The timestamps over the signature, newest first; returns the earliest proof of existence and the times of those that are valid.
+    fn timestamps(&self, signer: &SignerInfo, id: &str, lines: &mut Lines) -> (Proof, Vec<Instant>) {
+        let (mut proof, mut times) = (self.records(signer, id, lines), Vec::new());
         let mut read: Vec<ArchiveTimestamp> = Vec::new();
         for archive in signer.archive_timestamps() {
             match archive {
@@ -99,7 +106,7 @@ impl Judge<'_> {
         let mut sound: Vec<(ArchiveTimestamp, Instant)> = Vec::new();
         for archive in read {
             if lines.is_full(&format!("archive timestamps of {id}")) {
-                return proof;
+                return (proof, times);
             }
             let known = self.imprint_of(&archive, signer);
             let mut findings = archive.token.check(&self.material.certificates, &mut |_| known.clone().ok().flatten());
@@ -112,13 +119,15 @@ impl Judge<'_> {
             lines.timestamps.push(report);
             if let Some(time) = time {
                 proof = proof.or_earlier(time);
+                times.push(time);
+                self.material.prove(time, |objects| objects.protected(&archive.protected(self.data, signer)));
                 sound.push((archive, time));
             }
         }
         for (kind, what) in OVER_THE_SIGNATURE {
             for value in signer.unsigned_values(&kind) {
                 if lines.is_full(&format!("timestamps of {id}")) {
-                    return proof;
+                    return (proof, times);
                 }
                 // Its own age is proven by the archive timestamps that cover it.
                 let covering = sound.iter().filter(|(archive, _)| archive.covers(&kind, value));
@@ -132,7 +141,48 @@ impl Judge<'_> {
                     self.context,
                 );
                 lines.timestamps.push(report);
-                proof = time.map_or(proof, |time| proof.or_earlier(time));
+                // A timestamp over references alone says nothing about the signature.
+                if let Some(time) = time.filter(|_| kind != oid::CERTIFICATES_AND_CRLS_TIME_STAMP) {
+                    proof = proof.or_earlier(time);
+                    times.push(time);
+                }
+            }
+        }
+        (proof, times)
+    }
+
+    /// Evidence records among the unsigned attributes (RFC 4998 appendix A): the object as it was before them, and for external ones the content
+    /// beside it. A valid one proves the age of everything in the object.
+    fn records(&self, signer: &SignerInfo, id: &str, lines: &mut Lines) -> Proof {
+        let mut proof = self.outer;
+        let Some(whole) = self.whole else { return proof };
+        let is_record = |one: &&Attribute| RECORDS.contains(&one.oid);
+        for (place, attribute) in signer.unsigned_attributes.iter().filter(is_record).enumerate() {
+            let what = format!("evidence record of {id}");
+            let Some(value) = attribute.values.first().filter(|_| !lines.is_full(&what)) else { break };
+            let record = match EvidenceRecord::parse(value) {
+                Ok(record) => record,
+                Err(error) => {
+                    lines.timestamps.push(trust::unread_timestamp(&what, &error));
+                    continue;
+                }
+            };
+            // Records beside each other cover the object without any of them, later ones those before, wherever in the SET they stand.
+            let keeps: [&dyn Fn(usize) -> bool; 3] = [&|_| false, &|other| other < place, &|other| other != place];
+            let forms: Vec<Vec<u8>> =
+                keeps.iter().filter_map(|kept| before_evidence_records(whole, kept).ok()).collect();
+            let mut digests = |algorithm: DigestAlgorithm| {
+                let object: Vec<Vec<u8>> = forms.iter().map(|form| crypto::digest(algorithm, form)).collect();
+                match attribute.oid == oid::EVIDENCE_RECORD_EXTERNAL {
+                    true => Some(vec![vec![self.content.digest(algorithm)?], object]),
+                    false => Some(vec![object]),
+                }
+            };
+            let recorded = records::judge(&record, &what, &[], &mut digests, self.context);
+            lines.timestamps.extend(recorded.reports);
+            if let Some(time) = recorded.time {
+                proof = proof.or_earlier(time);
+                self.material.prove(time, |objects| objects.signed_data_and_tokens(self.data));
             }
         }
         proof
@@ -167,13 +217,15 @@ impl Judge<'_> {
         Some(crypto::digest(algorithm, &parts))
     }
 
-    /// Timestamps over the content (EN 319 122-1 §5.2.8): they prove that the content is older, not the signature.
-    fn content_timestamps(&self, signer: &SignerInfo, id: &str, lines: &mut Lines) {
+    /// Timestamps over the content (EN 319 122-1 §5.2.8): they prove that the content is older, not the signature. Returns the times of those
+    /// that are valid.
+    fn content_timestamps(&self, signer: &SignerInfo, id: &str, lines: &mut Lines) -> Vec<Instant> {
+        let mut times = Vec::new();
         for value in signer.signed_values(&oid::CONTENT_TIME_STAMP) {
             if lines.is_full(&format!("content timestamps of {id}")) {
-                return;
+                break;
             }
-            let (_, report) = trust::judge_token(
+            let (time, report) = trust::judge_token(
                 value,
                 &format!("content timestamp of {id}"),
                 &mut |algorithm| self.content.digest(algorithm),
@@ -181,8 +233,10 @@ impl Judge<'_> {
                 self.material,
                 self.context,
             );
+            times.extend(time);
             lines.timestamps.push(report);
         }
+        times
     }
 
     fn counter_signatures(&self, signed: &SignerInfo, of: &str, depth: usize, lines: &mut Lines) {
@@ -203,15 +257,17 @@ impl Judge<'_> {
             };
             let findings = counter.check_counter_signature(signed, self.data, &self.material.certificates);
             // What proves the age of the signature around it need not cover it: only its own timestamps count.
-            let time = self.timestamps(&counter, &id, lines);
+            let (time, signature_times) = self.timestamps(&counter, &id, lines);
             let checks = [findings.checks.as_slice(), &remarks(&counter)].concat();
-            let draft = draft(
+            let mut draft = draft(
                 &findings,
+                &counter,
                 id.clone(),
                 format!("{} counter-signature", name(&findings)),
                 format!("signature of {of}"),
                 checks,
             );
+            draft.elements.signature_times = signature_times;
             lines.signatures.push(draft.judge(time, self.material, self.context));
             self.counter_signatures(&counter, &id, depth + 1, lines);
         }
@@ -264,6 +320,7 @@ fn name(findings: &SignerFindings) -> &'static str {
 
 fn draft<'f>(
     findings: &'f SignerFindings,
+    signer: &SignerInfo,
     id: String,
     format: String,
     covers: String,
@@ -275,16 +332,43 @@ fn draft<'f>(
         covers,
         integrity: line::integrity(findings),
         certificate: findings.signing_certificate.as_ref(),
-        digest: findings.signed_with(),
+        elements: elements(findings, Some(signer)),
         claimed: findings.signing_time,
         changes: Vec::new(),
         checks,
     }
 }
 
+/// What constraints look at, but for the timestamps.
+pub(super) fn elements(findings: &SignerFindings, signer: Option<&SignerInfo>) -> Elements {
+    Elements {
+        certificate_is_bound: findings.certificate_is_bound,
+        digests: trust::digests(findings).collect(),
+        scheme: findings.signature_algorithm,
+        policy: signer.and_then(|signer| signer.signed_values(&oid::SIGNATURE_POLICY).next()).and_then(named_policy),
+        ..Elements::default()
+    }
+}
+
+/// EN 319 122-1 §5.2.9.1: the identifier and the digest of its document.
+fn named_policy(value: &[u8]) -> Option<NamedPolicy> {
+    let implied = NamedPolicy { identifier: String::new(), digest: None };
+    let Ok(mut fields) = Element::only(value, "SignaturePolicy").map(|element| element.reader()) else {
+        return Some(implied);
+    };
+    let Ok(identifier) = fields.oid("SignaturePolicyId") else { return Some(implied) };
+    let digest = || {
+        let mut hash = fields.sequence("SigPolicyHash").ok()?;
+        let algorithm = DigestAlgorithm::from_identifier(&hash.expect(tag::SEQUENCE, "SigPolicyHash").ok()?).ok()?;
+        Some((algorithm, hash.expect(tag::OCTET_STRING, "SigPolicyHash").ok()?.content.to_vec()))
+    };
+    let mut digest = digest;
+    Some(NamedPolicy { identifier: identifier.to_string(), digest: digest() })
+}
+
 /// An attribute, type and values, as the timestamps of the extended levels cover it.
 fn append(parts: &mut Vec<u8>, signer: &SignerInfo, kind: &ObjectIdentifier) {
-    use crate::asn1::{tag, write};
+    use crate::asn1::write;
     for attribute in signer.unsigned_attributes.iter().filter(|attribute| attribute.oid == *kind) {
         parts.extend_from_slice(&write::oid(&attribute.oid));
         parts.extend_from_slice(&write::parts(tag::SET, &attribute.values));
@@ -297,13 +381,6 @@ fn remarks(signer: &SignerInfo) -> Vec<Check> {
     if let Some(value) = signer.signed_values(&oid::SIGNATURE_POLICY).next() {
         remarks.push(Check::not_done("signature_policy", policy(value)));
     }
-    let records = [oid::EVIDENCE_RECORD_INTERNAL, oid::EVIDENCE_RECORD_EXTERNAL];
-    if records.iter().any(|kind| signer.unsigned_values(kind).next().is_some()) {
-        remarks.push(Check::not_done(
-            "evidence_record",
-            "evidence records (RFC 4998) are not used as proofs of existence",
-        ));
-    }
     if signer.unsigned_values(&oid::LONG_TERM_VALIDATION).next().is_some() {
         remarks.push(Check::not_done("long_term_validation", "the long-term-validation attribute is not used"));
     }
@@ -313,7 +390,7 @@ fn remarks(signer: &SignerInfo) -> Vec<Check> {
 /// EN 319 122-1 §5.2.9.1: a policy by identifier, or NULL where it is implied.
 fn policy(value: &[u8]) -> String {
     match Element::only(value, "SignaturePolicy") {
-        Ok(element) if element.tag == crate::asn1::tag::NULL => "a policy is implied and not named".to_owned(),
+        Ok(element) if element.tag == tag::NULL => "a policy is implied and not named".to_owned(),
         Ok(element) => match element.reader().oid("SignaturePolicyId") {
             Ok(identifier) => format!("the policy {identifier} is named; its rules are not at hand"),
             Err(error) => error.to_string(),
@@ -321,6 +398,9 @@ fn policy(value: &[u8]) -> String {
         Err(error) => error.to_string(),
     }
 }
+
+/// The unsigned attributes that hold evidence records.
+const RECORDS: [ObjectIdentifier; 2] = [oid::EVIDENCE_RECORD_INTERNAL, oid::EVIDENCE_RECORD_EXTERNAL];
 
 const OVER_THE_SIGNATURE: [(ObjectIdentifier, &str); 3] = [
     (oid::ESCAPED_TIME_STAMP, "timestamp over signature and references"),

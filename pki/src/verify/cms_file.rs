@@ -58,6 +58,7 @@ pub(super) fn verify(bytes: &[u8], content: Option<&[u8]>, context: &Verificatio
         material: &material,
         context,
         outer: Proof { time: context.at, proven: false },
+        whole: Some(granted.as_deref().unwrap_or(&cms)),
         prefix: "",
         covers: if attached { "whole_file" } else { "the content given" },
         before: &[],
@@ -102,12 +103,12 @@ fn lone_timestamp(
     let proof = Proof { time: context.at, proven: false };
     let (_, mut line) = trust::timestamp_report(&token, findings, proof, &material, context);
     line.checks.insert(0, trust::kind_of_timestamp("timestamp token"));
-    let trusted = line.indication;
+    let (trusted, open) = (line.indication, line.sub_indication);
     report.timestamps.push(line);
     conclusion::conclude(&mut report, integrity);
     report.sub_indication = match integrity {
         Integrity::Intact if trusted == Indication::TotalPassed => None,
-        Integrity::Intact => Some(SubIndication::NoPoe),
+        Integrity::Intact => open.or(Some(SubIndication::NoPoe)),
         _ => sub,
     };
     report

@@ -8,6 +8,7 @@ use crate::cms::{self, SignedData, SignerFindings};
 use crate::pdf::Object;
 use crate::pdf::signature::PdfSignature;
 use crate::timestamp::TimestampToken;
+use crate::{limits, oid};
 use chuky_model::report::Check;
 
 /// `Contents`, read.
@@ -74,7 +75,10 @@ impl Body {
     pub(super) fn algorithms(&self) -> Vec<DigestAlgorithm> {
         match self {
             Self::Cms(data) if data.content.is_some() => vec![DigestAlgorithm::Sha1],
-            Self::Cms(data) => data.signers.iter().filter_map(|signer| signer.digest_algorithm.clone().ok()).collect(),
+            Self::Cms(data) => {
+                let own = data.signers.iter().filter_map(|signer| signer.digest_algorithm.clone().ok());
+                own.chain(content_tokens(data).map(|(_, token)| token.digest_algorithm)).collect()
+            }
             Self::Token(token) => vec![token.digest_algorithm],
             Self::Bare(_) => {
                 vec![DigestAlgorithm::Sha1, DigestAlgorithm::Sha256, DigestAlgorithm::Sha384, DigestAlgorithm::Sha512]
@@ -112,6 +116,21 @@ impl Body {
         }
     }
 
+    /// The timestamps over the covered bytes that signers carry among their signed attributes (EN 319 142-1 §6.3), each with its signer.
+    pub(super) fn content_timestamps(
+        &self,
+        signature: &PdfSignature,
+        digests: &Digests,
+    ) -> Vec<(usize, TimestampToken, SignerFindings)> {
+        let Self::Cms(data) = self else { return Vec::new() };
+        let mut digest = |algorithm| digests.of(signature.byte_range?, algorithm);
+        let checked = |(signer, token): (usize, TimestampToken)| {
+            let findings = token.check(&[], &mut digest);
+            (signer, token, findings)
+        };
+        content_tokens(data).map(checked).collect()
+    }
+
     /// The signer's CMS, where there is one.
     pub(super) fn signed_data(&self) -> Option<&SignedData> {
         match self {
@@ -120,6 +139,13 @@ impl Body {
             _ => None,
         }
     }
+}
+
+fn content_tokens(data: &SignedData) -> impl Iterator<Item = (usize, TimestampToken)> {
+    let signers = data.signers.iter().enumerate();
+    let values =
+        signers.flat_map(|(at, signer)| signer.signed_values(&oid::CONTENT_TIME_STAMP).map(move |value| (at, value)));
+    values.take(limits::MOST_TIMESTAMPS).filter_map(|(at, value)| Some((at, TimestampToken::parse(value).ok()?)))
 }
 
 fn lone(checks: Vec<Check>, certificate: Option<Certificate>) -> SignerFindings {

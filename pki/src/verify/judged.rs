@@ -2,13 +2,16 @@
 //! The verdict is derived from the checks, never stored beside them.
 
 use super::VerificationContext;
+use super::cades;
 use super::cms_part::Body;
 use super::line::{self, Draft, badness};
+use super::process::Elements;
 use super::store::Material;
 use super::trust::{self, Proof};
 use crate::cms::SignerFindings;
 use crate::pdf::change::{Finding, Permissions};
 use crate::pdf::signature::PdfSignature;
+use crate::timestamp::TimestampToken;
 use chuky_model::instant::Instant;
 use chuky_model::report::{Change, Check, Indication, Integrity, SignatureReport, SubIndication, TimestampReport};
 
@@ -18,6 +21,8 @@ pub(super) struct Judged {
     pub(super) signature: PdfSignature,
     pub(super) body: Body,
     pub(super) signers: Vec<SignerFindings>,
+    /// Timestamps over the covered bytes among the signed attributes, with the signer's place.
+    pub(super) content_timestamps: Vec<(usize, TimestampToken, SignerFindings)>,
     pub(super) permissions: Permissions,
     /// The level that this signature alone asks for.
     pub(super) own_level: Option<i64>,
@@ -129,6 +134,7 @@ impl Judged {
                     time: String::new(),
                     authority: String::new(),
                     indication: Indication::TotalFailed,
+                    sub_indication: Some(SubIndication::FormatFailure),
                     checks: findings.checks,
                 };
                 (None, report)
@@ -139,6 +145,7 @@ impl Judged {
         let sound = self.worst() == Integrity::Intact;
         if !sound {
             report.indication = Indication::TotalFailed;
+            report.sub_indication = self.integrity(self.signers.first()?).1.or(report.sub_indication);
         }
         Some((time.filter(|_| sound), report))
     }
@@ -155,17 +162,26 @@ impl Judged {
         let mut timestamps = Vec::new();
         for (at, signer) in self.signers.iter().enumerate() {
             let mut proof = proof;
+            let mut elements = cades::elements(signer, self.body.signed_data().and_then(|data| data.signers.get(at)));
+            for (_, token, findings) in self.content_timestamps.iter().filter(|(of, _, _)| *of == at) {
+                let none = Proof { time: context.at, proven: false };
+                let (time, mut report) = trust::timestamp_report(token, findings.clone(), none, material, context);
+                report.checks.insert(0, trust::kind_of_timestamp("content timestamp"));
+                timestamps.push(report);
+                elements.content_times.extend(time);
+            }
+            // A document timestamp that came later is over the signature too.
+            elements.signature_times.extend(proof.proven.then_some(proof.time));
             let value =
                 self.body.signed_data().and_then(|data| data.signers.get(at)).map(|signer| signer.signature.as_slice());
             for token in &signer.timestamps {
                 let value = value.unwrap_or_default();
                 let (time, report) = trust::judge_signature_timestamp(token, value, proof, material, context);
                 timestamps.push(report);
-                if let Some(time) = time.filter(|time| *time < proof.time) {
-                    proof = Proof { time, proven: true };
-                }
+                elements.signature_times.extend(time);
+                proof = time.map_or(proof, |time| proof.or_earlier(time));
             }
-            lines.push(self.line(at, signer, proof, level(signer), material, context));
+            lines.push(self.line(at, signer, (elements, proof), level(signer), material, context));
         }
         (lines, timestamps)
     }
@@ -174,7 +190,7 @@ impl Judged {
         &self,
         at: usize,
         signer: &SignerFindings,
-        proof: Proof,
+        (elements, proof): (Elements, Proof),
         format: String,
         material: &Material,
         context: &VerificationContext,
@@ -190,7 +206,7 @@ impl Judged {
             covers: self.covers.clone(),
             integrity: self.integrity(signer),
             certificate: signer.signing_certificate.as_ref(),
-            digest: signer.signed_with(),
+            elements,
             claimed: self.signature.text("M").and_then(|date| super::pdf::date(&date)).or(signer.signing_time),
             changes: self.changes.clone(),
             checks,

@@ -3,7 +3,10 @@
 
 mod signature;
 
+use super::cades;
 use super::line::{self, Draft};
+use super::process::NamedPolicy;
+use super::process::proofs::Objects;
 use super::store::{Gathering, Material};
 use super::trust::{self, Proof};
 use super::{VerificationContext, conclusion, empty_report};
@@ -13,6 +16,7 @@ use crate::jose::jades::SignatureHeader;
 use crate::jose::json::JsonError;
 use crate::jose::unsigned::{self, Component};
 use crate::{Error, crypto, limits};
+use chuky_model::instant::Instant;
 use chuky_model::report::{Check, DocumentFormat, Integrity, Report, SignatureReport, TimestampReport};
 use signature::{Found, Payload};
 
@@ -59,6 +63,15 @@ fn as_error(error: &JoseError) -> Error {
     }
 }
 
+/// What the timestamps of a signature prove.
+struct Timed {
+    /// The earliest proof of the signature's existence.
+    proof: Proof,
+    /// Valid ones over the payload alone, and over the signature.
+    content: Vec<Instant>,
+    signature: Vec<Instant>,
+}
+
 struct Judge<'a> {
     content: Option<&'a [u8]>,
     context: &'a VerificationContext,
@@ -88,7 +101,11 @@ impl Judge<'_> {
             None => Payload::find(&header, transmitted, self.content),
         };
         let found = Found::new(&header, signature, &payload, &material, self.context);
-        let proof = self.timestamps(id, &header, signature, &payload, &components, &material);
+        let mut elements = cades::elements(&found.findings, None);
+        elements.policy = header.policy.clone().map(|identifier| NamedPolicy { identifier, digest: None });
+        let timed = self.timestamps(id, &header, signature, &payload, &components, &material);
+        elements.content_times = timed.content;
+        elements.signature_times = timed.signature;
         let mut checks = found.findings.checks.clone();
         checks.extend(remarks(&header, &components, unread));
         let covers = match over {
@@ -101,12 +118,12 @@ impl Judge<'_> {
             covers,
             integrity: line::integrity(&found.findings),
             certificate: found.findings.signing_certificate.as_ref(),
-            digest: found.findings.signed_with(),
+            elements,
             claimed: header.signing_time,
             changes: Vec::new(),
             checks,
         };
-        let line = draft.judge(proof, &material, self.context);
+        let line = draft.judge(timed.proof, &material, self.context);
         self.lines.push(line);
         self.counter_signatures(id, signature, &components, depth);
     }
@@ -161,7 +178,7 @@ impl Judge<'_> {
     }
 
     /// TS 119 182-1 §5.3.4 to §5.3.6, annex A.1.5: the components backwards, so that each archive timestamp proves the age of what
-    /// stands before it. Returns the earliest proof of the signature's existence.
+    /// stands before it.
     fn timestamps(
         &mut self,
         id: &str,
@@ -170,9 +187,9 @@ impl Judge<'_> {
         payload: &Payload<'_>,
         components: &[Component],
         material: &Material,
-    ) -> Proof {
+    ) -> Timed {
         let none = Proof { time: self.context.at, proven: false };
-        let mut proof = none;
+        let mut timed = Timed { proof: none, content: Vec::new(), signature: Vec::new() };
         for (at, component) in components.iter().enumerate().rev() {
             let earlier = components.get(..at).unwrap_or_default();
             let references = || earlier.iter().filter(|one| REFERENCES.contains(&one.name.as_str()));
@@ -197,17 +214,23 @@ impl Judge<'_> {
             };
             let covered = covered.filter(|_| !component.is_of_another_form());
             let proves = component.name != "rfsTst";
-            let before = proof;
+            let before = timed.proof;
             for token in component.tokens() {
                 let time = self.token(&format!("{what} of {id}"), &token, covered.as_deref(), before, material);
-                proof = time.filter(|_| proves).map_or(proof, |time| proof.or_earlier(time));
+                let Some(time) = time.filter(|_| proves) else { continue };
+                timed.proof = timed.proof.or_earlier(time);
+                timed.signature.push(time);
+                if component.name == "arcTst" {
+                    material.prove(time, |objects| prove(objects, header, earlier));
+                }
             }
         }
         for token in &header.content_timestamps {
             // It proves that the payload is older, not the signature.
-            self.token(&format!("content timestamp of {id}"), token, payload.timestamped(), none, material);
+            let what = format!("content timestamp of {id}");
+            timed.content.extend(self.token(&what, token, payload.timestamped(), none, material));
         }
-        proof
+        timed
     }
 
     fn token(
@@ -217,7 +240,7 @@ impl Judge<'_> {
         covered: Option<&[u8]>,
         proof: Proof,
         material: &Material,
-    ) -> Option<chuky_model::instant::Instant> {
+    ) -> Option<Instant> {
         if self.timestamps.len() >= limits::MOST_TIMESTAMPS {
             if self.undone.iter().all(|check| check.name != "timestamps") {
                 self.undone
@@ -229,6 +252,20 @@ impl Judge<'_> {
         let (time, report) = trust::judge_token(token, what, &mut digest, proof, material, self.context);
         self.timestamps.push(report);
         time
+    }
+}
+
+/// What an archive timestamp covers (TS 119 182-1 §5.3.6.2): the protected certificates and the components before it.
+fn prove(objects: &mut Objects, header: &SignatureHeader, earlier: &[Component]) {
+    if header.chain_is_protected {
+        header.chain.iter().for_each(|der| objects.certificate_der(der));
+    }
+    for component in earlier {
+        let values = component.values();
+        values.certificates.iter().for_each(|der| objects.certificate_der(der));
+        values.crls.iter().for_each(|crl| objects.crl(crl));
+        values.responses.iter().for_each(|response| objects.response(response));
+        component.tokens().iter().for_each(|token| objects.token(token));
     }
 }
 

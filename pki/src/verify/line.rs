@@ -2,11 +2,10 @@
 //! place. The verdict is derived from the checks, never stored beside them.
 
 use super::VerificationContext;
+use super::process::{Elements, Subject, bytes};
 use super::store::Material;
-use super::trust::{self, Proof, Trust};
-use crate::algorithm::DigestAlgorithm;
+use super::trust::{self, Proof};
 use crate::certificate::Certificate;
-use crate::cms::SignerFindings;
 use crate::path::Purpose;
 use chuky_model::instant::Instant;
 use chuky_model::report::{Change, Check, Indication, Integrity, Outcome, SignatureReport, SubIndication};
@@ -20,8 +19,8 @@ pub(super) struct Draft<'a> {
     /// With the sub-indication that goes with it where it is not intact.
     pub(super) integrity: (Integrity, Option<SubIndication>),
     pub(super) certificate: Option<&'a Certificate>,
-    /// The digest that the signature value is made with.
-    pub(super) digest: Option<DigestAlgorithm>,
+    /// What the policy's constraints look at.
+    pub(super) elements: Elements,
     pub(super) claimed: Option<Instant>,
     pub(super) changes: Vec<Change>,
     pub(super) checks: Vec<Check>,
@@ -40,7 +39,7 @@ impl Draft<'_> {
             covers: "unknown".to_owned(),
             integrity,
             certificate: None,
-            digest: None,
+            elements: Elements::default(),
             claimed: None,
             changes: Vec::new(),
             checks: vec![check],
@@ -49,23 +48,17 @@ impl Draft<'_> {
 
     /// Adds path, revocation and algorithms at the proven time.
     pub(super) fn judge(self, proof: Proof, material: &Material, context: &VerificationContext) -> SignatureReport {
-        let trust = trust::judge(self.certificate, Purpose::DocumentSigning, proof, material, context);
-        let weak = trust::judge_digest(self.digest, proof);
+        let (certificate, elements) = (self.certificate, &self.elements);
+        let subject = Subject { certificate, purpose: Purpose::DocumentSigning, elements, claimed: self.claimed };
+        let trust = trust::judge(subject, proof, material, context);
         let mut checks = self.checks;
-        checks.extend(trust.checks.iter().cloned());
-        checks.extend(weak.iter().flat_map(|weak| weak.checks.iter().cloned()));
+        checks.extend(trust.checks);
         checks.extend(claimed_too_late(self.claimed, proof));
         let (integrity, structural) = self.integrity;
         let (indication, sub_indication) = match integrity {
             Integrity::Broken | Integrity::Altered => (Indication::TotalFailed, structural),
             Integrity::Unknown | Integrity::None => (Indication::Indeterminate, structural),
-            Integrity::Intact => {
-                let worse = |trust: &Trust| (trust.indication, trust.sub_indication);
-                match weak {
-                    Some(weak) if trust.indication == Indication::TotalPassed => worse(&weak),
-                    _ => worse(&trust),
-                }
-            }
+            Integrity::Intact => (trust.indication, trust.sub_indication),
         };
         SignatureReport {
             id: self.id,
@@ -83,23 +76,7 @@ impl Draft<'_> {
     }
 }
 
-/// What one signer's bytes prove, with the sub-indication that goes with it (EN 319 102-1 §5.2.2, §5.2.3, §5.2.7).
-pub(super) fn integrity(signer: &SignerFindings) -> (Integrity, Option<SubIndication>) {
-    let failed = |name: &str| signer.check(name).is_some_and(|check| check.outcome == Outcome::Failed);
-    match signer.outcome() {
-        Outcome::Failed if ["message_digest", "message_imprint", "manifest_reference"].into_iter().any(failed) => {
-            (Integrity::Broken, Some(SubIndication::HashFailure))
-        }
-        Outcome::Failed if failed("signature_value") => (Integrity::Broken, Some(SubIndication::SigCryptoFailure)),
-        Outcome::Failed => (Integrity::Broken, Some(SubIndication::FormatFailure)),
-        Outcome::NotDone if signer.signing_certificate.is_none() => {
-            (Integrity::Unknown, Some(SubIndication::NoSigningCertificateFound))
-        }
-        Outcome::NotDone if !signer.content_at_hand => (Integrity::Unknown, Some(SubIndication::SignedDataNotFound)),
-        Outcome::NotDone => (Integrity::Unknown, Some(SubIndication::CryptoConstraintsFailureNoPoe)),
-        Outcome::Passed => (Integrity::Intact, None),
-    }
-}
+pub(super) use bytes::conclude as integrity;
 
 /// Which of several integrities a person must hear first.
 pub(super) fn badness(integrity: Integrity) -> u8 {

@@ -11,7 +11,11 @@ mod format;
 mod judged;
 mod jws_file;
 mod line;
+mod office_file;
 mod pdf;
+pub mod policy;
+mod process;
+mod records;
 mod second_reader;
 mod sentences;
 mod store;
@@ -30,6 +34,8 @@ use crate::revocation::Hold;
 use chuky_model::instant::Instant;
 use chuky_model::report::{Check, DocumentFormat, Indication, Integrity, Report, SubIndication};
 use format::Kind;
+use policy::ValidationPolicy;
+use std::sync::Arc;
 
 /// Everything a verdict depends on beside the document.
 #[derive(Clone, Debug)]
@@ -46,8 +52,8 @@ pub struct VerificationContext {
     pub holds: Vec<Hold>,
     /// The moment at which the verdict is given.
     pub at: Instant,
-    /// The policy's name, for the report.
-    pub policy: String,
+    /// What the verdict is made by.
+    pub policy: Arc<ValidationPolicy>,
 }
 
 impl VerificationContext {
@@ -60,7 +66,7 @@ impl VerificationContext {
             ocsp_responses: Vec::new(),
             holds: Vec::new(),
             at,
-            policy: "default".to_owned(),
+            policy: ValidationPolicy::standard(),
         }
     }
 }
@@ -77,15 +83,24 @@ pub fn verify_with_content(bytes: &[u8], content: Option<&[u8]>, name: &str, con
         Kind::Pdf => pdf::verify(bytes, context),
         Kind::Cms => cms_file::verify(bytes, content, context),
         Kind::Jws => jws_file::verify(bytes, content, context),
-        Kind::Asice | Kind::Asics => asic_file::verify(bytes, kind.document_format(), context),
+        Kind::Asice | Kind::Asics => {
+            let report = asic_file::verify(bytes, kind.document_format(), context);
+            let is_signed = !report.signatures.is_empty() || !report.timestamps.is_empty();
+            let office = if is_signed { None } else { office_file::verify_if_signed(bytes, context) };
+            office.unwrap_or(report)
+        }
+        Kind::Ooxml | Kind::Odf | Kind::Zip => {
+            office_file::verify(bytes, context).unwrap_or_else(|| unsupported(bytes, kind))
+        }
         Kind::Xml | Kind::SignedXml => xml_file::verify(bytes, content, kind, context),
         other => unsupported(bytes, other),
     };
     report.file = name.to_owned();
+    report.policy = Some(context.policy.used());
     report.checks.push(Check {
         reason: format!(
             "policy {:?} at {}, {} trust anchors",
-            context.policy,
+            context.policy.name,
             context.at.rfc3339(),
             context.anchors.len()
         ),
@@ -117,6 +132,7 @@ fn empty_report(format: DocumentFormat) -> Report {
         next_step,
         signatures: Vec::new(),
         timestamps: Vec::new(),
+        policy: None,
         checks: Vec::new(),
     }
 }

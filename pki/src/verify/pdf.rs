@@ -5,7 +5,8 @@ use super::cms_part::{self, Body};
 use super::digests::Digests;
 use super::judged::Judged;
 use super::line::badness;
-use super::store::{self, Material};
+use super::process::proofs::Objects;
+use super::store::{self, Material, SecurityStore};
 use super::trust::Proof;
 use super::{VerificationContext, conclusion, empty_report, second_reader, sentences};
 use crate::cms::{SignedData, SignerFindings};
@@ -16,6 +17,7 @@ use crate::pdf::signature::{self, Fault, PdfSignature};
 use crate::pdf::{FormField, Object, PdfError, PdfFile, Reading, Revisions, limits};
 use chuky_model::instant::Instant;
 use chuky_model::report::{Check, DocumentFormat, Indication, Integrity, Outcome, Report, SubIndication};
+use std::cell::OnceCell;
 
 /// Judges a PDF file.
 pub(super) fn verify(bytes: &[u8], context: &VerificationContext) -> Report {
@@ -64,6 +66,7 @@ pub(super) fn verify(bytes: &[u8], context: &VerificationContext) -> Report {
     report.sha256 = Some(hex::encode(&digests.file));
     for one in &mut judged {
         one.signers = one.body.check(&one.signature, &digests);
+        one.content_timestamps = one.body.content_timestamps(&one.signature, &digests);
     }
     // 5. What changed after each one.
     let steps = judge_changes(&revisions, &mut judged);
@@ -183,6 +186,7 @@ fn judge_alone(revisions: &Revisions<'_>, found: Vec<PdfSignature>) -> Vec<Judge
             signature,
             body,
             signers: Vec::new(),
+            content_timestamps: Vec::new(),
             permissions: permissions.clone(),
             own_level: own.level,
             changes: Vec::new(),
@@ -225,6 +229,7 @@ fn unlinked(mut signature: PdfSignature) -> Judged {
         signature,
         body: Body::None(Check::not_done("cryptography", "the signature is not part of the document")),
         signers: Vec::new(),
+        content_timestamps: Vec::new(),
         permissions: Permissions::default(),
         own_level: None,
         changes: Vec::new(),
@@ -283,17 +288,33 @@ fn closed(reason: &str, report: &mut Report) {
 fn judge_trust(file: &PdfFile<'_>, judged: &[Judged], context: &VerificationContext, report: &mut Report) {
     let objects: Vec<&SignedData> = judged.iter().filter_map(|one| one.body.signed_data()).collect();
     // Without anchors nothing of it would be asked for.
-    let material =
-        if context.anchors.is_empty() { Material::default() } else { store::of_pdf(context, file, &objects) };
+    let asked = !context.anchors.is_empty();
+    let mut store = if asked { SecurityStore::read(file) } else { SecurityStore::default() };
+    let keep = judged.iter().any(|one| one.signature.is_document_timestamp());
+    let material = if asked { store::of_pdf(context, &mut store, &objects, keep) } else { Material::default() };
     let has_store = store::has_store(file);
+    // What each signature carries, read once however many timestamps cover it.
+    let carried: Vec<OnceCell<Objects>> = judged.iter().map(|_| OnceCell::new()).collect();
     let mut proof = Proof { time: context.at, proven: false };
     let mut timestamped = false;
-    for one in judged.iter().rev() {
+    for (place, one) in judged.iter().enumerate().rev() {
         if let Some((time, line)) = one.document_timestamp(proof, &material, context) {
             report.timestamps.push(line);
             timestamped = true;
             if let Some(time) = time.filter(|time| *time < proof.time) {
                 proof = Proof { time, proven: true };
+                let end = one.signature.byte_range.map_or(0, |range| range.gap_start);
+                material.prove(time, |objects| {
+                    objects.extend(&store.before(end));
+                    for (one, carried) in judged.iter().zip(&carried).take(place) {
+                        let Some(data) = one.body.signed_data() else { continue };
+                        objects.extend(carried.get_or_init(|| {
+                            let mut own = Objects::default();
+                            own.signed_data_and_tokens(data);
+                            own
+                        }));
+                    }
+                });
             }
             continue;
         }

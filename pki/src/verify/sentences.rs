@@ -34,8 +34,8 @@ pub(super) fn no_signature() -> Sentences {
     pair(
         ("Tệp này không có chữ ký số.", "This file carries no digital signature."),
         (
-            "Nếu văn bản lẽ ra phải được ký, hãy yêu cầu người gửi cung cấp bản đã ký.",
-            "If it should have been signed, ask the sender for the signed version.",
+            "Hình ảnh chữ ký hay con dấu không phải là chữ ký số. Nếu văn bản lẽ ra phải được ký, hãy yêu cầu người gửi cung cấp bản đã ký.",
+            "A picture of a signature or a seal is not a signature. If it should have been signed, ask the sender for the signed version.",
         ),
     )
 }
@@ -210,13 +210,13 @@ fn intact(sub: Option<SubIndication>, circumstance: Circumstance, signer: &str) 
             "Hãy cung cấp chứng thư gốc của tổ chức cấp chứng thư rồi kiểm tra lại.",
             "Provide the issuer's root certificate and check again.",
         ),
-        Some(SubIndication::Revoked | SubIndication::RevokedNoPoe | SubIndication::RevokedCaNoPoe) => (
+        Some(SubIndication::RevokedNoPoe | SubIndication::RevokedCaNoPoe) => (
             "nhưng chứng thư đã bị thu hồi",
             "but the certificate has been revoked",
             "Hãy liên hệ người ký; chỉ sử dụng nếu có bằng chứng văn bản được ký trước khi thu hồi.",
             "Contact the signer; rely on it only with proof that it was signed before the revocation.",
         ),
-        Some(SubIndication::Expired | SubIndication::OutOfBoundsNoPoe | SubIndication::OutOfBoundsNotRevoked) => (
+        Some(SubIndication::OutOfBoundsNoPoe | SubIndication::OutOfBoundsNotRevoked) => (
             "nhưng chứng thư ngoài thời hạn hiệu lực và không có bằng chứng văn bản được ký trong thời hạn",
             "but the certificate is outside its validity and nothing proves that it was signed within it",
             "Hãy yêu cầu người ký gia hạn chứng thư và ký lại, hoặc cung cấp dấu thời gian.",
@@ -228,7 +228,7 @@ fn intact(sub: Option<SubIndication>, circumstance: Circumstance, signer: &str) 
             "Không sử dụng văn bản này; hãy yêu cầu người ký ký lại bằng chứng thư đang có hiệu lực.",
             "Do not rely on this document; ask the signer to sign again with a current certificate.",
         ),
-        Some(SubIndication::ChainConstraintsFailure | SubIndication::SigConstraintsFailure) => (
+        Some(SubIndication::ChainConstraintsFailure) => (
             "nhưng chứng thư không được phép dùng để ký văn bản này",
             "but the certificate may not be used to sign documents",
             "Không sử dụng văn bản này; hãy yêu cầu người ký ký lại bằng chứng thư dùng để ký văn bản.",
@@ -252,12 +252,7 @@ fn intact(sub: Option<SubIndication>, circumstance: Circumstance, signer: &str) 
             "Hãy yêu cầu người ký cung cấp chứng thư.",
             "Ask the signer for the certificate.",
         ),
-        _ => (
-            "nhưng chưa thể xác định độ tin cậy của chữ ký",
-            "but trust in the signature cannot be determined",
-            "Hãy xem các bước kiểm tra để biết còn thiếu gì.",
-            "See the checks for what is missing.",
-        ),
+        other => rare(other),
     };
     (
         Bilingual::new(
@@ -266,4 +261,64 @@ fn intact(sub: Option<SubIndication>, circumstance: Circumstance, signer: &str) 
         ),
         Bilingual::new(next_vi, next_en),
     )
+}
+
+/// The middle of the sentence and the next step, in both languages, for what is met less often.
+fn rare(sub: Option<SubIndication>) -> (&'static str, &'static str, &'static str, &'static str) {
+    match sub {
+        Some(SubIndication::Revoked) => (
+            "nhưng dấu thời gian chứng minh văn bản được ký sau khi chứng thư đã bị thu hồi",
+            "but a timestamp proves that it was signed after the certificate had been revoked",
+            "Không sử dụng văn bản này; hãy liên hệ người ký.",
+            "Do not rely on this document; contact the signer.",
+        ),
+        Some(SubIndication::Expired) => (
+            "nhưng dấu thời gian chứng minh văn bản được ký sau khi chứng thư hết hạn",
+            "but a timestamp proves that it was signed after the certificate had expired",
+            "Không sử dụng văn bản này; hãy yêu cầu người ký ký lại bằng chứng thư đang có hiệu lực.",
+            "Do not rely on this document; ask the signer to sign again with a current certificate.",
+        ),
+        Some(SubIndication::NoPoe) => (
+            "nhưng không có gì chứng minh thông tin thu hồi đi kèm đã tồn tại vào thời điểm cần thiết",
+            "but nothing proves that the revocation information beside it existed in time",
+            "Hãy cung cấp CRL hiện hành của các tổ chức cấp chứng thư, hoặc bản có dấu thời gian lưu trữ.",
+            "Provide the authorities' current CRLs, or a version with an archive timestamp.",
+        ),
+        Some(SubIndication::CryptoConstraintsFailure | SubIndication::CryptoConstraintsFailureNoPoe) => (
+            "nhưng thuật toán đã dùng không còn được chấp nhận và không có bằng chứng văn bản được ký khi còn được chấp nhận",
+            "but an algorithm that it relies on is no longer accepted and nothing proves that it was signed while it was",
+            "Hãy yêu cầu người ký ký lại, hoặc cung cấp dấu thời gian cũ hơn.",
+            "Ask the signer to sign again, or for an older timestamp.",
+        ),
+        Some(SubIndication::SigConstraintsFailure) => (
+            "nhưng chữ ký thiếu điều mà chính sách kiểm tra đòi hỏi",
+            "but the signature lacks something that the validation policy demands",
+            "Hãy xem các bước kiểm tra để biết chính sách đòi hỏi gì.",
+            "See the checks for what the policy demands.",
+        ),
+        Some(SubIndication::SignaturePolicyNotAvailable | SubIndication::PolicyProcessingError) => (
+            "nhưng chính sách chữ ký mà văn bản nêu ra không dùng được",
+            "but the signature policy that it names cannot be used",
+            "Hãy kiểm tra bằng chính sách biết quy tắc chữ ký này.",
+            "Check again with a validation policy that knows this signature policy.",
+        ),
+        Some(SubIndication::TimestampOrderFailure) => (
+            "nhưng thứ tự các dấu thời gian mâu thuẫn nhau",
+            "but the order of its timestamps contradicts itself",
+            "Hãy yêu cầu người ký cung cấp bản khác; các dấu thời gian này không đáng tin cậy.",
+            "Ask the signer for another version; these timestamps cannot be relied on.",
+        ),
+        Some(SubIndication::NoCertificateChainFoundNoPoe) => (
+            "nhưng tổ chức cấp chứng thư không còn được tin cậy và không có bằng chứng văn bản được ký trước đó",
+            "but the issuer is no longer trusted and nothing proves that it was signed before",
+            "Hãy cung cấp dấu thời gian của lúc tổ chức cấp chứng thư còn được tin cậy.",
+            "Provide a timestamp of the time when the issuer was trusted.",
+        ),
+        _ => (
+            "nhưng chưa thể xác định độ tin cậy của chữ ký",
+            "but trust in the signature cannot be determined",
+            "Hãy xem các bước kiểm tra để biết còn thiếu gì.",
+            "See the checks for what is missing.",
+        ),
+    }
 }

@@ -24,13 +24,17 @@ const DSIG11: &str = "http://www.w3.org/2009/xmldsig11#";
 
 /// Every certificate of the signature, those of `KeyInfo` first.
 pub(super) fn all(document: &Document<'_>, signature: &Signature, values: &Values) -> Vec<Certificate> {
+    let all = in_key_info(document, signature).into_iter().chain(values.certificates.iter().cloned());
+    all.filter_map(|der| Certificate::from_der(&der).ok()).collect()
+}
+
+/// The certificates of `KeyInfo`, DER.
+pub(super) fn in_key_info(document: &Document<'_>, signature: &Signature) -> Vec<Vec<u8>> {
     let data = signature.key_info.into_iter().flat_map(|info| document.children(info));
     let data = data.filter(|node| document.is(*node, DSIG, "X509Data"));
     let in_data = data.flat_map(|data| document.children(data));
     let nodes = in_data.filter(|node| document.is(*node, DSIG, "X509Certificate"));
-    let in_info = nodes.take(limits::CERTIFICATES).filter_map(|node| base64_text(document, node).ok());
-    let all = in_info.chain(values.certificates.iter().cloned());
-    all.filter_map(|der| Certificate::from_der(&der).ok()).collect()
+    nodes.take(limits::CERTIFICATES).filter_map(|node| base64_text(document, node).ok()).collect()
 }
 
 /// Chooses the certificate, binds it and checks the value with it.

@@ -51,8 +51,13 @@ pub(super) fn judge(
     if let Some(above) = countersigned(document, findings.signature.node) {
         return counter_signature(document, findings, above);
     }
-    if place == Place::Container {
-        return files(findings);
+    match place {
+        Place::Container => return files(findings),
+        Place::Package => {
+            return package(document, findings, budget)
+                .unwrap_or_else(|error| answer(Check::not_done(COVERAGE, error.to_string()), "unknown", false));
+        }
+        Place::Document => {}
     }
     match within_document(document, findings, all, nodes, budget) {
         Ok(coverage) => coverage,
@@ -90,6 +95,24 @@ fn files(findings: &XmlFindings) -> Coverage {
         false => Check::passed(COVERAGE),
     };
     Coverage { check, covers, whole: true }
+}
+
+/// An office package's signature: which parts must be covered is the package's matter; what the signature itself carries, such as
+/// the picture of a signature line, must be covered too.
+fn package(document: &Document<'_>, findings: &XmlFindings, budget: &mut Budget) -> Result<Coverage> {
+    let rest = beside_objects(document, findings, &findings.covered_ranges(), budget)?;
+    let check = match (findings.outside.is_empty() && findings.relationships.is_empty(), rest.is_empty()) {
+        (true, _) => Check::failed(COVERAGE, "it covers no part of the package"),
+        (false, false) => {
+            let what = rest.describe(document);
+            Check::failed(
+                COVERAGE,
+                format!("beside what is signed the signature carries {what} that it does not cover"),
+            )
+        }
+        (false, true) => Check::passed(COVERAGE),
+    };
+    Ok(Coverage { check, covers: outside(findings), whole: true })
 }
 
 /// What lies outside the document and is covered, in words.

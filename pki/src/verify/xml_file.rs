@@ -3,6 +3,7 @@
 
 use super::conclusion;
 use super::format::Kind;
+use super::trust::Proof;
 use super::xml_coverage::{self, Coverage, Known};
 use super::xml_report::{self, Judged};
 use super::xml_signature::{self, XmlFindings};
@@ -11,6 +12,7 @@ use super::{VerificationContext, empty_report, sentences};
 use crate::crypto;
 use crate::error::{Error, Result};
 use crate::xml::document::{Document, NodeId};
+use crate::xml::relationships::Wanted;
 use crate::xml::selection::Budget;
 use crate::xml::transform::percent_decoded;
 use crate::xml::{encoding, limits};
@@ -25,6 +27,8 @@ pub(super) enum Place {
     Document,
     /// In a container: it must cover files beside it, and all that a signed manifest names must be there.
     Container,
+    /// In an office package: as in a container, a part that is missing was taken away, and the signature carries nothing unsigned.
+    Package,
 }
 
 /// What lies beside the XML.
@@ -49,10 +53,18 @@ pub(super) struct XmlLine {
     pub(super) report: SignatureReport,
     /// URIs, as they stand, of the files whose content matches; those of signed manifests included.
     pub(super) files: Vec<String>,
+    /// Relationships parts of which the named relationships match, by URI.
+    pub(super) relationships: Vec<(String, Wanted)>,
     /// Whether it covers all of the document that it stands in.
     pub(super) whole: bool,
     /// How many files a signed manifest names that were not at hand.
     pub(super) not_at_hand: usize,
+}
+
+impl XmlLine {
+    fn unread(report: SignatureReport) -> Self {
+        Self { report, files: Vec::new(), relationships: Vec::new(), whole: false, not_at_hand: 0 }
+    }
 }
 
 /// All signatures of one XML document.
@@ -65,9 +77,19 @@ pub(super) struct XmlVerdict {
 
 /// Judges every signature of an XML document. The entry for container readers: ASiC with XAdES, Office Open XML, OpenDocument.
 pub(super) fn judge_signatures(xml: &[u8], sources: &Sources<'_>, context: &VerificationContext) -> Result<XmlVerdict> {
+    judge_signatures_of_age(xml, sources, Proof { time: context.at, proven: false }, context)
+}
+
+/// The same for a document whose age something outside it proves.
+pub(super) fn judge_signatures_of_age(
+    xml: &[u8],
+    sources: &Sources<'_>,
+    outer: Proof,
+    context: &VerificationContext,
+) -> Result<XmlVerdict> {
     let text = encoding::decode(xml)?;
     let document = Document::parse(&text)?;
-    Ok(judge_document(&document, sources, context))
+    Ok(judge_document(&document, sources, outer, context))
 }
 
 /// Judges an XML file. `content` is the detached content, where the caller has it.
@@ -165,7 +187,12 @@ enum Found {
     Unreadable(Error),
 }
 
-fn judge_document(document: &Document<'_>, sources: &Sources<'_>, context: &VerificationContext) -> XmlVerdict {
+fn judge_document(
+    document: &Document<'_>,
+    sources: &Sources<'_>,
+    outer: Proof,
+    context: &VerificationContext,
+) -> XmlVerdict {
     // Content that was given without a name may be any of several: other content proves nothing then.
     let is_a_guess = sources.place == Place::Document && outside_uris(document) > 1;
     let mut checks = vec![Check::passed("reading")];
@@ -194,25 +221,30 @@ fn judge_document(document: &Document<'_>, sources: &Sources<'_>, context: &Veri
         .map(|findings| xml_coverage::judge(document, findings, &known, &nodes, sources.place, &mut budget))
         .collect();
     let material = xml_report::material(context, read());
+    if outer.proven {
+        material.prove(outer.time, |objects| read().for_each(|findings| xml_report::prove(objects, findings)));
+    }
     let mut verdict = XmlVerdict { lines: Vec::new(), timestamps: Vec::new(), checks };
     let mut coverage = coverage.into_iter();
     for (at, one) in found.iter().enumerate() {
         match (one, nodes.get(at)) {
             (Found::Read(findings), _) => {
                 let Some(coverage) = coverage.next() else { continue };
-                let judged = Judged { document, findings, coverage: &coverage, sources, material: &material, context };
+                let (coverage, material) = (&coverage, &material);
+                let judged = Judged { document, findings, coverage, sources, material, context, outer };
                 let (report, timestamps) = judged.line(at, &mut budget);
                 verdict.timestamps.extend(timestamps);
                 verdict.lines.push(XmlLine {
                     report,
                     files: findings.outside.clone(),
+                    relationships: findings.relationships.clone(),
                     whole: coverage.whole,
                     not_at_hand: findings.not_at_hand,
                 });
             }
             (Found::Unreadable(error), Some(node)) => {
                 let report = xml_report::unreadable(document, *node, at, error);
-                verdict.lines.push(XmlLine { report, files: Vec::new(), whole: false, not_at_hand: 0 });
+                verdict.lines.push(XmlLine::unread(report));
             }
             (Found::Unreadable(_), None) => {}
         }

@@ -2,15 +2,18 @@
 //! integrity from the checks. The verdict is derived from the checks, never stored beside them.
 
 use super::VerificationContext;
-use super::store::Material;
-use super::trust::{self, Proof, Trust};
+use super::cades;
+use super::line::Draft;
+use super::process::NamedPolicy;
+use super::process::proofs::Objects;
+use super::store::{Gathering, Material};
+use super::trust::{self, Proof};
+use super::xml_certificate;
 use super::xml_coverage::{COVERAGE, Coverage};
 use super::xml_file::{Place, Sources};
 use super::xml_signature::{MANIFEST, NOT_AT_HAND, REFERENCES, XmlFindings};
 use super::xml_timestamp;
 use crate::error::Error;
-use crate::path::Purpose;
-use crate::revocation::Evidence;
 use crate::timestamp::TimestampToken;
 use crate::xml::document::{Document, NodeId};
 use crate::xml::limits;
@@ -24,27 +27,23 @@ pub(super) fn material<'f>(context: &VerificationContext, findings: impl Iterato
     if context.anchors.is_empty() {
         return Material::default();
     }
-    let mut certificates = context.intermediates.clone();
-    let mut crls = context.crls.clone();
-    let mut responses = context.ocsp_responses.clone();
+    let mut gathering = Gathering::new(context);
     for one in findings {
-        certificates.extend(one.certificates.iter().cloned());
-        crls.extend(one.values.crls.iter().cloned());
-        responses.extend(one.values.ocsp_responses.iter().cloned());
+        gathering.add_known(&one.certificates);
+        gathering.add_values(one.values.crls.iter().cloned(), one.values.ocsp_responses.iter().cloned());
         let timestamps = one.qualifying.iter().flat_map(|qualifying| &qualifying.timestamps);
-        for token in timestamps.flat_map(|timestamp| timestamp.tokens.iter().flatten()) {
-            if let Ok(token) = TimestampToken::parse(token) {
-                certificates.extend(token.signed_data.certificates);
-                crls.extend(token.signed_data.crls);
-                responses.extend(token.signed_data.ocsp_responses);
-            }
-        }
+        timestamps.flat_map(|timestamp| timestamp.tokens.iter().flatten()).for_each(|token| gathering.add_token(token));
     }
-    for list in [&mut crls, &mut responses] {
-        list.sort_unstable();
-        list.dedup();
-    }
-    Material { certificates, evidence: Evidence::read(&crls, &responses).with_holds(&context.holds) }
+    gathering.read(context)
+}
+
+/// What the signatures bring along: it existed when the file did.
+pub(super) fn prove(objects: &mut Objects, findings: &XmlFindings) {
+    findings.certificates.iter().for_each(|certificate| objects.certificate(certificate));
+    findings.values.crls.iter().for_each(|crl| objects.crl(crl));
+    findings.values.ocsp_responses.iter().for_each(|response| objects.response(response));
+    let timestamps = findings.qualifying.iter().flat_map(|qualifying| &qualifying.timestamps);
+    timestamps.flat_map(|timestamp| timestamp.tokens.iter().flatten()).for_each(|token| objects.token(token));
 }
 
 /// A signature with everything that its line is made from.
@@ -55,62 +54,74 @@ pub(super) struct Judged<'j, 'd, 's> {
     pub(super) sources: &'j Sources<'s>,
     pub(super) material: &'j Material,
     pub(super) context: &'j VerificationContext,
+    /// What is known about the document's age from outside it.
+    pub(super) outer: Proof,
 }
 
 impl Judged<'_, '_, '_> {
     /// The line of the report, and the timestamps, oldest first. `at` is the place among the document's signatures.
     pub(super) fn line(&self, at: usize, budget: &mut Budget) -> (SignatureReport, Vec<TimestampReport>) {
         let signer = &self.findings.signer;
-        let mut proof = Proof { time: self.context.at, proven: false };
+        let mut elements = cades::elements(signer, None);
+        elements.digests.extend(&self.findings.digests);
+        elements.policy = self
+            .findings
+            .qualifying
+            .as_ref()
+            .and_then(|qualifying| qualifying.policy.clone())
+            .map(|named| NamedPolicy { identifier: named.identifier, digest: named.digest });
+        let mut proof = self.outer;
         let mut timestamps = Vec::new();
         for timestamp in self.newest_first() {
+            // What was stamped before signing proves nothing about the signature's age.
+            let later = !matches!(timestamp.kind, TimestampKind::AllDataObjects | TimestampKind::IndividualDataObjects);
             for token in &timestamp.tokens {
-                let (time, report) = self.timestamp(timestamp, token, proof, budget);
+                let known = if later { proof } else { self.outer };
+                let (time, report) = self.timestamp(timestamp, token, known, budget);
                 timestamps.push(report);
-                // What was stamped before signing proves nothing about the signature's age.
-                let later =
-                    !matches!(timestamp.kind, TimestampKind::AllDataObjects | TimestampKind::IndividualDataObjects);
-                if let Some(time) = time.filter(|time| later && *time < proof.time) {
-                    proof = Proof { time, proven: true };
+                let Some(time) = time else { continue };
+                match timestamp.kind {
+                    _ if !later => elements.content_times.push(time),
+                    // References alone say nothing about the signature.
+                    TimestampKind::References => {}
+                    _ => {
+                        proof = proof.or_earlier(time);
+                        elements.signature_times.push(time);
+                    }
+                }
+                if timestamp.kind == TimestampKind::Archive {
+                    self.material.prove(time, |objects| self.covered(objects, timestamp));
                 }
             }
         }
         timestamps.reverse();
-        let trust = trust::judge(
-            signer.signing_certificate.as_ref(),
-            Purpose::DocumentSigning,
-            proof,
-            self.material,
-            self.context,
-        );
-        let weak = self.weak_algorithms(proof);
-        let (integrity, structural) = self.integrity();
         let mut checks = signer.checks.clone();
         checks.push(self.coverage.check.clone());
-        checks.extend(trust.checks.iter().cloned());
-        checks.extend(weak.iter().flat_map(|weak| weak.checks.iter().cloned()));
-        let (indication, sub_indication) = match integrity {
-            Integrity::Broken | Integrity::Altered => (Indication::TotalFailed, structural),
-            Integrity::Unknown | Integrity::None => (Indication::Indeterminate, structural),
-            Integrity::Intact => match weak {
-                Some(weak) if trust.indication == Indication::TotalPassed => (weak.indication, weak.sub_indication),
-                _ => (trust.indication, trust.sub_indication),
-            },
-        };
-        let line = SignatureReport {
+        let draft = Draft {
             id: self.findings.signature.id.clone().unwrap_or_else(|| format!("signature {}", at + 1)),
             format: self.format(),
-            integrity,
-            indication,
-            sub_indication,
-            signer: signer.signing_certificate.as_ref().map(|certificate| certificate.to_signer()),
-            claimed_signing_time: signer.signing_time.map(Instant::rfc3339),
-            best_signature_time: proof.proven.then(|| proof.time.rfc3339()),
             covers: self.coverage.covers.clone(),
-            changes_after: Vec::new(),
+            integrity: self.integrity(),
+            certificate: signer.signing_certificate.as_ref(),
+            elements,
+            claimed: signer.signing_time,
+            changes: Vec::new(),
             checks,
         };
-        (line, timestamps)
+        (draft.judge(proof, self.material, self.context), timestamps)
+    }
+
+    /// EN 319 132-1 §5.5.2: an archive timestamp covers the key information and the unsigned properties before it.
+    fn covered(&self, objects: &mut Objects, timestamp: &Timestamp) {
+        let in_info = xml_certificate::in_key_info(self.document, &self.findings.signature);
+        in_info.iter().for_each(|der| objects.certificate_der(der));
+        let Some(qualifying) = &self.findings.qualifying else { return };
+        let values = qualifying.values_before(self.document, timestamp.position);
+        values.certificates.iter().for_each(|der| objects.certificate_der(der));
+        values.crls.iter().for_each(|crl| objects.crl(crl));
+        values.ocsp_responses.iter().for_each(|response| objects.response(response));
+        let earlier = qualifying.timestamps.iter().filter(|one| one.position < timestamp.position);
+        earlier.flat_map(|one| one.tokens.iter().flatten()).for_each(|token| objects.token(token));
     }
 
     fn newest_first(&self) -> Vec<&Timestamp> {
@@ -162,12 +173,6 @@ impl Judged<'_, '_, '_> {
         trust::timestamp_report(&token, findings, proof, self.material, self.context)
     }
 
-    /// The worse of the signature's algorithm and the references'.
-    fn weak_algorithms(&self, proof: Proof) -> Option<Trust> {
-        let digests = self.findings.signer.signed_with().into_iter().chain(self.findings.digests.iter().copied());
-        digests.into_iter().find_map(|digest| trust::judge_digest(Some(digest), proof))
-    }
-
     fn integrity(&self) -> (Integrity, Option<SubIndication>) {
         let checks = || self.findings.signer.checks.iter().filter(|check| self.counts(check));
         let failed = |name: &str| checks().any(|check| check.name == name && check.outcome == Outcome::Failed);
@@ -202,7 +207,7 @@ impl Judged<'_, '_, '_> {
     fn counts(&self, check: &Check) -> bool {
         check.name != MANIFEST
             || check.outcome != Outcome::NotDone
-            || self.sources.place == Place::Container
+            || self.sources.place != Place::Document
             || self.findings.not_at_hand == 0
     }
 
@@ -228,13 +233,13 @@ impl Judged<'_, '_, '_> {
 /// A timestamp that could not be read, or for which no work was left.
 fn lost_timestamp(error: &Error) -> TimestampReport {
     const NAME: &str = "timestamp";
-    let (indication, check) = match error {
+    let (indication, sub_indication, check) = match error {
         Error::Limit(_) | Error::Unsupported(_) => {
-            (Indication::Indeterminate, Check::not_done(NAME, error.to_string()))
+            (Indication::Indeterminate, None, Check::not_done(NAME, error.to_string()))
         }
-        _ => (Indication::TotalFailed, Check::failed(NAME, error.to_string())),
+        _ => (Indication::TotalFailed, Some(SubIndication::FormatFailure), Check::failed(NAME, error.to_string())),
     };
-    TimestampReport { time: String::new(), authority: String::new(), indication, checks: vec![check] }
+    TimestampReport { time: String::new(), authority: String::new(), indication, sub_indication, checks: vec![check] }
 }
 
 /// The line of a signature whose structure cannot be read.

@@ -3,7 +3,7 @@
 //! follow elsewhere.
 
 use super::xml_certificate::{self, Key};
-use super::xml_file::Sources;
+use super::xml_file::{Place, Sources};
 use crate::algorithm::DigestAlgorithm;
 use crate::certificate::Certificate;
 use crate::cms::SignerFindings;
@@ -13,9 +13,10 @@ use crate::xml::canonical::{Method, canonicalise};
 use crate::xml::document::{Document, NodeId};
 use crate::xml::limits;
 use crate::xml::names::{DSIG, MANIFEST_TYPE, is_signed_properties_type};
+use crate::xml::relationships::Wanted;
 use crate::xml::selection::{Budget, Selection, contains, union};
 use crate::xml::signature::{Reference, Signature, read_manifest};
-use crate::xml::transform::{self, Target};
+use crate::xml::transform::{self, Target, Transform};
 use crate::xml::xades::{Qualifying, Values};
 use chuky_model::instant::Instant;
 use chuky_model::report::{Check, Outcome};
@@ -35,6 +36,8 @@ pub(super) struct XmlFindings {
     pub(super) covered: Vec<(usize, Selection)>,
     /// URIs of what lies outside and matches, manifests' included.
     pub(super) outside: Vec<String>,
+    /// Relationships parts of which only what the transform takes was digested and matches, by URI.
+    pub(super) relationships: Vec<(String, Wanted)>,
     /// The digest algorithms of the references.
     pub(super) digests: Vec<DigestAlgorithm>,
     /// Parts that a signed manifest names and that are not at hand.
@@ -45,6 +48,15 @@ impl XmlFindings {
     /// All nodes that matching references cover.
     pub(super) fn covered_ranges(&self) -> Vec<Range<u32>> {
         union(self.covered.iter().flat_map(|(_, selection)| selection.ranges().iter().cloned()))
+    }
+
+    /// Notes a match outside. Of a relationships part the transform may have left something out.
+    fn add_outside(&mut self, reference: &Reference) {
+        let uri = reference.uri.clone().unwrap_or_default();
+        match reference.transforms.iter().flatten().find_map(Transform::relationships) {
+            Some(wanted) => self.relationships.push((uri, wanted.clone())),
+            None => self.outside.push(uri),
+        }
     }
 }
 
@@ -137,6 +149,7 @@ pub(super) fn check(
         values,
         covered: Vec::new(),
         outside: Vec::new(),
+        relationships: Vec::new(),
         digests: Vec::new(),
         not_at_hand: 0,
         signature,
@@ -167,9 +180,10 @@ fn check_references(document: &Document<'_>, findings: &mut XmlFindings, beside:
             }
             Ok(Answer::Outside) => {
                 tally.matched += 1;
-                findings.outside.push(reference.uri.clone().unwrap_or_default());
+                findings.add_outside(reference);
             }
             Ok(Answer::OtherDigest) => tally.fail(reference, OTHER_CONTENT),
+            Ok(Answer::NotAtHand) if beside.sources.place == Place::Package => tally.fail(reference, TAKEN_AWAY),
             Ok(Answer::NotAtHand) => tally.undone(reference, NOT_AT_HAND),
             Err(error) => tally.error(reference, &error),
         }
@@ -196,6 +210,7 @@ pub(super) const MANIFEST: &str = "manifest";
 pub(super) const NOT_AT_HAND: &str = "the signed content is not at hand";
 
 const OTHER_CONTENT: &str = "the content is not the one that was signed";
+const TAKEN_AWAY: &str = "the signed part is missing";
 
 /// XMLDSig §5.1: manifests that a reference covers whole, named by the reference's type or lying in a signed object.
 fn manifests_in(document: &Document<'_>, reference: &Reference, selection: &Selection) -> Vec<NodeId> {
@@ -243,9 +258,10 @@ fn check_manifest(
             }
             Ok(Answer::Outside) => {
                 tally.matched += 1;
-                findings.outside.push(reference.uri.clone().unwrap_or_default());
+                findings.add_outside(&reference);
             }
             Ok(Answer::OtherDigest) => tally.fail(&reference, OTHER_CONTENT),
+            Ok(Answer::NotAtHand) if beside.sources.place == Place::Package => tally.fail(&reference, TAKEN_AWAY),
             Ok(Answer::NotAtHand) => findings.not_at_hand += 1,
             Err(error) => tally.error(&reference, &error),
         }
@@ -273,10 +289,18 @@ fn check_reference(
             None => return Ok(Answer::NotAtHand),
         },
     };
-    let mut hasher = Hasher::new(algorithm);
-    let mut sink = |piece: &[u8]| hasher.update(piece);
-    let covered = transform::process(document, signature, target, &transforms, Method::DEFAULT, budget, &mut sink)?;
-    match (hasher.finish() == reference.digest, covered) {
+    let mut process = |target: Target<'_>, transforms: &[Transform]| {
+        let mut hasher = Hasher::new(algorithm);
+        let mut sink = |piece: &[u8]| hasher.update(piece);
+        let covered = transform::process(document, signature, target, transforms, Method::DEFAULT, budget, &mut sink)?;
+        Ok::<_, Error>((hasher.finish() == reference.digest, covered))
+    };
+    let octets = if let Target::Octets(octets) = &target { Some(*octets) } else { None };
+    let mut answer = process(target, &transforms)?;
+    if let (false, Some(octets), Some(other)) = (answer.0, octets, Transform::as_xmlsec_wrote(&transforms)) {
+        answer = process(Target::Octets(octets), &other)?;
+    }
+    match answer {
         (true, Some(selection)) => Ok(Answer::Inside(selection)),
         (true, None) => Ok(Answer::Outside),
         (false, None) if beside.is_a_guess => Ok(Answer::NotAtHand),
@@ -318,12 +342,19 @@ fn check_signed_properties(document: &Document<'_>, findings: &mut XmlFindings) 
     findings.signer.checks.push(check);
 }
 
-/// The time in a signed `SigningTime` outside XAdES, as Vietnamese e-invoices carry it (Decision 1450/QĐ-TCT): local where no zone is
-/// named. It proves nothing.
+/// The time in a signed `SigningTime` outside XAdES, as Vietnamese e-invoices carry it (Decision 1450/QĐ-TCT), in the `SignatureTime`
+/// of office packages (ECMA-376-2 §13.2.4.19) or the date of OpenDocument signatures: local where no zone is named. It proves nothing.
 fn stated_time(document: &Document<'_>, findings: &XmlFindings) -> Option<Instant> {
     let covered = findings.covered_ranges();
     let inside = findings.signature.objects.iter().flat_map(|object| document.elements_within(*object));
-    let mut named = inside.filter(|node| document.local_name(*node) == "SigningTime" && contains(&covered, *node));
+    let is_time = |node: NodeId| {
+        let above = document.parent(node).map(|above| document.local_name(above));
+        matches!(
+            (above, document.local_name(node)),
+            (_, "SigningTime") | (Some("SignatureTime"), "Value") | (Some("SignatureProperty"), "date")
+        )
+    };
+    let mut named = inside.filter(|node| is_time(*node) && contains(&covered, *node));
     let text = document.text(named.next()?);
     let text = text.trim();
     Instant::parse_rfc3339(text).or_else(|| Instant::parse_rfc3339(&format!("{text}+07:00")))

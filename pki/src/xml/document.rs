@@ -191,6 +191,16 @@ impl<'a> Document<'a> {
         self.child_nodes(id).filter(|child| self.element(*child).is_some())
     }
 
+    /// Pieces of text and comments that stand directly in an element, in order: whether each is text.
+    pub(super) fn loose_children(&self, id: NodeId) -> impl Iterator<Item = bool> + '_ {
+        let own = self.subtree(id).filter_map(move |number| self.nodes.get(number as usize));
+        own.filter(move |node| node.parent == id.0).filter_map(|node| match node.content {
+            Content::Text(_) => Some(true),
+            Content::Comment(_) => Some(false),
+            _ => None,
+        })
+    }
+
     /// Elements of the subtree, itself first.
     pub fn elements_within(&self, id: NodeId) -> impl Iterator<Item = NodeId> {
         self.subtree(id).map(NodeId).filter(|node| self.element(*node).is_some())

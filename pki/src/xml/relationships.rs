@@ -12,6 +12,21 @@ use std::fmt::Write;
 pub struct Wanted {
     identifiers: Vec<String>,
     types: Vec<String>,
+    with_marks: bool,
+}
+
+impl Wanted {
+    /// Whether a relationship of this identifier and type is among them.
+    pub fn takes(&self, identifier: &str, kind: &str) -> bool {
+        let named = |list: &[String], value: &str| list.binary_search_by(|one| one.as_str().cmp(value)).is_ok();
+        named(&self.identifiers, identifier) || named(&self.types, kind)
+    }
+
+    /// The same, in the form that older xmlsec made, and with it LibreOffice 7.4: an empty element for each piece of text or
+    /// comment, before the relationships. It tells no less than the standard's form, so that a match proves the same.
+    pub fn as_xmlsec_wrote(&self) -> Self {
+        Self { with_marks: true, ..self.clone() }
+    }
 }
 
 const SIGNATURE: &str = "http://schemas.openxmlformats.org/package/2006/digital-signature";
@@ -38,15 +53,18 @@ pub(super) fn transform(octets: &[u8], wanted: &Wanted) -> Result<Vec<u8>> {
     let mut kept = BTreeMap::new();
     for relationship in document.children(document.document_element()) {
         let value = |name: &str| document.attribute(relationship, name).unwrap_or_default();
-        let named = |list: &[String], value: &str| list.binary_search_by(|one| one.as_str().cmp(value)).is_ok();
-        if document.is(relationship, RELATIONSHIPS, "Relationship")
-            && (named(&wanted.identifiers, value("Id")) || named(&wanted.types, value("Type")))
-        {
+        if document.is(relationship, RELATIONSHIPS, "Relationship") && wanted.takes(value("Id"), value("Type")) {
             let mode = document.attribute(relationship, "TargetMode").unwrap_or("Internal");
             kept.insert(value("Id"), (value("Target"), mode, value("Type")));
         }
     }
     let mut output = format!("<Relationships xmlns=\"{RELATIONSHIPS}\">");
+    if wanted.with_marks {
+        output.extend(document.loose_children(document.document_element()).map(|is_text| match is_text {
+            true => "<text></text>",
+            false => "<comment></comment>",
+        }));
+    }
     for (id, (target, mode, kind)) in kept {
         let [id, target, mode, kind] = [id, target, mode, kind].map(escaped);
         let written = write!(

@@ -26,6 +26,24 @@ pub enum Transform {
     Relationships(relationships::Wanted),
 }
 
+impl Transform {
+    /// The relationships that it takes, where it is the relationship transform.
+    pub fn relationships(&self) -> Option<&relationships::Wanted> {
+        if let Self::Relationships(wanted) = self { Some(wanted) } else { None }
+    }
+
+    /// The same transforms with the relationship transform as xmlsec wrote it; `None` where it is not among them.
+    pub fn as_xmlsec_wrote(transforms: &[Self]) -> Option<Vec<Self>> {
+        transforms.iter().any(|one| one.relationships().is_some()).then(|| {
+            let other = |one: &Self| match one {
+                Self::Relationships(wanted) => Self::Relationships(wanted.as_xmlsec_wrote()),
+                other => other.clone(),
+            };
+            transforms.iter().map(other).collect()
+        })
+    }
+}
+
 const ENVELOPED: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
 const BASE64: &str = "http://www.w3.org/2000/09/xmldsig#base64";
 const XPATH: &str = "http://www.w3.org/TR/1999/REC-xpath-19991116";

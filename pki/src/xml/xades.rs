@@ -62,6 +62,14 @@ pub struct Values {
     pub ocsp_responses: Vec<Vec<u8>>,
 }
 
+/// A signature policy (EN 319 132-1 §5.2.9); the identifier is empty where it is implied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyIdentifier {
+    pub identifier: String,
+    /// Of its document, where the transforms leave it as it is.
+    pub digest: Option<(DigestAlgorithm, Vec<u8>)>,
+}
+
 /// The qualifying properties of one signature.
 #[derive(Debug)]
 pub struct Qualifying {
@@ -73,6 +81,8 @@ pub struct Qualifying {
     /// Digests of `SigningCertificate` and `SigningCertificateV2`.
     pub certificates: Vec<(Result<DigestAlgorithm>, Vec<u8>)>,
     pub timestamps: Vec<Timestamp>,
+    /// The signature policy that it names.
+    pub policy: Option<PolicyIdentifier>,
     /// The unsigned signature properties, in order.
     pub unsigned: Vec<NodeId>,
     /// Signatures inside `CounterSignature`.
@@ -120,6 +130,7 @@ impl Qualifying {
             signing_time: about_signature.and_then(|list| signing_time(document, list)),
             certificates: about_signature.map_or(Ok(Vec::new()), |list| signing_certificates(document, list))?,
             timestamps,
+            policy: about_signature.and_then(|list| policy(document, list)),
             counter_signatures: counter_signatures
                 .filter_map(|node| document.child(*node, DSIG, "Signature"))
                 .collect(),
@@ -129,8 +140,13 @@ impl Qualifying {
 
     /// Certificates and revocation data in the unsigned properties.
     pub fn values(&self, document: &Document<'_>) -> Values {
+        self.values_before(document, usize::MAX)
+    }
+
+    /// Those in the unsigned properties before that place.
+    pub fn values_before(&self, document: &Document<'_>, position: usize) -> Values {
         let mut values = Values::default();
-        for property in &self.unsigned {
+        for property in self.unsigned.iter().take(position) {
             // A counter-signature has evidence of its own.
             if is(document, *property, "CounterSignature") {
                 continue;
@@ -173,6 +189,25 @@ fn signing_time(document: &Document<'_>, list: NodeId) -> Option<Instant> {
     let node = document.children(list).find(|node| is(document, *node, "SigningTime"))?;
     Instant::parse_rfc3339(document.text(node).trim())
 }
+
+fn policy(document: &Document<'_>, list: NodeId) -> Option<PolicyIdentifier> {
+    let child = |parent: NodeId, name: &str| document.children(parent).find(|node| is(document, *node, name));
+    let property = child(list, "SignaturePolicyIdentifier")?;
+    let Some(named) = child(property, "SignaturePolicyId") else {
+        return Some(PolicyIdentifier { identifier: String::new(), digest: None });
+    };
+    let identifier = child(named, "SigPolicyId").and_then(|id| child(id, "Identifier"));
+    let identifier = identifier.map(|node| document.text(node).trim().chars().take(LONGEST_SHOWN).collect());
+    let digest = || {
+        let hash = child(named, "SigPolicyHash")?;
+        let method = digest_method(document, document.child(hash, DSIG, "DigestMethod")?).ok()?;
+        Some((method, base64_text(document, document.child(hash, DSIG, "DigestValue")?).ok()?))
+    };
+    Some(PolicyIdentifier { identifier: identifier.unwrap_or_default(), digest: digest() })
+}
+
+/// Characters of a stranger's name that are kept.
+const LONGEST_SHOWN: usize = 200;
 
 fn signing_certificates(document: &Document<'_>, list: NodeId) -> Result<Vec<(Result<DigestAlgorithm>, Vec<u8>)>> {
     let mut digests = Vec::new();

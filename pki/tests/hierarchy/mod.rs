@@ -113,7 +113,7 @@ pub fn finish(intent: &CertificateIntent, subject_key: &Key, issuer_key: &Key) -
     assert_eq!(lint::lint(&to_be_signed, &intent.profile), []);
     let der = to_be_signed.assemble(&issuer_key.sign(&to_be_signed.digest()), &issuer_key.public()).unwrap();
     let certificate = Certificate::from_der(&der).unwrap();
-    issue::compare(&certificate, intent, &subject_key.spki()).unwrap();
+    issue::compare(&certificate, &to_be_signed, intent, &subject_key.spki()).unwrap();
     certificate
 }
 

@@ -48,6 +48,7 @@ use utoipa::OpenApi;
         super::documents::content,
         super::documents::sign,
         super::verification::verify,
+        super::verification_batch::verify_batch,
     )
 )]
 struct Description;

@@ -14,6 +14,7 @@ mod session;
 mod transactions;
 pub mod unlocks;
 pub(super) mod verification;
+mod verification_batch;
 
 use super::Route;
 

@@ -7,21 +7,38 @@ use crate::{
     error::{Error, RequestError},
     http::{Access, Caller, Remote, Route, upload},
     rates::Kind,
-    verification::{self, Submission},
+    verification::{self, Pictures, Submission},
 };
 use axum::{
     Json,
-    extract::{DefaultBodyLimit, Request, State},
+    extract::{DefaultBodyLimit, Query, Request, State},
     http::Method,
     routing::post,
 };
+use base64::{Engine, prelude::BASE64_STANDARD};
 use chuky_model::report::Report;
-use utoipa::ToSchema;
+use chuky_pki::picture::{Area, Mark, PagePictures, Picture};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 pub(super) fn routes() -> Vec<Route> {
     // The spool counts bytes itself and says in both languages what is too large.
     let handler = post(verify).layer(DefaultBodyLimit::disable());
-    vec![Route::new(Method::POST, "/api/v1/documents/verify", Access::Public, handler)]
+    let batch = post(super::verification_batch::verify_batch).layer(DefaultBodyLimit::disable());
+    vec![
+        Route::new(Method::POST, "/api/v1/documents/verify", Access::Public, handler),
+        Route::new(Method::POST, "/api/v1/documents/verify-batch", Access::Public, batch),
+    ]
+}
+
+/// What may stand behind the address.
+#[derive(Debug, Deserialize, IntoParams)]
+pub struct VerifyQuery {
+    /// Whether the answer carries pictures of the pages that changed or that show a signature.
+    #[serde(default)]
+    pictures: bool,
+    /// The validation policy: `default`, `vietnam`, `eu`, `integrity`, or one of the service's own.
+    policy: Option<String>,
 }
 
 /// The form's parts, for the description.
@@ -36,28 +53,114 @@ pub struct VerifyForm {
     content: Option<Vec<u8>>,
 }
 
-#[utoipa::path(post, path = "/api/v1/documents/verify",
+/// The text of the policy that was asked for.
+pub(super) fn policy(app: &App, name: Option<&str>) -> Result<String, RequestError> {
+    let text = match name {
+        None => Some(app.policies.standard()),
+        Some(name) => app.policies.text(name),
+    };
+    text.map(str::to_owned).ok_or_else(|| unknown_policy(app))
+}
+
+fn unknown_policy(app: &App) -> RequestError {
+    let names = app.policies.names().join(", ");
+    RequestError::invalid(
+        "policy",
+        "policy_unknown",
+        format!("Tham số policy phải là một trong: {names}."),
+        format!("The parameter policy must be one of: {names}."),
+    )
+}
+
+#[utoipa::path(post, path = "/api/v1/documents/verify", params(VerifyQuery),
     request_body(content((Vec<u8> = "application/octet-stream"), (VerifyForm = "multipart/form-data"))),
     responses((status = 200, description = "The report, whatever the file holds", body = Object), (status = 413), (status = 422), (status = 503)))]
 /// Judges a document: the body itself, or the parts `document` and, where the signature is detached, `content` of a form.
-/// The answer is the report that `chuky verify --json` prints; the file is not kept.
+/// The answer is the report that `chuky verify --json` prints; with `pictures=true` also `pictures`, or `pictures_missing` with the
+/// reason. The file is not kept.
 pub async fn verify(
     State(app): State<App>,
     caller: Caller,
     remote: Remote,
+    Query(query): Query<VerifyQuery>,
     request: Request,
-) -> Result<Json<Report>, Error> {
+) -> Result<Json<Answer>, Error> {
     allow(&app, caller.0.as_ref(), &remote)?;
+    let policy = policy(&app, query.policy.as_deref())?;
     let _place = app.admission.enter()?;
     let submission = match upload::is_form(request.headers()) {
-        true => from_form(&app, request).await?,
+        true => from_form(&app, policy, request).await?,
         false => {
             let document = upload::spool_body(&app, request.into_body()).await?;
-            Submission { name: UNNAMED.to_owned(), document, content: None }
+            Submission { name: UNNAMED.to_owned(), document, content: None, policy }
         }
     };
     let actor = caller.0.map_or(Actor::Anonymous, |principal| Actor::Account(principal.account));
-    Ok(Json(verification::verify_document(&app, actor, submission).await?))
+    if query.pictures {
+        let (report, pictures) = verification::verify_and_draw(&app, actor, submission).await?;
+        return Ok(Json(Answer::of(report, pictures)));
+    }
+    let report = verification::verify_document(&app, actor, submission).await?;
+    Ok(Json(Answer::of(report, Pictures::Nothing)))
+}
+
+/// The report, and pictures where they were asked for.
+#[derive(Debug, Serialize)]
+pub struct Answer {
+    #[serde(flatten)]
+    report: Report,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pictures: Option<Vec<PageAnswer>>,
+    /// Why there are no pictures.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pictures_missing: Option<String>,
+}
+
+/// One page.
+#[derive(Debug, Serialize)]
+struct PageAnswer {
+    page: u32,
+    now: Option<PictureAnswer>,
+    signed: Option<PictureAnswer>,
+    was_there: bool,
+    differences: Vec<Area>,
+    marks: Vec<Mark>,
+}
+
+/// One picture, its PNG in base64.
+#[derive(Debug, Serialize)]
+struct PictureAnswer {
+    width: u16,
+    height: u16,
+    png: String,
+}
+
+impl PictureAnswer {
+    fn of(picture: Picture) -> Self {
+        Self { width: picture.width, height: picture.height, png: BASE64_STANDARD.encode(picture.png) }
+    }
+}
+
+impl Answer {
+    fn of(report: Report, pictures: Pictures) -> Self {
+        let (pictures, pictures_missing) = match pictures {
+            Pictures::Nothing => (None, None),
+            Pictures::Missing(reason) => (None, Some(reason)),
+            Pictures::Drawn(drawn) => (Some(drawn.into_iter().map(page_answer).collect()), None),
+        };
+        Self { report, pictures, pictures_missing }
+    }
+}
+
+fn page_answer(page: PagePictures) -> PageAnswer {
+    PageAnswer {
+        page: page.page,
+        now: page.now.map(PictureAnswer::of),
+        signed: page.signed.map(PictureAnswer::of),
+        was_there: page.was_there,
+        differences: page.differences,
+        marks: page.marks,
+    }
 }
 
 /// One more document of this caller: counted by account, or by address for whoever is not logged in.
@@ -69,7 +172,7 @@ pub(in crate::http) fn allow(app: &App, caller: Option<&Principal>, remote: &Rem
     }
 }
 
-async fn from_form(app: &App, request: Request) -> Result<Submission, Error> {
+async fn from_form(app: &App, policy: String, request: Request) -> Result<Submission, Error> {
     let mut form = upload::form(request).await?;
     let (mut document, mut content) = (None, None);
     while let Some(mut field) = upload::next_field(&mut form).await? {
@@ -83,10 +186,10 @@ async fn from_form(app: &App, request: Request) -> Result<Submission, Error> {
         }
     }
     let (name, document) = document.ok_or_else(missing_document)?;
-    Ok(Submission { name, document, content })
+    Ok(Submission { name, document, content, policy })
 }
 
-fn missing_document() -> RequestError {
+pub(super) fn missing_document() -> RequestError {
     RequestError::invalid(
         "document",
         "document_missing",
@@ -105,4 +208,4 @@ fn unexpected_part() -> RequestError {
 }
 
 /// What the report calls a file that came without a name.
-const UNNAMED: &str = "document";
+pub(super) const UNNAMED: &str = "document";

@@ -99,6 +99,7 @@ fn report(indication: Indication, integrity: Integrity, message: Bilingual, next
         next_step,
         signatures: Vec::new(),
         timestamps: Vec::new(),
+        policy: None,
         checks: vec![Check::passed("second_reader")],
     }
 }
@@ -121,6 +122,7 @@ pub(super) fn reports() -> [(&'static str, Report); 4] {
         time: "2026-11-22T02:05:11Z".into(),
         authority: "TEST Dấu thời gian".into(),
         indication: Indication::TotalPassed,
+        sub_indication: None,
         checks: vec![Check::passed("imprint")],
     }];
     let mut altered = report(

@@ -26,7 +26,8 @@ pub mod sign;
 pub mod texts;
 pub mod unlocks;
 pub mod verdict;
-pub mod verdict_words;
+pub mod verdict_pages;
+mod verdict_words;
 pub mod verify;
 
 use axum::{

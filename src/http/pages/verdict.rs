@@ -5,6 +5,7 @@ use super::{
     Frame, rendered,
     rows::Row,
     texts,
+    verdict_pages::PagesView,
     verdict_words::{
         Verdict, certificate_state, coverage, format_name, integrity_words, outcome_name, signing_time,
         sub_indication_name,
@@ -91,6 +92,8 @@ pub struct VerdictCard {
     pub signatures: Vec<SignatureView>,
     pub timestamps: Vec<TimestampView>,
     pub checks: Vec<CheckView>,
+    /// Pictures of pages; empty where there are none to see.
+    pub pages: PagesView,
     pub links: ReportLinks,
     /// `data:` address of the report as JSON, where no stored one exists.
     pub embedded_report: Option<String>,
@@ -114,10 +117,16 @@ impl VerdictCard {
             signatures: report.signatures.iter().map(|signature| signature_view(frame, report, signature)).collect(),
             timestamps: report.timestamps.iter().map(|timestamp| timestamp_view(frame, timestamp)).collect(),
             checks: report.checks.iter().take(LONGEST_LIST).map(|check| check_view(frame, check)).collect(),
+            pages: PagesView::default(),
             links,
             embedded_report,
             frame: frame.clone(),
         }
+    }
+
+    /// The same card with these pages.
+    pub fn with_pages(self, pages: PagesView) -> Self {
+        Self { pages, ..self }
     }
 
     /// The card as a piece of HTML.

@@ -113,6 +113,8 @@ pub(super) fn coverage(frame: &Frame, covers: &str) -> String {
     match words.as_slice() {
         ["whole_file"] => frame.say("covers-whole-file"),
         ["revision", number, "of", count] => frame.fill("covers-revision", &[("number", number), ("count", count)]),
+        [number, "of", count, "parts"] => frame.fill("covers-parts", &[("number", number), ("count", count)]),
+        [number, "of", count, "files"] => frame.fill("covers-files", &[("number", number), ("count", count)]),
         _ => covers.to_owned(),
     }
 }

@@ -14,6 +14,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
+use chuky_hsm::Standing;
 use serde_json::json;
 use std::fmt::Write;
 
@@ -44,7 +45,16 @@ async fn ready(State(app): State<App>) -> Response {
             missing.push(format!("hsm:{name}"));
             tracing::warn!(event = "not_ready", token = name, reason = health.reason);
         }
-        let state = json!({ "ready": health.ready, "workers": health.workers, "in_flight": health.in_flight });
+        let each = health.tokens.iter().map(|token| {
+            if let (Some(reason), true) = (&token.reason, health.ready) {
+                tracing::warn!(event = "token_not_well", role = name, token = token.label, reason);
+            }
+            json!({ "label": token.label, "serial": token.serial, "state": token.standing.name(), "workers": token.workers })
+        });
+        let each: Vec<_> = each.collect();
+        let state = json!({
+            "ready": health.ready, "workers": health.workers, "in_flight": health.in_flight, "tokens": each,
+        });
         tokens.insert(name.to_owned(), state);
     }
     // The clock is asked only where somebody would be stamped by it.
@@ -61,6 +71,15 @@ async fn ready(State(app): State<App>) -> Response {
     let body =
         json!({ "ready": missing.is_empty(), "missing": missing, "database": database, "hsm": tokens, "clock": clock });
     (status, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+}
+
+/// Of each token of a role whether it serves or would.
+fn each_token(role: &str, health: chuky_hsm::Health) -> Vec<(String, usize)> {
+    let usable = |standing| usize::from(matches!(standing, Standing::Serving | Standing::StandingBy));
+    let line = |(number, token): (usize, chuky_hsm::TokenHealth)| {
+        (format!("{{token=\"{role}\",number=\"{number}\"}}"), usable(token.standing))
+    };
+    (1..).zip(health.tokens).map(line).collect()
 }
 
 /// Figures in the Prometheus text format 0.0.4.
@@ -84,6 +103,9 @@ async fn metrics(State(app): State<App>) -> Response {
         let help = "Messages that nothing has taken to send, at most 1000.";
         figure("chuky_messages_waiting", help, &[(String::new(), waiting)]);
     }
+    let each: Vec<_> =
+        app.tokens.named().into_iter().flat_map(|(name, token)| each_token(name, token.health())).collect();
+    figure("chuky_hsm_token_usable", "1 where this token of the role serves or would, in their order.", &each);
     let size = app.store.audit_size().await;
     figure("chuky_database_ready", "1 where the database answers.", &[(String::new(), usize::from(size.is_ok()))]);
     let entries = usize::try_from(size.unwrap_or_default()).unwrap_or_default();

@@ -19,12 +19,14 @@ use axum::{
 
 /// The middleware around every route.
 pub async fn as_page(State(app): State<App>, request: Request, next: Next) -> Response {
-    let wanted = !request.uri().path().starts_with("/api/") && accepts_pages(request.headers());
+    if request.uri().path().starts_with("/api/") || !accepts_pages(request.headers()) {
+        return next.run(request).await;
+    }
     let (mut parts, body) = request.into_parts();
     let Ok(frame) = Frame::from_request_parts(&mut parts, &app).await;
     let response = next.run(Request::from_parts(parts, body)).await;
     let failed = response.status().is_client_error() || response.status().is_server_error();
-    match wanted && failed && !is_page(&response) {
+    match failed && !is_page(&response) {
         true => {
             let caller = response.extensions().get::<Caller>().cloned();
             page(Visit::of(&app, frame, caller.and_then(|caller| caller.0)), response)

@@ -9,11 +9,14 @@ use crate::{
     http::{
         Access, Remote, Route,
         api::verification::allow,
-        pages::{Frame, Problems, VerdictCard, html, limits, verdict::ReportLinks, verify::VerifyPage},
+        pages::{
+            Frame, Problems, VerdictCard, html, limits, verdict::ReportLinks, verdict_pages::PagesView,
+            verify::VerifyPage,
+        },
         problem::status_of,
         upload,
     },
-    verification::{self, Submission},
+    verification::{self, Pictures, Submission},
 };
 use axum::{
     extract::{DefaultBodyLimit, Multipart, Request, State},
@@ -52,7 +55,7 @@ async fn judge(State(app): State<App>, visit: Visit, remote: Remote, request: Re
         Err(Error::Request(refused)) => (status_of(refused.kind), Problems::said(Some("document"), refused.detail)),
         Err(error) => return Err(error),
     };
-    let cards = reports.iter().map(|report| VerdictCard::of(report, &visit.frame, ReportLinks::default())).collect();
+    let cards = reports.into_iter().map(|judged| card(&visit.frame, judged)).collect();
     Ok(html(status, page(&app, visit.frame, cards, problems).html()))
 }
 
@@ -60,7 +63,7 @@ async fn judge_each(
     app: &App,
     actor: Actor,
     (form, allowed): (&mut Multipart, impl Fn() -> Result<(), RequestError>),
-    reports: &mut Vec<Report>,
+    reports: &mut Vec<(Report, Pictures)>,
 ) -> Result<()> {
     while let Some(mut field) = upload::next_field(form).await? {
         let name = field.file_name().unwrap_or_default().to_owned();
@@ -73,10 +76,20 @@ async fn judge_each(
         }
         allowed()?;
         let document = upload::spool_field(app, &mut field).await?;
-        let submission = Submission { name, document, content: None };
-        reports.push(verification::verify_document(app, actor, submission).await?);
+        let policy = app.policies.standard().to_owned();
+        let submission = Submission { name, document, content: None, policy };
+        reports.push(verification::verify_and_draw(app, actor, submission).await?);
     }
     if reports.is_empty() { Err(missing().into()) } else { Ok(()) }
+}
+
+fn card(frame: &Frame, (report, pictures): (Report, Pictures)) -> VerdictCard {
+    let card = VerdictCard::of(&report, frame, ReportLinks::default());
+    match pictures {
+        Pictures::Nothing => card,
+        Pictures::Missing(_) => card.with_pages(PagesView::missing(frame)),
+        Pictures::Drawn(drawn) => card.with_pages(PagesView::of(frame, &report, drawn)),
+    }
 }
 
 fn page(app: &App, frame: Frame, cards: Vec<VerdictCard>, problems: Problems) -> VerifyPage {

@@ -142,14 +142,17 @@ impl Dialect for Statements {
     }
 
     async fn stored_orders(connection: &mut Connection, identities: &[Vec<u8>]) -> Result<Vec<StoredOrder>, Error> {
-        let mut orders = Vec::with_capacity(identities.len());
-        for identity in identities {
-            let row = query!("SELECT identity, order_digest FROM payment_identity WHERE identity = $1", identity)
-                .fetch_optional(&mut *connection)
-                .await?;
-            orders.extend(row.map(|row| (row.identity, row.order_digest)));
-        }
-        Ok(orders)
+        // One statement for all: each costs a way to the connection's thread and back.
+        let wanted: Vec<String> = identities.iter().map(hex::encode).collect();
+        let wanted = format!(r#"["{}"]"#, wanted.join(r#"",""#));
+        let rows = query!(
+            "SELECT identity, order_digest FROM payment_identity
+            WHERE identity IN (SELECT unhex(value) FROM json_each($1))",
+            wanted
+        )
+        .fetch_all(connection)
+        .await?;
+        Ok(rows.into_iter().map(|row| (row.identity, row.order_digest)).collect())
     }
 
     async fn claim_due_jobs(

@@ -12,3 +12,4 @@ verify-privacy-title = Your file
 verify-privacy = The file is read for the check only and is not kept.
 verify-secret = Do not send documents classified as secret (Mật, Tối mật, Tuyệt mật).
 verify-another = Check another file
+verify-left = Files still waiting:

@@ -12,3 +12,4 @@ verify-privacy-title = Tệp của bạn
 verify-privacy = Tệp chỉ được đọc để kiểm tra, không được lưu lại.
 verify-secret = Không gửi lên đây văn bản có độ Mật, Tối mật hoặc Tuyệt mật.
 verify-another = Kiểm tra tệp khác
+verify-left = Số tệp còn chờ:

@@ -19,6 +19,14 @@ impl PdfFile<'_> {
         }
     }
 
+    /// Where the object begins, where it stands by itself.
+    pub fn offset(&self, number: u32) -> Option<usize> {
+        match self.entry(number) {
+            Some(Entry::Offset { offset, .. }) => Some(offset),
+            _ => None,
+        }
+    }
+
     /// What the newest section that speaks about the number says. A long chain of updates is looked through once.
     fn listed(&self, number: u32) -> Option<Entry> {
         let updates = self.updates.get_or_init(|| {

@@ -10,8 +10,10 @@ use crate::timestamp::TimestampToken;
 use crate::verify::VerificationContext;
 use crate::verify::cades::Content;
 use crate::verify::line::{self, badness};
-use crate::verify::store::{Gathering, Material};
+use crate::verify::records;
+use crate::verify::store::Material;
 use crate::verify::trust::{self, Proof};
+use chuky_model::instant::Instant;
 use chuky_model::report::{Check, Integrity, TimestampReport};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,16 +33,30 @@ pub(super) struct Timed {
     pub(super) is_partly_read: bool,
 }
 
+/// The container with its CMS objects, and the evidence of all of them.
+pub(super) struct Held<'h, 'c> {
+    pub(super) container: &'h Container<'c>,
+    pub(super) signatures: &'h [(usize, Result<SignedData>)],
+    pub(super) tokens: &'h [(usize, Result<SignedData>)],
+    pub(super) material: &'h Material,
+}
+
+impl Held<'_, '_> {
+    /// The entries existed at that time, and with them the objects that they hold.
+    fn prove(&self, entries: &BTreeSet<usize>, time: Instant) {
+        self.material.prove(time, |objects| {
+            let held = self.signatures.iter().chain(self.tokens).filter(|(at, _)| entries.contains(at));
+            held.filter_map(|(_, data)| data.as_ref().ok()).for_each(|data| objects.signed_data_and_tokens(data));
+        });
+    }
+}
+
 /// Judges them.
-pub(super) fn judge(
-    container: &Container<'_>,
-    tokens: &[(usize, Result<SignedData>)],
-    material: &Material,
-    context: &VerificationContext,
-) -> Timed {
+pub(super) fn judge(held: &Held<'_, '_>, context: &VerificationContext) -> Timed {
+    let Held { container, tokens, material, .. } = held;
     let mut timed = Timed::default();
     let mut read: Vec<(usize, TimestampToken)> = Vec::new();
-    for (at, data) in tokens {
+    for (at, data) in *tokens {
         match data.clone().and_then(TimestampToken::from_signed_data) {
             Ok(token) => read.push((*at, token)),
             Err(error) => {
@@ -61,6 +77,7 @@ pub(super) fn judge(
         report.checks.insert(0, trust::kind_of_timestamp(&container.label(at)));
         timed.reports.push(report);
         if let Some(time) = time {
+            held.prove(&entries, time);
             for entry in &entries {
                 let known = timed.proofs.get(entry).copied().unwrap_or(Proof { time: context.at, proven: false });
                 timed.proofs.insert(*entry, known.or_earlier(time));
@@ -73,7 +90,8 @@ pub(super) fn judge(
 
 /// Judges the evidence records that stand in a container as files, against the files that their manifest lists or the one data
 /// file. They count like timestamps.
-pub(super) fn judge_records(container: &Container<'_>, timed: &mut Timed, context: &VerificationContext) {
+pub(super) fn judge_records(held: &Held<'_, '_>, timed: &mut Timed, context: &VerificationContext) {
+    let container = held.container;
     for at in container.entries_of(Role::EvidenceRecord).into_iter().take(limits::SIGNATURES) {
         let label = container.label(at);
         let Covered { entries, checks, objects, .. } = container.covered_by(at);
@@ -96,28 +114,15 @@ pub(super) fn judge_records(container: &Container<'_>, timed: &mut Timed, contex
                 continue;
             }
         };
-        let mut stamped =
-            record.check(&mut |algorithm| container.digests(&objects, algorithm, record.canonicalisation));
-        let mut gathering = Gathering::new(context);
-        stamped.iter().for_each(|stamped| gathering.add_signed_data(&stamped.token.signed_data));
-        let material = gathering.read(context);
-        let mut proof = Proof { time: context.at, proven: false };
-        stamped.reverse();
-        for stamped in stamped {
-            let mut findings = stamped.token.check(&material.certificates, &mut |_| stamped.root.clone());
-            findings.checks.retain(|check| check.name != stamped.covers.name);
-            findings.checks.insert(0, stamped.covers);
-            findings.checks.extend(checks.iter().cloned());
-            timed.note(line::integrity(&findings).0);
-            let (time, mut report) = trust::timestamp_report(&stamped.token, findings, proof, &material, context);
-            report.checks.insert(0, trust::kind_of_timestamp(&format!("evidence record {label}")));
-            timed.reports.push(report);
-            proof = time.map_or(proof, |time| proof.or_earlier(time));
-        }
-        if proof.proven {
+        let mut digests = |algorithm| container.digests(&objects, algorithm, record.canonicalisation);
+        let mut recorded = records::judge(&record, &format!("evidence record {label}"), &checks, &mut digests, context);
+        recorded.integrity.iter().for_each(|integrity| timed.note(*integrity));
+        timed.reports.append(&mut recorded.reports);
+        if let Some(time) = recorded.time {
+            held.prove(&entries, time);
             for entry in &entries {
                 let known = timed.proofs.get(entry).copied().unwrap_or(Proof { time: context.at, proven: false });
-                timed.proofs.insert(*entry, known.or_earlier(proof.time));
+                timed.proofs.insert(*entry, known.or_earlier(time));
             }
         }
         timed.covered.extend(entries);

@@ -1,0 +1,20 @@
+//! Bounds on pictures, with their units and reasons.
+
+/// Largest file of which pictures are made, bytes: the drawing library holds it in memory.
+pub const FILE: usize = 64 << 20;
+/// Most pages drawn for one file; each takes tens of milliseconds.
+pub const PAGES: usize = 8;
+/// Widest picture, pixels: text of 10 points can be read, on a telephone after enlarging.
+pub const WIDTH: f32 = 900.0;
+/// Highest picture, pixels.
+pub const HEIGHT: f32 = 1_300.0;
+/// Largest enlargement of a small page.
+pub const SCALE: f32 = 2.0;
+/// No further page is drawn once the pictures of a file have so many bytes.
+pub const BYTES: usize = 3 << 20;
+/// Most differences framed on one page; more are framed as one.
+pub const DIFFERENCES: usize = 40;
+/// Most signatures marked on one page.
+pub const MARKS: usize = 40;
+/// Most fields looked at for signatures.
+pub const FIELDS: usize = 10_000;
