@@ -276,7 +276,7 @@ pub fn is_in_memory(directory: &Path) -> Result<bool> {
     let found = rustix::fs::statfs(directory).map_err(|error| {
         InternalError::io(directory.display().to_string())(std::io::Error::from_raw_os_error(error.raw_os_error()))
     })?;
-    Ok([TMPFS, RAMFS].contains(&i64::from(found.f_type)))
+    Ok([TMPFS, RAMFS].contains(&found.f_type))
 }
 
 fn locked() -> RequestError {
@@ -410,8 +410,8 @@ fn label(kind: TokenKind) -> &'static str {
 
 const KINDS: [TokenKind; 3] = [TokenKind::Authority, TokenKind::Status, TokenKind::Subscribers];
 /// TMPFS_MAGIC and RAMFS_MAGIC (linux/magic.h).
-const TMPFS: i64 = 0x0102_1994;
-const RAMFS: i64 = 0x8584_58f6;
+const TMPFS: rustix::fs::FsWord = 0x0102_1994;
+const RAMFS: rustix::fs::FsWord = 0x8584_58f6;
 /// Times that preparing a token is tried.
 const PREPARATIONS: usize = 4;
 /// How long second tokens are waited for at the start. One that comes later is compared then.
