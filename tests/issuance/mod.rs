@@ -3,6 +3,7 @@
 
 mod again;
 mod attacks;
+mod ceremony;
 mod confirmation;
 mod crash;
 mod foreign;
@@ -12,6 +13,7 @@ mod own_key;
 mod pages;
 mod responder;
 mod revocation_lists;
+mod roll_over;
 mod timestamps;
 
 use crate::harness::app::{Backend, TestApp};
