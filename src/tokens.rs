@@ -6,8 +6,8 @@ use crate::{
     error::{Error, InternalError, RequestError, Result},
 };
 use chuky_hsm::{
-    Health, Hsm, Judge, Pin, PinSource, Secret32, Standing, StockTarget, Supervised, TokenAddress, TokenKind, find_module,
-    provision,
+    Health, Hsm, Judge, Pin, PinSource, Secret32, Standing, StockTarget, Supervised, TokenAddress, TokenKind,
+    find_module, provision,
 };
 use chuky_model::algorithm::KeyAlgorithm;
 use chuky_pki::crypto::PublicKey;

@@ -114,7 +114,8 @@ struct Storm {
 impl Storm {
     /// Two hundred callers of the status and timestamp services, until it is over.
     async fn callers(&self) -> Vec<tokio::task::JoinHandle<()>> {
-        let issuer = Authority::of(&self.test.app).await.unwrap().issuing(Hierarchy::Citizens).unwrap().certificate.clone();
+        let issuer =
+            Authority::of(&self.test.app).await.unwrap().issuing(Hierarchy::Citizens).unwrap().certificate.clone();
         let ocsp = fs::read(self.files.path().join("ask")).unwrap();
         let stamp = fs::read(self.files.path().join("stamp")).unwrap();
         let caller = |number: usize| {
@@ -229,7 +230,8 @@ async fn storm_round(test: &Arc<TestApp>, citizen: &subscriber::Subscriber, leng
         }
         serials
     };
-    let signing = async { until_done(200, async || citizen.ask(test, &document, PIN, json!({ "level": "T" })).await).await };
+    let signing =
+        async { until_done(200, async || citizen.ask(test, &document, PIN, json!({ "level": "T" })).await).await };
     let returning = async {
         let returned = failing.await;
         while test.get("/readyz", "").await.0 != 200 {
@@ -257,7 +259,8 @@ async fn storm_round(test: &Arc<TestApp>, citizen: &subscriber::Subscriber, leng
 
 /// The citizen's own certificate with what else a receipt holds.
 async fn receipt_of(test: &TestApp, credentials: &Value, token: &str) -> Value {
-    let serial = find(credentials, "serial").or_else(|| find(credentials, "certificate_serial")).expect("a serial number");
+    let serial =
+        find(credentials, "serial").or_else(|| find(credentials, "certificate_serial")).expect("a serial number");
     test.get(&format!("/api/v1/certificates/{serial}"), token).await.1
 }
 
@@ -277,7 +280,8 @@ fn stamped_well(at: &Path, stamped: &[Vec<u8>]) {
     assert!(!stamped.is_empty());
     for answer in stamped.iter().step_by(stamped.len().div_ceil(20)) {
         fs::write(at.join("answer"), answer).unwrap();
-        let verified = run(at, "openssl ts -verify -queryfile stamp -in answer -CAfile root.pem -untrusted issuing.pem");
+        let verified =
+            run(at, "openssl ts -verify -queryfile stamp -in answer -CAfile root.pem -untrusted issuing.pem");
         assert!(verified.contains("Verification: OK"), "{verified}");
     }
 }

@@ -147,9 +147,7 @@ impl Error {
     /// What a caller is told once no worker is left to try: a code of the token's state means that it cannot be used now.
     pub(crate) fn final_answer(self) -> Self {
         match self {
-            Self::Pkcs11 { function, code, refused: false } => {
-                Self::unavailable(format!("{function} returned {code}"))
-            }
+            Self::Pkcs11 { function, code, refused: false } => Self::unavailable(format!("{function} returned {code}")),
             other => other,
         }
     }

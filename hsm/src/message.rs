@@ -94,15 +94,47 @@ pub struct Probe {
 pub enum Request {
     Probe,
     ServiceKeys,
-    GenerateServiceKey { label: String, algorithm: KeyAlgorithm },
-    Sign { label: String, scheme: SignatureScheme, digests: Vec<Vec<u8>> },
-    Mac { domain: String, items: Vec<Vec<u8>> },
-    DeriveDataKey { version: u32 },
-    GenerateSealed { algorithm: KeyAlgorithm, context: KeyContext, pin_secret: Secret32 },
-    Reseal { blob: Vec<u8>, from: KeyContext, old: Secret32, to: KeyContext, new: Secret32 },
-    OpenActivation { blob: Vec<u8>, key: KeyContext, pin_secret: Secret32, activation: ActivationContext, now: Instant },
-    SignActivated { call: SignActivated },
-    CloseActivation { activation_id: ActivationId },
+    GenerateServiceKey {
+        label: String,
+        algorithm: KeyAlgorithm,
+    },
+    Sign {
+        label: String,
+        scheme: SignatureScheme,
+        digests: Vec<Vec<u8>>,
+    },
+    Mac {
+        domain: String,
+        items: Vec<Vec<u8>>,
+    },
+    DeriveDataKey {
+        version: u32,
+    },
+    GenerateSealed {
+        algorithm: KeyAlgorithm,
+        context: KeyContext,
+        pin_secret: Secret32,
+    },
+    Reseal {
+        blob: Vec<u8>,
+        from: KeyContext,
+        old: Secret32,
+        to: KeyContext,
+        new: Secret32,
+    },
+    OpenActivation {
+        blob: Vec<u8>,
+        key: KeyContext,
+        pin_secret: Secret32,
+        activation: ActivationContext,
+        now: Instant,
+    },
+    SignActivated {
+        call: SignActivated,
+    },
+    CloseActivation {
+        activation_id: ActivationId,
+    },
     /// What tells whether two tokens hold the same keys.
     Fingerprint,
     /// Everything a token is used for, on a key of the moment.

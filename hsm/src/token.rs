@@ -54,7 +54,9 @@ impl Token {
         match (found.next(), found.next()) {
             (Some(token), None) => Ok(token),
             (None, _) => Err(Error::unavailable(format!("no token labelled {label}"))),
-            (Some(_), Some(_)) => Err(Error::invalid(format!("several tokens labelled {label}: name the serial number"))),
+            (Some(_), Some(_)) => {
+                Err(Error::invalid(format!("several tokens labelled {label}: name the serial number")))
+            }
         }
     }
 

@@ -74,7 +74,8 @@ impl Control {
     /// A number of the sequence that seed, process and call give.
     pub fn random(&self, seed: u64) -> u64 {
         let call = self.calls.fetch_add(1, Ordering::Relaxed);
-        let mut state = seed ^ self.process.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ call.wrapping_mul(0xD1B5_4A32_D192_ED03);
+        let mut state =
+            seed ^ self.process.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ call.wrapping_mul(0xD1B5_4A32_D192_ED03);
         state = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         state = (state ^ (state >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         state ^ (state >> 31)

@@ -23,8 +23,10 @@ impl Engine {
             // Looked for anew: a pepper may have come or gone.
             self.secrets = None;
             let found = self.secrets()?;
-            let peppers = found.peppers.iter().map(|(version, key)| (format!("{}{version}", objects::PEPPER_PREFIX), *key));
-            let keyed = [(objects::ROW_MAC_LABEL.to_owned(), found.row_mac), (objects::DATA_LABEL.to_owned(), found.data)];
+            let peppers =
+                found.peppers.iter().map(|(version, key)| (format!("{}{version}", objects::PEPPER_PREFIX), *key));
+            let keyed =
+                [(objects::ROW_MAC_LABEL.to_owned(), found.row_mac), (objects::DATA_LABEL.to_owned(), found.data)];
             for (label, key) in keyed.into_iter().chain(peppers) {
                 secrets.push((label, digest(&self.hmac(key, CONSTANT)?)));
             }

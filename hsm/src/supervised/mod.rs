@@ -163,7 +163,9 @@ impl Hsm for Supervised {
             ready: serving.is_some(),
             reason: match serving {
                 Some(_) => None,
-                None => Some(board.iter().find_map(Token::why_not).unwrap_or_else(|| "HSM workers are starting".into())),
+                None => {
+                    Some(board.iter().find_map(Token::why_not).unwrap_or_else(|| "HSM workers are starting".into()))
+                }
             },
             workers: serving.and_then(|index| tokens.get(index)).map_or(0, |token| token.workers),
             in_flight: self.shared.settings.queue.max(1).saturating_sub(free),
@@ -200,7 +202,8 @@ impl Shared {
         self.refuse_second_key(&request)?;
         let mut failed: Option<(usize, Error)> = None;
         for _ in 0..ATTEMPTS {
-            let chosen = timeout_at(until.into(), self.choose(&request, failed.as_ref().map(|(token, _)| *token))).await;
+            let chosen =
+                timeout_at(until.into(), self.choose(&request, failed.as_ref().map(|(token, _)| *token))).await;
             let (token, link) = match (chosen, failed.take()) {
                 (Ok(Ok(chosen)), _) => chosen,
                 (Ok(Err(_)), Some((_, error))) => return Err(error.final_answer()),
@@ -250,7 +253,9 @@ impl Shared {
                 let live = candidates.iter().copied().find(|index| tokens.get(*index).is_some_and(Token::is_fit));
                 let starting = candidates.iter().copied().find(|index| tokens.get(*index).is_some_and(Token::may_come));
                 match (live, starting) {
-                    (Some(index), _) => tokens.get(index).and_then(|token| token.link(request)).map(|link| (index, link)),
+                    (Some(index), _) => {
+                        tokens.get(index).and_then(|token| token.link(request)).map(|link| (index, link))
+                    }
                     (None, Some(_)) => None,
                     (None, None) => return Err(why_none(&tokens, &candidates, request)),
                 }

@@ -98,7 +98,8 @@ async fn metrics(State(app): State<App>) -> Response {
     figure("chuky_hsm_ready", "1 where the token serves calls.", &of(|health| usize::from(health.ready)));
     figure("chuky_hsm_workers", "Worker processes that are up.", &of(|health| health.workers));
     figure("chuky_hsm_in_flight", "Calls waiting or running.", &of(|health| health.in_flight));
-    let each: Vec<_> = app.tokens.named().into_iter().flat_map(|(name, token)| each_token(name, token.health())).collect();
+    let each: Vec<_> =
+        app.tokens.named().into_iter().flat_map(|(name, token)| each_token(name, token.health())).collect();
     figure("chuky_hsm_token_usable", "1 where this token of the role serves or would, in their order.", &each);
     let size = app.store.audit_size().await;
     figure("chuky_database_ready", "1 where the database answers.", &[(String::new(), usize::from(size.is_ok()))]);
