@@ -3,7 +3,7 @@
 
 use crate::{
     config::{Settings, TokenConfig, TokenRole},
-    error::{Error, InternalError, RequestError, Result},
+    error::{InternalError, RequestError, Result},
 };
 use chuky_hsm::{
     Health, Hsm, Judge, Pin, PinSource, Secret32, Standing, StockTarget, Supervised, TokenAddress, TokenKind,
@@ -126,7 +126,7 @@ fn address(settings: &Settings, kind: TokenKind, token: &TokenConfig) -> Result<
 }
 
 /// Prepares directories, PINs, tokens and keys, each only where it is missing. The PKCS#11 library is loaded in workers only. Of a role with
-/// several tokens the first alone is prepared: the others are its copies, made by the vendor's means.
+/// several tokens none is prepared: they are copies of one that was.
 pub async fn prepare(settings: &Settings, executable: &Path) -> Result<()> {
     for directory in [&settings.data_dir, &settings.secrets_dir, &settings.data_dir.join("tokens")] {
         private_directory(directory)?;
@@ -142,12 +142,9 @@ pub async fn prepare(settings: &Settings, executable: &Path) -> Result<()> {
         let so_pin = pin(settings, kind, "so")?;
         pin(settings, kind, "user")?;
         let worker = worker_settings(settings, kind, executable)?;
-        match prepare_one(&worker, &so_pin, &secrets).await {
-            // Another token of the role may serve while this one is away.
-            Err(Error::Internal(InternalError::Hsm(error))) if error.is_temporary() && !worker.standby.is_empty() => {
-                tracing::warn!(event = "hsm_token_not_prepared", token = name(kind), %error);
-            }
-            other => other?,
+        // A second token is a copy of the first, so the first was prepared. Where it is away now, no other may be made in its place.
+        if worker.standby.is_empty() {
+            prepare_one(&worker, &so_pin, &secrets).await?;
         }
     }
     Ok(())

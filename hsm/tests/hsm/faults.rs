@@ -100,6 +100,7 @@ impl<'a> Calls<'a> {
             panic!("another answer")
         };
         self.subscribers.fail("");
+        within(Duration::from_secs(10), "service", || self.subscribers.hsm.health().ready);
         let hsm = self.subscribers.dynamic();
         let context = activation(self.number, vec![vec![7; 32]], SignatureScheme::EcdsaSha256);
         let opened = self.world.wait(hsm.open_activation(&sealed.blob, &key, &secret(1), &context, now())).unwrap();
@@ -139,8 +140,10 @@ fn each_fault(world: &World, second: bool) {
             if function == "C_SignInit" && wrong {
                 continue;
             }
-            // Wrong answers add up to more than a token may give: alone, it is out then and the caller told so.
-            let may_be_out = wrong && !second;
+            let hangs = fault.starts_with("hang") || fault.starts_with("delay=10000");
+            // Wrong answers add up to more than a token may give, and so do a call and a probe that hang: alone, it is out then and the
+            // caller told so.
+            let may_be_out = (wrong || hangs) && !second;
             let began = Instant::now();
             calls.authority.fail(&line);
             let signed = calls.sign();
