@@ -8,7 +8,7 @@ pub use second::{SecondToken, second_token};
 use crate::{
     config::{Settings, TokenConfig, TokenRole},
     custodians::{Note, Opened},
-    error::{Error, InternalError, RequestError, Result},
+    error::{InternalError, RequestError, Result},
 };
 use chuky_hsm::{
     Health, Hsm, Judge, Lasting, Pin, PinSource, Secret32, Standing, StockTarget, Supervised, TokenAddress, TokenKind,
@@ -158,8 +158,8 @@ fn address(settings: &Settings, kind: TokenKind, token: &TokenConfig) -> Result<
 }
 
 /// Prepares directories, PINs, tokens and keys, each only where it is missing. The PKCS#11 library is loaded in workers only. Of a role with
-/// several tokens the first alone is prepared: the others are its copies. Where custodians hold the PINs nothing is prepared: the tokens
-/// are, and their PINs must have been entered.
+/// several tokens none is prepared: they are copies of one that was. Where custodians hold the PINs nothing is prepared: the tokens are,
+/// and their PINs must have been entered.
 pub async fn prepare(settings: &Settings, executable: &Path) -> Result<()> {
     directories(settings)?;
     if Note::load(settings)?.is_some_and(|note| note.set(Purpose::OfficerPin).is_some()) {
@@ -171,12 +171,9 @@ pub async fn prepare(settings: &Settings, executable: &Path) -> Result<()> {
         let so_pin = pin(settings, kind, "so")?;
         pin(settings, kind, "user")?;
         let worker = worker_settings(settings, kind, executable)?;
-        match prepare_one(&worker, &so_pin, &secrets).await {
-            // Another token of the role may serve while this one is away.
-            Err(Error::Internal(InternalError::Hsm(error))) if error.is_temporary() && !worker.standby.is_empty() => {
-                tracing::warn!(event = "hsm_token_not_prepared", token = name(kind), %error);
-            }
-            other => other?,
+        // A second token is a copy of the first, so the first was prepared. Where it is away now, no other may be made in its place.
+        if worker.standby.is_empty() {
+            prepare_one(&worker, &so_pin, &secrets).await?;
         }
     }
     Ok(())
