@@ -47,6 +47,8 @@ pub struct VerificationConfig {
     pub policy: String,
     /// A folder of further policies, one TOML file each.
     pub policies_dir: Option<PathBuf>,
+    /// Days that a verdict stays under its short link.
+    pub link_days: i64,
 }
 
 /// Which database.
@@ -187,7 +189,7 @@ impl Default for ReadersConfig {
 
 impl Default for VerificationConfig {
     fn default() -> Self {
-        Self { policy: "default".to_owned(), policies_dir: None }
+        Self { policy: "default".to_owned(), policies_dir: None, link_days: 90 }
     }
 }
 
@@ -317,6 +319,9 @@ impl Settings {
         if !(1..=3_650).contains(&config.seal.pepper_days) {
             return Err(invalid("seal.pepper_days", "is 1 to 3650"));
         }
+        if !(1..=3_650).contains(&config.verification.link_days) {
+            return Err(invalid("verification.link_days", "is 1 to 3650"));
+        }
         if !config.rates.is_usable() {
             return Err(invalid("rates", "each quota has a count of at least 1 and 1 to 86400 seconds"));
         }
@@ -421,6 +426,7 @@ mod tests {
         assert!(load("[server]\nlissten = \"x\"\n").contains("lissten"));
         assert!(load("[server]\nlisten = \"nowhere\"\n").starts_with("server.listen"));
         assert!(load("[server]\ntrusted_proxies = [\"proxy\"]\n").starts_with("server.trusted_proxies"));
+        assert!(load("[verification]\nlink_days = 0\n").starts_with("verification.link_days"));
         assert!(load("[rates]\nlogin = { count = 0, seconds = 60 }\n").starts_with("rates"));
         assert!(load("[authority]\nreminder_days = [0]\n").starts_with("authority.renewal_days"));
         assert!(load("[authority]\npractice_statement = \"cps\"\n").starts_with("authority.practice_statement"));

@@ -20,6 +20,7 @@ pub mod issuance;
 pub mod rates;
 pub mod reader;
 pub mod registration;
+pub mod reports;
 pub mod signing;
 pub mod store;
 pub mod tokens;

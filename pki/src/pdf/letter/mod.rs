@@ -6,6 +6,8 @@ mod draw;
 mod layout;
 mod sample;
 
+pub(super) use draw::{Fonts, glyphs, metadata, settings};
+pub(super) use layout::Style;
 pub use sample::sample;
 
 use super::typeface::Typefaces;
