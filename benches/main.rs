@@ -18,7 +18,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     // The worker wants to be alone in its process, before anything else is started.
     if std::env::args().nth(1).is_some_and(|argument| argument == token::HSM_WORKER) {
-        return chuky_hsm::worker::run();
+        return chuky_hsm::worker::run(chuky::tokens::key_reader);
     }
     match run() {
         Ok(()) => ExitCode::SUCCESS,

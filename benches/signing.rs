@@ -42,11 +42,6 @@ impl Signing {
         self.sealed.spki_der.clone()
     }
 
-    /// The scheme that the key signs with.
-    pub fn scheme(&self) -> SignatureScheme {
-        self.scheme
-    }
-
     /// Opens an activation of these hashes, signs them all, closes it.
     pub async fn activation(&self, hashes: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, String> {
         let now = now();

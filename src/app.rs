@@ -12,7 +12,7 @@ use crate::{
     rates::Rates,
     reader::ReaderPool,
     store::Store,
-    tokens::Tokens,
+    tokens::{self, Tokens},
     transactions::Payments,
     vault::Vault,
     verification::{Admission, Policies},
@@ -82,6 +82,7 @@ impl App {
         let policies = Policies::load(&settings.verification)?;
         let store = Store::open(&settings.database_url).await?;
         let tokens = Tokens::start(&settings, &executable)?;
+        tokens::refuse_different(&tokens).await?;
         let audit_key = ensure_audit_key(&settings, &tokens).await?;
         let data_key = tokens.subscribers.derive_data_key(DATA_KEY_VERSION).await?;
         let vault = Vault::new(data_key.expose());

@@ -4,6 +4,7 @@
 use crate::rates::RatesConfig;
 use serde::Deserialize;
 use std::{
+    collections::BTreeMap,
     net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
@@ -74,6 +75,37 @@ pub struct HsmConfig {
     pub worker_memory_mib: u64,
     /// Ready-made RSA keys of each size, 0 for none.
     pub rsa_stock: usize,
+    /// Milliseconds after which a call that should take few shows a hung worker.
+    pub stall_ms: u64,
+    /// Where tokens differ from the usual, and second tokens: the first one of a role serves, the others take over in their order.
+    pub tokens: Vec<TokenConfig>,
+}
+
+/// One token of a role.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenConfig {
+    pub role: TokenRole,
+    /// Path of its PKCS#11 library, where it is not `hsm.module`.
+    pub module: Option<PathBuf>,
+    /// Its label, where it is not `chuky-ROLE`.
+    pub label: Option<String>,
+    /// Its serial number, where the library shows several tokens of this label.
+    pub serial: Option<String>,
+    /// File with its user PIN, where it is not the first token's.
+    pub pin_file: Option<PathBuf>,
+    /// Environment of its worker processes, such as the library's own settings.
+    #[serde(default)]
+    pub environment: BTreeMap<String, String>,
+}
+
+/// What a token is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TokenRole {
+    Authority,
+    Status,
+    Subscribers,
 }
 
 /// Cost of one PIN guess: Argon2id.
@@ -171,6 +203,8 @@ impl Default for HsmConfig {
             deadline_ms: 10_000,
             worker_memory_mib: 512,
             rsa_stock: 2,
+            stall_ms: 2_000,
+            tokens: Vec::new(),
         }
     }
 }
@@ -282,6 +316,10 @@ pub struct HsmSettings {
     /// Bytes of resident memory after which an idle worker is retired.
     pub worker_memory: u64,
     pub rsa_stock: usize,
+    /// After which a call that should take milliseconds shows a hung worker.
+    pub stall: Duration,
+    /// In the order in which they serve.
+    pub tokens: Vec<TokenConfig>,
 }
 
 /// What is wrong with the settings, with the key it belongs to.
@@ -333,6 +371,7 @@ impl Settings {
         if positive.contains(&0) || config.readers.count == 0 || config.readers.documents_per_reader == 0 {
             return Err(invalid("hsm, readers", "counts are at least 1"));
         }
+        check_tokens(&config.hsm)?;
         check_authority(&config.authority)?;
         Ok(Self {
             secrets_dir: config.hsm.secrets_dir.clone().unwrap_or_else(|| beside(data_dir, ".secrets")),
@@ -352,6 +391,8 @@ impl Settings {
                 deadline: Duration::from_millis(config.hsm.deadline_ms),
                 worker_memory: config.hsm.worker_memory_mib.saturating_mul(1 << 20),
                 rsa_stock: config.hsm.rsa_stock,
+                stall: Duration::from_millis(config.hsm.stall_ms),
+                tokens: config.hsm.tokens,
             },
             seal: config.seal,
             readers: config.readers,
@@ -367,6 +408,23 @@ impl Settings {
 
 fn invalid(key: &'static str, what: &str) -> ConfigError {
     ConfigError::Invalid { key, what: what.to_owned() }
+}
+
+/// What is set for the tokens of each role.
+fn check_tokens(hsm: &HsmConfig) -> Result<(), ConfigError> {
+    if !(SHORTEST_STALL_MS..=LONGEST_STALL_MS).contains(&hsm.stall_ms) {
+        return Err(invalid("hsm.stall_ms", "is 250 to 60000"));
+    }
+    for (index, token) in hsm.tokens.iter().enumerate() {
+        if hsm.tokens.iter().skip(index.saturating_add(1)).any(|other| other == token) {
+            return Err(invalid("hsm.tokens", "names the same token twice"));
+        }
+        let role = token.role;
+        if hsm.tokens.iter().filter(|other| other.role == role).count() > MOST_TOKENS_OF_A_ROLE {
+            return Err(invalid("hsm.tokens", "names more than 4 tokens of one role"));
+        }
+    }
+    Ok(())
 }
 
 /// What is set for the authority's lists, renewals, reminders and certificates.
@@ -399,6 +457,12 @@ const SEAL_ITERATIONS_FLOOR: u32 = 3;
 pub const MOST_LIST_PARTS: u8 = 128;
 /// Nobody remembers what will end in more than a year.
 const MOST_DAYS_AHEAD: i64 = 366;
+/// Each token has worker processes of its own, which wait for their turn.
+const MOST_TOKENS_OF_A_ROLE: usize = 4;
+/// Below this a busy machine's own pauses would look like a hung token.
+const SHORTEST_STALL_MS: u64 = 250;
+/// Beyond this nobody waits.
+const LONGEST_STALL_MS: u64 = 60_000;
 /// Beyond this a four-digit part of a PIN is worth trying.
 const MOST_PIN_TRIES: u32 = 10;
 
@@ -427,6 +491,9 @@ mod tests {
         assert!(load("[server]\nlisten = \"nowhere\"\n").starts_with("server.listen"));
         assert!(load("[server]\ntrusted_proxies = [\"proxy\"]\n").starts_with("server.trusted_proxies"));
         assert!(load("[verification]\nlink_days = 0\n").starts_with("verification.link_days"));
+        assert!(load("[hsm]\nstall_ms = 1\n").starts_with("hsm.stall_ms"));
+        assert!(load("[[hsm.tokens]]\nrole = \"root\"\n").contains("root"));
+        assert!(load(&"[[hsm.tokens]]\nrole = \"status\"\n".repeat(2)).starts_with("hsm.tokens"));
         assert!(load("[rates]\nlogin = { count = 0, seconds = 60 }\n").starts_with("rates"));
         assert!(load("[authority]\nreminder_days = [0]\n").starts_with("authority.renewal_days"));
         assert!(load("[authority]\npractice_statement = \"cps\"\n").starts_with("authority.practice_statement"));

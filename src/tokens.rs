@@ -2,12 +2,17 @@
 //! outside the data directory; the PKCS#11 library is loaded by worker processes only, and by the process that prepares tokens.
 
 use crate::{
-    config::Settings,
-    error::{InternalError, Result},
+    config::{Settings, TokenConfig, TokenRole},
+    error::{Error, InternalError, RequestError, Result},
 };
-use chuky_hsm::{Hsm, Pin, PinSource, Secret32, StockTarget, Supervised, TokenKind, find_module, provision};
+use chuky_hsm::{
+    Health, Hsm, Judge, Lasting, Pin, PinSource, Secret32, Standing, StockTarget, Supervised, TokenAddress, TokenKind,
+    find_module, provision,
+};
 use chuky_model::algorithm::KeyAlgorithm;
+use chuky_pki::crypto::PublicKey;
 use std::{
+    collections::BTreeMap,
     fs::{self, DirBuilder, OpenOptions},
     io::Write,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
@@ -45,10 +50,57 @@ impl Tokens {
     }
 }
 
+/// Judges signatures for the HSM's workers.
+pub fn key_reader(spki_der: &[u8], lasting: Lasting) -> Option<Judge> {
+    let key = match lasting {
+        Lasting::Always => PublicKey::of_service(spki_der).ok()?,
+        Lasting::Briefly => PublicKey::from_spki_der(spki_der).ok()?,
+    };
+    Some(Judge::new(move |scheme, digest, signature| key.verify_digest(scheme.into(), digest, signature).is_ok()))
+}
+
+/// Waits until every second token was compared with the first of its role, and refuses to serve with one that holds other keys. A token
+/// that is away is compared when it comes.
+pub async fn refuse_different(tokens: &Tokens) -> Result<()> {
+    let until = tokio::time::Instant::now() + LONGEST_COMPARISON;
+    for (name, token) in tokens.named() {
+        let settled = |health: &Health| health.tokens.iter().all(|token| token.standing != Standing::Starting);
+        while token.health().tokens.len() > 1 && !settled(&token.health()) && tokio::time::Instant::now() < until {
+            tokio::time::sleep(BETWEEN_PREPARATIONS).await;
+        }
+        for found in token.health().tokens {
+            let reason = found.reason.unwrap_or_default();
+            match found.standing {
+                Standing::Different => {
+                    return Err(InternalError::other(format!("hsm.tokens, {name}: {reason}; see docs/hsm.md")).into());
+                }
+                Standing::Out => tracing::warn!(event = "hsm_token_away", token = name, label = found.label, reason),
+                Standing::StandingBy if !reason.is_empty() => {
+                    tracing::warn!(event = "hsm_token_lacks_keys", token = name, label = found.label, reason);
+                }
+                Standing::StandingBy | Standing::Serving | Standing::Starting => {}
+            }
+        }
+    }
+    Ok(())
+}
+
 fn worker_settings(settings: &Settings, kind: TokenKind, executable: &Path) -> Result<chuky_hsm::Settings> {
-    let module = find_module(settings.hsm.module.as_deref())?;
-    let pin = PinSource::File(pin_file(settings, kind, "user"));
-    let mut worker = chuky_hsm::Settings::new(module, label(kind), kind, pin);
+    let usual = TokenConfig {
+        role: role(kind),
+        module: None,
+        label: None,
+        serial: None,
+        pin_file: None,
+        environment: BTreeMap::new(),
+    };
+    let mut named = settings.hsm.tokens.iter().filter(|token| token.role == role(kind));
+    let first = address(settings, kind, named.next().unwrap_or(&usual))?;
+    let mut worker = chuky_hsm::Settings::new(first.module, first.token_label, kind, first.pin);
+    worker.serial = first.serial;
+    worker.environment = first.environment;
+    worker.standby = named.map(|token| address(settings, kind, token)).collect::<Result<_>>()?;
+    worker.stall = settings.hsm.stall;
     worker.workers = settings.hsm.workers_per_token;
     worker.threads = settings.hsm.threads_per_worker;
     worker.queue = settings.hsm.queue;
@@ -58,11 +110,26 @@ fn worker_settings(settings: &Settings, kind: TokenKind, executable: &Path) -> R
         _ => Vec::new(),
     };
     worker.executable = Some(executable.to_owned());
-    worker.environment = vec![(SOFTHSM_VARIABLE.to_owned(), softhsm_file(settings).to_string_lossy().into_owned())];
     Ok(worker)
 }
 
-/// Prepares directories, PINs, tokens and keys, each only where it is missing. The PKCS#11 library is loaded in workers only.
+fn address(settings: &Settings, kind: TokenKind, token: &TokenConfig) -> Result<TokenAddress> {
+    let module = find_module(token.module.as_deref().or(settings.hsm.module.as_deref()))?;
+    let pin = token.pin_file.clone().unwrap_or_else(|| pin_file(settings, kind, "user"));
+    let softhsm = (SOFTHSM_VARIABLE.to_owned(), softhsm_file(settings).to_string_lossy().into_owned());
+    let own = token.environment.iter().map(|(name, value)| (name.clone(), value.clone()));
+    Ok(TokenAddress {
+        module,
+        token_label: token.label.clone().unwrap_or_else(|| label(kind).to_owned()),
+        serial: token.serial.clone(),
+        pin: PinSource::File(pin),
+        // The later one of two values counts.
+        environment: std::iter::once(softhsm).chain(own).collect(),
+    })
+}
+
+/// Prepares directories, PINs, tokens and keys, each only where it is missing. The PKCS#11 library is loaded in workers only. Of a role with
+/// several tokens the first alone is prepared: the others are its copies, made by the vendor's means.
 pub async fn prepare(settings: &Settings, executable: &Path) -> Result<()> {
     for directory in [&settings.data_dir, &settings.secrets_dir, &settings.data_dir.join("tokens")] {
         private_directory(directory)?;
@@ -77,19 +144,48 @@ pub async fn prepare(settings: &Settings, executable: &Path) -> Result<()> {
     for kind in KINDS {
         let so_pin = pin(settings, kind, "so")?;
         pin(settings, kind, "user")?;
-        prepare_one(&worker_settings(settings, kind, executable)?, &so_pin, &secrets).await?;
+        let worker = worker_settings(settings, kind, executable)?;
+        match prepare_one(&worker, &so_pin, &secrets).await {
+            // Another token of the role may serve while this one is away.
+            Err(Error::Internal(InternalError::Hsm(error))) if error.is_temporary() && !worker.standby.is_empty() => {
+                tracing::warn!(event = "hsm_token_not_prepared", token = name(kind), %error);
+            }
+            other => other?,
+        }
     }
     Ok(())
 }
 
-/// Adds the next pepper to the subscribers token and gives its version.
-pub async fn add_pepper(settings: &Settings, executable: &Path, value: &Secret32) -> Result<u32> {
-    Ok(chuky_hsm::add_pepper(&worker_settings(settings, TokenKind::Subscribers, executable)?, value).await?)
+/// Adds the next pepper to a subscribers token, the first one being 1, and gives its version.
+pub async fn add_pepper(settings: &Settings, executable: &Path, number: usize, value: &Secret32) -> Result<u32> {
+    Ok(chuky_hsm::add_pepper(&subscribers_token(settings, executable, number)?, value).await?)
 }
 
-/// Destroys a pepper of the subscribers token that is not the newest.
-pub async fn destroy_pepper(settings: &Settings, executable: &Path, version: u32) -> Result<()> {
-    Ok(chuky_hsm::destroy_pepper(&worker_settings(settings, TokenKind::Subscribers, executable)?, version).await?)
+/// Destroys a pepper of a subscribers token, the first one being 1, that is not the newest.
+pub async fn destroy_pepper(settings: &Settings, executable: &Path, number: usize, version: u32) -> Result<()> {
+    Ok(chuky_hsm::destroy_pepper(&subscribers_token(settings, executable, number)?, version).await?)
+}
+
+/// One of the subscribers tokens alone.
+fn subscribers_token(settings: &Settings, executable: &Path, number: usize) -> Result<chuky_hsm::Settings> {
+    let mut worker = worker_settings(settings, TokenKind::Subscribers, executable)?;
+    let mut addresses = worker.addresses().into_iter();
+    let unknown = || {
+        RequestError::invalid(
+            "token",
+            "token_unknown",
+            "Cấu hình không có token mang số này (mục hsm.tokens).",
+            "The settings (hsm.tokens) name no token of this number.",
+        )
+    };
+    let address = number.checked_sub(1).and_then(|index| addresses.nth(index)).ok_or_else(unknown)?;
+    worker.module = address.module;
+    worker.token_label = address.token_label;
+    worker.serial = address.serial;
+    worker.pin = address.pin;
+    worker.environment = address.environment;
+    worker.standby = Vec::new();
+    Ok(worker)
 }
 
 /// Every step of preparing a token can be repeated, and a module that crashed in one (SoftHSM does where several processes start at
@@ -145,7 +241,15 @@ fn name(kind: TokenKind) -> &'static str {
     }
 }
 
-/// The token's label in the HSM.
+fn role(kind: TokenKind) -> TokenRole {
+    match kind {
+        TokenKind::Authority => TokenRole::Authority,
+        TokenKind::Status => TokenRole::Status,
+        TokenKind::Subscribers => TokenRole::Subscribers,
+    }
+}
+
+/// The token's usual label in the HSM.
 fn label(kind: TokenKind) -> &'static str {
     match kind {
         TokenKind::Authority => "chuky-authority",
@@ -157,6 +261,8 @@ fn label(kind: TokenKind) -> &'static str {
 const KINDS: [TokenKind; 3] = [TokenKind::Authority, TokenKind::Status, TokenKind::Subscribers];
 /// Times that preparing a token is tried.
 const PREPARATIONS: usize = 4;
+/// How long second tokens are waited for at the start. One that comes later is compared then.
+const LONGEST_COMPARISON: std::time::Duration = std::time::Duration::from_secs(30);
 const BETWEEN_PREPARATIONS: std::time::Duration = std::time::Duration::from_millis(200);
 const SOFTHSM_VARIABLE: &str = "SOFTHSM2_CONF";
 const SOFTHSM_TEMPLATE: &str = include_str!("../softhsm/softhsm2.conf.template");

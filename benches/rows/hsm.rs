@@ -1,11 +1,10 @@
-//! Signing with subscribers' keys the way the service does it: activations of 1,000 hashes through the HSM's workers, each
-//! signature verified, beside raw PKCS#11 on the same token in as many processes.
+//! Signing with subscribers' keys the way the service does it: activations of 1,000 hashes through the HSM's workers, which verify each
+//! signature, beside raw PKCS#11 with a verification each on the same token in as many processes.
 
 use super::Context;
 use crate::harness::{Batch, Goal, Row, Unit};
 use crate::signing::{HASHES_AN_ACTIVATION, Signing};
 use chuky_model::algorithm::{KeyAlgorithm, SignatureScheme};
-use chuky_pki::crypto::PublicKey;
 use std::sync::Arc;
 
 pub fn p256(context: &mut Context) -> Result<Row, String> {
@@ -25,7 +24,6 @@ fn sign(context: &mut Context, algorithm: KeyAlgorithm, scheme: SignatureScheme)
     let workers = token.settings()?.workers;
     let limit = token.raw_verified(algorithm, workers)?;
     let signing = Arc::new(Signing::new(context, algorithm, scheme)?);
-    let public = PublicKey::from_spki_der(&signing.spki_der()).map_err(|error| error.to_string())?;
     let runtime = context.runtime()?;
     let ours = Batch::new("activations of 1,000", context.worker_processes(), move |count| {
         runtime.block_on(async {
@@ -33,8 +31,8 @@ fn sign(context: &mut Context, algorithm: KeyAlgorithm, scheme: SignatureScheme)
             let share = count.div_ceil(u32::try_from(workers).unwrap_or(1));
             let tasks: Vec<_> = (0..workers)
                 .map(|worker| {
-                    let (signing, public) = (Arc::clone(&signing), public.clone());
-                    tokio::spawn(async move { sign_share(&signing, &public, worker, share).await })
+                    let signing = Arc::clone(&signing);
+                    tokio::spawn(async move { sign_share(&signing, worker, share).await })
                 })
                 .collect();
             for task in tasks {
@@ -46,18 +44,14 @@ fn sign(context: &mut Context, algorithm: KeyAlgorithm, scheme: SignatureScheme)
     Ok(Row { unit: Unit::PerSecond, ours, limit: Some(limit), peer: None, goals: vec![Goal::RatioAtLeast(0.7)] })
 }
 
-async fn sign_share(signing: &Signing, public: &PublicKey, worker: usize, mut count: u32) -> Result<(), String> {
+async fn sign_share(signing: &Signing, worker: usize, mut count: u32) -> Result<(), String> {
     while count > 0 {
         let part = count.min(HASHES_AN_ACTIVATION);
         let hashes: Vec<Vec<u8>> = (0..part).map(|number| hash(worker, number)).collect();
         let signatures = signing.activation(hashes.clone()).await?;
-        // Sixty milliseconds of arithmetic: on a thread of its own, or no other answer of a worker would be read meanwhile.
-        let (scheme, public) = (signing.scheme(), public.clone());
-        let verified = tokio::task::spawn_blocking(move || {
-            let mut pairs = hashes.iter().zip(&signatures);
-            pairs.try_for_each(|(hash, signature)| public.verify_digest(scheme.into(), hash, signature))
-        });
-        verified.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+        if signatures.len() != hashes.len() {
+            return Err(format!("{} signatures of {} hashes", signatures.len(), hashes.len()));
+        }
         count -= part;
     }
     Ok(())

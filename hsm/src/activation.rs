@@ -1,7 +1,7 @@
 //! What a worker remembers of activations while they are open: which hashes were signed, and the unwrapped handles. Handles are
 //! found by the activation secret, never by a key's identifier, and die with the activation.
 
-use crate::{error::Error, limits, message::ActivationContext, secret::Secret32};
+use crate::{error::Error, judge::Judge, limits, message::ActivationContext, secret::Secret32};
 use chuky_model::{algorithm::KeyAlgorithm, id::ActivationId, instant::Instant};
 use cryptoki::object::ObjectHandle;
 use sha2::{Digest, Sha256};
@@ -12,6 +12,8 @@ use std::{collections::HashMap, sync::Arc};
 pub(crate) struct Unwrapped {
     pub(crate) handle: ObjectHandle,
     pub(crate) algorithm: KeyAlgorithm,
+    /// Judges its signatures.
+    pub(crate) judge: Judge,
     /// The session that made it: the handle dies with it.
     pub(crate) session: u64,
     pub(crate) activation_id: ActivationId,

@@ -32,6 +32,51 @@ pub struct Health {
     pub workers: usize,
     /// Requests waiting or running.
     pub in_flight: usize,
+    /// Each token of the role, in order.
+    pub tokens: Vec<TokenHealth>,
+}
+
+/// How one token of a role stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenHealth {
+    /// Its label, as the settings say.
+    pub label: String,
+    /// Its serial number, once it was open.
+    pub serial: Option<String>,
+    /// What it does now.
+    pub standing: Standing,
+    /// Why it is out, or what a token that stands by lacks; for the log and `doctor`.
+    pub reason: Option<String>,
+    /// Workers that are up.
+    pub workers: usize,
+}
+
+/// What a token does now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Calls go to it.
+    Serving,
+    /// It would serve, and a token before it does.
+    StandingBy,
+    /// Its workers are starting.
+    Starting,
+    /// It has failed; it is tried again in the background until it does not.
+    Out,
+    /// It does not hold the first token's keys, and is not used.
+    Different,
+}
+
+impl Standing {
+    /// One word, for machines.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Serving => "serving",
+            Self::StandingBy => "standing_by",
+            Self::Starting => "starting",
+            Self::Out => "out",
+            Self::Different => "different",
+        }
+    }
 }
 
 /// One token.

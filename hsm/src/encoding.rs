@@ -94,7 +94,7 @@ pub(crate) fn signature_value(scheme: SignatureScheme, raw: Vec<u8>) -> Result<V
     let half = raw.len() / 2;
     match raw.split_at_checked(half) {
         Some((r, s)) if half > 0 && r.len() == s.len() => Ok(der(0x30, &[integer(r), integer(s)].concat())),
-        _ => Err(Error::Protocol { reason: "an ECDSA signature of odd length".to_owned() }),
+        _ => Err(Error::wrong("signature")),
     }
 }
 

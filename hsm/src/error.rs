@@ -76,6 +76,24 @@ pub enum Error {
         function: String,
         /// The return code.
         code: String,
+        /// Whether the code speaks of what was asked (a mechanism the token does not have), and not of the token's state.
+        refused: bool,
+    },
+    /// The token gave a signature, MAC or key that does not hold. It was thrown away.
+    #[error("the HSM gave a wrong {what}")]
+    WrongAnswer {
+        /// `signature`, `MAC`…
+        what: String,
+    },
+    /// A second token does not hold the keys of the first. It is not used.
+    #[error("token {second} does not hold the keys of token {first}: {difference}")]
+    Different {
+        /// The first token, as the settings name it.
+        first: String,
+        /// The other one.
+        second: String,
+        /// Which keys differ or are missing.
+        difference: String,
     },
     /// Frames between service and worker did not make sense.
     #[error("HSM worker protocol: {reason}")]
@@ -100,7 +118,38 @@ impl Error {
 
     /// Whether the caller may simply try again later: the world's fault, not the request's.
     pub fn is_temporary(&self) -> bool {
-        matches!(self, Self::Busy | Self::DeadlineExceeded | Self::Unavailable { .. } | Self::Protocol { .. })
+        matches!(
+            self,
+            Self::Busy
+                | Self::DeadlineExceeded
+                | Self::Unavailable { .. }
+                | Self::WrongAnswer { .. }
+                | Self::Protocol { .. }
+        )
+    }
+
+    /// Whether it tells against the token that gave it, so that another may do better.
+    pub(crate) fn blames_token(&self) -> bool {
+        matches!(
+            self,
+            Self::Unavailable { .. }
+                | Self::WrongAnswer { .. }
+                | Self::Protocol { .. }
+                | Self::SelfTest { .. }
+                | Self::Pkcs11 { refused: false, .. }
+        )
+    }
+
+    pub(crate) fn wrong(what: &str) -> Self {
+        Self::WrongAnswer { what: what.to_owned() }
+    }
+
+    /// What a caller is told once no worker is left to try: a code of the token's state means that it cannot be used now.
+    pub(crate) fn final_answer(self) -> Self {
+        match self {
+            Self::Pkcs11 { function, code, refused: false } => Self::unavailable(format!("{function} returned {code}")),
+            other => other,
+        }
     }
 
     /// Whether the error may mean that the session or the token is lost. hsm.md: a code alone never decides, a probe does.
@@ -111,7 +160,7 @@ impl Error {
     /// Of a PKCS#11 call while a token is opened: everything then means that it cannot be used now.
     pub(crate) fn while_opening(error: cryptoki::error::Error) -> Self {
         match Self::from(error) {
-            Self::Pkcs11 { function, code } => Self::unavailable(format!("{function} returned {code}")),
+            Self::Pkcs11 { function, code, .. } => Self::unavailable(format!("{function} returned {code}")),
             other => other,
         }
     }
@@ -121,12 +170,34 @@ impl From<cryptoki::error::Error> for Error {
     fn from(error: cryptoki::error::Error) -> Self {
         match error {
             cryptoki::error::Error::Pkcs11(code, function) => {
-                Self::Pkcs11 { function: format!("{function:?}"), code: format!("{code:?}") }
+                let refused = speaks_of_request(&code);
+                Self::Pkcs11 { function: format!("{function:?}"), code: format!("{code:?}"), refused }
             }
             cryptoki::error::Error::LibraryLoading(error) => Self::Module { reason: error.to_string() },
-            other => Self::Pkcs11 { function: "call".to_owned(), code: format!("{other:?}") },
+            other => Self::Pkcs11 { function: "call".to_owned(), code: format!("{other:?}"), refused: false },
         }
     }
+}
+
+/// PKCS#11 v3.1 §6.1: codes about mechanism, template or key type, which no other session and no other moment changes.
+fn speaks_of_request(code: &RvError) -> bool {
+    matches!(
+        code,
+        RvError::MechanismInvalid
+            | RvError::MechanismParamInvalid
+            | RvError::KeyTypeInconsistent
+            | RvError::KeySizeRange
+            | RvError::KeyFunctionNotPermitted
+            | RvError::TemplateIncomplete
+            | RvError::TemplateInconsistent
+            | RvError::AttributeTypeInvalid
+            | RvError::AttributeValueInvalid
+            | RvError::AttributeReadOnly
+            | RvError::CurveNotSupported
+            | RvError::DomainParamsInvalid
+            | RvError::ActionProhibited
+            | RvError::FunctionNotSupported
+    )
 }
 
 /// Whether the call failed with exactly this code (of any function).

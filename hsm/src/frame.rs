@@ -4,10 +4,10 @@
 use crate::{
     error::Error,
     limits,
-    message::{Request, Response},
+    message::{Fingerprint, Request, Response},
     provision::{Prepared, Secrets},
     secret::{Pin, Secret32},
-    settings::{StockTarget, TokenKind},
+    settings::{Settings, StockTarget, TokenAddress, TokenKind},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
@@ -35,10 +35,32 @@ pub(crate) enum ToWorker {
 pub(crate) struct Start {
     pub(crate) module: PathBuf,
     pub(crate) token_label: String,
+    pub(crate) serial: Option<String>,
     pub(crate) kind: TokenKind,
     pub(crate) pin: Pin,
     pub(crate) threads: usize,
     pub(crate) stock: Vec<StockTarget>,
+}
+
+impl Start {
+    /// One token of a role.
+    pub(crate) fn of(settings: &Settings, address: &TokenAddress) -> Result<Self, Error> {
+        Ok(Self {
+            module: address.module.clone(),
+            token_label: address.token_label.clone(),
+            serial: address.serial.clone(),
+            kind: settings.kind,
+            pin: address.pin.read()?,
+            threads: settings.threads,
+            stock: settings.stock.clone(),
+        })
+    }
+
+    /// The role's first token.
+    pub(crate) fn first_of(settings: &Settings) -> Result<Self, Error> {
+        let addresses = settings.addresses();
+        Self::of(settings, addresses.first().ok_or_else(|| Error::invalid("no token"))?)
+    }
 }
 
 /// A token to prepare or to change, see [`crate::provision`].
@@ -46,6 +68,7 @@ pub(crate) struct Start {
 pub(crate) struct Prepare {
     pub(crate) module: PathBuf,
     pub(crate) token_label: String,
+    pub(crate) serial: Option<String>,
     pub(crate) kind: TokenKind,
     pub(crate) so_pin: Pin,
     pub(crate) user_pin: Pin,
@@ -63,8 +86,8 @@ pub(crate) enum Task {
 /// From the worker.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum FromWorker {
-    /// Token open, logged in, self-test passed; or why not.
-    Started(Result<(), Error>),
+    /// Token open, logged in, self-test passed, with what it holds; or why not.
+    Started(Result<Fingerprint, Error>),
     Prepared(Result<Prepared, Error>),
     Answer {
         id: u64,
@@ -151,6 +174,7 @@ mod tests {
         let start = ToWorker::Start(Start {
             module: PathBuf::from("module.so"),
             token_label: "token".to_owned(),
+            serial: None,
             kind: TokenKind::Subscribers,
             pin: Pin::parse("0123456789abcdef").unwrap(),
             threads: 1,

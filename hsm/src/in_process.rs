@@ -2,9 +2,11 @@
 //! the service uses [`crate::Supervised`].
 
 use crate::{
-    api::{Answer, Health, Hsm},
+    api::{Answer, Health, Hsm, Standing, TokenHealth},
     engine::{Core, Job, Pool},
     error::Error,
+    frame::Start,
+    judge::KeyReader,
     limits,
     message::Request,
     settings::Settings,
@@ -25,15 +27,10 @@ pub struct InProcess {
 }
 
 impl InProcess {
-    /// Opens the token, runs its self-test and starts the threads.
-    pub fn start(settings: &Settings) -> Result<Self, Error> {
-        let core = Core::open(
-            &settings.module,
-            &settings.token_label,
-            settings.kind,
-            settings.pin.read()?,
-            settings.stock.clone(),
-        )?;
+    /// Opens the role's first token, runs its self-test and starts the threads; signatures are judged by what the reader gives.
+    pub fn start(settings: &Settings, reader: KeyReader) -> Result<Self, Error> {
+        let start = Start::first_of(settings)?;
+        let core = Core::open(start, reader)?;
         let pool = Pool::start(core, settings.threads, settings.queue)?;
         Ok(Self { pool, in_flight: Arc::default() })
     }
@@ -68,11 +65,21 @@ impl Hsm for InProcess {
 
     fn health(&self) -> Health {
         let lost = self.pool.core().is_lost();
+        let reason = lost.then(|| "the token is gone".to_owned());
+        let core = self.pool.core();
+        let token = TokenHealth {
+            label: core.label().to_owned(),
+            serial: Some(core.token.serial.clone()),
+            standing: if lost { Standing::Out } else { Standing::Serving },
+            reason: reason.clone(),
+            workers: self.pool.thread_count(),
+        };
         Health {
             ready: !lost,
-            reason: lost.then(|| "the token is gone".to_owned()),
+            reason,
             workers: self.pool.thread_count(),
             in_flight: self.in_flight.load(Ordering::Acquire),
+            tokens: vec![token],
         }
     }
 }

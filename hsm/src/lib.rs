@@ -9,6 +9,7 @@ mod engine;
 pub mod error;
 mod frame;
 mod in_process;
+mod judge;
 pub mod limits;
 mod message;
 mod objects;
@@ -22,12 +23,14 @@ mod supervised;
 mod token;
 pub mod worker;
 
-pub use api::{Health, Hsm};
+pub use api::{Health, Hsm, Standing, TokenHealth};
 pub use error::Error;
 pub use in_process::InProcess;
+pub use judge::{Judge, KeyReader, Lasting};
 pub use message::{
-    ActivationContext, KeyContext, OpenedActivation, Probe, Request, Response, SealedKey, ServiceKey, SignActivated,
+    ActivationContext, Fingerprint, KeyContext, OpenedActivation, Probe, Request, Response, SealedKey, ServiceKey,
+    SignActivated,
 };
 pub use secret::{Pin, Secret32};
-pub use settings::{PinSource, Settings, StockTarget, TokenKind, find_module};
+pub use settings::{PinSource, Settings, StockTarget, TokenAddress, TokenKind, find_module};
 pub use supervised::{Supervised, add_pepper, destroy_pepper, prepare_token};

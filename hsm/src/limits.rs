@@ -51,3 +51,27 @@ pub const PROBE_DEADLINE: Duration = Duration::from_secs(5);
 pub const PROBES: usize = 3;
 /// Between two of them.
 pub const PROBE_PAUSE: Duration = Duration::from_millis(20);
+/// After as much weight of failures in a row a token is taken out of service: four failed calls or crashes, two hung workers.
+pub const FAILURES: u32 = 4;
+/// A worker that hung weighs more than a call that failed: it cost its callers seconds.
+pub const HUNG_WEIGHT: u32 = 2;
+/// As many wrong answers within `WRONG_ANSWERS_WITHIN` take a token out of service, however many were right between them.
+pub const WRONG_ANSWERS: usize = 3;
+/// See `WRONG_ANSWERS`.
+pub const WRONG_ANSWERS_WITHIN: Duration = Duration::from_secs(60);
+/// Pause before a token that is out of service is tried, and between two trials.
+pub const TRIAL_PAUSE: Duration = Duration::from_millis(250);
+/// A trial is answered within this or has failed.
+pub const TRIAL_DEADLINE: Duration = Duration::from_secs(2);
+/// Trials passed one after the other before a token is back in service.
+pub const TRIALS: usize = 3;
+/// Signatures and MACs in one trial: a token that still gives one wrong answer in ten passes three trials with a chance of 8 %.
+pub const TRIAL_SIGNATURES: usize = 8;
+/// How often the keys of a role's tokens are compared while they serve.
+pub const COMPARE_EVERY: Duration = Duration::from_secs(30);
+/// A call that should take milliseconds and is not answered within this shows a hung worker (`Settings::stall`).
+pub const STALL: Duration = Duration::from_secs(2);
+/// Each item of a batch adds to it: RSA-4096 on SoftHSM signs about 200 a second.
+pub const STALL_AN_ITEM: Duration = Duration::from_millis(20);
+/// Once a worker's start was seen to take some time, one that takes eight times as long is given up, but not before this.
+pub const START_LEAST: Duration = Duration::from_secs(2);

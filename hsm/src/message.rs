@@ -2,6 +2,7 @@
 
 use crate::{
     error::Error,
+    limits,
     secret::Secret32,
     settings::{StockTarget, TokenKind},
 };
@@ -93,15 +94,63 @@ pub struct Probe {
 pub enum Request {
     Probe,
     ServiceKeys,
-    GenerateServiceKey { label: String, algorithm: KeyAlgorithm },
-    Sign { label: String, scheme: SignatureScheme, digests: Vec<Vec<u8>> },
-    Mac { domain: String, items: Vec<Vec<u8>> },
-    DeriveDataKey { version: u32 },
-    GenerateSealed { algorithm: KeyAlgorithm, context: KeyContext, pin_secret: Secret32 },
-    Reseal { blob: Vec<u8>, from: KeyContext, old: Secret32, to: KeyContext, new: Secret32 },
-    OpenActivation { blob: Vec<u8>, key: KeyContext, pin_secret: Secret32, activation: ActivationContext, now: Instant },
-    SignActivated { call: SignActivated },
-    CloseActivation { activation_id: ActivationId },
+    GenerateServiceKey {
+        label: String,
+        algorithm: KeyAlgorithm,
+    },
+    Sign {
+        label: String,
+        scheme: SignatureScheme,
+        digests: Vec<Vec<u8>>,
+    },
+    Mac {
+        domain: String,
+        items: Vec<Vec<u8>>,
+    },
+    DeriveDataKey {
+        version: u32,
+    },
+    GenerateSealed {
+        algorithm: KeyAlgorithm,
+        context: KeyContext,
+        pin_secret: Secret32,
+    },
+    Reseal {
+        blob: Vec<u8>,
+        from: KeyContext,
+        old: Secret32,
+        to: KeyContext,
+        new: Secret32,
+    },
+    OpenActivation {
+        blob: Vec<u8>,
+        key: KeyContext,
+        pin_secret: Secret32,
+        activation: ActivationContext,
+        now: Instant,
+    },
+    SignActivated {
+        call: SignActivated,
+    },
+    CloseActivation {
+        activation_id: ActivationId,
+    },
+    /// What tells whether two tokens hold the same keys.
+    Fingerprint,
+    /// Everything a token is used for, on a key of the moment.
+    Trial,
+}
+
+/// What can be told of a token's keys without telling them: public keys under their labels, and of each secret key what it makes of a
+/// constant.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fingerprint {
+    /// The token's serial number as it says.
+    pub serial: String,
+    /// The service's own keys.
+    pub service_keys: Vec<ServiceKey>,
+    /// Labels of wrapping key, row MAC key, data secret and peppers, each with a digest.
+    pub secrets: Vec<(String, [u8; 32])>,
 }
 
 /// The operands of one signing under an activation.
@@ -139,10 +188,34 @@ impl Request {
         }
     }
 
+    /// How long a healthy worker may take: with more the worker is taken as hung, whatever the caller's deadline. RSA keys take their time.
+    pub(crate) fn patience(&self, stall: Duration) -> Duration {
+        let items = match self {
+            Self::GenerateServiceKey { algorithm, .. } | Self::GenerateSealed { algorithm, .. }
+                if algorithm.modulus_bits().is_some() =>
+            {
+                return self.usual_deadline();
+            }
+            Self::Sign { digests, .. } => digests.len(),
+            Self::SignActivated { call } => call.hashes.len(),
+            Self::Mac { items, .. } => items.len() / 16,
+            _ => 0,
+        };
+        stall.saturating_add(limits::STALL_AN_ITEM.saturating_mul(u32::try_from(items).unwrap_or(u32::MAX)))
+    }
+
+    /// The service key that it needs.
+    pub(crate) fn label(&self) -> Option<&str> {
+        match self {
+            Self::Sign { label, .. } | Self::GenerateServiceKey { label, .. } => Some(label),
+            _ => None,
+        }
+    }
+
     /// Whether a worker that ended without answering may have had the request all the same. Signatures that no one received do no harm;
-    /// a second key under one label would.
+    /// a second key under one label would, and a trial that is repeated shows less.
     pub(crate) fn is_repeatable(&self) -> bool {
-        !matches!(self, Self::GenerateServiceKey { .. })
+        !matches!(self, Self::GenerateServiceKey { .. } | Self::Trial)
     }
 
     /// The activation whose replay memory the call needs, so that its calls meet the same worker.
@@ -174,6 +247,8 @@ pub enum Response {
     Sealed(SealedKey),
     Activation(OpenedActivation),
     Closed,
+    Fingerprint(Fingerprint),
+    Passed,
 }
 
 /// An answer of another shape than the request's: a worker of another version.

@@ -25,6 +25,8 @@ pub struct Plan<'a> {
     pub module: &'a Path,
     /// The label to give.
     pub token_label: &'a str,
+    /// Its serial number, where several tokens have this label.
+    pub serial: Option<&'a str>,
     /// What it is for.
     pub kind: TokenKind,
     /// The security officer's PIN.
@@ -71,12 +73,12 @@ pub struct Prepared {
 pub fn prepare(plan: &Plan<'_>, secrets: &Secrets) -> Result<Prepared, Error> {
     let module = token::load(plan.module)?;
     let mut prepared = Prepared::default();
-    let token = match Token::find(&module, plan.token_label) {
+    let token = match Token::find(&module, plan.token_label, plan.serial) {
         Ok(token) => token,
         Err(Error::Unavailable { .. }) => {
             initialise(&module, plan)?;
             prepared.initialised = true;
-            Token::find(&module, plan.token_label)?
+            Token::find(&module, plan.token_label, plan.serial)?
         }
         Err(other) => return Err(other),
     };
@@ -99,7 +101,7 @@ pub fn prepare(plan: &Plan<'_>, secrets: &Secrets) -> Result<Prepared, Error> {
 
 /// Adds the next pepper and gives its version. Keys are resealed under it at their next use.
 pub fn add_pepper(plan: &Plan<'_>, value: &Secret32) -> Result<u32, Error> {
-    let token = Token::find(&token::load(plan.module)?, plan.token_label)?;
+    let token = Token::find(&token::load(plan.module)?, plan.token_label, plan.serial)?;
     as_user(&token, plan, |session| {
         let newest = objects::peppers(session)?.last().map_or(0, |(version, _)| *version);
         if newest >= limits::PEPPER_VERSION {
@@ -114,7 +116,7 @@ pub fn add_pepper(plan: &Plan<'_>, value: &Secret32) -> Result<u32, Error> {
 
 /// Destroys a pepper that is not the newest: blobs still under it, old backups among them, never open again.
 pub fn destroy_pepper(plan: &Plan<'_>, version: u32) -> Result<(), Error> {
-    let token = Token::find(&token::load(plan.module)?, plan.token_label)?;
+    let token = Token::find(&token::load(plan.module)?, plan.token_label, plan.serial)?;
     as_user(&token, plan, |session| {
         let peppers = objects::peppers(session)?;
         if peppers.last().is_some_and(|(newest, _)| *newest == version) {
@@ -210,7 +212,7 @@ fn initialise(module: &Pkcs11, plan: &Plan<'_>) -> Result<(), Error> {
         .find(|slot| module.get_token_info(*slot).is_ok_and(|token| !token.token_initialized()))
         .ok_or_else(|| Error::unavailable("no slot with an uninitialised token"))?;
     module.init_token(free, &plan.so_pin.for_login(), plan.token_label)?;
-    let token = Token::find(module, plan.token_label)?;
+    let token = Token::find(module, plan.token_label, plan.serial)?;
     as_officer(&token, plan, |session| Ok(session.init_pin(&plan.user_pin.for_login())?))
 }
 

@@ -1,10 +1,13 @@
 //! What an operator decides about one token: which module, which label, whose PIN, how many workers. Raw text becomes this once, in
 //! the service's configuration; nothing here is read from the environment by itself.
 
-use crate::{error::Error, secret::Pin};
+use crate::{error::Error, limits, secret::Pin};
 use chuky_model::algorithm::KeyAlgorithm;
 use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 /// What a token is for. Each has its own PIN and workers, and a self-test of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -59,6 +62,8 @@ pub struct Settings {
     pub module: PathBuf,
     /// The token's label.
     pub token_label: String,
+    /// Its serial number, where the module shows several tokens of this label.
+    pub serial: Option<String>,
     /// What the token is for.
     pub kind: TokenKind,
     /// Its user PIN.
@@ -79,6 +84,25 @@ pub struct Settings {
     pub worker_arguments: Vec<String>,
     /// Environment added for workers, such as `SOFTHSM2_CONF`.
     pub environment: Vec<(String, String)>,
+    /// Tokens with the same keys that serve, in this order, while those before them cannot.
+    pub standby: Vec<TokenAddress>,
+    /// A call that should take milliseconds and takes longer than this shows a hung worker, which is replaced.
+    pub stall: Duration,
+}
+
+/// Where a token is found and how it is opened.
+#[derive(Clone, Debug)]
+pub struct TokenAddress {
+    /// The PKCS#11 module.
+    pub module: PathBuf,
+    /// The token's label.
+    pub token_label: String,
+    /// Its serial number, where the module shows several tokens of this label.
+    pub serial: Option<String>,
+    /// Its user PIN.
+    pub pin: PinSource,
+    /// Environment added for its workers.
+    pub environment: Vec<(String, String)>,
 }
 
 impl Settings {
@@ -91,6 +115,7 @@ impl Settings {
         Self {
             module,
             token_label: token_label.into(),
+            serial: None,
             kind,
             pin,
             workers: 2,
@@ -101,7 +126,21 @@ impl Settings {
             executable: None,
             worker_arguments: vec!["worker".to_owned(), "hsm".to_owned()],
             environment: Vec::new(),
+            standby: Vec::new(),
+            stall: limits::STALL,
         }
+    }
+
+    /// Every token of this role, the first one first.
+    pub fn addresses(&self) -> Vec<TokenAddress> {
+        let first = TokenAddress {
+            module: self.module.clone(),
+            token_label: self.token_label.clone(),
+            serial: self.serial.clone(),
+            pin: self.pin.clone(),
+            environment: self.environment.clone(),
+        };
+        std::iter::once(first).chain(self.standby.iter().cloned()).collect()
     }
 }
 

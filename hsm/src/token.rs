@@ -42,21 +42,21 @@ pub(crate) fn load(path: &Path) -> Result<Pkcs11, Error> {
 }
 
 impl Token {
-    /// Finds the token of this label. A slot whose token cannot be read is passed over.
-    pub(crate) fn find(module: &Pkcs11, label: &str) -> Result<Self, Error> {
+    /// Finds the token of this label, and of this serial number where one is named. A slot whose token cannot be read is passed over.
+    pub(crate) fn find(module: &Pkcs11, label: &str, serial: Option<&str>) -> Result<Self, Error> {
         let slots = module.get_slots_with_token().map_err(Error::while_opening)?;
         let mut found = slots.into_iter().filter_map(|slot| {
             let information = module.get_token_info(slot).ok()?;
-            (information.token_initialized() && information.label().trim_end() == label).then(|| Self {
-                module: module.clone(),
-                slot,
-                serial: information.serial_number().trim().to_owned(),
-            })
+            let found = information.serial_number().trim().to_owned();
+            let wanted = information.label().trim_end() == label && serial.is_none_or(|serial| serial == found);
+            (information.token_initialized() && wanted).then(|| Self { module: module.clone(), slot, serial: found })
         });
         match (found.next(), found.next()) {
             (Some(token), None) => Ok(token),
             (None, _) => Err(Error::unavailable(format!("no token labelled {label}"))),
-            (Some(_), Some(_)) => Err(Error::unavailable(format!("several tokens labelled {label}"))),
+            (Some(_), Some(_)) => {
+                Err(Error::invalid(format!("several tokens labelled {label}: name the serial number")))
+            }
         }
     }
 

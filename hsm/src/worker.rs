@@ -2,9 +2,10 @@
 //! when that closes, or when a probe found the token gone, so that a fresh process meets the token that comes back.
 
 use crate::{
-    engine::{Core, Job, Pool},
+    engine::{Core, Engine, Job, Pool},
     error::Error,
     frame::{self, FromWorker, Prepare, Start, Task, ToWorker},
+    judge::KeyReader,
     limits,
     provision::{self, Plan, Prepared},
 };
@@ -16,8 +17,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Runs the worker to its end. To be called before any async runtime is started and before any other thread exists.
-pub fn run() -> ExitCode {
+/// Runs the worker to its end; signatures are judged by what the reader gives. To be called before any async runtime is started and before
+/// any other thread exists.
+pub fn run(reader: KeyReader) -> ExitCode {
     forbid_core_dumps();
     let Ok(descriptor) = std::io::stdin().as_fd().try_clone_to_owned() else {
         return ExitCode::FAILURE;
@@ -26,10 +28,10 @@ pub fn run() -> ExitCode {
     let Ok(writer) = stream.try_clone() else {
         return ExitCode::FAILURE;
     };
-    let worker = Arc::new(Worker { writer: Mutex::new(writer), pool: OnceLock::new() });
-    let mut reader = BufReader::new(stream);
+    let worker = Arc::new(Worker { writer: Mutex::new(writer), pool: OnceLock::new(), reader });
+    let mut frames = BufReader::new(stream);
     loop {
-        match frame::read::<ToWorker>(&mut reader) {
+        match frame::read::<ToWorker>(&mut frames) {
             Ok(Some(ToWorker::Start(start))) => {
                 let worker = Arc::clone(&worker);
                 // The token may hang while it is opened; this thread goes on listening for the service's end.
@@ -57,17 +59,20 @@ pub fn run() -> ExitCode {
 struct Worker {
     writer: Mutex<UnixStream>,
     pool: OnceLock<Pool>,
+    reader: KeyReader,
 }
 
 impl Worker {
     fn start(&self, start: Start) {
-        let Start { module, token_label, kind, pin, threads, stock } = start;
-        let opened = Core::open(&module, &token_label, kind, pin, stock)
-            .and_then(|core| Pool::start(core, threads, threads.saturating_mul(2)));
-        let result = match opened {
-            Ok(pool) => self.pool.set(pool).map_err(|_| Error::Protocol { reason: "started twice".to_owned() }),
-            Err(error) => Err(error),
-        };
+        let threads = start.threads;
+        let opened = Core::open(start, self.reader).and_then(|core| {
+            let fingerprint = Engine::new(Arc::clone(&core))?.fingerprint()?;
+            Ok((Pool::start(core, threads, threads.saturating_mul(2))?, fingerprint))
+        });
+        let result = opened.and_then(|(pool, fingerprint)| match self.pool.set(pool) {
+            Ok(()) => Ok(fingerprint),
+            Err(_) => Err(Error::Protocol { reason: "started twice".to_owned() }),
+        });
         let failed = result.is_err();
         self.write(&FromWorker::Started(result));
         if failed {
@@ -79,6 +84,7 @@ impl Worker {
         let plan = Plan {
             module: &order.module,
             token_label: &order.token_label,
+            serial: order.serial.as_deref(),
             kind: order.kind,
             so_pin: &order.so_pin,
             user_pin: &order.user_pin,

@@ -24,7 +24,12 @@ impl ToBeSigned {
     /// Content, algorithm and signature as one SEQUENCE. Refuses a signature that `signer` does not verify.
     pub fn assemble(&self, signature: &[u8], signer: &PublicKey) -> Result<Vec<u8>> {
         signer.verify_digest(self.scheme.into(), &self.digest(), signature)?;
-        Ok(write::sequence(&self.members(signature)))
+        Ok(self.assemble_judged(signature))
+    }
+
+    /// The same of a signature that was judged before, as those of the HSM are before they leave its worker.
+    pub fn assemble_judged(&self, signature: &[u8]) -> Vec<u8> {
+        write::sequence(&self.members(signature))
     }
 
     pub(crate) fn members(&self, signature: &[u8]) -> [Vec<u8>; 3] {

@@ -316,6 +316,19 @@ fn a_signature_is_no_other_documents() {
 }
 
 #[test]
+fn a_package_of_many_parts_is_judged_in_time() {
+    for name in ["many.docx", "many.odt"] {
+        let Some(bytes) = foreign(name) else { return };
+        let begun = std::time::Instant::now();
+        assert_intact(&bytes, name);
+        println!("{name}, {} kB: {:?}", bytes.len() / 1000, begun.elapsed());
+        assert!(begun.elapsed() < std::time::Duration::from_secs(30), "{name}: {:?}", begun.elapsed());
+    }
+    let large = with_file(&kept("letter.docx"), "word/large.xml", &vec![b' '; 64 << 20]);
+    assert_says(&large, Integrity::Altered, "word/large.xml", "a large part");
+}
+
+#[test]
 fn one_kind_does_not_hide_the_other() {
     // A signed Open XML package that is made to look like OpenDocument, or like a container, is judged by its signature.
     let word = kept("letter.docx");

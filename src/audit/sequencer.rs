@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    error::{InternalError, Result},
+    error::{InternalError, RequestError, Result},
     store::Store,
 };
 use chuky_hsm::Hsm;
@@ -231,7 +231,7 @@ impl Covered {
         self.wake.notify_one();
     }
 
-    /// Waits until the entry is under a signed head; an error when that takes longer than the bound.
+    /// Waits until the entry is under a signed head; "try again" when that takes longer than the bound.
     pub async fn wait(&self, entry: AuditEntryId) -> Result<()> {
         let mut heads = self.heads.clone();
         self.hurry();
@@ -245,7 +245,10 @@ impl Covered {
                 heads.changed().await.map_err(|_| InternalError::other("the audit sequencer has stopped"))?;
             }
         });
-        waited.await.map_err(|_| InternalError::other("the audit log does not advance"))?
+        waited.await.map_err(|_| {
+            tracing::error!(event = "audit_log_does_not_advance", entry = %entry);
+            RequestError::try_again()
+        })?
     }
 }
 

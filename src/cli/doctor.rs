@@ -9,6 +9,7 @@ use crate::{
     store::Store,
     tokens::Tokens,
 };
+use chuky_hsm::{Hsm, Standing, TokenHealth};
 use chuky_model::{record::state::KeyPurpose, text::Language};
 use chuky_pki::pdf::typeface::Typeface;
 use clap::Args;
@@ -185,8 +186,44 @@ async fn tokens(settings: &Settings, executable: &Path) -> Vec<(String, Finding)
             Err(error) => Finding::Bad(error.to_string(), repair()),
         };
         findings.push((format!("token {name}"), finding));
+        findings.extend(of_role(name, &**token).await);
     }
     findings
+}
+
+/// Each token of a role that has several: which one serves, and whether the others could.
+async fn of_role(name: &str, token: &dyn Hsm) -> Vec<(String, Finding)> {
+    let mut health = token.health();
+    for _ in 0..LOOKS_AT_A_START {
+        if health.tokens.iter().all(|token| token.standing != Standing::Starting) {
+            break;
+        }
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+        health = token.health();
+    }
+    if health.tokens.len() < 2 {
+        return Vec::new();
+    }
+    let line = |(number, found): (usize, TokenHealth)| {
+        let serial = found.serial.unwrap_or_else(|| "unknown".to_owned());
+        let said = format!("{} (serial {serial}) is {}", found.label, found.standing.name().replace('_', " "));
+        let finding = match (found.standing, found.reason) {
+            (Standing::Serving | Standing::StandingBy, None) => Finding::Good(said),
+            (Standing::Different, reason) => Finding::Bad(
+                format!("{said}: {}", reason.unwrap_or_default()),
+                "copy the first token's keys to it anew, or take it out of hsm.tokens".to_owned(),
+            ),
+            (Standing::Serving | Standing::StandingBy, Some(reason)) => {
+                Finding::Bad(format!("{said}; {reason}"), "copy the first token's keys to it anew".to_owned())
+            }
+            (Standing::Out | Standing::Starting, reason) => Finding::Bad(
+                format!("{said}: {}", reason.unwrap_or_default()),
+                "repair or replace it (docs/hsm.md); the service takes it back by itself".to_owned(),
+            ),
+        };
+        (format!("token {name} {number}"), finding)
+    };
+    (1..).zip(health.tokens).map(line).collect()
 }
 
 async fn database(settings: &Settings) -> Vec<(String, Finding)> {
@@ -257,6 +294,9 @@ async fn reader(readers: &ReaderPool) -> Finding {
 const OTHERS: u32 = 0o077;
 /// Bytes: room for a day of a busy booth, and for an upload.
 const LEAST_DISK: u64 = 1 << 30;
+/// How often a token that starts is looked at.
+const LOOKS_AT_A_START: usize = 300;
+const BETWEEN_LOOKS: std::time::Duration = std::time::Duration::from_millis(100);
 const TYPEFACES: [&str; 2] = ["LiberationSerif-Regular.ttf", "LiberationSans-Regular.ttf"];
 /// Letters that only a typeface with Vietnamese has.
 const LETTERS: &str = "ĐƯỞẫ";

@@ -7,6 +7,7 @@ use crate::{
     config::Settings,
     custody::pepper::{self as peppers, Pepper as Row},
     error::{InternalError, RequestError, Result},
+    tokens,
 };
 use chuky_hsm::{Secret32, provision::Component};
 use chuky_model::{instant::Instant, text::Language};
@@ -35,6 +36,9 @@ enum Action {
         /// Files with the components of a value that another token has already
         #[arg(long, value_name = "FILE", num_args = 2..=16)]
         components: Vec<PathBuf>,
+        /// Which token of `hsm.tokens`: a second one is given what the first has, from components
+        #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+        token: usize,
     },
     /// Hủy pepper cũ / Destroy an old pepper: old backups of the database become worthless
     Destroy {
@@ -44,6 +48,9 @@ enum Action {
         /// How many usable keys are lost by it, as `list` tells
         #[arg(long, value_name = "COUNT", default_value_t = 0)]
         lose: i64,
+        /// Which token of `hsm.tokens`: on a second one what the first no longer has is destroyed
+        #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+        token: usize,
     },
 }
 
@@ -57,11 +64,23 @@ impl Pepper {
         let settings = Settings::load(common.config.as_deref(), &self.data_dir);
         let settings = settings.map_err(|error| InternalError::other(error.to_string()))?;
         let executable = std::env::current_exe().map_err(InternalError::io("the program's own path"))?;
-        let app = App::open(settings, Clock::default(), executable).await?;
         let vietnamese = common.language == Language::Vi;
+        // A second token that lacks a pepper is not one to open the service with: it is changed by itself.
+        match &self.action {
+            Action::Add { components, token, .. } if *token > 1 => {
+                let version = tokens::add_pepper(&settings, &executable, *token, &combined(components)?).await?;
+                return Ok(added(version, &[], vietnamese));
+            }
+            Action::Destroy { pepper: version, token, .. } if *token > 1 => {
+                tokens::destroy_pepper(&settings, &executable, *token, *version).await?;
+                return Ok(destroyed(*version, 0, vietnamese));
+            }
+            _ => {}
+        }
+        let app = App::open(settings, Clock::default(), executable).await?;
         match &self.action {
             Action::List => Ok(listed(&peppers::peppers(&app).await?, vietnamese)),
-            Action::Add { split, components } => {
+            Action::Add { split, components, .. } => {
                 let value = match components.is_empty() {
                     true => Secret32::random(),
                     false => combined(components)?,
@@ -73,14 +92,18 @@ impl Pepper {
                 let version = peppers::add_pepper(&app, &value).await?;
                 Ok(added(version, &parts, vietnamese))
             }
-            Action::Destroy { pepper: version, lose } => {
+            Action::Destroy { pepper: version, lose, .. } => {
                 let closed = peppers::destroy_pepper(&app, *version, *lose).await?;
-                Ok(match vietnamese {
-                    true => format!("Đã hủy pepper {version}. Số chữ ký bị ngừng sử dụng: {closed}.\n"),
-                    false => format!("Pepper {version} is destroyed. Credentials closed: {closed}.\n"),
-                })
+                Ok(destroyed(*version, closed, vietnamese))
             }
         }
+    }
+}
+
+fn destroyed(version: u32, closed: impl std::fmt::Display, vietnamese: bool) -> String {
+    match vietnamese {
+        true => format!("Đã hủy pepper {version}. Số chữ ký bị ngừng sử dụng: {closed}.\n"),
+        false => format!("Pepper {version} is destroyed. Credentials closed: {closed}.\n"),
     }
 }
 

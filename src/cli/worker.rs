@@ -30,7 +30,7 @@ impl Worker {
     /// Runs the worker until the service goes away.
     pub fn run(self) -> ExitCode {
         let ended = match self.kind {
-            Kind::Hsm => return chuky_hsm::worker::run(),
+            Kind::Hsm => return chuky_hsm::worker::run(crate::tokens::key_reader),
             Kind::Read { memory_mib, cpu_seconds, typefaces } => {
                 crate::reader::run_worker(memory_mib.saturating_mul(1 << 20), cpu_seconds, typefaces.as_deref())
             }

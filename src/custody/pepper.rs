@@ -53,7 +53,7 @@ pub async fn peppers(app: &App) -> Result<Vec<Pepper>> {
 
 /// Makes the next pepper of that value and gives its version. Every worker seals under it within half a minute.
 pub async fn add_pepper(app: &App, value: &Secret32) -> Result<u32> {
-    let version = tokens::add_pepper(&app.settings, &app.executable, value).await?;
+    let version = tokens::add_pepper(&app.settings, &app.executable, 1, value).await?;
     record(app, Kind::PepperMade, version, serde_json::Value::Null).await?;
     Ok(version)
 }
@@ -76,7 +76,7 @@ pub async fn destroy_pepper(app: &App, version: u32, lost: i64) -> Result<i64> {
     // 3. What lies under it is closed.
     let closed = close_under(app, version).await?;
     // 4. The pepper itself.
-    tokens::destroy_pepper(&app.settings, &app.executable, version).await?;
+    tokens::destroy_pepper(&app.settings, &app.executable, 1, version).await?;
     record(app, Kind::PepperDestroyed, version, serde_json::json!({ "closed": closed })).await?;
     Ok(closed)
 }

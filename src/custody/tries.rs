@@ -7,7 +7,7 @@ use crate::{
     app::App,
     attestation,
     audit::{self, Actor, Entry, Kind},
-    error::{InternalError, RequestError, RequestErrorKind, Result},
+    error::{Error, InternalError, RequestError, RequestErrorKind, Result},
     store::Error as StoreError,
 };
 use chuky_hsm::Error as HsmError;
@@ -28,8 +28,28 @@ pub(super) async fn count(app: &App, by: &Principal, id: CredentialId) -> Result
         Ok(())
     })
     .await?;
-    app.audit.wait(entry).await?;
+    if let Err(error) = app.audit.wait(entry).await {
+        give_back_later(app, by, id);
+        return Err(error);
+    }
     Ok(credential)
+}
+
+/// Gives a counted try back once the HSM can: a token that fails for a while must not lock anybody out. A process that ends meanwhile
+/// leaves it counted.
+fn give_back_later(app: &App, by: &Principal, id: CredentialId) {
+    let (app, by) = (app.clone(), by.clone());
+    tokio::spawn(async move {
+        for _ in 0..TIMES_TO_GIVE_BACK {
+            match give_back(&app, &by, id).await {
+                Ok(()) => return,
+                // Closed or taken back meanwhile.
+                Err(Error::Request(refused)) if refused.kind != RequestErrorKind::Unavailable => return,
+                Err(_) => tokio::time::sleep(BETWEEN_GIVING_BACK).await,
+            }
+        }
+        tracing::warn!(event = "pin_try_not_given_back", credential = %id);
+    });
 }
 
 /// Gives a counted try back where the HSM was away and nothing was tried.
@@ -54,7 +74,7 @@ async fn refuse(app: &App, by: &Principal, counted: &Credential) -> Result<Reque
     });
     match changed.await {
         // Locked by another wrong try meanwhile.
-        Ok(_) | Err(crate::error::Error::Request(_)) => Ok(locked()),
+        Ok(_) | Err(Error::Request(_)) => Ok(locked()),
         Err(error) => Err(error),
     }
 }
@@ -86,7 +106,7 @@ pub(super) async fn answered<T>(
         Ok(answer) => Ok(answer),
         Err(HsmError::WrongSecret) => Err(refuse(app, by, counted).await?.into()),
         Err(error) if error.is_temporary() => {
-            give_back(app, by, counted.id).await?;
+            give_back_later(app, by, counted.id);
             Err(error.into())
         }
         Err(HsmError::Tampered { what }) => {
@@ -135,5 +155,8 @@ fn wrong(left: i64) -> RequestError {
     RequestError { field: Some("pin"), ..error }
 }
 
+/// Two minutes: an HSM that is away for longer takes nobody's tries, as nothing is counted while it is known to be away.
+const TIMES_TO_GIVE_BACK: usize = 240;
+const BETWEEN_GIVING_BACK: std::time::Duration = std::time::Duration::from_millis(500);
 /// Tries of one credential that may meet in the same moment.
 pub(super) const CHANGES_AT_ONCE: usize = 5;

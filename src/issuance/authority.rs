@@ -58,6 +58,7 @@ impl Authority {
         if keys.is_empty() {
             return Err(InternalError::other("no ceremony has been held: run `chuky ceremony`").into());
         }
+        refuse_other_keys(app, &keys).await?;
         Ok(Arc::new(Self { keys }))
     }
 
@@ -127,6 +128,22 @@ pub(super) fn token_of(app: &App, purpose: KeyPurpose) -> &dyn Hsm {
         KeyPurpose::Root | KeyPurpose::Issuing => &*app.tokens.authority,
         KeyPurpose::Ocsp | KeyPurpose::Timestamp | KeyPurpose::Audit => &*app.tokens.status,
     }
+}
+
+/// Refuses tokens that hold another key under a label than its certificate says. Signatures are judged by the token's public keys before
+/// they leave a worker, so this makes them signatures of the certificates.
+async fn refuse_other_keys(app: &App, keys: &[CertifiedKey]) -> Result<()> {
+    for token in [&*app.tokens.authority, &*app.tokens.status] {
+        for held in token.service_keys().await? {
+            let here = |key: &&CertifiedKey| std::ptr::addr_eq(token_of(app, key.purpose), token);
+            let differs = |key: &CertifiedKey| key.label == held.label && key.certificate.spki_der() != held.spki_der;
+            if keys.iter().filter(here).any(differs) {
+                let text = format!("the token holds another key under {} than its certificate says", held.label);
+                return Err(InternalError::other(text).into());
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What a key of this certificate signs with.

@@ -169,8 +169,8 @@ async fn certified_key(
     let intent = intent(app, purpose, plan, issuer, now)?;
     let to_be_signed = certify::linted(&intent, &spki)?;
     let signer = match issuer {
-        None => Issuer { label: &label, purpose, spki: &spki },
-        Some(issuer) => Issuer { label: &issuer.label, purpose: issuer.purpose, spki: &issuer.spki },
+        None => Issuer { label: &label, purpose },
+        Some(issuer) => Issuer { label: &issuer.label, purpose: issuer.purpose },
     };
     let certificate = certify::signed(app, &signer, &intent, &spki, &to_be_signed).await?;
     let mut row = AuthorityKey {

@@ -9,7 +9,6 @@ use crate::{
 use chuky_model::{record::state::KeyPurpose, serial::Serial};
 use chuky_pki::{
     certificate::Certificate,
-    crypto::PublicKey,
     issue::{self, CertificateIntent},
     lint,
     signed::ToBeSigned,
@@ -28,8 +27,6 @@ pub(super) struct Issuer<'a> {
     /// The key's label on its token.
     pub label: &'a str,
     pub purpose: KeyPurpose,
-    /// DER.
-    pub spki: &'a [u8],
 }
 
 /// The bytes to sign, with no rule of RFC 5280 or of the profile broken.
@@ -57,9 +54,8 @@ pub(super) async fn signed(
 ) -> Result<Certificate> {
     let token = token_of(app, issuer.purpose);
     let signature = token.sign(issuer.label, to_be_signed.scheme, &to_be_signed.digest()).await?;
-    let issuer_key = PublicKey::of_service(issuer.spki).map_err(internal)?;
-    // Refuses a signature that does not verify.
-    let der = to_be_signed.assemble(&signature, &issuer_key).map_err(internal)?;
+    let der = to_be_signed.assemble_judged(&signature);
+    // Judged by the token's public key, which is the issuer's (`authority::refuse_other_keys`).
     let certificate = Certificate::from_der(&der).map_err(internal)?;
     issue::compare(&certificate, to_be_signed, intent, spki)
         .map_err(|difference| InternalError::Pki(difference.to_string()))?;

@@ -222,7 +222,7 @@ async fn complete(app: &App, issuer: &CertifiedKey, issue: &mut Issue, chosen: C
     mark_signing(app, issue, &key.spki_der).await?;
     fault::point("issue.after_signing");
     // 4. Signed, read back, compared.
-    let signer = Issuer { label: &issuer.label, purpose: issuer.purpose, spki: issuer.certificate.spki_der() };
+    let signer = Issuer { label: &issuer.label, purpose: issuer.purpose };
     let certificate = certify::signed(app, &signer, &issue.intent, &key.spki_der, &to_be_signed).await?;
     fault::point("issue.after_signature");
     // 5. Certificate, credential, account, request and audit entries in one transaction.

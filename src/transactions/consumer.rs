@@ -181,7 +181,7 @@ mod tests {
         }
 
         fn health(&self) -> Health {
-            Health { ready: true, reason: None, workers: 1, in_flight: 0 }
+            Health { ready: true, reason: None, workers: 1, in_flight: 0, tokens: Vec::new() }
         }
     }
 

@@ -10,8 +10,9 @@ pub const LARGEST_FILE: u64 = 512 << 20;
 pub const DRAWING: usize = 1;
 /// How long a document waits for its turn to be drawn; its report is then given without pictures.
 pub const WAIT_TO_DRAW: Duration = Duration::from_secs(5);
-/// Pages, and signatures, that a reader is told of when it draws.
+/// Pages that a reader is told of when it draws.
 pub const PAGES_NAMED: usize = 1_000;
+/// Signatures that it is told of.
 pub const SIGNATURES_NAMED: usize = 1_000;
 /// Documents of one request that are judged at a time.
 pub const BATCH_AT_A_TIME: usize = 4;

@@ -26,7 +26,7 @@ pub fn run(at: &Path, line: &str) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-fn citizen() -> Value {
+pub fn citizen() -> Value {
     json!({ "hierarchy": "citizens", "unit": "H26", "subscriber": {
         "full_name": "Nguyễn Thị Hồng Ưởng", "personal_number": "001190012345", "birth_date": "1990-03-05",
         "sex": "female", "province": "Hà Nội", "locality": "Phường Hoàn Kiếm" } })

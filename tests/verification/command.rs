@@ -81,9 +81,11 @@ fn every_input_has_its_own_clear_answer() {
 fn wrong_usage_is_said_and_ends_with_2() {
     let directory = tempfile::tempdir().unwrap();
     let file = written(directory.path(), "letter.txt", b"x");
-    let cases: [(&[&str], &str); 7] = [
+    let rule = written(directory.path(), "rule.toml", b"name = \"city\"\n");
+    let cases: [(&[&str], &str); 8] = [
         (&["verify"], "FILE"),
-        (&["verify", "--policy", "unknown", &file], "--policy"),
+        (&["verify", "--policy", "unknown", &file], "default, vietnam, eu, integrity"),
+        (&["verify", "--policy", &rule, &file], "missing field"),
         (&["verify", "--at", "yesterday", &file], "--at"),
         (&["verify", "--anchors", &file, &file], "no certificate in PEM form"),
         (&["verify", "--anchors", "/absent.pem", &file], "/absent.pem"),

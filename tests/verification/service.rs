@@ -164,6 +164,37 @@ fn size_of_png(picture: &Value) -> (u64, u64) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_names_the_policy_and_the_report_repeats_it() {
+    let test = TestApp::sqlite().await;
+    let (_, bytes) = signed_document(&test).await;
+    let digest = |name: &str| {
+        let text = chuky_pki::verify::policy::ValidationPolicy::built_in_text(name).unwrap();
+        hex::encode(chuky_pki::crypto::sha256(text.as_bytes()))
+    };
+    for (query, name, passes) in [
+        ("", "default", true),
+        ("?policy=vietnam", "vietnam", true),
+        ("?policy=eu", "eu", true),
+        ("?policy=integrity", "integrity", false),
+    ] {
+        let address = format!("{VERIFY}{query}");
+        let (status, report) = test.request("POST", &address, "", "application/pdf", bytes.clone()).await;
+        assert_eq!((status, report["integrity"].as_str()), (200, Some("intact")), "{report}");
+        assert_eq!(
+            (report["policy"]["name"].as_str(), &report["policy"]["sha256"]),
+            (Some(name), &json!(digest(name)))
+        );
+        assert_eq!(report["indication"] == "TOTAL_PASSED", passes, "{name}: {report:#}");
+    }
+    for path in [VERIFY, "/api/v1/documents/verify-batch"] {
+        let (kind, body) = form(&[("document", "a.pdf", &bytes)]);
+        let (status, problem) = test.request("POST", &format!("{path}?policy=none"), "", &kind, body).await;
+        assert_eq!(status, 422, "{problem}");
+        assert!(problem["detail"]["en"].as_str().unwrap_or_default().contains("vietnam"), "{problem}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_documents_in_one_call_are_answered_line_by_line() {
     let test = TestApp::with(|settings| settings.largest_upload = 100_000).await;
     let office =

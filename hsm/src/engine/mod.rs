@@ -1,6 +1,7 @@
 //! The one executor of requests, whichever process it runs in: a thread, its session, and what the threads of a process share.
 //! May call PKCS#11; holds no socket and no async code.
 
+mod fingerprint;
 mod pool;
 mod service_keys;
 mod subscriber_keys;
@@ -10,12 +11,14 @@ pub(crate) use pool::{Job, Pool};
 use crate::{
     activation::{Handles, Replay},
     error::Error,
+    frame::Start,
+    judge::{Judge, KeyReader, Lasting},
     limits,
     message::{Probe, Request, Response},
     objects, seal,
     secret::Pin,
     self_test,
-    settings::{StockTarget, TokenKind},
+    settings::TokenKind,
     stock::Stock,
     token::{self, Token},
 };
@@ -27,18 +30,21 @@ use cryptoki::{
 };
 use std::{
     collections::{BTreeMap, HashMap},
-    path::Path,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::{SystemTime, UNIX_EPOCH},
 };
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
 
 /// What the threads of one process share about one token.
 #[derive(Debug)]
 pub(crate) struct Core {
     pub(crate) token: Token,
+    token_label: String,
+    reader: KeyReader,
     kind: TokenKind,
     pin: Pin,
     /// Closing the last session logs out; this one stays.
@@ -53,20 +59,17 @@ pub(crate) struct Core {
 
 impl Core {
     /// Opens the token, logs in, and refuses to go on where the self-test finds a hole.
-    pub(crate) fn open(
-        module: &Path,
-        label: &str,
-        kind: TokenKind,
-        pin: Pin,
-        stock: Vec<StockTarget>,
-    ) -> Result<Arc<Self>, Error> {
-        let module = token::load(module)?;
-        let token = Token::find(&module, label)?;
+    pub(crate) fn open(start: Start, reader: KeyReader) -> Result<Arc<Self>, Error> {
+        let Start { module, token_label, serial, kind, pin, stock, .. } = start;
+        let module = token::load(&module)?;
+        let token = Token::find(&module, &token_label, serial.as_deref())?;
         let anchor = token.session()?;
         token.log_in(&anchor, UserType::User, &pin)?;
         self_test::run(&token, kind, &pin)?;
         Ok(Arc::new(Self {
             token,
+            token_label,
+            reader,
             kind,
             pin,
             anchor: Mutex::new(Some(anchor)),
@@ -82,6 +85,16 @@ impl Core {
     /// Requests being executed.
     pub(crate) fn running(&self) -> usize {
         self.running.load(Ordering::Acquire)
+    }
+
+    /// The token's label.
+    pub(crate) fn label(&self) -> &str {
+        &self.token_label
+    }
+
+    /// Who judges signatures of this key.
+    fn judge(&self, spki_der: &[u8], lasting: Lasting) -> Result<Judge, Error> {
+        (self.reader)(spki_der, lasting).ok_or_else(|| Error::wrong("public key"))
     }
 
     /// Whether a probe found the token gone.
@@ -114,8 +127,16 @@ pub(crate) struct Engine {
     session: Session,
     /// Number of the session within the process; kept handles name it.
     generation: u64,
-    service_keys: HashMap<String, (ObjectHandle, KeyAlgorithm)>,
+    service_keys: HashMap<String, ServiceHandle>,
     secrets: Option<Secrets>,
+}
+
+/// A service key as a session finds it.
+#[derive(Clone, Debug)]
+struct ServiceHandle {
+    private: ObjectHandle,
+    algorithm: KeyAlgorithm,
+    judge: Judge,
 }
 
 /// The subscribers token's own keys.
@@ -196,6 +217,8 @@ impl Engine {
                 self.core.replay().close(*activation_id, own_clock());
                 Ok(Response::Closed)
             }
+            Request::Fingerprint => self.fingerprint().map(Response::Fingerprint),
+            Request::Trial => self.trial().map(|()| Response::Passed),
         }
     }
 
@@ -237,7 +260,8 @@ impl Engine {
             // An authority or status token without keys yet is alive all the same.
             let keys = objects::labelled(&self.session, ObjectClass::PRIVATE_KEY)?;
             if keys.is_empty() {
-                Token::find(&self.core.token.module, &self.label()?)?;
+                let serial = Some(self.core.token.serial.as_str());
+                Token::find(&self.core.token.module, self.core.label(), serial)?;
             }
             Vec::new()
         };
@@ -248,10 +272,6 @@ impl Engine {
             stock: self.core.stock.levels(),
             unwrapped: self.core.handles().count(),
         })
-    }
-
-    fn label(&self) -> Result<String, Error> {
-        Ok(self.core.token.module.get_token_info(self.core.token.slot)?.label().trim_end().to_owned())
     }
 
     /// The subscribers token's keys, looked for again after a while: nothing may be sealed under an old pepper for long.
@@ -281,9 +301,14 @@ impl Engine {
         Ok(self.secrets.insert(secrets).clone())
     }
 
+    /// Made twice and compared: nobody outside the token can judge it, and what is stored or opened under a wrong one is lost.
     fn hmac(&self, key: ObjectHandle, input: &[u8]) -> Result<seal::Mac, Error> {
-        let mac = self.session.sign(&Mechanism::Sha256Hmac, key, input)?;
-        mac.try_into().map_err(|_| Error::Protocol { reason: "an HMAC-SHA-256 of another length".to_owned() })
+        let once = Zeroizing::new(self.session.sign(&Mechanism::Sha256Hmac, key, input)?);
+        let again = Zeroizing::new(self.session.sign(&Mechanism::Sha256Hmac, key, input)?);
+        match seal::Mac::try_from(once.as_slice()) {
+            Ok(mac) if bool::from(once.as_slice().ct_eq(again.as_slice())) => Ok(mac),
+            _ => Err(Error::wrong("MAC")),
+        }
     }
 
     fn row_macs(&mut self, domain: &str, items: &[Vec<u8>]) -> Result<Vec<seal::Mac>, Error> {
@@ -304,7 +329,7 @@ impl Engine {
     fn data_key(&mut self, version: u32) -> Result<Response, Error> {
         let key = self.secrets()?.data;
         let input = [b"chuky-data-key-v1".as_slice(), &version.to_be_bytes()].concat();
-        let hmac = zeroize::Zeroizing::new(self.hmac(key, &input)?);
+        let hmac = Zeroizing::new(self.hmac(key, &input)?);
         Ok(Response::DataKey(seal::derive(hmac.as_slice(), b"chuky-data-key-v1")))
     }
 }

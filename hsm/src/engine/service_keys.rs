@@ -1,9 +1,10 @@
 //! The service's own keys: CA, OCSP, timestamp and audit head. Token objects that never leave the token; found by label.
 
-use super::Engine;
+use super::{Engine, ServiceHandle};
 use crate::{
     encoding,
     error::Error,
+    judge::{Judge, Lasting},
     limits,
     message::{Response, ServiceKey},
     objects::{self, PairUse},
@@ -36,8 +37,9 @@ impl Engine {
             }
         }
         let (public, private) = objects::generate_pair(&self.session, algorithm, PairUse::Service { label })?;
-        self.check_pair(public, private, algorithm)?;
-        Ok(Response::Generated { spki_der: objects::spki(&self.session, public, algorithm)? })
+        let spki_der = objects::spki(&self.session, public, algorithm)?;
+        self.check_pair(&spki_der, private, algorithm)?;
+        Ok(Response::Generated { spki_der })
     }
 
     pub(super) fn sign(
@@ -46,15 +48,14 @@ impl Engine {
         scheme: SignatureScheme,
         digests: &[Vec<u8>],
     ) -> Result<Vec<Vec<u8>>, Error> {
-        let (private, algorithm) = self.service_key(label)?;
-        self.sign_digests(private, algorithm, scheme, digests)
+        let ServiceHandle { private, algorithm, judge } = self.service_key(label)?;
+        self.sign_digests((private, algorithm, &judge), scheme, digests)
     }
 
-    /// Signs digests with one key, in order.
+    /// Signs digests with one key, in order. Each signature is judged, and where one is wrong none is given out.
     pub(super) fn sign_digests(
         &self,
-        private: ObjectHandle,
-        algorithm: KeyAlgorithm,
+        (private, algorithm, judge): (ObjectHandle, KeyAlgorithm, &Judge),
         scheme: SignatureScheme,
         digests: &[Vec<u8>],
     ) -> Result<Vec<Vec<u8>>, Error> {
@@ -69,29 +70,32 @@ impl Engine {
         let mechanism = encoding::mechanism(scheme);
         inputs
             .iter()
-            .map(|input| encoding::signature_value(scheme, self.session.sign(&mechanism, private, input)?))
+            .zip(digests)
+            .map(|(input, digest)| {
+                let raw = self.session.sign(&mechanism, private, input)?;
+                let signature = encoding::signature_value(scheme, raw)?;
+                if judge.accepts(scheme, digest, &signature) { Ok(signature) } else { Err(Error::wrong("signature")) }
+            })
             .collect()
     }
 
-    /// Signs with the private key and verifies with the public one, before anybody relies on the pair.
+    /// Signs random digests with the private key and judges them by the public one, before anybody relies on the pair.
     pub(super) fn check_pair(
         &self,
-        public: ObjectHandle,
+        spki_der: &[u8],
         private: ObjectHandle,
         algorithm: KeyAlgorithm,
     ) -> Result<(), Error> {
+        let judge = self.core.judge(spki_der, Lasting::Briefly)?;
         let scheme = algorithm.default_scheme();
         let mut digest = vec![0; scheme.hash().length()];
         rand::fill(&mut digest[..]);
-        let input = encoding::signing_input(scheme, &digest)?;
-        let mechanism = encoding::mechanism(scheme);
-        let signature = self.session.sign(&mechanism, private, &input)?;
-        Ok(self.session.verify(&mechanism, public, &input, &signature)?)
+        self.sign_digests((private, algorithm, &judge), scheme, &[digest]).map(drop)
     }
 
-    fn service_key(&mut self, label: &str) -> Result<(ObjectHandle, KeyAlgorithm), Error> {
+    fn service_key(&mut self, label: &str) -> Result<ServiceHandle, Error> {
         if let Some(key) = self.service_keys.get(label) {
-            return Ok(*key);
+            return Ok(key.clone());
         }
         let unknown = || Error::UnknownKey { label: label.to_owned() };
         if label.len() > limits::LABEL_LENGTH {
@@ -100,7 +104,9 @@ impl Engine {
         let private = objects::find(&self.session, ObjectClass::PRIVATE_KEY, label)?.ok_or_else(unknown)?;
         let public = objects::find(&self.session, ObjectClass::PUBLIC_KEY, label)?.ok_or_else(unknown)?;
         let algorithm = objects::public_algorithm(&self.session, public)?.ok_or_else(unknown)?;
-        self.service_keys.insert(label.to_owned(), (private, algorithm));
-        Ok((private, algorithm))
+        let judge = self.core.judge(&objects::spki(&self.session, public, algorithm)?, Lasting::Always)?;
+        let key = ServiceHandle { private, algorithm, judge };
+        self.service_keys.insert(label.to_owned(), key.clone());
+        Ok(key)
     }
 }

@@ -5,6 +5,7 @@ use super::{Engine, Secrets, own_clock};
 use crate::{
     activation::Unwrapped,
     error::Error,
+    judge::Lasting,
     limits,
     message::{ActivationContext, KeyContext, OpenedActivation, SealedKey, SignActivated},
     objects::{self, PairUse},
@@ -102,7 +103,8 @@ impl Engine {
         }
         let unwrapped = self.activated_key(call)?;
         let places = self.core.replay().reserve(activation, &call.hashes, own)?;
-        let signed = self.sign_digests(unwrapped.handle, unwrapped.algorithm, activation.scheme, &call.hashes);
+        let key = (unwrapped.handle, unwrapped.algorithm, &unwrapped.judge);
+        let signed = self.sign_digests(key, activation.scheme, &call.hashes);
         if signed.is_err() {
             self.core.replay().release(activation.activation_id, &places);
         }
@@ -122,10 +124,12 @@ impl Engine {
         let input = seal::activation_input(&call.activation, &call.secret);
         let seal_key = self.seal_key(&secrets, sealed.pepper_version, Purpose::Activation, &input)?;
         let wrapped = sealed.open(&binding, &seal_key)?;
+        let judge = self.core.judge(&sealed.spki_der, Lasting::Briefly)?;
         let handle = objects::unwrap(&self.session, secrets.wrapping, &wrapped, sealed.algorithm)?;
         let unwrapped = Arc::new(Unwrapped {
             handle,
             algorithm: sealed.algorithm,
+            judge,
             session: self.generation,
             activation_id: call.activation.activation_id,
             expires: call.activation.expires,
@@ -211,7 +215,7 @@ impl Engine {
         let wrapped = Zeroizing::new(objects::wrap(&self.session, secrets.wrapping, pair.private)?);
         let spki_der = objects::spki(&self.session, pair.public, algorithm)?;
         let unwrapped: ObjectHandle = objects::unwrap(&self.session, secrets.wrapping, &wrapped, algorithm)?;
-        let checked = self.check_pair(pair.public, unwrapped, algorithm);
+        let checked = self.check_pair(&spki_der, unwrapped, algorithm);
         self.session.destroy_object(unwrapped)?;
         checked?;
         Ok((wrapped, spki_der))

@@ -26,7 +26,8 @@ pub(super) enum Failure {
     Ended,
 }
 
-/// A live worker.
+/// A live worker. Where a call goes unanswered for longer than is healthy, the worker is hung whatever the caller's deadline: the caller
+/// is told in time for another worker to answer.
 #[derive(Debug)]
 pub(super) struct Link {
     pub(super) process: u32,
@@ -65,26 +66,32 @@ impl Link {
 
     /// Gives the request to the worker and waits for its answer. A caller that stops waiting leaves the entry, which goes on
     /// proving the worker alive or hung.
-    pub(super) async fn call(&self, request: &Request, within: Duration) -> Result<Result<Response, Error>, Failure> {
+    pub(super) async fn call(
+        &self,
+        request: &Request,
+        within: Duration,
+        patience: Duration,
+    ) -> Result<Result<Response, Error>, Failure> {
         let _loaded = Load::add(&self.load);
         let until = Instant::now().checked_add(within).ok_or(Failure::Deadline)?;
         let permit = tokio::time::timeout_at(until.into(), Arc::clone(&self.dispatch).acquire_owned())
             .await
             .map_err(|_| Failure::Deadline)?
             .map_err(|_| Failure::NotSent)?;
-        self.send(request, until, Some(permit)).await
+        self.send(request, until, patience, Some(permit)).await
     }
 
-    /// Asks an idle worker whether it is alive.
-    pub(super) async fn probe(&self, within: Duration) -> Result<Result<Response, Error>, Failure> {
+    /// Asks the supervisor's own questions (probe, trial, fingerprint), which take no caller's place.
+    pub(super) async fn ask(&self, request: &Request, within: Duration) -> Result<Result<Response, Error>, Failure> {
         let until = Instant::now().checked_add(within).ok_or(Failure::Deadline)?;
-        self.send(&Request::Probe, until, None).await
+        self.send(request, until, within, None).await
     }
 
     async fn send(
         &self,
         request: &Request,
         until: Instant,
+        patience: Duration,
         permit: Option<OwnedSemaphorePermit>,
     ) -> Result<Result<Response, Error>, Failure> {
         let now = Instant::now();
@@ -96,7 +103,7 @@ impl Link {
             Err(error) => return Ok(Err(error)),
         };
         let (sender, receiver) = oneshot::channel();
-        let hung_at = now.checked_add(remaining.max(LEAST_PATIENCE)).ok_or(Failure::Deadline)?;
+        let hung_at = now.checked_add(remaining.min(patience).max(LEAST_PATIENCE)).ok_or(Failure::Deadline)?;
         self.waiting().insert(id, Waiting { answer: sender, hung_at, _permit: permit });
         if self.frames.send(frame).is_err() {
             self.waiting().remove(&id);

@@ -1,24 +1,28 @@
-//! The HSM behind worker processes: a bounded queue, deadlines, and workers that are killed and replaced where they hang or crash.
-//! Loads no PKCS#11 library itself. While the token is gone calls fail at once; when it is back they are served without a restart.
+//! The HSM behind worker processes: a bounded queue, deadlines, workers that are killed and replaced where they hang or crash, and tokens
+//! that stand in for each other. Loads no PKCS#11 library itself. While no token can serve calls fail at once; when one is back they are
+//! served without a restart.
 
+mod breaker;
 mod gather;
 mod link;
 mod place;
+mod same;
 
 use crate::{
-    api::{Answer, Health, Hsm},
+    api::{Answer, Health, Hsm, Standing, TokenHealth},
     error::Error,
     limits,
-    message::{Request, Response},
-    settings::Settings,
+    message::{Fingerprint, Request, Response},
+    settings::{Settings, TokenAddress},
 };
+use breaker::{Counts, Patience};
 use chuky_model::id::ActivationId;
 use gather::Gather;
 use link::{Failure, Link};
 pub use place::{add_pepper, destroy_pepper, prepare_token};
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex as StdMutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -30,7 +34,7 @@ use tokio::{
 };
 use uuid::Uuid;
 
-/// One token behind its workers. Must be made inside a tokio runtime; dropping it ends the workers.
+/// The tokens of one role behind their workers. Must be made inside a tokio runtime; dropping it ends the workers.
 #[derive(Debug)]
 pub struct Supervised {
     shared: Arc<Shared>,
@@ -40,15 +44,32 @@ pub struct Supervised {
 #[derive(Debug)]
 struct Shared {
     settings: Settings,
-    /// The state of each worker's place; everyone who waits for one watches this.
-    places: watch::Sender<Vec<State>>,
+    addresses: Vec<TokenAddress>,
+    /// The state of each token; everyone who waits for one watches this.
+    board: watch::Sender<Vec<Token>>,
+    counts: Vec<StdMutex<Counts>>,
     queue: Semaphore,
     gather: Gather,
     /// Counts activations, for [`Hsm::activation_id`].
     turn: AtomicUsize,
     /// Workers of one token start one after the other: SoftHSM writes the token's file at each log-in, and a process that reads it at
     /// that moment finds no token.
-    starting: Mutex<()>,
+    starting: Vec<Mutex<Patience>>,
+}
+
+/// One token as it stands.
+#[derive(Clone, Debug)]
+struct Token {
+    /// The state of each worker's place.
+    places: Vec<State>,
+    /// Why it was taken out of service, where it was.
+    open: Option<Error>,
+    /// What it was last found to hold.
+    fingerprint: Option<Fingerprint>,
+    /// In what it differs from the first token, where it does.
+    different: Option<Error>,
+    /// Service keys of the first token that it does not hold.
+    lacks: Vec<String>,
 }
 
 /// What stands in a worker's place.
@@ -63,35 +84,52 @@ enum State {
 impl Supervised {
     /// Starts the workers and returns at once; see [`Supervised::wait_ready`].
     pub fn start(settings: Settings) -> Self {
-        let count = settings.workers.max(1);
-        let queue = Semaphore::new(settings.queue.clamp(1, Semaphore::MAX_PERMITS));
-        let (places, _) = watch::channel(vec![State::Starting; count]);
+        let workers = settings.workers.max(1);
+        let addresses = settings.addresses();
+        let token = Token {
+            places: vec![State::Starting; workers],
+            open: None,
+            fingerprint: None,
+            different: None,
+            lacks: Vec::new(),
+        };
+        let (board, _) = watch::channel(vec![token; addresses.len()]);
         let shared = Arc::new(Shared {
+            queue: Semaphore::new(settings.queue.clamp(1, Semaphore::MAX_PERMITS)),
             settings,
-            places,
-            queue,
+            board,
+            counts: addresses.iter().map(|_| StdMutex::default()).collect(),
             gather: Gather::default(),
             turn: AtomicUsize::new(0),
-            starting: Mutex::new(()),
+            starting: addresses.iter().map(|_| Mutex::default()).collect(),
+            addresses,
         });
-        let tasks = (0..count).map(|index| tokio::spawn(place::keep(Arc::clone(&shared), index))).collect();
+        let mut tasks = Vec::new();
+        for token in 0..shared.addresses.len() {
+            tasks.push(tokio::spawn(breaker::mind(Arc::clone(&shared), token)));
+            tasks.extend((0..workers).map(|place| tokio::spawn(place::keep(Arc::clone(&shared), token, place))));
+        }
         Self { shared, tasks }
     }
 
-    /// Waits until every worker is up, or gives what the first one failed with.
+    /// Waits until every token is up or has failed. An error where none can serve, or where one does not hold the first one's keys.
     pub async fn wait_ready(&self) -> Result<(), Error> {
-        let mut places = self.shared.places.subscribe();
-        let settled = places.wait_for(|states| {
-            states.iter().all(|state| matches!(state, State::Live(_)))
-                || states.iter().any(|state| matches!(state, State::Failed(_)))
-        });
-        let states = settled.await.map_err(|_| Error::unavailable("the supervisor has ended"))?;
-        states.iter().find_map(State::failure).map_or(Ok(()), Err)
+        let mut board = self.shared.board.subscribe();
+        let settled = board.wait_for(|tokens| tokens.iter().all(Token::is_settled));
+        let tokens = settled.await.map_err(|_| Error::unavailable("the supervisor has ended"))?;
+        if let Some(different) = tokens.iter().find_map(|token| token.different.clone()) {
+            return Err(different);
+        }
+        match tokens.iter().any(|token| token.failure().is_none()) {
+            true => Ok(()),
+            false => Err(tokens.iter().find_map(Token::failure).unwrap_or_else(|| Error::unavailable("no HSM worker"))),
+        }
     }
 
-    /// Process identifiers of the live workers, for tests and `doctor`.
+    /// Process identifiers of the live workers, those of the first token first; for tests and `doctor`.
     pub fn worker_processes(&self) -> Vec<u32> {
-        self.shared.places.borrow().iter().filter_map(|state| state.live().map(|link| link.process)).collect()
+        let board = self.shared.board.borrow();
+        board.iter().flat_map(Token::live).map(|link| link.process).collect()
     }
 }
 
@@ -113,21 +151,31 @@ impl Hsm for Supervised {
     }
 
     fn health(&self) -> Health {
-        let states = self.shared.places.borrow();
-        let workers = states.iter().filter(|state| state.live().is_some()).count();
-        let reason = match states.iter().find_map(State::failure) {
-            _ if workers > 0 => None,
-            Some(error) => Some(error.to_string()),
-            None => Some("HSM workers are starting".to_owned()),
-        };
+        let board = self.shared.board.borrow();
+        let serving = board.iter().position(Token::is_fit);
+        let tokens: Vec<TokenHealth> = board
+            .iter()
+            .enumerate()
+            .map(|(index, token)| token.health(self.shared.label(index), index, serving))
+            .collect();
         let free = self.shared.queue.available_permits();
-        let in_flight = self.shared.settings.queue.max(1).saturating_sub(free);
-        Health { ready: workers > 0, reason, workers, in_flight }
+        Health {
+            ready: serving.is_some(),
+            reason: match serving {
+                Some(_) => None,
+                None => {
+                    Some(board.iter().find_map(Token::why_not).unwrap_or_else(|| "HSM workers are starting".into()))
+                }
+            },
+            workers: serving.and_then(|index| tokens.get(index)).map_or(0, |token| token.workers),
+            in_flight: self.shared.settings.queue.max(1).saturating_sub(free),
+            tokens,
+        }
     }
 
     /// The workers take turns: by chance alone two callers at once would meet in one worker half of the time.
     fn activation_id(&self) -> ActivationId {
-        let places = self.shared.places.borrow().len();
+        let places = self.shared.settings.workers.max(1);
         let turn = self.shared.turn.fetch_add(1, Ordering::Relaxed);
         let mut id = ActivationId(Uuid::now_v7());
         for _ in 0..TRIES_FOR_A_PLACE {
@@ -148,58 +196,187 @@ impl Shared {
         self.call(request, until).await
     }
 
-    /// (1) a worker; (2) its answer within the deadline. A request whose worker ended without answering is given to another, as long as
-    /// repeating it is harmless.
+    /// (1) a worker of the first token that can serve; (2) its answer within the deadline. What a worker could not answer is given to
+    /// another, of another token where there is one, as long as repeating it is harmless.
     async fn call(&self, request: Request, until: Instant) -> Result<Response, Error> {
+        self.refuse_second_key(&request)?;
+        let mut failed: Option<(usize, Error)> = None;
         for _ in 0..ATTEMPTS {
-            let link = timeout_at(until.into(), self.choose(&request)).await.map_err(|_| Error::DeadlineExceeded)??;
+            let chosen =
+                timeout_at(until.into(), self.choose(&request, failed.as_ref().map(|(token, _)| *token))).await;
+            let (token, link) = match (chosen, failed.take()) {
+                (Ok(Ok(chosen)), _) => chosen,
+                (Ok(Err(_)), Some((_, error))) => return Err(error.final_answer()),
+                (Ok(Err(error)), None) => return Err(error),
+                (Err(_), _) => return Err(Error::DeadlineExceeded),
+            };
             let Some(remaining) = until.checked_duration_since(Instant::now()).filter(|r| *r >= limits::LEAST_BUDGET)
             else {
                 return Err(Error::DeadlineExceeded);
             };
-            match link.call(&request, remaining).await {
-                Ok(result) => return result,
+            let error = match link.call(&request, remaining, request.patience(self.settings.stall)).await {
+                Ok(Err(error)) if error.blames_token() => {
+                    self.failed(token, 1, &error);
+                    error
+                }
+                Ok(result) => {
+                    self.succeeded(token);
+                    if matches!(request, Request::GenerateServiceKey { .. }) && result.is_ok() {
+                        self.refresh(token).await;
+                    }
+                    return result;
+                }
                 Err(Failure::Deadline) => return Err(Error::DeadlineExceeded),
-                Err(Failure::NotSent) => {}
-                Err(Failure::Ended) if request.is_repeatable() => {}
-                Err(Failure::Ended) => break,
+                Err(Failure::NotSent) => {
+                    failed = Some((token, Error::unavailable("the HSM worker ended before it served the request")));
+                    continue;
+                }
+                // Its end is counted where it is noticed.
+                Err(Failure::Ended) => Error::unavailable("the HSM worker ended while it served the request"),
+            };
+            if !request.is_repeatable() {
+                return Err(error.final_answer());
             }
+            failed = Some((token, error));
         }
-        Err(Error::unavailable("the HSM worker ended while it served the request"))
+        Err(failed.map_or_else(|| Error::unavailable("no HSM worker"), |(_, error)| error.final_answer()))
     }
 
-    /// The worker of an activation, else the one with the least to do. Waits while one starts; fails where none can.
-    async fn choose(&self, request: &Request) -> Result<Arc<Link>, Error> {
-        let mut places = self.places.subscribe();
+    /// A worker of the first token that can serve, one that has just failed the request coming last: the worker of an activation, else
+    /// the one with the least to do. Waits while one starts; fails where none can.
+    async fn choose(&self, request: &Request, failed: Option<usize>) -> Result<(usize, Arc<Link>), Error> {
+        let mut board = self.board.subscribe();
         loop {
             let chosen = {
-                let states = places.borrow_and_update();
-                match request.affinity().map(|id| states.get(place_of(id.as_bytes(), states.len()))) {
-                    Some(Some(State::Live(link))) => Some(Arc::clone(link)),
-                    Some(Some(State::Starting)) => None,
-                    _ => match states.iter().filter_map(State::live).min_by_key(|link| link.load()) {
-                        Some(link) => Some(Arc::clone(link)),
-                        None if states.iter().any(|state| matches!(state, State::Starting)) => None,
-                        None => {
-                            let failure = states.iter().find_map(State::failure);
-                            return Err(failure.unwrap_or_else(|| Error::unavailable("no HSM worker")));
-                        }
-                    },
+                let tokens = board.borrow_and_update();
+                let candidates = candidates(&tokens, request, failed);
+                let live = candidates.iter().copied().find(|index| tokens.get(*index).is_some_and(Token::is_fit));
+                let starting = candidates.iter().copied().find(|index| tokens.get(*index).is_some_and(Token::may_come));
+                match (live, starting) {
+                    (Some(index), _) => {
+                        tokens.get(index).and_then(|token| token.link(request)).map(|link| (index, link))
+                    }
+                    (None, Some(_)) => None,
+                    (None, None) => return Err(why_none(&tokens, &candidates, request)),
                 }
             };
             match chosen {
-                Some(link) => return Ok(link),
-                None => places.changed().await.map_err(|_| Error::unavailable("the supervisor has ended"))?,
+                Some(chosen) => return Ok(chosen),
+                None => board.changed().await.map_err(|_| Error::unavailable("the supervisor has ended"))?,
             }
         }
     }
 
-    fn set(&self, index: usize, state: State) {
-        self.places.send_modify(|states| {
-            if let Some(place) = states.get_mut(index) {
-                *place = state;
+    fn change(&self, token: usize, change: impl FnOnce(&mut Token)) {
+        self.board.send_modify(|tokens| {
+            if let Some(token) = tokens.get_mut(token) {
+                change(token);
             }
         });
+    }
+
+    fn set(&self, token: usize, place: usize, state: State) {
+        self.change(token, |token| {
+            if let Some(found) = token.places.get_mut(place) {
+                *found = state;
+            }
+        });
+    }
+
+    fn counts(&self, token: usize) -> MutexGuard<'_, Counts> {
+        // A token that is not in the list is not counted apart.
+        let counts = self.counts.get(token).or(self.counts.first());
+        counts.expect("there is a first token").lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn label(&self, token: usize) -> &str {
+        self.addresses.get(token).map_or("", |address| address.token_label.as_str())
+    }
+}
+
+/// Tokens that may serve the request, in order: for a new key the first alone; for a key those that hold it, where any is known to.
+fn candidates(tokens: &[Token], request: &Request, failed: Option<usize>) -> Vec<usize> {
+    if matches!(request, Request::GenerateServiceKey { .. }) {
+        return vec![0];
+    }
+    let mut all: Vec<usize> = (0..tokens.len()).collect();
+    if let Some(label) = request.label() {
+        let holds = |index: &usize| tokens.get(*index).is_some_and(|token| token.holds(label));
+        if all.iter().any(holds) {
+            all.retain(holds);
+        }
+    }
+    all.sort_by_key(|index| Some(*index) == failed);
+    all
+}
+
+fn why_none(tokens: &[Token], candidates: &[usize], request: &Request) -> Error {
+    let found = candidates.iter().filter_map(|index| tokens.get(*index)).find_map(Token::why_not);
+    let why = found.unwrap_or_else(|| "no HSM worker".to_owned());
+    match request.label().filter(|_| candidates.len() < tokens.len()) {
+        Some(label) => Error::unavailable(format!("no other token holds {label}: {why}")),
+        None => Error::unavailable(why),
+    }
+}
+
+impl Token {
+    fn live(&self) -> impl Iterator<Item = &Arc<Link>> {
+        self.places.iter().filter_map(State::live)
+    }
+
+    /// Whether calls may go to it now.
+    fn is_fit(&self) -> bool {
+        self.open.is_none() && self.different.is_none() && self.live().next().is_some()
+    }
+
+    /// Whether it is worth waiting for.
+    fn may_come(&self) -> bool {
+        let starting = self.places.iter().any(|state| matches!(state, State::Starting));
+        self.open.is_none() && self.different.is_none() && starting
+    }
+
+    fn is_settled(&self) -> bool {
+        self.live().count() == self.places.len() || self.failure().is_some()
+    }
+
+    fn failure(&self) -> Option<Error> {
+        self.open.clone().or_else(|| self.places.iter().find_map(State::failure))
+    }
+
+    fn why_not(&self) -> Option<String> {
+        self.different.clone().or_else(|| self.failure()).map(|error| error.to_string())
+    }
+
+    fn holds(&self, label: &str) -> bool {
+        self.fingerprint.as_ref().is_some_and(|found| found.service_keys.iter().any(|key| key.label == label))
+    }
+
+    /// The worker for a request: an activation's own, and `None` while that one starts; else the one with the least to do.
+    fn link(&self, request: &Request) -> Option<Arc<Link>> {
+        let own = request.affinity().and_then(|id| self.places.get(place_of(id.as_bytes(), self.places.len())));
+        match own {
+            Some(State::Live(link)) => Some(Arc::clone(link)),
+            Some(State::Starting) => None,
+            _ => self.live().min_by_key(|link| link.load()).cloned(),
+        }
+    }
+
+    fn health(&self, label: &str, index: usize, serving: Option<usize>) -> TokenHealth {
+        let standing = match serving {
+            _ if self.different.is_some() => Standing::Different,
+            Some(serving) if serving == index => Standing::Serving,
+            _ if self.is_fit() => Standing::StandingBy,
+            _ if self.failure().is_some() => Standing::Out,
+            _ => Standing::Starting,
+        };
+        let lacks = || (!self.lacks.is_empty()).then(|| format!("it lacks {}", self.lacks.join(", ")));
+        TokenHealth {
+            label: label.to_owned(),
+            serial: self.fingerprint.as_ref().map(|found| found.serial.clone()),
+            standing,
+            reason: if self.is_fit() { lacks() } else { self.why_not() },
+            workers: self.live().count(),
+        }
     }
 }
 

@@ -5,10 +5,10 @@ use crate::{
     error::Error,
     frame::{self, FromWorker, Prepare, Start, Task, ToWorker},
     limits,
-    message::unexpected,
+    message::{Fingerprint, Request, unexpected},
     provision::{Prepared, Secrets},
     secret::{Pin, Secret32},
-    settings::Settings,
+    settings::{Settings, TokenAddress},
 };
 use std::{
     os::{fd::OwnedFd, unix::process::CommandExt},
@@ -29,31 +29,42 @@ use tokio::{
 use zeroize::Zeroizing;
 
 /// Keeps a worker in the place for as long as the task lives.
-pub(super) async fn keep(shared: Arc<Shared>, index: usize) {
+pub(super) async fn keep(shared: Arc<Shared>, token: usize, index: usize) {
+    let (Some(address), Some(starting)) = (shared.addresses.get(token), shared.starting.get(token)) else { return };
+    let label = address.token_label.as_str();
     let mut pause = limits::RESTART_FIRST;
     let mut failures = 0_u32;
     loop {
         let started = {
-            let _turn = shared.starting.lock().await;
-            start(&shared.settings).await
+            let mut patience = starting.lock().await;
+            let began = Instant::now();
+            let started = start(&shared.settings, address, patience.limit()).await;
+            match &started {
+                Ok(_) => patience.learn(began.elapsed()),
+                Err(_) if began.elapsed() >= patience.limit() => patience.missed(),
+                Err(_) => {}
+            }
+            started
         };
         match started {
-            Ok(worker) => {
+            Ok((worker, fingerprint)) => {
                 failures = 0;
+                shared.found(token, fingerprint);
                 let began = Instant::now();
-                let why = serve(&shared, index, worker).await;
-                tracing::warn!(event = "hsm.worker.ended", token = shared.settings.token_label, place = index, why);
+                let why = serve(&shared, (token, index), worker).await;
+                tracing::warn!(event = "hsm.worker.ended", token = label, number = token, place = index, why = why.text());
                 // A worker that dies as soon as it lives must not make a busy loop.
                 if began.elapsed() > limits::PROBE_EVERY {
                     pause = limits::RESTART_FIRST;
                 }
             }
             Err(error) => {
-                tracing::warn!(event = "hsm.worker.failed", token = shared.settings.token_label, place = index, %error);
+                tracing::warn!(event = "hsm.worker.failed", token = label, number = token, place = index, %error);
+                shared.failed(token, 1, &error);
                 failures = failures.saturating_add(1);
                 // Once may be chance, such as another process that wrote the token's file.
                 if failures > 1 {
-                    shared.set(index, State::Failed(error));
+                    shared.set(token, index, State::Failed(error));
                 }
             }
         }
@@ -88,34 +99,32 @@ pub async fn destroy_pepper(settings: &Settings, version: u32) -> Result<(), Err
 }
 
 async fn change_token(settings: &Settings, so_pin: &Pin, task: Task) -> Result<Prepared, Error> {
-    let mut worker = spawn(settings)?;
+    let mut worker = spawn(settings, &settings.environment)?;
     let order = ToWorker::Prepare(Prepare {
         module: settings.module.clone(),
         token_label: settings.token_label.clone(),
+        serial: settings.serial.clone(),
         kind: settings.kind,
         so_pin: so_pin.clone(),
         user_pin: settings.pin.read()?,
         task,
     });
-    match first_answer(&mut worker, &order).await? {
+    match first_answer(&mut worker, &order, limits::START).await? {
         FromWorker::Prepared(result) => result,
         FromWorker::Started(_) | FromWorker::Answer { .. } => Err(unexpected()),
     }
 }
 
 /// Starts a process and waits until its token is open and tested.
-async fn start(settings: &Settings) -> Result<Worker, Error> {
-    let mut worker = spawn(settings)?;
-    let order = ToWorker::Start(Start {
-        module: settings.module.clone(),
-        token_label: settings.token_label.clone(),
-        kind: settings.kind,
-        pin: settings.pin.read()?,
-        threads: settings.threads,
-        stock: settings.stock.clone(),
-    });
-    match first_answer(&mut worker, &order).await? {
-        FromWorker::Started(Ok(())) => Ok(worker),
+async fn start(
+    settings: &Settings,
+    address: &TokenAddress,
+    patience: Duration,
+) -> Result<(Worker, Fingerprint), Error> {
+    let mut worker = spawn(settings, &address.environment)?;
+    let order = ToWorker::Start(Start::of(settings, address)?);
+    match first_answer(&mut worker, &order, patience).await? {
+        FromWorker::Started(Ok(fingerprint)) => Ok((worker, fingerprint)),
         FromWorker::Started(Err(error)) => {
             end(&mut worker.child).await;
             Err(error)
@@ -124,7 +133,7 @@ async fn start(settings: &Settings) -> Result<Worker, Error> {
     }
 }
 
-fn spawn(settings: &Settings) -> Result<Worker, Error> {
+fn spawn(settings: &Settings, environment: &[(String, String)]) -> Result<Worker, Error> {
     let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(|error| failed("socket pair", &error))?;
     ours.set_nonblocking(true).map_err(|error| failed("socket", &error))?;
     let executable = match &settings.executable {
@@ -134,7 +143,7 @@ fn spawn(settings: &Settings) -> Result<Worker, Error> {
     let mut command = std::process::Command::new(&executable);
     command
         .args(&settings.worker_arguments)
-        .envs(settings.environment.iter().map(|(name, value)| (name, value)))
+        .envs(environment.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::from(OwnedFd::from(theirs)))
         .stdout(Stdio::null())
         // A terminal's Ctrl-C is for the service, which still needs its workers to finish what it has begun.
@@ -146,9 +155,9 @@ fn spawn(settings: &Settings) -> Result<Worker, Error> {
 }
 
 /// Sends the first frame and reads the answer to it. A worker that gives none in time is killed with the value that owns it.
-async fn first_answer(worker: &mut Worker, order: &ToWorker) -> Result<FromWorker, Error> {
+async fn first_answer(worker: &mut Worker, order: &ToWorker, patience: Duration) -> Result<FromWorker, Error> {
     let frame = frame::encode(order)?;
-    let answered = timeout(limits::START, async {
+    let answered = timeout(patience, async {
         worker.writer.write_all(&frame).await.map_err(|error| failed("HSM worker", &error))?;
         frame::receive::<FromWorker>(&mut worker.reader).await.map_err(|error| Error::unavailable(error.to_string()))
     });
@@ -159,12 +168,39 @@ fn failed(what: &str, error: &std::io::Error) -> Error {
     Error::unavailable(format!("{what}: {error}"))
 }
 
+/// Why a worker ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Closed,
+    Hung,
+    Grown,
+}
+
+impl End {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Closed => "the HSM worker ended",
+            Self::Hung => "the HSM worker did not answer in time",
+            Self::Grown => "the HSM worker grew past its memory bound",
+        }
+    }
+
+    /// How much it tells against the token.
+    fn weight(self) -> Option<u32> {
+        match self {
+            Self::Closed => Some(1),
+            Self::Hung => Some(limits::HUNG_WEIGHT),
+            Self::Grown => None,
+        }
+    }
+}
+
 /// Serves a live worker until it ends, hangs or is retired; says why.
-async fn serve(shared: &Shared, index: usize, worker: Worker) -> &'static str {
+async fn serve(shared: &Shared, (token, index): (usize, usize), worker: Worker) -> End {
     let Worker { mut child, process, mut reader, writer } = worker;
     let (frames, queued) = mpsc::unbounded_channel();
     let link = Arc::new(Link::new(process, shared.settings.threads, frames));
-    shared.set(index, State::Live(Arc::clone(&link)));
+    shared.set(token, index, State::Live(Arc::clone(&link)));
     let writing = tokio::spawn(write_frames(writer, queued));
     let reading = async {
         while let Ok(message) = frame::receive::<FromWorker>(&mut reader).await {
@@ -174,11 +210,15 @@ async fn serve(shared: &Shared, index: usize, worker: Worker) -> &'static str {
         }
     };
     let why = tokio::select! {
-        () = reading => "it closed its socket",
+        () = reading => End::Closed,
         why = watch(&link, shared.settings.memory_bytes) => why,
     };
+    // Counted before anybody is served elsewhere, so that a success that comes after it counts as such.
+    if let Some(weight) = why.weight() {
+        shared.failed(token, weight, &Error::unavailable(why.text()));
+    }
     // No call may choose it from here on; those that wait for it learn that no answer comes.
-    shared.set(index, State::Starting);
+    shared.set(token, index, State::Starting);
     link.close();
     writing.abort();
     end(&mut child).await;
@@ -195,9 +235,9 @@ async fn write_frames(mut writer: OwnedWriteHalf, mut queued: mpsc::UnboundedRec
 }
 
 /// Returns once the worker must go.
-async fn watch(link: &Link, memory_bytes: u64) -> &'static str {
+async fn watch(link: &Link, memory_bytes: u64) -> End {
     tokio::select! {
-        () = until_hung(link) => "it missed a deadline",
+        () = until_hung(link) => End::Hung,
         why = until_unfit(link, memory_bytes) => why,
     }
 }
@@ -211,17 +251,17 @@ async fn until_hung(link: &Link) {
 
 /// In idle moments the worker is weighed and probed, so that a token that went away shows before somebody needs it. The worker ends
 /// itself where the probe fails; a probe that is never answered ends here.
-async fn until_unfit(link: &Link, memory_bytes: u64) -> &'static str {
+async fn until_unfit(link: &Link, memory_bytes: u64) -> End {
     loop {
         sleep(limits::PROBE_EVERY).await;
         if !link.is_idle() {
             continue;
         }
         if resident_bytes(link.process).is_some_and(|bytes| bytes > memory_bytes) {
-            return "it grew past its memory bound";
+            return End::Grown;
         }
-        if link.probe(limits::PROBE_DEADLINE).await.is_err() {
-            return "it did not answer a probe";
+        if link.ask(&Request::Probe, limits::PROBE_DEADLINE).await.is_err() {
+            return End::Hung;
         }
     }
 }

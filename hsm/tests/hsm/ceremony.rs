@@ -3,7 +3,7 @@
 use crate::{
     Test,
     in_process::activation,
-    world::{World, key_context, now, secret},
+    world::{World, key_context, key_reader, now, secret},
 };
 use chuky_hsm::{
     Error, Hsm, InProcess, Pin, Secret32, TokenKind,
@@ -30,7 +30,7 @@ fn twice(world: &World) {
     }
     let mut wrong = world.settings("chuky-authority", TokenKind::Authority);
     wrong.pin = chuky_hsm::PinSource::Value(Pin::random());
-    assert!(matches!(InProcess::start(&wrong), Err(Error::Unavailable { .. })));
+    assert!(matches!(InProcess::start(&wrong, key_reader), Err(Error::Unavailable { .. })));
 }
 
 fn components(_: &World) {
@@ -65,8 +65,8 @@ fn second_token(world: &World) {
     let [wrapping, pepper, row_mac, data] = typed.try_into().unwrap();
     let imported = Secrets { wrapping, pepper, row_mac, data };
     provision::prepare(&world.plan("chuky-second", TokenKind::Subscribers), &imported).unwrap();
-    let first = InProcess::start(&world.settings("chuky-first", TokenKind::Subscribers)).unwrap();
-    let second = InProcess::start(&world.settings("chuky-second", TokenKind::Subscribers)).unwrap();
+    let first = InProcess::start(&world.settings("chuky-first", TokenKind::Subscribers), key_reader).unwrap();
+    let second = InProcess::start(&world.settings("chuky-second", TokenKind::Subscribers), key_reader).unwrap();
     let (first, second): (&dyn Hsm, &dyn Hsm) = (&first, &second);
     let key = key_context(1);
     let sealed = world.wait(first.generate_sealed(KeyAlgorithm::P256, &key, &secret(1))).unwrap();
@@ -80,7 +80,7 @@ fn peppers(world: &World) {
     let plan = world.plan("chuky-test", TokenKind::Subscribers);
     provision::prepare(&plan, &Secrets::random()).unwrap();
     let key = key_context(1);
-    let start = || InProcess::start(&world.settings("chuky-test", TokenKind::Subscribers)).unwrap();
+    let start = || InProcess::start(&world.settings("chuky-test", TokenKind::Subscribers), key_reader).unwrap();
     let old = {
         let hsm = start();
         world.wait((&hsm as &dyn Hsm).generate_sealed(KeyAlgorithm::P256, &key, &secret(1))).unwrap()

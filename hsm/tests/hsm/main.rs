@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, missing_docs)]
 
 mod ceremony;
+mod faults;
 mod in_process;
 mod keys;
 mod outsider;
@@ -19,14 +20,14 @@ use world::World;
 type Test = (&'static str, fn(&World));
 
 fn tests() -> Vec<Test> {
-    [keys::TESTS, in_process::TESTS, ceremony::TESTS, outsider::TESTS, supervised::TESTS].concat()
+    [keys::TESTS, in_process::TESTS, ceremony::TESTS, outsider::TESTS, supervised::TESTS, faults::TESTS].concat()
 }
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.first().map(String::as_str) {
         Some("run-one") => run_one(&arguments[1]),
-        Some("worker") => chuky_hsm::worker::run(),
+        Some("worker") => chuky_hsm::worker::run(world::key_reader),
         Some("supervise") => {
             supervised::supervise(&arguments[1]);
             ExitCode::SUCCESS
@@ -39,7 +40,7 @@ fn main() -> ExitCode {
             tests().iter().for_each(|(name, _)| println!("{name}: test"));
             ExitCode::SUCCESS
         }
-        _ => run_all(arguments.iter().find(|argument| !argument.starts_with('-')).map(String::as_str)),
+        _ => run_all(&filters(&arguments)),
     }
 }
 
@@ -49,12 +50,29 @@ fn run_one(name: &str) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn run_all(filter: Option<&str>) -> ExitCode {
+/// Names to look for, as the usual test runner takes them: an option's value is none.
+fn filters(arguments: &[String]) -> Vec<&str> {
+    let mut filters = Vec::new();
+    let mut arguments = arguments.iter().map(String::as_str);
+    while let Some(argument) = arguments.next() {
+        match argument {
+            "--test-threads" | "--skip" | "--format" | "--color" => drop(arguments.next()),
+            option if option.starts_with('-') => {}
+            name => filters.push(name),
+        }
+    }
+    filters
+}
+
+fn run_all(filters: &[&str]) -> ExitCode {
     if chuky_hsm::find_module(None).is_err() {
         println!("FAILED: SoftHSM is not installed; install it with: apt-get install softhsm2");
         return ExitCode::FAILURE;
     }
-    let chosen: Vec<Test> = tests().into_iter().filter(|(name, _)| filter.is_none_or(|f| name.contains(f))).collect();
+    let chosen: Vec<Test> = tests()
+        .into_iter()
+        .filter(|(name, _)| filters.is_empty() || filters.iter().any(|filter| name.contains(filter)))
+        .collect();
     let (queue, failed) = (Mutex::new(chosen.clone()), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..2 {
@@ -68,7 +86,7 @@ fn run_all(filter: Option<&str>) -> ExitCode {
                         .unwrap();
                     let verdict = if output.status.success() { "ok" } else { "FAILED" };
                     println!("test {name} ... {verdict} ({:.1} s)", began.elapsed().as_secs_f64());
-                    if name == RATE {
+                    if name == RATE || name.starts_with("soak") {
                         print!("{}", String::from_utf8_lossy(&output.stdout));
                     }
                     if !output.status.success() {

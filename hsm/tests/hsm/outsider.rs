@@ -1,7 +1,10 @@
 //! Attacks with plain PKCS#11, independent of the package's own self-test: a second process without a PIN, a thief with the user PIN
 //! and a row, and tokens that were prepared badly.
 
-use crate::{Test, world::World};
+use crate::{
+    Test,
+    world::{World, key_reader},
+};
 use chuky_hsm::{
     Error, InProcess, Pin, TokenKind,
     provision::{self, Secrets},
@@ -177,7 +180,7 @@ impl RawSigner {
 
 /// Each fault alone makes the self-test refuse the token.
 fn badly_prepared(world: &World) {
-    let start = || InProcess::start(&world.settings(LABEL, TokenKind::Subscribers)).map(drop);
+    let start = || InProcess::start(&world.settings(LABEL, TokenKind::Subscribers), key_reader).map(drop);
     prepare(world);
     start().expect("well prepared");
     let user = session(world);

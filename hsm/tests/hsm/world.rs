@@ -1,13 +1,21 @@
 //! What every test starts from: a token directory of its own, prepared tokens, and openssl as the judge of signatures.
 
 use chuky_hsm::{
-    Hsm, InProcess, KeyContext, Pin, PinSource, Secret32, Settings, TokenKind, find_module,
+    Hsm, InProcess, Judge, KeyContext, Lasting, Pin, PinSource, Secret32, Settings, TokenKind, find_module,
+    prepare_token,
     provision::{self, Plan, Secrets},
 };
 use chuky_model::{
     algorithm::{HashAlgorithm, SignatureScheme},
     id::{AccountId, CredentialId},
     instant::Instant,
+};
+use openssl::{
+    md::Md,
+    pkey::{PKey, Public},
+    pkey_ctx::PkeyCtx,
+    rsa::Padding,
+    sign::RsaPssSaltlen,
 };
 use std::{
     future::Future,
@@ -50,7 +58,7 @@ impl World {
     }
 
     pub fn plan<'a>(&'a self, token_label: &'a str, kind: TokenKind) -> Plan<'a> {
-        Plan { module: &self.module, token_label, kind, so_pin: &self.so_pin, user_pin: &self.user_pin }
+        Plan { module: &self.module, token_label, serial: None, kind, so_pin: &self.so_pin, user_pin: &self.user_pin }
     }
 
     pub fn settings(&self, label: &str, kind: TokenKind) -> Settings {
@@ -62,7 +70,42 @@ impl World {
     /// A prepared token, opened in this process.
     pub fn in_process(&self, kind: TokenKind) -> Arc<dyn Hsm> {
         provision::prepare(&self.plan("chuky-test", kind), &Secrets::random()).unwrap();
-        Arc::new(InProcess::start(&self.settings("chuky-test", kind)).unwrap())
+        Arc::new(InProcess::start(&self.settings("chuky-test", kind), key_reader).unwrap())
+    }
+
+    /// Another world of this test: a token directory of that name, PINs of its own. Only workers can use it, and preparing goes through
+    /// them, as this process has loaded the module for its own directory.
+    pub fn beside(other: &Self, name: &str) -> Self {
+        let directory = other.configuration.with_file_name(name);
+        std::fs::create_dir_all(directory.join("tokens")).unwrap();
+        let configuration = directory.join("softhsm2.conf");
+        let text = format!(
+            "directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\n",
+            directory.join("tokens").display()
+        );
+        std::fs::write(&configuration, text).unwrap();
+        Self { configuration, ..Self::from_environment() }
+    }
+
+    /// What makes workers use this world's tokens.
+    pub fn environment(&self) -> Vec<(String, String)> {
+        vec![("SOFTHSM2_CONF".to_owned(), self.configuration.to_str().unwrap().to_owned())]
+    }
+
+    /// Prepares the token in a worker.
+    pub fn prepare(&self, kind: TokenKind) {
+        let mut settings = self.settings("chuky-test", kind);
+        settings.worker_arguments = vec!["worker".to_owned()];
+        settings.environment = self.environment();
+        self.wait(prepare_token(&settings, &self.so_pin, &Secrets::random())).unwrap();
+    }
+
+    /// Starts a task on this world's runtime.
+    pub fn spawn<T: Send + 'static>(
+        &self,
+        future: impl Future<Output = T> + Send + 'static,
+    ) -> tokio::task::JoinHandle<T> {
+        self.runtime.spawn(future)
     }
 
     pub fn wait<T>(&self, future: impl Future<Output = T>) -> T {
@@ -84,6 +127,33 @@ pub fn secret(byte: u8) -> Secret32 {
 
 pub fn digest(scheme: SignatureScheme, byte: u8) -> Vec<u8> {
     vec![byte; scheme.hash().length()]
+}
+
+/// Judges with OpenSSL in process, as the service does.
+pub fn key_reader(spki_der: &[u8], _: Lasting) -> Option<Judge> {
+    let key = PKey::public_key_from_der(spki_der).ok()?;
+    Some(Judge::new(move |scheme, digest, signature| verified(&key, scheme, digest, signature).unwrap_or(false)))
+}
+
+fn verified(
+    key: &PKey<Public>,
+    scheme: SignatureScheme,
+    digest: &[u8],
+    signature: &[u8],
+) -> Result<bool, openssl::error::ErrorStack> {
+    let mut context = PkeyCtx::new(key)?;
+    context.verify_init()?;
+    let hash = match scheme.hash() {
+        HashAlgorithm::Sha256 => Md::sha256(),
+        HashAlgorithm::Sha384 => Md::sha384(),
+        HashAlgorithm::Sha512 => Md::sha512(),
+    };
+    context.set_signature_md(hash)?;
+    if format!("{scheme:?}").starts_with("RsaPss") {
+        context.set_rsa_padding(Padding::PKCS1_PSS)?;
+        context.set_rsa_pss_saltlen(RsaPssSaltlen::DIGEST_LENGTH)?;
+    }
+    context.verify(digest, signature)
 }
 
 /// openssl judges the signature.

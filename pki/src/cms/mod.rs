@@ -5,10 +5,12 @@ mod archive;
 pub mod ber;
 pub mod build;
 mod counter;
+mod evidence;
 mod read;
 mod signer;
 
 pub use archive::{ArchiveTimestamp, ArchiveVersion, Protected};
+pub use evidence::before_evidence_records;
 pub use read::{Attribute, SignerIdentifier, SignerInfo};
 pub use signer::SignerFindings;
 

@@ -4,8 +4,9 @@
 pub const FILE: usize = 64 << 20;
 /// Most pages drawn for one file; each takes tens of milliseconds.
 pub const PAGES: usize = 8;
-/// Widest and highest picture, pixels: text of 10 points can be read, on a telephone after enlarging.
+/// Widest picture, pixels: text of 10 points can be read, on a telephone after enlarging.
 pub const WIDTH: f32 = 900.0;
+/// Highest picture, pixels.
 pub const HEIGHT: f32 = 1_300.0;
 /// Largest enlargement of a small page.
 pub const SCALE: f32 = 2.0;

@@ -151,6 +151,7 @@ impl Judging<'_, '_> {
             material: self.material,
             context: self.context,
             outer: self.proofs.get(&at).copied().unwrap_or(Proof { time: self.context.at, proven: false }),
+            whole: self.container.bytes(at),
             prefix: &format!("{id}, "),
             covers: &self.container.covers(&entries),
             before: &checks,

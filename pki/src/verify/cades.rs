@@ -4,11 +4,13 @@
 use super::VerificationContext;
 use super::line::{self, Draft};
 use super::process::{Elements, NamedPolicy};
+use super::records;
 use super::store::Material;
 use super::trust::{self, Proof};
 use crate::algorithm::DigestAlgorithm;
 use crate::asn1::{Element, tag};
-use crate::cms::{ArchiveTimestamp, SignedData, SignerFindings, SignerInfo};
+use crate::cms::{ArchiveTimestamp, Attribute, SignedData, SignerFindings, SignerInfo, before_evidence_records};
+use crate::evidence_record::EvidenceRecord;
 use crate::{crypto, limits, oid};
 use chuky_model::instant::Instant;
 use chuky_model::report::{Check, SignatureReport, TimestampReport};
@@ -48,6 +50,8 @@ pub(super) struct Judge<'a> {
     pub(super) outer: Proof,
     /// Put in front of each line's identifier.
     pub(super) prefix: &'a str,
+    /// The `ContentInfo` as it stands in the file, where evidence records in it are looked at.
+    pub(super) whole: Option<&'a [u8]>,
     /// What the signature covers, as the report says it.
     pub(super) covers: &'a str,
     /// Checks that stand in front of each signer's own, e.g. of a container's manifest.
@@ -87,7 +91,7 @@ impl Judge<'_> {
 
     /// The timestamps over the signature, newest first; returns the earliest proof of existence and the times of those that are valid.
     fn timestamps(&self, signer: &SignerInfo, id: &str, lines: &mut Lines) -> (Proof, Vec<Instant>) {
-        let (mut proof, mut times) = (self.outer, Vec::new());
+        let (mut proof, mut times) = (self.records(signer, id, lines), Vec::new());
         let mut read: Vec<ArchiveTimestamp> = Vec::new();
         for archive in signer.archive_timestamps() {
             match archive {
@@ -145,6 +149,43 @@ impl Judge<'_> {
             }
         }
         (proof, times)
+    }
+
+    /// Evidence records among the unsigned attributes (RFC 4998 appendix A): the object as it was before them, and for external ones the content
+    /// beside it. A valid one proves the age of everything in the object.
+    fn records(&self, signer: &SignerInfo, id: &str, lines: &mut Lines) -> Proof {
+        let mut proof = self.outer;
+        let Some(whole) = self.whole else { return proof };
+        let is_record = |one: &&Attribute| RECORDS.contains(&one.oid);
+        for (place, attribute) in signer.unsigned_attributes.iter().filter(is_record).enumerate() {
+            let what = format!("evidence record of {id}");
+            let Some(value) = attribute.values.first().filter(|_| !lines.is_full(&what)) else { break };
+            let record = match EvidenceRecord::parse(value) {
+                Ok(record) => record,
+                Err(error) => {
+                    lines.timestamps.push(trust::unread_timestamp(&what, &error));
+                    continue;
+                }
+            };
+            // Records beside each other cover the object without any of them, later ones those before, wherever in the SET they stand.
+            let keeps: [&dyn Fn(usize) -> bool; 3] = [&|_| false, &|other| other < place, &|other| other != place];
+            let forms: Vec<Vec<u8>> =
+                keeps.iter().filter_map(|kept| before_evidence_records(whole, kept).ok()).collect();
+            let mut digests = |algorithm: DigestAlgorithm| {
+                let object: Vec<Vec<u8>> = forms.iter().map(|form| crypto::digest(algorithm, form)).collect();
+                match attribute.oid == oid::EVIDENCE_RECORD_EXTERNAL {
+                    true => Some(vec![vec![self.content.digest(algorithm)?], object]),
+                    false => Some(vec![object]),
+                }
+            };
+            let recorded = records::judge(&record, &what, &[], &mut digests, self.context);
+            lines.timestamps.extend(recorded.reports);
+            if let Some(time) = recorded.time {
+                proof = proof.or_earlier(time);
+                self.material.prove(time, |objects| objects.signed_data_and_tokens(self.data));
+            }
+        }
+        proof
     }
 
     fn imprint_of(&self, archive: &ArchiveTimestamp, signer: &SignerInfo) -> crate::error::Result<Option<Vec<u8>>> {
@@ -340,13 +381,6 @@ fn remarks(signer: &SignerInfo) -> Vec<Check> {
     if let Some(value) = signer.signed_values(&oid::SIGNATURE_POLICY).next() {
         remarks.push(Check::not_done("signature_policy", policy(value)));
     }
-    let records = [oid::EVIDENCE_RECORD_INTERNAL, oid::EVIDENCE_RECORD_EXTERNAL];
-    if records.iter().any(|kind| signer.unsigned_values(kind).next().is_some()) {
-        remarks.push(Check::not_done(
-            "evidence_record",
-            "evidence records (RFC 4998) are not used as proofs of existence",
-        ));
-    }
     if signer.unsigned_values(&oid::LONG_TERM_VALIDATION).next().is_some() {
         remarks.push(Check::not_done("long_term_validation", "the long-term-validation attribute is not used"));
     }
@@ -364,6 +398,9 @@ fn policy(value: &[u8]) -> String {
         Err(error) => error.to_string(),
     }
 }
+
+/// The unsigned attributes that hold evidence records.
+const RECORDS: [ObjectIdentifier; 2] = [oid::EVIDENCE_RECORD_INTERNAL, oid::EVIDENCE_RECORD_EXTERNAL];
 
 const OVER_THE_SIGNATURE: [(ObjectIdentifier, &str); 3] = [
     (oid::ESCAPED_TIME_STAMP, "timestamp over signature and references"),

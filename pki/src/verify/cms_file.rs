@@ -58,6 +58,7 @@ pub(super) fn verify(bytes: &[u8], content: Option<&[u8]>, context: &Verificatio
         material: &material,
         context,
         outer: Proof { time: context.at, proven: false },
+        whole: Some(granted.as_deref().unwrap_or(&cms)),
         prefix: "",
         covers: if attached { "whole_file" } else { "the content given" },
         before: &[],

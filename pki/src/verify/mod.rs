@@ -15,6 +15,7 @@ mod office_file;
 mod pdf;
 pub mod policy;
 mod process;
+mod records;
 mod second_reader;
 mod sentences;
 mod store;

@@ -5,6 +5,7 @@ use super::cms_part::{self, Body};
 use super::digests::Digests;
 use super::judged::Judged;
 use super::line::badness;
+use super::process::proofs::Objects;
 use super::store::{self, Material, SecurityStore};
 use super::trust::Proof;
 use super::{VerificationContext, conclusion, empty_report, second_reader, sentences};
@@ -16,6 +17,7 @@ use crate::pdf::signature::{self, Fault, PdfSignature};
 use crate::pdf::{FormField, Object, PdfError, PdfFile, Reading, Revisions, limits};
 use chuky_model::instant::Instant;
 use chuky_model::report::{Check, DocumentFormat, Indication, Integrity, Outcome, Report, SubIndication};
+use std::cell::OnceCell;
 
 /// Judges a PDF file.
 pub(super) fn verify(bytes: &[u8], context: &VerificationContext) -> Report {
@@ -286,10 +288,13 @@ fn closed(reason: &str, report: &mut Report) {
 fn judge_trust(file: &PdfFile<'_>, judged: &[Judged], context: &VerificationContext, report: &mut Report) {
     let objects: Vec<&SignedData> = judged.iter().filter_map(|one| one.body.signed_data()).collect();
     // Without anchors nothing of it would be asked for.
-    let store = if context.anchors.is_empty() { SecurityStore::default() } else { SecurityStore::read(file) };
-    let material =
-        if context.anchors.is_empty() { Material::default() } else { store::of_pdf(context, &store, &objects) };
+    let asked = !context.anchors.is_empty();
+    let mut store = if asked { SecurityStore::read(file) } else { SecurityStore::default() };
+    let keep = judged.iter().any(|one| one.signature.is_document_timestamp());
+    let material = if asked { store::of_pdf(context, &mut store, &objects, keep) } else { Material::default() };
     let has_store = store::has_store(file);
+    // What each signature carries, read once however many timestamps cover it.
+    let carried: Vec<OnceCell<Objects>> = judged.iter().map(|_| OnceCell::new()).collect();
     let mut proof = Proof { time: context.at, proven: false };
     let mut timestamped = false;
     for (place, one) in judged.iter().enumerate().rev() {
@@ -301,8 +306,14 @@ fn judge_trust(file: &PdfFile<'_>, judged: &[Judged], context: &VerificationCont
                 let end = one.signature.byte_range.map_or(0, |range| range.gap_start);
                 material.prove(time, |objects| {
                     objects.extend(&store.before(end));
-                    let earlier = judged.iter().take(place).filter_map(|one| one.body.signed_data());
-                    earlier.for_each(|data| objects.signed_data_and_tokens(data));
+                    for (one, carried) in judged.iter().zip(&carried).take(place) {
+                        let Some(data) = one.body.signed_data() else { continue };
+                        objects.extend(carried.get_or_init(|| {
+                            let mut own = Objects::default();
+                            own.signed_data_and_tokens(data);
+                            own
+                        }));
+                    }
                 });
             }
             continue;

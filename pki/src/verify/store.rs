@@ -196,12 +196,20 @@ fn place(file: &PdfFile<'_>, item: &Object) -> usize {
     item.reference().and_then(|id| file.offset(id.number)).unwrap_or(usize::MAX)
 }
 
-/// Gathers what a PDF file brings.
-pub(super) fn of_pdf(context: &VerificationContext, store: &SecurityStore, objects: &[&SignedData]) -> Material {
+/// Gathers what a PDF file brings. The store keeps its values only where a document timestamp may prove them.
+pub(super) fn of_pdf(
+    context: &VerificationContext,
+    store: &mut SecurityStore,
+    objects: &[&SignedData],
+    keep: bool,
+) -> Material {
     let mut gathering = Gathering::new(context);
     objects.iter().for_each(|object| gathering.add_signed_data(object));
     gathering.add_certificates(store.certificates.iter().map(|(_, der)| der.as_slice()));
-    let values = |list: &[(usize, Vec<u8>)]| list.iter().map(|(_, der)| der.clone()).collect::<Vec<_>>();
-    gathering.add_values(values(&store.crls).into_iter(), values(&store.responses).into_iter());
+    let values = |list: &mut Vec<(usize, Vec<u8>)>| {
+        let list = if keep { list.clone() } else { std::mem::take(list) };
+        list.into_iter().map(|(_, der)| der)
+    };
+    gathering.add_values(values(&mut store.crls), values(&mut store.responses));
     gathering.read(context)
 }

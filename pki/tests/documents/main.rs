@@ -9,6 +9,7 @@ mod containers;
 mod hostile;
 mod jws;
 mod made;
+mod past;
 mod sub_indications;
 mod verdicts;
 mod world;

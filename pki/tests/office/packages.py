@@ -310,6 +310,13 @@ def main(folder):
     write("partly.odt", open_document([an], left=("styles.xml",)))
     write("old.odt", open_document([an], left=("mimetype", "META-INF/manifest.xml")))
     write("macros-only.odt", open_document([an], extra={"Basic/Standard/Module1.xml": b"<module/>"}, macros="only"))
+    # As many parts as an archive may hold, each with relationships of its own.
+    parts, types = word()
+    for number in range(4900):
+        parts[f"word/part{number}.xml"] = b"<x/>"
+        parts[f"word/_rels/part{number}.xml.rels"] = rels(entry("rId1", "image", "media/image1.png"))
+    write("many.docx", open_xml(parts, types, [binh]))
+    write("many.odt", open_document([binh], extra={f"Object {n}/content.xml": b"<x/>" for n in range(9000)}))
     # Without a signature.
     parts, types = word()
     plain = open_xml(parts, types, [])

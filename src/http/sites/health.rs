@@ -13,6 +13,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
+use chuky_hsm::Standing;
 use serde_json::json;
 use std::fmt::Write;
 
@@ -43,7 +44,16 @@ async fn ready(State(app): State<App>) -> Response {
             missing.push(format!("hsm:{name}"));
             tracing::warn!(event = "not_ready", token = name, reason = health.reason);
         }
-        let state = json!({ "ready": health.ready, "workers": health.workers, "in_flight": health.in_flight });
+        let each = health.tokens.iter().map(|token| {
+            if let (Some(reason), true) = (&token.reason, health.ready) {
+                tracing::warn!(event = "token_not_well", role = name, token = token.label, reason);
+            }
+            json!({ "label": token.label, "serial": token.serial, "state": token.standing.name(), "workers": token.workers })
+        });
+        let each: Vec<_> = each.collect();
+        let state = json!({
+            "ready": health.ready, "workers": health.workers, "in_flight": health.in_flight, "tokens": each,
+        });
         tokens.insert(name.to_owned(), state);
     }
     // The clock is asked only where somebody would be stamped by it.
@@ -60,6 +70,15 @@ async fn ready(State(app): State<App>) -> Response {
     let body =
         json!({ "ready": missing.is_empty(), "missing": missing, "database": database, "hsm": tokens, "clock": clock });
     (status, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+}
+
+/// Of each token of a role whether it serves or would.
+fn each_token(role: &str, health: chuky_hsm::Health) -> Vec<(String, usize)> {
+    let usable = |standing| usize::from(matches!(standing, Standing::Serving | Standing::StandingBy));
+    let line = |(number, token): (usize, chuky_hsm::TokenHealth)| {
+        (format!("{{token=\"{role}\",number=\"{number}\"}}"), usable(token.standing))
+    };
+    (1..).zip(health.tokens).map(line).collect()
 }
 
 /// Figures in the Prometheus text format 0.0.4.
@@ -79,6 +98,9 @@ async fn metrics(State(app): State<App>) -> Response {
     figure("chuky_hsm_ready", "1 where the token serves calls.", &of(|health| usize::from(health.ready)));
     figure("chuky_hsm_workers", "Worker processes that are up.", &of(|health| health.workers));
     figure("chuky_hsm_in_flight", "Calls waiting or running.", &of(|health| health.in_flight));
+    let each: Vec<_> =
+        app.tokens.named().into_iter().flat_map(|(name, token)| each_token(name, token.health())).collect();
+    figure("chuky_hsm_token_usable", "1 where this token of the role serves or would, in their order.", &each);
     let size = app.store.audit_size().await;
     figure("chuky_database_ready", "1 where the database answers.", &[(String::new(), usize::from(size.is_ok()))]);
     let entries = usize::try_from(size.unwrap_or_default()).unwrap_or_default();

@@ -10,7 +10,8 @@ use crate::timestamp::TimestampToken;
 use crate::verify::VerificationContext;
 use crate::verify::cades::Content;
 use crate::verify::line::{self, badness};
-use crate::verify::store::{Gathering, Material};
+use crate::verify::records;
+use crate::verify::store::Material;
 use crate::verify::trust::{self, Proof};
 use chuky_model::instant::Instant;
 use chuky_model::report::{Check, Integrity, TimestampReport};
@@ -113,29 +114,15 @@ pub(super) fn judge_records(held: &Held<'_, '_>, timed: &mut Timed, context: &Ve
                 continue;
             }
         };
-        let mut stamped =
-            record.check(&mut |algorithm| container.digests(&objects, algorithm, record.canonicalisation));
-        let mut gathering = Gathering::new(context);
-        stamped.iter().for_each(|stamped| gathering.add_signed_data(&stamped.token.signed_data));
-        let material = gathering.read(context);
-        let mut proof = Proof { time: context.at, proven: false };
-        stamped.reverse();
-        for stamped in stamped {
-            let mut findings = stamped.token.check(&material.certificates, &mut |_| stamped.root.clone());
-            findings.checks.retain(|check| check.name != stamped.covers.name);
-            findings.checks.insert(0, stamped.covers);
-            findings.checks.extend(checks.iter().cloned());
-            timed.note(line::integrity(&findings).0);
-            let (time, mut report) = trust::timestamp_report(&stamped.token, findings, proof, &material, context);
-            report.checks.insert(0, trust::kind_of_timestamp(&format!("evidence record {label}")));
-            timed.reports.push(report);
-            proof = time.map_or(proof, |time| proof.or_earlier(time));
-        }
-        if proof.proven {
-            held.prove(&entries, proof.time);
+        let mut digests = |algorithm| container.digests(&objects, algorithm, record.canonicalisation);
+        let mut recorded = records::judge(&record, &format!("evidence record {label}"), &checks, &mut digests, context);
+        recorded.integrity.iter().for_each(|integrity| timed.note(*integrity));
+        timed.reports.append(&mut recorded.reports);
+        if let Some(time) = recorded.time {
+            held.prove(&entries, time);
             for entry in &entries {
                 let known = timed.proofs.get(entry).copied().unwrap_or(Proof { time: context.at, proven: false });
-                timed.proofs.insert(*entry, known.or_earlier(proof.time));
+                timed.proofs.insert(*entry, known.or_earlier(time));
             }
         }
         timed.covered.extend(entries);

@@ -10,12 +10,13 @@ use crate::verify::xml_coverage::COVERAGE;
 use crate::verify::xml_file::XmlLine;
 use crate::xml::transform::percent_decoded;
 use chuky_model::report::{Change, Check, DocumentFormat};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A package with its files sorted by what they are for.
 pub(super) struct OpenDocument<'a> {
     archive: &'a Archive<'a>,
     roles: Vec<Role>,
+    names: BTreeMap<&'a [u8], usize>,
     manifest: PackageManifest,
     checks: Vec<Check>,
 }
@@ -29,7 +30,8 @@ impl<'a> OpenDocument<'a> {
         let says_so = content(Role::Mimetype).is_some_and(|kind| kind.starts_with(MEDIA_TYPE));
         let signed = at(Role::DocumentSignatures).is_some() || at(Role::MacroSignatures).is_some();
         let named = |name: &[u8]| archive.entries().iter().any(|entry| entry.name == name);
-        if !says_so && !signed && !(at(Role::Manifest).is_some() && named(b"content.xml")) {
+        let looks_so = at(Role::Manifest).is_some() && named(b"content.xml");
+        if !(says_so || signed || looks_so) {
             return None;
         }
         let mut checks = check_contents(archive);
@@ -44,7 +46,8 @@ impl<'a> OpenDocument<'a> {
         if manifest.is_encrypted {
             checks.push(Check::not_done("encryption", "the document is encrypted, and what it shows cannot be read"));
         }
-        Some(Self { archive, roles, manifest, checks })
+        let names = archive.entries().iter().enumerate().map(|(at, entry)| (entry.name.as_slice(), at)).collect();
+        Some(Self { archive, roles, names, manifest, checks })
     }
 
     fn files(&self, wanted: impl Fn(Role) -> bool) -> impl Iterator<Item = usize> {
@@ -60,7 +63,7 @@ impl<'a> OpenDocument<'a> {
     }
 
     fn at(&self, uri: &str) -> Option<usize> {
-        let position = |name: &str| self.archive.entries().iter().position(|entry| entry.name == name.as_bytes());
+        let position = |name: &str| self.names.get(name.as_bytes()).copied();
         position(uri).or_else(|| position(&percent_decoded(uri)))
     }
 

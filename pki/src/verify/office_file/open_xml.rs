@@ -13,6 +13,7 @@ use crate::verify::xml_coverage::COVERAGE;
 use crate::verify::xml_file::XmlLine;
 use crate::xml::document::Document;
 use crate::xml::encoding;
+use crate::xml::relationships::Wanted;
 use chuky_model::report::{Change, Check, DocumentFormat};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -218,20 +219,20 @@ impl OpenXml<'_> {
             |word: &str| covered.iter().any(|at| memchr::memmem::find(self.content(*at), word.as_bytes()).is_some());
         let is_bound = named("dataBinding");
         let shows_properties = is_bound && PROPERTIES.into_iter().any(named);
+        let whole: BTreeSet<usize> = line.files.iter().filter_map(|uri| Some(self.at(uri)?.0)).collect();
+        let mut wanted: BTreeMap<usize, Vec<&Wanted>> = BTreeMap::new();
+        for (uri, one) in &line.relationships {
+            if let Some((at, _, _)) = self.at(uri) {
+                wanted.entry(at).or_default().push(one);
+            }
+        }
         for (at, (source, all)) in &self.relationships {
             if self.of_signatures.contains(at) {
                 continue;
             }
-            let whole = line.files.iter().any(|uri| self.at(uri).is_some_and(|(one, _, _)| one == *at));
-            let wanted: Vec<_> = line
-                .relationships
-                .iter()
-                .filter(|(uri, _)| self.at(uri).is_some_and(|(one, _, _)| one == *at))
-                .map(|(_, wanted)| wanted)
-                .collect();
             for one in all {
-                let signed =
-                    covered.contains(at) && (whole || wanted.iter().any(|wanted| wanted.takes(&one.id, &one.kind)));
+                let taken = || wanted.get(at).into_iter().flatten().any(|wanted| wanted.takes(&one.id, &one.kind));
+                let signed = covered.contains(at) && (whole.contains(at) || taken());
                 let target = one.part(source).and_then(|key| self.parts.get(&key).copied());
                 if signed && one.shows_what_lies_outside() {
                     found.linked.push(one.target.clone());
