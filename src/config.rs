@@ -354,11 +354,8 @@ impl Settings {
         if config.seal.tries == 0 || config.seal.tries > MOST_PIN_TRIES {
             return Err(invalid("seal.tries", "is 1 to 10"));
         }
-        if !(1..=3_650).contains(&config.seal.pepper_days) {
-            return Err(invalid("seal.pepper_days", "is 1 to 3650"));
-        }
-        if !(1..=3_650).contains(&config.verification.link_days) {
-            return Err(invalid("verification.link_days", "is 1 to 3650"));
+        if ![config.verification.link_days, config.seal.pepper_days].iter().all(|days| (1..=3_650).contains(days)) {
+            return Err(invalid("verification.link_days, seal.pepper_days", "are 1 to 3650"));
         }
         if !config.rates.is_usable() {
             return Err(invalid("rates", "each quota has a count of at least 1 and 1 to 86400 seconds"));

@@ -52,7 +52,13 @@ pub(super) async fn keep(shared: Arc<Shared>, token: usize, index: usize) {
                 shared.found(token, fingerprint);
                 let began = Instant::now();
                 let why = serve(&shared, (token, index), worker).await;
-                tracing::warn!(event = "hsm.worker.ended", token = label, number = token, place = index, why = why.text());
+                tracing::warn!(
+                    event = "hsm.worker.ended",
+                    token = label,
+                    number = token,
+                    place = index,
+                    why = why.text()
+                );
                 // A worker that dies as soon as it lives must not make a busy loop.
                 if began.elapsed() > limits::PROBE_EVERY {
                     pause = limits::RESTART_FIRST;
