@@ -307,8 +307,8 @@ const RIGHT: f32 = 544.0;
 const TOP: f32 = 45.0;
 const BOTTOM: f32 = 785.0;
 const FOOT: f32 = 812.0;
-/// Width of the column of labels.
-const LABEL: f32 = 150.0;
+/// Width of the column of labels: beside it a SHA-256 in hex stands on one line.
+const LABEL: f32 = 134.0;
 /// Distance of lines, in text sizes.
 const LEADING: f32 = 1.32;
 const BLACK: Colour = [0x11, 0x11, 0x11];
