@@ -1,5 +1,5 @@
 //! The validation report of ETSI TS 119 102-2 (V1.4.1), built from the finished report. What the verdict does not hold is left out
-//! where the schema allows that, and never invented: signatures are told apart by the digest of the signed file and their identifier.
+//! where the schema allows that, and never invented: signatures are told apart by their identifiers, and the file is named by its digest beside them.
 
 use chuky_model::{
     instant::Instant,
@@ -24,7 +24,6 @@ pub fn xml(report: &Report, at: Instant) -> String {
         xml.open("SignatureValidationReport", &[]);
         constraints(&mut xml, report, &report.checks);
         time_info(&mut xml, at, at);
-        signers_document(&mut xml, report);
         status(&mut xml, "SignatureValidationStatus", report.indication, report.sub_indication);
         file_information(&mut xml, report);
         xml.close("SignatureValidationReport");
@@ -37,9 +36,6 @@ pub fn xml(report: &Report, at: Instant) -> String {
 fn signature_report(xml: &mut Xml, report: &Report, at: Instant, (place, signature): (usize, &SignatureReport)) {
     xml.open("SignatureValidationReport", &[]);
     xml.open("SignatureIdentifier", &[("id", &format!("S-{}", place + 1))]);
-    if let Some(digest) = &report.sha256 {
-        digest_value(xml, digest);
-    }
     xml.leaf("HashOnly", "false");
     xml.leaf("DocHashOnly", "false");
     xml.leaf("DAIdentifier", &signature.id);
@@ -48,7 +44,6 @@ fn signature_report(xml: &mut Xml, report: &Report, at: Instant, (place, signatu
     let best = signature.best_signature_time.as_deref().and_then(Instant::parse_rfc3339);
     // Where nothing proves an earlier existence, the best time is that of validation.
     time_info(xml, at, best.unwrap_or(at));
-    signers_document(xml, report);
     if let Some(claimed) = signature.claimed_signing_time.as_deref().and_then(Instant::parse_rfc3339) {
         xml.open("SignatureAttributes", &[]);
         xml.open("SigningTime", &[]);
@@ -66,6 +61,7 @@ fn signature_report(xml: &mut Xml, report: &Report, at: Instant, (place, signatu
     process(xml);
     status(xml, "SignatureValidationStatus", signature.indication, signature.sub_indication);
     xml.open("OtherInformation", &[]);
+    file_named(xml, report);
     for (name, value) in [("format", &signature.format), ("covers", &signature.covers)] {
         information(xml, name, value);
     }
@@ -135,13 +131,6 @@ fn time_info(xml: &mut Xml, at: Instant, best: Instant) {
     xml.close("ValidationTimeInfo");
 }
 
-fn signers_document(xml: &mut Xml, report: &Report) {
-    let Some(digest) = &report.sha256 else { return };
-    xml.open("SignersDocument", &[]);
-    digest_value(xml, digest);
-    xml.close("SignersDocument");
-}
-
 fn process(xml: &mut Xml) {
     xml.open("SignatureValidationProcess", &[]);
     xml.leaf("SignatureValidationProcessID", "urn:etsi:019102:validationprocess:LTA");
@@ -161,9 +150,18 @@ fn status(xml: &mut Xml, element: &str, indication: Indication, sub_indication: 
 /// What is about the file as a whole.
 fn file_information(xml: &mut Xml, report: &Report) {
     xml.open("OtherInformation", &[]);
-    information(xml, "file", &report.file);
     information(xml, "message", &report.message.en);
+    file_named(xml, report);
     xml.close("OtherInformation");
+}
+
+/// The file's digest is that of all its bytes: neither what a signature is over nor, in containers, the signer's document, so it stands
+/// in no element that means those.
+fn file_named(xml: &mut Xml, report: &Report) {
+    information(xml, "file", &report.file);
+    if let Some(digest) = &report.sha256 {
+        information(xml, "file_sha256", digest);
+    }
 }
 
 fn information(xml: &mut Xml, name: &str, value: &str) {
@@ -173,7 +171,7 @@ fn information(xml: &mut Xml, name: &str, value: &str) {
     xml.close("information");
 }
 
-/// The signed file, the certificates that were named, and the timestamps with their own reports.
+/// The certificates that were named, and the timestamps with their own reports.
 fn objects(xml: &mut Xml, report: &Report) {
     let signers: Vec<_> = report
         .signatures
@@ -225,12 +223,6 @@ fn timestamp_object(xml: &mut Xml, report: &Report, (place, timestamp): (usize, 
     status(xml, "SignatureValidationStatus", timestamp.indication, timestamp.sub_indication);
     xml.close("ValidationReport");
     xml.close("ValidationObject");
-}
-
-fn digest_value(xml: &mut Xml, hex_digest: &str) {
-    xml.open("DigestAlgAndValue", &[]);
-    digest_parts(xml, hex_digest);
-    xml.close("DigestAlgAndValue");
 }
 
 fn digest_parts(xml: &mut Xml, hex_digest: &str) {

@@ -9,7 +9,7 @@ use crate::{
         Access, Remote, Route,
         api::verification::allow,
         pages::{
-            Problems,
+            Frame, Problems,
             kept::{Comparison, KeptPage},
         },
         problem::status_of,
@@ -103,7 +103,9 @@ async fn compare(
 
 async fn page(app: &App, visit: Visit, code: &str) -> Result<KeptPage> {
     let kept = verification::kept(app, code).await?;
-    Ok(KeptPage::of(visit.frame, &kept, &app.settings.public_url))
+    // The answer to a post leads back to the verdict, too.
+    let frame = Frame { path: format!("/v/{code}"), ..visit.frame };
+    Ok(KeptPage::of(frame, &kept, &app.settings.public_url))
 }
 
 /// Name and digest of the file in a form.
