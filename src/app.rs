@@ -11,8 +11,9 @@ use crate::{
     issuance::{IssuingPolicy, authority, ocsp::Answers, register::Register, revocation_list},
     rates::Rates,
     reader::ReaderPool,
+    restoration,
     store::Store,
-    tokens::{self, Tokens},
+    tokens::{self, RootToken, Tokens},
     transactions::Payments,
     vault::Vault,
     verification::{Admission, Policies},
@@ -78,15 +79,45 @@ impl Drop for Inner {
 impl App {
     /// Opens database and tokens and starts what runs in the background. The tokens must be prepared, and the audit key made.
     pub async fn open(settings: Settings, clock: Clock, executable: PathBuf) -> Result<Self> {
+        Self::open_with(settings, clock, executable, Vec::new()).await
+    }
+
+    /// The same for a ceremony, with the tokens of roots that are here for it.
+    pub async fn open_with(
+        settings: Settings,
+        clock: Clock,
+        executable: PathBuf,
+        roots: Vec<RootToken>,
+    ) -> Result<Self> {
+        let store = Store::open(&settings.database_url).await?;
+        restoration::check(&store, &remembered_head(&settings)).await?;
+        Self::open_over(store, settings, clock, executable, roots).await
+    }
+
+    /// Opens what came out of a backup, for its reconciliation and nothing else.
+    pub async fn open_to_reconcile(settings: Settings, clock: Clock, executable: PathBuf) -> Result<Self> {
+        let store = Store::open(&settings.database_url).await?;
+        Self::open_over(store, settings, clock, executable, Vec::new()).await
+    }
+
+    async fn open_over(
+        store: Store,
+        settings: Settings,
+        clock: Clock,
+        executable: PathBuf,
+        roots: Vec<RootToken>,
+    ) -> Result<Self> {
         let issuing = IssuingPolicy::load(&settings.authority)?;
         let policies = Policies::load(&settings.verification)?;
-        let store = Store::open(&settings.database_url).await?;
-        let tokens = Tokens::start(&settings, &executable)?;
+        let tokens = Tokens { roots, ..Tokens::start(&settings, &executable)? };
         tokens::refuse_different(&tokens).await?;
         let audit_key = ensure_audit_key(&settings, &tokens).await?;
         let data_key = tokens.subscribers.derive_data_key(DATA_KEY_VERSION).await?;
         let vault = Vault::new(data_key.expose());
         let remembered = remembered_head(&settings);
+        // What was accepted after a backup was made is not known here.
+        let created_after = store.latest_restoration().await?.and_then(|row| row.reconciled_at);
+        let policy = OrderPolicy { created_after, ..OrderPolicy::default() };
         let replay = Replay::new(store.clone(), &audit_key, remembered.clone())?;
         let (sequencer, audit) = Sequencer::new(store.clone(), tokens.status.clone(), clock.clone(), remembered);
         Ok(Self(Arc::new(Inner {
@@ -99,7 +130,7 @@ impl App {
             checked_rows: CheckedRows::default(),
             kept_rows: KeptRows::default(),
             rates: Rates::new(settings.rates.clone()),
-            payments: Payments::start(store.clone(), tokens.subscribers.clone(), OrderPolicy::default()),
+            payments: Payments::start(store.clone(), tokens.subscribers.clone(), policy),
             sequencer: tokio::spawn(sequencer.run()),
             settings,
             clock,

@@ -1,11 +1,15 @@
 //! Settings: a raw `Config` as TOML and environment write it becomes `Settings` once, checked, with every default named.
 //! Environment variables `CHUKY__SECTION__KEY` override the file. No secret is a setting; PINs lie in files of their own.
 
+mod network;
+
+pub use network::Network;
+
 use crate::rates::RatesConfig;
 use serde::Deserialize;
 use std::{
     collections::BTreeMap,
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -68,6 +72,8 @@ pub struct HsmConfig {
     pub module: Option<PathBuf>,
     /// Directory of the files with the tokens' PINs, outside the data directory and its backups.
     pub secrets_dir: Option<PathBuf>,
+    /// Directory of the files with the tokens' PINs, where it is not that of the other secrets: one in memory where custodians hold the PINs.
+    pub pins_dir: Option<PathBuf>,
     pub workers_per_token: usize,
     pub threads_per_worker: usize,
     pub queue: usize,
@@ -147,6 +153,8 @@ pub struct AuthorityConfig {
     /// Parts into which an issuing CA's list is cut besides the whole one, 1 for none: new certificates name their part, so that
     /// relying parties fetch a short list. A number that was once in use stays published.
     pub crl_parts: u8,
+    /// Days from `thisUpdate` to `nextUpdate` of the list of a root whose token is away.
+    pub root_list_days: i64,
     /// Minutes an OCSP answer is good for.
     pub ocsp_minutes: i64,
     /// Hours in which an activation code can be redeemed.
@@ -197,6 +205,7 @@ impl Default for HsmConfig {
         Self {
             module: None,
             secrets_dir: None,
+            pins_dir: None,
             workers_per_token: 1,
             threads_per_worker: 2,
             queue: 256,
@@ -238,6 +247,7 @@ impl Default for AuthorityConfig {
         Self {
             crl_hours: 24,
             crl_parts: 1,
+            root_list_days: 366,
             ocsp_minutes: 60,
             activation_code_hours: 72,
             renewal_days: 90,
@@ -254,6 +264,8 @@ impl Default for AuthorityConfig {
 pub struct Settings {
     pub data_dir: PathBuf,
     pub secrets_dir: PathBuf,
+    /// Where the tokens' PINs lie.
+    pub pins_dir: PathBuf,
     pub listen: SocketAddr,
     /// Without a trailing slash.
     pub public_url: String,
@@ -269,40 +281,6 @@ pub struct Settings {
     pub verification: VerificationConfig,
     pub trusted_proxies: Vec<Network>,
     pub rates: RatesConfig,
-}
-
-/// An address or a network of addresses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Network {
-    address: IpAddr,
-    bits: u32,
-}
-
-impl Network {
-    /// `192.0.2.7`, `10.0.0.0/8`, `2001:db8::/32`.
-    pub fn parse(text: &str) -> Option<Self> {
-        let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
-        let address: IpAddr = address.parse().ok()?;
-        let longest = if address.is_ipv4() { 32 } else { 128 };
-        let bits = bits.map_or(Some(longest), |bits| bits.parse().ok()).filter(|bits| *bits <= longest)?;
-        Some(Self { address, bits })
-    }
-
-    /// Whether the address lies in it.
-    pub fn contains(&self, address: IpAddr) -> bool {
-        // The unused bits are shifted out; of none used, nothing is left to differ.
-        match (self.address, address) {
-            (IpAddr::V4(own), IpAddr::V4(other)) => {
-                let shift = 32_u32.saturating_sub(self.bits);
-                own.to_bits().checked_shr(shift) == other.to_bits().checked_shr(shift)
-            }
-            (IpAddr::V6(own), IpAddr::V6(other)) => {
-                let shift = 128_u32.saturating_sub(self.bits);
-                own.to_bits().checked_shr(shift) == other.to_bits().checked_shr(shift)
-            }
-            _ => false,
-        }
-    }
 }
 
 /// The HSM's part of the settings.
@@ -370,8 +348,10 @@ impl Settings {
         }
         check_tokens(&config.hsm)?;
         check_authority(&config.authority)?;
+        let secrets_dir = config.hsm.secrets_dir.clone().unwrap_or_else(|| beside(data_dir, ".secrets"));
         Ok(Self {
-            secrets_dir: config.hsm.secrets_dir.clone().unwrap_or_else(|| beside(data_dir, ".secrets")),
+            pins_dir: config.hsm.pins_dir.clone().unwrap_or_else(|| secrets_dir.clone()),
+            secrets_dir,
             data_dir: data_dir.to_owned(),
             listen,
             public_url,
@@ -429,6 +409,9 @@ fn check_authority(authority: &AuthorityConfig) -> Result<(), ConfigError> {
     if authority.crl_parts == 0 || authority.crl_parts > MOST_LIST_PARTS {
         return Err(invalid("authority.crl_parts", "is 1 to 128"));
     }
+    if !(30..=MOST_ROOT_LIST_DAYS).contains(&authority.root_list_days) {
+        return Err(invalid("authority.root_list_days", "is 30 to 398"));
+    }
     if authority.renewal_days < 0 || !authority.reminder_days.iter().all(|days| (1..=MOST_DAYS_AHEAD).contains(days)) {
         return Err(invalid("authority.renewal_days, authority.reminder_days", "are days before a certificate ends"));
     }
@@ -452,6 +435,8 @@ const SEAL_MEMORY_FLOOR_KIB: u32 = 65_536;
 const SEAL_ITERATIONS_FLOOR: u32 = 3;
 /// Parts of a revocation list: a certificate's part is told by the last octet of its serial number.
 pub const MOST_LIST_PARTS: u8 = 128;
+/// A root's list is made at least once a year, with a month to spare (ETSI EN 319 411-1 §6.3.9 asks for a year for CA certificates).
+const MOST_ROOT_LIST_DAYS: i64 = 398;
 /// Nobody remembers what will end in more than a year.
 const MOST_DAYS_AHEAD: i64 = 366;
 /// Each token has worker processes of its own, which wait for their turn.

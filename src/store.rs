@@ -49,6 +49,14 @@ impl Store {
         })
     }
 
+    /// Writes an SQLite database as it is now into a new file; `false` on PostgreSQL, which has a program for it.
+    pub async fn snapshot(&self, file: &str) -> Result<bool, Error> {
+        match self {
+            Self::Sqlite(store) => store.snapshot(file).await.map(|()| true).map_err(Error::from),
+            Self::Postgres(_) => Ok(false),
+        }
+    }
+
     /// Whether the database answers: for `readyz`.
     pub async fn probe(&self) -> Result<(), Error> {
         self.audit_size().await.map(drop)

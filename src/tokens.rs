@@ -1,13 +1,18 @@
 //! The three tokens as the service knows them: authority; status and time; subscribers. Their PINs lie in files of their own
 //! outside the data directory; the PKCS#11 library is loaded by worker processes only, and by the process that prepares tokens.
 
+mod second;
+
+pub use second::{SecondToken, second_token};
+
 use crate::{
     config::{Settings, TokenConfig, TokenRole},
+    custodians::{Note, Opened},
     error::{Error, InternalError, RequestError, Result},
 };
 use chuky_hsm::{
     Health, Hsm, Judge, Lasting, Pin, PinSource, Secret32, Standing, StockTarget, Supervised, TokenAddress, TokenKind,
-    find_module, provision,
+    find_module, provision, share::Purpose,
 };
 use chuky_model::algorithm::KeyAlgorithm;
 use chuky_pki::crypto::PublicKey;
@@ -29,6 +34,29 @@ pub struct Tokens {
     pub status: Arc<dyn Hsm>,
     /// Wrapping key, pepper, row MAC key and data key.
     pub subscribers: Arc<dyn Hsm>,
+    /// Tokens of roots that are here for a ceremony; the service has none.
+    pub roots: Vec<RootToken>,
+}
+
+/// The token of a root, while it is here.
+#[derive(Clone)]
+pub struct RootToken {
+    pub label: String,
+    pub hsm: Arc<dyn Hsm>,
+}
+
+/// Where the token of a root is found.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RootTokenPlan {
+    /// The token's label.
+    pub label: String,
+    /// The PKCS#11 library, where it is not that of the other tokens.
+    #[serde(default)]
+    pub module: Option<PathBuf>,
+    /// SoftHSM only: the directory that is the token, on a medium that can be taken away.
+    #[serde(default)]
+    pub softhsm_directory: Option<PathBuf>,
 }
 
 impl Tokens {
@@ -41,6 +69,7 @@ impl Tokens {
             authority: start(TokenKind::Authority)?,
             status: start(TokenKind::Status)?,
             subscribers: start(TokenKind::Subscribers)?,
+            roots: Vec::new(),
         })
     }
 
@@ -129,16 +158,13 @@ fn address(settings: &Settings, kind: TokenKind, token: &TokenConfig) -> Result<
 }
 
 /// Prepares directories, PINs, tokens and keys, each only where it is missing. The PKCS#11 library is loaded in workers only. Of a role with
-/// several tokens the first alone is prepared: the others are its copies, made by the vendor's means.
+/// several tokens the first alone is prepared: the others are its copies. Where custodians hold the PINs nothing is prepared: the tokens
+/// are, and their PINs must have been entered.
 pub async fn prepare(settings: &Settings, executable: &Path) -> Result<()> {
-    for directory in [&settings.data_dir, &settings.secrets_dir, &settings.data_dir.join("tokens")] {
-        private_directory(directory)?;
-    }
-    let configuration = softhsm_file(settings);
-    if !configuration.exists() {
-        let tokens = std::path::absolute(settings.data_dir.join("tokens")).map_err(InternalError::io("tokens"))?;
-        let text = SOFTHSM_TEMPLATE.replace("@TOKENS@", &tokens.to_string_lossy());
-        fs::write(&configuration, text).map_err(InternalError::io(configuration.display().to_string()))?;
+    directories(settings)?;
+    if Note::load(settings)?.is_some_and(|note| note.set(Purpose::OfficerPin).is_some()) {
+        let is_there = |kind| pin_file(settings, kind, "user").exists();
+        return if KINDS.into_iter().all(is_there) { Ok(()) } else { Err(locked().into()) };
     }
     let secrets = provision::Secrets::random();
     for kind in KINDS {
@@ -154,6 +180,130 @@ pub async fn prepare(settings: &Settings, executable: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The same with what custodians brought together: their PINs, and the values of the subscribers token's keys.
+pub async fn prepare_held(settings: &Settings, executable: &Path, opened: &Opened) -> Result<()> {
+    directories(settings)?;
+    unlock(settings, opened)?;
+    let secrets = match opened.has(Purpose::Keys) {
+        true => opened.token_secrets()?,
+        false => provision::Secrets::random(),
+    };
+    for kind in KINDS {
+        let so_pin = match opened.has(Purpose::OfficerPin) {
+            true => opened.pin(Purpose::OfficerPin, label(kind))?,
+            false => pin(settings, kind, "so")?,
+        };
+        pin(settings, kind, "user")?;
+        prepare_one(&worker_settings(settings, kind, executable)?, &so_pin, &secrets).await?;
+    }
+    Ok(())
+}
+
+/// Puts the user PINs of the service's tokens where its workers find them: in memory only, until the machine is next started.
+pub fn unlock(settings: &Settings, opened: &Opened) -> Result<()> {
+    if !opened.has(Purpose::UserPin) {
+        return Ok(());
+    }
+    private_directory(&settings.pins_dir)?;
+    if !is_in_memory(&settings.pins_dir)? {
+        return Err(on_disk(&settings.pins_dir).into());
+    }
+    for kind in KINDS {
+        let pin = opened.pin(Purpose::UserPin, label(kind))?;
+        write_secret(&pin_file(settings, kind, "user"), pin.expose().as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Opens the token of a root for a ceremony; makes it where `so_pin` is given and it is not there.
+pub async fn root_token(
+    settings: &Settings,
+    executable: &Path,
+    plan: &RootTokenPlan,
+    (so_pin, user_pin): (Option<&Pin>, Pin),
+) -> Result<RootToken> {
+    let module = find_module(plan.module.as_deref().or(settings.hsm.module.as_deref()))?;
+    let mut worker = chuky_hsm::Settings::new(module, &plan.label, TokenKind::Authority, PinSource::Value(user_pin));
+    worker.workers = 1;
+    worker.executable = Some(executable.to_owned());
+    if let Some(directory) = &plan.softhsm_directory {
+        if so_pin.is_some() {
+            private_directory(directory)?;
+        }
+        if !directory.is_dir() {
+            return Err(away(&plan.label).into());
+        }
+        let configuration = settings.data_dir.join(format!("softhsm2-{}.conf", plan.label));
+        softhsm_configuration(&configuration, directory)?;
+        worker.environment = vec![(SOFTHSM_VARIABLE.to_owned(), configuration.to_string_lossy().into_owned())];
+    } else {
+        worker.environment = softhsm_environment(settings);
+    }
+    if let Some(so_pin) = so_pin {
+        prepare_one(&worker, so_pin, &provision::Secrets::random()).await?;
+    }
+    let hsm = Supervised::start(worker);
+    if hsm.wait_ready().await.is_err() {
+        return Err(away(&plan.label).into());
+    }
+    Ok(RootToken { label: plan.label.clone(), hsm: Arc::new(hsm) })
+}
+
+fn directories(settings: &Settings) -> Result<()> {
+    let tokens = settings.data_dir.join("tokens");
+    for directory in [&settings.data_dir, &settings.secrets_dir, &settings.pins_dir, &tokens] {
+        private_directory(directory)?;
+    }
+    let configuration = softhsm_file(settings);
+    if configuration.exists() { Ok(()) } else { softhsm_configuration(&configuration, &tokens) }
+}
+
+/// SoftHSM's own settings: where its tokens lie.
+pub fn softhsm_configuration(file: &Path, tokens: &Path) -> Result<()> {
+    let tokens = std::path::absolute(tokens).map_err(InternalError::io(tokens.display().to_string()))?;
+    let text = SOFTHSM_TEMPLATE.replace("@TOKENS@", &tokens.to_string_lossy());
+    Ok(fs::write(file, text).map_err(InternalError::io(file.display().to_string()))?)
+}
+
+fn softhsm_environment(settings: &Settings) -> Vec<(String, String)> {
+    vec![(SOFTHSM_VARIABLE.to_owned(), softhsm_file(settings).to_string_lossy().into_owned())]
+}
+
+/// Whether a directory lies in memory alone: tmpfs or ramfs (statfs(2)).
+pub fn is_in_memory(directory: &Path) -> Result<bool> {
+    let found = rustix::fs::statfs(directory).map_err(|error| {
+        InternalError::io(directory.display().to_string())(std::io::Error::from_raw_os_error(error.raw_os_error()))
+    })?;
+    Ok([TMPFS, RAMFS].contains(&i64::from(found.f_type)))
+}
+
+fn locked() -> RequestError {
+    RequestError::conflict(
+        "tokens_locked",
+        "PIN của các thiết bị khóa do nhiều người giữ và chưa được nhập: chạy `chuky ceremony unlock` cùng những người giữ.",
+        "Custodians hold the tokens' PINs, and they were not entered: run `chuky ceremony unlock` with the custodians.",
+    )
+}
+
+fn on_disk(directory: &Path) -> RequestError {
+    let shown = directory.display();
+    RequestError::conflict(
+        "pins_on_disk",
+        format!("{shown} nằm trên đĩa. Đặt hsm.pins_dir là thư mục trong bộ nhớ (tmpfs), ví dụ /run/chuky/pins."),
+        format!(
+            "{shown} lies on a disk. Set hsm.pins_dir to a directory in memory (tmpfs), /run/chuky/pins for instance."
+        ),
+    )
+}
+
+fn away(label: &str) -> RequestError {
+    RequestError::conflict(
+        "root_away",
+        format!("Không mở được thiết bị khóa gốc {label}: hãy cắm thiết bị và nhập đúng các mảnh khóa."),
+        format!("The root's token {label} cannot be opened: connect it, and enter the right shares."),
+    )
 }
 
 /// Adds the next pepper to a subscribers token, the first one being 1, and gives its version.
@@ -226,7 +376,7 @@ pub fn private_directory(path: &Path) -> Result<()> {
 }
 
 fn pin_file(settings: &Settings, kind: TokenKind, role: &str) -> PathBuf {
-    settings.secrets_dir.join(format!("{}.{role}.pin", name(kind)))
+    settings.pins_dir.join(format!("{}.{role}.pin", name(kind)))
 }
 
 fn softhsm_file(settings: &Settings) -> PathBuf {
@@ -259,6 +409,9 @@ fn label(kind: TokenKind) -> &'static str {
 }
 
 const KINDS: [TokenKind; 3] = [TokenKind::Authority, TokenKind::Status, TokenKind::Subscribers];
+/// TMPFS_MAGIC and RAMFS_MAGIC (linux/magic.h).
+const TMPFS: i64 = 0x0102_1994;
+const RAMFS: i64 = 0x8584_58f6;
 /// Times that preparing a token is tried.
 const PREPARATIONS: usize = 4;
 /// How long second tokens are waited for at the start. One that comes later is compared then.

@@ -5,7 +5,7 @@ use crate::{
     app::App,
     custody,
     error::Result,
-    issuance::{ceremony, ocsp, recovery, register, reminders, revocation_list},
+    issuance::{Authority, ceremony, ocsp, recovery, register, reminders, revocation_list},
     signing,
 };
 use std::time::Duration;
@@ -54,6 +54,9 @@ async fn round(app: &App) -> Result<()> {
     signing::clear_up(app).await?;
     if ceremony::was_held(app).await? {
         recovery::overdue(app).await?;
+        if let Err(error) = Authority::refresh(app).await {
+            tracing::error!(event = "authority_not_read", error = %error);
+        }
         register::keep_up(app).await?;
         reminders::send_due(app).await?;
         revocation_list::publish_due(app).await?;

@@ -10,6 +10,7 @@ mod harness;
 mod issuance;
 mod payments;
 mod rates;
+mod recovery;
 mod rollback;
 mod signing;
 mod store;

@@ -18,6 +18,7 @@ mod seal;
 mod secret;
 mod self_test;
 mod settings;
+pub mod share;
 mod stock;
 mod supervised;
 mod token;

@@ -60,6 +60,8 @@ identifiers! {
     JobId,
     /// A message that is to leave.
     MessageId,
+    /// One time that the database came out of a backup.
+    RestorationId,
     /// One HTTP request, carried by errors and logs.
     HttpRequestId,
 }

@@ -190,26 +190,23 @@ impl Crl {
         Ok(scope)
     }
 
+    /// Every entry: serial number (content octets of its INTEGER), when and why.
+    pub fn entries(&self) -> impl Iterator<Item = Result<(Vec<u8>, Instant, Reason)>> {
+        let mut entries = Reader::new(&self.revoked);
+        std::iter::from_fn(move || (!entries.is_empty()).then(|| read_entry(&mut entries)))
+    }
+
     /// The entry of a serial number (content octets of its INTEGER): when and why.
     pub fn look_up(&self, serial: &[u8]) -> Result<Option<(Instant, Reason)>> {
-        const WHAT: &str = "revokedCertificates";
         let mut entries = Reader::new(&self.revoked);
         let mut found = None;
         while !entries.is_empty() {
-            let entry = entries.expect(tag::SEQUENCE, WHAT)?;
+            let entry = entries.expect(tag::SEQUENCE, ENTRIES)?;
             let mut fields = entry.reader();
-            if fields.expect(tag::INTEGER, WHAT)?.content != serial {
+            if fields.expect(tag::INTEGER, ENTRIES)?.content != serial {
                 continue;
             }
-            let at = fields.any()?.time()?;
-            let mut reason = Reason::Unspecified;
-            if let Some(list) = fields.optional(tag::SEQUENCE)? {
-                for extension in extension::read_extensions(&list)? {
-                    if extension.oid == oid::REASON_CODE {
-                        reason = Reason::from_code(Element::only(&extension.value, WHAT)?.unsigned()?);
-                    }
-                }
-            }
+            let (at, reason) = when_and_why(&mut fields)?;
             // The same serial twice is odd: the earlier revocation counts.
             if found.is_none_or(|(earlier, _)| at < earlier) {
                 found = Some((at, reason));
@@ -218,3 +215,31 @@ impl Crl {
         Ok(found)
     }
 }
+
+fn read_entry(entries: &mut Reader<'_>) -> Result<(Vec<u8>, Instant, Reason)> {
+    let entry = entries.expect(tag::SEQUENCE, ENTRIES);
+    let Ok(entry) = entry else {
+        // What cannot be read ends the list.
+        *entries = Reader::new(&[]);
+        return Err(Error::Malformed(ENTRIES));
+    };
+    let mut fields = entry.reader();
+    let serial = fields.expect(tag::INTEGER, ENTRIES)?.content.to_vec();
+    let (at, reason) = when_and_why(&mut fields)?;
+    Ok((serial, at, reason))
+}
+
+fn when_and_why(fields: &mut Reader<'_>) -> Result<(Instant, Reason)> {
+    let at = fields.any()?.time()?;
+    let mut reason = Reason::Unspecified;
+    if let Some(list) = fields.optional(tag::SEQUENCE)? {
+        for extension in extension::read_extensions(&list)? {
+            if extension.oid == oid::REASON_CODE {
+                reason = Reason::from_code(Element::only(&extension.value, ENTRIES)?.unsigned()?);
+            }
+        }
+    }
+    Ok((at, reason))
+}
+
+const ENTRIES: &str = "revokedCertificates";

@@ -193,7 +193,8 @@ impl NameAttribute {
         self.row().3
     }
 
-    pub(crate) fn from_oid(oid: &ObjectIdentifier) -> Option<Self> {
+    /// The attribute of that identifier.
+    pub fn from_oid(oid: &ObjectIdentifier) -> Option<Self> {
         ATTRIBUTES.iter().find(|row| row.1 == *oid).map(|row| row.0)
     }
 }

@@ -161,12 +161,13 @@ pub struct Profile {
     pub private_extensions: Vec<PrivateExtension>,
 }
 
-const BUILT_IN: [&str; 9] = [
+const BUILT_IN: [&str; 10] = [
     include_str!("profiles/root.toml"),
     include_str!("profiles/issuing.toml"),
     include_str!("profiles/ocsp.toml"),
     include_str!("profiles/timestamp.toml"),
     include_str!("profiles/citizen.toml"),
+    include_str!("profiles/cross.toml"),
     include_str!("profiles/official.toml"),
     include_str!("profiles/seal.toml"),
     include_str!("profiles/device.toml"),

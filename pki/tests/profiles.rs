@@ -36,6 +36,7 @@ impl Artefacts {
         let hierarchy = Hierarchy::new();
         artefacts.write("root", &hierarchy.root);
         artefacts.write("issuing", &hierarchy.issuing);
+        artefacts.write("cross", &hierarchy.cross());
         let responder_key = Key::new();
         for (mark, (name, _)) in (10..).zip(SUBSCRIBERS) {
             let key = if name == "ocsp" { &responder_key } else { &Key::new() };
@@ -136,7 +137,8 @@ fn is_there(tool: &str) -> bool {
 
 #[test]
 fn every_built_in_profile_is_judged() {
-    let judged: BTreeSet<&str> = SUBSCRIBERS.iter().map(|(name, _)| *name).chain(["root", "issuing"]).collect();
+    let judged: BTreeSet<&str> =
+        SUBSCRIBERS.iter().map(|(name, _)| *name).chain(["root", "issuing", "cross"]).collect();
     let built_in: BTreeSet<&str> = Profiles::built_in().unwrap().all().map(|profile| profile.name.as_str()).collect();
     assert_eq!(judged, built_in);
 }
@@ -150,7 +152,7 @@ fn openssl_accepts_every_artefact() {
         artefacts.run(&format!("{command} {name}.pem"));
     }
     artefacts.run("openssl verify -x509_strict -check_ss_sig -CAfile root.pem root.pem");
-    artefacts.run("openssl verify -x509_strict -CAfile root.pem issuing.pem");
+    artefacts.run("openssl verify -x509_strict -CAfile root.pem issuing.pem cross.pem");
     artefacts.run("openssl crl -in list.pem -CAfile issuing.pem -noout");
     let text = artefacts.run("openssl x509 -in qualified.pem -noout -text");
     assert!(text.contains("qcStatements") && text.contains("Explicit Text"), "{text}");
@@ -219,7 +221,7 @@ fn pkilint_finds_no_error_and_no_warning_that_is_not_explained() {
     let Some(linters) = linters() else { return };
     let artefacts = Artefacts::new();
     let mut judged = BTreeSet::new();
-    for (name, kind) in SUBSCRIBERS.into_iter().chain([("root", None), ("issuing", None)]) {
+    for (name, kind) in SUBSCRIBERS.into_iter().chain([("root", None), ("issuing", None), ("cross", None)]) {
         let file = format!("{name}.pem");
         judged.extend(judge(&artefacts, &linters, "lint_pkix_cert lint", &file));
         if let Some(kind) = kind {

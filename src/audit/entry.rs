@@ -31,6 +31,11 @@ macro_rules! kinds {
 kinds! {
     /// A root or issuing CA, responder or timestamp authority was created.
     CeremonyHeld = "ceremony.held",
+    /// A further key of the authority was made beside those in use.
+    AuthorityPrepared = "authority.prepared",
+    /// Issuing moved to or from it.
+    AuthorityMoved = "authority.moved",
+    AuthorityEnded = "authority.ended",
     AccountCreated = "account.created",
     AccountChanged = "account.changed",
     AccountDisabled = "account.disabled",
@@ -72,6 +77,12 @@ kinds! {
     /// The subscriber is told that the certificate ends soon.
     CertificateReminded = "certificate.reminded",
     CrlPublished = "crl.published",
+    /// After a restore: no list of that name has a number up to this one any more.
+    CrlReconciled = "crl.reconciled",
+    /// A database that came out of a backup may serve again.
+    RestorationReconciled = "restoration.reconciled",
+    /// After a restore: how often a PIN was tried since is not known.
+    PinReconciled = "pin.reconciled",
     CredentialCreated = "credential.created",
     /// A PIN is about to be tried; counted before it is.
     PinTried = "pin.tried",

@@ -62,6 +62,15 @@ impl RememberedHead {
         head.map(Some).map_err(|error| InternalError::other(format!("{}: {error}", self.path.display())))
     }
 
+    /// Puts the remembered head aside under a name with the time, or finds the one that was put aside under it. `None` where there is none.
+    pub fn put_aside(&self, at: Instant) -> Result<Option<SignedHead>, InternalError> {
+        let aside = Self::at(self.path.with_extension(format!("before-{}.json", at.unix_seconds())));
+        if self.path.exists() && !aside.path.exists() {
+            fs::rename(&self.path, &aside.path).map_err(InternalError::io(self.path.display().to_string()))?;
+        }
+        aside.load()
+    }
+
     /// Remembers a head durably: written beside, flushed, then renamed over.
     pub fn save(&self, head: &SignedHead) -> Result<(), InternalError> {
         let failed = |error| InternalError::io(self.path.display().to_string())(error);

@@ -3,9 +3,11 @@
 
 use super::{Common, printing, runtime, unusable};
 use crate::{
+    app::remembered_head,
     clock::Clock,
     config::Settings,
     reader::{Probe, ReaderPool, Task, TaskOutput},
+    restoration,
     store::Store,
     tokens::Tokens,
 };
@@ -174,7 +176,12 @@ async fn tokens(settings: &Settings, executable: &Path) -> Vec<(String, Finding)
         let later = Finding::Later("not prepared; the first `chuky serve` does it".to_owned());
         return vec![("tokens".to_owned(), later)];
     }
-    let repair = || format!("check the token and its PIN in {}", settings.secrets_dir.display());
+    let repair = || {
+        format!(
+            "check the token and its PIN in {}; where custodians hold it, run `chuky ceremony unlock`",
+            settings.pins_dir.display()
+        )
+    };
     let started = match Tokens::start(settings, executable) {
         Ok(started) => started,
         Err(error) => return vec![("tokens".to_owned(), Finding::Bad(error.to_string(), repair()))],
@@ -241,6 +248,16 @@ async fn database(settings: &Settings) -> Vec<(String, Finding)> {
         }
     };
     let mut findings = vec![(name, Finding::Good("answers, and its tables are those of this version".to_owned()))];
+    match restoration::needed(&store, &remembered_head(settings)).await {
+        Ok(None) => {}
+        Ok(Some(needed)) => {
+            let said = restoration::refusal(&needed).detail.en;
+            findings.push(("restored data".to_owned(), Finding::Bad(said, "run `chuky reconcile`".to_owned())));
+        }
+        Err(error) => {
+            findings.push(("restored data".to_owned(), Finding::Bad(error.to_string(), "see the log".to_owned())));
+        }
+    }
     findings.extend(authority(&store).await.unwrap_or_else(|error| {
         vec![("authority".to_owned(), Finding::Bad(error.to_string(), "see the service's log".to_owned()))]
     }));
@@ -258,11 +275,19 @@ async fn authority(store: &Store) -> Result<Vec<(String, Finding)>, crate::store
     let mut findings = vec![("authority".to_owned(), Finding::Good(format!("{} keys", keys.len())))];
     let now = Clock::default().now();
     for key in keys.iter().filter(|key| matches!(key.purpose, KeyPurpose::Root | KeyPurpose::Issuing)) {
-        let repair = "start the service: it publishes lists by itself".to_owned();
+        let repair = match key.token {
+            None => "start the service: it publishes lists by itself",
+            Some(_) => "connect the root's token and run `chuky ceremony root-lists`",
+        };
+        let (repair, soon) = (repair.to_owned(), now.plus_seconds(ROOT_LIST_WARNED));
         let finding = match store.latest_crl_head(&key.label).await? {
             None => Finding::Bad("none was published".to_owned(), repair),
             Some(list) if list.next_update <= now => {
                 Finding::Bad(format!("ended on {}", list.next_update.rfc3339()), repair)
+            }
+            // Somebody must hold a ceremony before.
+            Some(list) if key.token.is_some() && list.next_update <= soon => {
+                Finding::Bad(format!("ends on {}", list.next_update.rfc3339()), repair)
             }
             Some(list) => Finding::Good(format!("number {}, until {}", list.number, list.next_update.rfc3339())),
         };
@@ -290,6 +315,8 @@ async fn reader(readers: &ReaderPool) -> Finding {
     }
 }
 
+/// Seconds: a month in which to hold a ceremony.
+const ROOT_LIST_WARNED: i64 = 30 * 86_400;
 /// Permission bits of everybody but the owner.
 const OTHERS: u32 = 0o077;
 /// Bytes: room for a day of a busy booth, and for an upload.

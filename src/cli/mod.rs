@@ -2,6 +2,7 @@
 //! language; exit codes are 0 for success, 1 for a negative answer, 2 for wrong usage or an input that cannot be read.
 
 mod audit;
+mod backup;
 mod ceremony;
 mod client;
 mod doctor;
@@ -36,6 +37,9 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Audit(audit::Audit),
+    Backup(backup::Backup),
+    Reconcile(backup::Reconcile),
+    Restore(backup::Restore),
     Serve(serve::Serve),
     Ceremony(ceremony::Ceremony),
     Doctor(doctor::Doctor),
@@ -61,6 +65,9 @@ pub fn run() -> ExitCode {
     let common = Common { config: arguments.config, language: arguments.lang.unwrap_or_else(language_of_environment) };
     match arguments.command {
         Command::Audit(command) => command.run(&common),
+        Command::Backup(command) => command.run(&common),
+        Command::Reconcile(command) => command.run(&common),
+        Command::Restore(command) => command.run(&common),
         Command::Serve(command) => command.run(&common),
         Command::Ceremony(command) => command.run(&common),
         Command::Doctor(command) => command.run(&common),

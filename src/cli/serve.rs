@@ -1,7 +1,9 @@
 //! `chuky serve`: the service. On an empty data directory it prepares everything for a demonstration first.
 
 use super::{Common, printing, runtime, unusable};
-use crate::{app::App, bootstrap, clock::Clock, config::Settings, demo::Round, error::Result, http, worker};
+use crate::{
+    app::App, bootstrap, clock::Clock, config::Settings, demo::Round, error::Result, http, restoration, worker,
+};
 use chuky_model::text::Language;
 use clap::Args;
 use std::{path::PathBuf, process::ExitCode};
@@ -48,6 +50,16 @@ impl Serve {
     async fn serve(&self, settings: Settings, executable: &std::path::Path, language: Language) -> Result<()> {
         let listen = settings.listen;
         let say = |vi: &str, en: &str| println!("{}", if language == Language::Vi { vi } else { en });
+        if let Some(needed) = restoration::of(&settings).await? {
+            let refusal = restoration::refusal(&needed);
+            println!("{}", refusal.detail.in_language(language));
+            let listener = TcpListener::bind(listen)
+                .await
+                .map_err(crate::error::InternalError::io(format!("listening on {listen}")))?;
+            if !http::serve_until_reconciled(&settings, listener, stop_signal()).await? {
+                return Ok(());
+            }
+        }
         say("Chuẩn bị thiết bị khóa, cơ sở dữ liệu và hệ chứng thư…", "Preparing tokens, database and hierarchies…");
         let app = bootstrap::open(settings, Clock::default(), executable).await?;
         let mut accounts = Vec::new();

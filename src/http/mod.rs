@@ -2,6 +2,7 @@
 //! a test holds the whole of route × role. Handlers extract, call one flow, and render.
 
 pub mod api;
+mod closed;
 mod guard;
 pub mod pages;
 mod pki;
@@ -11,6 +12,7 @@ mod report_file;
 pub mod sites;
 mod upload;
 
+pub use closed::serve_until_reconciled;
 pub use guard::{Access, Caller};
 pub use remote::Remote;
 

@@ -42,8 +42,9 @@ pub(super) fn routes() -> Vec<Route> {
 async fn ca_certificate(State(app): State<App>, Path(file): Path<String>) -> Result<Response> {
     let label = file.strip_suffix(".cer").ok_or_else(RequestError::not_found)?;
     let authority = Authority::of(&app).await?;
-    let key = authority.by_label(label).ok_or_else(RequestError::not_found)?;
-    Ok(answer("application/pkix-cert", CACHED_FOR_A_DAY, key.certificate.der().to_vec()))
+    let certificate = authority.by_label(label).map(|key| &key.certificate).or_else(|| authority.cross(label));
+    let certificate = certificate.ok_or_else(RequestError::not_found)?;
+    Ok(answer("application/pkix-cert", CACHED_FOR_A_DAY, certificate.der().to_vec()))
 }
 
 /// `/crl/{name}.crl`: the newest list of a CA, or of a part of it, DER (RFC 2585 §3). A long one is sent as it is read.

@@ -3,25 +3,27 @@
 
 use crate::{
     app::App,
-    attestation,
-    error::{InternalError, Result},
+    current,
+    error::{InternalError, RequestError, Result},
 };
 use chuky_hsm::Hsm;
 use chuky_model::{
     algorithm::SignatureScheme,
-    record::{certificate::AuthorityKey, state::KeyPurpose},
+    record::{
+        certificate::AuthorityKey,
+        state::{AuthorityState, KeyPurpose},
+    },
     request::Hierarchy,
 };
 use chuky_pki::{
     certificate::Certificate,
     crypto::{Curve, KeyType},
 };
-use std::sync::Arc;
-use tokio::sync::OnceCell;
+use std::sync::{Arc, PoisonError, RwLock};
 
-/// Where the running service keeps the authority after it was first read.
+/// Where the running service keeps the authority after it was read.
 #[derive(Default)]
-pub struct Kept(OnceCell<Arc<Authority>>);
+pub struct Kept(RwLock<Option<Arc<Authority>>>);
 
 /// A key of the authority with its certificate.
 #[derive(Clone, Debug)]
@@ -35,31 +37,51 @@ pub struct CertifiedKey {
     pub certificate: Certificate,
     /// What the key signs with.
     pub scheme: SignatureScheme,
+    /// The token of its own that the key lies on, which may be away.
+    pub token: Option<String>,
+    pub state: AuthorityState,
 }
 
 /// Every certified key of the authority that is not retired, in both hierarchies.
 #[derive(Clone, Debug)]
 pub struct Authority {
     keys: Vec<CertifiedKey>,
+    crosses: Vec<(String, Certificate)>,
 }
 
 impl Authority {
     /// The authority of the running service; an error of the world where no ceremony was held yet.
     pub async fn of(app: &App) -> Result<Arc<Self>> {
-        Ok(app.authority.0.get_or_try_init(|| Self::load(app)).await?.clone())
+        let kept = app.authority.0.read().unwrap_or_else(PoisonError::into_inner).clone();
+        match kept {
+            Some(kept) => Ok(kept),
+            None => Self::refresh(app).await,
+        }
+    }
+
+    /// Reads it anew: a ceremony may have been held beside the running service.
+    pub async fn refresh(app: &App) -> Result<Arc<Self>> {
+        let loaded = Self::load(app).await?;
+        *app.authority.0.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&loaded));
+        Ok(loaded)
     }
 
     async fn load(app: &App) -> Result<Arc<Self>> {
         let mut keys = Vec::new();
-        for row in app.store.authority_keys().await? {
-            let row = attestation::check(&*app.tokens.subscribers, row).await?;
-            keys.extend(certified(row)?);
+        for listed in app.store.authority_keys().await? {
+            let row = current::row_by_log(app, || app.store.authority_key_by_label(&listed.label)).await?;
+            keys.extend(row.map(certified).transpose()?.flatten());
+        }
+        let mut crosses = Vec::new();
+        for row in app.store.cross_certificates().await? {
+            let row = crate::attestation::check(&*app.tokens.subscribers, row).await?;
+            crosses.push((row.label, Certificate::from_der(&row.certificate).map_err(internal)?));
         }
         if keys.is_empty() {
             return Err(InternalError::other("no ceremony has been held: run `chuky ceremony`").into());
         }
         refuse_other_keys(app, &keys).await?;
-        Ok(Arc::new(Self { keys }))
+        Ok(Arc::new(Self { keys, crosses }))
     }
 
     /// Every key.
@@ -77,25 +99,48 @@ impl Authority {
         self.of_purpose(KeyPurpose::Root)
     }
 
-    /// The issuing CAs' certificates of both hierarchies.
+    /// The issuing CAs' certificates of both hierarchies, and those of roots by other roots.
     pub fn intermediates(&self) -> Vec<Certificate> {
-        self.of_purpose(KeyPurpose::Issuing)
+        let mut intermediates = self.of_purpose(KeyPurpose::Issuing);
+        intermediates.extend(self.crosses.iter().map(|(_, certificate)| certificate.clone()));
+        intermediates
+    }
+
+    /// The certificate of a root by another, by its label.
+    pub fn cross(&self, label: &str) -> Option<&Certificate> {
+        self.crosses.iter().find(|(known, _)| known == label).map(|(_, certificate)| certificate)
     }
 
     fn of_purpose(&self, purpose: KeyPurpose) -> Vec<Certificate> {
         self.keys.iter().filter(|key| key.purpose == purpose).map(|key| key.certificate.clone()).collect()
     }
 
-    /// The newest key of that hierarchy and purpose.
+    /// The newest key of that hierarchy and purpose that is in use.
     pub fn key(&self, hierarchy: Hierarchy, purpose: KeyPurpose) -> Result<&CertifiedKey> {
-        let mut found = self.keys.iter().rev().filter(|key| key.hierarchy == hierarchy && key.purpose == purpose);
+        let of = |key: &&CertifiedKey| key.hierarchy == hierarchy && key.purpose == purpose;
+        let mut found = self.keys.iter().rev().filter(of).filter(|key| key.state == AuthorityState::Active);
         let missing = || format!("no {} key in the hierarchy of {}", purpose.name(), hierarchy.name());
         Ok(found.next().ok_or_else(|| InternalError::other(missing()))?)
     }
 
-    /// The issuing CA of a hierarchy.
+    /// The CA that issues in a hierarchy; an error of the request where none does any more.
     pub fn issuing(&self, hierarchy: Hierarchy) -> Result<&CertifiedKey> {
-        self.key(hierarchy, KeyPurpose::Issuing)
+        Ok(self.key(hierarchy, KeyPurpose::Issuing).map_err(|_| no_issuing())?)
+    }
+
+    /// The newest responder that an issuing CA delegated.
+    pub fn responder(&self, issuer: &CertifiedKey) -> Result<&CertifiedKey> {
+        let own = |key: &&CertifiedKey| key.issuer_label.as_deref() == Some(issuer.label.as_str());
+        let found = self.keys.iter().rev().filter(|key| key.purpose == KeyPurpose::Ocsp).find(own);
+        let missing = || InternalError::other(format!("{} has no responder", issuer.label));
+        Ok(found.ok_or_else(missing)?)
+    }
+
+    /// Who issued a key's certificate.
+    pub fn issuer_of(&self, key: &CertifiedKey) -> Result<&CertifiedKey> {
+        let found = key.issuer_label.as_deref().and_then(|label| self.by_label(label));
+        let missing = || InternalError::other(format!("the issuer of {} is not known", key.label));
+        Ok(found.ok_or_else(missing)?)
     }
 
     /// The key of that label.
@@ -105,7 +150,8 @@ impl Authority {
 
     /// Issuing CA and root of a hierarchy, as they travel with signatures.
     pub fn chain(&self, hierarchy: Hierarchy) -> Result<Vec<Certificate>> {
-        let (issuing, root) = (self.issuing(hierarchy)?, self.key(hierarchy, KeyPurpose::Root)?);
+        let issuing = self.issuing(hierarchy)?;
+        let root = self.issuer_of(issuing)?;
         Ok(vec![issuing.certificate.clone(), root.certificate.clone()])
     }
 }
@@ -116,18 +162,48 @@ impl CertifiedKey {
         matches!(self.purpose, KeyPurpose::Root | KeyPurpose::Issuing)
     }
 
-    /// Signs a digest on the token that holds the key.
+    /// Whether the token that holds the key is not here.
+    pub fn is_away(&self, app: &App) -> bool {
+        self.token.as_ref().is_some_and(|label| !app.tokens.roots.iter().any(|token| token.label == *label))
+    }
+
+    /// Signs a digest on the token that holds the key. One of a CA that has ended signs nothing.
     pub async fn sign(&self, app: &App, digest: &[u8]) -> Result<Vec<u8>> {
-        Ok(token_of(app, self.purpose).sign(&self.label, self.scheme, digest).await?)
+        if self.state == AuthorityState::Ended {
+            return Err(InternalError::other(format!("the CA {} has ended", self.label)).into());
+        }
+        Ok(token_of(app, self.purpose, self.token.as_deref())?.sign(&self.label, self.scheme, digest).await?)
     }
 }
 
-/// The token for keys of that purpose: CA keys lie apart from those of status and time.
-pub(super) fn token_of(app: &App, purpose: KeyPurpose) -> &dyn Hsm {
-    match purpose {
+/// The token for keys of that purpose: CA keys lie apart from those of status and time, and a root perhaps on a token of its own.
+pub(super) fn token_of<'a>(app: &'a App, purpose: KeyPurpose, own: Option<&str>) -> Result<&'a dyn Hsm> {
+    if let Some(label) = own {
+        let token = app.tokens.roots.iter().find(|token| token.label == label);
+        return Ok(token.map(|token| &*token.hsm).ok_or_else(|| root_away(label))?);
+    }
+    Ok(match purpose {
         KeyPurpose::Root | KeyPurpose::Issuing => &*app.tokens.authority,
         KeyPurpose::Ocsp | KeyPurpose::Timestamp | KeyPurpose::Audit => &*app.tokens.status,
-    }
+    })
+}
+
+fn no_issuing() -> RequestError {
+    RequestError::conflict(
+        "no_issuing_ca",
+        "Hiện không có CA nào cấp chứng thư trong hệ này. Hãy liên hệ đơn vị vận hành.",
+        "No CA issues in this hierarchy at present. Ask the operator.",
+    )
+}
+
+fn root_away(label: &str) -> RequestError {
+    RequestError::conflict(
+        "root_away",
+        format!(
+            "Khóa gốc nằm trên thiết bị {label}, hiện không được kết nối: việc này chỉ làm được trong lễ tạo khóa."
+        ),
+        format!("The root's key lies on the token {label}, which is not here: this is done in a ceremony only."),
+    )
 }
 
 /// Refuses tokens that hold another key under a label than its certificate says. Signatures are judged by the token's public keys before
@@ -135,7 +211,11 @@ pub(super) fn token_of(app: &App, purpose: KeyPurpose) -> &dyn Hsm {
 async fn refuse_other_keys(app: &App, keys: &[CertifiedKey]) -> Result<()> {
     for token in [&*app.tokens.authority, &*app.tokens.status] {
         for held in token.service_keys().await? {
-            let here = |key: &&CertifiedKey| std::ptr::addr_eq(token_of(app, key.purpose), token);
+            // A root on a token of its own is looked at when that token signs.
+            let here = |key: &&CertifiedKey| {
+                let of = token_of(app, key.purpose, None);
+                key.token.is_none() && of.is_ok_and(|of| std::ptr::addr_eq(of, token))
+            };
             let differs = |key: &CertifiedKey| key.label == held.label && key.certificate.spki_der() != held.spki_der;
             if keys.iter().filter(here).any(differs) {
                 let text = format!("the token holds another key under {} than its certificate says", held.label);
@@ -165,6 +245,7 @@ fn certified(row: AuthorityKey) -> Result<Option<CertifiedKey>> {
     let (Some(der), Some(hierarchy), None) = (&row.certificate, row.hierarchy, row.retired_at) else { return Ok(None) };
     let certificate = Certificate::from_der(der).map_err(internal)?;
     let scheme = scheme_of(&certificate)?;
-    let AuthorityKey { label, purpose, issuer_label, .. } = row;
-    Ok(Some(CertifiedKey { label, hierarchy, purpose, issuer_label, certificate, scheme }))
+    let AuthorityKey { label, purpose, issuer_label, token, state, .. } = row;
+    let state = state.unwrap_or(AuthorityState::Active);
+    Ok(Some(CertifiedKey { label, hierarchy, purpose, issuer_label, certificate, scheme, token, state }))
 }

@@ -1,7 +1,10 @@
 //! From a stored intent and a public key to a certificate: bytes built, linted, signed by the issuer in the HSM, read back and
 //! compared. The ceremony and the issue of subscribers' certificates share these steps; nothing here touches the database.
 
-use super::authority::{internal, token_of};
+use super::{
+    CertifiedKey,
+    authority::{internal, token_of},
+};
 use crate::{
     app::App,
     error::{InternalError, Result},
@@ -27,6 +30,15 @@ pub(super) struct Issuer<'a> {
     /// The key's label on its token.
     pub label: &'a str,
     pub purpose: KeyPurpose,
+    /// The token of its own that the key lies on.
+    pub token: Option<&'a str>,
+}
+
+impl<'a> Issuer<'a> {
+    /// A key of the authority.
+    pub(super) fn of(key: &'a CertifiedKey) -> Self {
+        Self { label: &key.label, purpose: key.purpose, token: key.token.as_deref() }
+    }
 }
 
 /// The bytes to sign, with no rule of RFC 5280 or of the profile broken.
@@ -52,7 +64,7 @@ pub(super) async fn signed(
     spki: &[u8],
     to_be_signed: &ToBeSigned,
 ) -> Result<Certificate> {
-    let token = token_of(app, issuer.purpose);
+    let token = token_of(app, issuer.purpose, issuer.token)?;
     let signature = token.sign(issuer.label, to_be_signed.scheme, &to_be_signed.digest()).await?;
     let der = to_be_signed.assemble_judged(&signature);
     // Judged by the token's public key, which is the issuer's (`authority::refuse_other_keys`).

@@ -222,7 +222,7 @@ async fn complete(app: &App, issuer: &CertifiedKey, issue: &mut Issue, chosen: C
     mark_signing(app, issue, &key.spki_der).await?;
     fault::point("issue.after_signing");
     // 4. Signed, read back, compared.
-    let signer = Issuer { label: &issuer.label, purpose: issuer.purpose };
+    let signer = Issuer::of(issuer);
     let certificate = certify::signed(app, &signer, &issue.intent, &key.spki_der, &to_be_signed).await?;
     fault::point("issue.after_signature");
     // 5. Certificate, credential, account, request and audit entries in one transaction.
@@ -342,5 +342,5 @@ pub(super) async fn store(
     Ok(now)
 }
 
-const INTENT: &str = "certificate.intent";
+pub(super) const INTENT: &str = "certificate.intent";
 pub(super) const CERTIFICATE: &str = "certificate.certificate";

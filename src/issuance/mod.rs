@@ -10,6 +10,7 @@ pub mod ocsp;
 mod own_key;
 mod policy;
 mod receipt;
+pub mod reconciliation;
 pub mod recovery;
 pub mod register;
 pub mod reminders;

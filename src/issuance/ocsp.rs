@@ -8,13 +8,17 @@ use super::{
     certify,
     limits::{MOST_ANSWERS_KEPT, MOST_ANSWERS_RENEWED, OCSP_ANSWER_RENEWED, OCSP_ANSWER_SECONDS},
     register::{self, Told},
-    status,
+    revocation_list, status,
 };
 use crate::{
     app::App,
     error::{Error, InternalError, Result},
 };
-use chuky_model::{instant::Instant, record::state::KeyPurpose, serial::Serial};
+use chuky_model::{
+    instant::Instant,
+    record::state::{AuthorityState, KeyPurpose},
+    serial::Serial,
+};
 use chuky_pki::{
     certificate::Certificate,
     crypto::sha256,
@@ -83,9 +87,13 @@ pub async fn response_about(app: &App, certificate: &Certificate) -> Result<Vec<
     let mut issuers = authority.keys().iter().filter(|key| key.purpose == KeyPurpose::Issuing);
     let issuer = issuers.find(|key| key.certificate.subject().matches(certificate.issuer()));
     let issuer = issuer.ok_or_else(|| InternalError::other("status of a certificate that was not issued here"))?;
+    if issuer.state == AuthorityState::Ended {
+        let kept = app.store.archived_answer(&issuer.label, certificate.serial_octets()).await?;
+        return Ok(kept.ok_or_else(|| InternalError::other("no answer was archived about a certificate"))?);
+    }
     let identifier = CertificateIdentifier::new(&issuer.certificate, certificate.serial_octets());
     register::follow(app).await?;
-    let (response, _, _) = signed(app, &authority, issuer, &[identifier], None).await?;
+    let (response, _, _) = signed(app, &authority, issuer, (&[identifier], None), None).await?;
     Ok(response)
 }
 
@@ -131,11 +139,38 @@ async fn answer_to(app: &App, request: &OcspRequest) -> Result<Option<Answer>> {
     }
     let authority = Authority::of(app).await?;
     let Some(issuer) = issuer_of(&authority, &request.certificates) else { return Ok(None) };
+    if issuer.state == AuthorityState::Ended {
+        return archived(app, issuer, &request.certificates).await;
+    }
     if let Some(identifier) = alone {
         return made(app, &authority, issuer, identifier).await.map(Some);
     }
-    let (response, _, _) = signed(app, &authority, issuer, &request.certificates, request.nonce.as_deref()).await?;
+    let (response, _, _) =
+        signed(app, &authority, issuer, (&request.certificates, request.nonce.as_deref()), None).await?;
     Ok(Some(Answer { response: response.into(), validators: None }))
+}
+
+/// The last answer about a certificate of a CA that ends, by both kinds of `CertID` and good for ever (ETSI EN 319 411-1 §6.3.10).
+pub(super) async fn last_answer(
+    app: &App,
+    authority: &Authority,
+    issuer: &CertifiedKey,
+    serial: &[u8],
+) -> Result<Vec<u8>> {
+    register::follow(app).await?;
+    let both = [
+        CertificateIdentifier::new(&issuer.certificate, serial),
+        CertificateIdentifier::with_sha256(&issuer.certificate, serial),
+    ];
+    let (response, _, _) = signed(app, authority, issuer, (&both, None), Some(revocation_list::FOR_EVER)).await?;
+    Ok(response)
+}
+
+/// What was archived about one certificate; refused where nothing was, or where several are asked about, whose answers stand apart.
+async fn archived(app: &App, issuer: &CertifiedKey, asked: &[CertificateIdentifier]) -> Result<Option<Answer>> {
+    let [identifier] = asked else { return Ok(None) };
+    let kept = app.store.archived_answer(&issuer.label, &identifier.serial).await?;
+    Ok(kept.map(|response| Answer { response: response.into(), validators: None }))
 }
 
 /// The newest issuing CA that is asked about.
@@ -154,7 +189,8 @@ async fn made(
     let serial = Serial::from_octets(&identifier.serial).ok();
     // Before the status is read: a change in between makes the answer one that is not kept in use.
     let told = serial.as_ref().and_then(|serial| app.register.told(&issuer.label, serial));
-    let (response, made, status) = signed(app, authority, issuer, std::slice::from_ref(identifier), None).await?;
+    let (response, made, status) =
+        signed(app, authority, issuer, (std::slice::from_ref(identifier), None), None).await?;
     let (Some(serial), true) = (serial, status != Status::Unknown) else {
         return Ok(Answer { response: response.into(), validators: None });
     };
@@ -185,17 +221,17 @@ async fn signed(
     app: &App,
     authority: &Authority,
     issuer: &CertifiedKey,
-    asked: &[CertificateIdentifier],
-    nonce: Option<&[u8]>,
+    (asked, nonce): (&[CertificateIdentifier], Option<&[u8]>),
+    until: Option<Instant>,
 ) -> Result<(Vec<u8>, Instant, Status)> {
-    let responder = authority.key(issuer.hierarchy, KeyPurpose::Ocsp)?;
+    let responder = authority.responder(issuer)?;
     let now = Instant::from_unix_seconds(app.clock.now().unix_seconds());
     if !responder.certificate.is_valid_at(now) {
         return Err(InternalError::other(format!("the certificate of {} is not valid now", responder.label)).into());
     }
     let next_update = now.plus_seconds(app.settings.authority.ocsp_minutes.saturating_mul(60));
     // Nobody believes an answer after its responder's end.
-    let next_update = Some(next_update.min(responder.certificate.not_after()));
+    let next_update = Some(until.unwrap_or_else(|| next_update.min(responder.certificate.not_after())));
     let mut lines = Vec::with_capacity(asked.len());
     for (position, one) in asked.iter().enumerate() {
         // Who asks twice about the same is answered once.

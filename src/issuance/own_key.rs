@@ -102,7 +102,7 @@ async fn complete(
 ) -> Result<Certificate> {
     let to_be_signed = certify::linted(&issue.intent, spki)?;
     issue::mark_signing(app, issue, spki).await?;
-    let signer = Issuer { label: &issuer.label, purpose: issuer.purpose };
+    let signer = Issuer::of(issuer);
     let certificate = certify::signed(app, &signer, &issue.intent, spki, &to_be_signed).await?;
     issue::store(app, issue, &certificate, None, subscriber).await?;
     Ok(certificate)

@@ -29,6 +29,11 @@ pub async fn at_start(app: &App) -> Result<usize> {
     }
 }
 
+/// Takes back everything that is half done, whoever began it: nobody is at work on a database that came out of a backup.
+pub(super) async fn all(app: &App) -> Result<usize> {
+    run(app, app.clock.now()).await
+}
+
 /// Takes back what is older than any issue takes: its node is gone.
 pub async fn overdue(app: &App) -> Result<usize> {
     run(app, app.clock.now().plus_seconds(-LONGEST_ISSUE_SECONDS)).await

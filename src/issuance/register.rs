@@ -206,6 +206,11 @@ impl Register {
         self.learn_list(list, published);
     }
 
+    /// Remembers that a list's numbers were used up to this one, by lists that nobody here knows.
+    pub(super) fn learn_floor(&self, list: &str, number: i64, this_update: Instant, generation: i64) {
+        self.learn_list(list, Published { number, this_update, generation });
+    }
+
     fn learn_list(&self, list: &str, published: Published) {
         let mut memory = self.told.write().unwrap_or_else(PoisonError::into_inner);
         let known = memory.lists.entry(list.to_owned()).or_insert(published);
@@ -263,7 +268,7 @@ impl Register {
     }
 
     fn read_list(&self, entry: &AuditEntry) {
-        if entry.kind == Kind::CrlPublished.name()
+        if [Kind::CrlPublished.name(), Kind::CrlReconciled.name()].contains(&entry.kind.as_str())
             && let Ok(content) = serde_json::from_slice::<ListContent>(&entry.content)
         {
             let ListContent { list, number, this_update, generation, .. } = content;

@@ -285,7 +285,7 @@ fn is_staff_for(by: &Principal, hierarchy: Hierarchy) -> bool {
         }
 }
 
-async fn closed_credential(app: &App, row: &Row, now: Instant) -> Result<Option<Credential>> {
+pub(super) async fn closed_credential(app: &App, row: &Row, now: Instant) -> Result<Option<Credential>> {
     let credential = current::row_by_log(app, || app.store.credential_of_certificate(row.id)).await?;
     let Some(mut credential) = credential else { return Ok(None) };
     credential.state = CredentialState::Closed;

@@ -21,7 +21,7 @@ use chuky_model::{
     instant::Instant,
     record::{
         certificate::{Crl as Row, CrlPiece},
-        state::{CertificateState, KeyPurpose},
+        state::{AuthorityState, CertificateState, KeyPurpose},
     },
     serial::Serial,
 };
@@ -95,7 +95,9 @@ pub(super) fn list_of(app: &App, issuer_label: &str, serial: &Serial) -> String 
 
 /// The newest list of that name without its octets, published now where there is none or the last one has ended.
 pub async fn latest(app: &App, list: &ListName<'_>) -> Result<Row> {
-    let current = |row: &Row| row.next_update > app.clock.now();
+    // A root whose token is away makes no list now, and a CA that has ended none ever again: the last one is all there is.
+    let settled = list.issuer.is_away(app) || list.issuer.state == AuthorityState::Ended;
+    let current = |row: &Row| settled || row.next_update > app.clock.now();
     let name = list.name();
     if let Some(row) = app.store.latest_crl_head(&name).await?.filter(current) {
         return Ok(row);
@@ -171,6 +173,53 @@ pub async fn publish_due(app: &App) -> Result<()> {
     .await
 }
 
+/// Makes the lists of roots whose tokens are here, whether they are due or not. Their names.
+pub(super) async fn publish_roots(app: &App) -> Result<Vec<String>> {
+    let _one = app.publications.lock().await;
+    let authority = Authority::of(app).await?;
+    let mut names = Vec::new();
+    for issuer in authority.issuers().filter(|key| key.purpose == KeyPurpose::Root && signs_lists(app, key)) {
+        publish(app, &ListName { issuer, part: None }).await?;
+        names.push(issuer.label.clone());
+    }
+    Ok(names)
+}
+
+/// Makes every list that can be made, whether it is due or not.
+pub(super) async fn publish_all(app: &App) -> Result<()> {
+    let _one = app.publications.lock().await;
+    register::follow_now(app).await?;
+    let authority = Authority::of(app).await?;
+    for issuer in authority.issuers().filter(|key| signs_lists(app, key)) {
+        for name in names(app, issuer).await? {
+            let Some(list) = ListName::parse(&authority, &name) else { continue };
+            publish(app, &list).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The last lists of a CA that ends, whole and in parts, which are good for ever. Number of the whole one.
+pub(super) async fn publish_last(app: &App, issuer: &CertifiedKey) -> Result<i64> {
+    let _one = app.publications.lock().await;
+    register::follow_now(app).await?;
+    let authority = Authority::of(app).await?;
+    let mut number = 0;
+    for name in names(app, issuer).await? {
+        let Some(list) = ListName::parse(&authority, &name) else { continue };
+        let row = publish_until(app, &list, Some(FOR_EVER)).await?;
+        if list.part.is_none() {
+            number = row.number;
+        }
+    }
+    Ok(number)
+}
+
+/// Whether its lists can be made: the key is here, and the CA has not ended.
+fn signs_lists(app: &App, issuer: &CertifiedKey) -> bool {
+    issuer.state != AuthorityState::Ended && !issuer.is_away(app)
+}
+
 /// `from`: `Issuing` for changes only, which leaves the roots out: their lists change with a ceremony.
 async fn publish_where(
     app: &App,
@@ -181,7 +230,10 @@ async fn publish_where(
     register::follow_now(app).await?;
     let authority = Authority::of(app).await?;
     let mut outcome = Ok(());
-    for issuer in authority.issuers().filter(|key| from == KeyPurpose::Root || key.purpose == from) {
+    for issuer in authority.issuers().filter(|key| signs_lists(app, key)) {
+        if from != KeyPurpose::Root && issuer.purpose != from {
+            continue;
+        }
         for name in names(app, issuer).await? {
             let Some(list) = ListName::parse(&authority, &name) else { continue };
             if from == KeyPurpose::Issuing && !list.is_behind(app) {
@@ -201,7 +253,7 @@ async fn publish_where(
 }
 
 /// The issuer's whole list, its parts as new certificates name them, and those that older ones name.
-async fn names(app: &App, issuer: &CertifiedKey) -> Result<Vec<String>> {
+pub(super) async fn names(app: &App, issuer: &CertifiedKey) -> Result<Vec<String>> {
     let mut names = app.store.crl_names(&issuer.label).await?;
     names.push(issuer.label.clone());
     if issuer.purpose == KeyPurpose::Issuing {
@@ -224,8 +276,13 @@ fn must_wait(app: &App, row: Option<&Row>) -> bool {
 
 /// Makes the next list of that name and publishes it. The caller holds `app.publications`.
 async fn publish(app: &App, list: &ListName<'_>) -> Result<Row> {
+    publish_until(app, list, None).await
+}
+
+/// The same with an end other than usual.
+async fn publish_until(app: &App, list: &ListName<'_>, until: Option<Instant>) -> Result<Row> {
     for _ in 0..MOST_TRIES {
-        match publish_once(app, list).await? {
+        match publish_once(app, list, until).await? {
             Some(row) => return Ok(row),
             // Another node was faster: its list may have been made before our change.
             None => tokio::time::sleep(Duration::from_millis(50)).await,
@@ -234,7 +291,7 @@ async fn publish(app: &App, list: &ListName<'_>) -> Result<Row> {
     Err(InternalError::other(format!("the list {} was overtaken {MOST_TRIES} times", list.name())).into())
 }
 
-async fn publish_once(app: &App, list: &ListName<'_>) -> Result<Option<Row>> {
+async fn publish_once(app: &App, list: &ListName<'_>, until: Option<Instant>) -> Result<Option<Row>> {
     let (name, issuer) = (list.name(), list.issuer);
     // 1. The list that is followed, then every change until now. The log knows of lists that SQL took out.
     let previous = app.store.latest_crl_head(&name).await?;
@@ -245,11 +302,7 @@ async fn publish_once(app: &App, list: &ListName<'_>) -> Result<Option<Row>> {
     // 2. A later time: lists tell whole seconds.
     let earlier = previous.map(|row| row.this_update).max(known.map(|known| known.this_update));
     let this_update = later_than(app, earlier).await?;
-    let life = match issuer.purpose {
-        KeyPurpose::Root => ROOT_LIST_HOURS,
-        _ => app.settings.authority.crl_hours,
-    };
-    let next_update = this_update.plus_seconds(life.saturating_mul(3_600));
+    let next_update = until.unwrap_or_else(|| this_update.plus_seconds(life_hours(app, issuer).saturating_mul(3_600)));
     // 3. Entries, into a file.
     let mut entries = Entries::collect(app, list).await?;
     // 4. Signed, and the signature verified.
@@ -298,6 +351,15 @@ async fn publish_once(app: &App, list: &ListName<'_>) -> Result<Option<Row>> {
     fault::point("crl.after_store");
     row.list = Vec::new();
     Ok(Some(row))
+}
+
+/// How long a list is good. A root's changes with a ceremony only.
+fn life_hours(app: &App, issuer: &CertifiedKey) -> i64 {
+    match (issuer.purpose, &issuer.token) {
+        (KeyPurpose::Root, Some(_)) => app.settings.authority.root_list_days.saturating_mul(24),
+        (KeyPurpose::Root, None) => ROOT_LIST_HOURS,
+        _ => app.settings.authority.crl_hours,
+    }
 }
 
 /// What was made says what was meant. A long list is cut into pieces that say nothing by themselves.
@@ -427,7 +489,9 @@ async fn later_than(app: &App, previous: Option<Instant>) -> Result<Instant> {
 
 /// Entries taken from the register at a time.
 const PAGE: usize = 5_000;
-/// A root's list changes with a ceremony only: thirty days.
+/// 9999-12-31T23:59:59Z, which RFC 5280 §4.1.2.5 gives the meaning of no end.
+pub(super) const FOR_EVER: Instant = Instant(253_402_300_799_000_000);
+/// A root's whose token is always here: thirty days.
 const ROOT_LIST_HOURS: i64 = 30 * 24;
 /// Beyond this the clock is wrong, not merely within the same second.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);

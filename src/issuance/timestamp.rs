@@ -40,7 +40,8 @@ pub async fn answer(app: &App, hierarchy: Hierarchy, request: &[u8]) -> Vec<u8> 
 /// Whether every timestamp authority can answer now, for `readyz`: the reason where one cannot. `None` before a ceremony.
 pub async fn readiness(app: &App) -> Option<Result<(), &'static str>> {
     let authority = Authority::of(app).await.ok()?;
-    let mut stamping = authority.keys().iter().filter(|key| key.purpose == KeyPurpose::Timestamp);
+    let in_use = |hierarchy| authority.key(hierarchy, KeyPurpose::Timestamp).ok();
+    let mut stamping = Hierarchy::ALL.iter().filter_map(|hierarchy| in_use(*hierarchy));
     Some(stamping.try_for_each(|key| clock_is_right(app, key)))
 }
 
@@ -81,7 +82,7 @@ async fn granted_response(
         Err(failure) => return Ok(Err(failure)),
     };
     let signature = key.sign(app, to_make.digest_to_sign()).await?;
-    let further = [authority.issuing(hierarchy)?.certificate.clone()];
+    let further = [authority.issuer_of(key)?.certificate.clone()];
     Ok(Ok(to_make.assemble(&signature, &further)))
 }
 

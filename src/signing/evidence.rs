@@ -5,7 +5,7 @@ use super::limits::TIMESTAMP_BYTES;
 use crate::{
     app::App,
     custody::Signer,
-    error::Result,
+    error::{InternalError, Result},
     issuance::{Authority, CertifiedKey, ocsp, revocation_list, timestamp},
     reader::{Evidence, LongTerm},
 };
@@ -17,25 +17,28 @@ use std::sync::Arc;
 pub struct Surroundings {
     authority: Arc<Authority>,
     hierarchy: Hierarchy,
+    issuer_label: String,
 }
 
 impl Surroundings {
     /// Of this signer.
     pub async fn of(app: &App, signer: &Signer) -> Result<Self> {
-        Ok(Self { authority: Authority::of(app).await?, hierarchy: signer.row.hierarchy })
+        let issuer_label = signer.row.issuer_label.clone();
+        Ok(Self { authority: Authority::of(app).await?, hierarchy: signer.row.hierarchy, issuer_label })
     }
 
     /// What travels in the CMS beside the signer's certificate: the issuing CA, not the root, which a verifier must know itself.
     pub fn travelling(&self) -> Result<Vec<Certificate>> {
-        Ok(vec![self.authority.issuing(self.hierarchy)?.certificate.clone()])
+        let missing = || InternalError::other("the signer's issuing CA is not known");
+        let issuer = self.authority.by_label(&self.issuer_label).ok_or_else(missing)?;
+        Ok(vec![issuer.certificate.clone()])
     }
 
     /// Bytes that a timestamp of the own authority takes at most.
     pub fn timestamp_bytes(&self) -> Result<usize> {
         let stamping = self.authority.key(self.hierarchy, KeyPurpose::Timestamp)?;
-        let above = self.authority.chain(self.hierarchy)?;
-        let certificates: usize = above.iter().map(|certificate| certificate.der().len()).sum();
-        Ok(certificates + stamping.certificate.der().len() + TIMESTAMP_BYTES)
+        let above = self.authority.issuer_of(stamping)?.certificate.der().len();
+        Ok(above + stamping.certificate.der().len() + TIMESTAMP_BYTES)
     }
 
     /// A timestamp token over a signature value's digest.

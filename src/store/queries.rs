@@ -103,6 +103,18 @@ queries! {
         read authority_keys() -> Vec<AuthorityKey>;
         read authority_key_by_label(label: &str) -> Option<AuthorityKey>;
     }
+    recovery {
+        write insert_cross_certificate(row: &CrossCertificate) -> ();
+        read cross_certificates() -> Vec<CrossCertificate>;
+        write insert_restoration(row: &Restoration) -> ();
+        read latest_restoration() -> Option<Restoration>;
+        write reconcile_restorations(at: Instant) -> u64;
+        write remove_sessions() -> u64;
+        read live_certificates(issuer_label: &str, now: Instant) -> i64;
+        read serials_of_issuer(issuer_label: &str, after: Option<&Serial>, limit: i64) -> Vec<Serial>;
+        write archive_answer(issuer_label: &str, serial: &[u8], response: &[u8]) -> ();
+        read archived_answer(issuer_label: &str, serial: &[u8]) -> Option<Vec<u8>>;
+    }
     crl {
         write publish_crl(list: &Crl) -> ();
         write insert_crl_piece(piece: &CrlPiece) -> ();

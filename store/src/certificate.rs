@@ -7,7 +7,7 @@ use chuky_model::{
     record::{
         Cursor,
         certificate::*,
-        state::{CertificateState, KeyPurpose},
+        state::{AuthorityState, CertificateState, KeyPurpose},
     },
     request::Hierarchy,
     serial::Serial,
@@ -36,7 +36,8 @@ macro_rules! authority_keys {
             AuthorityKey,
             r#"SELECT label, hierarchy AS "hierarchy!: Stored<Option<Hierarchy>>", purpose AS "purpose!: Stored<KeyPurpose>",
             issuer_label, spki, certificate, created_at AS "created_at!: Stored<Instant>",
-            retired_at AS "retired_at!: Stored<Option<Instant>>", version, mac FROM authority_key "# + $tail
+            retired_at AS "retired_at!: Stored<Option<Instant>>", token,
+            state AS "state!: Stored<Option<AuthorityState>>", version, mac FROM authority_key "# + $tail
             $(, $argument)*
         )
     };
@@ -217,8 +218,9 @@ pub async fn revoked_certificates(
 /// Stores a key of the authority. `Conflict` where the label or the public key is known.
 pub async fn insert_authority_key(connection: &mut Connection, key: &AuthorityKey) -> Result<(), Error> {
     query!(
-        "INSERT INTO authority_key (label, hierarchy, purpose, issuer_label, spki, certificate, created_at, retired_at, version, mac)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        "INSERT INTO authority_key (label, hierarchy, purpose, issuer_label, spki, certificate, created_at, retired_at, version, mac,
+        token, state)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         key.label,
         key.hierarchy.map(Hierarchy::name),
         key.purpose.name(),
@@ -229,22 +231,26 @@ pub async fn insert_authority_key(connection: &mut Connection, key: &AuthorityKe
         key.retired_at.map(|at| at.0),
         key.version,
         key.mac,
+        key.token,
+        key.state.map(AuthorityState::name),
     )
     .execute(connection)
     .await?;
     Ok(())
 }
 
-/// Stores a changed key of the authority (its certificate, its retirement) whose version was raised by one.
+/// Stores a changed key of the authority (its certificate, its retirement, its state) whose version was raised by one.
 pub async fn update_authority_key(connection: &mut Connection, key: &AuthorityKey) -> Result<(), Error> {
     let done = query!(
-        "UPDATE authority_key SET certificate = $3, retired_at = $4, version = $5, mac = $6 WHERE label = $1 AND version = $2",
+        "UPDATE authority_key SET certificate = $3, retired_at = $4, version = $5, mac = $6, state = $7
+        WHERE label = $1 AND version = $2",
         key.label,
         key.version.saturating_sub(1),
         key.certificate,
         key.retired_at.map(|at| at.0),
         key.version,
         key.mac,
+        key.state.map(AuthorityState::name),
     )
     .execute(connection)
     .await?;

@@ -98,6 +98,7 @@ columns! {
     BatchId: Uuid = |id| Some(BatchId(id));
     JobId: Uuid = |id| Some(JobId(id));
     MessageId: Uuid = |id| Some(MessageId(id));
+    RestorationId: Uuid = |id| Some(RestorationId(id));
     Instant: i64 = |microseconds| Some(Instant(microseconds));
     Serial: Vec<u8> = |octets| Serial::from_octets(&octets).ok();
     Vec<Role>: String = |names| Role::split(&names);
@@ -105,6 +106,7 @@ columns! {
     RequestState: String = |name| RequestState::from_name(&name);
     KeyAlgorithm: String = |name| KeyAlgorithm::from_name(&name);
     CertificateState: String = |name| CertificateState::from_name(&name);
+    AuthorityState: String = |name| AuthorityState::from_name(&name);
     KeyPurpose: String = |name| KeyPurpose::from_name(&name);
     CredentialState: String = |name| CredentialState::from_name(&name);
     UnlockState: String = |name| UnlockState::from_name(&name);

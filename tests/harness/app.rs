@@ -96,6 +96,17 @@ impl TestApp {
         alter(&mut settings);
         let app = bootstrap::open(settings, Clock::default(), Path::new(EXECUTABLE)).await.unwrap();
         bootstrap::demo_authority(&app).await.unwrap();
+        Self::serve(app, listener, url, directory).await
+    }
+
+    /// A service around an opened one, at a port that its certificates do not name; the caller keeps its directory.
+    pub async fn around(app: App) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        Self::serve(app, listener, url, tempfile::tempdir().unwrap()).await
+    }
+
+    async fn serve(app: App, listener: TcpListener, url: String, directory: tempfile::TempDir) -> Self {
         worker::prepare(&app).await.unwrap();
         let accounts = bootstrap::demo_accounts(&app).await.unwrap();
         let passwords = accounts.iter().map(|a| (a.login.clone(), a.password.to_string())).collect();

@@ -150,6 +150,8 @@ async fn enter_key(app: &App, holder: &Holder, purpose: KeyPurpose, issuer_label
         created_at: app.clock.now(),
         // Retired: what it certified stays, and the service, which has no such key, signs no list with it.
         retired_at: Some(app.clock.now()),
+        token: None,
+        state: None,
         version: 1,
         mac: Vec::new(),
     };

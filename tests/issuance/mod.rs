@@ -3,6 +3,7 @@
 
 mod again;
 mod attacks;
+mod ceremony;
 mod crash;
 mod foreign;
 mod lifecycle;
@@ -10,6 +11,7 @@ mod own_key;
 mod pages;
 mod responder;
 mod revocation_lists;
+mod roll_over;
 mod timestamps;
 
 use crate::harness::app::{Backend, TestApp};

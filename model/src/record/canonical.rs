@@ -159,7 +159,8 @@ by_uuid!(
     SignatureId,
     BatchId,
     JobId,
-    MessageId
+    MessageId,
+    RestorationId
 );
 
 macro_rules! by_name {
@@ -175,6 +176,7 @@ by_name!(
     KeyAlgorithm,
     CertificateState,
     KeyPurpose,
+    AuthorityState,
     CredentialState,
     UnlockState,
     ActivationState,

@@ -2,7 +2,7 @@
 
 use super::{
     record,
-    state::{CertificateState, KeyPurpose},
+    state::{AuthorityState, CertificateState, KeyPurpose},
 };
 use crate::{id::*, instant::Instant, request::Hierarchy, serial::Serial};
 
@@ -56,6 +56,36 @@ record! {
         certificate: Option<Vec<u8>>,
         created_at: Instant,
         retired_at: Option<Instant>,
+        /// Label of a token of its own that holds the key and may be away; `None` where the purpose tells the token.
+        token: Option<String>,
+        /// `None` is active.
+        state: Option<AuthorityState>,
+    }
+}
+
+record! {
+    /// A root's key certified by another root.
+    authenticated CrossCertificate in "cross_certificate" {
+        /// Names it in `/ca/{label}.cer`.
+        label: String,
+        /// Whose key it certifies.
+        subject_label: String,
+        issuer_label: String,
+        /// DER.
+        certificate: Vec<u8>,
+        created_at: Instant,
+    }
+}
+
+record! {
+    /// That the database came out of a backup.
+    Restoration in "restoration" {
+        id: RestorationId,
+        /// When the backup was made.
+        backup_at: Instant,
+        restored_at: Instant,
+        /// `None` while nothing may be issued or answered.
+        reconciled_at: Option<Instant>,
     }
 }
 

@@ -47,6 +47,16 @@ named! {
         Timestamp = "timestamp",
         Audit = "audit",
     }
+    /// Where a key of the authority stands in a roll-over.
+    AuthorityState {
+        /// Certified, and published with the others; signs nothing for subscribers yet.
+        Prepared = "prepared",
+        Active = "active",
+        /// Issues no more; what it issued is still answered for.
+        Retiring = "retiring",
+        /// Its last list is out, and it signs nothing ever again.
+        Ended = "ended",
+    }
     /// Where a subscriber's sealed key stands.
     CredentialState {
         /// Made, its certificate is not issued yet.

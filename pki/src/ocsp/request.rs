@@ -6,6 +6,7 @@ use crate::certificate::Certificate;
 use crate::crypto;
 use crate::error::{Error, Result};
 use crate::{extension, limits, oid};
+use der::asn1::ObjectIdentifier;
 
 /// `CertID`: which certificate is meant.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -39,15 +40,23 @@ impl CertificateIdentifier {
 
     /// The identifier of a certificate of this issuer, with SHA-1 as responders expect (RFC 5019 §2.1.1).
     pub fn new(issuer: &Certificate, serial: &[u8]) -> Self {
-        let hash = |bytes: &[u8]| crypto::digest(DigestAlgorithm::Sha1, bytes);
+        Self::with((DigestAlgorithm::Sha1, oid::SHA1), issuer, serial)
+    }
+
+    /// The same with SHA-256.
+    pub fn with_sha256(issuer: &Certificate, serial: &[u8]) -> Self {
+        Self::with((DigestAlgorithm::Sha256, oid::SHA256), issuer, serial)
+    }
+
+    fn with((hash_algorithm, name): (DigestAlgorithm, ObjectIdentifier), issuer: &Certificate, serial: &[u8]) -> Self {
+        let hash = |bytes: &[u8]| crypto::digest(hash_algorithm, bytes);
         let (issuer_name_hash, issuer_key_hash) = (hash(issuer.subject().as_der()), hash(issuer.key_octets()));
         let der = write::sequence(&[
-            write::sequence(&[write::oid(&oid::SHA1), write::null()]),
+            write::sequence(&[write::oid(&name), write::null()]),
             write::octet_string(&issuer_name_hash),
             write::octet_string(&issuer_key_hash),
             write::element(tag::INTEGER, serial),
         ]);
-        let hash_algorithm = DigestAlgorithm::Sha1;
         Self { der, hash_algorithm, issuer_name_hash, issuer_key_hash, serial: serial.to_vec() }
     }
 

@@ -24,6 +24,8 @@ pub struct OrderPolicy {
     pub longest_window_seconds: i64,
     /// How far the payer's clock may run ahead, in seconds.
     pub clock_skew_seconds: i64,
+    /// Orders that were created before this may have been accepted without a trace: the database was restored from a backup.
+    pub created_after: Option<Instant>,
 }
 
 impl Default for OrderPolicy {
@@ -32,6 +34,7 @@ impl Default for OrderPolicy {
             largest_amount: super::limits::LARGEST_AMOUNT,
             longest_window_seconds: super::limits::LONGEST_WINDOW_SECONDS,
             clock_skew_seconds: super::limits::CLOCK_SKEW_SECONDS,
+            created_after: None,
         }
     }
 }
@@ -155,6 +158,9 @@ pub fn freshness(order: &PaymentOrder, policy: &OrderPolicy, now: Instant) -> Re
     if created > now.plus_seconds(policy.clock_skew_seconds) {
         return Err((Reason::CreatedInFuture, format!("created {}, now {}", created.rfc3339(), now.rfc3339())));
     }
+    if policy.created_after.is_some_and(|after| created <= after.plus_seconds(policy.clock_skew_seconds)) {
+        return Err((Reason::BeforeRestoration, format!("created {}", created.rfc3339())));
+    }
     if expires <= now {
         return Err((Reason::Expired, format!("expired {}, now {}", expires.rfc3339(), now.rfc3339())));
     }
@@ -205,6 +211,29 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn orders_of_before_a_restoration_are_not_decided() {
+        let text = |text: &str| text.to_owned();
+        let order = PaymentOrder {
+            id: text("1"),
+            payer: text("A"),
+            payee: text("B"),
+            amount: 1,
+            currency: text("VND"),
+            created: text("2026-11-22T03:00:00Z"),
+            expires: text("2026-11-22T03:15:00Z"),
+            reference: None,
+        };
+        let now = Instant::parse_rfc3339("2026-11-22T03:05:00Z").unwrap();
+        let judged = |after: &str| {
+            let policy = OrderPolicy { created_after: Instant::parse_rfc3339(after), ..OrderPolicy::default() };
+            freshness(&order, &policy, now).map_err(|(reason, _)| reason)
+        };
+        assert_eq!(judged("2026-11-22T03:00:30Z"), Err(Reason::BeforeRestoration));
+        assert_eq!(judged("2026-11-22T02:59:30Z"), Err(Reason::BeforeRestoration), "the payer's clock may run ahead");
+        assert_eq!(judged("2026-11-22T02:50:00Z"), Ok(()));
+    }
 
     proptest! {
         #[test]

@@ -95,6 +95,9 @@ reasons! {
         "Thời hạn của lệnh dài hơn mức cho phép." "The order is valid for longer than allowed.";
     CreatedInFuture "created_in_future" "freshness" Rejected
         "Thời điểm lập lệnh nằm trong tương lai." "The order was created in the future.";
+    BeforeRestoration "before_restoration" "freshness" Indeterminate
+        "Lệnh được lập trước khi hệ thống được khôi phục từ bản sao lưu, nên không biết đã được chấp nhận chưa; hãy lập lệnh mới."
+        "The order was created before the service was restored from a backup, so whether it was accepted is not known: make a new one.";
     Expired "expired" "freshness" Rejected
         "Lệnh thanh toán đã hết hạn." "The payment order has expired.";
     PayerMismatch "payer_mismatch" "payer" Rejected
@@ -137,7 +140,8 @@ impl Reason {
 
     /// Whether time alone brought it about, so that it says nothing against an order that was accepted earlier.
     pub fn is_of_time(self) -> bool {
-        matches!(self, Self::Expired | Self::CertificateExpired | Self::CertificateRevoked | Self::CertificateSuspended)
+        use Reason::{BeforeRestoration, CertificateExpired, CertificateRevoked, CertificateSuspended, Expired};
+        matches!(self, BeforeRestoration | Expired | CertificateExpired | CertificateRevoked | CertificateSuspended)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::name::NameAttribute;
 fn built_in_profiles_are_accepted() {
     let names: Vec<&str> = Profiles::built_in().unwrap().all().map(|profile| profile.name.as_str()).collect();
     let expected =
-        ["citizen", "device", "issuing", "ocsp", "official", "payment_provider", "root", "seal", "timestamp"];
+        ["citizen", "cross", "device", "issuing", "ocsp", "official", "payment_provider", "root", "seal", "timestamp"];
     assert_eq!(names, expected);
     assert!(matches!(Profile::built_in("passport"), Err(Error::Unsupported(_))));
 }

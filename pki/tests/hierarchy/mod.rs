@@ -152,6 +152,22 @@ impl Hierarchy {
         hierarchy
     }
 
+    /// Another root's key, certified by this one.
+    pub fn cross(&self) -> Certificate {
+        let from = now().plus_seconds(-3600);
+        let intent = CertificateIntent::new(
+            Profile::built_in("cross").unwrap(),
+            &self.root,
+            SCHEME,
+            serial(3),
+            &service_name("Chuky TEST Root G2"),
+            (from, from.plus_seconds(3000 * DAY)),
+            publication(),
+        )
+        .unwrap();
+        finish(&intent, &Key::new(), &self.root_key)
+    }
+
     pub fn intent(&self, profile: &str, mark: u8, subject: &DistinguishedName) -> CertificateIntent {
         self.intent_by(Profile::built_in(profile).unwrap(), mark, subject)
     }

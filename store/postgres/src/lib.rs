@@ -29,6 +29,8 @@ pub mod idempotency;
 pub mod limits;
 #[path = "../../src/payment.rs"]
 pub mod payment;
+#[path = "../../src/recovery.rs"]
+pub mod recovery;
 #[path = "../../src/request.rs"]
 pub mod request;
 #[path = "../../src/stored.rs"]

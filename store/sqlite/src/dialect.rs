@@ -74,6 +74,13 @@ impl Store {
         Ok(self.readers.acquire().await?)
     }
 
+    /// Writes the whole database as it is at one moment into a new file, while others go on writing (SQLite, "VACUUM INTO").
+    pub async fn snapshot(&self, file: &str) -> Result<(), Error> {
+        let mut reader = self.readers.acquire().await?;
+        sqlx::query("VACUUM INTO $1").bind(file).execute(&mut *reader).await?;
+        Ok(())
+    }
+
     /// Closes every connection.
     pub async fn close(&self) {
         self.readers.close().await;

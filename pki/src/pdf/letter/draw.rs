@@ -2,7 +2,7 @@
 
 use super::super::typeface::{Typeface, Typefaces};
 use super::super::write::WriteError;
-use super::layout::{HEIGHT, Mark, Plan, Style, WIDTH};
+use super::layout::{HEIGHT, Mark, Style, WIDTH};
 use chuky_model::instant::Instant;
 use krilla::color::rgb;
 use krilla::configure::{Archival, ConfigurationBuilder};
@@ -17,7 +17,7 @@ use krilla::{Document, SerializeSettings};
 
 /// Draws all pages.
 pub(super) fn draw(
-    plan: &Plan,
+    pages: &[Vec<Mark>],
     typefaces: &Typefaces,
     title: &str,
     agency: &str,
@@ -26,7 +26,7 @@ pub(super) fn draw(
     let fonts = Fonts::new(typefaces)?;
     let mut document = Document::new_with(settings()?);
     document.set_metadata(metadata(title, agency, made_at));
-    for marks in &plan.pages {
+    for marks in pages {
         let settings = PageSettings::from_wh(WIDTH, HEIGHT).ok_or(WriteError::Composition)?;
         let mut page = document.start_page_with(settings);
         let mut surface = page.surface();
@@ -111,6 +111,18 @@ fn draw_mark(surface: &mut Surface<'_>, mark: &Mark, fonts: &Fonts, typefaces: &
             let Some(path) = path.finish() else { return };
             surface.set_fill(None);
             surface.set_stroke(Some(Stroke { paint: rgb::Color::black().into(), width: 0.75, ..Stroke::default() }));
+            surface.draw_path(&path);
+        }
+        Mark::Square { x, y, side } => {
+            let mut path = PathBuilder::new();
+            path.move_to(*x, *y);
+            path.line_to(x + side, *y);
+            path.line_to(x + side, y + side);
+            path.line_to(*x, y + side);
+            path.close();
+            let Some(path) = path.finish() else { return };
+            surface.set_stroke(None);
+            surface.set_fill(Some(Fill { paint: rgb::Color::black().into(), ..Fill::default() }));
             surface.draw_path(&path);
         }
     }

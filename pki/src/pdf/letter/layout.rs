@@ -14,8 +14,25 @@ pub(super) struct Plan {
 
 /// Something drawn.
 pub(super) enum Mark {
-    Text { x: f32, baseline: f32, style: Style, size: f32, text: String, word_space: f32 },
-    Rule { from: f32, to: f32, y: f32 },
+    Text {
+        x: f32,
+        baseline: f32,
+        style: Style,
+        size: f32,
+        text: String,
+        word_space: f32,
+    },
+    Rule {
+        from: f32,
+        to: f32,
+        y: f32,
+    },
+    /// Filled; its upper left corner and side.
+    Square {
+        x: f32,
+        y: f32,
+        side: f32,
+    },
 }
 
 /// Upright or slanted, light or heavy.

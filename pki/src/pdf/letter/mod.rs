@@ -5,6 +5,7 @@
 mod draw;
 mod layout;
 mod sample;
+pub mod sheet;
 
 pub(super) use draw::{Fonts, glyphs, metadata, settings};
 pub(super) use layout::Style;
@@ -96,7 +97,7 @@ impl Letter {
     pub fn compose(&self, typefaces: &Typefaces, made_at: Instant) -> Result<ComposedLetter, WriteError> {
         let plan = layout::lay_out(self, typefaces)?;
         let pages = u32::try_from(plan.pages.len()).map_err(|_| WriteError::TooMany("pages"))?;
-        let pdf = draw::draw(&plan, typefaces, &self.title(), &self.agency, made_at)?;
+        let pdf = draw::draw(&plan.pages, typefaces, &self.title(), &self.agency, made_at)?;
         Ok(ComposedLetter { pdf, pages, signature: plan.signature, seal: plan.seal })
     }
 

@@ -1,0 +1,146 @@
+//! The end of a CA: nothing that it issued can be used any more, its last list says so for ever, and the last answers about its
+//! certificates are archived. From then on its key signs nothing; what it signed can still be judged.
+
+use super::roll_over::rows;
+use crate::{
+    app::App,
+    attestation,
+    audit::{self, Actor, Entry, Kind},
+    error::{RequestError, Result},
+    issuance::{Authority, CertifiedKey, ocsp, revocation_list},
+};
+use chuky_model::{
+    record::{
+        certificate::AuthorityKey,
+        state::{AuthorityState, KeyPurpose},
+    },
+    serial::Serial,
+};
+
+/// What the end of a CA left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Number of its last list.
+    pub list: i64,
+    /// Archived answers.
+    pub answers: usize,
+}
+
+/// Ends the CA of that label. Refused while it issues, or while something that it issued can still be used.
+pub async fn end(app: &App, label: &str) -> Result<Ended> {
+    // 1. A CA that issues no more, and nothing of it that could be used.
+    let now = app.clock.now();
+    let known = rows(app).await?;
+    let row = known.iter().find(|row| row.label == label).ok_or_else(RequestError::not_found)?;
+    may_end(&known, row)?;
+    let hierarchy = row.hierarchy.ok_or_else(RequestError::not_found)?;
+    let stamping =
+        Authority::of(app).await?.key(hierarchy, KeyPurpose::Timestamp).ok().and_then(|key| key.issuer_label.clone());
+    if stamping.as_deref() == Some(label) {
+        return Err(stamps(label));
+    }
+    let live = app.store.live_certificates(label, now).await?;
+    if live > 0 {
+        return Err(still_used(label, live).into());
+    }
+    // 2. The last list (RFC 5280 §5.1.2.5, ETSI EN 319 411-1 §6.3.9), from which on nothing changes.
+    let authority = Authority::of(app).await?;
+    let key = authority.by_label(label).ok_or_else(RequestError::not_found)?;
+    let list = revocation_list::publish_last(app, key).await?;
+    // 3. The last answers about each of its certificates.
+    let answers = if key.purpose == KeyPurpose::Issuing { archive(app, &authority, key).await? } else { 0 };
+    // 4. The state.
+    let mut row = row.clone();
+    row.state = Some(AuthorityState::Ended);
+    attestation::attest_change(&*app.tokens.subscribers, &mut row).await?;
+    let mut transaction = app.store.begin().await?;
+    transaction.update_authority_key(&row).await?;
+    let content = serde_json::json!({ "list": list, "answers": answers });
+    let entry = Entry::of_row(now, Kind::AuthorityEnded, Actor::Service, &row);
+    audit::record(&mut transaction, entry.with(content)).await?;
+    transaction.commit().await?;
+    Authority::refresh(app).await?;
+    Ok(Ended { list, answers })
+}
+
+fn may_end(known: &[AuthorityKey], row: &AuthorityKey) -> Result<()> {
+    let below = |other: &&AuthorityKey| {
+        other.purpose == KeyPurpose::Issuing && other.issuer_label.as_deref() == Some(row.label.as_str())
+    };
+    match (row.purpose, row.state.unwrap_or(AuthorityState::Active)) {
+        (_, AuthorityState::Ended) => Err(refused(
+            "authority_ended",
+            format!("CA {} đã kết thúc.", row.label),
+            format!("The CA {} has ended.", row.label),
+        )),
+        (KeyPurpose::Issuing, AuthorityState::Active) => Err(refused(
+            "authority_in_use",
+            format!("CA {} đang cấp chứng thư: hãy chuyển việc cấp sang CA khác trước (ceremony activate).", row.label),
+            format!("The CA {} is issuing: move issuing to another one first (ceremony activate).", row.label),
+        )),
+        (KeyPurpose::Issuing, _) => Ok(()),
+        (KeyPurpose::Root, _) if known.iter().filter(below).all(|below| below.state == Some(AuthorityState::Ended)) => {
+            Ok(())
+        }
+        (KeyPurpose::Root, _) => Err(refused(
+            "authority_in_use",
+            format!("Dưới {} còn CA chưa kết thúc.", row.label),
+            format!("There are CAs under {} that have not ended.", row.label),
+        )),
+        _ => Err(RequestError::not_found().into()),
+    }
+}
+
+/// Answers about the issuer's own services and about every serial number that it used.
+async fn archive(app: &App, authority: &Authority, issuer: &CertifiedKey) -> Result<usize> {
+    let own = authority.keys().iter().filter(|key| key.issuer_label.as_deref() == Some(issuer.label.as_str()));
+    let mut serials: Vec<Vec<u8>> = own.map(|key| key.certificate.serial_octets().to_vec()).collect();
+    let (mut count, mut after): (usize, Option<Serial>) = (0, None);
+    loop {
+        let page = app.store.serials_of_issuer(&issuer.label, after.as_ref(), PAGE).await?;
+        after = page.last().cloned();
+        serials.extend(page.iter().map(|serial| serial.as_octets().to_vec()));
+        if serials.is_empty() {
+            return Ok(count);
+        }
+        let mut answers = Vec::with_capacity(serials.len());
+        for serial in std::mem::take(&mut serials) {
+            let response = ocsp::last_answer(app, authority, issuer, &serial).await?;
+            answers.push((serial, response));
+        }
+        let mut transaction = app.store.begin().await?;
+        for (serial, response) in &answers {
+            transaction.archive_answer(&issuer.label, serial, response).await?;
+        }
+        transaction.commit().await?;
+        count = count.saturating_add(answers.len());
+        if after.is_none() {
+            return Ok(count);
+        }
+    }
+}
+
+fn stamps(label: &str) -> crate::error::Error {
+    refused(
+        "authority_in_use",
+        format!(
+            "Dịch vụ dấu thời gian đang dùng chứng thư do {label} cấp: hãy tạo chứng thư mới cho nó trước (ceremony roll-over)."
+        ),
+        format!("The timestamp authority in use is certified by {label}: make another one first (ceremony roll-over)."),
+    )
+}
+
+fn still_used(label: &str, live: i64) -> crate::error::Error {
+    refused(
+        "certificates_in_use",
+        format!("Còn {live} chứng thư do {label} cấp đang có hiệu lực: hãy đợi hết hạn hoặc thu hồi theo danh sách."),
+        format!("{live} certificates of {label} are still in force: wait for their end, or revoke them by list."),
+    )
+}
+
+fn refused(code: &'static str, vi: String, en: String) -> crate::error::Error {
+    RequestError::conflict(code, vi, en).into()
+}
+
+/// Serial numbers answered about in one transaction.
+const PAGE: i64 = 200;

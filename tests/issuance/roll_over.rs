@@ -1,0 +1,276 @@
+//! Roll-over beside a running service: a new issuing CA, a new root with certificates both ways, and the end of a CA; judged by OpenSSL.
+
+use super::{approved, citizen, fetch, ocsp, official, redemption, run};
+use crate::harness::app::{Backend, TestApp};
+use chuky::{
+    error::Error,
+    issuance::{Authority, ceremony},
+};
+use chuky_pki::{certificate::Certificate, path};
+use serde_json::{Value, json};
+use std::{fs, path::Path};
+
+const ISSUING: &str = r#"
+test = true
+
+[citizens.issuing]
+subject = [["country", "VN"], ["organization", "Chuky TEST"], ["common_name", "Chuky TEST CA - Citizens G2"]]
+key = "p384"
+days = 3652
+
+[citizens.ocsp]
+subject = [["country", "VN"], ["organization", "Chuky TEST"], ["common_name", "Chuky TEST OCSP - Citizens G2"]]
+key = "p256"
+days = 397
+
+[citizens.timestamp]
+subject = [["country", "VN"], ["organization", "Chuky TEST"], ["common_name", "Chuky TEST Timestamp - Citizens G2"]]
+key = "p256"
+days = 1825
+"#;
+
+const ROOT: &str = r#"
+[citizens.root]
+subject = [["country", "VN"], ["organization", "Chuky TEST"], ["common_name", "Chuky TEST Root CA - Citizens G2"]]
+key = "p384"
+days = 7305
+"#;
+
+/// The code of the refusal.
+fn code<T: std::fmt::Debug>(outcome: Result<T, Error>) -> &'static str {
+    match outcome.unwrap_err() {
+        Error::Request(error) => error.code,
+        Error::Internal(error) => panic!("{error}"),
+    }
+}
+
+async fn redeemed(test: &TestApp, person: &Value, login: &str) -> Value {
+    let enters = if person["hierarchy"] == "officials" { "dangky" } else { "gianhang" };
+    let (_, code) = approved(test, enters, person).await;
+    let (status, receipt) = test.post("/api/v1/activations", "", &redemption(&code, login)).await;
+    assert_eq!(status, 201, "{receipt}");
+    receipt
+}
+
+fn another_citizen(number: &str) -> Value {
+    let mut person = citizen();
+    person["subscriber"]["personal_number"] = json!(number);
+    person
+}
+
+/// A certificate of the authority as PEM.
+async fn ca(test: &TestApp, at: &Path, label: &str) {
+    let (status, der) = test.raw("GET", &format!("/ca/{label}.cer"), "", "", vec![]).await;
+    assert_eq!(status, 200, "{label}");
+    fs::write(at.join("der"), der).unwrap();
+    run(at, &format!("openssl x509 -inform DER -in der -out {label}.pem"));
+}
+
+async fn list(test: &TestApp, at: &Path, label: &str) -> String {
+    let (status, der) = test.raw("GET", &format!("/crl/{label}.crl"), "", "", vec![]).await;
+    assert_eq!(status, 200, "{label}");
+    fs::write(at.join(format!("{label}.crl")), der).unwrap();
+    run(at, &format!("openssl crl -inform DER -in {label}.crl -noout -text"))
+}
+
+fn of(receipt: &Value) -> Certificate {
+    Certificate::all_from_pem(receipt["certificate"].as_str().unwrap()).unwrap().remove(0)
+}
+
+fn ask(test: &TestApp, at: &Path, issuer: &str, subject: &str, more: &str) -> String {
+    let line = format!("openssl ocsp -issuer {issuer}.pem {more} -cert {subject}.pem -CAfile citizens-root.pem");
+    run(at, &format!("{line} -verify_other {issuer}.pem -url {}/ocsp", test.url))
+}
+
+async fn issuing_moves_and_the_old_ca_ends(backend: Backend) {
+    let test = TestApp::start(backend).await;
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
+    let old = redeemed(&test, &citizen(), "nguoi.cu").await;
+    fetch(&test, at, "citizens", &old).await;
+    fs::rename(at.join("subscriber.pem"), at.join("old.pem")).unwrap();
+
+    // Prepared: published, answering, not issuing.
+    assert_eq!(code(ceremony::activate(&test.app, "citizens-issuing-2").await), "not_found");
+    let without = ISSUING.split("[citizens.ocsp]").next().unwrap();
+    assert_eq!(code(ceremony::roll_over(&test.app, without).await), "ceremony_file");
+    let held = ceremony::roll_over(&test.app, ISSUING).await.unwrap();
+    let verified = ceremony::verify(&held.path).unwrap();
+    assert_eq!(verified.signers.iter().map(|(label, _)| label.as_str()).collect::<Vec<_>>(), ["citizens-issuing-2"]);
+    assert!(held.path.ends_with("record-2.json"));
+    for label in ["citizens-root", "citizens-issuing", "citizens-issuing-2"] {
+        ca(&test, at, label).await;
+    }
+    assert!(list(&test, at, "citizens-issuing-2").await.contains("No Revoked Certificates"));
+    let between = redeemed(&test, &another_citizen("001190012353"), "nguoi.giua").await;
+    assert_eq!(between["issuer"], "Chuky TEST CA - Citizens");
+    assert_eq!(code(ceremony::end(&test.app, "citizens-issuing").await), "authority_in_use");
+
+    // The explicit step.
+    let moved = ceremony::activate(&test.app, "citizens-issuing-2").await.unwrap();
+    assert_eq!(moved.len(), 3, "{moved:?}");
+    assert_eq!(code(ceremony::activate(&test.app, "citizens-issuing-2").await), "not_prepared");
+    let new = redeemed(&test, &another_citizen("001190012361"), "nguoi.moi").await;
+    assert_eq!(new["issuer"], "Chuky TEST CA - Citizens G2");
+    fs::write(at.join("new.pem"), new["certificate"].as_str().unwrap()).unwrap();
+    let chain = "openssl verify -CAfile citizens-root.pem -untrusted";
+    assert_eq!(run(at, &format!("{chain} citizens-issuing-2.pem new.pem")), "new.pem: OK\n");
+    // Each by its own responder; a timestamp by the new authority.
+    for (issuer, subject) in [("citizens-issuing", "old"), ("citizens-issuing-2", "new")] {
+        let said = ask(&test, at, issuer, subject, "");
+        assert!(said.contains("Response verify OK") && said.contains(&format!("{subject}.pem: good")), "{said}");
+    }
+    fs::write(at.join("data"), "data").unwrap();
+    run(at, "openssl ts -query -data data -sha256 -cert -out query");
+    let query = fs::read(at.join("query")).unwrap();
+    let (_, reply) = test.raw("POST", "/tsa", "", "application/timestamp-query", query).await;
+    fs::write(at.join("reply"), reply).unwrap();
+    let said = run(
+        at,
+        "openssl ts -verify -in reply -queryfile query -CAfile citizens-root.pem -untrusted citizens-issuing-2.pem",
+    );
+    assert!(said.contains("Verification: OK"), "{said}");
+
+    the_old_ca_ends(&test, at, [&old, &between]).await;
+}
+
+/// The end: not while something can be used, then for ever.
+async fn the_old_ca_ends(test: &TestApp, at: &Path, issued: [&Value; 2]) {
+    assert_eq!(code(ceremony::end(&test.app, "citizens-issuing").await), "certificates_in_use");
+    let officer = test.log_in("quantri").await;
+    for receipt in issued {
+        let path = format!("/api/v1/certificates/{}/revoke", receipt["serial"].as_str().unwrap());
+        assert_eq!(test.post(&path, &officer, &json!({ "reason": "cessation_of_operation" })).await.0, 200);
+    }
+    let ended = ceremony::end(&test.app, "citizens-issuing").await.unwrap();
+    assert_eq!(ended.answers, 4, "two subscribers, responder and timestamp authority");
+    assert_eq!(code(ceremony::end(&test.app, "citizens-issuing").await), "authority_ended");
+    assert_eq!(code(ceremony::activate(&test.app, "citizens-issuing").await), "not_prepared");
+    let text = list(test, at, "citizens-issuing").await;
+    assert!(text.contains("Dec 31 23:59:59 9999") && text.matches("Serial Number:").count() == 2, "{text}");
+    for more in ["", "-sha256", "-no_nonce"] {
+        let said = ask(test, at, "citizens-issuing", "old", more);
+        assert!(said.contains("Response verify OK") && said.contains("old.pem: revoked"), "{more}: {said}");
+    }
+    let never = ask(test, at, "citizens-issuing", "new", "");
+    assert!(never.contains("unauthorized"), "{never}");
+    assert!(ask(test, at, "citizens-issuing-2", "new", "").contains("new.pem: good"));
+    // A year later its responder has ended, and the archive still speaks; the new CA goes on.
+    test.app.clock.shift_seconds(370 * 86_400);
+    chuky::issuance::revocation_list::publish_due(&test.app).await.unwrap();
+    let row = test.app.store.latest_crl_head("citizens-issuing").await.unwrap().unwrap();
+    assert_eq!(row.number, ended.list, "the last list is the last");
+    let (status, _) = test.raw("GET", "/crl/citizens-issuing.crl", "", "", vec![]).await;
+    assert_eq!(status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn issuing_moves_and_the_old_ca_ends_on_sqlite() {
+    issuing_moves_and_the_old_ca_ends(Backend::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn issuing_moves_and_the_old_ca_ends_on_postgres() {
+    issuing_moves_and_the_old_ca_ends(Backend::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn roots_certify_each_other_and_paths_lead_over_both() {
+    let test = TestApp::sqlite().await;
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
+    let old = redeemed(&test, &citizen(), "nguoi.cu").await;
+    let both = ISSUING.replacen("test = true\n", &format!("test = true\n{ROOT}"), 1);
+    let held = ceremony::roll_over(&test.app, &both).await.unwrap();
+    assert_eq!(ceremony::verify(&held.path).unwrap().signers.len(), 2);
+    ceremony::activate(&test.app, "citizens-issuing-2").await.unwrap();
+    let new = redeemed(&test, &another_citizen("001190012361"), "nguoi.moi").await;
+    fs::write(at.join("old.pem"), old["certificate"].as_str().unwrap()).unwrap();
+    fs::write(at.join("new.pem"), new["certificate"].as_str().unwrap()).unwrap();
+    let labels = [
+        "citizens-root",
+        "citizens-root-2",
+        "citizens-issuing",
+        "citizens-issuing-2",
+        "citizens-root-2-by-citizens-root",
+        "citizens-root-by-citizens-root-2",
+    ];
+    for label in labels {
+        ca(&test, at, label).await;
+    }
+    for label in ["citizens-root", "citizens-root-2", "citizens-issuing", "citizens-issuing-2"] {
+        list(&test, at, label).await;
+        run(at, &format!("openssl crl -inform DER -in {label}.crl >> lists.pem"));
+    }
+    // Who trusts one root alone finds a way to what the other's CA issued, with every list checked.
+    for (trusts, over, subject) in [
+        ("citizens-root", "citizens-root-2-by-citizens-root.pem citizens-issuing-2.pem", "new"),
+        ("citizens-root-2", "citizens-root-by-citizens-root-2.pem citizens-issuing.pem", "old"),
+        ("citizens-root", "citizens-issuing.pem", "old"),
+        ("citizens-root-2", "citizens-issuing-2.pem", "new"),
+    ] {
+        run(at, &format!("cat {over} > over.pem"));
+        let line = format!(
+            "openssl verify -x509_strict -crl_check_all -CRLfile lists.pem -CAfile {trusts}.pem -untrusted over.pem {subject}.pem"
+        );
+        assert_eq!(run(at, &line), format!("{subject}.pem: OK\n"), "{trusts}");
+        let line = format!("openssl verify -CAfile {trusts}.pem {subject}.pem");
+        assert!(run(at, &line).contains("unable to get"), "the way is over the certificates between");
+    }
+    let authority = Authority::of(&test.app).await.unwrap();
+    let intermediates = authority.intermediates();
+    for root in ["citizens-root", "citizens-root-2"] {
+        let anchors = [authority.by_label(root).unwrap().certificate.clone()];
+        for (receipt, length) in [(&old, 3), (&new, 3)] {
+            let (now, purpose) = (test.app.clock.now(), path::Purpose::DocumentSigning);
+            let found = path::validate(&of(receipt), &intermediates, &anchors, now, purpose).unwrap();
+            let own = found.certificates().len() == length;
+            assert!(own || found.certificates().len() == length + 1, "{root}");
+        }
+    }
+    // The other hierarchy is as it was.
+    let receipt = redeemed(&test, &official(), "chinh").await;
+    fetch(&test, at, "officials", &receipt).await;
+    assert!(ocsp(&test, at).contains("subscriber.pem: good"));
+    // The old root ends after its CA.
+    assert_eq!(code(ceremony::end(&test.app, "citizens-root").await), "authority_in_use");
+    let officer = test.log_in("quantri").await;
+    let path = format!("/api/v1/certificates/{}/revoke", old["serial"].as_str().unwrap());
+    assert_eq!(test.post(&path, &officer, &json!({ "reason": "superseded" })).await.0, 200);
+    ceremony::end(&test.app, "citizens-issuing").await.unwrap();
+    ceremony::end(&test.app, "citizens-root").await.unwrap();
+    assert!(list(&test, at, "citizens-root").await.contains("9999"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_responder_is_renewed_and_a_state_put_back_by_sql_is_refused() {
+    let test = TestApp::sqlite().await;
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
+    let receipt = redeemed(&test, &citizen(), "nguoi.cu").await;
+    // Only a responder: of the CA in use, from now on.
+    let only = format!("test = true\n\n[citizens.ocsp]{}", ISSUING.split("[citizens.ocsp]").nth(1).unwrap());
+    let only = only.split("[citizens.timestamp]").next().unwrap();
+    let held = ceremony::roll_over(&test.app, only).await.unwrap();
+    assert_eq!(ceremony::verify(&held.path).unwrap().signers[0].0, "citizens-issuing");
+    fetch(&test, at, "citizens", &receipt).await;
+    let said = run(
+        at,
+        &format!(
+            "openssl ocsp -issuer issuing.pem -cert subscriber.pem -CAfile root.pem -url {}/ocsp -resp_text",
+            test.url
+        ),
+    );
+    assert!(said.contains("OCSP - Citizens G2") && said.contains("subscriber.pem: good"), "{said}");
+
+    // The row of a CA that issues no more, as it was before.
+    ceremony::roll_over(&test.app, ISSUING).await.unwrap();
+    test.sql("CREATE TABLE kept AS SELECT * FROM authority_key");
+    ceremony::activate(&test.app, "citizens-issuing-2").await.unwrap();
+    test.sql("UPDATE authority_key SET state = k.state, version = k.version, mac = k.mac FROM kept k WHERE k.label = authority_key.label");
+    let error = Authority::refresh(&test.app).await.unwrap_err();
+    assert!(
+        matches!(error, Error::Internal(chuky::error::InternalError::RowForged { table: "authority_key" })),
+        "{error}"
+    );
+}
