@@ -35,15 +35,7 @@ pub enum Seal<'a> {
 /// report goes out without one and says so.
 pub async fn sealed_pdf(app: &App, sheet: impl Fn(Seal<'_>) -> Sheet) -> Result<Vec<u8>> {
     let now = app.clock.now();
-    let authority = Authority::of(app).await?;
-    let key = authority.key(HIERARCHY, KeyPurpose::Timestamp)?;
-    let name = key.certificate.subject().common_name();
-    let composed = compose(app, sheet(Seal::By(&name)), now).await?;
-    let mut room = limits::TOKEN_BYTES.saturating_add(key.certificate.der().len());
-    for above in authority.chain(HIERARCHY)? {
-        room = room.saturating_add(above.der().len());
-    }
-    match sealed(app, composed, room, now).await {
+    match sealed(app, &sheet, now).await {
         Ok(pdf) => Ok(pdf),
         Err(error) => {
             tracing::error!(event = "report_not_sealed", error = %error);
@@ -58,7 +50,13 @@ async fn compose(app: &App, sheet: Sheet, now: Instant) -> Result<Vec<u8>> {
     composed.await.map_err(|error| InternalError::other(error.to_string()))?
 }
 
-async fn sealed(app: &App, mut pdf: Vec<u8>, room: usize, now: Instant) -> Result<Vec<u8>> {
+async fn sealed(app: &App, sheet: &impl Fn(Seal<'_>) -> Sheet, now: Instant) -> Result<Vec<u8>> {
+    let authority = Authority::of(app).await?;
+    let key = authority.key(HIERARCHY, KeyPurpose::Timestamp)?;
+    let sheet = sheet(Seal::By(&key.certificate.subject().common_name()));
+    let mut pdf = compose(app, sheet, now).await?;
+    let above = authority.issuer_of(key)?.certificate.der().len();
+    let room = limits::TOKEN_BYTES.saturating_add(key.certificate.der().len()).saturating_add(above);
     let options = SignatureOptions { kind: Kind::DocumentTimestamp, ..SignatureOptions::new(now, room) };
     let prepared = prepare(&pdf, &options).map_err(write_error)?;
     let digest: [u8; 32] =
