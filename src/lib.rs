@@ -22,6 +22,7 @@ pub mod issuance;
 pub mod rates;
 pub mod reader;
 pub mod registration;
+pub mod reports;
 pub mod restoration;
 pub mod signing;
 pub mod store;

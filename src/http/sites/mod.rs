@@ -5,6 +5,7 @@ mod activate;
 mod booth;
 mod credentials;
 mod health;
+mod kept;
 pub mod login;
 pub mod refusals;
 mod registration;
@@ -39,6 +40,7 @@ pub fn routes() -> Vec<Route> {
         credentials::routes(),
         unlocks::routes(),
         verify::routes(),
+        kept::routes(),
     ]
     .into_iter()
     .flatten()
