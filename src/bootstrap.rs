@@ -36,15 +36,8 @@ impl DemoAccount {
 /// Opens the service over a directory that may be empty: prepares what is missing, then opens.
 pub async fn open(settings: Settings, clock: Clock, executable: &Path) -> Result<App> {
     softhsm::mend(&settings.data_dir).await?;
-    // Tokens that were prepared once are never made anew: one that is not seen just now must not be replaced by an empty one.
-    let prepared = settings.data_dir.join("tokens-prepared");
-    if !prepared.exists() {
-        let all = tokens::prepare(&settings, executable).await?;
-        softhsm::mend(&settings.data_dir).await?;
-        if all {
-            fs::write(&prepared, b"").map_err(InternalError::io(prepared.display().to_string()))?;
-        }
-    }
+    tokens::prepare(&settings, executable).await?;
+    softhsm::mend(&settings.data_dir).await?;
     App::open(settings, clock, executable.to_owned()).await
 }
 

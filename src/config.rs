@@ -53,6 +53,8 @@ pub struct VerificationConfig {
     pub policy: String,
     /// A folder of further policies, one TOML file each.
     pub policies_dir: Option<PathBuf>,
+    /// Days that a verdict stays under its short link.
+    pub link_days: i64,
 }
 
 /// Which database.
@@ -233,7 +235,7 @@ impl Default for ReadersConfig {
 
 impl Default for VerificationConfig {
     fn default() -> Self {
-        Self { policy: "default".to_owned(), policies_dir: None }
+        Self { policy: "default".to_owned(), policies_dir: None, link_days: 90 }
     }
 }
 
@@ -334,8 +336,8 @@ impl Settings {
         if config.seal.tries == 0 || config.seal.tries > MOST_PIN_TRIES {
             return Err(invalid("seal.tries", "is 1 to 10"));
         }
-        if !(1..=3_650).contains(&config.seal.pepper_days) {
-            return Err(invalid("seal.pepper_days", "is 1 to 3650"));
+        if ![config.verification.link_days, config.seal.pepper_days].iter().all(|days| (1..=3_650).contains(days)) {
+            return Err(invalid("verification.link_days, seal.pepper_days", "are 1 to 3650"));
         }
         if !config.rates.is_usable() {
             return Err(invalid("rates", "each quota has a count of at least 1 and 1 to 86400 seconds"));
@@ -475,6 +477,7 @@ mod tests {
         assert!(load("[server]\nlissten = \"x\"\n").contains("lissten"));
         assert!(load("[server]\nlisten = \"nowhere\"\n").starts_with("server.listen"));
         assert!(load("[server]\ntrusted_proxies = [\"proxy\"]\n").starts_with("server.trusted_proxies"));
+        assert!(load("[verification]\nlink_days = 0\n").starts_with("verification.link_days"));
         assert!(load("[hsm]\nstall_ms = 1\n").starts_with("hsm.stall_ms"));
         assert!(load("[[hsm.tokens]]\nrole = \"root\"\n").contains("root"));
         assert!(load(&"[[hsm.tokens]]\nrole = \"status\"\n".repeat(2)).starts_with("hsm.tokens"));

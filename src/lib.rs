@@ -23,6 +23,7 @@ pub mod outbox;
 pub mod rates;
 pub mod reader;
 pub mod registration;
+pub mod reports;
 pub mod restoration;
 pub mod signing;
 mod softhsm;

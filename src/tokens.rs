@@ -8,7 +8,7 @@ pub use second::{SecondToken, second_token};
 use crate::{
     config::{Settings, TokenConfig, TokenRole},
     custodians::{Note, Opened},
-    error::{Error, InternalError, RequestError, Result},
+    error::{InternalError, RequestError, Result},
 };
 use chuky_hsm::{
     Health, Hsm, Judge, Lasting, Pin, PinSource, Secret32, Standing, StockTarget, Supervised, TokenAddress, TokenKind,
@@ -158,13 +158,18 @@ fn address(settings: &Settings, kind: TokenKind, token: &TokenConfig) -> Result<
 }
 
 /// Prepares directories, PINs, tokens and keys, each only where it is missing. The PKCS#11 library is loaded in workers only. Of a role with
-/// several tokens the first alone is prepared: the others are its copies. Where custodians hold the PINs nothing is prepared: the tokens
-/// are, and their PINs must have been entered. `false` where one was away.
-pub async fn prepare(settings: &Settings, executable: &Path) -> Result<bool> {
+/// several tokens none is prepared: they are copies of one that was. Where custodians hold the PINs nothing is prepared: the tokens are,
+/// and their PINs must have been entered.
+pub async fn prepare(settings: &Settings, executable: &Path) -> Result<()> {
     directories(settings)?;
     if Note::load(settings)?.is_some_and(|note| note.set(Purpose::OfficerPin).is_some()) {
         let is_there = |kind| pin_file(settings, kind, "user").exists();
-        return if KINDS.into_iter().all(is_there) { Ok(true) } else { Err(locked().into()) };
+        return if KINDS.into_iter().all(is_there) { Ok(()) } else { Err(locked().into()) };
+    }
+    // Tokens that were prepared once are never made anew: one that is not seen just now must not be replaced by an empty one.
+    let marker = settings.data_dir.join("tokens-prepared");
+    if marker.exists() {
+        return Ok(());
     }
     let secrets = provision::Secrets::random();
     let mut all = true;
@@ -172,16 +177,16 @@ pub async fn prepare(settings: &Settings, executable: &Path) -> Result<bool> {
         let so_pin = pin(settings, kind, "so")?;
         pin(settings, kind, "user")?;
         let worker = worker_settings(settings, kind, executable)?;
-        match prepare_one(&worker, &so_pin, &secrets).await {
-            // Another token of the role may serve while this one is away.
-            Err(Error::Internal(InternalError::Hsm(error))) if error.is_temporary() && !worker.standby.is_empty() => {
-                tracing::warn!(event = "hsm_token_not_prepared", token = name(kind), %error);
-                all = false;
-            }
-            other => other?,
+        // A second token is a copy of the first, so the first was prepared. Where it is away now, no other may be made in its place.
+        match worker.standby.is_empty() {
+            true => prepare_one(&worker, &so_pin, &secrets).await?,
+            false => all = false,
         }
     }
-    Ok(all)
+    if all {
+        fs::write(&marker, b"").map_err(InternalError::io(marker.display().to_string()))?;
+    }
+    Ok(())
 }
 
 /// The same with what custodians brought together: their PINs, and the values of the subscribers token's keys.

@@ -51,6 +51,7 @@ async fn round(app: &App) -> Result<()> {
     let now = app.clock.now();
     transaction.remove_expired_sessions(now).await?;
     transaction.remove_old_idempotent(now.plus_seconds(-KEYS_REMEMBERED_SECONDS)).await?;
+    transaction.remove_ended_verdicts(now).await?;
     transaction.commit().await?;
     custody::close_expired(app).await?;
     signing::clear_up(app).await?;

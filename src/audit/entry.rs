@@ -113,6 +113,8 @@ kinds! {
     DocumentUploaded = "document.uploaded",
     DocumentSigned = "document.signed",
     DocumentVerified = "document.verified",
+    /// A verdict was put under a short link.
+    VerdictKept = "verdict.kept",
     PaymentsConsumed = "payments.consumed",
     PaymentConflict = "payment.conflict",
     RowForged = "row.forged",

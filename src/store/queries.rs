@@ -7,7 +7,7 @@ use chuky_model::{
     instant::Instant,
     record::{
         Cursor, account::*, audit::*, certificate::*, credential::*, document::*, payment::*, request::*, state::*,
-        work::*,
+        verdict::*, work::*,
     },
     request::{Hierarchy, RequestState},
     serial::Serial,
@@ -161,6 +161,11 @@ queries! {
         write insert_payment_batch(batch: &PaymentBatch) -> ();
         read payment_batch_by_id(id: BatchId) -> Option<PaymentBatch>;
         read payments_of_batch(id: BatchId) -> Vec<PaymentIdentity>;
+    }
+    verdict {
+        write insert_verdict(verdict: &KeptVerdict) -> ();
+        read verdict_by_code(code_hash: &[u8]) -> Option<KeptVerdict>;
+        write remove_ended_verdicts(before: Instant) -> u64;
     }
     idempotency {
         write begin_idempotent(request: &Idempotency) -> Option<Idempotency>;

@@ -74,7 +74,11 @@ mod tests {
     use super::*;
 
     fn config(folder: &Path, policy: &str) -> VerificationConfig {
-        VerificationConfig { policy: policy.to_owned(), policies_dir: Some(folder.to_owned()) }
+        VerificationConfig {
+            policy: policy.to_owned(),
+            policies_dir: Some(folder.to_owned()),
+            ..VerificationConfig::default()
+        }
     }
 
     #[test]

@@ -3,5 +3,6 @@
 mod certificates;
 mod command;
 mod readers;
-mod service;
+mod reports;
+pub mod service;
 mod sub_indications;

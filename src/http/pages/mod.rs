@@ -14,6 +14,7 @@ pub mod credentials;
 pub mod form;
 pub mod frame;
 pub mod home;
+pub mod kept;
 pub mod language;
 pub mod limits;
 pub mod login;
@@ -27,6 +28,7 @@ pub mod texts;
 pub mod unlocks;
 pub mod verdict;
 pub mod verdict_pages;
+pub mod verdict_sheet;
 mod verdict_words;
 pub mod verify;
 
@@ -39,6 +41,7 @@ pub use frame::{Frame, Visitor};
 pub use language::PageLanguage;
 pub use problems::{Problem, Problems};
 pub use verdict::{VerdictCard, verdict_card};
+pub use verdict_sheet::verdict_sheet;
 
 /// What a page may load and do: its own styles, scripts and pictures, and nothing from anywhere else.
 /// `data:` is for the report that a verdict card offers as a download.

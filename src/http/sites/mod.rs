@@ -6,6 +6,7 @@ mod booth;
 mod certificates;
 mod credentials;
 mod health;
+mod kept;
 pub mod login;
 pub mod refusals;
 mod registration;
@@ -41,6 +42,7 @@ pub fn routes() -> Vec<Route> {
         certificates::routes(),
         unlocks::routes(),
         verify::routes(),
+        kept::routes(),
     ]
     .into_iter()
     .flatten()
