@@ -114,7 +114,7 @@ impl App {
         let policies = Policies::load(&settings.verification)?;
         let tokens = Tokens { roots, ..Tokens::start(&settings, &executable)? };
         tokens::refuse_different(&tokens).await?;
-        let audit_key = ensure_audit_key(&settings, &tokens).await?;
+        let audit_key = ensure_audit_key(&settings, &tokens, &store).await?;
         let data_key = tokens.subscribers.derive_data_key(DATA_KEY_VERSION).await?;
         let vault = Vault::new(data_key.expose());
         let remembered = remembered_head(&settings);
@@ -165,7 +165,7 @@ pub fn audit_key_file(settings: &Settings) -> PathBuf {
 }
 
 /// Makes the audit key where it is missing, and keeps its public half where checks find it. SPKI DER.
-async fn ensure_audit_key(settings: &Settings, tokens: &Tokens) -> Result<Vec<u8>> {
+async fn ensure_audit_key(settings: &Settings, tokens: &Tokens, store: &Store) -> Result<Vec<u8>> {
     use crate::audit::head::AUDIT_KEY;
     let find = async || -> Result<Option<Vec<u8>>> {
         let keys = tokens.status.service_keys().await?;
@@ -173,6 +173,10 @@ async fn ensure_audit_key(settings: &Settings, tokens: &Tokens) -> Result<Vec<u8
     };
     let spki = match find().await? {
         Some(spki) => spki,
+        // Another key would make every head that was signed before look forged.
+        None if store.latest_audit_head().await?.is_some() => {
+            return Err(InternalError::other("the audit log is signed, and its key is not on the token").into());
+        }
         None => match tokens.status.generate_service_key(AUDIT_KEY, KeyAlgorithm::P256).await {
             Ok(spki) => spki,
             // Another node was faster.

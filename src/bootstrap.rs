@@ -9,7 +9,7 @@ use crate::{
     config::Settings,
     error::{InternalError, Result},
     issuance::ceremony,
-    tokens,
+    softhsm, tokens,
 };
 use chuky_model::{instant::Instant, record::Cursor, role::Role};
 use rand::RngExt;
@@ -35,7 +35,9 @@ impl DemoAccount {
 
 /// Opens the service over a directory that may be empty: prepares what is missing, then opens.
 pub async fn open(settings: Settings, clock: Clock, executable: &Path) -> Result<App> {
+    softhsm::mend(&settings.data_dir).await?;
     tokens::prepare(&settings, executable).await?;
+    softhsm::mend(&settings.data_dir).await?;
     App::open(settings, clock, executable.to_owned()).await
 }
 

@@ -37,6 +37,8 @@ pub struct RatesConfig {
     pub verify_address: Quota,
     /// Documents to verify of one account.
     pub verify: Quota,
+    /// Verdicts put under a short link, from one address or by one account.
+    pub verdict_link: Quota,
 }
 
 impl Default for RatesConfig {
@@ -50,6 +52,7 @@ impl Default for RatesConfig {
             pin_address: quota(100, 600),
             verify_address: quota(60, 60),
             verify: quota(600, 60),
+            verdict_link: quota(20, 600),
         }
     }
 }
@@ -65,6 +68,7 @@ impl RatesConfig {
             self.pin_address,
             self.verify_address,
             self.verify,
+            self.verdict_link,
         ];
         all.iter().all(|quota| quota.count > 0 && quota.seconds > 0 && quota.seconds <= 86_400)
     }
@@ -80,6 +84,7 @@ pub enum Kind {
     PinAddress,
     VerifyAddress,
     Verify,
+    VerdictLink,
 }
 
 /// What has been tried of late, for every caller.
@@ -165,6 +170,7 @@ impl Rates {
             Kind::PinAddress => self.quotas.pin_address,
             Kind::VerifyAddress => self.quotas.verify_address,
             Kind::Verify => self.quotas.verify,
+            Kind::VerdictLink => self.quotas.verdict_link,
         }
     }
 

@@ -8,7 +8,7 @@ pub use second::{SecondToken, second_token};
 use crate::{
     config::{Settings, TokenConfig, TokenRole},
     custodians::{Note, Opened},
-    error::{Error, InternalError, RequestError, Result},
+    error::{InternalError, RequestError, Result},
 };
 use chuky_hsm::{
     Health, Hsm, Judge, Lasting, Pin, PinSource, Secret32, Standing, StockTarget, Supervised, TokenAddress, TokenKind,
@@ -158,26 +158,33 @@ fn address(settings: &Settings, kind: TokenKind, token: &TokenConfig) -> Result<
 }
 
 /// Prepares directories, PINs, tokens and keys, each only where it is missing. The PKCS#11 library is loaded in workers only. Of a role with
-/// several tokens the first alone is prepared: the others are its copies. Where custodians hold the PINs nothing is prepared: the tokens
-/// are, and their PINs must have been entered.
+/// several tokens none is prepared: they are copies of one that was. Where custodians hold the PINs nothing is prepared: the tokens are,
+/// and their PINs must have been entered.
 pub async fn prepare(settings: &Settings, executable: &Path) -> Result<()> {
     directories(settings)?;
     if Note::load(settings)?.is_some_and(|note| note.set(Purpose::OfficerPin).is_some()) {
         let is_there = |kind| pin_file(settings, kind, "user").exists();
         return if KINDS.into_iter().all(is_there) { Ok(()) } else { Err(locked().into()) };
     }
+    // Tokens that were prepared once are never made anew: one that is not seen just now must not be replaced by an empty one.
+    let marker = settings.data_dir.join("tokens-prepared");
+    if marker.exists() {
+        return Ok(());
+    }
     let secrets = provision::Secrets::random();
+    let mut all = true;
     for kind in KINDS {
         let so_pin = pin(settings, kind, "so")?;
         pin(settings, kind, "user")?;
         let worker = worker_settings(settings, kind, executable)?;
-        match prepare_one(&worker, &so_pin, &secrets).await {
-            // Another token of the role may serve while this one is away.
-            Err(Error::Internal(InternalError::Hsm(error))) if error.is_temporary() && !worker.standby.is_empty() => {
-                tracing::warn!(event = "hsm_token_not_prepared", token = name(kind), %error);
-            }
-            other => other?,
+        // A second token is a copy of the first, so the first was prepared. Where it is away now, no other may be made in its place.
+        match worker.standby.is_empty() {
+            true => prepare_one(&worker, &so_pin, &secrets).await?,
+            false => all = false,
         }
+    }
+    if all {
+        fs::write(&marker, b"").map_err(InternalError::io(marker.display().to_string()))?;
     }
     Ok(())
 }
@@ -276,7 +283,7 @@ pub fn is_in_memory(directory: &Path) -> Result<bool> {
     let found = rustix::fs::statfs(directory).map_err(|error| {
         InternalError::io(directory.display().to_string())(std::io::Error::from_raw_os_error(error.raw_os_error()))
     })?;
-    Ok([TMPFS, RAMFS].contains(&i64::from(found.f_type)))
+    Ok([TMPFS, RAMFS].contains(&found.f_type))
 }
 
 fn locked() -> RequestError {
@@ -410,8 +417,8 @@ fn label(kind: TokenKind) -> &'static str {
 
 const KINDS: [TokenKind; 3] = [TokenKind::Authority, TokenKind::Status, TokenKind::Subscribers];
 /// TMPFS_MAGIC and RAMFS_MAGIC (linux/magic.h).
-const TMPFS: i64 = 0x0102_1994;
-const RAMFS: i64 = 0x8584_58f6;
+const TMPFS: rustix::fs::FsWord = 0x0102_1994;
+const RAMFS: rustix::fs::FsWord = 0x8584_58f6;
 /// Times that preparing a token is tried.
 const PREPARATIONS: usize = 4;
 /// How long second tokens are waited for at the start. One that comes later is compared then.

@@ -6,7 +6,7 @@ use crate::{
     custody,
     error::Result,
     issuance::{Authority, ceremony, ocsp, recovery, register, reminders, revocation_list},
-    signing,
+    outbox, signing, softhsm,
 };
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -30,6 +30,9 @@ pub fn start(app: &App) -> JoinHandle<()> {
     tokio::spawn(async move {
         for beat in 1_u64.. {
             tokio::time::sleep(BEAT).await;
+            if let Err(error) = softhsm::mend(&app.settings.data_dir).await {
+                tracing::error!(event = "softhsm_not_mended", error = %error);
+            }
             if let Err(error) = ocsp::renew(&app).await {
                 tracing::error!(event = "ocsp_answers_not_renewed", error = %error);
             }
@@ -48,6 +51,7 @@ async fn round(app: &App) -> Result<()> {
     let now = app.clock.now();
     transaction.remove_expired_sessions(now).await?;
     transaction.remove_old_idempotent(now.plus_seconds(-KEYS_REMEMBERED_SECONDS)).await?;
+    transaction.remove_ended_verdicts(now).await?;
     transaction.commit().await?;
     custody::close_expired(app).await?;
     signing::clear_up(app).await?;
@@ -58,6 +62,7 @@ async fn round(app: &App) -> Result<()> {
         }
         register::keep_up(app).await?;
         reminders::send_due(app).await?;
+        outbox::hand_over(app).await?;
         revocation_list::publish_due(app).await?;
     }
     Ok(())

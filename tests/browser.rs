@@ -3,6 +3,7 @@
 
 mod checking;
 mod custody;
+mod holders;
 mod signing;
 
 use crate::harness::{

@@ -13,6 +13,7 @@ use crate::ocsp::{OcspResponse, Status};
 use crate::oid;
 use crate::path::VerifiedPath;
 use chuky_model::instant::Instant;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// The answer.
@@ -32,6 +33,24 @@ pub enum Revocation {
 pub struct Evidence {
     pub crls: Arc<[Crl]>,
     pub ocsp_responses: Arc<[OcspResponse]>,
+    pub holds: Arc<[Hold]>,
+}
+
+/// A suspension that was lifted, in the word of the authority that keeps the register: the whole truth about when it began and ended,
+/// whatever lists of that time say or no longer say.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// SHA-256 of the certificate.
+    pub certificate: [u8; 32],
+    pub from: Instant,
+    pub until: Instant,
+}
+
+impl Hold {
+    /// Lists and timestamps tell whole seconds, so the second in which it began belongs to it.
+    fn covers(&self, at: Instant) -> bool {
+        self.from.unix_seconds() <= at.unix_seconds() && at < self.until
+    }
 }
 
 impl Evidence {
@@ -40,7 +59,18 @@ impl Evidence {
         Self {
             crls: crls.iter().filter_map(|der| Crl::parse(der).ok()).collect(),
             ocsp_responses: ocsp_responses.iter().filter_map(|der| OcspResponse::parse(der).ok()).collect(),
+            holds: Arc::default(),
         }
+    }
+
+    /// Of one certificate.
+    pub fn holds_of(&self, certificate: &Certificate) -> Vec<Hold> {
+        self.holds.iter().filter(|hold| hold.certificate == *certificate.fingerprint()).cloned().collect()
+    }
+
+    /// The same with suspensions that were lifted.
+    pub fn with_holds(self, holds: &[Hold]) -> Self {
+        Self { holds: holds.into(), ..self }
     }
 }
 
@@ -93,7 +123,7 @@ impl Finding<'_> {
 /// Judges one certificate of `issuer` as of `at`. Evidence counts where its period reaches `at`, or where it is later.
 pub fn judge(certificate: &Certificate, issuer: &Certificate, evidence: &Evidence, at: Instant) -> Revocation {
     let (findings, reasons) = usable(certificate, issuer, evidence);
-    decide(&findings, reasons, at, &RevocationRules::default()).0
+    decide((&findings, &evidence.holds_of(certificate)), reasons, at, &RevocationRules::default()).0
 }
 
 /// All evidence that may be used for a certificate of `issuer`, and why other evidence about it may not.
@@ -119,13 +149,17 @@ pub fn usable<'e>(
     (findings, reasons)
 }
 
-/// What the evidence says as of `at`, and the latest of it that says "not revoked".
+/// What the evidence says as of `at`, and the latest of it that says "not revoked". What the register knows of the certificate's lifted
+/// holds takes the place of what lists tell of them.
 pub fn decide<'f, 'e>(
-    all: &'f [Finding<'e>],
+    (all, holds): (&'f [Finding<'e>], &[Hold]),
     mut reasons: Vec<String>,
     at: Instant,
     rules: &RevocationRules,
 ) -> (Revocation, Option<&'f Finding<'e>>) {
+    if let Some(hold) = holds.iter().find(|hold| hold.covers(at)) {
+        return (Revocation::Revoked { at: hold.from, reason: Reason::RemoveFromCrl }, None);
+    }
     let mut findings = Vec::new();
     // When something first said that it is not revoked, fresh or not.
     let mut clear = Vec::new();
@@ -142,6 +176,10 @@ pub fn decide<'f, 'e>(
         }
     }
     let is_hold = |reason: Reason| reason == Reason::CertificateHold;
+    findings.retain(|finding| {
+        let told = finding.revoked.filter(|(_, reason)| is_hold(*reason));
+        !told.is_some_and(|(since, _)| holds.iter().any(|hold| hold.from.unix_seconds() == since.unix_seconds()))
+    });
     // RFC 5280 §5.3.1: a hold that later evidence no longer knows was lifted. For every time before that evidence the certificate was on
     // hold all the same (Circular 15/2025, Appendix II: not suspended at the time of signing).
     let lifted = |finding: &Finding<'_>| {

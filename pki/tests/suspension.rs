@@ -5,7 +5,7 @@ mod hierarchy;
 
 use chuky_model::instant::Instant;
 use chuky_pki::crl::{Crl, CrlToMake, Reason, Revoked};
-use chuky_pki::revocation::{self, Evidence, Revocation};
+use chuky_pki::revocation::{self, Evidence, Hold, Revocation};
 use hierarchy::*;
 
 /// A list that ends after an hour.
@@ -31,7 +31,7 @@ fn a_lifted_hold_stays_for_the_time_it_lasted() {
         list(&hierarchy, 3, minute(3_000), None),
     ];
     let judge = |lists: &[Crl], at| {
-        let evidence = Evidence { crls: lists.to_vec().into(), ocsp_responses: Vec::new().into() };
+        let evidence = Evidence { crls: lists.to_vec().into(), ocsp_responses: Vec::new().into(), holds: [].into() };
         revocation::judge(&citizen, &hierarchy.issuing, &evidence, at)
     };
     let suspended = Revocation::Revoked { at: minute(10), reason: Reason::RemoveFromCrl };
@@ -51,6 +51,21 @@ fn a_lifted_hold_stays_for_the_time_it_lasted() {
     // As long as nothing says otherwise it is simply on hold.
     let hold = Revocation::Revoked { at: minute(10), reason: Reason::CertificateHold };
     assert_eq!(judge(&lists[..1], minute(15)), hold);
+    // What the register knows takes the place of what lists tell: to the moment, and with no list of that time at all.
+    let told = |lists: &[Crl], at| {
+        let hold = Hold { certificate: *citizen.fingerprint(), from: minute(10), until: minute(20) };
+        let other = Hold { certificate: [7; 32], from: minute(0), until: minute(5_000) };
+        let evidence = Evidence { crls: lists.to_vec().into(), ..Evidence::default() }.with_holds(&[other, hold]);
+        revocation::judge(&citizen, &hierarchy.issuing, &evidence, at)
+    };
+    for lists in [&lists[..], &gap, &lists[2..]] {
+        for at in [minute(10), minute(15), minute(20).plus_seconds(-1)] {
+            assert_eq!(told(lists, at), suspended);
+        }
+        for good in [minute(9), minute(20), minute(200)] {
+            assert!(matches!(told(lists, good), Revocation::Good { revoked_since: None, .. }), "{good:?}");
+        }
+    }
     // A hold that ended in a revocation was never lifted.
     let revoked = [lists[0].clone(), list(&hierarchy, 4, minute(21), Some((minute(10), Reason::KeyCompromise)))];
     let answer = judge(&revoked, minute(30));

@@ -51,6 +51,8 @@ kinds! {
     RequestSubmitted = "request.submitted",
     RequestApproved = "request.approved",
     RequestRejected = "request.rejected",
+    /// Its subscriber says that what the certificate would say is wrong.
+    RequestRefused = "request.refused",
     /// Whoever entered it took it back.
     RequestWithdrawn = "request.withdrawn",
     /// Its code is being redeemed.
@@ -111,6 +113,8 @@ kinds! {
     DocumentUploaded = "document.uploaded",
     DocumentSigned = "document.signed",
     DocumentVerified = "document.verified",
+    /// A verdict was put under a short link.
+    VerdictKept = "verdict.kept",
     PaymentsConsumed = "payments.consumed",
     PaymentConflict = "payment.conflict",
     RowForged = "row.forged",

@@ -164,7 +164,7 @@ impl Here<'_> {
         }
         // Shares, where some were brought, without asking for any.
         if !self.shares.is_empty() {
-            let opened = self.from_files(|share| ceremony::admit(&plan, share))?;
+            let opened = self.opened_from_files(|share| ceremony::admit(&plan, share))?;
             for (purpose, _) in plan.custody.sets() {
                 let mark = if opened.has(purpose) { '✓' } else { '–' };
                 let _ = writeln!(text, "{mark} {}", purpose.name());
@@ -340,7 +340,7 @@ impl Here<'_> {
     /// Secrets out of shares: from the files that were named, else from the terminal.
     fn opened(&self, needed: &[Purpose], admit: impl Fn(&Share) -> Result<()>) -> Result<Opened> {
         if needed.is_empty() || !self.shares.is_empty() {
-            return self.from_files(admit);
+            return self.opened_from_files(admit);
         }
         let mut shares: Vec<Share> = Vec::new();
         for purpose in needed {
@@ -396,7 +396,7 @@ impl Here<'_> {
         }
     }
 
-    fn from_files(&self, admit: impl Fn(&Share) -> Result<()>) -> Result<Opened> {
+    fn opened_from_files(&self, admit: impl Fn(&Share) -> Result<()>) -> Result<Opened> {
         let mut shares = Vec::new();
         for file in self.shares {
             let shown = file.display().to_string();

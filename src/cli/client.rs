@@ -118,6 +118,14 @@ impl Client {
         self.json(self.call("POST", path, "application/json", SendBody::from_reader(&mut text.as_bytes()))?)
     }
 
+    /// `POST` of JSON with a key that the caller made: after a lost answer the same call gives the same.
+    pub fn post_with_key(&self, path: &str, body: &Value, key: &str) -> Result<Value, ClientError> {
+        let text = zeroize::Zeroizing::new(body.to_string());
+        let mut octets = text.as_bytes();
+        let body = SendBody::from_reader(&mut octets);
+        self.json(self.call_with_key("POST", path, ("application/json", Some(key)), body)?)
+    }
+
     /// Uploads a file as it is read.
     pub fn upload(&self, path: &str, kind: &str, mut file: File) -> Result<Value, ClientError> {
         self.json(self.call("POST", path, kind, SendBody::from_reader(&mut file))?)
@@ -145,12 +153,23 @@ impl Client {
         kind: &str,
         body: SendBody<'_>,
     ) -> Result<http::Response<Body>, ClientError> {
+        self.call_with_key(method, path, (kind, None), body)
+    }
+
+    fn call_with_key(
+        &self,
+        method: &str,
+        path: &str,
+        (kind, key): (&str, Option<&str>),
+        body: SendBody<'_>,
+    ) -> Result<http::Response<Body>, ClientError> {
         let mut request = http::Request::builder().method(method).uri(format!("{}{path}", self.server));
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
         if !kind.is_empty() {
-            request = request.header("content-type", kind).header("idempotency-key", uuid::Uuid::now_v7().to_string());
+            let key = key.map_or_else(|| uuid::Uuid::now_v7().to_string(), str::to_owned);
+            request = request.header("content-type", kind).header("idempotency-key", key);
         }
         let request = request.body(body).map_err(|error| ClientError::Unreachable(error.to_string()))?;
         self.agent.run(request).map_err(|error| ClientError::Unreachable(format!("{}: {error}", self.server)))

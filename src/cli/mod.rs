@@ -4,11 +4,13 @@
 mod audit;
 mod backup;
 mod ceremony;
+mod certificates;
 mod client;
 mod doctor;
 mod login;
 mod pepper;
 mod printing;
+mod request;
 mod secret;
 mod serve;
 mod sign;
@@ -43,9 +45,11 @@ enum Command {
     Restore(backup::Restore),
     Serve(serve::Serve),
     Ceremony(ceremony::Ceremony),
+    Certificates(certificates::Certificates),
     Doctor(doctor::Doctor),
     Login(login::Login),
     Pepper(pepper::Pepper),
+    Request(request::Request),
     Sign(sign::Sign),
     Trust(trust::Trust),
     Verify(verify::Verify),
@@ -72,9 +76,11 @@ pub fn run() -> ExitCode {
         Command::Restore(command) => command.run(&common),
         Command::Serve(command) => command.run(&common),
         Command::Ceremony(command) => command.run(&common),
+        Command::Certificates(command) => command.run(&common),
         Command::Doctor(command) => command.run(&common),
         Command::Login(command) => command.run(&common),
         Command::Pepper(command) => command.run(&common),
+        Command::Request(command) => command.run(&common),
         Command::Sign(command) => command.run(&common),
         Command::Trust(command) => command.run(&common),
         Command::Verify(command) => command.run(&common),

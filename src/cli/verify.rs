@@ -4,9 +4,11 @@ use super::{Common, printing, runtime, unusable};
 use crate::{
     clock::Clock,
     config::Settings,
+    http::pages::verdict_sheet,
     reader::{Evidence, ReaderPool},
+    reports,
     trust::TrustFolder,
-    verification,
+    verification::{self, Judged},
 };
 use chuky_model::{
     instant::Instant,
@@ -16,10 +18,10 @@ use chuky_pki::{
     certificate::Certificate,
     verify::{TrustSnapshot, policy::ValidationPolicy},
 };
-use clap::Args;
+use clap::{Args, ValueEnum};
 use std::{
     fs::{File, OpenOptions},
-    io::{self, Read},
+    io::{self, Read, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -34,6 +36,12 @@ pub struct Verify {
     /// One JSON object a line for each file, in order
     #[arg(long)]
     json: bool,
+    /// A report on a single FILE: pdf for people (needs -o; not sealed, for that takes the service), or xml (ETSI TS 119 102-2)
+    #[arg(long, value_name = "FORMAT", conflicts_with = "json")]
+    report: Option<ReportFormat>,
+    /// Where the report goes; a file that exists is not overwritten. Without it the XML goes to standard output
+    #[arg(short = 'o', long = "output", value_name = "OUT", requires = "report")]
+    output: Option<PathBuf>,
     /// Trusted root certificates (PEM, several in a file allowed); may be given several times
     #[arg(long, value_name = "PEM")]
     anchors: Vec<PathBuf>,
@@ -57,6 +65,13 @@ pub struct Verify {
     files: Vec<PathBuf>,
 }
 
+/// What `--report` makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum ReportFormat {
+    Pdf,
+    Xml,
+}
+
 impl Verify {
     /// Runs the command over every file, in order.
     pub fn run(self, common: &Common) -> ExitCode {
@@ -75,9 +90,13 @@ impl Verify {
                 Err(message) => return unusable(message),
             };
             worst = worst.max(Severity::of(report.sha256.is_some(), report.indication));
-            let text = match self.json {
-                true => serde_json::to_string(&report).map(|line| line + "\n"),
-                false => Ok(printing::report(&report, common.language)),
+            let text = match (self.report, self.json) {
+                (Some(format), _) => match self.made(format, report, evidence.at, common) {
+                    Ok(()) => continue,
+                    Err(message) => return unusable(message),
+                },
+                (None, true) => serde_json::to_string(&report).map(|line| line + "\n"),
+                (None, false) => Ok(printing::report(&report, common.language)),
             };
             match text.map_err(io::Error::from).and_then(|text| printing::print(&text)) {
                 Ok(()) => {}
@@ -91,9 +110,37 @@ impl Verify {
         if self.content.is_some() && self.files.len() != 1 {
             return Err("--content goes with exactly one FILE".to_owned());
         }
+        if self.report.is_some() && self.files.len() != 1 {
+            return Err("--report goes with exactly one FILE".to_owned());
+        }
+        if self.report == Some(ReportFormat::Pdf) && self.output.is_none() {
+            return Err("--report pdf needs -o OUT".to_owned());
+        }
         let (anchors, policy) = (anchors(&self.anchors)?, policy(&self.policy)?);
         let trust = trust(self.data_dir.as_deref(), self.trust_snapshot.as_deref())?;
         Ok(Evidence { anchors, policy, trust, ..Evidence::at(moment(self.at.as_deref())?) })
+    }
+
+    /// Writes the report on the file in that format.
+    fn made(&self, format: ReportFormat, report: Report, at: Instant, common: &Common) -> Result<(), String> {
+        let bytes = match format {
+            ReportFormat::Xml => reports::xml(&report, at).into_bytes(),
+            ReportFormat::Pdf => {
+                let settings = Settings::load(common.config.as_deref(), Path::new("var"));
+                let fonts = settings.map_err(|error| error.to_string())?.fonts_dir;
+                let now = Clock::default().now();
+                let sheet = verdict_sheet(&Judged { report, at }, now, reports::Seal::Offline);
+                reports::pdf(&sheet, &fonts, now).map_err(|error| error.to_string())?
+            }
+        };
+        let Some(path) = &self.output else {
+            return printing::print(&String::from_utf8_lossy(&bytes)).map_err(|error| error.to_string());
+        };
+        let written = OpenOptions::new().write(true).create_new(true).open(path).and_then(|mut file| {
+            file.write_all(&bytes)?;
+            file.sync_all()
+        });
+        written.map_err(|error| format!("-o {}: {error}", path.display()))
     }
 
     async fn judge(&self, readers: &ReaderPool, path: &Path, evidence: &Evidence) -> Result<Report, String> {

@@ -8,6 +8,7 @@ pub mod pages;
 mod pki;
 pub mod problem;
 mod remote;
+mod report_file;
 pub mod sites;
 mod upload;
 

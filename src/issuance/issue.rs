@@ -50,6 +50,8 @@ pub struct Redemption {
     pub password: Zeroizing<String>,
     pub pin: Zeroizing<String>,
     pub algorithm: KeyAlgorithm,
+    /// What the subscriber was shown and confirmed; see [`super::Preview::content_digest`].
+    pub confirmed: Option<String>,
     /// With which the receipt is given again, see [`super::receipt_again`].
     pub key: Option<ReceiptKey>,
 }
@@ -58,6 +60,7 @@ pub struct Redemption {
 pub async fn redeem(app: &App, redemption: Redemption) -> Result<Receipt> {
     // 1. The approved request behind the code, and what its subscriber chose.
     let Redeemable { request, details, mut code } = registration::redeemable(app, &redemption.code).await?;
+    registration::check_confirmed(app, &request, &details, redemption.confirmed.as_deref())?;
     let pin = Pin::choose(&redemption.pin, Some(&details.personal_number)).map_err(RequestError::from)?;
     let log_in = LogIn { login: &redemption.login, password: &redemption.password };
     let holder = Holder::of(app, &request, &details, &log_in).await?;
@@ -66,7 +69,7 @@ pub async fn redeem(app: &App, redemption: Redemption) -> Result<Receipt> {
     // 2. The serial is reserved and the intent stored.
     fault::point("issue.before_intent");
     let receipt_key = redemption.key.as_ref().map(|key| key.hash(app, &code));
-    let mut issue = intend(app, issuer, request, &details, (&mut code, receipt_key)).await?;
+    let mut issue = intend(app, issuer, request, &details, (&mut code, receipt_key, redemption.confirmed)).await?;
     fault::point("issue.after_intent");
     // 3. From here on a failure is taken back: nothing half done stays.
     let chosen = Chosen { holder, pin, algorithm: redemption.algorithm, code };
@@ -158,7 +161,7 @@ pub(super) async fn intend(
     issuer: &CertifiedKey,
     mut request: RegistrationRequest,
     details: &Details,
-    (code, receipt_key): (&mut ActivationCode, Option<Vec<u8>>),
+    (code, receipt_key, confirmed): (&mut ActivationCode, Option<Vec<u8>>, Option<String>),
 ) -> Result<Issue> {
     let now = app.clock.now();
     let followed = followed(app, &request).await?;
@@ -203,7 +206,9 @@ pub(super) async fn intend(
     let content = serde_json::json!({ "request": request.id, "issuer": row.issuer_label, "serial": row.serial });
     let entry = Entry::of_row(now, Kind::CertificateIntended, Actor::Anonymous, &row);
     audit::record(&mut transaction, entry.with(content)).await?;
-    audit::record(&mut transaction, Entry::of_row(now, Kind::RequestIssuing, Actor::Anonymous, &request)).await?;
+    // Confirmed before it is made, and so before it is published.
+    let issuing = Entry::of_row(now, Kind::RequestIssuing, Actor::Anonymous, &request);
+    audit::record(&mut transaction, issuing.with(serde_json::json!({ "confirmed": confirmed }))).await?;
     transaction.commit().await?;
     Ok(Issue { request, row, intent })
 }

@@ -5,15 +5,24 @@ use super::{
     Authority, CertifiedKey,
     certify::{self, Issuer},
     issue::{self, Holder, Issue, LogIn},
-    subscriber,
+    receipt, subscriber,
 };
 use crate::{
     app::App,
+    current,
     error::{RequestError, RequestErrorKind, Result},
+    fault,
     reader::{ReaderFailure, RequestRead, RequestUnusable, Task, TaskOutput},
-    registration::{self, ActivationCode, Redeemable},
+    registration::{self, ActivationCode, ReceiptKey, Redeemable},
 };
-use chuky_model::{id::AccountId, record::request as rows, text::Bilingual};
+use chuky_model::{
+    id::AccountId,
+    record::{
+        account::Account,
+        request::{self as rows, RegistrationRequest},
+    },
+    text::Bilingual,
+};
 use chuky_pki::{
     certificate::Certificate,
     crypto::sha256,
@@ -31,6 +40,10 @@ pub struct OwnKeyRedemption {
     pub password: Zeroizing<String>,
     /// The PKCS #10 request, DER or PEM.
     pub request: Vec<u8>,
+    /// What the subscriber was shown and confirmed; see [`super::Preview::content_digest`].
+    pub confirmed: Option<String>,
+    /// With which the receipt is given again.
+    pub key: Option<ReceiptKey>,
 }
 
 /// What a subscriber with a token gets.
@@ -58,9 +71,17 @@ pub struct OwnKeyReceipt {
 }
 
 /// Redeems an activation code with a certification request: a certificate without a credential, and the account of its subscriber.
-pub async fn redeem_with_own_key(app: &App, redemption: OwnKeyRedemption) -> Result<OwnKeyReceipt> {
+/// Whoever lost the answer sends the same with the same receipt key and gets the receipt of the same certificate; `true` then.
+pub async fn redeem_with_own_key(app: &App, redemption: OwnKeyRedemption) -> Result<(OwnKeyReceipt, bool)> {
+    if let Some(key) = &redemption.key
+        && let Some((request, _)) = receipt::done(app, &redemption.code, key).await?
+    {
+        let brought = read(app, redemption.request).await?;
+        return Ok((again(app, &request, &brought).await?, true));
+    }
     // 1. The approved request behind the code, and the key with its proof of possession.
     let Redeemable { request, details, mut code } = registration::redeemable(app, &redemption.code).await?;
+    registration::check_confirmed(app, &request, &details, redemption.confirmed.as_deref())?;
     let brought = read(app, redemption.request).await?;
     // 2. The key is one that is certified, the request was made for this code, and nobody showed the key before.
     let profile = subscriber::profile(app, request.hierarchy)?;
@@ -73,24 +94,61 @@ pub async fn redeem_with_own_key(app: &App, redemption: OwnKeyRedemption) -> Res
     let issuer = authority.issuing(request.hierarchy)?;
     // 3. The serial is reserved and the intent stored; from here on a failure is taken back.
     let hierarchy = request.hierarchy;
-    let mut issue = issue::intend(app, issuer, request, &details, (&mut code, None)).await?;
-    let (login, account) = (holder.account().login.clone(), holder.account().id);
-    let new_account = matches!(holder, Holder::New(_));
+    fault::point("own_key.before_intent");
+    let receipt_key = redemption.key.as_ref().map(|key| key.hash(app, &code));
+    let mut issue =
+        issue::intend(app, issuer, request, &details, (&mut code, receipt_key, redemption.confirmed)).await?;
+    let (account, new_account) = (holder.account().clone(), matches!(holder, Holder::New(_)));
     let completed = complete(app, issuer, &mut issue, &brought.spki, (holder, code)).await;
     let certificate = issue::or_taken_back(app, &issue, completed).await?;
-    Ok(OwnKeyReceipt {
-        serial: hex::encode(certificate.serial_octets()),
-        common_name: certificate.subject().common_name(),
-        issuer: certificate.issuer().common_name(),
-        not_before: certificate.not_before().rfc3339(),
-        not_after: certificate.not_after().rfc3339(),
-        login,
-        account,
-        new_account,
-        certificate: certificate.to_pem(),
-        chain: authority.chain(hierarchy)?.iter().map(Certificate::to_pem).collect(),
-        notices: notices(&brought),
-    })
+    fault::point("own_key.after_store");
+    let chain = authority.chain(hierarchy)?;
+    Ok((OwnKeyReceipt::of(&certificate, &chain, (&account, new_account), &brought), false))
+}
+
+impl OwnKeyReceipt {
+    fn of(
+        certificate: &Certificate,
+        chain: &[Certificate],
+        (account, new_account): (&Account, bool),
+        brought: &RequestRead,
+    ) -> Self {
+        Self {
+            serial: hex::encode(certificate.serial_octets()),
+            common_name: certificate.subject().common_name(),
+            issuer: certificate.issuer().common_name(),
+            not_before: certificate.not_before().rfc3339(),
+            not_after: certificate.not_after().rfc3339(),
+            login: account.login.clone(),
+            account: account.id,
+            new_account,
+            certificate: certificate.to_pem(),
+            chain: chain.iter().map(Certificate::to_pem).collect(),
+            notices: notices(brought),
+        }
+    }
+}
+
+/// The receipt of what was redeemed before, for the key that it was redeemed with and no other.
+async fn again(app: &App, request: &RegistrationRequest, brought: &RequestRead) -> Result<OwnKeyReceipt> {
+    let (row, certificate, account) = receipt::issued(app, request).await?;
+    if certificate.spki_der() != brought.spki {
+        return Err(other_key().into());
+    }
+    let earlier = current::rows(app, || app.store.certificates_of_account(account.id)).await?;
+    let first = earlier.iter().map(|row| row.created_at).min() == Some(row.created_at);
+    // An account that is made with a certificate is made after its request was decided.
+    let new_account = first && request.decided_at.is_some_and(|decided| account.created_at >= decided);
+    let chain = Authority::of(app).await?.chain(request.hierarchy)?;
+    Ok(OwnKeyReceipt::of(&certificate, &chain, (&account, new_account), brought))
+}
+
+fn other_key() -> RequestError {
+    RequestError::conflict(
+        "idempotency_key_reused",
+        "Idempotency-Key này đã dùng với một khóa công khai khác. Hãy gửi lại đúng yêu cầu cũ.",
+        "This Idempotency-Key was used with another public key. Send the same request again.",
+    )
 }
 
 async fn complete(

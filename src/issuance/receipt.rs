@@ -11,7 +11,7 @@ use crate::{
 use chuky_model::{
     id::{AccountId, CredentialId},
     instant::Instant,
-    record::{account::Account, request::RegistrationRequest},
+    record::{account::Account, certificate::Certificate as Row, request::RegistrationRequest},
 };
 use chuky_pki::certificate::Certificate;
 use serde::Serialize;
@@ -73,9 +73,21 @@ impl Receipt {
 /// The receipt of the redemption that was made with this code and this key; `None` where there was none, which is what everybody else
 /// learns, too. A redemption that is still under way is a conflict: ask again.
 pub async fn receipt_again(app: &App, code: &str, key: &ReceiptKey) -> Result<Option<Receipt>> {
+    match done(app, code, key).await? {
+        None => Ok(None),
+        Some((request, at)) => stored(app, &request, at).await.map(Some),
+    }
+}
+
+/// The request that was redeemed with this code and this key, and when.
+pub(super) async fn done(
+    app: &App,
+    code: &str,
+    key: &ReceiptKey,
+) -> Result<Option<(Box<RegistrationRequest>, Instant)>> {
     match registration::earlier(app, code, key).await? {
         None => Ok(None),
-        Some(Earlier::Done(request, at)) => stored(app, &request, at).await.map(Some),
+        Some(Earlier::Done(request, at)) => Ok(Some((request, at))),
         Some(Earlier::UnderWay) => Err(RequestError::conflict(
             "request_under_way",
             "Yêu cầu này đang được xử lý. Hãy thử lại sau giây lát với cùng khóa.",
@@ -85,14 +97,23 @@ pub async fn receipt_again(app: &App, code: &str, key: &ReceiptKey) -> Result<Op
     }
 }
 
-async fn stored(app: &App, request: &RegistrationRequest, at: Instant) -> Result<Receipt> {
-    let missing = || InternalError::other("an issued request without its certificate, credential or account");
+/// Certificate and account of an issued request.
+pub(super) async fn issued(app: &App, request: &RegistrationRequest) -> Result<(Row, Certificate, Account)> {
     let (certificate_id, account_id) = request.certificate_id.zip(request.account_id).ok_or_else(missing)?;
     let row = current::row(app, || app.store.certificate_by_id(certificate_id)).await?.ok_or_else(missing)?;
     let certificate = certificate_of(app, &row)?.ok_or_else(missing)?;
     let account = current::row(app, || app.store.account_by_id(account_id)).await?.ok_or_else(missing)?;
-    let credentials = current::rows(app, || app.store.credentials_of_account(account_id)).await?;
-    let own = credentials.iter().find(|credential| credential.certificate_id == Some(certificate_id));
+    Ok((row, certificate, account))
+}
+
+fn missing() -> InternalError {
+    InternalError::other("an issued request without its certificate, credential or account")
+}
+
+async fn stored(app: &App, request: &RegistrationRequest, at: Instant) -> Result<Receipt> {
+    let (row, certificate, account) = issued(app, request).await?;
+    let credentials = current::rows(app, || app.store.credentials_of_account(account.id)).await?;
+    let own = credentials.iter().find(|credential| credential.certificate_id == Some(row.id));
     let own = own.ok_or_else(missing)?;
     // A subscriber's account is made with its first credential.
     let first = credentials.iter().map(|credential| credential.created_at).min();

@@ -88,6 +88,8 @@ struct Memory {
 /// What is told of one issuer's certificates.
 struct Issued {
     told: BTreeMap<Key, Told>,
+    /// Suspensions and resumptions of those that were ever suspended, by the row's version.
+    held: BTreeMap<Key, BTreeMap<i64, (Standing, Instant)>>,
     /// The newest change among the serial numbers that end with each octet.
     changed: [i64; 256],
     /// The same of changes that this process made.
@@ -96,7 +98,7 @@ struct Issued {
 
 impl Default for Issued {
     fn default() -> Self {
-        Self { told: BTreeMap::new(), changed: [0; 256], own_changed: [0; 256] }
+        Self { told: BTreeMap::new(), held: BTreeMap::new(), changed: [0; 256], own_changed: [0; 256] }
     }
 }
 
@@ -155,6 +157,16 @@ impl Register {
     /// The log's last word about a certificate; `None` where its standing was never changed. Ask [`follow`] first.
     pub fn told(&self, issuer_label: &str, serial: &Serial) -> Option<Told> {
         self.memory().issuers.get(issuer_label)?.told.get(&key(serial)).copied()
+    }
+
+    /// From when to when a certificate was suspended, oldest first, of suspensions that were lifted. Ask [`follow`] first.
+    pub fn suspensions(&self, issuer_label: &str, serial: &Serial) -> Vec<(Instant, Instant)> {
+        let memory = self.memory();
+        let held = memory.issuers.get(issuer_label).and_then(|issued| issued.held.get(&key(serial)));
+        let changes: Vec<_> = held.into_iter().flat_map(BTreeMap::values).collect();
+        let pairs = changes.iter().zip(changes.iter().skip(1));
+        let lifted = pairs.filter(|pair| matches!(pair, ((Standing::Suspended, _), (Standing::Resumed, _))));
+        lifted.map(|((_, from), (_, until))| (*from, *until)).collect()
     }
 
     /// Whether the log has no later word than the row.
@@ -224,7 +236,7 @@ impl Register {
     }
 
     /// Remembers a change. Revocation stays, an older word than the known one is passed over.
-    fn learn(&self, content: &Content, mut told: Told, own: bool) {
+    fn learn(&self, content: &Content, mut told: Told, (changed_at, own): (Instant, bool)) {
         let key = key(&content.serial);
         let mut memory = self.told.write().unwrap_or_else(PoisonError::into_inner);
         memory.newest = memory.newest.max(content.generation);
@@ -233,6 +245,9 @@ impl Register {
         issued.changed[last] = issued.changed[last].max(content.generation);
         if own {
             issued.own_changed[last] = issued.own_changed[last].max(content.generation);
+        }
+        if told.standing != Standing::Revoked {
+            issued.held.entry(key).or_default().insert(told.version, (told.standing, changed_at));
         }
         if let Some(known) = issued.told.get(&key) {
             let settled = known.standing == Standing::Revoked;
@@ -263,7 +278,7 @@ impl Register {
         // Entries of before this content was recorded: their rows are read at the start.
         let Ok(content) = serde_json::from_slice::<Content>(&entry.content) else { return };
         if let Some(told) = told_of(standing, &content) {
-            self.learn(&content, told, false);
+            self.learn(&content, told, (entry.recorded_at, false));
         }
     }
 
@@ -370,7 +385,7 @@ async fn adopt_rows(app: &App) -> Result<()> {
                 };
                 let content = content(&row, 0);
                 if let Some(told) = told_of(standing, &content) {
-                    app.register.learn(&content, told, false);
+                    app.register.learn(&content, told, (row.revoked_at.unwrap_or(row.updated_at), false));
                 }
             }
         }
@@ -430,7 +445,7 @@ pub(super) async fn commit(
         transaction.commit().await?;
         current::changed(&committing, &changed);
         if let Some(told) = told_of(standing, &content) {
-            committing.register.learn(&content, told, true);
+            committing.register.learn(&content, told, (changed.updated_at, true));
         }
         Ok::<(), crate::store::Error>(())
     });

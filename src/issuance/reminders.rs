@@ -131,8 +131,9 @@ async fn message(app: &App, row: &Row) -> Result<Option<Message>> {
 }
 
 const KIND: &str = "expiry_reminder";
-const RECIPIENT: &str = "message.recipient";
-const BODY: &str = "message.body";
+/// Names of a message's sealed columns.
+pub(crate) const RECIPIENT: &str = "message.recipient";
+pub(crate) const BODY: &str = "message.body";
 /// Reminders of one certificate.
 const MOST_REMINDERS: usize = 8;
 /// Reminders in one round of the worker.

@@ -1,14 +1,13 @@
 //! Revoking, suspending and resuming certificates, one or a whole list: by the subscriber or by those who may, told by OCSP at once and
 //! by a new list. What is revoked stays revoked; who, when and why stands in the audit log.
 
+mod holders;
 mod listed;
 
-pub use listed::{ListOutcome, Listed, change_listed};
+pub use holders::{Question, of_caller, own, suspend_for_caller};
+pub use listed::{ListOutcome, Listed, change_listed, would_change_listed};
 
-use super::{
-    register::{self, Standing},
-    revocation_list, status,
-};
+use super::{register, revocation_list, status};
 use crate::{
     accounts::Principal,
     app::App,
@@ -22,7 +21,6 @@ use chuky_model::{
     id::{AuditEntryId, CertificateId},
     instant::Instant,
     record::{
-        Authenticated, Cursor,
         certificate::Certificate as Row,
         credential::Credential,
         state::{CertificateState, CredentialState},
@@ -78,6 +76,20 @@ pub enum Ground {
     Settled,
 }
 
+/// Why a change is made, and on whose word.
+#[derive(Clone, Debug, Default)]
+pub struct Why {
+    pub ground: Ground,
+    /// What a caller was asked, where somebody else asks on the telephone.
+    pub asked: Vec<Question>,
+}
+
+impl From<Ground> for Why {
+    fn from(ground: Ground) -> Self {
+        Self { ground, asked: Vec::new() }
+    }
+}
+
 /// A certificate as those who may see it are shown it.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct CertificateView {
@@ -114,12 +126,12 @@ pub async fn change(
     by: &Principal,
     serial: &str,
     change: Change,
-    ground: Ground,
+    why: impl Into<Why>,
 ) -> Result<CertificateView> {
     // 1. The certificate, and whether the caller may.
     let row = find(app, by, serial).await?;
     // 2. The new standing, stored.
-    let (row, entry) = changed(app, by, row, change, ground).await?;
+    let (row, entry) = changed(app, by, row, change, &why.into()).await?;
     app.audit.wait(entry).await?;
     // 3. Published. OCSP tells it already.
     if let Err(error) = revocation_list::publish_after_change(app).await {
@@ -129,23 +141,10 @@ pub async fn change(
 }
 
 /// Gives a certificate its new standing, in one transaction with its audit entry, which the caller waits for; publishes nothing.
-async fn changed(
-    app: &App,
-    by: &Principal,
-    mut row: Row,
-    change: Change,
-    ground: Ground,
-) -> Result<(Row, AuditEntryId)> {
-    if change == Change::Resume && !is_staff_for(by, row.hierarchy) {
-        return Err(RequestError::forbidden().into());
-    }
+async fn changed(app: &App, by: &Principal, mut row: Row, change: Change, why: &Why) -> Result<(Row, AuditEntryId)> {
     // 1. The new standing, where the old one allows it.
     let now = app.clock.now();
-    if let Change::Revoke { reason, invalid_since } = change {
-        check_reason(by, reason)?;
-        check_invalid_since(&row, invalid_since, now)?;
-    }
-    apply(&mut row, change, now)?;
+    admit(by, &mut row, change, now)?;
     attestation::attest_change(&*app.tokens.subscribers, &mut row).await?;
     // 2. With a revoked certificate its key is never used again.
     let closed = match change {
@@ -153,12 +152,17 @@ async fn changed(
         _ => None,
     };
     // 3. One transaction, with its audit entry.
-    let (kind, content) = match change {
+    let mut content = serde_json::json!({ "ground": why.ground });
+    if !why.asked.is_empty() {
+        content["asked"] = serde_json::json!(why.asked);
+    }
+    let kind = match change {
         Change::Revoke { reason, .. } => {
-            (Kind::CertificateRevoked, serde_json::json!({ "reason": reason, "ground": ground }))
+            content["reason"] = serde_json::json!(reason);
+            Kind::CertificateRevoked
         }
-        Change::Suspend => (Kind::CertificateSuspended, serde_json::json!({ "ground": ground })),
-        Change::Resume => (Kind::CertificateResumed, serde_json::json!({ "ground": ground })),
+        Change::Suspend => Kind::CertificateSuspended,
+        Change::Resume => Kind::CertificateResumed,
     };
     let mut transaction = app.store.begin().await?;
     transaction.update_certificate(&row).await.map_err(overtaken)?;
@@ -172,25 +176,16 @@ async fn changed(
     Ok((row, entry))
 }
 
-/// When a certificate was suspended and when resumed, oldest first, by the audit log. [`register::follow`] must have been asked: where
-/// the register knows of a suspension, entries that SQL took out are missed.
-pub async fn suspensions(app: &App, row: &Row) -> Result<Vec<Instant>> {
-    let mut times = Vec::new();
-    let mut after = Cursor::OLDEST;
-    loop {
-        let entries = app.store.audit_entries_about(&row.subject(), after, PAGE).await?;
-        let Some(last) = entries.last() else { break };
-        after = Cursor { at: last.recorded_at, id: last.id.0 };
-        let kinds = [Kind::CertificateSuspended.name(), Kind::CertificateResumed.name()];
-        times
-            .extend(entries.iter().filter(|entry| kinds.contains(&entry.kind.as_str())).map(|entry| entry.recorded_at));
+/// Gives a row its new standing, where the caller and the old one allow it.
+fn admit(by: &Principal, row: &mut Row, change: Change, now: Instant) -> Result<()> {
+    if change == Change::Resume && !is_staff_for(by, row.hierarchy) {
+        return Err(RequestError::forbidden().into());
     }
-    let told = app.register.told(&row.issuer_label, &row.serial).map(|told| told.standing);
-    if times.is_empty() && matches!(told, Some(Standing::Suspended | Standing::Resumed)) {
-        tracing::error!(event = "entries_missing", table = "audit_entry", id = %row.id);
-        return Err(InternalError::RowForged { table: "audit_entry" }.into());
+    if let Change::Revoke { reason, invalid_since } = change {
+        check_reason(by, reason)?;
+        check_invalid_since(row, invalid_since, now)?;
     }
-    Ok(times)
+    apply(row, change, now)
 }
 
 fn apply(row: &mut Row, change: Change, now: Instant) -> Result<()> {
@@ -325,6 +320,3 @@ fn overtaken(error: store::Error) -> crate::error::Error {
         error => error.into(),
     }
 }
-
-/// Audit entries read at a time.
-const PAGE: i64 = 200;

@@ -119,22 +119,6 @@ pub async fn piece(app: &App, row: &Row, number: i64) -> Result<Option<Vec<u8>>>
     Ok(newest.filter(|newest| newest.number == row.number).map(|newest| newest.list))
 }
 
-/// The whole of a published list, DER; `None` where it is longer than evidence may be, or has been followed by many others.
-pub async fn assembled(app: &App, row: Row) -> Result<Option<Vec<u8>>> {
-    if row.length > LONGEST_LIST_IN_MEMORY {
-        return Ok(None);
-    }
-    let mut octets = row.list;
-    let mut number = 1;
-    while row.length != 0 && i64::try_from(octets.len()).is_ok_and(|length| length < row.length) {
-        let piece = app.store.crl_piece(&row.issuer_label, row.number, number).await?;
-        let Some(piece) = piece else { return Ok(None) };
-        octets.extend_from_slice(&piece.octets);
-        number += 1;
-    }
-    Ok(Some(octets))
-}
-
 /// The whole of a CA's newest list, DER; `None` where it is longer than evidence in a signature may be.
 pub async fn whole(app: &App, issuer: &CertifiedKey) -> Result<Option<Vec<u8>>> {
     let list = ListName { issuer, part: None };

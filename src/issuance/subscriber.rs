@@ -43,6 +43,8 @@ pub struct Preview {
     pub issuer: String,
     /// The subscriber has an account already: only the PIN is chosen.
     pub has_account: bool,
+    /// What is confirmed by sending it back as `confirmed`: a keyed digest of the request's content.
+    pub content_digest: String,
 }
 
 /// The certificate that a code would bring.
@@ -51,6 +53,7 @@ pub async fn preview(app: &App, code: &str) -> Result<Preview> {
     let authority = Authority::of(app).await?;
     let issuer = authority.issuing(request.hierarchy)?;
     Ok(Preview {
+        content_digest: registration::content_digest(app, &request, &details),
         hierarchy: request.hierarchy,
         common_name: details.full_name,
         personal_number: details.personal_number.masked(),

@@ -71,7 +71,7 @@ fn judge_revocation(mut report: CertificateReport, path: &VerifiedPath, evidence
             report.checks.push(Check::not_done("revocation_list", error.to_string()));
         }
     }
-    let lists = revocation::Evidence::read(&evidence.crls, &evidence.ocsp_responses);
+    let lists = revocation::Evidence::read(&evidence.crls, &evidence.ocsp_responses).with_holds(&evidence.holds);
     let mut open = None;
     for (certificate, answer) in revocation::judge_path(path, &lists, evidence.at) {
         let who = certificate.subject().common_name();

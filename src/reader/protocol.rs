@@ -8,6 +8,7 @@ use chuky_model::{
 use chuky_pki::{
     pdf::write::Prepared,
     picture::{PagePictures, Wanted},
+    revocation::Hold,
     trusted_list::TrustedList,
     verify::{ListRefused, TrustSnapshot, policy::ValidationPolicy},
 };
@@ -113,6 +114,8 @@ pub struct Evidence {
     pub crls: Vec<Vec<u8>>,
     /// DER each.
     pub ocsp_responses: Vec<Vec<u8>>,
+    /// Suspensions that were lifted.
+    pub holds: Vec<Hold>,
     /// The moment of the verdict.
     pub at: Instant,
     /// The validation policy's text.
@@ -123,7 +126,16 @@ impl Evidence {
     /// Nothing but the moment and the default policy.
     pub fn at(at: Instant) -> Self {
         let policy = ValidationPolicy::built_in_text("default").unwrap_or_default().to_owned();
-        Self { anchors: vec![], trust: None, intermediates: vec![], crls: vec![], ocsp_responses: vec![], at, policy }
+        Self {
+            anchors: vec![],
+            trust: None,
+            intermediates: vec![],
+            crls: vec![],
+            ocsp_responses: vec![],
+            holds: vec![],
+            at,
+            policy,
+        }
     }
 }
 

@@ -113,6 +113,7 @@ fn context(evidence: Evidence) -> io::Result<VerificationContext> {
         intermediates: read(evidence.intermediates)?,
         crls: evidence.crls,
         ocsp_responses: evidence.ocsp_responses,
+        holds: evidence.holds,
         at: evidence.at,
         policy: ValidationPolicy::of_text(&evidence.policy).map_err(io::Error::other)?,
     })

@@ -1,6 +1,6 @@
 //! Decisions on requests: by an approver who did not enter the request, over exactly the content that was shown.
 
-use super::{ActivationCode, Details, RequestView, advance, load, moved_on, open};
+use super::{ActivationCode, Details, Redeemable, RequestView, advance, load, moved_on, open, redeemable};
 use crate::{
     accounts::Principal,
     app::App,
@@ -33,12 +33,7 @@ pub async fn approve(app: &App, by: &Principal, id: RequestId, content_digest: &
     // 2. Exactly what was seen.
     let digest = digest(app, &request, &open(app, &request)?);
     if hex::encode(digest) != content_digest {
-        return Err(RequestError::conflict(
-            "content_differs",
-            "Nội dung hồ sơ khác với nội dung bạn đã xem. Hãy xem lại trước khi duyệt.",
-            "The request's content differs from what you were shown. Look at it again before approving.",
-        )
-        .into());
+        return Err(content_differs().into());
     }
     // 3. Decision, code, new state and audit entry in one transaction.
     let now = app.clock.now();
@@ -90,6 +85,50 @@ pub async fn reject(app: &App, by: &Principal, id: RequestId, reason: &str) -> R
     audit::record(&mut transaction, entry).await?;
     transaction.commit().await?;
     RequestView::of(app, &request)
+}
+
+/// Refuses the certificate before it is made: its subscriber, with the code, says what is wrong with its content. The code opens nothing
+/// from then on.
+pub async fn refuse(app: &App, code: &str, reason: &str) -> Result<()> {
+    let reason = reason.trim();
+    if reason.is_empty() || reason.chars().count() > LONGEST_REASON {
+        let (vi, en) = ("Hãy ghi chỗ sai, tối đa 500 ký tự.", "Say what is wrong, in at most 500 characters.");
+        return Err(RequestError::invalid("refusal", "reason_missing", vi, en).into());
+    }
+    let Redeemable { mut request, .. } = redeemable(app, code).await?;
+    request.rejection_reason = Some(reason.to_owned());
+    let now = app.clock.now();
+    let mut transaction = app.store.begin().await?;
+    advance(app, &mut transaction, &mut request, RequestState::Rejected).await?;
+    let entry = Entry::of_row(now, Kind::RequestRefused, Actor::Anonymous, &request);
+    audit::record(&mut transaction, entry).await?;
+    Ok(transaction.commit().await?)
+}
+
+/// Passes where what the subscriber confirmed is the content that the certificate will have; nothing is made of another.
+pub fn check_confirmed(
+    app: &App,
+    request: &RegistrationRequest,
+    details: &Details,
+    confirmed: Option<&str>,
+) -> Result<()> {
+    match confirmed {
+        Some(confirmed) if confirmed != hex::encode(digest(app, request, details)) => Err(content_differs().into()),
+        _ => Ok(()),
+    }
+}
+
+/// What is confirmed, in hexadecimal.
+pub fn content_digest(app: &App, request: &RegistrationRequest, details: &Details) -> String {
+    hex::encode(digest(app, request, details))
+}
+
+fn content_differs() -> RequestError {
+    RequestError::conflict(
+        "content_differs",
+        "Nội dung hồ sơ khác với nội dung bạn đã xem. Hãy xem lại trước khi tiếp tục.",
+        "The request's content differs from what you were shown. Look at it again before going on.",
+    )
 }
 
 /// Takes back a request that was entered by mistake: only whoever entered it may, and only until its code is redeemed. Nobody

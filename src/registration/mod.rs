@@ -9,7 +9,7 @@ mod renewal;
 mod view;
 
 pub use code::{ActivationCode, Earlier, ReceiptKey, Redeemable, RenewedCode, earlier, redeemable, renew_code};
-pub use decision::{Approved, approve, reject, withdraw};
+pub use decision::{Approved, approve, check_confirmed, content_digest, refuse, reject, withdraw};
 pub use details::Details;
 pub use overview::{Booth, Listed, Road, booth, list_all, road};
 pub use renewal::renew;

@@ -7,7 +7,7 @@ use chuky_model::{
     instant::Instant,
     record::{
         Cursor, account::*, audit::*, certificate::*, credential::*, document::*, payment::*, request::*, state::*,
-        work::*,
+        verdict::*, work::*,
     },
     request::{Hierarchy, RequestState},
     serial::Serial,
@@ -120,7 +120,6 @@ queries! {
         write insert_crl_piece(piece: &CrlPiece) -> ();
         write remove_crl_pieces(issuer_label: &str, before: i64) -> ();
         read crl_piece(issuer_label: &str, number: i64, piece: i64) -> Option<CrlPiece>;
-        read crls_from(issuer_label: &str, from: Instant, limit: i64) -> Vec<Crl>;
         read latest_crl(issuer_label: &str) -> Option<Crl>;
         read latest_crl_head(issuer_label: &str) -> Option<Crl>;
         read crl_names(issuer_label: &str) -> Vec<String>;
@@ -162,6 +161,11 @@ queries! {
         write insert_payment_batch(batch: &PaymentBatch) -> ();
         read payment_batch_by_id(id: BatchId) -> Option<PaymentBatch>;
         read payments_of_batch(id: BatchId) -> Vec<PaymentIdentity>;
+    }
+    verdict {
+        write insert_verdict(verdict: &KeptVerdict) -> ();
+        read verdict_by_code(code_hash: &[u8]) -> Option<KeptVerdict>;
+        write remove_ended_verdicts(before: Instant) -> u64;
     }
     idempotency {
         write begin_idempotent(request: &Idempotency) -> Option<Idempotency>;

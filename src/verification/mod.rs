@@ -3,6 +3,7 @@
 
 mod certificate;
 mod evidence;
+mod kept;
 pub mod limits;
 mod pictures;
 mod policies;
@@ -11,10 +12,11 @@ mod unread;
 
 pub use certificate::{judge_certificate, unread_certificate};
 pub use evidence::present as present_trust;
+pub use kept::{Kept, Link, from_handed, handed, keep, kept};
 pub use pictures::Pictures;
 pub use policies::Policies;
 pub use spool::{Admission, Spool};
-pub use unread::{unread, unreadable};
+pub use unread::{digest_of, unread, unreadable};
 
 use crate::{
     app::App,
@@ -22,7 +24,8 @@ use crate::{
     error::{Error, InternalError, Result},
     reader::{Evidence, ReaderFailure, ReaderPool, Task, TaskOutput},
 };
-use chuky_model::report::Report;
+use chuky_model::{instant::Instant, report::Report};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::{
     fs::File,
@@ -40,21 +43,28 @@ pub struct Submission {
     pub policy: String,
 }
 
+/// A verdict with the moment it was made for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Judged {
+    pub report: Report,
+    pub at: Instant,
+}
+
 /// Judges an upload with the evidence of this service, and records that it did, without content.
-pub async fn verify_document(app: &App, actor: Actor, submission: Submission) -> Result<Report> {
+pub async fn verify_document(app: &App, actor: Actor, submission: Submission) -> Result<Judged> {
     let document = submission.document.finish().await?;
     let names = (submission.name.as_str(), submission.policy);
     judge_recorded(app, actor, names, document, submission.content).await
 }
 
 /// The same, with pictures of the pages that changed or carry a signature. The verdict never waits on whether they can be made.
-pub async fn verify_and_draw(app: &App, actor: Actor, submission: Submission) -> Result<(Report, Pictures)> {
+pub async fn verify_and_draw(app: &App, actor: Actor, submission: Submission) -> Result<(Judged, Pictures)> {
     let document = submission.document.finish().await?;
     let kept = again(&document)?;
     let names = (submission.name.as_str(), submission.policy);
-    let report = judge_recorded(app, actor, names, document, submission.content).await?;
-    let pictures = pictures::draw(app, kept, &report).await;
-    Ok((report, pictures))
+    let judged = judge_recorded(app, actor, names, document, submission.content).await?;
+    let pictures = pictures::draw(app, kept, &judged.report).await;
+    Ok((judged, pictures))
 }
 
 /// `name` is the document's, `policy` the validation policy's text.
@@ -64,7 +74,7 @@ async fn judge_recorded(
     (name, policy): (&str, String),
     document: File,
     content: Option<Spool>,
-) -> Result<Report> {
+) -> Result<Judged> {
     // 1. What we know ourselves.
     let mut evidence = evidence::of_authority(app).await?;
     evidence.policy = policy;
@@ -78,12 +88,12 @@ async fn judge_recorded(
     let copy = content.as_ref().map(again).transpose()?;
     let mut report = judge(&app.readers, &name, again(&document)?, copy, evidence.clone()).await.map_err(no_reader)?;
     // 3. A revocation that is newer than the published list: the verdict is made again with today's status.
-    //    The same for lists that tell of suspensions which have ended meanwhile.
+    //    The same with suspensions that were lifted meanwhile, and where the list is too long to be handed to a reader.
     let newer = evidence::newer_status(app, &report).await?;
-    let suspensions = evidence::of_suspensions(app, &report).await?;
-    if !newer.is_empty() || !suspensions.is_empty() {
+    let holds = evidence::lifted_holds(app, &report).await?;
+    if !newer.is_empty() || !holds.is_empty() {
         evidence.ocsp_responses.extend(newer);
-        evidence.crls.extend(suspensions);
+        evidence.holds = holds;
         report = judge(&app.readers, &name, document, content, evidence).await.map_err(no_reader)?;
     }
     // 4. The audit log: which bytes, which answer.
@@ -95,7 +105,7 @@ async fn judge_recorded(
     let mut transaction = app.store.begin().await?;
     record(&mut transaction, Entry::new(at, Kind::DocumentVerified, actor, subject).with(content)).await?;
     transaction.commit().await?;
-    Ok(report)
+    Ok(Judged { report, at })
 }
 
 fn again(document: &File) -> Result<File> {

@@ -73,24 +73,6 @@ pub async fn crl_piece(
     .await?)
 }
 
-/// The first lists of that name that were made at that time or later, oldest first.
-pub async fn crls_from(
-    connection: &mut Connection,
-    issuer_label: &str,
-    from: Instant,
-    limit: i64,
-) -> Result<Vec<Crl>, Error> {
-    Ok(lists!(
-        "list",
-        "WHERE issuer_label = $1 AND this_update >= $2 ORDER BY number LIMIT $3",
-        issuer_label,
-        from.0,
-        limit
-    )
-    .fetch_all(connection)
-    .await?)
-}
-
 /// Removes the pieces of lists before a number: what nobody serves any more.
 pub async fn remove_crl_pieces(connection: &mut Connection, issuer_label: &str, before: i64) -> Result<(), Error> {
     query!("DELETE FROM crl_piece WHERE issuer_label = $1 AND number < $2", issuer_label, before)

@@ -120,3 +120,42 @@ async fn several_files_at_once_are_told_one_by_one() {
         browser.close().await;
     }
 }
+
+/// From the card to a link with a QR code, and from the link back to the file.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_verdict_gets_a_link_and_knows_its_file() {
+    let test = TestApp::sqlite().await;
+    let (_, signed) = crate::verification::service::signed_document(&test).await;
+    let directory = tempfile::tempdir().unwrap();
+    let (file, other) = (directory.path().join("quyet-dinh.pdf"), directory.path().join("quyet-dinh-khac.pdf"));
+    std::fs::write(&file, &signed).unwrap();
+    std::fs::write(&other, altered(&signed, "Va tra them 9.000.000 dong")).unwrap();
+    for screen in [Screen::Desk, Screen::Phone, Screen::WithoutScripts] {
+        let browser = Browser::open(&test.url, screen).await;
+        browser.go("/verify").await;
+        browser.choose_file("#document", &file).await;
+        if screen == Screen::WithoutScripts {
+            browser.press("form.drop-form button").await;
+        }
+        assert_eq!(browser.see("article.verdict .verdict-word").await, "Hợp lệ");
+        for form in ["pdf", "xml", "link"] {
+            browser.see(&format!(".report-form button[value={form}]")).await;
+        }
+        browser.whole_picture("verify-reports").await;
+        browser.press(".report-form button[value=link]").await;
+        browser.see("svg.quick-response[role=img]").await;
+        assert!(browser.path().await.starts_with("/v/"));
+        browser.whole_picture("kept").await;
+        for (chosen, words, class) in [
+            (&file, "giống đến từng byte", ".kept-same"),
+            (&other, "Không phải là tệp đã được kiểm tra", ".kept-other"),
+        ] {
+            browser.choose_file("#document", chosen).await;
+            browser.press(".kept-compare button.main").await;
+            let said = browser.see(class).await;
+            assert!(said.contains(words), "{said}");
+            browser.whole_picture(&format!("kept{}", class.replace(".kept", ""))).await;
+        }
+        browser.close().await;
+    }
+}

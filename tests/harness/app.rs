@@ -208,6 +208,24 @@ impl TestApp {
         }
     }
 
+    /// Ends everything that runs here and gives the data with its settings, for a service in a process of its own; [`TestApp::wake`]
+    /// serves them here again.
+    pub async fn rest(mut self) -> (tempfile::TempDir, Settings) {
+        let directory = std::mem::replace(&mut self.directory, tempfile::tempdir().unwrap());
+        let settings = self.app.settings.clone();
+        let store = self.app.store.clone();
+        self.background.abort();
+        self.stop().await;
+        store.close().await;
+        (directory, settings)
+    }
+
+    /// Serves what [`TestApp::rest`] gave.
+    pub async fn wake(directory: tempfile::TempDir, settings: Settings) -> Self {
+        let database_url = settings.database_url.clone();
+        Self::over(directory, Some(database_url), |_| ()).await
+    }
+
     /// The data directory.
     pub fn data_dir(&self) -> PathBuf {
         self.directory.path().join("var")

@@ -2,8 +2,11 @@
 //! and its end announced.
 
 use super::{PASSWORD, PIN, approved, citizen, fetch, issued, lists, official, own_key::issued_for_own_key, run};
-use crate::harness::app::TestApp;
-use chuky::issuance::{reminders, timestamp};
+use crate::{harness::app::TestApp, signing::service::chuky};
+use chuky::{
+    issuance::{reminders, timestamp},
+    outbox,
+};
 use chuky_model::{algorithm::SignatureScheme, request::Hierarchy};
 use chuky_pki::{
     certificate::Certificate,
@@ -110,6 +113,9 @@ async fn what_was_signed_while_suspended_stays_not_valid_after_resuming() {
     // Two days later, when newer lists know nothing of it any more.
     test.app.clock.shift_seconds(2 * 86_400);
     chuky::issuance::revocation_list::publish_due(&test.app).await.unwrap();
+    // And though the lists of that time are gone: the register tells it.
+    let newest = "SELECT max(number) FROM crl AS newest WHERE newest.issuer_label = crl.issuer_label";
+    test.sql(&format!("DELETE FROM crl WHERE number < ({newest})"));
     for (signature, indication) in [(&before, "TOTAL_PASSED"), (&during, "INDETERMINATE"), (&after, "TOTAL_PASSED")] {
         let report = verdict(&test, signature, data).await;
         assert_eq!(report["indication"], indication, "{report:#}");
@@ -127,6 +133,14 @@ async fn a_list_is_changed_one_by_one_and_published_once() {
     let (operator, officer) = (test.log_in("gianhang").await, test.log_in("quantri").await);
     let path = "/api/v1/certificate-lists";
     let serials = [&citizen["serial"], &official["serial"], &json!("00ff")];
+    // What would become of each, before anything is done.
+    let dry = json!({ "action": "suspend", "serials": serials, "dry_run": true });
+    let (status, answer) = test.post(path, &officer, &dry).await;
+    assert_eq!((status, &answer["changed"]), (200, &json!(2)), "{answer}");
+    assert_eq!(answer["certificates"][0]["state"], "suspended");
+    assert_eq!(answer["certificates"][2]["problem"], "not_found");
+    let path_of_one = format!("/api/v1/certificates/{}", citizen["serial"].as_str().unwrap());
+    assert_eq!(test.get(&path_of_one, &officer).await.1["state"], "issued");
     // An operator may change citizens' certificates only; of others they learn nothing.
     let (status, answer) = test.post(path, &operator, &json!({ "action": "suspend", "serials": serials })).await;
     assert_eq!((status, &answer["changed"]), (200, &json!(1)), "{answer}");
@@ -157,7 +171,8 @@ async fn a_list_is_changed_one_by_one_and_published_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_certificate_is_followed_by_another_and_its_end_announced() {
-    let test = TestApp::sqlite().await;
+    let spool = tempfile::tempdir().unwrap();
+    let test = TestApp::with(|settings| settings.spool_dir = Some(spool.path().to_owned())).await;
     let mut request = official();
     request["subscriber"]["phone"] = json!("0912345678");
     let (_, code) = approved(&test, "dangky", &request).await;
@@ -176,6 +191,16 @@ async fn a_certificate_is_followed_by_another_and_its_end_announced() {
     assert_eq!(test.sql("SELECT count(*) FROM message").trim().lines().last(), Some("1"));
     assert!(!test.sql("SELECT * FROM message").contains("0912345678"));
     assert!(test.sql("SELECT kind FROM audit_entry").contains("certificate.reminded"));
+    // It is taken to the spool once, and nobody claims that it was sent before.
+    let metrics = async || String::from_utf8(test.raw("GET", "/metrics", "", "", vec![]).await.1).unwrap();
+    assert!(metrics().await.contains("chuky_messages_waiting 1"));
+    for handed in [1, 0] {
+        assert_eq!(outbox::hand_over(&test.app).await.unwrap(), handed);
+    }
+    assert!(metrics().await.contains("chuky_messages_waiting 0"));
+    let spooled: Vec<_> = fs::read_dir(spool.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let message: Value = serde_json::from_slice(&fs::read(&spooled[0]).unwrap()).unwrap();
+    assert_eq!((spooled.len(), message["to"].as_str()), (1, Some("0912345678")), "{message}");
     // The holder asks for the next one; somebody approves it.
     let holder = log_in(&test, "official").await;
     let (status, request) = test.post(&path, &holder, &json!({})).await;
@@ -214,4 +239,35 @@ async fn another_subscribers_certificate_is_not_found() {
         let path = format!("/api/v1/certificates/{}/{action}", receipt["serial"].as_str().unwrap());
         assert_eq!(test.post(&path, &stranger, &json!({})).await.0, 404, "{action}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_command_line_changes_a_list_after_saying_what_it_would_do() {
+    let test = TestApp::sqlite().await;
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
+    let official = issued(&test, "official").await;
+    let serial = official["serial"].as_str().unwrap().to_owned();
+    fs::write(at.join("password"), &test.passwords["quantri"]).unwrap();
+    fs::write(at.join("serials"), format!("# lô thiết bị\n{serial}\n\n00ff\n")).unwrap();
+    let file = |name: &str| at.join(name).display().to_string();
+    let run = async |words: &[&str]| {
+        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        let state = at.to_owned();
+        let run = move || chuky(&state, &words.iter().map(String::as_str).collect::<Vec<_>>());
+        let output = tokio::task::spawn_blocking(run).await.unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let login = ["login", "--server", &test.url, "--password-file", &file("password"), "quantri"];
+    assert_eq!(run(&login).await.0, Some(0));
+    let unit = ["certificates", "revoke", "--unit", "H26", "--hierarchy", "officials", "--reason"];
+    let unit = [&unit[..], &["cessation_of_operation"]].concat();
+    let (status, said) = run(&unit).await;
+    assert_eq!(status, Some(0), "{said}");
+    assert!(said.contains(&format!("✓ {serial} revoked")) && said.contains("Nothing was changed"), "{said}");
+    let (status, said) = run(&["certificates", "suspend", "--serials", &file("serials"), "--yes"]).await;
+    assert_eq!(status, Some(1), "{said}");
+    assert!(said.contains(&format!("✓ {serial} suspended")) && said.contains("✕ 00ff"), "{said}");
+    assert_eq!(run(&[&unit[..], &["--yes"]].concat()).await.0, Some(0));
+    assert_eq!(test.sql("SELECT state FROM certificate").trim().lines().last(), Some("revoked"));
 }

@@ -4,8 +4,10 @@
 mod again;
 mod attacks;
 mod ceremony;
+mod confirmation;
 mod crash;
 mod foreign;
+mod kill_loop;
 mod lifecycle;
 mod own_key;
 mod pages;

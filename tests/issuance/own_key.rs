@@ -1,7 +1,7 @@
 //! Certificates for keys on tokens that people own: PKCS #10 requests that OpenSSL makes, good and bad, against the running service.
 
 use super::{PASSWORD, approved, citizen, fetch, official, run};
-use crate::harness::app::TestApp;
+use crate::{harness::app::TestApp, signing::service::chuky};
 use serde_json::{Value, json};
 use std::{fs, path::Path};
 
@@ -68,6 +68,34 @@ async fn a_key_of_ones_own_is_certified_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_answer_is_given_again() {
+    let test = TestApp::sqlite().await;
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
+    let (_, code) = approved(&test, "gianhang", &citizen()).await;
+    let (pem, other) = (request(at, P256, ""), request(at, P256, ""));
+    let send = async |pem: &str, key: &str| {
+        let headers = vec![("content-type", "application/json".to_owned()), ("idempotency-key", key.to_owned())];
+        let body = body(&code, "own.key", pem).to_string().into_bytes();
+        let (status, headers, bytes) = test.exchange("POST", OWN_KEY, headers, body).await;
+        let replayed = headers.contains_key("idempotency-replayed");
+        (status, replayed, serde_json::from_slice::<Value>(&bytes).unwrap())
+    };
+    let key = "0123456789abcdef0123456789abcdef";
+    assert_eq!(send(&pem, "short").await.2["type"], "urn:chuky:problem:idempotency_key_form");
+    let (status, replayed, receipt) = send(&pem, key).await;
+    assert_eq!((status, replayed), (201, false), "{receipt}");
+    let (status, replayed, again) = send(&pem, key).await;
+    assert_eq!((status, replayed), (201, true), "{again}");
+    assert_eq!(again, receipt);
+    // With another key it is another request; with another receipt key, or none, a used code.
+    let (status, _, answer) = send(&other, key).await;
+    assert_eq!((status, answer["type"].as_str()), (409, Some("urn:chuky:problem:idempotency_key_reused")), "{answer}");
+    assert_eq!(send(&pem, "fedcba9876543210fedcba9876543210").await.0, 422);
+    assert_eq!(test.sql("SELECT count(*) FROM certificate").trim().lines().last(), Some("1"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn weak_keys_and_requests_without_proof_are_refused() {
     let test = TestApp::sqlite().await;
     let directory = tempfile::tempdir().unwrap();
@@ -116,4 +144,50 @@ async fn weak_keys_and_requests_without_proof_are_refused() {
     assert!(test.app.store.certificates_of_request(id.parse().unwrap()).await.unwrap().is_empty());
     let (status, answer) = test.post(OWN_KEY, "", &body(&code, "own.key", &configuration(&code))).await;
     assert_eq!(status, 201, "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_command_line_redeems_and_redeems_again() {
+    let test = TestApp::sqlite().await;
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
+    let (_, code) = approved(&test, "gianhang", &citizen()).await;
+    request(at, P256, "");
+    fs::write(at.join("code"), format!("{}\n", code.to_lowercase())).unwrap();
+    fs::write(at.join("password"), PASSWORD).unwrap();
+    let file = |name: &str| at.join(name).display().to_string();
+    let redeem = async |code: &str, out: &str| {
+        let words = [
+            "request",
+            "--server",
+            &test.url,
+            "--code-file",
+            &file(code),
+            "--login",
+            "own.key",
+            "--password-file",
+            &file("password"),
+            "-o",
+            &file(out),
+            &file("request.pem"),
+        ];
+        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        let state = at.to_owned();
+        let run = move || chuky(&state, &words.iter().map(String::as_str).collect::<Vec<_>>());
+        let output = tokio::task::spawn_blocking(run).await.unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    fs::write(at.join("wrong"), "AAAA-AAAA-AAAA").unwrap();
+    let (status, said) = redeem("wrong", "none.pem").await;
+    assert_eq!(status, Some(1), "{said}");
+    assert!(said.contains("activation code") && !at.join("none.pem").exists(), "{said}");
+    let (status, said) = redeem("code", "one.pem").await;
+    assert_eq!(status, Some(0), "{said}");
+    assert!(said.contains("subject is not taken over"), "{said}");
+    // The same call after a lost answer: the same certificate.
+    let (status, said) = redeem("code", "two.pem").await;
+    assert_eq!(status, Some(0), "{said}");
+    assert_eq!(fs::read(at.join("one.pem")).unwrap(), fs::read(at.join("two.pem")).unwrap());
+    assert_eq!(run(at, "openssl x509 -in one.pem -noout -pubkey"), run(at, "openssl pkey -in key.pem -pubout"));
+    assert_eq!(run(at, "grep -c BEGIN one.pem").trim(), "3");
 }

@@ -27,11 +27,16 @@ async fn a_subscriber_activates_in_three_screens() {
     assert!(page.contains("Nguyễn Thị Hồng Ưởng") && page.contains("Chuky TEST CA - Citizens"), "{page}");
     assert!(!page.contains("001190012345"));
     // The browser sends the key of the form with it.
-    let key = page.split("name=\"receipt_key\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let hidden = |name: &str| {
+        let begin = format!("name=\"{name}\" value=\"");
+        page.split(begin.as_str()).nth(1).unwrap().split('"').next().unwrap().to_owned()
+    };
+    let (key, confirmed) = (hidden("receipt_key"), hidden("confirmed"));
     let fields = |again, consent| {
         [
             ("receipt_key", key.as_str()),
             ("code", code.as_str()),
+            ("confirmed", confirmed.as_str()),
             ("login", "Hong.Uong"),
             ("password", PASSWORD),
             ("pin", PIN),
@@ -57,4 +62,17 @@ async fn a_subscriber_activates_in_three_screens() {
     assert!(page.contains(serial.trim()) && again.contains(serial.trim()), "{serial}: {again}");
     let (status, _) = post(&test, "/activate/confirm", &fields(PIN, "yes")[1..]).await;
     assert_eq!(status, 422);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_subscriber_refuses_what_is_wrong() {
+    let test = TestApp::sqlite().await;
+    let (_, code) = approved(&test, "gianhang", &citizen()).await;
+    let (status, page) = post(&test, "/activate/refuse", &[("code", &code), ("refusal", "")]).await;
+    assert_eq!(status, 422);
+    assert!(page.contains("Hãy ghi chỗ sai") && page.contains("Nguyễn Thị Hồng Ưởng"), "{page}");
+    let (status, page) = post(&test, "/activate/refuse", &[("code", &code), ("refusal", "Sai tên đệm")]).await;
+    assert_eq!(status, 200);
+    assert!(page.contains("Bạn đã từ chối"), "{page}");
+    assert_eq!(post(&test, "/activate", &[("code", &code)]).await.0, 422);
 }

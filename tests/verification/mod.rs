@@ -3,6 +3,7 @@
 mod certificates;
 mod command;
 mod readers;
-mod service;
+mod reports;
+pub mod service;
 mod sub_indications;
 mod trust;

@@ -247,7 +247,7 @@ async fn many_documents_in_one_call_are_answered_line_by_line() {
 }
 
 /// An official's signature (B-B) in a small document: the certificate's serial and the bytes.
-async fn signed_document(test: &TestApp) -> (String, Vec<u8>) {
+pub async fn signed_document(test: &TestApp) -> (String, Vec<u8>) {
     document_signed_as(test, "invisible").await
 }
 

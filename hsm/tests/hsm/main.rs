@@ -7,6 +7,8 @@ mod faults;
 mod in_process;
 mod keys;
 mod outsider;
+mod rig;
+mod storm;
 mod supervised;
 mod world;
 
@@ -20,7 +22,8 @@ use world::World;
 type Test = (&'static str, fn(&World));
 
 fn tests() -> Vec<Test> {
-    [keys::TESTS, in_process::TESTS, ceremony::TESTS, outsider::TESTS, supervised::TESTS, faults::TESTS].concat()
+    [keys::TESTS, in_process::TESTS, ceremony::TESTS, outsider::TESTS, supervised::TESTS, faults::TESTS, storm::TESTS]
+        .concat()
 }
 
 fn main() -> ExitCode {

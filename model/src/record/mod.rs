@@ -11,6 +11,7 @@ pub mod document;
 pub mod payment;
 pub mod request;
 pub mod state;
+pub mod verdict;
 pub mod work;
 
 pub use canonical::{Authenticated, Canonical};

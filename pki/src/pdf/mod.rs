@@ -16,6 +16,7 @@ mod predictor;
 pub mod prepared;
 mod recovery;
 mod revisions;
+pub mod sheet;
 pub mod signature;
 mod tree;
 pub mod typeface;

@@ -32,6 +32,7 @@ mod xml_timestamp;
 
 use crate::certificate::Certificate;
 use crate::crypto;
+use crate::revocation::Hold;
 pub use anchors::{AnchorPurpose, Period, Recorded, RecordedAnchor, TrustSnapshot};
 use chuky_model::instant::Instant;
 use chuky_model::report::{Check, DocumentFormat, Indication, Integrity, Report, SubIndication, TrustUsed};
@@ -53,6 +54,8 @@ pub struct VerificationContext {
     pub crls: Vec<Vec<u8>>,
     /// OCSP responses from elsewhere than the document, DER.
     pub ocsp_responses: Vec<Vec<u8>>,
+    /// Suspensions that were lifted, by the authority's own register.
+    pub holds: Vec<Hold>,
     /// The moment at which the verdict is given.
     pub at: Instant,
     /// What the verdict is made by.
@@ -68,6 +71,7 @@ impl VerificationContext {
             intermediates: Vec::new(),
             crls: Vec::new(),
             ocsp_responses: Vec::new(),
+            holds: Vec::new(),
             at,
             policy: ValidationPolicy::standard(),
         }

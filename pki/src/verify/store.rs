@@ -115,7 +115,8 @@ impl Gathering {
             list.sort_unstable();
             list.dedup();
         }
-        Material::new(self.certificates, Evidence::read(&self.crls, &self.responses))
+        let evidence = Evidence::read(&self.crls, &self.responses).with_holds(&context.holds);
+        Material::new(self.certificates, evidence)
     }
 }
 

@@ -97,6 +97,7 @@ impl Judged<'_, '_, '_> {
         timestamps.reverse();
         let mut checks = signer.checks.clone();
         checks.push(self.coverage.check.clone());
+        checks.extend(self.remarks());
         let draft = Draft {
             id: self.findings.signature.id.clone().unwrap_or_else(|| format!("signature {}", at + 1)),
             format: self.format(),
@@ -109,6 +110,25 @@ impl Judged<'_, '_, '_> {
             checks,
         };
         (draft.judge(proof, self.material, self.context), timestamps)
+    }
+
+    /// What is there and is not judged here: said, so that nobody takes it for checked.
+    fn remarks(&self) -> Vec<Check> {
+        let Some(qualifying) = &self.findings.qualifying else { return Vec::new() };
+        let mut remarks = Vec::new();
+        if let Some(named) = &qualifying.policy {
+            let reason = match named.identifier.as_str() {
+                "" => "a policy is implied and not named".to_owned(),
+                identifier => format!("the policy {identifier} is named; its rules are not at hand"),
+            };
+            remarks.push(Check::not_done("signature_policy", reason));
+        }
+        let sealed = |node: &NodeId| self.document.local_name(*node) == "SealingEvidenceRecords";
+        if qualifying.unsigned.iter().any(sealed) {
+            let reason = "evidence records in XML signatures are not used as proofs of existence";
+            remarks.push(Check::not_done("evidence_record", reason));
+        }
+        remarks
     }
 
     /// EN 319 132-1 §5.5.2: an archive timestamp covers the key information and the unsigned properties before it.

@@ -364,3 +364,91 @@ fn archive_timestamps_of_jades_prove_the_components_before_them() {
     let late = archived("2026-07-17T00:00:00Z");
     is(&past.judge(document(&[&stamp, &lists, &late]).as_bytes()), OPEN, Some(SubIndication::NoPoe));
 }
+
+const DSIG: &str = "http://www.w3.org/2000/09/xmldsig#";
+const XADES: &str = "http://uri.etsi.org/01903/v1.3.2#";
+const EXCLUSIVE: &str = "http://www.w3.org/2001/10/xml-exc-c14n#";
+
+/// An element of XML signatures that declares its namespace itself, so that it is its own exclusive canonical form.
+fn ds(name: &str, attributes: &str, content: &str) -> String {
+    format!(r#"<ds:{name} xmlns:ds="{DSIG}"{attributes}>{content}</ds:{name}>"#)
+}
+
+fn xades(name: &str, content: &str) -> String {
+    format!(r#"<xades:{name} xmlns:xades="{XADES}">{content}</xades:{name}>"#)
+}
+
+/// A XAdES signature that envelops its content, with a timestamp, lists and, where wanted, an archive timestamp.
+fn xades_signature(past: &Past, archived: Option<&str>) -> String {
+    let standard = |bytes: &[u8]| STANDARD.encode(bytes);
+    let sha = r#" Algorithm="http://www.w3.org/2001/04/xmlenc#sha256""#;
+    let object = ds("Object", r#" Id="o""#, "What was agreed in 2026");
+    let digest = [ds("DigestMethod", sha, ""), ds("DigestValue", "", &standard(past.signer.certificate.fingerprint()))];
+    let properties = format!(
+        r#"<xades:SignedProperties xmlns:xades="{XADES}" Id="p"><xades:SignedSignatureProperties><xades:SigningCertificateV2><xades:Cert><xades:CertDigest>{}</xades:CertDigest></xades:Cert></xades:SigningCertificateV2></xades:SignedSignatureProperties></xades:SignedProperties>"#,
+        digest.concat()
+    );
+    let reference = |attributes: &str, covered: &str| {
+        let digest = standard(&sha256(covered.as_bytes()));
+        format!(
+            r#"<ds:Reference{attributes}><ds:Transforms><ds:Transform Algorithm="{EXCLUSIVE}"></ds:Transform></ds:Transforms><ds:DigestMethod{sha}></ds:DigestMethod><ds:DigestValue>{digest}</ds:DigestValue></ds:Reference>"#
+        )
+    };
+    let methods = format!(
+        r#"<ds:CanonicalizationMethod Algorithm="{EXCLUSIVE}"></ds:CanonicalizationMethod><ds:SignatureMethod Algorithm="http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256"></ds:SignatureMethod>"#
+    );
+    let typed = r##" Type="http://uri.etsi.org/01903#SignedProperties" URI="#p""##;
+    let references = [reference(r##" URI="#o""##, &object), reference(typed, &properties)].concat();
+    let info = ds("SignedInfo", "", &format!("{methods}{references}"));
+    let der = past.signer.sign(&sha256(info.as_bytes()));
+    let value = ds("SignatureValue", "", &standard(&ecdsa_der_to_raw(&der, 32).unwrap()));
+    let certificates = [&past.signer, &past.world.issuing]
+        .map(|party| format!("<ds:X509Certificate>{}</ds:X509Certificate>", standard(party.certificate.der())));
+    let key = ds("KeyInfo", "", &format!("<ds:X509Data>{}</ds:X509Data>", certificates.concat()));
+    let method = ds("CanonicalizationMethod", &format!(r#" Algorithm="{EXCLUSIVE}""#), "");
+    let token = |covered: &str, at: &str| standard(&past.world.stamper.token(&sha256(covered.as_bytes()), at));
+    let encapsulated = format!("<xades:EncapsulatedTimeStamp>{}</xades:EncapsulatedTimeStamp>", token(&value, SIGNED));
+    let lists = past.world.lists(LISTS);
+    let lists =
+        lists.iter().map(|list| format!("<xades:EncapsulatedCRLValue>{}</xades:EncapsulatedCRLValue>", standard(list)));
+    let lists: String = lists.collect();
+    let mut unsigned = xades("SignatureTimeStamp", &format!("{method}{encapsulated}"));
+    unsigned += &xades("RevocationValues", &format!("<xades:CRLValues>{lists}</xades:CRLValues>"));
+    if let Some(at) = archived {
+        let covered = [&object, &properties, &info, &value, &key, &unsigned].map(String::as_str).concat();
+        let content = format!("{method}{}", xades("EncapsulatedTimeStamp", &token(&covered, at)));
+        let namespace = "http://uri.etsi.org/01903/v1.4.1#";
+        unsigned += &format!(r#"<a:ArchiveTimeStamp xmlns:a="{namespace}">{content}</a:ArchiveTimeStamp>"#);
+    }
+    let qualifying = format!(
+        r##"<xades:QualifyingProperties xmlns:xades="{XADES}" Target="#s">{properties}<xades:UnsignedProperties><xades:UnsignedSignatureProperties>{unsigned}</xades:UnsignedSignatureProperties></xades:UnsignedProperties></xades:QualifyingProperties>"##
+    );
+    let qualifying = ds("Object", "", &qualifying);
+    ds("Signature", r#" Id="s""#, &[info, value, key, object, qualifying].concat())
+}
+
+#[test]
+fn archive_timestamps_of_xades_prove_the_properties_before_them() {
+    let past = Past::new();
+    is(&past.judge(xades_signature(&past, None).as_bytes()), OPEN, Some(SubIndication::NoPoe));
+    is(&past.judge(xades_signature(&past, Some(ARCHIVED)).as_bytes()), PASSED, None);
+    let late = xades_signature(&past, Some("2026-07-17T00:00:00Z"));
+    is(&past.judge(late.as_bytes()), OPEN, Some(SubIndication::NoPoe));
+}
+
+#[test]
+fn a_content_timestamp_in_a_pdf_signature_says_that_it_is_younger() {
+    let past = Past::new();
+    let source = crate::support::files::simple("", "", &[]);
+    let prepared = prepare(&source, &SignatureOptions::new(time(SIGNED), 12_000)).unwrap();
+    let covered = prepared.covered(&source).concat();
+    let judge = |content_time: &str| {
+        let token = past.world.stamper.token(&sha256(&covered), content_time);
+        let signed = vec![(oid::CONTENT_TIME_STAMP, token)];
+        let lists = past.world.lists("2028-06-01T00:00:00Z");
+        let made = Cms { attached: false, signed, ..past.world.cades(&past.signer, &covered, lists) }.make();
+        past.judge(&[source.as_slice(), &prepared.clone().finish(&made.0).unwrap()].concat())
+    };
+    is(&judge("2026-10-01T00:00:00Z"), OPEN, Some(SubIndication::OutOfBoundsNoPoe));
+    is(&judge("2027-10-01T00:00:00Z"), Indication::TotalFailed, Some(SubIndication::Expired));
+}

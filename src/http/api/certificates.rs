@@ -87,11 +87,15 @@ pub struct ListBody {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     ground: Ground,
+    /// Tells what would become of each, and changes nothing.
+    #[serde(default)]
+    dry_run: bool,
 }
 
 /// What became of each certificate of a list.
 #[derive(Serialize, ToSchema)]
 pub struct ListAnswer {
+    /// How many were changed, or with `dry_run` would be.
     changed: usize,
     certificates: Vec<ListOutcome>,
 }
@@ -176,7 +180,10 @@ pub async fn change_list(State(app): State<App>, caller: Caller, body: JsonBody<
         (None, None) => Listed::Serials(body.serials),
         _ => return Err(unclear("unit").into()),
     };
-    let certificates = revocation::change_listed(&app, &by, listed, change, body.ground).await?;
+    let certificates = match body.dry_run {
+        false => revocation::change_listed(&app, &by, listed, change, body.ground).await?,
+        true => revocation::would_change_listed(&app, &by, listed, change).await?,
+    };
     let changed = certificates.iter().filter(|outcome| outcome.changed).count();
     Ok(Json(ListAnswer { changed, certificates }))
 }

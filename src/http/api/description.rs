@@ -24,6 +24,7 @@ use utoipa::OpenApi;
         super::requests::reject,
         super::activations::preview,
         super::activations::redeem,
+        super::activations::refuse,
         super::activations::redeem_with_own_key,
         super::certificates::show,
         super::certificates::revoke,

@@ -5,14 +5,19 @@ use crate::{
     app::App,
     audit::Actor,
     error::{Error, RequestError},
-    http::{Access, Caller, Remote, Route, upload},
+    http::{
+        Access, Caller, Remote, Route,
+        report_file::{ReportForm, allow_link, report_file},
+        upload,
+    },
     rates::Kind,
-    verification::{self, Pictures, Submission},
+    verification::{self, Link, Pictures, Submission},
 };
 use axum::{
     Json,
     extract::{DefaultBodyLimit, Query, Request, State},
-    http::Method,
+    http::{HeaderValue, Method, header},
+    response::{IntoResponse, Response},
     routing::post,
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -39,6 +44,13 @@ pub struct VerifyQuery {
     pictures: bool,
     /// The validation policy: `default`, `vietnam`, `eu`, `integrity`, or one of the service's own.
     policy: Option<String>,
+    /// The form of the answer: `json`, `pdf` (for people, sealed by the service) or `xml` (ETSI TS 119 102-2). Without it the header
+    /// `Accept` decides, and JSON where that names none of them.
+    report: Option<String>,
+    /// Whether the verdict is stored under a short link, without the document. The answer's header `Link` names it (`rel="alternate"`),
+    /// and so does `link` in JSON.
+    #[serde(default)]
+    link: bool,
 }
 
 /// The form's parts, for the description.
@@ -74,7 +86,8 @@ fn unknown_policy(app: &App) -> RequestError {
 
 #[utoipa::path(post, path = "/api/v1/documents/verify", params(VerifyQuery),
     request_body(content((Vec<u8> = "application/octet-stream"), (VerifyForm = "multipart/form-data"))),
-    responses((status = 200, description = "The report, whatever the file holds", body = Object), (status = 413), (status = 422), (status = 503)))]
+    responses((status = 200, description = "The report, whatever the file holds", content(
+        (Object = "application/json"), (Vec<u8> = "application/pdf"), (String = "application/xml"))), (status = 413), (status = 422), (status = 503)))]
 /// Judges a document: the body itself, or the parts `document` and, where the signature is detached, `content` of a form.
 /// The answer is the report that `chuky verify --json` prints; with `pictures=true` also `pictures`, or `pictures_missing` with the
 /// reason. The file is not kept.
@@ -84,7 +97,8 @@ pub async fn verify(
     remote: Remote,
     Query(query): Query<VerifyQuery>,
     request: Request,
-) -> Result<Json<Answer>, Error> {
+) -> Result<Response, Error> {
+    let form = ReportForm::wanted(query.report.as_deref(), request.headers())?;
     allow(&app, caller.0.as_ref(), &remote)?;
     let policy = policy(&app, query.policy.as_deref())?;
     let _place = app.admission.enter()?;
@@ -95,13 +109,28 @@ pub async fn verify(
             Submission { name: UNNAMED.to_owned(), document, content: None, policy }
         }
     };
-    let actor = caller.0.map_or(Actor::Anonymous, |principal| Actor::Account(principal.account));
-    if query.pictures {
-        let (report, pictures) = verification::verify_and_draw(&app, actor, submission).await?;
-        return Ok(Json(Answer::of(report, pictures)));
+    let actor = caller.0.as_ref().map_or(Actor::Anonymous, |principal| Actor::Account(principal.account));
+    let (judged, pictures) = match query.pictures {
+        true => verification::verify_and_draw(&app, actor, submission).await?,
+        false => (verification::verify_document(&app, actor, submission).await?, Pictures::Nothing),
+    };
+    let link = match query.link {
+        true => {
+            allow_link(&app, caller.0.as_ref(), &remote)?;
+            let link = verification::keep(&app, actor, &judged).await?;
+            Some(LinkAnswer::of(&app, &link))
+        }
+        false => None,
+    };
+    let named = link.as_ref().map(|link| format!("<{}>; rel=\"alternate\"", link.address));
+    let mut answer = match form {
+        ReportForm::Json => Json(Answer { link, ..Answer::of(judged.report, pictures) }).into_response(),
+        other => report_file(&app, other, &judged).await?,
+    };
+    if let Some(named) = named.and_then(|named| HeaderValue::from_str(&named).ok()) {
+        answer.headers_mut().insert(header::LINK, named);
     }
-    let report = verification::verify_document(&app, actor, submission).await?;
-    Ok(Json(Answer::of(report, Pictures::Nothing)))
+    Ok(answer)
 }
 
 /// The report, and pictures where they were asked for.
@@ -114,6 +143,24 @@ pub struct Answer {
     /// Why there are no pictures.
     #[serde(skip_serializing_if = "Option::is_none")]
     pictures_missing: Option<String>,
+    /// Where the verdict was stored, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    link: Option<LinkAnswer>,
+}
+
+/// A stored verdict's short link.
+#[derive(Debug, Serialize)]
+struct LinkAnswer {
+    address: String,
+    /// RFC 3339.
+    expires: String,
+}
+
+impl LinkAnswer {
+    fn of(app: &App, link: &Link) -> Self {
+        let address = format!("{}{}", app.settings.public_url, link.path());
+        Self { address, expires: link.expires_at.rfc3339() }
+    }
 }
 
 /// One page.
@@ -148,7 +195,7 @@ impl Answer {
             Pictures::Missing(reason) => (None, Some(reason)),
             Pictures::Drawn(drawn) => (Some(drawn.into_iter().map(page_answer).collect()), None),
         };
-        Self { report, pictures, pictures_missing }
+        Self { report, pictures, pictures_missing, link: None }
     }
 }
 

@@ -115,7 +115,8 @@ async fn read(
                 let (app, policy) = (app.clone(), policy.clone());
                 tokio::spawn(async move {
                     let submission = Submission { name: name.clone(), document, content: None, policy };
-                    Line::of(name, verification::verify_document(&app, actor, submission).await)
+                    let judged = verification::verify_document(&app, actor, submission).await;
+                    Line::of(name, judged.map(|judged| judged.report))
                 })
             }
         };

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`CodeForm`] | `/activate` |
 //! | [`ActivateForm`] | `/activate/confirm` |
+//! | [`RefuseForm`] | `/activate/refuse` |
 
 use super::{
     Frame, Problems,
@@ -39,9 +40,20 @@ pub struct ActivateForm {
     pub password: Secret,
     pub pin: Secret,
     pub pin_again: Secret,
+    /// Digest of the content that was shown.
+    pub confirmed: String,
     /// The subscriber has read the content and agrees.
     #[serde(deserialize_with = "checked")]
     pub consent: bool,
+}
+
+/// What is posted to `/activate/refuse` where the content is wrong.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct RefuseForm {
+    pub csrf: String,
+    pub code: Secret,
+    pub refusal: String,
 }
 
 /// First screen: the code. The script fills it in from the address's part behind `#`, which is never sent.
@@ -49,6 +61,8 @@ pub struct ActivateForm {
 #[template(path = "activate_code.html")]
 pub struct CodePage {
     pub frame: Frame,
+    /// The certificate has just been refused.
+    pub refused: bool,
     /// Of the field `code`.
     pub problems: Problems,
 }
@@ -64,6 +78,8 @@ pub struct ConsentPage {
     pub receipt_key: Secret,
     /// The personal number masked.
     pub content: CertificateContent,
+    /// Of that content, carried in a hidden field.
+    pub confirmed: String,
     /// The log-in name as typed before.
     pub login: String,
     /// The subscriber already has an account: only the PIN is chosen.
@@ -97,7 +113,7 @@ pub struct ReceiptPage {
 
 /// `GET /activate`.
 pub async fn show(frame: Frame) -> Response {
-    html(StatusCode::OK, CodePage { frame, problems: Problems::none() }.html())
+    html(StatusCode::OK, CodePage { frame, refused: false, problems: Problems::none() }.html())
 }
 
 impl CodePage {
@@ -149,4 +165,4 @@ impl ReceiptPage {
 }
 
 /// The fields that have a place for their problems.
-const CONSENT_FIELDS: &[&str] = &["consent", "login", "password", "pin", "pin_again"];
+const CONSENT_FIELDS: &[&str] = &["consent", "login", "password", "pin", "pin_again", "refusal"];

@@ -6,10 +6,11 @@ use super::{
     Frame, Problems, activate, booth,
     certificate::{CertificateContent, CodeCard, card_rows},
     form::Secret,
-    home, login, refusal, registration, sign,
+    home, kept, login, refusal, registration, sign,
     verdict::{ReportLinks, VerdictCard},
     verify,
 };
+use crate::verification::{Judged, Kept};
 use axum::http::StatusCode;
 use chuky_model::{
     card::Card,
@@ -181,8 +182,20 @@ fn verify_page(language: Language, cards: Vec<VerdictCard>, problems: Problems) 
     verify::VerifyPage::of(frame, cards, problems).html()
 }
 
+fn kept_page(language: Language, same: Option<bool>) -> String {
+    let (_, report) = reports().into_iter().next().unwrap();
+    let (created_at, expires_at) = (at("2026-11-22T03:05:09Z"), at("2027-02-20T03:05:09Z"));
+    let kept = Kept { judged: Judged { report, at: created_at }, created_at, expires_at };
+    let frame = stranger(language, "/v/k7m2q9x4t8w3n6p1r5v0c8d2fz");
+    let compared = same.map(|is_same| kept::Comparison { is_same, file: "Đơn.pdf".into(), sha256: "ab".repeat(32) });
+    kept::KeptPage { comparison: compared, ..kept::KeptPage::of(frame, &kept, "https://chuky.example") }.html()
+}
+
 fn public_screens(language: Language) -> Vec<Screen> {
-    let card = |report: &Report| VerdictCard::of(report, &stranger(language, "/verify"), ReportLinks::default());
+    let card = |report: &Report| {
+        let card = VerdictCard::of(report, &stranger(language, "/verify"), ReportLinks::default());
+        card.with_handed("AbC-_9".repeat(20))
+    };
     let mut screens = vec![
         ("home", home::HomePage { frame: stranger(language, "/") }.html()),
         ("agency", home::AgencyPage { frame: frame(language, "/agency") }.html()),
@@ -202,6 +215,9 @@ fn public_screens(language: Language) -> Vec<Screen> {
     {
         screens.push((name, verify_page(language, vec![card(report)], Problems::none())));
     }
+    screens.push(("kept", kept_page(language, None)));
+    screens.push(("kept-same", kept_page(language, Some(true))));
+    screens.push(("kept-other", kept_page(language, Some(false))));
     let statuses = [400, 401, 403, 404, 409, 413, 429, 500, 503];
     let names = ["r-400", "r-401", "r-403", "r-404", "r-409", "r-413", "r-429", "r-500", "r-503"];
     for (status, name) in statuses.into_iter().zip(names) {
@@ -384,6 +400,7 @@ fn subscriber_screens(language: Language) -> Vec<Screen> {
         frame: stranger(language, "/activate"),
         code: Secret::new("K7QF-3MPX-9TWH"),
         content: content(Hierarchy::Citizens),
+        confirmed: "4f1d0c9a".into(),
         login: "quynh.uong".into(),
         has_account,
         shortest_pin: 8,
@@ -405,7 +422,8 @@ fn subscriber_screens(language: Language) -> Vec<Screen> {
         receipt: Some("/activate/receipt".into()),
         suspend_contact: "024 0000 0000".into(),
     };
-    let code_page = |problems| activate::CodePage { frame: stranger(language, "/activate"), problems }.html();
+    let code_page =
+        |problems| activate::CodePage { frame: stranger(language, "/activate"), refused: false, problems }.html();
     let wrong_pin = refused("pin", "Mã PIN không đúng. Còn 3 lần thử trước khi bị khóa.").and_with(
         "document",
         "problem-file-too-large",

@@ -3,6 +3,7 @@
 
 use super::{
     Problems,
+    certificates::{Card, CertificatesPage, HotlineForm, HotlinePage, SuspendPage},
     credentials::{CredentialCard, CredentialsPage, PinPage},
     gallery::{AGENCY, LONG_NAME, Screen, at, frame, refused},
     unlocks::{AskForm, UnlockCard, UnlocksPage},
@@ -46,6 +47,7 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
     };
     let wrong = refused("old_pin", "Mã PIN không đúng. Còn 2 lần thử trước khi bị khóa.");
     let mut screens = unlock_screens(language);
+    screens.extend(certificate_screens(language));
     screens.extend([
         ("credentials", list(vec![card(Active, Issued, 2), card(Locked, Issued, 1)], false)),
         ("credentials-changed", list(vec![card(Active, Issued, 2)], true)),
@@ -56,6 +58,46 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
         ("pin-differs", pin(Problems::one("new_pin_again", "problem-pin-differs"))),
     ]);
     screens
+}
+
+fn certificate_screens(language: Language) -> Vec<Screen> {
+    use CertificateState::{Issued, Revoked, Suspended};
+    let card = |state, expired| Card {
+        serial: "4f1d0c9a7be84d55a1b2c3d4e5f60718".into(),
+        holder: LONG_NAME.into(),
+        issuer: "TEST CA cấp chứng thư cho công dân".into(),
+        state,
+        not_before: "2026-11-22T02:00:00Z".into(),
+        not_after: "2029-11-22T02:00:00Z".into(),
+        revoked_at: (state != Issued).then(|| "2026-12-01T02:00:00Z".to_owned()),
+        expired,
+        renewable: !expired,
+    };
+    let list = |cards: Vec<Card>, done: &str, problems| {
+        CertificatesPage { frame: frame(language, "/certificates"), cards, done: done.into(), problems }.html()
+    };
+    let hotline = |cards: Vec<Card>, done, problems| {
+        let form = HotlineForm { whom: "001190012345".into(), ..HotlineForm::default() };
+        HotlinePage { frame: frame(language, "/hotline"), form, cards, done, problems }.html()
+    };
+    let early = refused("", "Chưa đến kỳ gia hạn: chỉ nhận đề nghị trong 90 ngày trước khi chứng thư hết hạn.");
+    let address = "/certificates/4f1d0c9a7be84d55a1b2c3d4e5f60718/suspend";
+    let suspend =
+        SuspendPage { frame: frame(language, address), card: card(Issued, false), problems: Problems::none() };
+    let unknown = refused("whom", "Không tìm thấy chứng thư còn hiệu lực theo số này.");
+    let not_asked = refused("asked", "Hãy xác minh người gọi bằng ít nhất 2 câu hỏi trước khi tạm dừng.");
+    let all = vec![card(Issued, false), card(Suspended, false), card(Revoked, false), card(Issued, true)];
+    vec![
+        ("certificates", list(all, "", Problems::none())),
+        ("certificates-suspended", list(vec![card(Suspended, false)], "suspended", Problems::none())),
+        ("certificates-early", list(vec![card(Issued, false)], "", early)),
+        ("certificates-none", list(Vec::new(), "", Problems::none())),
+        ("certificate-suspend", suspend.html()),
+        ("hotline", hotline(Vec::new(), false, Problems::none())),
+        ("hotline-unknown", hotline(Vec::new(), false, unknown)),
+        ("hotline-found", hotline(vec![card(Issued, false), card(Suspended, false)], false, not_asked)),
+        ("hotline-done", hotline(Vec::new(), true, Problems::none())),
+    ]
 }
 
 fn unlock_screens(language: Language) -> Vec<Screen> {

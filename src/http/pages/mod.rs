@@ -9,10 +9,12 @@ pub mod activate;
 pub mod assets;
 pub mod booth;
 pub mod certificate;
+pub mod certificates;
 pub mod credentials;
 pub mod form;
 pub mod frame;
 pub mod home;
+pub mod kept;
 pub mod language;
 pub mod limits;
 pub mod login;
@@ -26,6 +28,7 @@ pub mod texts;
 pub mod unlocks;
 pub mod verdict;
 pub mod verdict_pages;
+pub mod verdict_sheet;
 mod verdict_words;
 pub mod verify;
 
@@ -38,6 +41,7 @@ pub use frame::{Frame, Visitor};
 pub use language::PageLanguage;
 pub use problems::{Problem, Problems};
 pub use verdict::{VerdictCard, verdict_card};
+pub use verdict_sheet::verdict_sheet;
 
 /// What a page may load and do: its own styles, scripts and pictures, and nothing from anywhere else.
 /// `data:` is for the report that a verdict card offers as a download.

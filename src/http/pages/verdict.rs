@@ -21,6 +21,9 @@ use chuky_model::{
 /// Largest report, in bytes of JSON, that the card itself offers as a download; larger ones need a stored report.
 const LARGEST_EMBEDDED_REPORT: usize = 512 * 1024;
 
+/// Longest verdict, in letters, that a card carries for its reports: a form takes a mebibyte.
+const LARGEST_HANDED: usize = 900 * 1024;
+
 /// Longest list of checks or changes that a card shows for one signature; the rest is counted and stands in the report.
 const LONGEST_LIST: usize = 200;
 
@@ -97,6 +100,8 @@ pub struct VerdictCard {
     pub links: ReportLinks,
     /// `data:` address of the report as JSON, where no stored one exists.
     pub embedded_report: Option<String>,
+    /// The verdict as `/verify/report` takes it back; `None` where no report can be asked for.
+    pub handed: Option<String>,
 }
 
 /// The card of a report as a piece of HTML (`<article class="verdict …">`), without stored reports to link to.
@@ -120,6 +125,7 @@ impl VerdictCard {
             pages: PagesView::default(),
             links,
             embedded_report,
+            handed: None,
             frame: frame.clone(),
         }
     }
@@ -127,6 +133,11 @@ impl VerdictCard {
     /// The same card with these pages.
     pub fn with_pages(self, pages: PagesView) -> Self {
         Self { pages, ..self }
+    }
+
+    /// The same card, from which reports and a link can be asked for.
+    pub fn with_handed(self, handed: String) -> Self {
+        Self { handed: Some(handed).filter(|handed| handed.len() <= LARGEST_HANDED), ..self }
     }
 
     /// The card as a piece of HTML.

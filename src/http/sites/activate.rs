@@ -11,7 +11,7 @@ use crate::{
         api::{activations::guess, idempotency},
         pages::{
             Problems,
-            activate::{ActivateForm, CodeForm, CodePage, ConsentPage, ReceiptPage},
+            activate::{ActivateForm, CodeForm, CodePage, ConsentPage, ReceiptPage, RefuseForm},
             certificate::CertificateContent,
             form::Secret,
             html,
@@ -19,7 +19,7 @@ use crate::{
     },
     issuance::{self, Preview, Receipt, Redemption},
     rates::WRONG_CODE,
-    registration::ReceiptKey,
+    registration::{self, ReceiptKey},
 };
 use axum::{
     extract::State,
@@ -36,6 +36,7 @@ pub(super) fn routes() -> Vec<Route> {
         Route::new(Method::GET, "/activate", Access::Public, get(show)),
         Route::new(Method::POST, "/activate", Access::Public, post(read)),
         Route::new(Method::POST, "/activate/confirm", Access::Public, post(confirm)),
+        Route::new(Method::POST, "/activate/refuse", Access::Public, post(refuse)),
     ]
 }
 
@@ -57,7 +58,7 @@ async fn read(
         }
         Err(error) => {
             let (status, problems) = shown_beside(error)?;
-            Ok(html(status, CodePage { frame: visit.frame, problems }.html()))
+            Ok(html(status, CodePage { frame: visit.frame, refused: false, problems }.html()))
         }
     }
 }
@@ -79,7 +80,7 @@ async fn confirm(
         Ok(preview) => preview,
         Err(error) => {
             let (status, problems) = shown_beside(error)?;
-            return Ok(html(status, CodePage { frame: visit.frame, problems }.html()));
+            return Ok(html(status, CodePage { frame: visit.frame, refused: false, problems }.html()));
         }
     };
     let problems = typed_problems(&form);
@@ -93,6 +94,7 @@ async fn confirm(
         password: Zeroizing::new(form.password.reveal().to_owned()),
         pin: Zeroizing::new(form.pin.reveal().to_owned()),
         algorithm: KeyAlgorithm::P256,
+        confirmed: Some(form.confirmed.clone()),
         key,
     };
     match issuance::redeem(&app, redemption).await {
@@ -111,6 +113,27 @@ async fn confirm(
             let page = consent(&visit, &preview, form, problems);
             Ok(html(status, page.html()))
         }
+    }
+}
+
+async fn refuse(
+    State(app): State<App>,
+    visit: Visit,
+    remote: Remote,
+    PageForm(form): PageForm<RefuseForm>,
+) -> Result<Response> {
+    let flow = registration::refuse(&app, form.code.reveal(), &form.refusal);
+    let Err(error) = app.rates.guessing(guess(&app, &remote), WRONG_CODE, flow).await else {
+        let page = CodePage { frame: visit.frame, refused: true, problems: Problems::none() };
+        return Ok(html(StatusCode::OK, page.html()));
+    };
+    let (status, problems) = shown_beside(error)?;
+    match looked_up(&app, &remote, &form.code).await {
+        Ok(preview) => {
+            let typed = ActivateForm { code: form.code, receipt_key: fresh_key(), ..ActivateForm::default() };
+            Ok(html(status, consent(&visit, &preview, typed, problems).html()))
+        }
+        Err(_) => Ok(html(status, CodePage { frame: visit.frame, refused: false, problems }.html())),
     }
 }
 
@@ -156,6 +179,7 @@ fn consent(visit: &Visit, preview: &Preview, typed: ActivateForm, problems: Prob
             valid_days: preview.valid_days,
             issuer: preview.issuer.clone(),
         },
+        confirmed: preview.content_digest.clone(),
         login: typed.login,
         has_account: preview.has_account,
         shortest_pin: crate::custody::pin::SHORTEST,

@@ -5,7 +5,7 @@ use crate::{
     app::App,
     http::{Access, Route},
     issuance::timestamp,
-    verification,
+    outbox, verification,
 };
 use axum::{
     Json,
@@ -121,6 +121,10 @@ async fn metrics(State(app): State<App>) -> Response {
     figure("chuky_hsm_ready", "1 where the token serves calls.", &of(|health| usize::from(health.ready)));
     figure("chuky_hsm_workers", "Worker processes that are up.", &of(|health| health.workers));
     figure("chuky_hsm_in_flight", "Calls waiting or running.", &of(|health| health.in_flight));
+    if let Ok(waiting) = outbox::waiting(&app).await {
+        let help = "Messages that nothing has taken to send, at most 1000.";
+        figure("chuky_messages_waiting", help, &[(String::new(), waiting)]);
+    }
     let each: Vec<_> =
         app.tokens.named().into_iter().flat_map(|(name, token)| each_token(name, token.health())).collect();
     figure("chuky_hsm_token_usable", "1 where this token of the role serves or would, in their order.", &each);

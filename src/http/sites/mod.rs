@@ -3,8 +3,10 @@
 
 mod activate;
 mod booth;
+mod certificates;
 mod credentials;
 mod health;
+mod kept;
 pub mod login;
 pub mod refusals;
 mod registration;
@@ -37,8 +39,10 @@ pub fn routes() -> Vec<Route> {
         health::routes(),
         sign::routes(),
         credentials::routes(),
+        certificates::routes(),
         unlocks::routes(),
         verify::routes(),
+        kept::routes(),
     ]
     .into_iter()
     .flatten()

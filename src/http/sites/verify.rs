@@ -16,7 +16,7 @@ use crate::{
         problem::status_of,
         upload,
     },
-    verification::{self, Pictures, Submission},
+    verification::{self, Judged, Pictures, Submission},
 };
 use axum::{
     extract::{DefaultBodyLimit, Multipart, Request, State},
@@ -24,7 +24,6 @@ use axum::{
     response::Response,
     routing::{get, post},
 };
-use chuky_model::report::Report;
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
@@ -55,7 +54,7 @@ async fn judge(State(app): State<App>, visit: Visit, remote: Remote, request: Re
         Err(Error::Request(refused)) => (status_of(refused.kind), Problems::said(Some("document"), refused.detail)),
         Err(error) => return Err(error),
     };
-    let cards = reports.into_iter().map(|judged| card(&visit.frame, judged)).collect();
+    let cards = reports.into_iter().map(|judged| card(&app, &visit.frame, judged)).collect::<Result<_>>()?;
     Ok(html(status, page(&app, visit.frame, cards, problems).html()))
 }
 
@@ -63,7 +62,7 @@ async fn judge_each(
     app: &App,
     actor: Actor,
     (form, allowed): (&mut Multipart, impl Fn() -> Result<(), RequestError>),
-    reports: &mut Vec<(Report, Pictures)>,
+    reports: &mut Vec<(Judged, Pictures)>,
 ) -> Result<()> {
     while let Some(mut field) = upload::next_field(form).await? {
         let name = field.file_name().unwrap_or_default().to_owned();
@@ -83,13 +82,14 @@ async fn judge_each(
     if reports.is_empty() { Err(missing().into()) } else { Ok(()) }
 }
 
-fn card(frame: &Frame, (report, pictures): (Report, Pictures)) -> VerdictCard {
-    let card = VerdictCard::of(&report, frame, ReportLinks::default());
-    match pictures {
+fn card(app: &App, frame: &Frame, (judged, pictures): (Judged, Pictures)) -> Result<VerdictCard> {
+    let card = VerdictCard::of(&judged.report, frame, ReportLinks::default());
+    let card = card.with_handed(verification::handed(app, &judged)?);
+    Ok(match pictures {
         Pictures::Nothing => card,
         Pictures::Missing(_) => card.with_pages(PagesView::missing(frame)),
-        Pictures::Drawn(drawn) => card.with_pages(PagesView::of(frame, &report, drawn)),
-    }
+        Pictures::Drawn(drawn) => card.with_pages(PagesView::of(frame, &judged.report, drawn)),
+    })
 }
 
 fn page(app: &App, frame: Frame, cards: Vec<VerdictCard>, problems: Problems) -> VerifyPage {

@@ -41,7 +41,7 @@ pub async fn end(app: &App, label: &str) -> Result<Ended> {
     }
     let live = app.store.live_certificates(label, now).await?;
     if live > 0 {
-        return Err(still_used(label, live).into());
+        return Err(still_used(label, live));
     }
     // 2. The last list (RFC 5280 §5.1.2.5, ETSI EN 319 411-1 §6.3.9), from which on nothing changes.
     let authority = Authority::of(app).await?;

@@ -1,7 +1,10 @@
 //! One change for many certificates: those of a unit's staff, or of a batch of devices. Each is changed by itself, so that one that
 //! cannot be keeps no other from it; the list is published once at the end.
 
-use super::{CertificateView, Change, Ground, as_it_is, changed, find, is_staff_for, register, revocation_list, shown};
+use super::{
+    CertificateView, Change, Ground, Why, admit, as_it_is, changed, find, is_staff_for, register, revocation_list,
+    shown,
+};
 use crate::{
     accounts::Principal,
     app::App,
@@ -47,16 +50,14 @@ pub async fn change_listed(
     ground: Ground,
 ) -> Result<Vec<ListOutcome>> {
     // 1. Which they are.
-    let rows = match listed {
-        Listed::Serials(serials) => named(app, by, serials).await?,
-        Listed::Unit { hierarchy, unit } => of_unit(app, by, hierarchy, &unit).await?,
-    };
+    let rows = rows_of(app, by, listed).await?;
     // 2. One by one.
+    let why = Why::from(ground);
     let mut outcomes = Vec::with_capacity(rows.len());
     let mut recorded = Vec::new();
     for (serial, row) in rows {
         let outcome = match row {
-            Ok(row) => changed(app, by, row, change, ground).await,
+            Ok(row) => changed(app, by, row, change, &why).await,
             Err(error) => Err(error),
         };
         let outcome = outcome.map(|(row, entry)| {
@@ -75,6 +76,29 @@ pub async fn change_listed(
         tracing::error!(event = "list_not_published", error = %error);
     }
     Ok(outcomes)
+}
+
+/// What [`change_listed`] would bring, without changing anything.
+pub async fn would_change_listed(
+    app: &App,
+    by: &Principal,
+    listed: Listed,
+    change: Change,
+) -> Result<Vec<ListOutcome>> {
+    let now = app.clock.now();
+    let mut outcomes = Vec::new();
+    for (serial, row) in rows_of(app, by, listed).await? {
+        let outcome = row.and_then(|mut row| admit(by, &mut row, change, now).map(|()| row));
+        outcomes.push(outcome_of(app, by, serial, outcome)?);
+    }
+    Ok(outcomes)
+}
+
+async fn rows_of(app: &App, by: &Principal, listed: Listed) -> Result<Named> {
+    match listed {
+        Listed::Serials(serials) => named(app, by, serials).await,
+        Listed::Unit { hierarchy, unit } => of_unit(app, by, hierarchy, &unit).await,
+    }
 }
 
 type Named = Vec<(String, Result<Row>)>;

@@ -39,5 +39,7 @@ mod stored;
 mod transaction;
 #[path = "../../src/unlock.rs"]
 pub mod unlock;
+#[path = "../../src/verdict.rs"]
+pub mod verdict;
 #[path = "../../src/work.rs"]
 pub mod work;

@@ -61,6 +61,7 @@ report-pdf = Download the report as PDF
 report-json = Download the report as JSON
 report-xml = Download the report as XML
 report-link = Short link to this verdict
+report-make-link = Make a link with QR code
 sub-format-failure = The signature’s structure is not as the standard demands
 sub-hash-failure = The content does not match what was signed
 sub-sig-crypto-failure = The signature value does not fit the signer’s key

@@ -61,6 +61,7 @@ report-pdf = Tải báo cáo PDF
 report-json = Tải báo cáo JSON
 report-xml = Tải báo cáo XML
 report-link = Liên kết ngắn tới kết quả này
+report-make-link = Tạo liên kết và mã QR
 sub-format-failure = Cấu trúc chữ ký không đúng chuẩn
 sub-hash-failure = Nội dung không khớp với giá trị đã ký
 sub-sig-crypto-failure = Giá trị chữ ký không đúng với khóa của người ký

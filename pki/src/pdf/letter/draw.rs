@@ -40,7 +40,7 @@ pub(super) fn draw(
 }
 
 /// PDF/A-2u, as archives want documents that are born digital: everything embedded, every letter with its Unicode value.
-fn settings() -> Result<SerializeSettings, WriteError> {
+pub(in crate::pdf) fn settings() -> Result<SerializeSettings, WriteError> {
     let configuration = ConfigurationBuilder::new().with_archival_validator(Archival::A2_U).finish();
     Ok(SerializeSettings {
         configuration: configuration.map_err(|_| WriteError::Composition)?,
@@ -48,7 +48,7 @@ fn settings() -> Result<SerializeSettings, WriteError> {
     })
 }
 
-fn metadata(title: &str, agency: &str, made_at: Instant) -> Metadata {
+pub(in crate::pdf) fn metadata(title: &str, agency: &str, made_at: Instant) -> Metadata {
     let metadata =
         Metadata::new().title(title.to_owned()).authors(vec![agency.to_owned()]).language("vi-VN".to_owned());
     let Some(moment) = made_at.in_vietnam() else { return metadata };
@@ -63,7 +63,8 @@ fn metadata(title: &str, agency: &str, made_at: Instant) -> Metadata {
     metadata.creation_date(date)
 }
 
-struct Fonts {
+/// The four styles as krilla wants them.
+pub(in crate::pdf) struct Fonts {
     regular: Font,
     bold: Font,
     italic: Font,
@@ -71,7 +72,7 @@ struct Fonts {
 }
 
 impl Fonts {
-    fn new(typefaces: &Typefaces) -> Result<Self, WriteError> {
+    pub(in crate::pdf) fn new(typefaces: &Typefaces) -> Result<Self, WriteError> {
         let font = |typeface: &Typeface| Font::new(typeface.data().into(), 0).ok_or(WriteError::Typeface);
         Ok(Self {
             regular: font(&typefaces.regular)?,
@@ -81,7 +82,7 @@ impl Fonts {
         })
     }
 
-    fn of(&self, style: Style) -> &Font {
+    pub(in crate::pdf) fn of(&self, style: Style) -> &Font {
         match style {
             Style::Regular => &self.regular,
             Style::Bold => &self.bold,
@@ -128,7 +129,7 @@ fn draw_mark(surface: &mut Surface<'_>, mark: &Mark, fonts: &Fonts, typefaces: &
 }
 
 /// One glyph a letter; spaces are widened so that the line reaches the margin and still reads as one text.
-fn glyphs(typeface: &Typeface, text: &str, word_space: f32) -> Vec<KrillaGlyph> {
+pub(in crate::pdf) fn glyphs(typeface: &Typeface, text: &str, word_space: f32) -> Vec<KrillaGlyph> {
     text.char_indices()
         .filter_map(|(at, letter)| {
             let glyph = typeface.glyph(letter)?;

@@ -37,7 +37,7 @@ pub(super) enum Mark {
 
 /// Upright or slanted, light or heavy.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Style {
+pub(in crate::pdf) enum Style {
     Regular,
     Bold,
     Italic,
@@ -45,7 +45,7 @@ pub(super) enum Style {
 }
 
 impl Style {
-    pub(super) fn of(self, typefaces: &Typefaces) -> &Typeface {
+    pub(in crate::pdf) fn of(self, typefaces: &Typefaces) -> &Typeface {
         match self {
             Self::Regular => &typefaces.regular,
             Self::Bold => &typefaces.bold,

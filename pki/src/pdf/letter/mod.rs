@@ -7,6 +7,8 @@ mod layout;
 mod sample;
 pub mod sheet;
 
+pub(super) use draw::{Fonts, glyphs, metadata, settings};
+pub(super) use layout::Style;
 pub use sample::sample;
 
 use super::typeface::Typefaces;

@@ -22,3 +22,7 @@ pub const TREE_DEPTH: usize = 64;
 pub const LONG_TERM_ITEMS: usize = 1_000;
 /// Pages of a letter that this product composes.
 pub const LETTER_PAGES: usize = 200;
+/// Pages of a report that this product composes: a hundred signatures with what did not pass take about sixty.
+pub const SHEET_PAGES: usize = 200;
+/// Characters of one text in a report; a document's own words may be of any length.
+pub const SHEET_CHARACTERS: usize = 2_000;

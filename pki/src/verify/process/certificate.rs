@@ -124,7 +124,8 @@ fn judge_chain(
     let mut unproven = None;
     for (place, (certificate, issuer)) in certificates.iter().zip(certificates.iter().skip(1)).enumerate() {
         let (findings, reasons) = revocation::usable(certificate, issuer, &validation.material.evidence);
-        let (answer, by) = revocation::decide(&findings, reasons, fresh_at, &policy.revocation);
+        let holds = validation.material.evidence.holds_of(certificate);
+        let (answer, by) = revocation::decide((&findings, &holds), reasons, fresh_at, &policy.revocation);
         checks = told(certificate, &answer, place == 0, checks)?;
         if place == 0 {
             known_at = by.map(|finding| finding.evidence_time);

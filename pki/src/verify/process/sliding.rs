@@ -81,6 +81,7 @@ fn step(
     let existed = |object: [u8; 32]| material.existed(&object, now);
     // a) Evidence issued before control-time, which is proven to have existed by then, like the certificate.
     let (all, reasons) = revocation::usable(certificate, issuer, &material.evidence);
+    let holds = material.evidence.holds_of(certificate);
     let proven: Vec<Finding<'_>> = all
         .iter()
         .filter(|finding| finding.evidence_time <= control && existed(finding.source.identity()) <= control)
@@ -89,7 +90,7 @@ fn step(
     let certificate_proven = existed(*certificate.fingerprint()) <= control;
     let who = certificate.subject().common_name();
     if proven.is_empty() || !certificate_proven {
-        let (answer, _) = revocation::decide(&all, reasons, time, &policy.revocation);
+        let (answer, _) = revocation::decide((&all, &holds), reasons, time, &policy.revocation);
         let lacks_proof = matches!(answer, Revocation::Good { .. });
         let reason = match lacks_proof {
             true => format!("{who}: nothing proves that it and the evidence about it existed by {}", control.rfc3339()),
@@ -97,7 +98,7 @@ fn step(
         };
         return Err(NoPastChain { reason, lacks_proof });
     }
-    let (answer, by) = revocation::decide(&proven, reasons, time, &policy.revocation);
+    let (answer, by) = revocation::decide((&proven, &holds), reasons, time, &policy.revocation);
     let checks = told(certificate, &answer, true, Vec::new()).map_err(|trust| {
         let reason = trust.checks.into_iter().next_back().map(|check| check.reason).unwrap_or_default();
         NoPastChain { reason, lacks_proof: false }

@@ -1,0 +1,125 @@
+//! `chuky request`: redeems a one-time activation code with a PKCS #10 request of a key on a token of one's own, and writes the certificate.
+//! Run again after a lost answer it writes the same certificate: its receipt key is made of code and request.
+
+use super::{
+    Common,
+    client::{Client, ClientError},
+    secret, unusable,
+};
+use chuky_model::text::Language;
+use clap::Args;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use std::{
+    fs::{self, File},
+    io::{self, Read},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+use zeroize::Zeroizing;
+
+/// Nhận chứng thư cho khóa trên thiết bị riêng / Redeem an activation code for a key on a token of one's own
+///
+/// The request (PKCS #10, PEM) is made by the token's software or by OpenSSL. The code is asked for on the terminal where no file is named.
+/// Exit codes: 0 the certificate was written, 1 refused, 2 wrong usage or a file that cannot be used.
+#[derive(Debug, Args)]
+pub struct Request {
+    /// Address of the service
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080", env = "CHUKY_SERVER")]
+    server: String,
+    /// File whose first line is the activation code
+    #[arg(long, value_name = "FILE")]
+    code_file: Option<PathBuf>,
+    /// Log-in name of the new account; left out by who has one
+    #[arg(long, value_name = "NAME", requires = "password_file")]
+    login: Option<String>,
+    /// File whose first line is the password of the new account
+    #[arg(long, value_name = "FILE", requires = "login")]
+    password_file: Option<PathBuf>,
+    /// Where the certificate goes, PEM, with those of its issuers behind it
+    #[arg(short = 'o', long = "output", value_name = "OUT")]
+    output: PathBuf,
+    /// The certification request
+    #[arg(value_name = "CSR")]
+    request: PathBuf,
+}
+
+impl Request {
+    /// Runs the command: 0 where the certificate was written.
+    pub fn run(self, common: &Common) -> ExitCode {
+        match self.redeem(common.language) {
+            Ok(notices) => {
+                for notice in notices {
+                    eprintln!("! {notice}");
+                }
+                println!("✓ {}", self.output.display());
+                ExitCode::SUCCESS
+            }
+            Err(ClientError::Refused(why)) => {
+                eprintln!("chuky request: {why}");
+                ExitCode::FAILURE
+            }
+            Err(error) => unusable(error),
+        }
+    }
+
+    fn redeem(&self, language: Language) -> Result<Vec<String>, ClientError> {
+        let request = read(&self.request)?;
+        let code = match &self.code_file {
+            Some(file) => File::open(file).and_then(secret::first_line).map_err(failed(file))?,
+            None => {
+                let question = if language == Language::Vi { "Mã kích hoạt: " } else { "Activation code: " };
+                secret::ask(question).map_err(failed(Path::new("/dev/tty")))?
+            }
+        };
+        let mut body = json!({ "code": code.as_str(), "request": request });
+        if let (Some(login), Some(file)) = (&self.login, &self.password_file) {
+            let password = File::open(file).and_then(secret::first_line).map_err(failed(file))?;
+            body["login"] = json!(login);
+            body["password"] = json!(password.as_str());
+        }
+        let client = Client::new(&self.server, language)?;
+        let receipt = client.post_with_key("/api/v1/activations/own-key", &body, &receipt_key(&code, &request))?;
+        let certificate = receipt["certificate"].as_str().unwrap_or_default();
+        let chain = receipt["chain"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let pem: Vec<&str> = [certificate].into_iter().chain(chain.iter().filter_map(|one| one.as_str())).collect();
+        write_whole(&self.output, &pem.concat())?;
+        let notices = receipt["notices"].as_array().map(Vec::as_slice).unwrap_or_default();
+        Ok(notices.iter().filter_map(|notice| notice[language.code()].as_str().map(str::to_owned)).collect())
+    }
+}
+
+/// The same for the same code, however it is typed, and the same request; told by neither alone.
+fn receipt_key(code: &str, request: &str) -> Zeroizing<String> {
+    let code: Zeroizing<String> = Zeroizing::new(code.chars().filter(|c| c.is_ascii_alphanumeric()).collect());
+    let digest = Sha256::new()
+        .chain_update("chuky-request-v1\n")
+        .chain_update(code.to_uppercase())
+        .chain_update("\n")
+        .chain_update(request);
+    Zeroizing::new(hex::encode(digest.finalize()))
+}
+
+fn read(file: &Path) -> Result<String, ClientError> {
+    let mut text = String::new();
+    let read = File::open(file).and_then(|file| file.take(LONGEST_REQUEST).read_to_string(&mut text));
+    read.map_err(failed(file))?;
+    Ok(text)
+}
+
+/// Appears whole or not at all.
+fn write_whole(file: &Path, text: &str) -> Result<(), ClientError> {
+    let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let beside = tempfile::NamedTempFile::new_in(directory).map_err(failed(file))?;
+    fs::write(beside.path(), text).map_err(failed(file))?;
+    beside.persist(file).map_err(|error| error.error).map_err(failed(file))?;
+    Ok(())
+}
+
+fn failed(file: &Path) -> impl Fn(io::Error) -> ClientError + use<> {
+    let what = file.display().to_string();
+    move |source| ClientError::Io { what: what.clone(), source }
+}
+
+/// Bytes that are read; the service takes fewer.
+const LONGEST_REQUEST: u64 = 1 << 20;

@@ -1,0 +1,188 @@
+//! `/certificates`, a subscriber's own certificates, and `/hotline`, where staff suspend for somebody who calls. The number that was typed
+//! is never part of an address.
+
+use super::{PageForm, Visit, requests::shown_beside};
+use crate::{
+    accounts::Principal,
+    app::App,
+    error::{RequestError, Result},
+    http::{
+        Access, Route,
+        pages::{
+            Problems,
+            certificates::{Card, CertificatesPage, HotlineForm, HotlinePage, SuspendForm, SuspendPage},
+            html,
+        },
+    },
+    issuance::revocation::{self, CertificateView, Change, Ground, Question},
+    registration,
+};
+use axum::{
+    extract::{Path, Query, State},
+    http::{Method, StatusCode},
+    response::{IntoResponse, Redirect, Response},
+    routing::{get, post},
+};
+use chuky_model::{instant::Instant, record::state::CertificateState, role::Role};
+use serde::Deserialize;
+
+pub(super) fn routes() -> Vec<Route> {
+    const HOLDER: Access = Access::Roles(&[Role::Citizen, Role::Official]);
+    const STAFF: Access = Access::Roles(&[Role::Operator, Role::Registrar, Role::SecurityOfficer]);
+    vec![
+        Route::new(Method::GET, "/certificates", HOLDER, get(list)),
+        Route::new(Method::GET, "/certificates/{serial}/suspend", HOLDER, get(confirmation)),
+        Route::new(Method::POST, "/certificates/{serial}/suspend", HOLDER, post(suspend)),
+        Route::new(Method::POST, "/certificates/{serial}/renew", HOLDER, post(renew)),
+        Route::new(Method::GET, "/hotline", STAFF, get(hotline)),
+        Route::new(Method::POST, "/hotline", STAFF, post(find)),
+        Route::new(Method::POST, "/hotline/suspend", STAFF, post(suspend_for_caller)),
+    ]
+}
+
+/// What has just been done.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct DoneQuery {
+    done: String,
+}
+
+async fn list(State(app): State<App>, visit: Visit, Query(query): Query<DoneQuery>) -> Result<Response> {
+    page(&app, visit, query.done, (StatusCode::OK, Problems::none())).await
+}
+
+async fn page(app: &App, visit: Visit, done: String, (status, problems): (StatusCode, Problems)) -> Result<Response> {
+    let views = revocation::own(app, visit.required()?).await?;
+    let cards = views.into_iter().map(|view| card(app, view)).collect();
+    Ok(html(status, CertificatesPage { frame: visit.frame, cards, done, problems }.html()))
+}
+
+async fn confirmation(State(app): State<App>, visit: Visit, Path(serial): Path<String>) -> Result<Response> {
+    let card = own_card(&app, visit.required()?, &serial).await?;
+    Ok(html(StatusCode::OK, SuspendPage { frame: visit.frame, card, problems: Problems::none() }.html()))
+}
+
+async fn suspend(
+    State(app): State<App>,
+    visit: Visit,
+    Path(serial): Path<String>,
+    PageForm(form): PageForm<SuspendForm>,
+) -> Result<Response> {
+    let by = visit.posting(&form.csrf)?;
+    let card = own_card(&app, by, &serial).await?;
+    match revocation::change(&app, by, &serial, Change::Suspend, ground(&form.ground)?).await {
+        Ok(_) => Ok(Redirect::to("/certificates?done=suspended").into_response()),
+        Err(error) => {
+            let (status, problems) = shown_beside(error)?;
+            Ok(html(status, SuspendPage { frame: visit.frame, card, problems }.html()))
+        }
+    }
+}
+
+async fn renew(
+    State(app): State<App>,
+    visit: Visit,
+    Path(serial): Path<String>,
+    PageForm(form): PageForm<SuspendForm>,
+) -> Result<Response> {
+    let by = visit.posting(&form.csrf)?;
+    match registration::renew(&app, by, &serial).await {
+        Ok(_) => Ok(Redirect::to("/certificates?done=renewal").into_response()),
+        Err(error) => {
+            let said = shown_beside(error)?;
+            page(&app, visit, String::new(), said).await
+        }
+    }
+}
+
+async fn hotline(visit: Visit, Query(query): Query<DoneQuery>) -> Result<Response> {
+    let done = query.done == "suspended";
+    Ok(hotline_page(visit, HotlineForm::default(), (Vec::new(), done), (StatusCode::OK, Problems::none())))
+}
+
+async fn find(State(app): State<App>, visit: Visit, PageForm(form): PageForm<HotlineForm>) -> Result<Response> {
+    let by = visit.posting(&form.csrf)?;
+    match revocation::of_caller(&app, by, &form.whom).await {
+        Ok(views) => {
+            let cards = views.into_iter().map(|view| card(&app, view)).collect();
+            Ok(hotline_page(visit, form, (cards, false), (StatusCode::OK, Problems::none())))
+        }
+        Err(error) => Ok(hotline_page(visit, form, (Vec::new(), false), shown_beside(error)?)),
+    }
+}
+
+async fn suspend_for_caller(
+    State(app): State<App>,
+    visit: Visit,
+    PageForm(form): PageForm<HotlineForm>,
+) -> Result<Response> {
+    let by = visit.posting(&form.csrf)?;
+    let suspended = revocation::suspend_for_caller(&app, by, &form.serial, ground(&form.ground)?, asked(&form)).await;
+    match suspended {
+        Ok(_) => Ok(Redirect::to("/hotline?done=suspended").into_response()),
+        Err(error) => {
+            let said = shown_beside(error)?;
+            let views = revocation::of_caller(&app, by, &form.serial).await?;
+            let cards = views.into_iter().map(|view| card(&app, view)).collect();
+            Ok(hotline_page(visit, form, (cards, false), said))
+        }
+    }
+}
+
+fn hotline_page(
+    visit: Visit,
+    form: HotlineForm,
+    (cards, done): (Vec<Card>, bool),
+    (status, problems): (StatusCode, Problems),
+) -> Response {
+    html(status, HotlinePage { frame: visit.frame, form, cards, done, problems }.html())
+}
+
+async fn own_card(app: &App, by: &Principal, serial: &str) -> Result<Card> {
+    let views = revocation::own(app, by).await?;
+    let view = views.into_iter().find(|view| view.serial.eq_ignore_ascii_case(serial));
+    Ok(card(app, view.ok_or_else(RequestError::not_found)?))
+}
+
+fn card(app: &App, view: CertificateView) -> Card {
+    let now = app.clock.now();
+    let end = Instant::parse_rfc3339(&view.not_after).unwrap_or(now);
+    let opens = end.plus_seconds(-app.settings.authority.renewal_days.saturating_mul(86_400));
+    let good = view.state == CertificateState::Issued && end > now;
+    Card {
+        serial: view.serial,
+        holder: view.common_name,
+        issuer: view.issuer,
+        state: view.state,
+        not_before: view.not_before,
+        not_after: view.not_after,
+        revoked_at: view.revoked_at,
+        expired: end <= now,
+        renewable: good && now >= opens,
+    }
+}
+
+/// The ground by its name in the audit log; the subscriber's wish where none was chosen.
+fn ground(name: &str) -> Result<Ground> {
+    if name.is_empty() {
+        return Ok(Ground::default());
+    }
+    let read = serde_json::from_value(serde_json::Value::String(name.to_owned()));
+    Ok(read.map_err(|_| RequestError::not_found())?)
+}
+
+fn asked(form: &HotlineForm) -> Vec<Question> {
+    let answers = [
+        &form.asked_birth_date,
+        &form.asked_address,
+        &form.asked_agency,
+        &form.asked_last_signing,
+        &form.asked_called_back,
+    ];
+    Question::ALL
+        .into_iter()
+        .zip(answers)
+        .filter(|(_, answer)| answer.is_some())
+        .map(|(question, _)| question)
+        .collect()
+}

@@ -1,0 +1,16 @@
+kept-title = A stored verdict
+kept-lead = This verdict was made and stored by the service. The file that was checked is not stored.
+kept-judged-at = Judged as of
+kept-policy = Validation policy
+kept-created-at = Stored at
+kept-expires-at = Can be seen until
+kept-compare-title = Is the file you have the same?
+kept-compare-file = Choose the file you have
+kept-compare-hint = Only its digest is computed for the comparison; the file is not kept. At most { $megabytes } MB.
+kept-compare-button = Compare
+kept-same = This is the file that was checked, byte for byte.
+kept-other = This is not the file that was checked; the verdict here says nothing about it.
+kept-not-comparable = The digest of the checked file is not known, so nothing can be compared.
+kept-link-title = Link to this verdict
+kept-link-hint = Whoever has this link can see the verdict and the signers' names. Send it only to those who need to know.
+kept-picture = QR code of the link to this verdict

@@ -1,0 +1,16 @@
+report-title = Report on digital signatures
+report-about = About the file and this report
+report-file = File name
+report-judged-at = Judged as of
+report-made-at = Report made at
+report-policy = Validation policy
+report-signatures = Signatures
+report-seal = Seal of this report
+report-seal-by = Timestamp of { $authority } over the whole report; any later change shows when this file is checked
+report-seal-missing = This report is not sealed: the service could not make a timestamp. Fetch it again later if you need a sealed one
+report-seal-offline = This report is not sealed: it was made on the command line, without the service
+report-file-checks = Checks of the whole file
+report-checks-passed = Checks that passed
+report-status-unknown = Warning: whether this certificate is revoked could not be checked.
+report-issuer-unknown = Warning: this certificate does not lead to a trusted authority, so its status could not be checked.
+report-basis = The answer holds for the time it was judged for, by the policy and trust data named above. Content as in article 6 of Circular 15/2025/TT-BKHCN; algorithm of EN 319 102-1.

@@ -1,0 +1,16 @@
+kept-title = Kết quả kiểm tra đã lưu
+kept-lead = Kết quả này do máy chủ lập và lưu. Tệp đã kiểm tra không được lưu.
+kept-judged-at = Kiểm tra tại thời điểm
+kept-policy = Chính sách kiểm tra
+kept-created-at = Lưu lúc
+kept-expires-at = Xem được đến
+kept-compare-title = Tệp bạn có là đúng tệp này?
+kept-compare-file = Chọn tệp bạn có
+kept-compare-hint = Chỉ tính giá trị băm để so sánh, không lưu tệp. Không quá { $megabytes } MB.
+kept-compare-button = So sánh
+kept-same = Đúng là tệp đã được kiểm tra, giống đến từng byte.
+kept-other = Không phải là tệp đã được kiểm tra; kết quả ở đây không nói về tệp này.
+kept-not-comparable = Không có giá trị băm của tệp đã kiểm tra nên không so sánh được.
+kept-link-title = Liên kết tới kết quả này
+kept-link-hint = Ai có liên kết này đều xem được kết quả và tên người ký. Chỉ gửi cho người cần biết.
+kept-picture = Mã QR của liên kết tới kết quả này

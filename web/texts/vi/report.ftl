@@ -1,0 +1,16 @@
+report-title = Báo cáo kiểm tra chữ ký số
+report-about = Về tệp và báo cáo này
+report-file = Tên tệp
+report-judged-at = Kiểm tra tại thời điểm
+report-made-at = Lập báo cáo lúc
+report-policy = Chính sách kiểm tra
+report-signatures = Số chữ ký
+report-seal = Niêm phong của báo cáo
+report-seal-by = Dấu thời gian của { $authority } trên toàn bộ báo cáo; mọi sửa đổi về sau đều lộ ra khi kiểm tra tệp này
+report-seal-missing = Báo cáo này không được niêm phong: máy chủ chưa cấp được dấu thời gian. Hãy tải lại sau nếu cần bản có niêm phong
+report-seal-offline = Báo cáo này không được niêm phong: lập bằng lệnh trên máy, không qua máy chủ
+report-file-checks = Kiểm tra toàn tệp
+report-checks-passed = Số mục kiểm tra đạt
+report-status-unknown = Cảnh báo: chưa kiểm tra được trạng thái thu hồi của chứng thư này.
+report-issuer-unknown = Cảnh báo: chưa nối được chứng thư này tới tổ chức chứng thực được tin cậy, nên chưa kiểm tra được trạng thái của nó.
+report-basis = Kết quả có giá trị tại thời điểm kiểm tra, theo chính sách và dữ liệu tin cậy đã nêu. Nội dung theo Điều 6 Thông tư 15/2025/TT-BKHCN; thuật toán theo EN 319 102-1.
