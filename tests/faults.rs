@@ -291,7 +291,7 @@ async fn nothing_lost(test: &TestApp, requests: &[(String, String)], serials: &[
     for ((id, _), serial) in requests.iter().zip(serials) {
         let rows = test.app.store.certificates_of_request(id.parse().unwrap()).await.unwrap();
         let issued: Vec<_> = rows.iter().filter(|row| row.state == CertificateState::Issued).collect();
-        assert_eq!(issued.iter().map(|row| row.serial.to_string()).collect::<Vec<_>>(), [serial.clone()]);
+        assert_eq!(issued.iter().map(|row| row.serial.to_string()).collect::<Vec<_>>(), std::slice::from_ref(serial));
         let certificate = chuky::issuance::status::certificate_of(&test.app, issued[0]).unwrap().unwrap();
         let issuer = Authority::of(&test.app).await.unwrap().issuing(Hierarchy::Citizens).unwrap().certificate.clone();
         certificate.verify_signature(&issuer.public_key().unwrap()).unwrap();

@@ -215,7 +215,7 @@ impl Pages<'_> {
                 .map(|angle| (angle.cos(), angle.sin()))
                 .collect()
         };
-        let (outline, strokes): (Vec<(f32, f32)>, Vec<Vec<(f32, f32)>>) = match shape {
+        let (outline, strokes): (Points, Vec<Points>) = match shape {
             Shape::Valid => (round(64, 0.0), vec![vec![(-0.45, 0.02), (-0.12, 0.36), (0.48, -0.34)]]),
             Shape::NotValid => {
                 (round(8, 0.5), vec![vec![(-0.36, -0.36), (0.36, 0.36)], vec![(0.36, -0.36), (-0.36, 0.36)]])
@@ -317,3 +317,6 @@ const GREY: Colour = [0xb5, 0xb5, 0xb5];
 const GREY_TEXT: Colour = [0x50, 0x50, 0x50];
 const BODY: Look = Look { style: Style::Regular, size: 10.0, colour: BLACK };
 const BENEATH: Look = Look { style: Style::Italic, size: 8.5, colour: GREY_TEXT };
+
+/// A line through points, in points of 1/72 inch.
+type Points = Vec<(f32, f32)>;

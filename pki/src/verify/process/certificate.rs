@@ -164,7 +164,7 @@ pub(super) fn told(
     mut checks: Vec<Check>,
 ) -> Result<Vec<Check>, Trust> {
     let who = certificate.subject().common_name();
-    let (check, trust): (Check, fn(Vec<Check>, SubIndication) -> Trust) = match answer {
+    let (check, trust): (Check, Outcome) = match answer {
         Revocation::Good { evidence_time, revoked_since } => {
             let reason = format!("{who}: not revoked, by evidence of {}", evidence_time.rfc3339());
             checks.push(Check { reason, ..Check::passed("revocation") });
@@ -203,3 +203,6 @@ pub(super) fn told(
     status.since = since;
     Err(status)
 }
+
+/// What a failed or open check makes of the trust.
+type Outcome = fn(Vec<Check>, SubIndication) -> Trust;
