@@ -58,10 +58,13 @@ fn a_list_with_another_prefix_is_read_and_a_wrapped_one_refused() {
         assert_eq!((list.territory.as_str(), list.sequence, list.services.len()), ("DK", 21, 1));
         assert_eq!(list.services[0].states.len(), 2);
     }
-    for name in ["XSW-enveloped-fake-content.xml", "XSW-enveloped-fake-content-two-same-id.xml"] {
+    for (name, reason) in [
+        ("XSW-enveloped-fake-content.xml", "the content is not the one that was signed"),
+        ("XSW-enveloped-fake-content-two-same-id.xml", "a referenced identifier stands twice"),
+    ] {
         let Some((bytes, signer)) = file(&format!("dss-xades_validation_xsw_{name}")) else { continue };
         let refused = read(&bytes, signer, "2021-04-01T00:00:00Z").unwrap_err();
-        println!("{name}: {refused}");
+        assert!(refused.0.contains(reason), "{name}: {refused}");
     }
 }
 

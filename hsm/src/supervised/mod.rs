@@ -284,7 +284,8 @@ impl Shared {
     }
 
     fn counts(&self, token: usize) -> MutexGuard<'_, Counts> {
-        // A token that is not in the list is not counted apart.
+        // A token that is not in the list is not counted apart. There is a first one whatever the settings say: `Settings::addresses`
+        // begins with the settings' own token.
         let counts = self.counts.get(token).or(self.counts.first());
         counts.expect("there is a first token").lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -13,6 +13,7 @@ pub mod limits;
 mod object;
 mod object_stream;
 mod predictor;
+pub(crate) mod prefix;
 pub mod prepared;
 mod recovery;
 mod revisions;

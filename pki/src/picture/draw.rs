@@ -1,6 +1,7 @@
 //! Drawing, by hayro. Everything it needs is in the file or in the library: no fonts of the system, no network.
 
 use super::{Area, Picture, limits};
+use crate::pdf::prefix::Prefix;
 use hayro::hayro_interpret::InterpreterSettings;
 use hayro::hayro_interpret::util::TransformExt;
 use hayro::hayro_syntax::Pdf;
@@ -9,18 +10,6 @@ use hayro::vello_cpu::color::palette::css::WHITE;
 use hayro::{PixmapSettings, RenderCache, RenderSettings, kurbo};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-
-/// The beginning of a file that several revisions share.
-struct Prefix {
-    whole: Arc<Vec<u8>>,
-    end: usize,
-}
-
-impl AsRef<[u8]> for Prefix {
-    fn as_ref(&self) -> &[u8] {
-        self.whole.get(..self.end).unwrap_or_default()
-    }
-}
 
 /// The pages of one revision.
 pub(super) struct Pages {

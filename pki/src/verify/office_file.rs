@@ -8,6 +8,7 @@ mod open_xml;
 use super::line::badness;
 use super::xml_coverage::COVERAGE;
 use super::xml_file::{self, Place, Sources, XmlLine};
+use super::xml_report;
 use super::{VerificationContext, conclusion, empty_report, sentences};
 use crate::asic::{Archive, ContainerError};
 use crate::{Error, crypto};
@@ -100,14 +101,18 @@ fn judge(bytes: &[u8], package: &dyn Package, context: &VerificationContext) -> 
         let verdict = match verdict {
             Ok(verdict) => verdict,
             Err(error) => {
-                report.signatures.push(unread_line(&file.name, &error));
+                report.signatures.push(xml_report::unread(file.name.clone(), "reading", &error));
                 continue;
             }
         };
         report.checks.extend(verdict.checks.into_iter().filter(|check| check.name != "reading"));
         report.timestamps.extend(verdict.timestamps);
         if verdict.lines.is_empty() {
-            report.signatures.push(unread_line(&file.name, &Error::Malformed("signature file without a signature")));
+            report.signatures.push(xml_report::unread(
+                file.name.clone(),
+                "reading",
+                &Error::Malformed("signature file without a signature"),
+            ));
         }
         over_document |= file.is_over_document;
         for line in verdict.lines {
@@ -177,28 +182,6 @@ impl Covered {
         report.checks.push(self.check);
         report.checks.push(self.parts);
         report
-    }
-}
-
-fn unread_line(name: &str, error: &Error) -> SignatureReport {
-    let beyond = matches!(error, Error::Unsupported(_) | Error::Limit(_));
-    let (integrity, indication, sub_indication) = match beyond {
-        true => (Integrity::Unknown, Indication::Indeterminate, SubIndication::PolicyProcessingError),
-        false => (Integrity::Broken, Indication::TotalFailed, SubIndication::FormatFailure),
-    };
-    let check = if beyond { Check::not_done } else { Check::failed };
-    SignatureReport {
-        id: name.to_owned(),
-        format: "XMLDSig".to_owned(),
-        integrity,
-        indication,
-        sub_indication: Some(sub_indication),
-        signer: None,
-        claimed_signing_time: None,
-        best_signature_time: None,
-        covers: "unknown".to_owned(),
-        changes_after: Vec::new(),
-        checks: vec![check("reading", error.to_string())],
     }
 }
 

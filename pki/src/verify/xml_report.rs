@@ -264,25 +264,20 @@ fn lost_timestamp(error: &Error) -> TimestampReport {
 
 /// The line of a signature whose structure cannot be read.
 pub(super) fn unreadable(document: &Document<'_>, node: NodeId, at: usize, error: &Error) -> SignatureReport {
-    const NAME: &str = "signature_format";
-    let beyond = matches!(error, Error::Unsupported(_) | Error::Limit(_));
-    let (integrity, indication, sub_indication, check) = match beyond {
-        true => (
-            Integrity::Unknown,
-            Indication::Indeterminate,
-            SubIndication::PolicyProcessingError,
-            Check::not_done(NAME, error.to_string()),
-        ),
-        false => (
-            Integrity::Broken,
-            Indication::TotalFailed,
-            SubIndication::FormatFailure,
-            Check::failed(NAME, error.to_string()),
-        ),
-    };
     let id = document.attribute(node, "Id").map(str::to_owned);
+    unread(id.unwrap_or_else(|| format!("signature {}", at + 1)), "signature_format", error)
+}
+
+/// The line of a signature that could not be read: broken, or beyond what is read here and then not judged.
+pub(super) fn unread(id: String, check: &'static str, error: &Error) -> SignatureReport {
+    let beyond = matches!(error, Error::Unsupported(_) | Error::Limit(_));
+    let (integrity, indication, sub_indication) = match beyond {
+        true => (Integrity::Unknown, Indication::Indeterminate, SubIndication::PolicyProcessingError),
+        false => (Integrity::Broken, Indication::TotalFailed, SubIndication::FormatFailure),
+    };
+    let outcome = if beyond { Check::not_done } else { Check::failed };
     SignatureReport {
-        id: id.unwrap_or_else(|| format!("signature {}", at + 1)),
+        id,
         format: "XMLDSig".to_owned(),
         integrity,
         indication,
@@ -292,6 +287,6 @@ pub(super) fn unreadable(document: &Document<'_>, node: NodeId, at: usize, error
         best_signature_time: None,
         covers: "unknown".to_owned(),
         changes_after: Vec::new(),
-        checks: vec![check],
+        checks: vec![outcome(check, error.to_string())],
     }
 }

@@ -1,23 +1,12 @@
 //! hayro-syntax's view, in the common form.
 
 use super::seen::{Entries, Id, Page, Reader, Seen};
+use crate::pdf::prefix::Prefix;
 use hayro_syntax::Pdf;
 use hayro_syntax::object::{Dict, MaybeRef, Object, ObjectIdentifier, Stream};
 use hayro_syntax::page::Rotation;
 use std::borrow::Cow;
 use std::sync::Arc;
-
-/// The beginning of a file that several revisions share.
-struct Prefix {
-    whole: Arc<Vec<u8>>,
-    end: usize,
-}
-
-impl AsRef<[u8]> for Prefix {
-    fn as_ref(&self) -> &[u8] {
-        self.whole.get(..self.end).unwrap_or_default()
-    }
-}
 
 /// An open file of hayro's.
 pub(super) struct Hayro {
