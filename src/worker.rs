@@ -36,6 +36,9 @@ pub fn start(app: &App) -> JoinHandle<()> {
             if let Err(error) = ocsp::renew(&app).await {
                 tracing::error!(event = "ocsp_answers_not_renewed", error = %error);
             }
+            if let Err(error) = taken_back(&app).await {
+                tracing::error!(event = "issues_not_taken_back", error = %error);
+            }
             if beat % BEATS_A_ROUND != 0 {
                 continue;
             }
@@ -44,6 +47,14 @@ pub fn start(app: &App) -> JoinHandle<()> {
             }
         }
     })
+}
+
+/// What another node left, soon after its end: its subscribers wait for it.
+async fn taken_back(app: &App) -> Result<()> {
+    if ceremony::was_held(app).await? {
+        recovery::abandoned(app).await?;
+    }
+    Ok(())
 }
 
 async fn round(app: &App) -> Result<()> {
@@ -56,7 +67,6 @@ async fn round(app: &App) -> Result<()> {
     custody::close_expired(app).await?;
     signing::clear_up(app).await?;
     if ceremony::was_held(app).await? {
-        recovery::overdue(app).await?;
         if let Err(error) = Authority::refresh(app).await {
             tracing::error!(event = "authority_not_read", error = %error);
         }
@@ -70,7 +80,7 @@ async fn round(app: &App) -> Result<()> {
 
 /// How long an `Idempotency-Key` is remembered. A call that a crash cut short is free to be made again after it.
 const KEYS_REMEMBERED_SECONDS: i64 = 86_400;
-/// Between two renewals of OCSP answers.
+/// Between two renewals of OCSP answers, and two looks at what other nodes left.
 const BEAT: Duration = Duration::from_secs(5);
 /// A round every thirty seconds.
 const BEATS_A_ROUND: u64 = 6;

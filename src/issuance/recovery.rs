@@ -13,33 +13,40 @@ use crate::{
 };
 use chuky_model::{
     id::CertificateId,
-    instant::Instant,
     record::{Cursor, state::CertificateState},
     request::RequestState,
 };
 use chuky_pki::crl::Reason;
 
-/// Takes back everything that was half done when the service last ended. On SQLite no other process issues; on PostgreSQL another
-/// node may be at work, so only what is older than any issue takes is taken back.
+/// Takes back what was half done when the service last ended. On SQLite no other process issues; on PostgreSQL another node may be at
+/// work, so only what nobody holds is taken back.
 pub async fn at_start(app: &App) -> Result<usize> {
-    let now = app.clock.now();
     match app.store {
-        Store::Sqlite(_) => run(app, now).await,
-        Store::Postgres(_) => overdue(app).await,
+        Store::Sqlite(_) => all(app).await,
+        Store::Postgres(_) => abandoned(app).await,
     }
 }
 
 /// Takes back everything that is half done, whoever began it: nobody is at work on a database that came out of a backup.
 pub(super) async fn all(app: &App) -> Result<usize> {
-    run(app, app.clock.now()).await
+    run(app, Reach::Everything).await
 }
 
-/// Takes back what is older than any issue takes: its node is gone.
-pub async fn overdue(app: &App) -> Result<usize> {
-    run(app, app.clock.now().plus_seconds(-LONGEST_ISSUE_SECONDS)).await
+/// Takes back what nobody is at work on any more: its process has ended, or it is older than any issue takes.
+pub async fn abandoned(app: &App) -> Result<usize> {
+    run(app, Reach::Abandoned).await
 }
 
-async fn run(app: &App, before: Instant) -> Result<usize> {
+#[derive(Clone, Copy)]
+enum Reach {
+    Everything,
+    Abandoned,
+}
+
+/// What was finished meanwhile stays: each step is a compare-and-swap, so an issue that somebody is at work on after all is ended and
+/// never doubled.
+async fn run(app: &App, reach: Reach) -> Result<usize> {
+    let overdue = app.clock.now().plus_seconds(-LONGEST_ISSUE_SECONDS);
     let mut taken_back = 0;
     for state in [CertificateState::Intended, CertificateState::Signing] {
         let mut after = Cursor::OLDEST;
@@ -47,8 +54,19 @@ async fn run(app: &App, before: Instant) -> Result<usize> {
             let rows = app.store.list_certificates(state, after, PAGE).await?;
             let Some(last) = rows.last() else { break };
             after = Cursor { at: last.updated_at, id: last.id.0 };
-            for row in rows.iter().filter(|row| row.updated_at <= before) {
+            for row in rows {
+                let mut held = None;
+                if matches!(reach, Reach::Abandoned) && row.updated_at > overdue {
+                    // On SQLite this process is at work on it. On PostgreSQL it is held until it is back, so that one node takes it back.
+                    if matches!(app.store, Store::Postgres(_)) {
+                        held = app.store.hold_issue(row.id).await?;
+                    }
+                    if held.is_none() {
+                        continue;
+                    }
+                }
                 taken_back += usize::from(take_back(app, row.id).await?);
+                drop(held);
             }
         }
     }
@@ -97,5 +115,6 @@ pub(super) async fn take_back(app: &App, id: CertificateId) -> Result<bool> {
 }
 
 const PAGE: i64 = 100;
-/// RSA-4096 may take two minutes in the HSM; every other step is far shorter.
+/// RSA-4096 may take two minutes in the HSM; every other step is far shorter. What is older is taken back even where its node seems to be
+/// at work: the server may not have noticed yet that a host vanished.
 const LONGEST_ISSUE_SECONDS: i64 = 600;

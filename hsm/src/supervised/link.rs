@@ -128,9 +128,9 @@ impl Link {
         Ok(())
     }
 
-    /// Whether some call has waited longer than it may.
-    pub(super) fn is_hung(&self, now: Instant) -> bool {
-        self.waiting().values().any(|waiting| now >= waiting.hung_at)
+    /// For how long some call has waited longer than it may.
+    pub(super) fn hung_for(&self, now: Instant) -> Option<Duration> {
+        self.waiting().values().filter_map(|waiting| now.checked_duration_since(waiting.hung_at)).max()
     }
 
     pub(super) fn is_idle(&self) -> bool {

@@ -9,6 +9,7 @@ use crate::{
     provision::{Prepared, Secrets},
     secret::{Pin, Secret32},
     settings::{Settings, TokenAddress},
+    stock,
 };
 use std::{
     os::{fd::OwnedFd, unix::process::CommandExt},
@@ -24,7 +25,7 @@ use tokio::{
     },
     process::{Child, Command},
     sync::mpsc,
-    time::{interval, sleep, timeout},
+    time::{interval, sleep},
 };
 use zeroize::Zeroizing;
 
@@ -160,14 +161,26 @@ fn spawn(settings: &Settings, environment: &[(String, String)]) -> Result<Worker
     Ok(Worker { child, process, reader, writer })
 }
 
-/// Sends the first frame and reads the answer to it. A worker that gives none in time is killed with the value that owns it.
+/// Sends the first frame and reads the answer to it. A worker that gives none in time is killed with the value that owns it; one that
+/// waits for the machine and not for its token has until `limits::START`.
 async fn first_answer(worker: &mut Worker, order: &ToWorker, patience: Duration) -> Result<FromWorker, Error> {
     let frame = frame::encode(order)?;
-    let answered = timeout(patience, async {
+    let process = worker.process;
+    let answered = async {
         worker.writer.write_all(&frame).await.map_err(|error| failed("HSM worker", &error))?;
         frame::receive::<FromWorker>(&mut worker.reader).await.map_err(|error| Error::unavailable(error.to_string()))
-    });
-    answered.await.unwrap_or_else(|_| Err(Error::unavailable("the token did not open in time")))
+    };
+    let given_up = async {
+        let began = Instant::now();
+        sleep(patience).await;
+        while began.elapsed() < limits::START && waits_for_machine(process) {
+            sleep(TICK).await;
+        }
+    };
+    tokio::select! {
+        answer = answered => answer,
+        () = given_up => Err(Error::unavailable("the token did not open in time")),
+    }
 }
 
 fn failed(what: &str, error: &std::io::Error) -> Error {
@@ -250,8 +263,11 @@ async fn watch(link: &Link, memory_bytes: u64) -> End {
 
 async fn until_hung(link: &Link) {
     let mut ticks = interval(TICK);
-    while !link.is_hung(Instant::now()) {
-        ticks.tick().await;
+    loop {
+        match link.hung_for(Instant::now()) {
+            Some(hung) if hung >= limits::STARVED || !waits_for_machine(link.process) => return,
+            _ => ticks.tick().await,
+        };
     }
 }
 
@@ -279,6 +295,19 @@ fn resident_bytes(process: u32) -> Option<u64> {
     Some(pages.saturating_mul(PAGE_BYTES))
 }
 
+/// Whether a thread of the process is ready to run or waits for a disk (proc(5), `/proc/PID/task/TID/stat`): on a busy machine it is late
+/// through no fault of its token's, for which it would sleep. The thread that makes keys in advance does not count.
+fn waits_for_machine(process: u32) -> bool {
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{process}/task")) else { return false };
+    threads.flatten().any(|thread| {
+        let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        // "TID (name) STATE …"
+        stat.split_once('(')
+            .and_then(|(_, rest)| rest.rsplit_once(") "))
+            .is_some_and(|(name, rest)| name != stock::THREAD && (rest.starts_with('R') || rest.starts_with('D')))
+    })
+}
+
 async fn end(child: &mut Child) {
     // SIGKILL reaches a stopped process too. An error means that it has ended already.
     drop(child.kill().await);
@@ -288,3 +317,22 @@ async fn end(child: &mut Child) {
 const TICK: Duration = Duration::from_millis(25);
 /// The page size of the platforms served; a wrong one shifts a bound that is a rule of thumb.
 const PAGE_BYTES: u64 = 4_096;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_process_that_sleeps_does_not_wait_for_the_machine_and_one_that_runs_does() {
+        let mut sleeping = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let mut running = std::process::Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(500));
+        let found = [sleeping.id(), running.id()].map(waits_for_machine);
+        for process in [&mut sleeping, &mut running] {
+            process.kill().unwrap();
+            process.wait().unwrap();
+        }
+        assert_eq!(found, [false, true]);
+    }
+}
