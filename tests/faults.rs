@@ -266,14 +266,13 @@ async fn storm_round(
         assert_eq!(storm.seen.refused.load(Ordering::Relaxed), refused, "refused after the return");
     };
     let (serials, (tries, signed), ()) = tokio::join!(redeeming, signing, returning);
-    println!("signed after {tries} refusals");
     storm.over.store(true, Ordering::Release);
     for caller in callers {
         tokio::time::timeout(Duration::from_secs(30), caller).await.expect("no caller is stuck").unwrap();
     }
     let counted = |count: &AtomicUsize| count.load(Ordering::Relaxed);
     let counts = [counted(&storm.seen.answered), counted(&storm.seen.refused)];
-    println!("{} answered, {} refused", counts[0], counts[1]);
+    println!("{} answered, {} refused; signed after {tries} refusals", counts[0], counts[1]);
     assert_eq!(signed["report"]["indication"], "TOTAL_PASSED", "{signed}");
     stamped_well(at, &storm.seen.stamped.lock().unwrap());
     nothing_lost(test, &requests, &serials).await;

@@ -38,11 +38,11 @@ pub(super) async fn keep(shared: Arc<Shared>, token: usize, index: usize) {
     loop {
         let started = {
             let mut patience = starting.lock().await;
-            let began = Instant::now();
-            let started = start(&shared.settings, address, patience.limit()).await;
+            let mut slept = Duration::ZERO;
+            let started = start(&shared.settings, address, patience.limit(), &mut slept).await;
             match &started {
-                Ok(_) => patience.learn(began.elapsed()),
-                Err(_) if began.elapsed() >= patience.limit() => patience.missed(),
+                Ok(_) => patience.learn(slept),
+                Err(_) if slept >= patience.limit() => patience.missed(),
                 Err(_) => {}
             }
             started
@@ -116,7 +116,7 @@ async fn change_token(settings: &Settings, so_pin: &Pin, task: Task) -> Result<P
         user_pin: settings.pin.read()?,
         task,
     });
-    match first_answer(&mut worker, &order, limits::START).await? {
+    match first_answer(&mut worker, &order, limits::START, &mut Duration::ZERO).await? {
         FromWorker::Prepared(result) => result,
         FromWorker::Started(_) | FromWorker::Answer { .. } => Err(unexpected()),
     }
@@ -127,10 +127,11 @@ async fn start(
     settings: &Settings,
     address: &TokenAddress,
     patience: Duration,
+    slept: &mut Duration,
 ) -> Result<(Worker, Fingerprint), Error> {
     let mut worker = spawn(settings, &address.environment)?;
     let order = ToWorker::Start(Start::of(settings, address)?);
-    match first_answer(&mut worker, &order, patience).await? {
+    match first_answer(&mut worker, &order, patience, slept).await? {
         FromWorker::Started(Ok(fingerprint)) => Ok((worker, fingerprint)),
         FromWorker::Started(Err(error)) => {
             end(&mut worker.child).await;
@@ -161,9 +162,14 @@ fn spawn(settings: &Settings, environment: &[(String, String)]) -> Result<Worker
     Ok(Worker { child, process, reader, writer })
 }
 
-/// Sends the first frame and reads the answer to it. A worker that gives none in time is killed with the value that owns it; one that
-/// waits for the machine and not for its token has until `limits::START`.
-async fn first_answer(worker: &mut Worker, order: &ToWorker, patience: Duration) -> Result<FromWorker, Error> {
+/// Sends the first frame and reads the answer to it. A worker that has slept for that long, or gives none until `limits::START`, is killed
+/// with the value that owns it. `slept` is how long it was neither ready to run nor at a disk: what is owed to the machine is not the token's.
+async fn first_answer(
+    worker: &mut Worker,
+    order: &ToWorker,
+    patience: Duration,
+    slept: &mut Duration,
+) -> Result<FromWorker, Error> {
     let frame = frame::encode(order)?;
     let process = worker.process;
     let answered = async {
@@ -172,9 +178,14 @@ async fn first_answer(worker: &mut Worker, order: &ToWorker, patience: Duration)
     };
     let given_up = async {
         let began = Instant::now();
-        sleep(patience).await;
-        while began.elapsed() < limits::START && waits_for_machine(process) {
+        let mut looked = began;
+        while *slept < patience && began.elapsed() < limits::START {
             sleep(TICK).await;
+            let now = Instant::now();
+            if !waits_for_machine(process) {
+                *slept = slept.saturating_add(now.saturating_duration_since(looked));
+            }
+            looked = now;
         }
     };
     tokio::select! {
