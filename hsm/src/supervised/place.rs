@@ -25,7 +25,7 @@ use tokio::{
     },
     process::{Child, Command},
     sync::mpsc,
-    time::{interval, sleep},
+    time::{MissedTickBehavior, interval, sleep},
 };
 use zeroize::Zeroizing;
 
@@ -116,7 +116,8 @@ async fn change_token(settings: &Settings, so_pin: &Pin, task: Task) -> Result<P
         user_pin: settings.pin.read()?,
         task,
     });
-    match first_answer(&mut worker, &order, limits::START, &mut Duration::ZERO).await? {
+    let mut slept = Duration::ZERO;
+    match first_answer(&mut worker, &order, limits::START, &mut slept).await? {
         FromWorker::Prepared(result) => result,
         FromWorker::Started(_) | FromWorker::Answer { .. } => Err(unexpected()),
     }
@@ -272,13 +273,21 @@ async fn watch(link: &Link, memory_bytes: u64) -> End {
     }
 }
 
+/// A call is late and the worker sleeps, looked at several times: an answer that was only just given may still be on its way here.
 async fn until_hung(link: &Link) {
     let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut asleep = 0_u32;
     loop {
-        match link.hung_for(Instant::now()) {
-            Some(hung) if hung >= limits::STARVED || !waits_for_machine(link.process) => return,
-            _ => ticks.tick().await,
+        asleep = match link.hung_for(Instant::now()) {
+            Some(hung) if hung >= limits::STARVED => return,
+            Some(_) if !waits_for_machine(link.process) => asleep.saturating_add(1),
+            _ => 0,
         };
+        if asleep >= ASLEEP {
+            return;
+        }
+        ticks.tick().await;
     }
 }
 
@@ -326,6 +335,8 @@ async fn end(child: &mut Child) {
 
 /// How often a worker is looked at.
 const TICK: Duration = Duration::from_millis(25);
+/// So many looks in a row that find it asleep show it hung: a tenth of a second.
+const ASLEEP: u32 = 4;
 /// The page size of the platforms served; a wrong one shifts a bound that is a rule of thumb.
 const PAGE_BYTES: u64 = 4_096;
 
