@@ -8,6 +8,7 @@ use crate::{
     current::KeptRows,
     custody::Stretcher,
     error::{InternalError, Result},
+    fetching::Fetcher,
     issuance::{IssuingPolicy, authority, ocsp::Answers, register::Register, revocation_list},
     rates::Rates,
     reader::ReaderPool,
@@ -59,6 +60,8 @@ pub struct Inner {
     pub policies: Policies,
     /// Anchors and trusted lists that the administrator recorded.
     pub trust: Arc<TrustFolder>,
+    /// Fetches what others publish, where the settings name hosts.
+    pub fetcher: Fetcher,
     /// Bounds the uploads under way.
     pub admission: Admission,
     /// The binary whose `worker …` commands are run.
@@ -134,6 +137,7 @@ impl App {
             checked_rows: CheckedRows::default(),
             kept_rows: KeptRows::default(),
             rates: Rates::new(settings.rates.clone()),
+            fetcher: Fetcher::new(&settings.verification.fetch),
             payments: Payments::start(store.clone(), tokens.subscribers.clone(), policy),
             sequencer: tokio::spawn(sequencer.run()),
             settings,

@@ -134,7 +134,7 @@ async fn digested(prepared: Prepared, scheme: SignatureScheme, mut clear: File) 
 
 async fn verified(app: &App, around: &Surroundings, signer: &Signer, name: String, clear: &File) -> Result<Report> {
     let evidence = around.judging(app).await?;
-    let TaskOutput::Report(report) = read(app, Task::Verify { name, evidence, content_after: None }, clear).await?
+    let TaskOutput::Report(report, _) = read(app, Task::Verify { name, evidence, content_after: None }, clear).await?
     else {
         return Err(unexpected().into());
     };

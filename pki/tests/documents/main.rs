@@ -10,6 +10,7 @@ mod hostile;
 mod jws;
 mod made;
 mod past;
+mod responders;
 mod sub_indications;
 mod verdicts;
 mod world;
