@@ -88,6 +88,7 @@ impl Worker {
             kind: order.kind,
             so_pin: &order.so_pin,
             user_pin: &order.user_pin,
+            initialise: order.initialise,
         };
         let made = |label| Prepared { initialised: false, made: vec![label] };
         let prepared = match &order.task {

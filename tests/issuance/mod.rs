@@ -5,7 +5,7 @@ mod again;
 mod attacks;
 mod ceremony;
 mod confirmation;
-mod crash;
+pub mod crash;
 mod foreign;
 mod kill_loop;
 mod lifecycle;

@@ -87,24 +87,29 @@ struct Worker {
 }
 
 /// Prepares a token as [`crate::provision::prepare`] does, in a worker process: for a service that loads no PKCS#11 library. The user PIN
-/// is the settings' own.
-pub async fn prepare_token(settings: &Settings, so_pin: &Pin, secrets: &Secrets) -> Result<Prepared, Error> {
-    change_token(settings, so_pin, Task::Prepare(secrets.clone())).await
+/// is the settings' own. A token that is not there is made only where `initialise` says so.
+pub async fn prepare_token(
+    settings: &Settings,
+    so_pin: &Pin,
+    secrets: &Secrets,
+    initialise: bool,
+) -> Result<Prepared, Error> {
+    change_token(settings, (so_pin, initialise), Task::Prepare(secrets.clone())).await
 }
 
 /// Adds the next pepper in a worker process, see [`crate::provision::add_pepper`], and gives its version.
 pub async fn add_pepper(settings: &Settings, value: &Secret32) -> Result<u32, Error> {
     // The user makes it; the security officer's PIN is not needed.
-    let added = change_token(settings, &settings.pin.read()?, Task::AddPepper(value.clone())).await?;
+    let added = change_token(settings, (&settings.pin.read()?, false), Task::AddPepper(value.clone())).await?;
     added.made.first().and_then(|version| version.parse().ok()).ok_or_else(unexpected)
 }
 
 /// Destroys a pepper that is not the newest in a worker process, see [`crate::provision::destroy_pepper`].
 pub async fn destroy_pepper(settings: &Settings, version: u32) -> Result<(), Error> {
-    change_token(settings, &settings.pin.read()?, Task::DestroyPepper(version)).await.map(drop)
+    change_token(settings, (&settings.pin.read()?, false), Task::DestroyPepper(version)).await.map(drop)
 }
 
-async fn change_token(settings: &Settings, so_pin: &Pin, task: Task) -> Result<Prepared, Error> {
+async fn change_token(settings: &Settings, (so_pin, initialise): (&Pin, bool), task: Task) -> Result<Prepared, Error> {
     let mut worker = spawn(settings, &settings.environment)?;
     let order = ToWorker::Prepare(Prepare {
         module: settings.module.clone(),
@@ -113,6 +118,7 @@ async fn change_token(settings: &Settings, so_pin: &Pin, task: Task) -> Result<P
         kind: settings.kind,
         so_pin: so_pin.clone(),
         user_pin: settings.pin.read()?,
+        initialise,
         task,
     });
     match first_answer(&mut worker, &order, limits::START).await? {
