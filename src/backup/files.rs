@@ -10,6 +10,7 @@ use std::{
     ffi::OsString,
     fs::{self, File},
     io::ErrorKind,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
@@ -71,6 +72,13 @@ pub(super) fn refuse_inside(settings: &Settings, out: &Path) -> Result<()> {
         return Err(inside(out).into());
     }
     Ok(())
+}
+
+/// A directory for data that lies in clear while it is worked on: whatever the umask is, nobody else enters it.
+pub(super) fn workplace(prefix: &str, parent: &Path) -> Result<tempfile::TempDir> {
+    let private = fs::Permissions::from_mode(0o700);
+    let made = tempfile::Builder::new().prefix(prefix).permissions(private).tempdir_in(parent);
+    Ok(made.map_err(InternalError::io(parent.display().to_string()))?)
 }
 
 /// A SQLite database's file with what SQLite keeps beside it.

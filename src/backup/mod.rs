@@ -83,8 +83,7 @@ pub async fn make(
     }
     files::refuse_inside(settings, out)?;
     // 1. The database as it is now, on the disk where it lives: nothing lies in clear where backups lie.
-    let work = tempfile::Builder::new().prefix(".chuky-backup").tempdir_in(&settings.data_dir);
-    let work = work.map_err(InternalError::io(settings.data_dir.display().to_string()))?;
+    let work = files::workplace(".chuky-backup", &settings.data_dir)?;
     let database = work.path().join("database");
     let store = Store::open(&settings.database_url).await?;
     let audit_entries = store.audit_size().await?;
@@ -145,8 +144,7 @@ pub async fn restore(settings: &Settings, from: &Path, key: &Secret32, now: Inst
     }
     // 2. Taken out beside its place.
     let parent = data_dir.parent().unwrap_or(Path::new("/"));
-    let work = tempfile::Builder::new().prefix(".chuky-restore").tempdir_in(parent);
-    let work = work.map_err(InternalError::io(parent.display().to_string()))?;
+    let work = files::workplace(".chuky-restore", parent)?;
     let file = File::open(from).map_err(InternalError::io(from.display().to_string()))?;
     let done = take_out(&mut Opener::begin(BufReader::new(file), key)?, work.path())?;
     let kind = if sqlite.is_some() { "sqlite" } else { "postgres" };

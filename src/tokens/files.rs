@@ -86,8 +86,9 @@ fn ancestors(path: &Path) -> Result<()> {
             Err(error) if error.kind() == ErrorKind::NotFound => continue,
             Err(error) => return Err(InternalError::io(above.display().to_string())(error).into()),
         };
-        if found.uid() != own && found.uid() != 0 {
-            return Err(not_own(above, found.uid()).into());
+        let link = fs::symlink_metadata(above).map_err(InternalError::io(above.display().to_string()))?;
+        if let Some(owner) = [link.uid(), found.uid()].into_iter().find(|uid| ![own, 0].contains(uid)) {
+            return Err(not_own(above, owner).into());
         }
         if found.mode() & WORLD_WRITE != 0 && found.mode() & STICKY == 0 {
             return Err(open_to_others(above, found.mode()).into());

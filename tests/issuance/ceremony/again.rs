@@ -87,7 +87,7 @@ fn nothing_is_touched_before_the_file_the_data_and_the_shares_were_looked_at() {
 
     // The same sheets bring it to its end.
     let (done, said) = hold("", &toml, &own);
-    assert!(done && said.contains("record.json"), "{said}");
+    assert!(done && said.contains("Record: "), "{said}");
 
     // Held: a second time is refused before anything is asked for or touched, whatever is away.
     fs::rename(&authority, at.join("away")).unwrap();
