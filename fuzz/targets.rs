@@ -306,6 +306,71 @@ fn payment_order() {
     });
 }
 
+/// A payment in whichever form, read and examined: XML, CMS, JWS, fields in JSON.
+#[test]
+fn payment_message() {
+    use chuky_pki::payment::{Trust, Verifier, iso20022};
+    let mut seeds = corpus("dss-cades");
+    seeds.extend(corpus("dss-xades"));
+    seeds.retain(|seed| seed.len() < 50_000);
+    seeds.push(SMALL_PACS.to_vec());
+    seeds.push(SMALL_JWS.to_vec());
+    seeds.push(hex::decode(SMALL_SIGNED_DATA).unwrap());
+    seeds.push(br#"{"signature":{"protected":"eyJhbGciOiJFUzI1NiJ9","signature":"c2ln"},"content":"{}"}"#.to_vec());
+    seeds.push(
+        br#"{"signature":"c2ln","content_base64":"YXxifGN8MQ==","layout":"small","algorithm":"ES256","serial":"01"}"#
+            .to_vec(),
+    );
+    let verifier = Verifier::new(Trust::default(), layouts());
+    let at = chuky_model::instant::Instant::from_unix_seconds(1_795_000_000);
+    run("payment_message", &seeds, |input| {
+        let presented = verifier.read(input, at);
+        let _ = (presented.wanted(), verifier.examine(&presented, None, at).embedded_status());
+        let _ = iso20022::read_unsigned(input);
+    });
+}
+
+/// A byte string of a switch, beside a signature that is never looked at.
+#[test]
+fn payment_layout() {
+    use chuky_pki::payment::{Fields, Trust, Verifier};
+    let verifier = Verifier::new(Trust::default(), layouts());
+    let at = chuky_model::instant::Instant::from_unix_seconds(1_795_000_000);
+    let certificate = self_signed();
+    run("payment_layout", &[b"INV-1|CCCD:1|MST:1|150000.00|20261122100000".to_vec()], |input| {
+        let fields = Fields {
+            signature: Some(vec![0x30]),
+            content: Some(input.to_vec()),
+            layout: Some("small".into()),
+            algorithm: Some("ES256".into()),
+            certificate: Some(certificate.clone()),
+            ..Fields::default()
+        };
+        let presented = verifier.read_fields(fields, at);
+        let _ = verifier.examine(&presented, None, at);
+    });
+}
+
+fn layouts() -> chuky_pki::payment::OrderPolicy {
+    let text = r#"
+        name = "small"
+        separator = "|"
+        currency = "VND"
+        valid_seconds = 900
+        fields = [{ member = "id" }, { member = "payer" }, { member = "payee" }, { member = "amount", form = "decimal" },
+                  { member = "created", form = "compact" }]"#;
+    let layouts = vec![toml::from_str(text).unwrap()];
+    chuky_pki::payment::OrderPolicy { layouts, ..Default::default() }
+}
+
+/// A pacs.008 with an enveloped signature that fits nothing.
+const SMALL_PACS: &[u8] = br##"<Document xmlns="urn:iso:std:iso:20022:tech:xsd:pacs.008.001.08"><FIToFICstmrCdtTrf><GrpHdr><CreDtTm>2026-11-22T10:00:00+07:00</CreDtTm><NbOfTxs>1</NbOfTxs></GrpHdr>
+<CdtTrfTxInf><PmtId><EndToEndId>1</EndToEndId></PmtId><IntrBkSttlmAmt Ccy="VND">1.00</IntrBkSttlmAmt><IntrBkSttlmDt>2026-11-22</IntrBkSttlmDt><Dbtr><Id><PrvtId><Othr><Id>1</Id><SchmeNm><Cd>NIDN</Cd></SchmeNm></Othr></PrvtId></Id></Dbtr>
+<CdtrAgt><FinInstnId><ClrSysMmbId><MmbId>1</MmbId></ClrSysMmbId></FinInstnId></CdtrAgt><CdtrAcct><Id><Othr><Id>2</Id></Othr></Id></CdtrAcct><RmtInf><Ustrd>a</Ustrd></RmtInf></CdtTrfTxInf></FIToFICstmrCdtTrf>
+<d:Signature xmlns:d="http://www.w3.org/2000/09/xmldsig#"><d:SignedInfo><d:CanonicalizationMethod Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"/><d:SignatureMethod Algorithm="http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256"/>
+<d:Reference URI=""><d:Transforms><d:Transform Algorithm="http://www.w3.org/2000/09/xmldsig#enveloped-signature"/></d:Transforms><d:DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"/><d:DigestValue>AAAA</d:DigestValue></d:Reference></d:SignedInfo>
+<d:SignatureValue>AAAA</d:SignatureValue><d:KeyInfo><d:X509Data><d:X509Certificate>AAAA</d:X509Certificate></d:X509Data></d:KeyInfo></d:Signature></Document>"##;
+
 /// A picture of handwriting or of a seal, as an official uploads it.
 #[test]
 fn png_picture() {

@@ -120,7 +120,7 @@ impl App {
         let remembered = remembered_head(&settings);
         // What was accepted after a backup was made is not known here.
         let created_after = store.latest_restoration().await?.and_then(|row| row.reconciled_at);
-        let policy = OrderPolicy { created_after, ..OrderPolicy::default() };
+        let policy = OrderPolicy { created_after, ..settings.payments.clone() };
         let replay = Replay::new(store.clone(), &audit_key, remembered.clone())?;
         let (sequencer, audit) = Sequencer::new(store.clone(), tokens.status.clone(), clock.clone(), remembered);
         Ok(Self(Arc::new(Inner {

@@ -2,10 +2,13 @@
 //! Environment variables `CHUKY__SECTION__KEY` override the file. No secret is a setting; PINs lie in files of their own.
 
 mod network;
+mod payments;
 
 pub use network::Network;
+pub use payments::PaymentsConfig;
 
 use crate::{outbox::MessagesConfig, rates::RatesConfig};
+use chuky_pki::payment::OrderPolicy;
 use serde::Deserialize;
 use std::{
     collections::BTreeMap,
@@ -30,6 +33,7 @@ pub struct Config {
     pub verification: VerificationConfig,
     /// How often somebody may try.
     pub rates: RatesConfig,
+    pub payments: PaymentsConfig,
 }
 
 /// Where the service listens and how others reach it.
@@ -287,6 +291,7 @@ pub struct Settings {
     pub verification: VerificationConfig,
     pub trusted_proxies: Vec<Network>,
     pub rates: RatesConfig,
+    pub payments: OrderPolicy,
 }
 
 /// The HSM's part of the settings.
@@ -390,6 +395,7 @@ impl Settings {
             spool_dir: config.messages.spool_dir,
             trusted_proxies,
             rates: config.rates,
+            payments: config.payments.policy()?,
         })
     }
 }

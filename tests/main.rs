@@ -8,6 +8,7 @@ mod browser;
 mod faults;
 mod harness;
 mod issuance;
+mod payment_forms;
 mod payments;
 mod rates;
 mod recovery;

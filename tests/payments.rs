@@ -18,7 +18,7 @@ use std::{
 const VERIFY: &str = "/api/v1/transactions/verify";
 
 /// An account of that role, and an API key of it.
-async fn key_of(test: &TestApp, login: &str, role: Role) -> String {
+pub async fn key_of(test: &TestApp, login: &str, role: Role) -> String {
     let new = NewAccount {
         login: login.to_owned(),
         password: Password::choose("một mật khẩu dài").unwrap(),
@@ -32,13 +32,13 @@ async fn key_of(test: &TestApp, login: &str, role: Role) -> String {
     accounts::create_api_key(&test.app, Actor::Service, account, "test", end).await.unwrap().to_string()
 }
 
-async fn send(test: &TestApp, key: &str, message: &str) -> Value {
+pub async fn send(test: &TestApp, key: &str, message: &str) -> Value {
     let (status, answer) = test.request("POST", VERIFY, key, "application/jose", message.as_bytes().to_vec()).await;
     assert_eq!(status, 200, "{answer}");
     answer
 }
 
-fn outcome(answer: &Value) -> (&str, &str) {
+pub fn outcome(answer: &Value) -> (&str, &str) {
     (answer["verdict"].as_str().unwrap(), answer["seen"].as_str().unwrap())
 }
 
@@ -207,13 +207,13 @@ async fn rsa_and_the_published_schema() {
 }
 
 /// The shipped binary, serving the test's data on a port of its own.
-struct Served {
+pub struct Served {
     child: Child,
-    url: String,
+    pub url: String,
 }
 
 impl Served {
-    fn start(test: &TestApp, crash_at: &str) -> Self {
+    pub fn start(test: &TestApp, crash_at: &str) -> Self {
         let listen = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let child = Command::new(EXECUTABLE)
             .args(["serve", "--no-demo", "--data-dir"])

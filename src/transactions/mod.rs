@@ -18,7 +18,7 @@ use crate::{
 };
 use chuky_hsm::Hsm;
 use chuky_model::{instant::Instant, payment::PaymentAnswer, record::payment::Consumed, role::Role};
-use chuky_pki::payment::{Consumption, Judgement, OrderPolicy, VerifiedOrder, Verifier};
+use chuky_pki::payment::{Consumption, Fields, Judgement, OrderPolicy, Presented, VerifiedOrder, Verifier};
 use std::{
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
@@ -70,19 +70,36 @@ impl Payments {
     }
 }
 
-/// Verifies one signed payment. A payment provider's call consumes it, once, after every other check passed.
+/// Verifies one signed payment, in whichever form. A payment provider's call consumes it, once, after every other check passed.
 pub async fn verify_payment(app: &App, caller: &Principal, body: &[u8]) -> Result<PaymentAnswer> {
-    let payments = &app.payments;
     let now = app.clock.now();
-    let verifier = payments.verifier(app).await?;
-
-    // 1. Signature, certificate, chain, order, freshness, payer.
+    let verifier = app.payments.verifier(app).await?;
     let presented = verifier.read(body, now);
+    verify_presented(app, caller, &verifier, presented, now).await
+}
+
+/// The same for a signature that stands beside its content.
+pub async fn verify_detached_payment(app: &App, caller: &Principal, fields: Fields) -> Result<PaymentAnswer> {
+    let now = app.clock.now();
+    let verifier = app.payments.verifier(app).await?;
+    let presented = verifier.read_fields(fields, now);
+    verify_presented(app, caller, &verifier, presented, now).await
+}
+
+async fn verify_presented(
+    app: &App,
+    caller: &Principal,
+    verifier: &Verifier,
+    presented: Presented<'_>,
+    now: Instant,
+) -> Result<PaymentAnswer> {
+    // 1. Signature, certificate, chain, order, freshness, payer.
     let named = standing::named(app, presented.wanted()).await?;
     let examined = verifier.examine(&presented, named.as_ref(), now);
 
-    // 2. Revocation.
+    // 2. Revocation: our own certificates by our records, others by what came along.
     let status = standing::status(app, examined.certificate()).await?;
+    let status = status.unwrap_or_else(|| examined.embedded_status());
     let judgement = examined.conclude(status.clone());
 
     // 3. Nobody but a provider consumes; the others learn whether it was seen.

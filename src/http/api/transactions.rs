@@ -5,19 +5,19 @@ use crate::{
     accounts::Principal,
     app::App,
     error::{Error, RequestError, RequestErrorKind, Result},
-    http::{Access, Caller, Route, problem::Problem},
-    transactions::verify_payment,
+    http::{Access, Caller, Route, problem::Problem, upload},
+    transactions::{verify_detached_payment, verify_payment},
 };
 use axum::{
     Json,
     body::{Body, Bytes, HttpBody},
-    extract::{DefaultBodyLimit, State},
+    extract::{DefaultBodyLimit, FromRequest, Multipart, Request, State},
     http::{Method, header},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
 use chuky_model::payment::PaymentAnswer;
-use chuky_pki::jose::limits::LONGEST_JWS;
+use chuky_pki::payment::{Fields, limits::LONGEST_MESSAGE};
 use serde::Serialize;
 use std::{future::poll_fn, pin::Pin, time::Duration};
 use tokio::{
@@ -27,6 +27,7 @@ use tokio::{
     time::timeout,
 };
 use tokio_util::io::ReaderStream;
+use utoipa::ToSchema;
 
 pub(super) fn routes() -> Vec<Route> {
     // Everybody with an account may ask; only a payment provider's call consumes, which the flow decides.
@@ -40,22 +41,82 @@ pub(super) fn routes() -> Vec<Route> {
     ]
 }
 
-/// Verifies one signed payment: a JWS over a payment order, in compact form or, as application/json, in JSON form. A payment
-/// provider's call consumes it once. A rejected payment is an answer, too.
-#[utoipa::path(post, path = "/api/v1/transactions/verify", request_body(content = String, content_type = "application/jose"),
-    responses((status = 200, body = serde_json::Value), (status = 401), (status = 413)))]
-pub async fn verify(
-    State(app): State<App>,
-    caller: Caller,
-    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
-) -> Result<Json<PaymentAnswer>> {
+#[utoipa::path(post, path = "/api/v1/transactions/verify",
+    request_body(content((String = "application/jose"), (serde_json::Value = "application/json"), (String = "application/xml"),
+        (Vec<u8> = "application/cms"), (DetachedForm = "multipart/form-data"))),
+    responses((status = 200, body = serde_json::Value), (status = 401), (status = 413), (status = 422)))]
+/// Verifies one signed payment: a JWS (compact or JSON), a signed ISO 20022 message, a CMS object, or the fields `signature` and
+/// `content` (with `layout`, `algorithm` and the certificate for a bare signature) as a JSON object or a form. A payment provider's call
+/// consumes it once. A rejected payment is an answer, too.
+pub async fn verify(State(app): State<App>, caller: Caller, request: Request) -> Result<Json<PaymentAnswer>> {
     let by = caller.required()?;
-    let body = body.map_err(|_| cut_short())?;
-    Ok(Json(verify_payment(&app, &by, body.trim_ascii()).await?))
+    if upload::is_form(request.headers()) {
+        let fields = fields(upload::form(request).await?).await?;
+        return Ok(Json(verify_detached_payment(&app, &by, fields).await?));
+    }
+    let body = Bytes::from_request(request, &()).await.map_err(|_| cut_short())?;
+    Ok(Json(verify_payment(&app, &by, &body).await?))
 }
 
-/// Verifies a stream of signed payments, one a line (a JWS in compact form, the same as a JSON string, or a JWS in JSON form),
-/// and answers with one line each, in their order, while the lines still come in. A line that could not be judged gets a problem.
+/// A signature beside its content, as a form.
+#[derive(ToSchema)]
+#[allow(dead_code)] // Describes the form; its parts are read one by one.
+pub struct DetachedForm {
+    /// A JWS with a detached payload, a CMS object, or with `layout` a bare value.
+    signature: Vec<u8>,
+    /// What is signed.
+    content: Vec<u8>,
+    /// The name of a configured layout.
+    layout: Option<String>,
+    /// `ES256`, `RS256` and so on.
+    algorithm: Option<String>,
+    /// A certificate's serial number in hexadecimal.
+    serial: Option<String>,
+    /// A certificate's SHA-256 in hexadecimal.
+    sha256: Option<String>,
+    /// A certificate.
+    certificate: Option<Vec<u8>>,
+}
+
+/// The parts of a form; the body's limit bounds them together.
+async fn fields(mut form: Multipart) -> Result<Fields> {
+    let mut fields = Fields::default();
+    while let Some(field) = upload::next_field(&mut form).await? {
+        let name = field.name().unwrap_or_default().to_owned();
+        let bytes = field.bytes().await.map_err(|_| cut_short())?.to_vec();
+        let twice = match name.as_str() {
+            "signature" => fields.signature.replace(bytes).is_some(),
+            "content" => fields.content.replace(bytes).is_some(),
+            "certificate" => fields.certificate.replace(bytes).is_some(),
+            "layout" => fields.layout.replace(text(bytes)?).is_some(),
+            "algorithm" => fields.algorithm.replace(text(bytes)?).is_some(),
+            "serial" => fields.serial.replace(text(bytes)?).is_some(),
+            "sha256" => fields.sha256.replace(text(bytes)?).is_some(),
+            _ => return Err(unknown_part()),
+        };
+        if twice {
+            return Err(unknown_part());
+        }
+    }
+    Ok(fields)
+}
+
+fn text(bytes: Vec<u8>) -> Result<String> {
+    String::from_utf8(bytes).map_err(|_| unknown_part())
+}
+
+fn unknown_part() -> Error {
+    RequestError::new(
+        RequestErrorKind::Invalid,
+        "form_part_unknown",
+        "Biểu mẫu có phần không rõ hoặc lặp lại. Các phần là signature, content, layout, algorithm, serial, sha256, certificate.",
+        "The form has a part that is unknown or stands twice. Parts are signature, content, layout, algorithm, serial, sha256, certificate.",
+    )
+    .into()
+}
+
+/// Verifies a stream of signed payments, one a line (a JWS in compact form, a JSON string that holds a JWS, an ISO 20022 message or a CMS
+/// object in base64, a JWS in JSON form, or a JSON object with `signature` and `content`), and answers with one line each, in their order, while the lines still come in. A line that could not be judged gets a problem.
 #[utoipa::path(post, path = "/api/v1/transactions/verify-batch", request_body(content = String, content_type = "application/x-ndjson"),
     responses((status = 200, body = String, content_type = "application/x-ndjson"), (status = 401)))]
 pub async fn verify_batch(State(app): State<App>, caller: Caller, body: Body) -> Result<Response> {
@@ -179,9 +240,9 @@ fn cut_short() -> Error {
 }
 
 /// Bytes of one request: a little more than the longest message, so that a message that is too long gets a verdict that says so.
-const LONGEST_BODY: usize = LONGEST_JWS * 2;
+const LONGEST_BODY: usize = LONGEST_MESSAGE * 2;
 /// Bytes kept of a line: more than the longest message, so that the verdict says it is too long.
-const LONGEST_LINE: usize = LONGEST_JWS + 16;
+const LONGEST_LINE: usize = LONGEST_BODY + 16;
 /// Lines of one stream that are worked on at a time: enough to fill a group commit, few enough that one stream does not fill the queue.
 const LINES_AT_A_TIME: usize = 128;
 /// Bytes of answers that wait for a slow reader.
