@@ -2,8 +2,9 @@
 //! Environment variables `CHUKY__SECTION__KEY` override the file. No secret is a setting; PINs lie in files of their own.
 
 mod network;
+mod payments;
 
-pub use network::Network;
+pub use {network::Network, payments::PaymentsConfig};
 
 use crate::{outbox::MessagesConfig, rates::RatesConfig};
 use serde::Deserialize;
@@ -28,6 +29,7 @@ pub struct Config {
     pub timestamps: TimestampsConfig,
     pub messages: MessagesConfig,
     pub verification: VerificationConfig,
+    pub payments: PaymentsConfig,
     /// How often somebody may try.
     pub rates: RatesConfig,
 }
@@ -285,6 +287,7 @@ pub struct Settings {
     pub timestamps: TimestampsConfig,
     pub spool_dir: Option<PathBuf>,
     pub verification: VerificationConfig,
+    pub payments: PaymentsConfig,
     pub trusted_proxies: Vec<Network>,
     pub rates: RatesConfig,
 }
@@ -358,6 +361,7 @@ impl Settings {
         }
         check_tokens(&config.hsm)?;
         check_authority(&config.authority)?;
+        config.payments.check()?;
         let secrets_dir = config.hsm.secrets_dir.clone().unwrap_or_else(|| beside(data_dir, ".secrets"));
         Ok(Self {
             pins_dir: config.hsm.pins_dir.clone().unwrap_or_else(|| secrets_dir.clone()),
@@ -384,6 +388,7 @@ impl Settings {
             seal: config.seal,
             readers: config.readers,
             verification: config.verification,
+            payments: config.payments,
             fonts_dir: config.fonts.directory,
             authority: config.authority,
             timestamps: config.timestamps,

@@ -10,6 +10,7 @@ use crate::{
     store::Store,
 };
 use chuky_model::{
+    id::CertificateId,
     instant::Instant,
     record::{
         certificate::Certificate as Row,
@@ -40,6 +41,15 @@ pub async fn named(app: &App, wanted: Option<Wanted>) -> Result<Option<Certifica
     let Some(sealed) = &row.certificate else { return Ok(None) };
     let der = app.vault.open("certificate.certificate", &row.id.to_string(), sealed)?;
     Certificate::from_der(&der).map(Some).map_err(|error| InternalError::Pki(error.to_string()).into())
+}
+
+/// The certificate of a row that another row names.
+pub async fn certificate(app: &App, id: CertificateId) -> Result<Certificate> {
+    let gone = || InternalError::RowForged { table: "certificate" };
+    let row = current::row(app, || app.store.certificate_by_id(id)).await?.ok_or_else(gone)?;
+    let sealed = row.certificate.as_ref().ok_or_else(gone)?;
+    let der = app.vault.open("certificate.certificate", &row.id.to_string(), sealed)?;
+    Certificate::from_der(&der).map_err(|error| InternalError::Pki(error.to_string()).into())
 }
 
 /// The status of a signer's certificate, from the authority's own records. That of a busy signer is told from memory: its row is read
