@@ -1,4 +1,5 @@
-//! Settings of payments.
+//! Settings of payments: how long and how many are remembered, and whether anybody may bring them. Refuses a retention that would forget a
+//! payment while it could still be presented.
 
 use super::{ConfigError, invalid};
 use chuky_pki::payment::limits::{CLOCK_SKEW_SECONDS, LONGEST_WINDOW_SECONDS};

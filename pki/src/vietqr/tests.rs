@@ -1,3 +1,5 @@
+//! Codes as NAPAS publishes them, codes that two readers would read differently, and signatures against every change. The keys are the
+//! tests' own.
 #![allow(clippy::unwrap_used, clippy::panic)]
 use super::*;
 use crate::crypto::PublicKey;
