@@ -390,3 +390,42 @@ const OBJECTS: usize = 200;
 pub const SMALL_PDF: &[u8] = b"%PDF-1.4\n1 0 obj\n<</Type/Catalog/Pages 2 0 R>>\nendobj\n2 0 obj\n<</Type/Pages/Count 1/Kids[3 0 R]>>\nendobj\n\
 3 0 obj\n<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>\nendobj\nxref\n0 4\n0000000000 65535 f \n0000000009 00000 n \n0000000054 00000 n \n\
 0000000105 00000 n \ntrailer\n<</Size 4/Root 1 0 R>>\nstartxref\n161\n%%EOF\n";
+
+#[test]
+fn vietqr() {
+    use chuky_pki::vietqr::{VietQr, attached};
+    let code = VietQr::for_counter("970436", "1234567890", "Pho Thin", "Ha Noi").unwrap().payload();
+    let napas = "00020101021238570010A00000072701270006970403011300110123456780208QRIBFTTA530370454061800005802VN62340107NPS68690819thanh toan don hang63042E2E";
+    run("vietqr", &[code.into_bytes(), napas.as_bytes().to_vec()], |input| {
+        let text = String::from_utf8_lossy(input);
+        let _ = (VietQr::parse(&text), attached(&text));
+        // The checksum put right, so that what lies behind it is reached too.
+        let body = text.get(..text.len().saturating_sub(4)).unwrap_or_default();
+        let _ = attached(&format!("{body}{}", chuky_pki::vietqr::checksum(body)));
+    });
+}
+
+#[test]
+fn payment_receipt() {
+    use chuky_pki::payment::receipt::{ReceiptKeys, check};
+    let set = br#"{"keys":[{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}"#;
+    let keys = ReceiptKeys::read(set).unwrap();
+    let receipt = br#"{"index":0,"path":["00"],"payload":"e30","root":"e30.e30.e30"}"#;
+    run("payment_receipt", &[receipt.to_vec(), b"e30.e30.e30".to_vec(), set.to_vec()], |input| {
+        let _ = (check(input, &keys, Some(input)), ReceiptKeys::read(input));
+    });
+}
+
+#[test]
+fn picture_with_code() {
+    let mut png = Vec::new();
+    let mut encoder = png::Encoder::new(&mut png, 64, 64);
+    encoder.set_color(png::ColorType::Grayscale);
+    let mut writer = encoder.write_header().unwrap();
+    writer.write_image_data(&[128; 64 * 64]).unwrap();
+    drop(writer);
+    let jpeg = [0xff, 0xd8, 0xff, 0xdb, 0, 67, 0].to_vec();
+    run("picture_with_code", &[png, jpeg], |input| {
+        let _ = chuky_pki::picture::code::codes(input);
+    });
+}

@@ -4,11 +4,9 @@
 mod network;
 mod payments;
 
-pub use network::Network;
-pub use payments::PaymentsConfig;
+pub use {network::Network, payments::PaymentsConfig};
 
 use crate::{outbox::MessagesConfig, rates::RatesConfig};
-use chuky_pki::payment::OrderPolicy;
 use serde::Deserialize;
 use std::{
     collections::BTreeMap,
@@ -31,9 +29,9 @@ pub struct Config {
     pub timestamps: TimestampsConfig,
     pub messages: MessagesConfig,
     pub verification: VerificationConfig,
+    pub payments: PaymentsConfig,
     /// How often somebody may try.
     pub rates: RatesConfig,
-    pub payments: PaymentsConfig,
 }
 
 /// Where the service listens and how others reach it.
@@ -289,9 +287,10 @@ pub struct Settings {
     pub timestamps: TimestampsConfig,
     pub spool_dir: Option<PathBuf>,
     pub verification: VerificationConfig,
+    pub payments: PaymentsConfig,
     pub trusted_proxies: Vec<Network>,
     pub rates: RatesConfig,
-    pub payments: OrderPolicy,
+    pub order_policy: chuky_pki::payment::OrderPolicy,
 }
 
 /// The HSM's part of the settings.
@@ -389,13 +388,14 @@ impl Settings {
             seal: config.seal,
             readers: config.readers,
             verification: config.verification,
+            order_policy: config.payments.policy()?,
+            payments: config.payments,
             fonts_dir: config.fonts.directory,
             authority: config.authority,
             timestamps: config.timestamps,
             spool_dir: config.messages.spool_dir,
             trusted_proxies,
             rates: config.rates,
-            payments: config.payments.policy()?,
         })
     }
 }

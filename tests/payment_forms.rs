@@ -37,7 +37,7 @@ async fn scene() -> Scene {
                   { member = "expires" }, { member = "reference" }]"#;
     let layout: chuky_pki::payment::Layout = toml::from_str(layout).unwrap();
     layout.check().unwrap();
-    let test = TestApp::start_with(Backend::Sqlite, |settings| settings.payments.layouts.push(layout)).await;
+    let test = TestApp::start_with(Backend::Sqlite, |settings| settings.order_policy.layouts.push(layout)).await;
     let provider = key_of(&test, "vi.dien.tu", Role::PaymentProvider).await;
     let payer = Authority::enter(&test.app).await.payer(&test.app, p256()).await;
     Scene { test, provider, payer }

@@ -1,10 +1,12 @@
-//! What is set for payments: the operator's bounds, the certificate policies that payers need, and how switches write what they sign.
+//! What is set for payments: the operator's bounds, the certificate policies that payers need, how switches write what they sign, how long and
+//! how many payments are remembered, and whether anybody may bring them. Refuses a retention that would forget a payment while it could
+//! still be presented.
 
 use super::{ConfigError, invalid};
 use chuky_pki::payment::{Layout, OrderPolicy, limits};
 use serde::Deserialize;
 
-/// How orders are judged.
+/// How orders are judged, how payments are remembered, and who may bring them.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PaymentsConfig {
@@ -18,6 +20,12 @@ pub struct PaymentsConfig {
     pub certificate_policies: Vec<String>,
     /// How switches concatenate the fields that they sign.
     pub layouts: Vec<Layout>,
+    /// Whole days (UTC) for which an accepted payment is remembered after its own.
+    pub retention_days: i64,
+    /// Payments that one process remembers at most, about 18 bytes each.
+    pub most_remembered: usize,
+    /// Whether only registered providers consume payments.
+    pub registered_only: bool,
 }
 
 impl Default for PaymentsConfig {
@@ -28,13 +36,32 @@ impl Default for PaymentsConfig {
             clock_skew_seconds: limits::CLOCK_SKEW_SECONDS,
             certificate_policies: Vec::new(),
             layouts: Vec::new(),
+            retention_days: 7,
+            most_remembered: 20_000_000,
+            registered_only: false,
         }
     }
 }
 
 impl PaymentsConfig {
+    /// Refuses a retention that ends before an order can have expired everywhere: one accepted at the last moment of a day may be presented
+    /// until its window and the clock skew are over.
+    fn check(&self) -> Result<(), ConfigError> {
+        let shortest = (self.longest_window_seconds.saturating_add(self.clock_skew_seconds)) / 86_400 + 1;
+        if !(shortest..=400).contains(&self.retention_days) {
+            let what =
+                "is at least the days of longest_window_seconds and clock_skew_seconds and one more, at most 400";
+            return Err(invalid("payments.retention_days", what));
+        }
+        if !(1_000..=500_000_000).contains(&self.most_remembered) {
+            return Err(invalid("payments.most_remembered", "is 1000 to 500000000"));
+        }
+        Ok(())
+    }
+
     /// Checks what is set, as the policy that orders are judged by.
-    pub(super) fn policy(self) -> Result<OrderPolicy, ConfigError> {
+    pub(super) fn policy(&self) -> Result<OrderPolicy, ConfigError> {
+        self.check()?;
         if self.largest_amount == 0 || self.largest_amount > limits::LARGEST_EXACT_AMOUNT {
             return Err(invalid("payments.largest_amount", "is 1 to 9007199254740991"));
         }
@@ -60,7 +87,7 @@ impl PaymentsConfig {
             clock_skew_seconds: self.clock_skew_seconds,
             created_after: None,
             certificate_policies,
-            layouts: self.layouts,
+            layouts: self.layouts.clone(),
         })
     }
 }
@@ -89,5 +116,13 @@ mod tests {
             assert!(policy(text).unwrap_err().to_string().starts_with(key), "{text}");
         }
         assert!(toml::from_str::<PaymentsConfig>("largest = 1").is_err());
+    }
+
+    #[test]
+    fn payments_are_remembered_longer_than_orders_are_fresh() {
+        let days = |retention_days| PaymentsConfig { retention_days, ..PaymentsConfig::default() };
+        assert!(days(3).check().is_err() && days(4).check().is_ok() && days(401).check().is_err());
+        let longer = PaymentsConfig { longest_window_seconds: 10 * 86_400, ..days(10) };
+        assert!(longer.check().is_err() && PaymentsConfig { retention_days: 11, ..longer }.check().is_ok());
     }
 }

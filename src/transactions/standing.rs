@@ -10,6 +10,7 @@ use crate::{
     store::Store,
 };
 use chuky_model::{
+    id::CertificateId,
     instant::Instant,
     record::{
         certificate::Certificate as Row,
@@ -42,10 +43,19 @@ pub async fn named(app: &App, wanted: Option<Wanted>) -> Result<Option<Certifica
     Certificate::from_der(&der).map(Some).map_err(|error| InternalError::Pki(error.to_string()).into())
 }
 
+/// The certificate of a row that another row names.
+pub async fn certificate(app: &App, id: CertificateId) -> Result<Certificate> {
+    let gone = || InternalError::RowForged { table: "certificate" };
+    let row = current::row(app, || app.store.certificate_by_id(id)).await?.ok_or_else(gone)?;
+    let sealed = row.certificate.as_ref().ok_or_else(gone)?;
+    let der = app.vault.open("certificate.certificate", &row.id.to_string(), sealed)?;
+    Certificate::from_der(&der).map_err(|error| InternalError::Pki(error.to_string()).into())
+}
+
 /// The status of a signer's certificate, from the authority's own records. That of a busy signer is told from memory: its row is read
 /// again after [`current::KEPT_FOR`], while every change that the audit log tells shows at once.
 /// `None` for a certificate that was not issued here.
-pub async fn status(app: &App, certificate: Option<&Certificate>) -> Result<Option<Status>> {
+pub async fn own_status(app: &App, certificate: Option<&Certificate>) -> Result<Option<Status>> {
     let Some(certificate) = certificate else { return Ok(None) };
     register::follow(app).await?;
     let fingerprint = certificate.fingerprint();
@@ -74,6 +84,12 @@ pub async fn status(app: &App, certificate: Option<&Certificate>) -> Result<Opti
             Status::Unknown("the certificate is not yet issued".to_owned())
         }
     }))
+}
+
+/// The same, where nothing else tells of a certificate that was not issued here.
+pub async fn status(app: &App, certificate: &Certificate) -> Result<Status> {
+    let unknown = || Status::Unknown("the certificate was not issued here".to_owned());
+    Ok(own_status(app, Some(certificate)).await?.unwrap_or_else(unknown))
 }
 
 /// Both hierarchies: roots as anchors, issuing certificates as intermediates.

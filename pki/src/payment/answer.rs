@@ -37,6 +37,8 @@ pub enum Consumption {
     NotReached,
     /// Storage could not be asked or did not answer.
     NotRecorded,
+    /// The provider that asks may not consume it.
+    Refused(Reason),
 }
 
 #[derive(Clone, Debug, Default)]
@@ -116,6 +118,7 @@ impl Judgement {
             Consumption::Looked { seen, .. } => (Seen::NotConsumed, Some(seen), Ok(())),
             Consumption::NotReached => (Seen::NotConsumed, None, Ok(())),
             Consumption::NotRecorded => (Seen::NotConsumed, None, refusal(Reason::NotRecorded)),
+            Consumption::Refused(reason) => (Seen::NotConsumed, None, refusal(reason)),
         };
         if consumption != Consumption::NotReached {
             self.findings.record("identity", outcome);

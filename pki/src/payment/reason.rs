@@ -133,6 +133,14 @@ reasons! {
         "Một lệnh thanh toán khác đã được chấp nhận dưới cùng mã này." "Another order was already accepted under the same identity.";
     OtherProvider "acquired_by_another_provider" "identity" Rejected
         "Lệnh thanh toán này đã được một đơn vị khác tiếp nhận." "This payment order was already acquired by another provider.";
+    ProviderNotRegistered "provider_not_registered" "identity" Rejected
+        "Đơn vị gửi lệnh chưa được đăng ký để tiếp nhận thanh toán." "The provider that sent the order is not registered to acquire payments.";
+    ProviderSuspended "provider_suspended" "identity" Rejected
+        "Đơn vị gửi lệnh đang bị tạm dừng tiếp nhận thanh toán." "The provider that sent the order is suspended from acquiring payments.";
+    ProviderLimit "provider_limit" "identity" Rejected
+        "Số tiền vượt hạn mức của đơn vị gửi lệnh." "The amount is above the limit of the provider that sent the order.";
+    KeyPhasedOut "key_phased_out" "identity" Rejected
+        "Khóa ký lệnh đã hết thời hạn sử dụng theo đăng ký." "The key that signed the order is phased out by its registration.";
     NotRecorded "not_recorded" "identity" Indeterminate
         "Chưa ghi nhận được lệnh thanh toán; hãy gửi lại." "The payment could not be recorded; send it again.";
 }

@@ -336,6 +336,12 @@ fn wrapped_messages_are_refused() {
         let (answer, _) = judge(&world, message.as_bytes());
         assert_eq!(answer.reasons, [code], "{what}: {:?}", answer.checks);
     }
+}
+
+#[test]
+fn signatures_over_something_else_are_refused() {
+    let world = World::new();
+    let holder = world.citizen();
     // An enveloping signature over one object, and the message in another.
     let bare = messages::pain_001();
     let enveloping = template("#harmless", "ecdsa-sha256")
