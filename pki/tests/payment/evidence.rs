@@ -14,7 +14,8 @@ fn embedded_revocation_is_judged_for_the_whole_path() {
     let world = World::new();
     let holder = world.citizen();
     let verifier = verifier(&world);
-    let presented = verifier.read(&cms(&world, &holder, messages::order().to_string().as_bytes(), true), NOW);
+    let object = cms(&world, &holder, messages::order().to_string().as_bytes(), true);
+    let presented = verifier.read(&object, NOW);
     let examined = verifier.examine(&presented, None, NOW);
     assert!(matches!(examined.embedded_status(), Status::Unknown(_)));
     let told = |revoked: &str, roots_list: bool| {
