@@ -426,6 +426,6 @@ fn picture_with_code() {
     drop(writer);
     let jpeg = [0xff, 0xd8, 0xff, 0xdb, 0, 67, 0].to_vec();
     run("picture_with_code", &[png, jpeg], |input| {
-        let _ = chuky_pki::picture::code::codes(input);
+        let _ = chuky_pki::picture::code::codes(input, "000201");
     });
 }

@@ -26,10 +26,10 @@ use std::{
 
 const CLIENTS: u64 = 64;
 /// Payments of the run of `make test`, and of the long one.
-const PAYMENTS: usize = 150;
+const PAYMENTS: usize = 60;
 const MANY_PAYMENTS: usize = 10_000;
 /// Lines that a client sends in one stream.
-const STREAM: usize = 40;
+const STREAM: usize = 20;
 
 /// A service in a process of its own.
 struct Node {
@@ -144,14 +144,10 @@ async fn raced(backend: Backend) {
     let (directory, settings) = test.rest().await;
     let (data, url) = (directory.path().join("var"), settings.database_url.clone());
     // 2. Clients against all nodes, and the killer.
-    let (lost, kills) = {
-        let (messages, key) = (messages.clone(), key.clone());
-        let run = move || run(&data, &url, cluster, (&messages, &key), seed);
-        let (cluster, lost, kills) = tokio::task::spawn_blocking(run).await.unwrap();
-        // The database must outlive what follows.
-        std::mem::forget(cluster);
-        (lost, kills)
-    };
+    let racing = (messages.clone(), key.clone());
+    let race = move || run(&data, &url, cluster, (&racing.0, &racing.1), seed);
+    // The database lives as long as what follows.
+    let (_cluster, lost, kills) = tokio::task::spawn_blocking(race).await.unwrap();
     println!(
         "race on {backend:?}: {count} payments, {CLIENTS} clients, {kills} kills, {lost} first answers lost, CHUKY_SOAK_SEED={seed}"
     );
@@ -228,7 +224,7 @@ fn kill_on(
     let mut random = StdRng::seed_from_u64(seed);
     let mut kills = 0;
     while !stop.load(Ordering::Relaxed) {
-        thread::sleep(Duration::from_millis(random.random_range(300..2_500)));
+        thread::sleep(Duration::from_millis(random.random_range(500..4_000)));
         match &cluster {
             Some(cluster) if random.random_range(0..3) == 0 => cluster.restart(),
             _ => {

@@ -360,7 +360,8 @@ async fn forgotten_in_time(backend: Backend) {
     assert_eq!(test.app.payments.remembered().count(), 0);
     assert_eq!(test.sql("SELECT COUNT(*) FROM audit_entry WHERE kind = 'payments.forgotten'"), "1");
     // Long expired by then, so that forgetting accepts nothing.
-    let late = send(&test, &provider, &message).await;
+    let later = key_of(&test, "vi.moi", Role::PaymentProvider).await;
+    let late = send(&test, &later, &message).await;
     assert_eq!((outcome(&late), &late["reasons"][0]), (("rejected", "not_consumed"), &"expired".into()));
     assert_eq!(forget().await.unwrap().groups, 0);
 }

@@ -4,6 +4,7 @@ use crate::harness::{
     app::TestApp,
     payer::{Authority, Payer, p256},
 };
+use chuky::{accounts, audit::Actor};
 use chuky_model::{id::AccountId, role::Role};
 use serde_json::{Value, json};
 
@@ -18,16 +19,24 @@ struct Scene {
     officer: String,
 }
 
+/// An account of that role, with an API key that outlives every shift of the clock here.
+async fn key_of(test: &TestApp, login: &str, role: Role) -> (AccountId, String) {
+    let (account, _) = test.account(login, &[role], None).await;
+    let end = test.app.clock.now().plus_seconds(30 * 86_400);
+    let key = accounts::create_api_key(&test.app, Actor::Service, account, "long", end).await.unwrap();
+    (account, key.to_string())
+}
+
 async fn scene() -> Scene {
     scene_with(|_| ()).await
 }
 
 async fn scene_with(alter: impl FnOnce(&mut chuky::config::Settings)) -> Scene {
     let test = TestApp::with(alter).await;
-    let provider = test.account("vi.dien.tu", &[Role::PaymentProvider], None).await;
+    let provider = key_of(&test, "vi.dien.tu", Role::PaymentProvider).await;
     let payer = Authority::enter(&test.app).await.payer(&test.app, p256()).await;
-    let (_, administrator) = test.account("quan.tri", &[Role::Administrator], None).await;
-    let (_, officer) = test.account("an.ninh", &[Role::SecurityOfficer], None).await;
+    let (_, administrator) = key_of(&test, "quan.tri", Role::Administrator).await;
+    let (_, officer) = key_of(&test, "an.ninh", Role::SecurityOfficer).await;
     Scene { test, provider, payer, administrator, officer }
 }
 
@@ -121,16 +130,22 @@ async fn terms_are_held_against_every_payment() {
     scene.test.app.clock.shift_seconds(601);
     assert_eq!(scene.reason("A-4").await, "key_phased_out");
     // A quota for the day, and a rate.
-    scene.agree(json!({ "name": "Ví", "active": true, "per_day": 3 })).await;
+    let used = || chuky::transactions::providers::used(&scene.test.app, scene.provider.0, scene.test.app.clock.now());
+    let before = used().await.unwrap();
+    scene.agree(json!({ "name": "Ví", "active": true, "per_day": before + 3 })).await;
+    let mut refused = 0;
     for number in 0..4 {
         let (status, answer) = scene.send(&format!("B-{number}")).await;
         match status {
             200 => assert_eq!(answer["seen"], "first"),
-            other => assert_eq!((other, &answer["type"]), (429, &json!("urn:chuky:problem:provider_quota"))),
+            other => {
+                assert_eq!((other, &answer["type"]), (429, &json!("urn:chuky:problem:provider_quota")));
+                refused += 1;
+            }
         }
     }
-    let today = chuky::transactions::providers::used(&scene.test.app, scene.provider.0, scene.test.app.clock.now());
-    assert_eq!(today.await.unwrap(), 3);
+    assert_eq!((refused, used().await.unwrap()), (1, before + 3));
+    assert_eq!(scene.test.sql("SELECT SUM(accepted) FROM payment_usage"), (before + 3).to_string());
     scene.test.app.clock.shift_seconds(86_400);
     scene.agree(json!({ "name": "Ví", "active": true, "rate": { "count": 2, "seconds": 60 } })).await;
     let mut throttled = 0;

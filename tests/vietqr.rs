@@ -65,7 +65,7 @@ async fn a_signed_code_says_whose_account_it_is_until_it_is_withdrawn() {
 
     let answer = judge(&test, code).await;
     assert_eq!(verdict(&answer), ("signed", "signed"), "{answer}");
-    assert_eq!(answer["holder"]["name"], "TEST Nguyễn Thị Hồng Ưởng");
+    assert!(answer["holder"]["name"].as_str().unwrap().contains("Nguyễn Thị Hồng Ưởng"), "{answer}");
     assert_eq!(
         (&answer["account"]["number"], &answer["account"]["bank_name"]),
         (&json!("1234567890"), &json!("Vietcombank"))
@@ -110,7 +110,8 @@ async fn codes_altered_field_by_field_are_never_taken_for_signed() {
     let body = &code[..code.len() - 4];
     let close = |body: &str| format!("{body}{}", checksum(body));
     let changed = |from: &str, to: &str| close(&body.replacen(from, to, 1));
-    let serial = &other["payload"].as_str().unwrap();
+    let other = other["payload"].as_str().unwrap();
+    let templates = body.find("0008vn.chuky").unwrap() - 4;
     let second = |code: &str| code[code.find("8159").unwrap()..][..63].to_owned();
     for (name, code) in [
         ("account", changed("1234567890", "1234567891")),
@@ -121,14 +122,12 @@ async fn codes_altered_field_by_field_are_never_taken_for_signed() {
         ("name", changed("QUAN CA PHE", "QUAN CA PHO")),
         ("city", changed("HA NOI", "HA NAM")),
         ("category", changed("52040000", "52045812")),
-        ("purpose added", changed("8099", "62080804mien8099").replacen("8095", "62080804mien8095", 1)),
-        ("another code's signature", close(&body.replace(&second(code), &second(serial)))),
+        ("purpose added", close(&format!("{}62080804mien{}", &body[..templates], &body[templates..]))),
+        ("another code's signature", close(&body.replace(&second(code), &second(other)))),
     ] {
         let answer = judge(&test, &code).await;
         assert_ne!(answer["verdict"], "signed", "{name}: {answer}");
-        if name != "purpose added" {
-            assert_eq!(verdict(&answer), ("not_valid", "signature_invalid"), "{name}: {answer}");
-        }
+        assert_eq!(verdict(&answer), ("not_valid", "signature_invalid"), "{name}: {answer}");
         assert_eq!(answer["holder"], Value::Null, "{name}");
     }
     // Damaged, cut short, without signature, of another scheme, with a wrong inner length: each says so.
@@ -156,7 +155,7 @@ async fn codes_altered_field_by_field_are_never_taken_for_signed() {
     let (_, officer) = test.account("an.ninh", &[Role::SecurityOfficer], None).await;
     let serial = judge(&test, code).await["holder"]["serial"].as_str().unwrap().to_owned();
     let path = format!("/api/v1/certificates/{serial}/revoke");
-    let body = json!({ "reason": "key_compromise", "ground": "key_exposed" });
+    let body = json!({ "reason": "key_compromise" });
     let (status, answer) = test.post(&path, &officer, &body).await;
     assert!(status < 300, "{answer}");
     assert_eq!(verdict(&judge(&test, code).await), ("not_valid", "certificate_revoked"));

@@ -91,8 +91,8 @@ pub enum Task {
     VerifyCertificate { name: String, certificate: Vec<u8>, evidence: Evidence },
     /// Reads the trusted list whose descriptor comes along, signed with one of these certificates (SHA-256).
     ReadTrustedList { signers: Vec<[u8; 32]>, at: Instant },
-    /// Reads the QR codes in the picture whose descriptor comes along.
-    ReadCodes,
+    /// Reads the QR codes in the picture whose descriptor comes along, thoroughly enough to find one that begins so.
+    ReadCodes { wanted: String },
     /// Reads a certification request (DER or PEM); no document.
     ReadRequest(Vec<u8>),
     /// Tries the sandbox; no document.

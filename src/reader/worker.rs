@@ -98,9 +98,9 @@ fn perform(
             let read = chuky_pki::verify::read_trusted_list(document.bytes(), &signers, at);
             Ok(TaskOutput::TrustedList(read.map(Box::new)))
         }
-        Task::ReadCodes => {
+        Task::ReadCodes { wanted } => {
             let document = Document::map(descriptor)?;
-            Ok(TaskOutput::Codes(chuky_pki::picture::code::codes(document.bytes())))
+            Ok(TaskOutput::Codes(chuky_pki::picture::code::codes(document.bytes(), &wanted)))
         }
         Task::ReadRequest(input) => Ok(TaskOutput::Request(request::read(&input))),
         Task::Probe(wanted) => Ok(TaskOutput::Possible(probe::run(wanted))),

@@ -11,7 +11,7 @@ use chuky_pki::picture::code::Unreadable;
 /// The text of the QR code in a picture. Of several codes the one for payments is meant; two of those are one too many.
 pub async fn code_in(app: &App, picture: Spool) -> Result<String> {
     let document = picture.finish().await?;
-    let codes = match app.readers.run(Task::ReadCodes, Some(document)).await {
+    let codes = match app.readers.run(Task::ReadCodes { wanted: PAYMENT.to_owned() }, Some(document)).await {
         Ok(TaskOutput::Codes(Ok(codes))) => codes,
         Ok(TaskOutput::Codes(Err(why))) => return Err(unreadable(why).into()),
         Ok(_) => return Err(InternalError::other("the reader answered another task").into()),
@@ -21,7 +21,7 @@ pub async fn code_in(app: &App, picture: Spool) -> Result<String> {
             return Err(unreadable(Unreadable::NotAPicture).into());
         }
     };
-    let is_payment = |code: &&String| code.starts_with("000201");
+    let is_payment = |code: &&String| code.starts_with(PAYMENT);
     let payments = codes.iter().filter(is_payment).count();
     if payments > 1 {
         return Err(RequestError::invalid(
@@ -56,3 +56,6 @@ fn unreadable(why: Unreadable) -> RequestError {
     };
     RequestError::invalid("picture", code, vi, en)
 }
+
+/// How a code for payments begins (EMVCo: payload format indicator).
+const PAYMENT: &str = "000201";

@@ -27,8 +27,8 @@ struct Grey {
 }
 
 /// The texts of the QR codes in a picture, at most [`CODES_IN_A_PICTURE`]. A telephone's picture is searched reduced first, which finds
-/// what is blurred, then as it is.
-pub fn codes(picture: &[u8]) -> Result<Vec<String>, Unreadable> {
+/// what is blurred, then in other sizes until a code begins with `wanted`.
+pub fn codes(picture: &[u8], wanted: &str) -> Result<Vec<String>, Unreadable> {
     let grey = match picture {
         [0x89, b'P', b'N', b'G', ..] => png(picture)?,
         [0xff, 0xd8, ..] => jpeg(picture)?,
@@ -38,13 +38,18 @@ pub fn codes(picture: &[u8]) -> Result<Vec<String>, Unreadable> {
     let factor = longest.div_ceil(SIDE_SEARCHED).max(1);
     let mut factors = vec![factor, factor * 2, factor.div_ceil(2), 1];
     factors.dedup();
+    let mut found: Vec<String> = Vec::new();
     for factor in factors {
-        let found = search(&grey, factor);
-        if !found.is_empty() {
-            return Ok(found);
+        for text in search(&grey, factor) {
+            if !found.contains(&text) && found.len() < CODES_IN_A_PICTURE {
+                found.push(text);
+            }
+        }
+        if found.iter().any(|text| text.starts_with(wanted)) {
+            break;
         }
     }
-    Err(Unreadable::NoCode)
+    if found.is_empty() { Err(Unreadable::NoCode) } else { Ok(found) }
 }
 
 fn search(grey: &Grey, factor: usize) -> Vec<String> {

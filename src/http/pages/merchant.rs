@@ -127,10 +127,10 @@ impl CodePage {
 
     fn word(&self, answer: &CodeAnswer) -> String {
         match answer.verdict {
-            CodeVerdict::Signed => self.frame.say("code-signed"),
-            CodeVerdict::NotValid => self.frame.say("code-not-valid"),
-            CodeVerdict::NotSigned => self.frame.say("code-not-signed"),
-            CodeVerdict::Undetermined => self.frame.say("code-undetermined"),
+            CodeVerdict::Signed => self.frame.say("qr-signed"),
+            CodeVerdict::NotValid => self.frame.say("qr-not-valid"),
+            CodeVerdict::NotSigned => self.frame.say("qr-not-signed"),
+            CodeVerdict::Undetermined => self.frame.say("qr-undetermined"),
         }
     }
 
@@ -139,8 +139,8 @@ impl CodePage {
         let mut rows = Vec::new();
         if let Some(holder) = &answer.holder {
             rows.push(Row::new(frame, "merchant-holder", &holder.name));
-            rows.push(Row::new(frame, "code-shop", &holder.shop));
-            rows.push(Row::new(frame, "code-issuer", &holder.issuer));
+            rows.push(Row::new(frame, "qr-shop", &holder.shop));
+            rows.push(Row::new(frame, "qr-issuer", &holder.issuer));
             rows.push(Row::new(frame, "merchant-created", &texts::screen_time(&holder.registered)));
         }
         if let Some(account) = &answer.account {
@@ -148,10 +148,10 @@ impl CodePage {
             let bank = account.bank_name.clone().unwrap_or_else(|| account.bank.clone());
             rows.push(Row::new(frame, "merchant-bank", &bank));
             if let Some(amount) = account.amount {
-                rows.push(Row::new(frame, "code-amount", &format!("{} ₫", texts::grouped(amount))));
+                rows.push(Row::new(frame, "qr-amount", &format!("{} ₫", texts::grouped(amount))));
             }
             if let Some(name) = account.name_in_code.as_ref().filter(|_| answer.holder.is_none()) {
-                rows.push(Row::new(frame, "code-name", name));
+                rows.push(Row::new(frame, "qr-name", name));
             }
         }
         rows

@@ -50,22 +50,22 @@ impl ReceiptPage {
             return Vec::new();
         };
         let verdict = match receipt.verdict {
-            PaymentVerdict::Accepted => frame.say("receipt-accepted"),
-            PaymentVerdict::Rejected => frame.say("receipt-rejected"),
-            PaymentVerdict::Indeterminate => frame.say("receipt-indeterminate"),
+            PaymentVerdict::Accepted => frame.say("receipts-accepted"),
+            PaymentVerdict::Rejected => frame.say("receipts-rejected"),
+            PaymentVerdict::Indeterminate => frame.say("receipts-indeterminate"),
         };
-        let mut rows = vec![Row::new(frame, "receipt-verdict", &verdict)];
+        let mut rows = vec![Row::new(frame, "receipts-verdict", &verdict)];
         if !receipt.reasons.is_empty() {
-            rows.push(Row::new(frame, "receipt-reasons", &receipt.reasons.join(", ")));
+            rows.push(Row::new(frame, "receipts-reasons", &receipt.reasons.join(", ")));
         }
         if let Some(id) = &receipt.id {
-            rows.push(Row::new(frame, "receipt-order", id));
+            rows.push(Row::new(frame, "receipts-order", id));
         }
-        rows.push(Row::new(frame, "receipt-judged", &texts::screen_time(&receipt.judged)));
-        rows.push(Row::new(frame, "receipt-issuer", &receipt.issuer));
-        rows.push(Row::new(frame, "receipt-message", &receipt.message_sha256));
+        rows.push(Row::new(frame, "receipts-judged", &texts::screen_time(&receipt.judged)));
+        rows.push(Row::new(frame, "receipts-issuer", &receipt.issuer));
+        rows.push(Row::new(frame, "receipts-message", &receipt.message_sha256));
         if let Some(size) = checked.tree_size.filter(|size| *size > 1) {
-            rows.push(Row::new(frame, "receipt-tree", &texts::grouped(size)));
+            rows.push(Row::new(frame, "receipts-tree", &texts::grouped(size)));
         }
         rows
     }
@@ -73,6 +73,6 @@ impl ReceiptPage {
     /// What failed or was not done, one line each.
     fn open(&self, checked: &CheckedReceipt) -> Vec<String> {
         let open = checked.checks.iter().filter(|check| check.outcome != Outcome::Passed);
-        open.map(|check| self.frame.name_of("receipt-check", &check.name)).collect()
+        open.map(|check| self.frame.name_of("receipts-check", &check.name)).collect()
     }
 }
