@@ -92,17 +92,13 @@ fn perform(
         }
         Task::ReadEnveloped { algorithm, behind } => {
             let document = Document::map(descriptor)?;
-            Ok(match signing::enveloped(document.bytes(), algorithm, &behind) {
-                Ok(enveloped) => TaskOutput::Enveloped(enveloped),
-                Err(unsuitable) => TaskOutput::Unsuitable(unsuitable),
-            })
+            let enveloped = signing::enveloped(document.bytes(), algorithm, &behind);
+            Ok(enveloped.map_or_else(TaskOutput::Unsuitable, TaskOutput::Enveloped))
         }
         Task::AddLongTerm(data) => {
             let document = Document::map(descriptor)?;
-            Ok(match signing::add_long_term(document.bytes(), data) {
-                Ok(update) => TaskOutput::Update(update),
-                Err(unsuitable) => TaskOutput::Unsuitable(unsuitable),
-            })
+            let update = signing::add_long_term(document.bytes(), data);
+            Ok(update.map_or_else(TaskOutput::Unsuitable, TaskOutput::Update))
         }
         Task::VerifyCertificate { name, certificate: der, evidence } => {
             Ok(TaskOutput::Certificate(Box::new(certificate::judge(&name, &der, &evidence))))
