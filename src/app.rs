@@ -18,7 +18,7 @@ use crate::{
     restoration,
     store::Store,
     tokens::{self, RootToken, Tokens},
-    transactions::{Payments, Receipts, Registry, Remembered, receipts::RECEIPT_KEY},
+    transactions::{Payments, Receipts, Registry, Remembered, receipts::RECEIPT_KEY, retention},
     trust::TrustFolder,
     vault::Vault,
     verification::{Admission, Policies},
@@ -129,7 +129,8 @@ impl App {
         let created_after = store.latest_restoration().await?.and_then(|row| row.reconciled_at);
         let policy = OrderPolicy { created_after, ..settings.order_policy.clone() };
         let replay = Replay::new(store.clone(), &audit_key, remembered.clone())?;
-        let accepted = Arc::new(Remembered::new(settings.payments.most_remembered));
+        let first = retention::first_day(&settings.payments, clock.now());
+        let accepted = Arc::new(Remembered::new(settings.payments.most_remembered, first));
         let registry = Arc::new(Registry::default());
         let told = (accepted.clone(), registry.clone());
         let listener = Arc::new(move |entry: &AuditEntry| {

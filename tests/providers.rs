@@ -42,7 +42,10 @@ async fn scene_with(alter: impl FnOnce(&mut chuky::config::Settings)) -> Scene {
 
 impl Scene {
     async fn send(&self, id: &str) -> (u16, Value) {
-        let message = self.payer.sign(&self.payer.order(&self.test.app, id));
+        self.bring(self.payer.sign(&self.payer.order(&self.test.app, id))).await
+    }
+
+    async fn bring(&self, message: String) -> (u16, Value) {
         self.test.request("POST", VERIFY, &self.provider.1, "application/jose", message.into()).await
     }
 
@@ -113,11 +116,12 @@ async fn two_people_change_terms_and_every_change_is_recorded() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn terms_are_held_against_every_payment() {
     let scene = scene().await;
-    assert_eq!(scene.reason("A-1").await, "first");
+    let acquired = scene.payer.sign(&scene.payer.order(&scene.test.app, "A-1"));
+    assert_eq!(scene.bring(acquired.clone()).await.1["seen"], "first");
     // An amount above the limit, and a currency that has none.
     scene.agree(json!({ "name": "Ví", "active": true, "largest_amounts": { "VND": 149_999 } })).await;
     assert_eq!(scene.reason("A-2").await, "provider_limit");
-    assert_eq!(scene.reason("A-1").await, "repeated");
+    assert_eq!(scene.bring(acquired.clone()).await.1["seen"], "repeated");
     scene.agree(json!({ "name": "Ví", "active": true, "largest_amounts": { "VND": 150_000 } })).await;
     assert_eq!(scene.reason("A-2").await, "first");
     // A key that is phased out: until the date it signs, from then on it does not.
@@ -157,6 +161,7 @@ async fn terms_are_held_against_every_payment() {
     scene.test.app.clock.shift_seconds(120);
     scene.agree(json!({ "name": "Ví", "active": false })).await;
     assert_eq!(scene.reason("D-1").await, "provider_suspended");
+    assert_eq!(scene.send("A-3").await.1["verdict"], "rejected");
     // Figures tell of all of it, to monitors and on the page.
     let (_, metrics) = scene.test.raw("GET", "/metrics", "", "", Vec::new()).await;
     let metrics = String::from_utf8(metrics).unwrap();

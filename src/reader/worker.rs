@@ -10,6 +10,7 @@ use super::{
 };
 use chuky_pki::{
     certificate::Certificate,
+    picture::code::codes,
     verify::{Recorded, VerificationContext, policy::ValidationPolicy},
 };
 use std::{
@@ -108,10 +109,7 @@ fn perform(
             let read = chuky_pki::verify::read_trusted_list(document.bytes(), &signers, at);
             Ok(TaskOutput::TrustedList(read.map(Box::new)))
         }
-        Task::ReadCodes { wanted } => {
-            let document = Document::map(descriptor)?;
-            Ok(TaskOutput::Codes(chuky_pki::picture::code::codes(document.bytes(), &wanted)))
-        }
+        Task::ReadCodes { wanted } => Ok(TaskOutput::Codes(codes(Document::map(descriptor)?.bytes(), &wanted))),
         Task::ReadRequest(input) => Ok(TaskOutput::Request(request::read(&input))),
         Task::Probe(wanted) => Ok(TaskOutput::Possible(probe::run(wanted))),
     }

@@ -313,7 +313,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::open_file(&directory.path().join("payments.sqlite")).await.unwrap();
         let token: Arc<dyn Hsm> = Arc::new(TestToken);
-        let memory = || Arc::new(Remembered::new(1_000));
+        let memory = || Arc::new(Remembered::new(1_000, 0));
         let remembered = memory();
         let consumer = Consumer::start(store.clone(), token.clone(), remembered.clone());
         let same = outcomes(&consumer, vec![payment(1, 1); 32]).await;
@@ -340,6 +340,6 @@ mod tests {
         let mut transaction = store.begin().await.unwrap();
         transaction.consume_payments(&[row(&payment(1, 1), batch)]).await.unwrap();
         transaction.commit().await.unwrap();
-        assert!(stored(&store, &TestToken, &Remembered::new(1), &[1; 32]).await.is_err());
+        assert!(stored(&store, &TestToken, &Remembered::new(1, 0), &[1; 32]).await.is_err());
     }
 }

@@ -174,7 +174,12 @@ async fn judge<'m>(
 
     // 4. Everything passed, and the provider keeps to its terms: consume.
     if let Some(order) = judgement.consumable() {
-        if let Some(objection) = providers::objection(app, caller, &order.order, signer, now).await? {
+        let objection = providers::objection(app, caller, &order.order, signer, now).await;
+        if !matches!(objection, Ok(None)) && is_own(app, caller, order).await? {
+            // What was acquired before its terms were changed stays acquired.
+            return Ok(judged(judgement, Consumption::Repeated));
+        }
+        if let Some(objection) = objection? {
             return Ok(judged(judgement, Consumption::Refused(objection)));
         }
         let consumption = consume(app, caller, order, now).await?;
@@ -198,6 +203,12 @@ async fn judge<'m>(
 fn judged(judgement: Judgement, consumption: Consumption) -> Judged {
     let order = judgement.verified_order().cloned();
     Judged { answer: judgement.answer(consumption), order }
+}
+
+/// Whether this provider acquired exactly this order.
+async fn is_own(app: &App, caller: &Principal, order: &VerifiedOrder) -> Result<bool> {
+    let row = stored(app, &identity(app, order)).await?;
+    Ok(row.is_some_and(|row| row.order_digest == order.digest && row.provider_id == caller.account))
 }
 
 /// Consumes a verified order and says what became of its identity.

@@ -12,7 +12,10 @@ use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, HashSet},
     hash::{BuildHasherDefault, Hasher},
-    sync::{PoisonError, RwLock, RwLockReadGuard},
+    sync::{
+        PoisonError, RwLock, RwLockReadGuard,
+        atomic::{AtomicI64, Ordering},
+    },
 };
 
 /// The content of the audit entry about a group of accepted payments.
@@ -38,24 +41,27 @@ pub(super) fn joined(rows: &[&PaymentIdentity]) -> String {
 pub struct Remembered {
     days: RwLock<BTreeMap<i64, HashSet<u64, BuildHasherDefault<AlreadyHashed>>>>,
     most: usize,
+    /// Earlier days are over: the log may tell of them once more.
+    first: AtomicI64,
 }
 
 impl Remembered {
-    /// An empty memory for so many payments.
-    pub fn new(most: usize) -> Self {
-        Self { days: RwLock::default(), most }
+    /// An empty memory for so many payments of that day and later ones.
+    pub fn new(most: usize, first: i64) -> Self {
+        Self { days: RwLock::default(), most, first: AtomicI64::new(first) }
     }
 
     /// Learns from an entry of the audit log; entries about other things are passed over.
     pub fn read(&self, entry: &AuditEntry) {
-        if entry.kind != Kind::PaymentsConsumed.name() {
+        let day = day(entry.recorded_at);
+        if entry.kind != Kind::PaymentsConsumed.name() || day < self.first.load(Ordering::SeqCst) {
             return;
         }
         let read = serde_json::from_slice::<GroupContent>(&entry.content).ok();
         let octets = read.and_then(|content| STANDARD.decode(content.identities).ok()).unwrap_or_default();
         let identities = octets.chunks_exact(OCTETS_OF_IDENTITY).map(fingerprint);
         let mut days = self.days.write().unwrap_or_else(PoisonError::into_inner);
-        days.entry(day(entry.recorded_at)).or_default().extend(identities);
+        days.entry(day).or_default().extend(identities);
     }
 
     /// Learns payments that were just accepted here.
@@ -83,6 +89,7 @@ impl Remembered {
 
     /// Forgets the days before that one.
     pub fn forget_before(&self, first: i64) {
+        self.first.fetch_max(first, Ordering::SeqCst);
         let mut days = self.days.write().unwrap_or_else(PoisonError::into_inner);
         *days = days.split_off(&first);
     }
@@ -159,7 +166,7 @@ mod tests {
             content,
             row_version: None,
         };
-        let (told, learnt) = (Remembered::new(301), Remembered::new(300));
+        let (told, learnt) = (Remembered::new(301, 3), Remembered::new(300, 3));
         told.read(&entry(Kind::PaymentsConsumed, serde_json::to_vec(&content).unwrap()));
         told.read(&entry(Kind::PaymentConflict, serde_json::to_vec(&content).unwrap()));
         told.read(&entry(Kind::PaymentsConsumed, b"{}".to_vec()));
@@ -172,6 +179,7 @@ mod tests {
         learnt.forget_before(3);
         assert_eq!(learnt.count(), 300);
         learnt.forget_before(4);
+        learnt.read(&entry(Kind::PaymentsConsumed, serde_json::to_vec(&content).unwrap()));
         assert!(learnt.count() == 0 && !learnt.holds(&rows[0].identity));
     }
 }

@@ -5,6 +5,7 @@ use super::remembered::{MICROSECONDS_A_DAY, day};
 use crate::{
     app::App,
     audit::{self, Actor, Entry, Kind},
+    config::PaymentsConfig,
     error::Result,
 };
 use chuky_model::instant::Instant;
@@ -17,10 +18,15 @@ pub struct Forgotten {
     pub payments: u64,
 }
 
+/// The first day (UTC) whose payments are kept now.
+pub fn first_day(settings: &PaymentsConfig, now: Instant) -> i64 {
+    day(now).saturating_sub(settings.retention_days)
+}
+
 /// Removes groups of days that are past the retention, a bounded number in one round.
 pub async fn forget_old(app: &App) -> Result<Forgotten> {
     let now = app.clock.now();
-    let first_kept = day(now).saturating_sub(app.settings.payments.retention_days);
+    let first_kept = first_day(&app.settings.payments, now);
     let before = Instant(first_kept.saturating_mul(MICROSECONDS_A_DAY));
     app.payments.remembered().forget_before(first_kept);
     let mut forgotten = Forgotten::default();
