@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::evidence_record::{Alternatives, canonical_form};
 use crate::verify::cades::Content;
 use crate::xml::canonical::Method;
+use crate::xml::transform::has_comments;
 use chuky_model::report::{Check, DocumentFormat, Outcome};
 use std::collections::BTreeSet;
 
@@ -33,6 +34,8 @@ pub(super) struct Covered<'a> {
     pub(super) objects: Vec<usize>,
     /// `manifest` and `manifest_reference`.
     pub(super) checks: Vec<Check>,
+    /// The algorithms by which the manifest knows the files: who finds two files of one digest exchanges them.
+    pub(super) digests: Vec<DigestAlgorithm>,
 }
 
 impl<'a> Container<'a> {
@@ -92,6 +95,7 @@ impl<'a> Container<'a> {
                 entries: BTreeSet::from([*data]),
                 objects: vec![*data],
                 checks: vec![Check::passed("signed_file")],
+                digests: Vec::new(),
             },
             ([], _) => {
                 let reason =
@@ -129,7 +133,10 @@ impl<'a> Container<'a> {
             (true, false) => Check::not_done("manifest_reference", some(&undone)),
             (true, true) => Check::passed("manifest_reference"),
         };
-        Covered { content: self.archive.content(at).ok(), entries, objects, checks: vec![check] }
+        let algorithms: BTreeSet<DigestAlgorithm> =
+            manifest.references.iter().filter_map(|reference| reference.algorithm.clone().ok()).collect();
+        let digests = algorithms.into_iter().collect();
+        Covered { content: self.archive.content(at).ok(), entries, objects, checks: vec![check], digests }
     }
 
     /// An entry's bytes, where they can be read.
@@ -162,6 +169,11 @@ impl<'a> Container<'a> {
         let of_entry = |at: &usize| {
             let mut digests = vec![self.contents.get(*at)?.as_ref().ok()?.digest(algorithm)?];
             let form = method.and_then(|method| canonical_form(self.bytes(*at)?, method));
+            // A form without comments would be that of another file as well.
+            let leaves_out = method.is_some_and(|method| !method.keeps_comments());
+            if form.is_some() && leaves_out && has_comments(self.bytes(*at)?).unwrap_or(true) {
+                return None;
+            }
             digests.extend(form.map(|form| crypto::digest(algorithm, &form)));
             Some(digests)
         };
@@ -303,6 +315,7 @@ fn nothing<'a>(reason: &str) -> Covered<'a> {
         entries: BTreeSet::new(),
         objects: Vec::new(),
         checks: vec![Check::failed("manifest", reason)],
+        digests: Vec::new(),
     }
 }
 
