@@ -68,16 +68,19 @@ pub(super) struct Beside<'b, 's> {
 }
 
 impl Beside<'_, '_> {
-    /// Whether comments may stay out of a file's digest: parts of office documents that are XML by their names are read as nothing else.
+    /// Whether comments may stay out of a file's digest: what is XML by its name in a container or a package is read as nothing else.
     fn may_leave_comments(&self, reference: &Reference, octets: &[u8], transforms: &[Transform]) -> bool {
         let name = reference.uri.as_deref().unwrap_or_default().split('?').next().unwrap_or_default();
-        let is_markup = MARKUP.iter().any(|ending| name.to_ascii_lowercase().ends_with(ending));
-        (self.sources.place == Place::Package && is_markup)
+        (self.sources.place != Place::Document && is_markup(name))
             || transform::leaves_comments_out(octets, transforms).is_ok_and(|left_out| !left_out)
     }
 }
 
-/// Names of parts that office programs read as XML.
+/// Whether a file's name says that it is XML.
+pub(super) fn is_markup(name: &str) -> bool {
+    MARKUP.iter().any(|ending| name.to_ascii_lowercase().ends_with(ending))
+}
+
 const MARKUP: [&str; 5] = [".xml", ".rels", ".rdf", ".vml", ".svg"];
 
 /// What became of one reference.

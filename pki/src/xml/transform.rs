@@ -251,7 +251,7 @@ fn outside(octets: &[u8], transforms: &[Transform], budget: &mut Budget, sink: &
 }
 
 /// XMLDSig §6.6.2: the text of the selected nodes. Elements below the first would be left out unseen, so they are refused, and so are attributes
-/// but for those that an enveloped object has (XMLDSig §4.5).
+/// but for those that say how the text is to be read.
 fn text_only(document: &Document<'_>, selection: &Selection, budget: &mut Budget) -> Result<String> {
     let mut text = String::new();
     for (at, range) in selection.ranges().iter().enumerate() {
@@ -261,8 +261,7 @@ fn text_only(document: &Document<'_>, selection: &Selection, budget: &mut Budget
             return Err(Error::Malformed("base64: an element inside"));
         }
         let Some(element) = document.elements_within(first).next() else { continue };
-        let is_object = document.is(element, DSIG, "Object");
-        let known = |local: &str| local.eq_ignore_ascii_case("id") || (is_object && OF_OBJECTS.contains(&local));
+        let known = |local: &str| local.eq_ignore_ascii_case("id") || OF_OBJECTS.contains(&local);
         if !document.attributes(element).iter().all(|attribute| known(attribute.local)) {
             return Err(Error::Unsupported("base64 of an element whose attributes it would leave out".into()));
         }
@@ -271,5 +270,5 @@ fn text_only(document: &Document<'_>, selection: &Selection, budget: &mut Budget
     Ok(text)
 }
 
-/// Attributes of `ds:Object` that tell what it holds (XMLDSig §4.5).
+/// Attributes that tell what an element holds: of `ds:Object` (XMLDSig §4.5), and of elements of applications that follow it.
 const OF_OBJECTS: [&str; 2] = ["MimeType", "Encoding"];

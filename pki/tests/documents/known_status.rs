@@ -4,7 +4,7 @@
 use crate::made::{EXTENDED, archive, base64url, file, manifest};
 use crate::world::{Cms, ISSUING, LONG, Party, Role, SIGNER, World, YEAR, stamped, time, with_unsigned};
 use chuky_model::report::{Indication, Report, SubIndication};
-use chuky_pki::asn1::write;
+use chuky_pki::asn1::{tag, write};
 use chuky_pki::certificate::Certificate;
 use chuky_pki::crl::Reason;
 use chuky_pki::crypto::ecdsa_der_to_raw;
@@ -341,7 +341,7 @@ fn an_index_of_hashes_meets_the_policy() {
     let made = world.cades(&signer, CONTENT, world.lists("2026-06-15T00:00:00Z")).make();
     let data = chuky_pki::cms::SignedData::parse(&made.0).unwrap();
     let archived = |algorithm, hash: &dyn Fn(&[u8]) -> Vec<u8>| {
-        let none = write::sequence(&[]);
+        let none = write::element(tag::SEQUENCE, &[]);
         let certificates: Vec<Vec<u8>> =
             data.certificates.iter().map(|one: &Certificate| write::octet_string(&hash(one.der()))).collect();
         let index = write::sequence(&[

@@ -81,18 +81,22 @@ fn comments_of_a_signed_file_are_signed() {
         verdict(&container(name, content.as_bytes(), &signature(&signer, &[of_file], "")), None).integrity
     };
     assert_eq!(judged("a.xml", CANONICAL, "<a  b='c'/>", "<a b=\"c\"></a>"), Integrity::Intact);
+    // What is XML by its name is read as nothing else.
+    assert_eq!(judged("a.xml", CANONICAL, "<!--b--><a/>", "<a></a>"), Integrity::Intact);
     // Two contracts in comments: to their reader they are the text, to the digest they are nothing.
     for sum in ["100", "999999"] {
-        let content = format!("<!--%PDF-1.7 Pay {sum}--><a/>");
-        assert_eq!(judged("contract.pdf", CANONICAL, &content, "<a></a>"), Integrity::Unknown);
+        let content = format!("<!--Pay {sum}--><a/>");
+        assert_eq!(judged("contract.txt", CANONICAL, &content, "<a></a>"), Integrity::Altered);
         let with_comments = format!("{CANONICAL}#WithComments");
-        let digested = format!("<!--%PDF-1.7 Pay {sum}-->\n<a></a>");
-        assert_eq!(judged("contract.pdf", &with_comments, &content, &digested), Integrity::Intact);
+        let digested = format!("<!--Pay {sum}-->\n<a></a>");
+        assert_eq!(judged("contract.txt", &with_comments, &content, &digested), Integrity::Intact);
     }
     let wide: Vec<u8> = "\u{feff}<!--Pay 100--><a/>".encode_utf16().flat_map(u16::to_le_bytes).collect();
-    let of_file = reference("a.xml", &[transform(CANONICAL)], b"<a></a>");
+    let of_file = reference("a.txt", &[transform(CANONICAL)], b"<a></a>");
     let signed = signature(&signer, &[of_file], "");
-    is(&verdict(&container("a.xml", &wide, &signed), None), Integrity::Unknown);
+    is(&verdict(&container("a.txt", &wide, &signed), None), Integrity::Altered);
+    // Beside an XML signature that stands alone it is not known what the content is.
+    is(&verdict(signed.as_bytes(), Some(&wide)), Integrity::Unknown);
 }
 
 #[test]

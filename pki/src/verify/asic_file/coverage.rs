@@ -8,6 +8,7 @@ use crate::crypto;
 use crate::error::{Error, Result};
 use crate::evidence_record::{Alternatives, canonical_form};
 use crate::verify::cades::Content;
+use crate::verify::xml_signature::is_markup;
 use crate::xml::canonical::Method;
 use crate::xml::transform::has_comments;
 use chuky_model::report::{Check, DocumentFormat, Outcome};
@@ -168,12 +169,12 @@ impl<'a> Container<'a> {
     ) -> Option<Vec<Alternatives>> {
         let of_entry = |at: &usize| {
             let mut digests = vec![self.contents.get(*at)?.as_ref().ok()?.digest(algorithm)?];
-            let form = method.and_then(|method| canonical_form(self.bytes(*at)?, method));
-            // A form without comments would be that of another file as well.
-            let leaves_out = method.is_some_and(|method| !method.keeps_comments());
-            if form.is_some() && leaves_out && has_comments(self.bytes(*at)?).unwrap_or(true) {
-                return None;
-            }
+            let bytes = self.bytes(*at)?;
+            // A form without comments would be that of another file as well, and only to readers of XML the same one.
+            let whole = |method: &Method| {
+                method.keeps_comments() || is_markup(&self.label(*at)) || has_comments(bytes).is_ok_and(|some| !some)
+            };
+            let form = method.filter(whole).and_then(|method| canonical_form(bytes, method));
             digests.extend(form.map(|form| crypto::digest(algorithm, &form)));
             Some(digests)
         };

@@ -45,7 +45,7 @@ impl Shown {
         for node in document.elements_within(NodeId::ROOT) {
             match document.local_name(node) {
                 "dataBinding" => shown.binding(document, node),
-                "fldSimple" => shown.field(document.attribute(node, "instr").unwrap_or_default()),
+                "fldSimple" => values(document, node, "instr").for_each(|instruction| shown.field(instruction)),
                 "instrText" => {
                     if let Some(instruction) = &mut instruction {
                         instruction.push_str(&document.text(node));
@@ -53,13 +53,14 @@ impl Shown {
                 }
                 "fldChar" => {
                     shown.field(&instruction.take().unwrap_or_default());
-                    let inside = matches!(document.attribute(node, "fldCharType"), Some("separate" | "end"));
+                    let inside = values(document, node, "fldCharType").all(|kind| matches!(kind, "separate" | "end"))
+                        && values(document, node, "fldCharType").next().is_some();
                     instruction = (!inside).then(String::new);
                 }
                 // ISO/IEC 29500-1 §21.1.2.2.4: what types there are is left to programs.
                 "fld" => {
-                    let kind = document.attribute(node, "type").unwrap_or_default();
-                    shown.properties |= kind.to_ascii_lowercase().starts_with("author");
+                    let is_author = |kind: &str| kind.to_ascii_lowercase().starts_with("author");
+                    shown.properties |= values(document, node, "type").any(is_author);
                 }
                 _ => {}
             }
@@ -71,11 +72,11 @@ impl Shown {
     /// A control that names neither its data nor a namespace is filled from wherever its path leads.
     fn binding(&mut self, document: &Document<'_>, node: NodeId) {
         self.data = true;
-        let value = |name: &str| document.attribute(node, name).unwrap_or_default();
-        let (store, mappings) = (value("storeItemID"), value("prefixMappings"));
-        let of_properties = PROPERTIES.iter().any(|name| mappings.contains(name))
-            || STORES.iter().any(|known| store.eq_ignore_ascii_case(known));
-        self.properties |= of_properties || store.is_empty();
+        let mappings =
+            values(document, node, "prefixMappings").any(|one| PROPERTIES.iter().any(|name| one.contains(name)));
+        let stores: Vec<&str> = values(document, node, "storeItemID").collect();
+        let is_data = |store: &&str| !store.is_empty() && !STORES.iter().any(|known| store.eq_ignore_ascii_case(known));
+        self.properties |= mappings || !matches!(stores.as_slice(), [store] if is_data(store));
     }
 
     fn field(&mut self, instruction: &str) {
@@ -86,6 +87,12 @@ impl Shown {
             self.outside.push(instruction.trim().chars().take(LONGEST_FIELD).collect());
         }
     }
+}
+
+/// The values of all attributes of that name, whatever their namespaces: none hides another.
+fn values<'d>(document: &'d Document<'_>, node: NodeId, local: &'d str) -> impl Iterator<Item = &'d str> {
+    let named = document.attributes(node).iter().filter(move |attribute| attribute.local == local);
+    named.map(|attribute| attribute.value.as_ref())
 }
 
 /// Whether a reader may take it for XML: it begins with a `<`, or with its byte order mark, in any encoding that readers of XML know
@@ -151,6 +158,7 @@ mod tests {
             assert_eq!(shown(&field(pieces)), Shown::default(), "{pieces:?}");
         }
         assert!(shown("<w:fldSimple w:instr=\" TITLE \"/>").properties);
+        assert!(shown("<w:fldSimple a:instr=\"PAGE\" xmlns:a=\"urn:a\" w:instr=\" TITLE \"/>").properties);
         assert_eq!(shown(&field(&["INCLUDETEXT \"a.docx\""])).outside, ["INCLUDETEXT \"a.docx\""]);
         // One field in another's instruction.
         let nested =
@@ -160,7 +168,7 @@ mod tests {
 
     #[test]
     fn no_encoding_hides_a_binding() {
-        let text = "<?xml version=\"1.0\"?><x><dataBinding storeItemID=\"{0}\"/></x>";
+        let text = "<?xml version=\"1.0\"?><x xmlns:w=\"urn:w\"><w:dataBinding w:storeItemID=\"{0}\"/></x>";
         let wide: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
         let marked = [&[0xff, 0xfe][..], &wide].concat();
         for bytes in [text.as_bytes(), &wide, &marked] {
