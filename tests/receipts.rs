@@ -129,16 +129,16 @@ async fn a_receipt_of_its_own_is_about_its_message_and_about_no_other() {
     let about = ["--message", file.to_str().unwrap()];
     assert_eq!(scene.command(&[single.clone(), leaf.clone()], &about).0, 0);
     fs::write(&file, "another").unwrap();
-    let (code, text) = scene.command(&[single.clone()], &about);
+    let (code, text) = scene.command(std::slice::from_ref(&single), &about);
     assert!(code == 1 && text.contains("about another payment"), "{text}");
     // Another service's key: cannot be told. A file that holds no key: wrong usage.
     let other = json!({ "keys": [{ "kty": "EC", "crv": "P-256",
         "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0" }] });
     let kept = fs::read(&scene.keys).unwrap();
     fs::write(&scene.keys, other.to_string()).unwrap();
-    assert_eq!(scene.command(&[single.clone()], &[]).0, 3);
+    assert_eq!(scene.command(std::slice::from_ref(&single), &[]).0, 3);
     fs::write(&scene.keys, "{}").unwrap();
-    assert_eq!(scene.command(&[single.clone()], &[]).0, 2);
+    assert_eq!(scene.command(std::slice::from_ref(&single), &[]).0, 2);
     fs::write(&scene.keys, kept).unwrap();
 
     // The page says the same, in words.

@@ -198,7 +198,7 @@ fn answer(
     let failed = checks.iter().any(|check| check.outcome == Outcome::Failed);
     for name in CHECKS.iter().filter(|name| !checks.iter().any(|check| check.name == **name)).collect::<Vec<_>>() {
         let why = if failed { "not reached, because of an earlier check" } else { "nothing to check" };
-        checks.push(Check::not_done(*name, why));
+        checks.push(Check::not_done(name, why));
     }
     CodeAnswer { verdict, reason: reason.to_owned(), message, account, holder: None, checks }
 }

@@ -65,7 +65,7 @@ pub(super) fn read(
 ) -> Result<PaymentOrder, Refusal> {
     let namespace = document.namespace(message);
     let name = namespace.strip_prefix(NAMESPACE).unwrap_or_default();
-    let version = |kind: &Kind| name.strip_prefix(kind.name).is_some_and(|rest| is_version(rest));
+    let version = |kind: &Kind| name.strip_prefix(kind.name).is_some_and(is_version);
     let kind = KINDS.iter().find(|kind| version(kind));
     let kind = kind.ok_or_else(|| unsupported("the Document is no pain.001, pain.013 or pacs.008"))?;
     let reader = Reader { document, namespace, signature };
