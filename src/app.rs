@@ -9,6 +9,7 @@ use crate::{
     custody::Stretcher,
     error::{InternalError, Result},
     issuance::{IssuingPolicy, authority, ocsp::Answers, register::Register, revocation_list},
+    outbox,
     rates::Rates,
     reader::ReaderPool,
     restoration,
@@ -53,6 +54,8 @@ pub struct Inner {
     pub register: Register,
     /// OCSP answers made in advance.
     pub answers: Answers,
+    /// Held while a message is handed over.
+    pub spooling: outbox::Spooling,
     /// Held by whoever publishes revocation lists.
     pub publications: revocation_list::Publications,
     /// The validation policies that callers may name.
@@ -122,7 +125,8 @@ impl App {
         let created_after = store.latest_restoration().await?.and_then(|row| row.reconciled_at);
         let policy = OrderPolicy { created_after, ..OrderPolicy::default() };
         let replay = Replay::new(store.clone(), &audit_key, remembered.clone())?;
-        let (sequencer, audit) = Sequencer::new(store.clone(), tokens.status.clone(), clock.clone(), remembered);
+        let audit_key = (tokens.status.clone(), audit_key);
+        let (sequencer, audit) = Sequencer::new(store.clone(), audit_key, clock.clone(), remembered);
         Ok(Self(Arc::new(Inner {
             trust: Arc::new(TrustFolder::of(&settings.data_dir)),
             readers: ReaderPool::with_typefaces(
@@ -146,6 +150,7 @@ impl App {
             authority: authority::Kept::default(),
             register: Register::new(replay),
             answers: Answers::default(),
+            spooling: outbox::Spooling::default(),
             publications: revocation_list::Publications::default(),
             policies,
             admission: Admission::default(),
@@ -187,7 +192,11 @@ async fn ensure_audit_key(settings: &Settings, tokens: &Tokens, store: &Store) -
         },
     };
     let file = audit_key_file(settings);
-    if !std::fs::read(&file).is_ok_and(|kept| kept == spki) {
+    let kept = std::fs::read(&file).ok();
+    if kept.as_ref().is_some_and(|kept| *kept != spki) && store.latest_audit_head().await?.is_some() {
+        return Err(InternalError::other("the token holds another audit key than the one that signed the log").into());
+    }
+    if kept.is_none_or(|kept| kept != spki) {
         crate::tokens::write_secret(&file, &spki)?;
     }
     Ok(spki)

@@ -12,6 +12,7 @@ mod payments;
 mod rates;
 mod recovery;
 mod rollback;
+mod rounds;
 mod signing;
 mod store;
 mod tidy;
