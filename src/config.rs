@@ -2,8 +2,9 @@
 //! Environment variables `CHUKY__SECTION__KEY` override the file. No secret is a setting; PINs lie in files of their own.
 
 mod network;
+mod payments;
 
-pub use network::Network;
+pub use {network::Network, payments::PaymentsConfig};
 
 use crate::{outbox::MessagesConfig, rates::RatesConfig};
 use serde::Deserialize;
@@ -28,6 +29,7 @@ pub struct Config {
     pub timestamps: TimestampsConfig,
     pub messages: MessagesConfig,
     pub verification: VerificationConfig,
+    pub payments: PaymentsConfig,
     /// How often somebody may try.
     pub rates: RatesConfig,
 }
@@ -285,8 +287,10 @@ pub struct Settings {
     pub timestamps: TimestampsConfig,
     pub spool_dir: Option<PathBuf>,
     pub verification: VerificationConfig,
+    pub payments: PaymentsConfig,
     pub trusted_proxies: Vec<Network>,
     pub rates: RatesConfig,
+    pub order_policy: chuky_pki::payment::OrderPolicy,
 }
 
 /// The HSM's part of the settings.
@@ -384,6 +388,8 @@ impl Settings {
             seal: config.seal,
             readers: config.readers,
             verification: config.verification,
+            order_policy: config.payments.policy()?,
+            payments: config.payments,
             fonts_dir: config.fonts.directory,
             authority: config.authority,
             timestamps: config.timestamps,

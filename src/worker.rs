@@ -7,6 +7,7 @@ use crate::{
     error::Result,
     issuance::{Authority, ceremony, ocsp, recovery, register, reminders, revocation_list},
     outbox, signing, softhsm,
+    transactions::retention,
 };
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -56,6 +57,7 @@ pub async fn round(app: &App) {
     told("rows_not_cleared_up", clear_up(app).await);
     told("activations_not_closed", custody::close_expired(app).await);
     told("signing_not_cleared_up", signing::clear_up(app).await);
+    told("payments_not_forgotten", retention::forget_old(app).await);
     if is_held {
         told("reminders_not_written", reminders::send_due(app).await);
         told("messages_not_handed_over", outbox::hand_over(app).await);

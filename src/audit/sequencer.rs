@@ -16,7 +16,7 @@ use chuky_hsm::Hsm;
 use chuky_model::{
     id::AuditEntryId,
     instant::Instant,
-    record::audit::{AuditHead, AuditLeaf},
+    record::audit::{AuditEntry, AuditHead, AuditLeaf},
 };
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{Notify, watch};
@@ -33,11 +33,15 @@ pub struct Sequencer {
     held_until: Instant,
     frontier: Option<Frontier>,
     rows: Arc<RowVersions>,
+    listener: Listener,
     /// Up to where the log's entries have been learned from, by a node that does not append; `None` before it follows.
     followed: Option<i64>,
     heads: watch::Sender<u64>,
     wake: Arc<Notify>,
 }
+
+/// Is shown each entry that is appended, here or by another node; the same one perhaps twice.
+pub type Listener = Arc<dyn Fn(&AuditEntry) + Send + Sync>;
 
 /// Lets a flow wait until an entry is under a signed head.
 #[derive(Clone)]
@@ -55,6 +59,7 @@ impl Sequencer {
         (hsm, audit_key): (Arc<dyn Hsm>, Vec<u8>),
         clock: Clock,
         remembered: RememberedHead,
+        listener: Listener,
     ) -> (Self, Covered) {
         let (heads, watched) = watch::channel(0);
         let wake = Arc::new(Notify::new());
@@ -71,6 +76,7 @@ impl Sequencer {
                 held_until: Instant(0),
                 frontier: None,
                 rows,
+                listener,
                 followed: None,
                 heads,
                 wake,
@@ -103,11 +109,9 @@ impl Sequencer {
         let mut frontier = match self.frontier.take() {
             Some(frontier) => frontier,
             None => {
-                let loaded = self.load_frontier().await?;
-                // Whatever was appended up to here may not have been followed.
-                self.rows.forget();
-                self.followed = None;
-                loaded
+                // Whatever another node appended up to here.
+                self.follow().await?;
+                self.load_frontier().await?
             }
         };
         let appended = self.place_waiting(&mut frontier).await?;
@@ -116,6 +120,7 @@ impl Sequencer {
             self.sign_head(&frontier, signed).await?;
         }
         let _ = self.heads.send_replace(frontier.size());
+        self.followed = Some(size_column(frontier.size())?);
         self.frontier = Some(frontier);
         Ok(())
     }
@@ -152,6 +157,7 @@ impl Sequencer {
             }
             transaction.commit().await?;
             self.rows.learn_from(&waiting);
+            waiting.iter().for_each(|entry| (self.listener)(entry));
             appended += waiting.len();
             *frontier = grown;
         }
@@ -219,6 +225,8 @@ impl Sequencer {
             let Some((last, _)) = leaves.last() else { break };
             from = last.sequence.saturating_add(1);
             self.rows.learn_from(leaves.iter().map(|(_, entry)| entry));
+            leaves.iter().for_each(|(_, entry)| (self.listener)(entry));
+            self.followed = Some(from);
         }
         self.followed = Some(from);
         if let Some(head) = self.store.latest_audit_head().await? {

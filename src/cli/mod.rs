@@ -10,6 +10,7 @@ mod doctor;
 mod login;
 mod pepper;
 mod printing;
+mod receipt;
 mod request;
 mod secret;
 mod serve;
@@ -49,6 +50,7 @@ enum Command {
     Doctor(doctor::Doctor),
     Login(login::Login),
     Pepper(pepper::Pepper),
+    Receipt(receipt::Receipt),
     Request(request::Request),
     Sign(sign::Sign),
     Trust(trust::Trust),
@@ -80,6 +82,7 @@ pub fn run() -> ExitCode {
         Command::Doctor(command) => command.run(&common),
         Command::Login(command) => command.run(&common),
         Command::Pepper(command) => command.run(&common),
+        Command::Receipt(command) => command.run(&common),
         Command::Request(command) => command.run(&common),
         Command::Sign(command) => command.run(&common),
         Command::Trust(command) => command.run(&common),

@@ -158,6 +158,8 @@ by_uuid!(
     AuditEntryId,
     SignatureId,
     BatchId,
+    ProviderChangeId,
+    MerchantAccountId,
     JobId,
     MessageId,
     RestorationId
@@ -179,6 +181,8 @@ by_name!(
     AuthorityState,
     CredentialState,
     UnlockState,
+    ChangeState,
+    MerchantState,
     ActivationState,
     Decision,
     DocumentState

@@ -488,6 +488,7 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
         registration_screens(language),
         subscriber_screens(language),
         super::gallery_custody::screens(language),
+        super::gallery_payments::screens(language),
     ];
     parts.into_iter().flatten().collect()
 }
