@@ -130,7 +130,7 @@ impl dyn Hsm + '_ {
         signatures.pop().ok_or_else(unexpected)
     }
 
-    /// The same with the service key of this `SubjectPublicKeyInfo` and no other: `WrongAnswer` where another one stands under the label. So what
+    /// The same with the service key of this `SubjectPublicKeyInfo` and no other: `OtherKey` where another one stands under the label. So what
     /// comes is a signature of the certificate that the caller holds, whichever token gave it.
     pub async fn sign_as(
         &self,

@@ -52,7 +52,7 @@ impl Engine {
         let ServiceHandle { private, algorithm, spki_der, judge } = self.service_key(label)?;
         // Whatever it signs would be judged by its own public key, which is not the caller's.
         if wanted.is_some_and(|wanted| *wanted != *spki_der) {
-            return Err(Error::wrong(&format!("key under {label}")));
+            return Err(Error::OtherKey { label: label.to_owned() });
         }
         self.sign_digests((private, algorithm, &judge), scheme, digests)
     }

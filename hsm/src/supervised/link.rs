@@ -114,7 +114,14 @@ impl Link {
         };
         let (sender, receiver) = oneshot::channel();
         let hung_at = now.checked_add(remaining.min(patience).max(LEAST_PATIENCE)).ok_or(Failure::Deadline)?;
-        self.waiting().insert(id, Waiting { answer: sender, hung_at, _permit: permit });
+        {
+            let mut waiting = self.waiting();
+            // Closed since the thread's place was taken: nobody would let the caller know any more.
+            if self.dispatch.is_closed() {
+                return Err(Failure::NotSent);
+            }
+            waiting.insert(id, Waiting { answer: sender, hung_at, _permit: permit });
+        }
         if self.frames.send(frame).is_err() {
             self.waiting().remove(&id);
             return Err(Failure::NotSent);
@@ -212,5 +219,18 @@ mod tests {
         let asked = link.ask(&Request::Fingerprint, within).await;
         assert!(matches!(asked, Err(Failure::Deadline)), "{asked:?}");
         assert!(link.is_hung(Instant::now()));
+    }
+
+    /// Whoever had a thread's place when the worker ended is told so at once, and does not wait for an answer that nobody gives.
+    #[tokio::test]
+    async fn a_call_that_meets_the_end_is_told() {
+        let (frames, _kept) = mpsc::unbounded_channel();
+        let link = Link::new(1, 1, frames);
+        let permit = Arc::clone(&link.dispatch).acquire_owned().await.unwrap();
+        link.close();
+        let long = Duration::from_secs(60);
+        let until = Instant::now().checked_add(long).unwrap();
+        let sent = tokio::time::timeout(Duration::from_secs(5), link.send(&Request::Probe, until, long, permit)).await;
+        assert!(matches!(sent, Ok(Err(Failure::NotSent))), "{sent:?}");
     }
 }

@@ -233,8 +233,18 @@ impl Shared {
                     }
                     error
                 }
-                // A token without the key, such as one from before a pepper was made: another may have it.
-                Ok(Err(error @ Error::UnknownKey { .. })) if self.another_is_fit(token) => error,
+                // A token without the key, such as one from before a pepper was made: another may have it. What is wrong with one key says
+                // nothing about the others, so the breaker does not count it.
+                Ok(Err(error @ (Error::UnknownKey { .. } | Error::OtherKey { .. }))) => {
+                    if matches!(error, Error::OtherKey { .. }) {
+                        tracing::error!(event = "hsm.other_key", token = self.label(token), %error);
+                        self.doubt(token);
+                    }
+                    if !self.another_is_fit(token) {
+                        return Err(error);
+                    }
+                    error
+                }
                 Ok(result) => {
                     self.succeeded(token);
                     if matches!(request, Request::GenerateServiceKey { .. }) && result.is_ok() {
@@ -379,7 +389,9 @@ impl Token {
     /// Why it is not the token that it should be: it differs from the others, or every worker that is up met other keys than are known.
     fn difference(&self) -> Option<Error> {
         let strange = || self.places.iter().find_map(State::strange).filter(|_| self.live().next().is_none());
-        self.different.clone().or_else(strange)
+        // One that is away is out, whatever it was when it was last seen.
+        let is_away = self.places.iter().all(|state| matches!(state, State::Failed(_)));
+        self.different.clone().filter(|_| !is_away).or_else(strange)
     }
 
     fn holds(&self, label: &str) -> bool {

@@ -128,6 +128,9 @@ fn stale_first(world: &World) {
     let reason = supervised.health().tokens[0].reason.clone().unwrap_or_default();
     assert!(reason.contains("it has no chuky-pepper-2"), "{reason}");
     drop(supervised);
+    // Whoever was killed while it logged in may have left SoftHSM's file empty.
+    std::thread::sleep(Duration::from_millis(500));
+    put_in_place(world, &backup);
     // Nor does a service start that never saw the first token otherwise.
     let supervised = start(world, settings.clone());
     let refused = world.wait(supervised.wait_ready()).unwrap_err().to_string();
@@ -155,8 +158,6 @@ fn late_stranger(world: &World) {
     let mac = world.wait(hsm.mac("row", b"1")).unwrap();
     let exchange = |from: &Path, expected: [Standing; 2]| {
         put_in_place(world, from);
-        // A process that met the token before goes with it.
-        supervised.worker_processes().iter().rev().skip(2).for_each(|process| kill(*process));
         let began = Instant::now();
         while standings(&supervised) != expected {
             assert!(began.elapsed() < Duration::from_secs(15), "{expected:?}: {:?}", supervised.health());
@@ -257,7 +258,7 @@ fn another_key(world: &World) {
     let signature = world.wait(hsm.sign_as(("key", &spki), scheme, &[3; 32])).unwrap();
     assert!(openssl_verifies(&spki, scheme, &[3; 32], &signature));
     let refused = world.wait(hsm.sign_as(("key", &other), scheme, &[3; 32])).unwrap_err();
-    assert_eq!(refused, Error::WrongAnswer { what: "key under key".to_owned() });
+    assert_eq!(refused, Error::OtherKey { label: "key".to_owned() });
     // Callers that ask in the same moment are not mixed.
     let both = world.wait(async {
         let (right, wrong) = (("key", spki.as_slice()), ("key", other.as_slice()));
@@ -265,6 +266,11 @@ fn another_key(world: &World) {
     });
     assert!(openssl_verifies(&spki, scheme, &[4; 32], &both.0.unwrap()));
     assert!(both.1.is_err());
+    // However often it is asked, the other keys stay in service.
+    for _ in 0..5 {
+        assert!(world.wait(hsm.sign_as(("key", &other), scheme, &[3; 32])).is_err());
+        assert_eq!(rig.standings(), [Standing::Serving, Standing::StandingBy]);
+    }
 }
 
 /// A token that is slow in each single call, and within what the operator allows, is taken back.
