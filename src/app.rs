@@ -13,6 +13,7 @@ use crate::{
     custody::Stretcher,
     error::{InternalError, Result},
     issuance::{IssuingPolicy, authority, ocsp::Answers, register::Register, revocation_list},
+    outbox,
     rates::Rates,
     reader::ReaderPool,
     restoration,
@@ -59,6 +60,8 @@ pub struct Inner {
     pub register: Register,
     /// OCSP answers made in advance.
     pub answers: Answers,
+    /// Held while a message is handed over.
+    pub spooling: outbox::Spooling,
     /// Held by whoever publishes revocation lists.
     pub publications: revocation_list::Publications,
     /// The validation policies that callers may name.
@@ -137,8 +140,8 @@ impl App {
             told.0.read(entry);
             told.1.read(entry);
         });
-        let (sequencer, audit) =
-            Sequencer::new(store.clone(), tokens.status.clone(), clock.clone(), remembered, listener);
+        let audit_key = (tokens.status.clone(), audit_key);
+        let (sequencer, audit) = Sequencer::new(store.clone(), audit_key, clock.clone(), remembered, listener);
         Ok(Self(Arc::new(Inner {
             trust: Arc::new(TrustFolder::of(&settings.data_dir)),
             readers: ReaderPool::with_typefaces(
@@ -163,6 +166,7 @@ impl App {
             authority: authority::Kept::default(),
             register: Register::new(replay),
             answers: Answers::default(),
+            spooling: outbox::Spooling::default(),
             publications: revocation_list::Publications::default(),
             policies,
             admission: Admission::default(),
@@ -188,7 +192,11 @@ async fn ensure_audit_key(settings: &Settings, tokens: &Tokens, store: &Store) -
     let spki = ensure_key(tokens, AUDIT_KEY, may_be_made).await?;
     let spki = spki.ok_or_else(|| InternalError::other("the audit log is signed, and its key is not on the token"))?;
     let file = audit_key_file(settings);
-    if !std::fs::read(&file).is_ok_and(|kept| kept == spki) {
+    let kept = std::fs::read(&file).ok();
+    if kept.as_ref().is_some_and(|kept| *kept != spki) && store.latest_audit_head().await?.is_some() {
+        return Err(InternalError::other("the token holds another audit key than the one that signed the log").into());
+    }
+    if kept.is_none_or(|kept| kept != spki) {
         crate::tokens::write_secret(&file, &spki)?;
     }
     Ok(spki)

@@ -16,6 +16,7 @@ mod rates;
 mod receipts;
 mod recovery;
 mod rollback;
+mod rounds;
 mod signing;
 mod store;
 mod tidy;

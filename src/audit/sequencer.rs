@@ -26,6 +26,7 @@ use uuid::Uuid;
 pub struct Sequencer {
     store: Store,
     hsm: Arc<dyn Hsm>,
+    audit_key: Vec<u8>,
     clock: Clock,
     remembered: RememberedHead,
     holder: String,
@@ -52,10 +53,10 @@ pub struct Covered {
 }
 
 impl Sequencer {
-    /// A sequencer over this store, signing with the audit key of the token of status and time.
+    /// A sequencer over this store, signing with the audit key of the token of status and time, whose `SubjectPublicKeyInfo` is that.
     pub fn new(
         store: Store,
-        hsm: Arc<dyn Hsm>,
+        (hsm, audit_key): (Arc<dyn Hsm>, Vec<u8>),
         clock: Clock,
         remembered: RememberedHead,
         listener: Listener,
@@ -68,6 +69,7 @@ impl Sequencer {
             Self {
                 store,
                 hsm,
+                audit_key,
                 clock,
                 remembered,
                 holder: Uuid::now_v7().to_string(),
@@ -164,7 +166,8 @@ impl Sequencer {
     async fn sign_head(&self, frontier: &Frontier, previous_size: i64) -> Result<()> {
         let (at, root) = (self.clock.now(), frontier.root());
         let digest = digest(frontier.size(), &root, at);
-        let signature = self.hsm.sign(AUDIT_KEY, AUDIT_SCHEME, &digest).await.map_err(InternalError::Hsm)?;
+        let key = (AUDIT_KEY, self.audit_key.as_slice());
+        let signature = self.hsm.sign_as(key, AUDIT_SCHEME, &digest).await.map_err(InternalError::Hsm)?;
         let head = SignedHead { size: frontier.size(), root, at, signature };
         let row = AuditHead {
             size: size_column(head.size)?,

@@ -120,7 +120,9 @@ impl Receipts {
 impl Signer {
     async fn sign(&self, unsigned: &Unsigned) -> Result<String> {
         let digest = sha256(&unsigned.signing_input().concat());
-        let signature = self.hsm.sign(RECEIPT_KEY, SignatureScheme::EcdsaSha256, &digest).await?;
+        // Of the key that the published key set names, whatever the token has under the label.
+        let key = (RECEIPT_KEY, self.spki.as_slice());
+        let signature = self.hsm.sign_as(key, SignatureScheme::EcdsaSha256, &digest).await?;
         Ok(unsigned.assemble(&signature, Form::Compact).map_err(internal)?)
     }
 

@@ -9,6 +9,7 @@ pub mod crash;
 mod foreign;
 mod kill_loop;
 mod lifecycle;
+mod listed;
 mod own_key;
 mod pages;
 mod responder;

@@ -74,10 +74,13 @@ async fn ready(State(app): State<App>) -> Response {
     if trust == Some(false) {
         missing.push("trust".to_owned());
     }
+    // Told, but no reason to send callers away: nothing else depends on the spool.
+    let messages = app.settings.spool_dir.as_ref().map(|_| app.spooling.is_well());
     let status = if missing.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let ready = missing.is_empty();
     let body = json!({
         "ready": ready, "missing": missing, "database": database, "hsm": tokens, "clock": clock, "trust": trust,
+        "messages": messages,
     });
     (status, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }

@@ -66,7 +66,7 @@ pub(super) async fn certified_key(app: &App, to_make: ToMake<'_>, now: Instant) 
     let spki = service_key(app, &label, (purpose, token.as_deref()), plan.key).await?;
     let to_be_signed = certify::linted(&intent, &spki)?;
     let signer = match issuer {
-        None => Issuer { label: &label, purpose, token: token.as_deref() },
+        None => Issuer { label: &label, spki: &spki, purpose, token: token.as_deref() },
         Some(issuer) => signer(issuer),
     };
     let certificate = certify::signed(app, &signer, &intent, &spki, &to_be_signed).await?;
@@ -124,7 +124,7 @@ pub(super) async fn cross_certificate(
 }
 
 fn signer(issuer: &AuthorityKey) -> Issuer<'_> {
-    Issuer { label: &issuer.label, purpose: issuer.purpose, token: issuer.token.as_deref() }
+    Issuer { label: &issuer.label, spki: &issuer.spki, purpose: issuer.purpose, token: issuer.token.as_deref() }
 }
 
 /// The issuer's own key signed it, whatever the token has under that label.

@@ -1,10 +1,7 @@
 //! One change for many certificates: those of a unit's staff, or of a batch of devices. Each is changed by itself, so that one that
 //! cannot be keeps no other from it; the list is published once at the end.
 
-use super::{
-    CertificateView, Change, Ground, Why, admit, as_it_is, changed, find, is_staff_for, register, revocation_list,
-    shown,
-};
+use super::{Change, Ground, Why, admit, as_it_is, changed, find, is_staff_for, register, revocation_list};
 use crate::{
     accounts::Principal,
     app::App,
@@ -64,7 +61,7 @@ pub async fn change_listed(
             recorded.push(entry);
             row
         });
-        outcomes.push(outcome_of(app, by, serial, outcome)?);
+        outcomes.push(outcome_of(serial, outcome));
     }
     // 3. Under a signed head, all together, and published once.
     for entry in recorded {
@@ -89,7 +86,7 @@ pub async fn would_change_listed(
     let mut outcomes = Vec::new();
     for (serial, row) in rows_of(app, by, listed).await? {
         let outcome = row.and_then(|mut row| admit(by, &mut row, change, now).map(|()| row));
-        outcomes.push(outcome_of(app, by, serial, outcome)?);
+        outcomes.push(outcome_of(serial, outcome));
     }
     Ok(outcomes)
 }
@@ -141,13 +138,11 @@ async fn of_unit(app: &App, by: &Principal, hierarchy: Hierarchy, unit: &str) ->
     }
 }
 
-fn outcome_of(app: &App, by: &Principal, serial: String, outcome: Result<Row>) -> Result<ListOutcome> {
+/// From the row alone: what was changed is told whatever else may be wrong with it.
+fn outcome_of(serial: String, outcome: Result<Row>) -> ListOutcome {
     let none = ListOutcome { serial, changed: false, state: None, problem: None, detail: None };
-    Ok(match outcome {
-        Ok(row) => {
-            let CertificateView { serial, state, .. } = shown(app, by, &row)?;
-            ListOutcome { serial, changed: true, state: Some(state), ..none }
-        }
+    match outcome {
+        Ok(row) => ListOutcome { serial: row.serial.to_string(), changed: true, state: Some(row.state), ..none },
         Err(Error::Request(refused)) => {
             ListOutcome { problem: Some(refused.code.to_owned()), detail: Some(refused.detail), ..none }
         }
@@ -156,7 +151,7 @@ fn outcome_of(app: &App, by: &Principal, serial: String, outcome: Result<Row>) -
             let refused = RequestError::try_again();
             ListOutcome { problem: Some(refused.code.to_owned()), detail: Some(refused.detail), ..none }
         }
-    })
+    }
 }
 
 fn wrong_length() -> RequestError {
