@@ -5,7 +5,7 @@ use crate::{
     app::App,
     custody,
     error::Result,
-    issuance::{Authority, ceremony, ocsp, recovery, register, reminders, revocation_list},
+    issuance::{Authority, ceremony, ocsp, recovery, register, reminders, revocation, revocation_list},
     outbox, signing, softhsm,
 };
 use std::time::Duration;
@@ -61,6 +61,8 @@ async fn round(app: &App) -> Result<()> {
             tracing::error!(event = "authority_not_read", error = %error);
         }
         register::keep_up(app).await?;
+        revocation::run_due(app).await?;
+        revocation::end_suspensions(app).await?;
         reminders::send_due(app).await?;
         outbox::hand_over(app).await?;
         revocation_list::publish_due(app).await?;

@@ -11,6 +11,8 @@ mod login;
 mod pepper;
 mod printing;
 mod request;
+mod requests;
+mod revocations;
 mod secret;
 mod serve;
 mod sign;
@@ -49,7 +51,8 @@ enum Command {
     Doctor(doctor::Doctor),
     Login(login::Login),
     Pepper(pepper::Pepper),
-    Request(request::Request),
+    Request(Box<request::Request>),
+    Revocations(revocations::Revocations),
     Sign(sign::Sign),
     Trust(trust::Trust),
     Verify(verify::Verify),
@@ -81,6 +84,7 @@ pub fn run() -> ExitCode {
         Command::Login(command) => command.run(&common),
         Command::Pepper(command) => command.run(&common),
         Command::Request(command) => command.run(&common),
+        Command::Revocations(command) => command.run(&common),
         Command::Sign(command) => command.run(&common),
         Command::Trust(command) => command.run(&common),
         Command::Verify(command) => command.run(&common),

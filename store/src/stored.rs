@@ -90,6 +90,7 @@ columns! {
     RequestId: Uuid = |id| Some(RequestId(id));
     CertificateId: Uuid = |id| Some(CertificateId(id));
     CredentialId: Uuid = |id| Some(CredentialId(id));
+    RevocationOrderId: Uuid = |id| Some(RevocationOrderId(id));
     UnlockId: Uuid = |id| Some(UnlockId(id));
     ActivationId: Uuid = |id| Some(ActivationId(id));
     DocumentId: Uuid = |id| Some(DocumentId(id));
@@ -109,6 +110,8 @@ columns! {
     AuthorityState: String = |name| AuthorityState::from_name(&name);
     KeyPurpose: String = |name| KeyPurpose::from_name(&name);
     CredentialState: String = |name| CredentialState::from_name(&name);
+    RevocationOrderState: String = |name| RevocationOrderState::from_name(&name);
+    RevocationOutcome: String = |name| RevocationOutcome::from_name(&name);
     UnlockState: String = |name| UnlockState::from_name(&name);
     ActivationState: String = |name| ActivationState::from_name(&name);
     Decision: String = |name| Decision::from_name(&name);

@@ -16,13 +16,13 @@ use std::{
 };
 
 /// A service process of its own over the data of a [`TestApp`].
-struct Service {
+pub struct Service {
     process: Child,
     url: String,
 }
 
 impl Service {
-    async fn start(test: &TestApp, crash_at: &str) -> Self {
+    pub async fn start(test: &TestApp, crash_at: &str) -> Self {
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let process = Command::new(EXECUTABLE)
             .args(["serve", "--no-demo", "--data-dir"])
@@ -44,7 +44,7 @@ impl Service {
     }
 
     /// Posts a redemption; `None` where the service died over it.
-    async fn redeem(&self, body: &Value) -> Option<(u16, Value)> {
+    pub async fn redeem(&self, body: &Value) -> Option<(u16, Value)> {
         let (address, body) = (format!("{}/api/v1/activations", self.url), body.to_string());
         let sent = tokio::task::spawn_blocking(move || {
             let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
@@ -55,7 +55,27 @@ impl Service {
         sent.await.unwrap()
     }
 
-    fn end(&mut self) {
+    /// Posts as the holder of a token; the service may die over it.
+    pub async fn post(&self, path: &str, token: &str, body: &Value) {
+        let (address, token, body) = (format!("{}{path}", self.url), format!("Bearer {token}"), body.to_string());
+        let sent = tokio::task::spawn_blocking(move || {
+            let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+            let request = agent.post(&address).header("authorization", token).content_type("application/json");
+            drop(request.send(body));
+        });
+        sent.await.unwrap();
+    }
+
+    /// Waits until the service has died by itself.
+    pub async fn died(&mut self) {
+        let since = Instant::now();
+        while self.process.try_wait().unwrap().is_none() {
+            assert!(since.elapsed() < Duration::from_secs(60), "the service lives");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    pub fn end(&mut self) {
         let _ = self.process.kill();
         self.process.wait().unwrap();
     }

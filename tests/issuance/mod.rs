@@ -8,11 +8,14 @@ mod confirmation;
 mod crash;
 mod foreign;
 mod kill_loop;
+mod kinds;
 mod lifecycle;
+mod modification;
 mod own_key;
 mod pages;
 mod responder;
 mod revocation_lists;
+mod revocation_orders;
 mod roll_over;
 mod timestamps;
 

@@ -2,7 +2,7 @@
 
 mod accounts;
 pub(super) mod activations;
-mod certificates;
+pub(super) mod certificates;
 pub mod credentials;
 pub mod description;
 pub mod documents;
@@ -10,6 +10,7 @@ pub(super) mod idempotency;
 mod json;
 mod payment_orders;
 pub(super) mod requests;
+pub(super) mod revocation_orders;
 mod session;
 mod transactions;
 pub mod unlocks;
@@ -26,6 +27,7 @@ pub fn routes() -> Vec<Route> {
         requests::routes(),
         activations::routes(),
         certificates::routes(),
+        revocation_orders::routes(),
         credentials::routes(),
         unlocks::routes(),
         documents::routes(),

@@ -22,6 +22,7 @@ pub mod problems;
 pub mod quick_response;
 pub mod refusal;
 pub mod registration;
+pub mod revocations;
 pub mod rows;
 pub mod sign;
 pub mod texts;
@@ -74,5 +75,7 @@ fn rendered(template: &impl askama::Template) -> String {
 mod gallery;
 #[cfg(test)]
 mod gallery_custody;
+#[cfg(test)]
+mod gallery_lifecycle;
 #[cfg(test)]
 mod tests;

@@ -11,6 +11,7 @@ pub mod login;
 pub mod refusals;
 mod registration;
 mod requests;
+mod revocations;
 mod sign;
 mod unlocks;
 mod verify;
@@ -40,6 +41,7 @@ pub fn routes() -> Vec<Route> {
         sign::routes(),
         credentials::routes(),
         certificates::routes(),
+        revocations::routes(),
         unlocks::routes(),
         verify::routes(),
         kept::routes(),
