@@ -2,10 +2,12 @@
 
 use crate::runner::{corpus, run};
 use chuky_model::card::Card;
+use chuky_pki::algorithm::DigestAlgorithm;
 use chuky_pki::asic::{Archive, FileList, Manifest};
 use chuky_pki::asn1::Element;
 use chuky_pki::certificate::Certificate;
 use chuky_pki::cms::{SignedData, ber};
+use chuky_pki::creation::Enveloped;
 use chuky_pki::crl::Crl;
 use chuky_pki::crypto::PublicKey;
 use chuky_pki::evidence_record::EvidenceRecord;
@@ -17,6 +19,7 @@ use chuky_pki::ocsp::{OcspRequest, OcspResponse};
 use chuky_pki::pdf::{ObjectId, PdfFile, signature};
 use chuky_pki::timestamp::{TimestampRequest, TimestampToken};
 use chuky_pki::verify::{VerificationContext, read_trusted_list, services_of_unchecked_list, verify_with_content};
+use chuky_pki::xml::{self, encoding};
 
 #[test]
 fn identity_card_text() {
@@ -173,6 +176,14 @@ fn xml_signature() {
     let context = VerificationContext::at(at);
     run("xml_signature", &seeds, |input| {
         let _ = verify_with_content(input, Some(b"content"), "fuzz.xml", &context);
+        // Where a signature may be put inside, the document stays one that is read, with the signature in it.
+        if let Ok(place) = Enveloped::read(input, DigestAlgorithm::Sha256, b"") {
+            let signed = place.insert(input, "<signature-goes-here/>").unwrap();
+            let text = encoding::decode(&signed).unwrap();
+            let document = xml::document::Document::parse(&text).unwrap();
+            let last = document.children(document.document_element()).last().unwrap();
+            assert_eq!(document.local_name(last), "signature-goes-here");
+        }
     });
 }
 

@@ -6,6 +6,7 @@ pub mod asic;
 pub mod asn1;
 pub mod certificate;
 pub mod cms;
+pub mod creation;
 pub mod crl;
 pub mod crypto;
 pub mod csr;

@@ -24,7 +24,13 @@ pub struct Sign {
     /// Format of the signature
     #[arg(long, value_enum, default_value_t = Format::Pades)]
     format: Format,
-    /// B: the signature alone; T: with a timestamp; LT: with the data that checks it later
+    /// Where the document stands to the signature; by default inside it, or around it for XML in XAdES
+    #[arg(long, value_enum)]
+    packaging: Option<Packaging>,
+    /// What the file is, e.g. application/xml; by default its ending tells
+    #[arg(long, value_name = "TYPE")]
+    media_type: Option<String>,
+    /// B: the signature alone; T: with a timestamp; LT: with the data that checks it later; LTA: with an archive timestamp
     #[arg(long, value_enum, ignore_case = true, default_value_t = Level::B)]
     level: Level,
     /// How it shows on the page: invisible, citizen, official, seal
@@ -65,6 +71,14 @@ enum Format {
     Cades,
     Jades,
     Asice,
+    Asics,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Packaging {
+    Attached,
+    Detached,
+    Enveloped,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -84,12 +98,6 @@ impl Sign {
     pub fn run(self, common: &Common) -> ExitCode {
         let vietnamese = common.language == Language::Vi;
         let say = |vi: &str, en: &str| (if vietnamese { vi } else { en }).to_owned();
-        if self.format != Format::Pades || self.level == Level::Lta {
-            return unusable(say(
-                "hiện chỉ ký được PDF (pades) ở mức B, T hoặc LT",
-                "what can be signed so far is PDF (pades) at level B, T or LT",
-            ));
-        }
         let Some(session) = Session::load() else {
             return unusable(say("hãy đăng nhập trước: chuky login TÊN", "log in first: chuky login NAME"));
         };
@@ -115,9 +123,12 @@ impl Sign {
         let client = Client::of_session(session, common.language)?;
         let credential = self.credential(&client, common.language)?;
         let mut wanted = json!({
-            "credential": credential, "level": format!("{:?}", self.level), "look": self.look, "page": self.page,
+            "credential": credential, "format": lower(&self.format), "level": format!("{:?}", self.level).to_uppercase(), "look": self.look, "page": self.page,
             "place": self.place, "field": self.field, "reason": self.reason, "location": self.location,
         });
+        if let Some(packaging) = &self.packaging {
+            wanted["packaging"] = Value::String(lower(packaging));
+        }
         if let Some(picture) = &self.picture {
             let png = std::fs::read(picture);
             let png = png.map_err(|source| ClientError::Io { what: picture.display().to_string(), source })?;
@@ -127,7 +138,7 @@ impl Sign {
         let pin = pin.map_err(|source| ClientError::Io { what: "PIN".to_owned(), source })?;
         wanted["pin"] = Value::String(pin.to_string());
         let name = self.file.file_name().unwrap_or_default().to_string_lossy();
-        let document = client.upload(&format!("/api/v1/documents?name={}", escaped(&name)), "application/pdf", file)?;
+        let document = client.upload(&format!("/api/v1/documents?name={}", escaped(&name)), self.media_type(), file)?;
         let id = document["id"].as_str().unwrap_or_default();
         let signed = client.post(&format!("/api/v1/documents/{id}/sign"), &wanted)?;
         client.download(&format!("/api/v1/documents/{id}/content"), &self.output)?;
@@ -135,6 +146,26 @@ impl Sign {
             println!("{message}");
         }
         Ok(signed["document"]["state"] == "signed")
+    }
+
+    /// What is said of the file to the service.
+    fn media_type(&self) -> &str {
+        if let Some(stated) = &self.media_type {
+            return stated;
+        }
+        let ending = self.file.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+        match (ending.as_str(), self.format) {
+            (_, Format::Pades) | ("pdf", _) => "application/pdf",
+            ("xml", _) => "application/xml",
+            ("json", _) => "application/json",
+            ("txt", _) => "text/plain",
+            ("docx", _) => "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+            ("xlsx", _) => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            ("odt", _) => "application/vnd.oasis.opendocument.text",
+            ("png", _) => "image/png",
+            ("jpg" | "jpeg", _) => "image/jpeg",
+            _ => "application/octet-stream",
+        }
     }
 
     /// The one named, or the only one that can sign.
@@ -163,6 +194,11 @@ impl Sign {
             }
         }
     }
+}
+
+/// A choice as the API names it.
+fn lower(choice: &impl std::fmt::Debug) -> String {
+    format!("{choice:?}").to_lowercase()
 }
 
 /// Percent-encoded for a query (RFC 3986 §2.1).

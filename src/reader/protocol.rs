@@ -2,10 +2,12 @@
 
 use super::signing::{LongTerm, Preparation, Unsuitable};
 use chuky_model::{
+    algorithm::HashAlgorithm,
     instant::Instant,
     report::{CertificateReport, Report},
 };
 use chuky_pki::{
+    creation::Enveloped,
     pdf::write::Prepared,
     picture::{PagePictures, Wanted},
     revocation::Hold,
@@ -97,6 +99,10 @@ pub enum Task {
     Probe(super::Probe),
     /// Prepares a signature in the document.
     Prepare(Box<Preparation>),
+    /// Prepares a document timestamp over a PDF, with room for a token of that many bytes.
+    PrepareTimestamp { at: Instant, token_bytes: usize },
+    /// Finds where a signature inside the XML document goes, and the digest of the document's canonical form and what is behind it.
+    ReadEnveloped { algorithm: HashAlgorithm, behind: Vec<u8> },
     /// Adds long-term data to the signed document.
     AddLongTerm(LongTerm),
 }
@@ -147,6 +153,7 @@ pub enum TaskOutput {
     /// Pictures of pages, or why there are none.
     Pictures(Result<Vec<PagePictures>, String>),
     Prepared(Box<Prepared>),
+    Enveloped(Enveloped),
     /// What must be appended to the document.
     Update(Vec<u8>),
     Unsuitable(Unsuitable),

@@ -1,12 +1,13 @@
 //! What a reader does for a signature: everything that needs the document understood. It places and draws the signature, prepares the
 //! update with room for it, and adds long-term data. It never sees a key, a PIN or what is signed.
 
-use chuky_model::{instant::Instant, text::Bilingual};
+use chuky_model::{algorithm::HashAlgorithm, instant::Instant, text::Bilingual};
+use chuky_pki::creation::Enveloped;
 use chuky_pki::pdf::{
     typeface::Typefaces,
     write::{
-        self, Field, LongTermData, Look, PageChoice, PageGeometry, Picture, Placement, Prepared, SignatureOptions,
-        WriteError,
+        self, Field, Kind, LongTermData, Look, PageChoice, PageGeometry, Picture, Placement, Prepared,
+        SignatureOptions, WriteError,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -148,6 +149,23 @@ pub(super) fn prepare(source: &[u8], wanted: Preparation, faces: &mut Faces) -> 
         ..SignatureOptions::new(wanted.signed_at, wanted.contents_bytes)
     };
     Ok(write::prepare(source, &options)?)
+}
+
+/// Prepares a document timestamp (EN 319 142-1 §5.4.3).
+pub(super) fn prepare_timestamp(source: &[u8], at: Instant, token_bytes: usize) -> Result<Prepared, Unsuitable> {
+    let options = SignatureOptions { kind: Kind::DocumentTimestamp, ..SignatureOptions::new(at, token_bytes) };
+    Ok(write::prepare(source, &options)?)
+}
+
+/// Where a signature inside an XML document goes, and what it covers.
+pub(super) fn enveloped(source: &[u8], algorithm: HashAlgorithm, behind: &[u8]) -> Result<Enveloped, Unsuitable> {
+    Enveloped::read(source, algorithm.into(), behind).map_err(|error| Unsuitable {
+        reason: error.to_string(),
+        message: Bilingual::new(
+            "Không đặt được chữ ký vào trong tệp này: tệp phải là XML (UTF-8) đúng cú pháp, không có DTD và chưa có chữ ký nào bên trong. Với tệp khác, hãy chọn định dạng asice hoặc packaging “detached”.",
+            "No signature can be put inside this file: it must be well-formed XML in UTF-8, without a DTD and without a signature inside. For other files choose format asice or packaging “detached”.",
+        ),
+    })
 }
 
 /// The update that adds long-term data for the newest signature.

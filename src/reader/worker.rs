@@ -83,6 +83,20 @@ fn perform(
                 Err(unsuitable) => TaskOutput::Unsuitable(unsuitable),
             })
         }
+        Task::PrepareTimestamp { at, token_bytes } => {
+            let document = Document::map(descriptor)?;
+            Ok(match signing::prepare_timestamp(document.bytes(), at, token_bytes) {
+                Ok(prepared) => TaskOutput::Prepared(Box::new(prepared)),
+                Err(unsuitable) => TaskOutput::Unsuitable(unsuitable),
+            })
+        }
+        Task::ReadEnveloped { algorithm, behind } => {
+            let document = Document::map(descriptor)?;
+            Ok(match signing::enveloped(document.bytes(), algorithm, &behind) {
+                Ok(enveloped) => TaskOutput::Enveloped(enveloped),
+                Err(unsuitable) => TaskOutput::Unsuitable(unsuitable),
+            })
+        }
         Task::AddLongTerm(data) => {
             let document = Document::map(descriptor)?;
             Ok(match signing::add_long_term(document.bytes(), data) {

@@ -3,6 +3,7 @@
 
 use super::{
     files::{self, Writer, Written},
+    form::{Form, PDF, not_pdf},
     limits::{HEADER_WITHIN, NAME_CHARACTERS, PAGE, WAITING},
 };
 use crate::{
@@ -26,6 +27,8 @@ use uuid::Uuid;
 pub struct DocumentView {
     pub id: String,
     pub name: String,
+    /// Of the original.
+    pub media_type: String,
     /// `ready` or `signed`.
     pub state: String,
     /// Hex of the original's SHA-256.
@@ -35,6 +38,8 @@ pub struct DocumentView {
     /// Hex, once signed.
     pub signed_sha256: Option<String>,
     pub signed_size: Option<i64>,
+    /// What the signed file is called: its ending tells the format.
+    pub signed_name: Option<String>,
     /// RFC 3339.
     pub created_at: String,
 }
@@ -50,6 +55,7 @@ pub struct DocumentPage {
 /// A document that is being received. Its bytes go straight into an encrypted file; dropped before [`Upload::complete`], nothing stays.
 pub struct Upload {
     id: DocumentId,
+    media_type: String,
     largest: u64,
     received: u64,
     head: Vec<u8>,
@@ -60,6 +66,7 @@ pub struct Upload {
 /// A document whose bytes are on disk, without a row yet. Where none follows, the file is cleared up later.
 pub struct Uploaded {
     id: DocumentId,
+    media_type: String,
     written: Written,
 }
 
@@ -73,8 +80,14 @@ pub struct Content {
 }
 
 impl Upload {
-    /// Begins to receive a document.
+    /// Begins to receive a PDF.
     pub fn begin(app: &App) -> Result<Self> {
+        Self::begin_of(app, PDF)
+    }
+
+    /// Begins to receive a document of the media type that its sender states. Only PDF is looked at here, and must be one.
+    pub fn begin_of(app: &App, media_type: &str) -> Result<Self> {
+        let media_type = checked_media_type(media_type);
         let id = DocumentId(Uuid::now_v7());
         let (pieces, mut waiting) = mpsc::channel::<Vec<u8>>(WAITING);
         let app_ = app.clone();
@@ -89,7 +102,15 @@ impl Upload {
             }
             Ok(None)
         });
-        Ok(Self { id, largest: app.settings.largest_upload, received: 0, head: Vec::new(), pieces, writing })
+        Ok(Self {
+            id,
+            media_type,
+            largest: app.settings.largest_upload,
+            received: 0,
+            head: Vec::new(),
+            pieces,
+            writing,
+        })
     }
 
     /// Takes the next bytes. `TooLarge` beyond the limit, `not_pdf` as soon as that shows.
@@ -118,20 +139,14 @@ impl Upload {
         let written = self.writing.await.map_err(|error| InternalError::other(error.to_string()))??;
         let written = written.ok_or_else(|| InternalError::other("the end of an upload was lost"))?;
         fault::point("document.stored");
-        Ok(Uploaded { id: self.id, written })
+        Ok(Uploaded { id: self.id, media_type: self.media_type, written })
     }
 
     fn check_head(&self) -> Result<()> {
-        if self.head.windows(5).any(|window| window == b"%PDF-") {
+        if self.media_type != PDF || self.head.windows(5).any(|window| window == b"%PDF-") {
             return Ok(());
         }
-        Err(RequestError::invalid(
-            "document",
-            "not_pdf",
-            "Tệp này không phải là PDF. Hãy xuất văn bản ra PDF rồi tải lên lại.",
-            "This file is not a PDF. Export the document as PDF and upload it again.",
-        )
-        .into())
+        Err(not_pdf().into())
     }
 
     async fn send(&mut self, piece: Vec<u8>) -> Result<()> {
@@ -158,7 +173,7 @@ impl Uploaded {
             id: self.id,
             owner_id: by.account,
             name: app.vault.seal(NAME, &self.id.to_string(), checked_name(name).as_bytes())?,
-            media_type: PDF.to_owned(),
+            media_type: self.media_type,
             state: DocumentState::Ready,
             sha256: written.sha256.clone(),
             size: i64::try_from(written.size).unwrap_or(i64::MAX),
@@ -166,6 +181,7 @@ impl Uploaded {
             signed_sha256: None,
             signed_size: None,
             signed_stored_as: None,
+            signed_format: None,
             created_at: now,
             updated_at: now,
             version: 1,
@@ -214,9 +230,16 @@ pub async fn content(app: &App, by: &Principal, id: DocumentId, original: bool) 
         (Some(signed), Some(size)) if !original => (signed.clone(), size),
         _ => (document.stored_as.clone(), document.size),
     };
-    let name = name_of(app, &document)?;
+    let is_signed = stored_as != document.stored_as;
+    let mut name = name_of(app, &document)?;
+    let mut media_type = document.media_type;
+    if is_signed {
+        let form = Form::of_row(document.signed_format.as_deref());
+        name = form.file_name(&name);
+        media_type = form.media_type(&media_type).to_owned();
+    }
     let file = opened(app, stored_as).await?;
-    Ok(Content { file, name, size: u64::try_from(size).unwrap_or(0), media_type: document.media_type })
+    Ok(Content { file, name, size: u64::try_from(size).unwrap_or(0), media_type })
 }
 
 /// Removes files that a crash left without a row. The worker loop calls it.
@@ -251,9 +274,13 @@ pub(super) fn name_of(app: &App, document: &Document) -> Result<String> {
 
 /// A row as a view.
 pub(super) fn view_of(app: &App, document: &Document) -> Result<DocumentView> {
+    let name = name_of(app, document)?;
+    let form = Form::of_row(document.signed_format.as_deref());
     Ok(DocumentView {
         id: document.id.to_string(),
-        name: name_of(app, document)?,
+        signed_name: document.signed_stored_as.as_ref().map(|_| form.file_name(&name)),
+        name,
+        media_type: document.media_type.clone(),
         state: document.state.name().to_owned(),
         sha256: hex::encode(&document.sha256),
         size: document.size,
@@ -297,7 +324,21 @@ fn too_large(largest: u64) -> RequestError {
     )
 }
 
+/// The type and subtype that a sender states (RFC 9110 §8.3.1), in small letters, without parameters; `application/octet-stream` where
+/// they are none.
+fn checked_media_type(stated: &str) -> String {
+    let essence = stated.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let is_token = |text: &str| {
+        let known = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&byte);
+        (1..=MEDIA_TYPE_PART).contains(&text.len()) && text.bytes().all(known)
+    };
+    match essence.split_once('/') {
+        Some((kind, subtype)) if is_token(kind) && is_token(subtype) => essence,
+        _ => "application/octet-stream".to_owned(),
+    }
+}
+
 /// Where a name is encrypted for.
 const NAME: &str = "document.name";
-/// The only kind that is signed so far.
-const PDF: &str = "application/pdf";
+/// Longest type, and longest subtype (RFC 6838 §4.2).
+const MEDIA_TYPE_PART: usize = 127;

@@ -12,6 +12,8 @@ pub const NAME_CHARACTERS: usize = 200;
 pub const REASON_CHARACTERS: usize = 200;
 /// Bytes of a timestamp beside the authority's certificates: fixed parts measure 500, RSA-4096 adds 600.
 pub const TIMESTAMP_BYTES: usize = 1_500;
+/// Largest document that a signature's file carries inside, or that a XAdES signature stands in, bytes: it is held in memory.
+pub const ATTACHED: u64 = 64 << 20;
 /// Documents of one page of a list.
 pub const PAGE: i64 = 50;
 /// Age in seconds after which a file without a row counts as left behind by a crash.

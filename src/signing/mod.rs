@@ -1,15 +1,17 @@
 //! Documents that people sign: given, kept encrypted, signed with a credential, handed back. A stranger's bytes are parsed in reader
 //! workers only; the service itself moves, hashes and encrypts them. May use `custody`, `issuance`, `reader` and `store`.
 
+mod create;
 mod document;
 mod evidence;
 pub mod files;
+mod form;
 pub mod limits;
 mod request;
 mod secrecy;
 mod sign;
 
 pub use document::{Content, DocumentPage, DocumentView, Upload, Uploaded, clear_up, content, list, load, view};
-pub use request::{Level, Look, PageWanted, SignRequest};
+pub use request::{Format, Level, Look, Packaging, PageWanted, SignRequest};
 pub use secrecy::refuse_secret;
 pub use sign::{Signed, sign};

@@ -22,6 +22,39 @@ pub enum Level {
     T,
     /// With the data that checks it later.
     LT,
+    /// With an archive timestamp over all of it.
+    LTA,
+}
+
+/// Format of a signature.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// In a PDF (EN 319 142).
+    #[default]
+    Pades,
+    /// CMS (EN 319 122).
+    Cades,
+    /// XML (EN 319 132).
+    Xades,
+    /// JSON (TS 119 182).
+    Jades,
+    /// A container with the document and a XAdES signature (EN 319 162).
+    Asice,
+    /// A simple container with the document and a CAdES signature.
+    Asics,
+}
+
+/// Where the document stands to the signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Packaging {
+    /// Inside the signature's file.
+    Attached,
+    /// Beside it.
+    Detached,
+    /// Around it: an XML document.
+    Enveloped,
 }
 
 /// How the signature shows.
@@ -48,6 +81,10 @@ pub enum PageWanted {
 pub struct SignRequest {
     pub credential: CredentialId,
     #[serde(default)]
+    pub format: Format,
+    /// Where the format leaves a choice: `enveloped` for XML documents in XAdES, else `attached`.
+    pub packaging: Option<Packaging>,
+    #[serde(default)]
     pub level: Level,
     #[serde(default)]
     pub look: Look,
@@ -71,6 +108,8 @@ impl SignRequest {
     pub fn plain(credential: CredentialId) -> Self {
         Self {
             credential,
+            format: Format::Pades,
+            packaging: None,
             level: Level::B,
             look: Look::Invisible,
             page: None,

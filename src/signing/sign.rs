@@ -1,10 +1,13 @@
 //! A signature on a document, in the order of the architecture: prepared in a reader, PIN and activation for exactly its digest, signed
-//! in the HSM, finished, verified by our own verifier in a reader, and only then stored and handed out.
+//! in the HSM, finished, verified by our own verifier in a reader, and only then stored and handed out. PDF here, other formats in
+//! `create`.
 
 use super::{
+    create::{self, Order},
     document::{self, DocumentView},
     evidence::Surroundings,
     files::{self, Written},
+    form::Form,
     limits::PIECE,
     request::{Level, SignRequest},
 };
@@ -47,18 +50,64 @@ pub struct Signed {
 pub async fn sign(app: &App, by: &Principal, id: DocumentId, wanted: &SignRequest, pin: &Pin) -> Result<Signed> {
     // 1. The document, the credential, and what goes along.
     let document = document::load(app, by, id).await?;
+    let form = form(&document, wanted)?;
     let signer = custody::signer(app, by, wanted.credential).await?;
     let around = Surroundings::of(app, &signer).await?;
     let stored_as = document.signed_stored_as.clone().unwrap_or_else(|| document.stored_as.clone());
-    let mut clear = document::opened(app, stored_as).await?;
+    let clear = document::opened(app, stored_as).await?;
+    let name = document::name_of(app, &document)?;
+    // 2 to 4. Prepared, signed, finished.
+    let order =
+        Order { app, by, signer: &signer, around: &around, wanted, pin, document: &document, name: &name, form };
+    let made = match form {
+        Form::Pades => Made { file: in_pdf(&order, clear).await?, content_after: None },
+        _ => create::create(&order, clear).await?,
+    };
+    fault::point("document.signed");
+    // 5. Nothing leaves that our own verifier does not call valid.
+    let report = verified(app, &around, &signer, form.file_name(&name), &made).await?;
+    let Made { file, content_after } = made;
+    if let Some(length) = content_after {
+        file.set_len(length).map_err(disk())?;
+    }
+    // 6. Stored, with its audit entry.
+    let document = store(&order, document.clone(), file).await?;
+    Ok(Signed { document: document::view_of(app, &document)?, report })
+}
+
+/// A signed file; what it covers may stand behind it, for the verifier.
+pub(super) struct Made {
+    pub(super) file: File,
+    pub(super) content_after: Option<u64>,
+}
+
+/// What becomes of the document. A further signature is added to a PDF only: the other formats would wrap what is signed already.
+fn form(document: &Document, wanted: &SignRequest) -> Result<Form> {
+    let form = Form::wanted(wanted.format, wanted.packaging, &document.media_type)?;
+    let before = document.signed_stored_as.as_ref().map(|_| Form::of_row(document.signed_format.as_deref()));
+    match before {
+        None | Some(Form::Pades) if form == Form::Pades => Ok(form),
+        None => Ok(form),
+        Some(_) => Err(RequestError::conflict(
+            "already_signed",
+            "Văn bản này đã được ký ở định dạng khác. Hãy tải tệp đã ký (hoặc bản gốc) lên như một văn bản mới rồi ký.",
+            "This document is signed in another format already. Upload the signed file, or the original, as a new document and sign that.",
+        )
+        .into()),
+    }
+}
+
+/// The steps for PDF; the finished file comes back.
+async fn in_pdf(order: &Order<'_>, mut clear: File) -> Result<File> {
+    let Order { app, by, signer, around, wanted, .. } = *order;
     // 2. Everything but the signature, prepared where a stranger's file may be parsed.
-    let prepared = prepare(app, &signer, &around, wanted, &clear).await?;
+    let prepared = prepare(app, signer, around, wanted, &clear).await?;
     let scheme = signer.credential.algorithm.default_scheme();
     let (prepared, digest) = digested(prepared, scheme, clear.try_clone().map_err(disk())?).await?;
     // 3. What the key signs, then the PIN, the activation for exactly that, and the HSM.
     let to_make = SignatureToMake::detached(scheme, &digest, &signer.certificate).map_err(pki)?;
-    let hashes = Wanted { scheme, hashes: vec![to_make.digest_to_sign().to_vec()], document: Some(id) };
-    let signatures = custody::sign_hashes(app, by, signer.credential.id, pin, hashes).await?;
+    let hashes = Wanted { scheme, hashes: vec![to_make.digest_to_sign().to_vec()], document: Some(order.document.id) };
+    let signatures = custody::sign_hashes(app, by, signer.credential.id, order.pin, hashes).await?;
     let signature = signatures.first().ok_or_else(|| InternalError::other("the HSM gave no signature"))?;
     // 4. The container finished, as the level asks.
     // Not verified here: step 5 verifies the whole document.
@@ -69,19 +118,28 @@ pub async fn sign(app: &App, by: &Principal, id: DocumentId, wanted: &SignReques
     }
     let update = prepared.finish(&cms).map_err(|error| InternalError::Pki(error.to_string()))?;
     append(&mut clear, &update)?;
-    if wanted.level == Level::LT {
-        let data = around.long_term(app, &signer).await?;
+    if matches!(wanted.level, Level::LT | Level::LTA) {
+        let data = around.long_term(app, signer).await?;
         let answer = read(app, Task::AddLongTerm(data), &clear).await?;
         let TaskOutput::Update(update) = answer else { return Err(unexpected().into()) };
         append(&mut clear, &update)?;
     }
-    fault::point("document.signed");
-    // 5. Nothing leaves that our own verifier does not call valid.
-    let name = document::name_of(app, &document)?;
-    let report = verified(app, &around, &signer, name, &clear).await?;
-    // 6. Stored, with its audit entry.
-    let document = store(app, by, document, wanted, clear, &signer).await?;
-    Ok(Signed { document: document::view_of(app, &document)?, report })
+    if wanted.level == Level::LTA {
+        document_timestamp(order, &mut clear).await?;
+    }
+    Ok(clear)
+}
+
+/// EN 319 142-1 §5.4.3: the archive timestamp of a PDF, over the whole of it.
+async fn document_timestamp(order: &Order<'_>, clear: &mut File) -> Result<()> {
+    let Order { app, around, .. } = *order;
+    let task = Task::PrepareTimestamp { at: app.clock.now(), token_bytes: around.timestamp_bytes()? };
+    let TaskOutput::Prepared(prepared) = read(app, task, clear).await? else { return Err(unexpected().into()) };
+    let (prepared, digest) =
+        digested(*prepared, SignatureScheme::EcdsaSha256, clear.try_clone().map_err(disk())?).await?;
+    let digest: [u8; 32] = digest.try_into().map_err(|_| unexpected())?;
+    let token = around.timestamp(app, &digest).await?;
+    append(clear, &prepared.finish(&token).map_err(|error| InternalError::Pki(error.to_string()))?)
 }
 
 async fn prepare(
@@ -132,9 +190,10 @@ async fn digested(prepared: Prepared, scheme: SignatureScheme, mut clear: File) 
     Ok(digested.await.map_err(|error| InternalError::other(error.to_string()))?.map_err(disk())?)
 }
 
-async fn verified(app: &App, around: &Surroundings, signer: &Signer, name: String, clear: &File) -> Result<Report> {
+async fn verified(app: &App, around: &Surroundings, signer: &Signer, name: String, made: &Made) -> Result<Report> {
     let evidence = around.judging(app).await?;
-    let TaskOutput::Report(report) = read(app, Task::Verify { name, evidence, content_after: None }, clear).await?
+    let TaskOutput::Report(report) =
+        read(app, Task::Verify { name, evidence, content_after: made.content_after }, &made.file).await?
     else {
         return Err(unexpected().into());
     };
@@ -154,14 +213,8 @@ async fn verified(app: &App, around: &Surroundings, signer: &Signer, name: Strin
     Err(InternalError::other("the own verifier does not call the new signature valid").into())
 }
 
-async fn store(
-    app: &App,
-    by: &Principal,
-    mut document: Document,
-    wanted: &SignRequest,
-    mut clear: File,
-    signer: &Signer,
-) -> Result<Document> {
+async fn store(order: &Order<'_>, mut document: Document, mut clear: File) -> Result<Document> {
+    let Order { app, by, signer, wanted, form, .. } = *order;
     let earlier = document.signed_stored_as.clone();
     document.version = document.version.saturating_add(1);
     let name = format!("{}.{}.signed", document.id, document.version);
@@ -173,6 +226,7 @@ async fn store(
     document.signed_sha256 = Some(sha256.clone());
     document.signed_size = Some(i64::try_from(size).unwrap_or(i64::MAX));
     document.signed_stored_as = Some(name.clone());
+    document.signed_format = Some(form.name().to_owned());
     document.state = DocumentState::Signed;
     document.updated_at = app.clock.now();
     let mut transaction = app.store.begin().await?;
@@ -191,6 +245,7 @@ async fn store(
     );
     let content = serde_json::json!({
         "sha256": hex::encode(&sha256), "credential": signer.credential.id, "level": wanted.level, "look": wanted.look,
+        "format": form.name(),
     });
     audit::record(&mut transaction, entry.with(content)).await?;
     transaction.commit().await?;
@@ -202,7 +257,7 @@ async fn store(
 }
 
 /// Hands a task to a reader; what the document does not allow is told to the person who asked.
-async fn read(app: &App, task: Task, clear: &File) -> Result<TaskOutput> {
+pub(super) async fn read(app: &App, task: Task, clear: &File) -> Result<TaskOutput> {
     let file = clear.try_clone().map_err(disk())?;
     match app.readers.run(task, Some(file)).await {
         Ok(TaskOutput::Unsuitable(unsuitable)) => Err(unsuitable_error(unsuitable).into()),
@@ -240,14 +295,14 @@ fn moved_on() -> RequestError {
     )
 }
 
-fn unexpected() -> InternalError {
+pub(super) fn unexpected() -> InternalError {
     InternalError::other("the reader answered another question")
 }
 
-fn pki(error: chuky_pki::Error) -> InternalError {
+pub(super) fn pki(error: chuky_pki::Error) -> InternalError {
     InternalError::Pki(error.to_string())
 }
 
-fn disk() -> impl FnOnce(std::io::Error) -> InternalError {
+pub(super) fn disk() -> impl FnOnce(std::io::Error) -> InternalError {
     InternalError::io("an unnamed file")
 }

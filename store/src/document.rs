@@ -14,7 +14,7 @@ macro_rules! documents {
             Document,
             r#"SELECT id AS "id!: Stored<DocumentId>", owner_id AS "owner_id!: Stored<AccountId>", name, media_type,
             state AS "state!: Stored<DocumentState>", sha256, size, stored_as, signed_sha256, signed_size, signed_stored_as,
-            created_at AS "created_at!: Stored<Instant>", updated_at AS "updated_at!: Stored<Instant>", version FROM document "#
+            signed_format, created_at AS "created_at!: Stored<Instant>", updated_at AS "updated_at!: Stored<Instant>", version FROM document "#
             + $tail
             $(, $argument)*
         )
@@ -25,7 +25,8 @@ macro_rules! documents {
 pub async fn insert_document(connection: &mut Connection, document: &Document) -> Result<(), Error> {
     query!(
         "INSERT INTO document (id, owner_id, name, media_type, state, sha256, size, stored_as, signed_sha256, signed_size,
-        signed_stored_as, created_at, updated_at, version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+        signed_stored_as, signed_format, created_at, updated_at, version)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
         document.id.0,
         document.owner_id.0,
         document.name,
@@ -37,6 +38,7 @@ pub async fn insert_document(connection: &mut Connection, document: &Document) -
         document.signed_sha256,
         document.signed_size,
         document.signed_stored_as,
+        document.signed_format,
         document.created_at.0,
         document.updated_at.0,
         document.version,
@@ -50,7 +52,7 @@ pub async fn insert_document(connection: &mut Connection, document: &Document) -
 pub async fn update_document(connection: &mut Connection, document: &Document) -> Result<(), Error> {
     let done = query!(
         "UPDATE document SET name = $3, state = $4, sha256 = $5, size = $6, signed_sha256 = $7, signed_size = $8,
-        signed_stored_as = $9, updated_at = $10, version = $11 WHERE id = $1 AND version = $2",
+        signed_stored_as = $9, signed_format = $10, updated_at = $11, version = $12 WHERE id = $1 AND version = $2",
         document.id.0,
         document.version.saturating_sub(1),
         document.name,
@@ -60,6 +62,7 @@ pub async fn update_document(connection: &mut Connection, document: &Document) -
         document.signed_sha256,
         document.signed_size,
         document.signed_stored_as,
+        document.signed_format,
         document.updated_at.0,
         document.version,
     )

@@ -4,6 +4,7 @@
 mod attacks;
 mod command_line;
 mod crashes;
+mod formats;
 mod large;
 mod peppers;
 mod pin;

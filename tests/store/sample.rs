@@ -163,6 +163,7 @@ pub fn document(owner_id: AccountId, seconds: i64) -> Document {
         signed_sha256: None,
         signed_size: None,
         signed_stored_as: None,
+        signed_format: None,
         created_at: at(seconds),
         updated_at: at(seconds),
         version: 1,

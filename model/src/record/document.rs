@@ -21,6 +21,8 @@ record! {
         signed_sha256: Option<Vec<u8>>,
         signed_size: Option<i64>,
         signed_stored_as: Option<String>,
+        /// Format and packaging of the signature by name; absent in rows from before there was more than PAdES.
+        signed_format: Option<String>,
         created_at: Instant,
         updated_at: Instant,
         /// Grows by one with every change; an update is a compare-and-swap on it. A new row has 1.

@@ -6,6 +6,7 @@ use crate::algorithm::DigestAlgorithm;
 use crate::xml::algorithm::digest_method;
 use crate::xml::document::{Document, NodeId};
 use crate::xml::encoding;
+use crate::xml::names::{ASIC, DSIG};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use std::borrow::Cow;
 
@@ -82,7 +83,7 @@ impl FileList {
 
 fn reference(document: &Document<'_>, element: NodeId) -> Result<Reference, ContainerError> {
     let uri = document.attribute(element, "URI").ok_or_else(|| malformed("a reference without a URI"))?;
-    let child = |name| document.child(element, XML_SIGNATURE, name);
+    let child = |name| document.child(element, DSIG, name);
     let (Some(method), Some(value)) = (child("DigestMethod"), child("DigestValue")) else {
         return Err(malformed("a reference without a digest"));
     };
@@ -121,6 +122,4 @@ fn document<'t>(text: &'t str, namespace: &str, name: &str) -> Result<Document<'
     }
 }
 
-const ASIC: &str = "http://uri.etsi.org/02918/v1.2.1#";
 const OPEN_DOCUMENT: &str = "urn:oasis:names:tc:opendocument:xmlns:manifest:1.0";
-const XML_SIGNATURE: &str = "http://www.w3.org/2000/09/xmldsig#";

@@ -57,12 +57,7 @@ impl ArchiveTimestamp {
                 let index = HashIndex::of(&self.token)?;
                 index.check(data, signer)?;
                 let Some(content) = content_digest(algorithm) else { return Ok(None) };
-                // EN 319 122-1 §5.5.3: content type, hash of the content, the signer's fields, the hash index.
-                let mut hasher = Hasher::new(algorithm);
-                for part in [&write::oid(&data.content_type)[..], &content, &signer.fields_der, &index.der] {
-                    hasher.update(part);
-                }
-                Ok(Some(vec![hasher.finish()]))
+                Ok(Some(vec![imprint(algorithm, data, signer, &content, &index.der)]))
             }
             ArchiveVersion::V2 => {
                 if data.content.is_none() && detached.is_none() {
@@ -200,6 +195,39 @@ fn version_2(
         hasher.update(part);
     }
     hasher.finish()
+}
+
+/// EN 319 122-1 §5.5.3, the imprint of version 3: content type, hash of the content, the signer's fields, the hash index.
+pub(super) fn imprint(
+    algorithm: DigestAlgorithm,
+    data: &SignedData,
+    signer: &SignerInfo,
+    content_digest: &[u8],
+    hash_index: &[u8],
+) -> Vec<u8> {
+    let mut hasher = Hasher::new(algorithm);
+    for part in [&write::oid(&data.content_type)[..], content_digest, &signer.fields_der, hash_index] {
+        hasher.update(part);
+    }
+    hasher.finish()
+}
+
+/// `ATSHashIndexV3` over all that is there now (EN 319 122-1 §5.5.2), DER.
+pub(super) fn hash_index(algorithm: DigestAlgorithm, data: &SignedData, signer: &SignerInfo) -> Vec<u8> {
+    let list = |digests: Vec<Vec<u8>>| {
+        write::sequence(&digests.iter().map(|digest| write::octet_string(digest)).collect::<Vec<_>>())
+    };
+    let of_members = |field: &Option<Vec<u8>>| list(members(field).map(|raw| crypto::digest(algorithm, raw)).collect());
+    let of_values = signer.unsigned_attributes.iter().flat_map(|attribute| {
+        let kind = write::oid(&attribute.oid);
+        attribute.values.iter().map(move |value| crypto::digest(algorithm, &[&kind[..], value].concat()))
+    });
+    write::sequence(&[
+        algorithm.identifier_der(),
+        of_members(&data.certificates_der),
+        of_members(&data.revocation_der),
+        list(of_values.collect()),
+    ])
 }
 
 /// `ATSHashIndex` in its versions (EN 319 122-1 §5.5.2; version 1 is TS 101 733 §6.4.2).

@@ -1,5 +1,5 @@
 //! Building CAdES-B signatures in two steps: attributes → digest to sign, signature → `SignedData`. The signing-time attribute is
-//! never written: PAdES keeps it out (EN 319 142-1 §6.3, table 1).
+//! written for documents of their own only: PAdES keeps it out (EN 319 142-1 §6.3, table 1).
 
 use crate::algorithm::{DigestAlgorithm, scheme_identifier_der};
 use crate::asn1::{Element, tag, write};
@@ -8,7 +8,17 @@ use crate::crypto;
 use crate::error::{Error, Result};
 use crate::oid;
 use chuky_model::algorithm::SignatureScheme;
+use chuky_model::instant::Instant;
 use der::asn1::ObjectIdentifier;
+
+/// What a document's CAdES signature is over.
+#[derive(Clone, Debug)]
+pub enum Content<'a> {
+    /// Beside the signature: its digest, of the scheme's hash.
+    Detached(&'a [u8]),
+    /// Inside.
+    Attached(Vec<u8>),
+}
 
 /// A signature being made: everything but the signature value.
 #[derive(Clone, Debug)]
@@ -24,7 +34,24 @@ pub struct SignatureToMake {
 impl SignatureToMake {
     /// A detached signature over data with this digest, which must be of the scheme's hash.
     pub fn detached(scheme: SignatureScheme, content_digest: &[u8], signer: &Certificate) -> Result<Self> {
-        Self::new(scheme, oid::DATA, None, content_digest, signer)
+        Self::new(scheme, oid::DATA, None, content_digest, signer, None)
+    }
+
+    /// A CAdES signature of level B (EN 319 122-1 §6.3), which states its time.
+    pub fn cades(
+        scheme: SignatureScheme,
+        content: Content<'_>,
+        signer: &Certificate,
+        signed_at: Instant,
+    ) -> Result<Self> {
+        let time = attribute(&oid::SIGNING_TIME, &write::time(signed_at));
+        match content {
+            Content::Detached(digest) => Self::new(scheme, oid::DATA, None, digest, signer, Some(time)),
+            Content::Attached(octets) => {
+                let digest = crypto::digest(scheme.hash().into(), &octets);
+                Self::new(scheme, oid::DATA, Some(octets), &digest, signer, Some(time))
+            }
+        }
     }
 
     /// A signature that carries its content, e.g. a timestamp token's `TSTInfo`.
@@ -35,7 +62,7 @@ impl SignatureToMake {
         signer: &Certificate,
     ) -> Result<Self> {
         let digest = crypto::digest(scheme.hash().into(), &content);
-        Self::new(scheme, content_type, Some(content), &digest, signer)
+        Self::new(scheme, content_type, Some(content), &digest, signer, None)
     }
 
     fn new(
@@ -44,6 +71,7 @@ impl SignatureToMake {
         content: Option<Vec<u8>>,
         content_digest: &[u8],
         signer: &Certificate,
+        signing_time: Option<Vec<u8>>,
     ) -> Result<Self> {
         if content_digest.len() != scheme.hash().length() {
             return Err(Error::Refused("the digest's length is not that of the scheme's hash".into()));
@@ -51,14 +79,13 @@ impl SignatureToMake {
         // RFC 5035 §4: ESSCertIDv2 with its default, SHA-256, left out.
         let reference =
             write::sequence(&[write::sequence(&[write::sequence(&[write::octet_string(signer.fingerprint())])])]);
-        let attributes = write::set_of(
-            tag::SET,
-            vec![
-                attribute(&oid::CONTENT_TYPE, &write::oid(&content_type)),
-                attribute(&oid::MESSAGE_DIGEST, &write::octet_string(content_digest)),
-                attribute(&oid::SIGNING_CERTIFICATE_V2, &reference),
-            ],
-        );
+        let mut attributes = vec![
+            attribute(&oid::CONTENT_TYPE, &write::oid(&content_type)),
+            attribute(&oid::MESSAGE_DIGEST, &write::octet_string(content_digest)),
+            attribute(&oid::SIGNING_CERTIFICATE_V2, &reference),
+        ];
+        attributes.extend(signing_time);
+        let attributes = write::set_of(tag::SET, attributes);
         let digest = crypto::digest(scheme.hash().into(), &attributes);
         Ok(Self { scheme, content_type, content, signer: signer.clone(), attributes, digest })
     }
@@ -127,6 +154,11 @@ fn attribute(kind: &ObjectIdentifier, value: &[u8]) -> Vec<u8> {
 
 /// Adds a signature timestamp (a `TimeStampToken`, DER) to the only signer of a DER `SignedData`: level B-T (EN 319 122-1 §5.3).
 pub fn with_signature_timestamp(signed_data: &[u8], token: &[u8]) -> Result<Vec<u8>> {
+    with_unsigned_attribute(signed_data, &oid::SIGNATURE_TIME_STAMP, token)
+}
+
+/// Adds an unsigned attribute to the only signer of a DER `SignedData`.
+pub(super) fn with_unsigned_attribute(signed_data: &[u8], kind: &ObjectIdentifier, value: &[u8]) -> Result<Vec<u8>> {
     const WHAT: &str = "SignedData";
     let mut content_info = Element::sequence(signed_data, WHAT)?;
     let content_type = content_info.oid(WHAT)?;
@@ -140,7 +172,7 @@ pub fn with_signature_timestamp(signed_data: &[u8], token: &[u8]) -> Result<Vec<
     let signer = Element::only(Element::only(&signers, WHAT)?.content, "one SignerInfo")?;
     let mut members = signer.reader();
     let mut rebuilt: Vec<Vec<u8>> = Vec::new();
-    let mut unsigned = vec![attribute(&oid::SIGNATURE_TIME_STAMP, token)];
+    let mut unsigned = vec![attribute(kind, value)];
     while !members.is_empty() {
         let member = members.any()?;
         if member.tag == tag::constructed(1) {

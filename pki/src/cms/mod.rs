@@ -6,6 +6,7 @@ pub mod ber;
 pub mod build;
 mod counter;
 mod evidence;
+pub mod long_term;
 mod read;
 mod signer;
 

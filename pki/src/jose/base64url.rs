@@ -12,6 +12,6 @@ pub(super) fn decode(text: &[u8], most: usize, part: &'static str) -> Result<Vec
     if bytes.len() > most { Err(JoseError::TooLong(most)) } else { Ok(bytes) }
 }
 
-pub(super) fn encode(bytes: &[u8]) -> String {
+pub(crate) fn encode(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }

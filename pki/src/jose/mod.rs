@@ -3,7 +3,7 @@
 //! `x5u`).
 
 pub mod algorithm;
-mod base64url;
+pub(crate) mod base64url;
 pub mod document;
 pub mod header;
 pub mod jades;

@@ -5,6 +5,7 @@ use super::document::{Document, NodeId};
 use super::names::DSIG;
 use crate::algorithm::{DigestAlgorithm, SignatureAlgorithm};
 use crate::error::{Error, Result};
+use chuky_model::algorithm::SignatureScheme;
 
 const DIGESTS: [(&str, DigestAlgorithm); 12] = [
     ("http://www.w3.org/2001/04/xmlenc#sha256", DigestAlgorithm::Sha256),
@@ -46,6 +47,25 @@ pub fn digest_method(document: &Document<'_>, method: NodeId) -> Result<DigestAl
     let uri = document.attribute(method, "Algorithm").unwrap_or_default();
     let found = DIGESTS.iter().find(|(known, _)| *known == uri);
     found.map(|(_, algorithm)| *algorithm).ok_or_else(|| Error::Unsupported(format!("digest algorithm {}", shown(uri))))
+}
+
+/// The URI of a digest algorithm that signatures are made with.
+pub fn digest_uri(algorithm: DigestAlgorithm) -> &'static str {
+    DIGESTS.iter().find(|(_, known)| *known == algorithm).map_or("", |(uri, _)| uri)
+}
+
+/// The URI of a scheme that signatures are made with (RFC 9231 §2.3).
+pub fn signature_uri(scheme: SignatureScheme) -> &'static str {
+    match scheme {
+        SignatureScheme::EcdsaSha256 => "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256",
+        SignatureScheme::EcdsaSha384 => "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384",
+        SignatureScheme::RsaPkcs1Sha256 => "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256",
+        SignatureScheme::RsaPkcs1Sha384 => "http://www.w3.org/2001/04/xmldsig-more#rsa-sha384",
+        SignatureScheme::RsaPkcs1Sha512 => "http://www.w3.org/2001/04/xmldsig-more#rsa-sha512",
+        SignatureScheme::RsaPssSha256 => "http://www.w3.org/2007/05/xmldsig-more#sha256-rsa-MGF1",
+        SignatureScheme::RsaPssSha384 => "http://www.w3.org/2007/05/xmldsig-more#sha384-rsa-MGF1",
+        SignatureScheme::RsaPssSha512 => "http://www.w3.org/2007/05/xmldsig-more#sha512-rsa-MGF1",
+    }
 }
 
 /// The signature algorithm that a `SignatureMethod` element names, with its parameters.

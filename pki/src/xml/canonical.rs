@@ -29,6 +29,9 @@ impl Method {
     /// Canonical XML 1.0 without comments, what applies where nothing is named (XMLDSig §4.4.3.2).
     pub const DEFAULT: Self = Self { kind: Kind::Inclusive10, comments: false };
 
+    /// Exclusive XML Canonicalization 1.0 without comments.
+    pub const EXCLUSIVE: Self = Self { kind: Kind::Exclusive, comments: false };
+
     /// The method of that URI.
     pub fn from_uri(uri: &str) -> Option<Self> {
         METHODS.iter().find_map(|(base, kind)| match uri.strip_prefix(base)? {

@@ -84,9 +84,25 @@ pub struct Document<'a> {
     /// By number; 0 is no namespace, 1 is that of `xml`.
     pub(super) namespaces: Vec<Cow<'a, str>>,
     pub(super) document_element: u32,
+    pub(super) document_element_end: ElementEnd<'a>,
     pub(super) text_length: usize,
     pub(super) identifiers: OnceLock<HashMap<String, Identified>>,
     pub(super) prefix_order: OnceLock<Vec<u32>>,
+}
+
+/// How an element ends in the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ElementEnd<'a> {
+    /// By an end tag that begins at this octet.
+    Tag(usize),
+    /// By the `/>` that ends before this octet; the name is the qualified one.
+    Empty { end: usize, name: &'a str },
+}
+
+impl Default for ElementEnd<'_> {
+    fn default() -> Self {
+        Self::Tag(0)
+    }
 }
 
 /// What an identifier names.
@@ -129,6 +145,11 @@ impl<'a> Document<'a> {
     /// The one element that stands under the root node.
     pub fn document_element(&self) -> NodeId {
         NodeId(self.document_element)
+    }
+
+    /// How that element ends in the text.
+    pub fn document_element_end(&self) -> ElementEnd<'a> {
+        self.document_element_end
     }
 
     /// The element at this node.

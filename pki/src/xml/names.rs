@@ -6,10 +6,18 @@ pub const DSIG: &str = "http://www.w3.org/2000/09/xmldsig#";
 pub const EXCLUSIVE: &str = "http://www.w3.org/2001/10/xml-exc-c14n#";
 /// XPath Filter 2.0.
 pub const FILTER2: &str = "http://www.w3.org/2002/06/xmldsig-filter2";
+/// XAdES 1.3.2, what EN 319 132-1 writes.
+pub const XADES_132: &str = "http://uri.etsi.org/01903/v1.3.2#";
+/// The additions of XAdES 1.4.1.
+pub const XADES_141: &str = "http://uri.etsi.org/01903/v1.4.1#";
+/// Manifests and signature files of containers (EN 319 162-1 annex A).
+pub const ASIC: &str = "http://uri.etsi.org/02918/v1.2.1#";
 /// What XAdES namespaces begin with: v1.1.1, v1.2.2, v1.3.2, v1.4.1.
 const XADES: &str = "http://uri.etsi.org/01903/v";
 /// `Type` of the reference to `SignedProperties` (EN 319 132-1 §4.4.2); older versions put their number into it.
 const SIGNED_PROPERTIES: &str = "#SignedProperties";
+/// `Type` of that reference, as it is written.
+pub const SIGNED_PROPERTIES_TYPE: &str = "http://uri.etsi.org/01903#SignedProperties";
 /// What that `Type` begins with.
 const XADES_TYPE: &str = "http://uri.etsi.org/01903";
 /// `Type` of a reference to a manifest (XMLDSig §5.1).

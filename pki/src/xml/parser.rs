@@ -1,7 +1,7 @@
 //! The parser: well-formed, namespace-well-formed XML 1.0 without a document type declaration, and nothing else. One pass without
 //! recursion, in time linear in the text. No entity but the five predefined ones, no network, no file.
 
-use super::document::{Attribute, Content, Declaration, Document, Element, Node};
+use super::document::{Attribute, Content, Declaration, Document, Element, ElementEnd, Node};
 use super::document::{NO_NAMESPACE, NO_PREFIX, XML_NAMESPACE, XML_PREFIX};
 use super::limits;
 use super::text::{self, Place};
@@ -182,10 +182,14 @@ impl<'a> Parser<'a> {
     }
 
     fn end_tag(&mut self) -> Result<()> {
+        let begins = self.at;
         let raw = self.until("</", ">", "XML: end tag")?;
         let Some(open) = self.open.pop() else { return malformed("XML: an end tag without its start") };
         if raw.trim_end_matches([' ', '\t', '\r', '\n']) != open.name {
             return malformed("XML: an end tag of another element");
+        }
+        if self.open.is_empty() {
+            self.document.document_element_end = ElementEnd::Tag(begins);
         }
         self.close(&open);
         Ok(())
@@ -231,6 +235,9 @@ impl<'a> Parser<'a> {
         }
         let open = Open { node, name, replaced };
         if empty {
+            if self.open.is_empty() {
+                self.document.document_element_end = ElementEnd::Empty { end: self.at, name };
+            }
             self.close(&open);
         } else {
             self.open.push(open);

@@ -44,8 +44,12 @@ impl Transform {
     }
 }
 
-const ENVELOPED: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
-const BASE64: &str = "http://www.w3.org/2000/09/xmldsig#base64";
+/// Takes the signature out of the document that it stands in (XMLDSig §6.6.4).
+pub const ENVELOPED: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
+/// XMLDSig §6.6.2.
+pub const BASE64: &str = "http://www.w3.org/2000/09/xmldsig#base64";
+/// Exclusive XML Canonicalization 1.0.
+pub const EXCLUSIVE: &str = super::names::EXCLUSIVE;
 const XPATH: &str = "http://www.w3.org/TR/1999/REC-xpath-19991116";
 const FILTER2: &str = super::names::FILTER2;
 const RELATIONSHIPS: &str = "http://schemas.openxmlformats.org/package/2006/RelationshipTransform";

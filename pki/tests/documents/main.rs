@@ -6,6 +6,7 @@ mod support;
 
 mod cms;
 mod containers;
+mod created;
 mod hostile;
 mod jws;
 mod made;

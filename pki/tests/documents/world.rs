@@ -46,6 +46,17 @@ impl Party {
     pub fn new(name: &str, serial: u8, role: Role, validity: (&str, &str), issuer: Option<&Self>) -> Self {
         let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
         let key = PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap();
+        Self::with_key(key, name, serial, role, validity, issuer)
+    }
+
+    pub fn with_key(
+        key: PKey<Private>,
+        name: &str,
+        serial: u8,
+        role: Role,
+        validity: (&str, &str),
+        issuer: Option<&Self>,
+    ) -> Self {
         let above = issuer.map(|issuer| X509::from_der(issuer.certificate.der()).unwrap());
         let mut own = X509NameBuilder::new().unwrap();
         own.append_entry_by_nid(Nid::COUNTRYNAME, "VN").unwrap();

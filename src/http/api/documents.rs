@@ -42,7 +42,8 @@ pub(super) fn routes() -> Vec<Route> {
 /// A signature as it is asked for.
 #[derive(Deserialize, ToSchema)]
 pub struct SignBody {
-    /// `credential`, `level` (B, T, LT), `look` (invisible, citizen, official, seal), `page`, `place`, `rectangle`, `field`,
+    /// `credential`, `format` (pades, cades, xades, jades, asice, asics), `packaging` (attached, detached, enveloped), `level` (B, T, LT,
+    /// LTA); for PDF `look` (invisible, citizen, official, seal), `page`, `place`, `rectangle`, `field`,
     /// `reason`, `location`, `picture` (base64 PNG).
     #[serde(flatten)]
     #[schema(value_type = Object)]
@@ -74,7 +75,8 @@ pub struct ContentQuery {
 #[utoipa::path(post, path = "/api/v1/documents", request_body(content = Vec<u8>, content_type = "application/pdf"),
     params(("name" = Option<String>, Query), ("secrecy" = Option<String>, Query)),
     responses((status = 201, body = DocumentView), (status = 413), (status = 422)))]
-/// Takes a PDF: the body itself (with `?name=` and `?secrecy=`), or multipart with `secrecy` and `name` before `document`.
+/// Takes a document: the body itself (with `?name=` and `?secrecy=`), or multipart with `secrecy` and `name` before `document`. Its
+/// Content-Type says what it is; without one it must be a PDF.
 pub async fn upload(
     State(app): State<App>,
     caller: Caller,
@@ -89,7 +91,7 @@ pub async fn upload(
         let multipart = Multipart::from_request(request, &app).await.map_err(|_| broken_off())?;
         from_form(&app, multipart).await?
     } else {
-        (from_body(&app, request.into_body()).await?, None)
+        (from_body(&app, kind, request.into_body()).await?, None)
     };
     let name = name.or(query.name).unwrap_or_default();
     let uploaded = upload.complete().await?;
@@ -162,8 +164,16 @@ pub async fn sign(
     once(&app, &by, &route, (&headers, identity.as_bytes()), StatusCode::OK, flow).await
 }
 
-async fn from_body(app: &App, mut body: Body) -> Result<Upload> {
-    let mut upload = Upload::begin(app)?;
+/// What a sender says of a document; nothing, and what clients say who know nothing of it, means PDF.
+fn begin(app: &App, stated: &str) -> Result<Upload> {
+    match stated.trim() {
+        "" | "application/x-www-form-urlencoded" => Upload::begin(app),
+        stated => Upload::begin_of(app, stated),
+    }
+}
+
+async fn from_body(app: &App, stated: &str, mut body: Body) -> Result<Upload> {
+    let mut upload = begin(app, stated)?;
     while let Some(frame) = poll_fn(|context| Pinned::new(&mut body).poll_frame(context)).await {
         if let Ok(piece) = frame.map_err(|_| broken_off())?.into_data() {
             upload.write(&piece).await?;
@@ -181,7 +191,7 @@ async fn from_form(app: &App, mut form: Multipart) -> Result<(Upload, Option<Str
             Some("name") => name = Some(short_text(&mut field).await?),
             Some("document") => {
                 let name = name.or_else(|| field.file_name().map(str::to_owned));
-                let mut upload = Upload::begin(app)?;
+                let mut upload = begin(app, field.content_type().unwrap_or_default())?;
                 while let Some(piece) = field.chunk().await.map_err(|_| broken_off())? {
                     upload.write(&piece).await?;
                 }
