@@ -54,3 +54,4 @@ own-key-button = Agree and issue the certificate
 own-key-ready = The certificate is issued
 own-key-certificates = The certificate and those of its issuers
 own-key-certificates-hint = Copy them into a .pem file on the device.
+own-key-command = openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -keyout key.pem -out request.pem -subj /CN=device

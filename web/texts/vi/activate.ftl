@@ -54,3 +54,4 @@ own-key-button = Đồng ý và cấp chứng thư
 own-key-ready = Chứng thư đã được cấp
 own-key-certificates = Chứng thư và chứng thư của tổ chức cấp
 own-key-certificates-hint = Sao chép vào tệp .pem trên thiết bị.
+own-key-command = openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -keyout key.pem -out request.pem -subj /CN=device
