@@ -163,7 +163,7 @@ async fn a_list_that_was_changed_behind_the_service_revokes_nothing() {
     let (officer, approver) = (test.log_in("quantri").await, test.log_in("duyet").await);
     let order = entered(&test, &officer, &json!({ "serials": [citizen["serial"]], "reason": "superseded" })).await;
     // An administrator's SQL puts another certificate into the list.
-    let other = format!("SELECT id FROM certificate WHERE hierarchy = 'officials' AND state = 'issued'");
+    let other = "SELECT id FROM certificate WHERE hierarchy = 'officials' AND state = 'issued'";
     test.sql(&format!("UPDATE revocation_line SET certificate_id = ({other})"));
     let path = format!("{PATH}/{}/approve", order["id"].as_str().unwrap());
     test.post(&path, &approver, &json!({ "content_digest": order["content_digest"] })).await;
