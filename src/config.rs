@@ -3,9 +3,13 @@
 
 mod authority;
 mod network;
+mod payments;
 
-pub use authority::{AuthorityConfig, MOST_LIST_PARTS};
-pub use network::Network;
+pub use {
+    authority::{AuthorityConfig, MOST_LIST_PARTS},
+    network::Network,
+    payments::PaymentsConfig,
+};
 
 use crate::{outbox::MessagesConfig, rates::RatesConfig};
 use serde::Deserialize;
@@ -30,6 +34,7 @@ pub struct Config {
     pub timestamps: TimestampsConfig,
     pub messages: MessagesConfig,
     pub verification: VerificationConfig,
+    pub payments: PaymentsConfig,
     /// How often somebody may try.
     pub rates: RatesConfig,
 }
@@ -241,8 +246,10 @@ pub struct Settings {
     pub timestamps: TimestampsConfig,
     pub spool_dir: Option<PathBuf>,
     pub verification: VerificationConfig,
+    pub payments: PaymentsConfig,
     pub trusted_proxies: Vec<Network>,
     pub rates: RatesConfig,
+    pub order_policy: chuky_pki::payment::OrderPolicy,
 }
 
 /// The HSM's part of the settings.
@@ -340,6 +347,8 @@ impl Settings {
             seal: config.seal,
             readers: config.readers,
             verification: config.verification,
+            order_policy: config.payments.policy()?,
+            payments: config.payments,
             fonts_dir: config.fonts.directory,
             authority: config.authority,
             timestamps: config.timestamps,

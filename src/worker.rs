@@ -7,6 +7,7 @@ use crate::{
     error::Result,
     issuance::{Authority, ceremony, ocsp, recovery, register, reminders, revocation, revocation_list},
     outbox, signing, softhsm,
+    transactions::retention,
 };
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -55,6 +56,7 @@ async fn round(app: &App) -> Result<()> {
     transaction.commit().await?;
     custody::close_expired(app).await?;
     signing::clear_up(app).await?;
+    retention::forget_old(app).await?;
     if ceremony::was_held(app).await? {
         recovery::overdue(app).await?;
         if let Err(error) = Authority::refresh(app).await {

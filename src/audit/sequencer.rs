@@ -16,7 +16,7 @@ use chuky_hsm::Hsm;
 use chuky_model::{
     id::AuditEntryId,
     instant::Instant,
-    record::audit::{AuditHead, AuditLeaf},
+    record::audit::{AuditEntry, AuditHead, AuditLeaf},
 };
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{Notify, watch};
@@ -32,11 +32,15 @@ pub struct Sequencer {
     held_until: Instant,
     frontier: Option<Frontier>,
     rows: Arc<RowVersions>,
+    listener: Listener,
     /// Up to where the log's entries have been learned from, by a node that does not append; `None` before it follows.
     followed: Option<i64>,
     heads: watch::Sender<u64>,
     wake: Arc<Notify>,
 }
+
+/// Is shown each entry that is appended, here or by another node; the same one perhaps twice.
+pub type Listener = Arc<dyn Fn(&AuditEntry) + Send + Sync>;
 
 /// Lets a flow wait until an entry is under a signed head.
 #[derive(Clone)]
@@ -49,7 +53,13 @@ pub struct Covered {
 
 impl Sequencer {
     /// A sequencer over this store, signing with the audit key of the token of status and time.
-    pub fn new(store: Store, hsm: Arc<dyn Hsm>, clock: Clock, remembered: RememberedHead) -> (Self, Covered) {
+    pub fn new(
+        store: Store,
+        hsm: Arc<dyn Hsm>,
+        clock: Clock,
+        remembered: RememberedHead,
+        listener: Listener,
+    ) -> (Self, Covered) {
         let (heads, watched) = watch::channel(0);
         let wake = Arc::new(Notify::new());
         let rows = Arc::new(RowVersions::default());
@@ -64,6 +74,7 @@ impl Sequencer {
                 held_until: Instant(0),
                 frontier: None,
                 rows,
+                listener,
                 followed: None,
                 heads,
                 wake,
@@ -96,11 +107,9 @@ impl Sequencer {
         let mut frontier = match self.frontier.take() {
             Some(frontier) => frontier,
             None => {
-                let loaded = self.load_frontier().await?;
-                // Whatever was appended up to here may not have been followed.
-                self.rows.forget();
-                self.followed = None;
-                loaded
+                // Whatever another node appended up to here.
+                self.follow().await?;
+                self.load_frontier().await?
             }
         };
         let appended = self.place_waiting(&mut frontier).await?;
@@ -109,6 +118,7 @@ impl Sequencer {
             self.sign_head(&frontier, signed).await?;
         }
         let _ = self.heads.send_replace(frontier.size());
+        self.followed = Some(size_column(frontier.size())?);
         self.frontier = Some(frontier);
         Ok(())
     }
@@ -145,6 +155,7 @@ impl Sequencer {
             }
             transaction.commit().await?;
             self.rows.learn_from(&waiting);
+            waiting.iter().for_each(|entry| (self.listener)(entry));
             appended += waiting.len();
             *frontier = grown;
         }
@@ -211,6 +222,8 @@ impl Sequencer {
             let Some((last, _)) = leaves.last() else { break };
             from = last.sequence.saturating_add(1);
             self.rows.learn_from(leaves.iter().map(|(_, entry)| entry));
+            leaves.iter().for_each(|(_, entry)| (self.listener)(entry));
+            self.followed = Some(from);
         }
         self.followed = Some(from);
         if let Some(head) = self.store.latest_audit_head().await? {

@@ -10,6 +10,7 @@ mod doctor;
 mod login;
 mod pepper;
 mod printing;
+mod receipt;
 mod request;
 mod requests;
 mod revocations;
@@ -51,6 +52,7 @@ enum Command {
     Doctor(doctor::Doctor),
     Login(login::Login),
     Pepper(pepper::Pepper),
+    Receipt(receipt::Receipt),
     Request(Box<request::Request>),
     Revocations(revocations::Revocations),
     Sign(sign::Sign),
@@ -83,6 +85,7 @@ pub fn run() -> ExitCode {
         Command::Doctor(command) => command.run(&common),
         Command::Login(command) => command.run(&common),
         Command::Pepper(command) => command.run(&common),
+        Command::Receipt(command) => command.run(&common),
         Command::Request(command) => command.run(&common),
         Command::Revocations(command) => command.run(&common),
         Command::Sign(command) => command.run(&common),

@@ -96,6 +96,7 @@ async fn judge_recorded(
         evidence.holds = holds;
         report = judge(&app.readers, &name, document, content, evidence).await.map_err(no_reader)?;
     }
+    evidence::leave_unasked_open(&mut report);
     // 4. The audit log: which bytes, which answer.
     let subject = format!("document:{}", report.sha256.as_deref().unwrap_or("unread"));
     let content = json!({

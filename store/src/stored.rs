@@ -97,6 +97,8 @@ columns! {
     AuditEntryId: Uuid = |id| Some(AuditEntryId(id));
     SignatureId: Uuid = |id| Some(SignatureId(id));
     BatchId: Uuid = |id| Some(BatchId(id));
+    ProviderChangeId: Uuid = |id| Some(ProviderChangeId(id));
+    MerchantAccountId: Uuid = |id| Some(MerchantAccountId(id));
     JobId: Uuid = |id| Some(JobId(id));
     MessageId: Uuid = |id| Some(MessageId(id));
     RestorationId: Uuid = |id| Some(RestorationId(id));
@@ -113,6 +115,8 @@ columns! {
     RevocationOrderState: String = |name| RevocationOrderState::from_name(&name);
     RevocationOutcome: String = |name| RevocationOutcome::from_name(&name);
     UnlockState: String = |name| UnlockState::from_name(&name);
+    ChangeState: String = |name| ChangeState::from_name(&name);
+    MerchantState: String = |name| MerchantState::from_name(&name);
     ActivationState: String = |name| ActivationState::from_name(&name);
     Decision: String = |name| Decision::from_name(&name);
     DocumentState: String = |name| DocumentState::from_name(&name);

@@ -159,6 +159,8 @@ by_uuid!(
     AuditEntryId,
     SignatureId,
     BatchId,
+    ProviderChangeId,
+    MerchantAccountId,
     JobId,
     MessageId,
     RestorationId
@@ -181,6 +183,8 @@ by_name!(
     CredentialState,
     RevocationOrderState,
     UnlockState,
+    ChangeState,
+    MerchantState,
     ActivationState,
     Decision,
     DocumentState

@@ -90,6 +90,19 @@ named! {
         /// Somebody else revoked it before.
         RevokedBefore = "revoked_before",
     }
+    /// Where a change to a payment provider's terms stands.
+    ChangeState {
+        /// Waits for a second pair of eyes.
+        Asked = "asked",
+        Approved = "approved",
+        Refused = "refused",
+    }
+    /// Where a merchant's account stands.
+    MerchantState {
+        Active = "active",
+        /// The merchant takes no payments there any more.
+        Withdrawn = "withdrawn",
+    }
     /// Where an activation stands.
     ActivationState {
         Open = "open",

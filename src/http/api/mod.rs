@@ -8,7 +8,10 @@ pub mod description;
 pub mod documents;
 pub(super) mod idempotency;
 mod json;
+pub(super) mod merchants;
 mod payment_orders;
+pub(super) mod providers;
+pub(super) mod receipts;
 pub(super) mod requests;
 pub(super) mod revocation_orders;
 mod session;
@@ -33,6 +36,9 @@ pub fn routes() -> Vec<Route> {
         documents::routes(),
         transactions::routes(),
         payment_orders::routes(),
+        receipts::routes(),
+        providers::routes(),
+        merchants::routes(),
         verification::routes(),
         description::routes(),
     ]

@@ -18,8 +18,11 @@ pub mod kept;
 pub mod language;
 pub mod limits;
 pub mod login;
+pub mod merchant;
+pub mod payments;
 pub mod problems;
 pub mod quick_response;
+pub mod receipt;
 pub mod refusal;
 pub mod registration;
 pub mod revocations;
@@ -77,5 +80,7 @@ mod gallery;
 mod gallery_custody;
 #[cfg(test)]
 mod gallery_lifecycle;
+#[cfg(test)]
+mod gallery_payments;
 #[cfg(test)]
 mod tests;

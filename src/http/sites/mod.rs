@@ -8,6 +8,9 @@ mod credentials;
 mod health;
 mod kept;
 pub mod login;
+mod merchant;
+mod payments;
+mod receipts;
 pub mod refusals;
 mod registration;
 mod requests;
@@ -45,6 +48,9 @@ pub fn routes() -> Vec<Route> {
         unlocks::routes(),
         verify::routes(),
         kept::routes(),
+        receipts::routes(),
+        payments::routes(),
+        merchant::routes(),
     ]
     .into_iter()
     .flatten()

@@ -27,8 +27,12 @@ mod error;
 pub mod idempotency;
 #[path = "../../src/limits.rs"]
 pub mod limits;
+#[path = "../../src/merchant.rs"]
+pub mod merchant;
 #[path = "../../src/payment.rs"]
 pub mod payment;
+#[path = "../../src/provider.rs"]
+pub mod provider;
 #[path = "../../src/recovery.rs"]
 pub mod recovery;
 #[path = "../../src/request.rs"]
