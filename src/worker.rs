@@ -5,7 +5,7 @@ use crate::{
     app::App,
     custody,
     error::Result,
-    issuance::{Authority, ceremony, ocsp, recovery, register, reminders, revocation_list},
+    issuance::{Authority, ceremony, ocsp, recovery, register, reminders, revocation, revocation_list},
     outbox, signing, softhsm,
     transactions::retention,
 };
@@ -52,6 +52,8 @@ pub async fn round(app: &App) {
         told("issues_not_taken_back", recovery::overdue(app).await);
         told("authority_not_read", Authority::refresh(app).await);
         told("register_not_kept_up", register::keep_up(app).await);
+        told("orders_not_carried_out", revocation::run_due(app).await);
+        told("suspensions_not_ended", revocation::end_suspensions(app).await);
         told("lists_not_published", revocation_list::publish_due(app).await);
     }
     told("rows_not_cleared_up", clear_up(app).await);

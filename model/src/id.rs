@@ -42,6 +42,8 @@ identifiers! {
     RequestId,
     /// A certificate, from its stored intent on.
     CertificateId,
+    /// An order to revoke a list of certificates.
+    RevocationOrderId,
     /// A subscriber's sealed key with its certificate (CSC API: credential).
     CredentialId,
     /// A request to unlock a credential.

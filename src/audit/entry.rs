@@ -76,6 +76,12 @@ kinds! {
     CertificateRevoked = "certificate.revoked",
     CertificateSuspended = "certificate.suspended",
     CertificateResumed = "certificate.resumed",
+    /// Somebody orders that a list of certificates be revoked.
+    RevocationOrdered = "revocation.ordered",
+    RevocationApproved = "revocation.approved",
+    RevocationRejected = "revocation.rejected",
+    /// Every certificate of the list is revoked.
+    RevocationFinished = "revocation.finished",
     /// The subscriber is told that the certificate ends soon.
     CertificateReminded = "certificate.reminded",
     CrlPublished = "crl.published",

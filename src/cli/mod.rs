@@ -12,6 +12,8 @@ mod pepper;
 mod printing;
 mod receipt;
 mod request;
+mod requests;
+mod revocations;
 mod secret;
 mod serve;
 mod sign;
@@ -51,7 +53,8 @@ enum Command {
     Login(login::Login),
     Pepper(pepper::Pepper),
     Receipt(receipt::Receipt),
-    Request(request::Request),
+    Request(Box<request::Request>),
+    Revocations(revocations::Revocations),
     Sign(sign::Sign),
     Trust(trust::Trust),
     Verify(verify::Verify),
@@ -84,6 +87,7 @@ pub fn run() -> ExitCode {
         Command::Pepper(command) => command.run(&common),
         Command::Receipt(command) => command.run(&common),
         Command::Request(command) => command.run(&common),
+        Command::Revocations(command) => command.run(&common),
         Command::Sign(command) => command.run(&common),
         Command::Trust(command) => command.run(&common),
         Command::Verify(command) => command.run(&common),

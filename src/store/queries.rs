@@ -6,8 +6,8 @@ use chuky_model::{
     id::*,
     instant::Instant,
     record::{
-        Cursor, account::*, audit::*, certificate::*, credential::*, document::*, payment::*, request::*, state::*,
-        verdict::*, work::*,
+        Cursor, account::*, audit::*, certificate::*, credential::*, document::*, payment::*, request::*,
+        revocation::*, state::*, verdict::*, work::*,
     },
     request::{Hierarchy, RequestState},
     serial::Serial,
@@ -114,6 +114,17 @@ queries! {
         read serials_of_issuer(issuer_label: &str, after: Option<&Serial>, limit: i64) -> Vec<Serial>;
         write archive_answer(issuer_label: &str, serial: &[u8], response: &[u8]) -> ();
         read archived_answer(issuer_label: &str, serial: &[u8]) -> Option<Vec<u8>>;
+    }
+    revocation {
+        write insert_revocation_order(order: &RevocationOrder) -> ();
+        write update_revocation_order(order: &RevocationOrder) -> ();
+        read revocation_order_by_id(id: RevocationOrderId) -> Option<RevocationOrder>;
+        read revocation_orders_in(state: RevocationOrderState, limit: i64) -> Vec<RevocationOrder>;
+        read list_revocation_orders(before: Cursor, limit: i64) -> Vec<RevocationOrder>;
+        write insert_revocation_line(line: &RevocationLine) -> ();
+        write finish_revocation_line(line: &RevocationLine) -> ();
+        read revocation_lines(order_id: RevocationOrderId, from: i64, limit: i64) -> Vec<RevocationLine>;
+        read count_revocation_lines_done(order_id: RevocationOrderId) -> i64;
     }
     crl {
         write publish_crl(list: &Crl) -> ();

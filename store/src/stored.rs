@@ -90,6 +90,7 @@ columns! {
     RequestId: Uuid = |id| Some(RequestId(id));
     CertificateId: Uuid = |id| Some(CertificateId(id));
     CredentialId: Uuid = |id| Some(CredentialId(id));
+    RevocationOrderId: Uuid = |id| Some(RevocationOrderId(id));
     UnlockId: Uuid = |id| Some(UnlockId(id));
     ActivationId: Uuid = |id| Some(ActivationId(id));
     DocumentId: Uuid = |id| Some(DocumentId(id));
@@ -111,6 +112,8 @@ columns! {
     AuthorityState: String = |name| AuthorityState::from_name(&name);
     KeyPurpose: String = |name| KeyPurpose::from_name(&name);
     CredentialState: String = |name| CredentialState::from_name(&name);
+    RevocationOrderState: String = |name| RevocationOrderState::from_name(&name);
+    RevocationOutcome: String = |name| RevocationOutcome::from_name(&name);
     UnlockState: String = |name| UnlockState::from_name(&name);
     ChangeState: String = |name| ChangeState::from_name(&name);
     MerchantState: String = |name| MerchantState::from_name(&name);

@@ -22,7 +22,7 @@ pub struct Service {
 }
 
 impl Service {
-    async fn start(test: &TestApp, crash_at: &str) -> Self {
+    pub async fn start(test: &TestApp, crash_at: &str) -> Self {
         Self::start_with(test, "CHUKY_CRASH_AT", crash_at).await
     }
 
@@ -59,6 +59,26 @@ impl Service {
             Some((status, answer.body_mut().read_json().ok()?))
         });
         sent.await.unwrap()
+    }
+
+    /// Posts as the holder of a token; the service may die over it.
+    pub async fn post(&self, path: &str, token: &str, body: &Value) {
+        let (address, token, body) = (format!("{}{path}", self.url), format!("Bearer {token}"), body.to_string());
+        let sent = tokio::task::spawn_blocking(move || {
+            let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+            let request = agent.post(&address).header("authorization", token).content_type("application/json");
+            drop(request.send(body));
+        });
+        sent.await.unwrap();
+    }
+
+    /// Waits until the service has died by itself.
+    pub async fn died(&mut self) {
+        let since = Instant::now();
+        while self.process.try_wait().unwrap().is_none() {
+            assert!(since.elapsed() < Duration::from_secs(60), "the service lives");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     pub fn end(&mut self) {

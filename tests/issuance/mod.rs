@@ -8,12 +8,15 @@ mod confirmation;
 pub mod crash;
 mod foreign;
 mod kill_loop;
+mod kinds;
 mod lifecycle;
 mod listed;
+mod modification;
 mod own_key;
 mod pages;
 mod responder;
 mod revocation_lists;
+mod revocation_orders;
 mod roll_over;
 mod timestamps;
 

@@ -2,7 +2,7 @@
 
 mod accounts;
 pub(super) mod activations;
-mod certificates;
+pub(super) mod certificates;
 pub mod credentials;
 pub mod description;
 pub mod documents;
@@ -13,6 +13,7 @@ mod payment_orders;
 pub(super) mod providers;
 pub(super) mod receipts;
 pub(super) mod requests;
+pub(super) mod revocation_orders;
 mod session;
 mod transactions;
 pub mod unlocks;
@@ -29,6 +30,7 @@ pub fn routes() -> Vec<Route> {
         requests::routes(),
         activations::routes(),
         certificates::routes(),
+        revocation_orders::routes(),
         credentials::routes(),
         unlocks::routes(),
         documents::routes(),

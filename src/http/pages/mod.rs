@@ -25,6 +25,7 @@ pub mod quick_response;
 pub mod receipt;
 pub mod refusal;
 pub mod registration;
+pub mod revocations;
 pub mod rows;
 pub mod sign;
 pub mod texts;
@@ -77,6 +78,8 @@ fn rendered(template: &impl askama::Template) -> String {
 mod gallery;
 #[cfg(test)]
 mod gallery_custody;
+#[cfg(test)]
+mod gallery_lifecycle;
 #[cfg(test)]
 mod gallery_payments;
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod receipts;
 pub mod refusals;
 mod registration;
 mod requests;
+mod revocations;
 mod sign;
 mod unlocks;
 mod verify;
@@ -43,6 +44,7 @@ pub fn routes() -> Vec<Route> {
         sign::routes(),
         credentials::routes(),
         certificates::routes(),
+        revocations::routes(),
         unlocks::routes(),
         verify::routes(),
         kept::routes(),

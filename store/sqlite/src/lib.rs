@@ -37,6 +37,8 @@ pub mod provider;
 pub mod recovery;
 #[path = "../../src/request.rs"]
 pub mod request;
+#[path = "../../src/revocation.rs"]
+pub mod revocation;
 #[path = "../../src/stored.rs"]
 mod stored;
 #[path = "../../src/transaction.rs"]
