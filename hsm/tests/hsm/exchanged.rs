@@ -86,7 +86,7 @@ fn stranger(world: &World, name: &str) -> TokenAddress {
     fs::create_dir_all(directory.join("tokens")).unwrap();
     let address = address_in(world, &directory);
     let settings = alone(&settings(world), &address);
-    world.wait(prepare_token(&settings, &world.so_pin, &Secrets::random())).unwrap();
+    world.wait(prepare_token(&settings, &world.so_pin, &Secrets::random(), true)).unwrap();
     address
 }
 
