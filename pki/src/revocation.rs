@@ -164,6 +164,12 @@ pub fn usable<'e>(
     let (mut findings, mut reasons) = (Vec::new(), Vec::new());
     for response in evidence.ocsp_responses.iter() {
         match from_ocsp(certificate, issuer, response, &evidence.responders) {
+            Some(Ok(finding)) if responder_was_revoked(&finding, issuer, evidence) => {
+                reasons.push(format!(
+                    "OCSP answer of {}: its responder's certificate was revoked",
+                    response.produced_at.rfc3339()
+                ));
+            }
             Some(Ok(finding)) => findings.push(finding),
             Some(Err(reason)) => reasons.push(reason),
             None => {}
@@ -277,6 +283,16 @@ fn from_ocsp<'e>(
         return Some(Err(label("it was made after the certificate expired")));
     }
     Some(Ok(Finding { source: Source::Ocsp(response), evidence_time, next_update, revoked, responder }))
+}
+
+/// RFC 6960 §4.2.2.2.1: a responder that its authority entrusted is itself a certificate that can be revoked. What it said before counts, unless
+/// somebody else had its key.
+fn responder_was_revoked(finding: &Finding<'_>, issuer: &Certificate, evidence: &Evidence) -> bool {
+    let Some(responder) = &finding.responder else { return false };
+    let lists = evidence.crls.iter().filter(|crl| crl.issuer.matches(responder.issuer()));
+    lists.filter_map(|crl| from_crl(responder, issuer, crl).ok()?.revoked).any(|(at, reason)| {
+        at <= finding.evidence_time || matches!(reason, Reason::KeyCompromise | Reason::CaCompromise)
+    })
 }
 
 fn from_crl<'e>(certificate: &Certificate, issuer: &Certificate, crl: &'e Crl) -> Result<Finding<'e>, String> {

@@ -248,15 +248,12 @@ fn pkilint_finds_no_error() {
         println!("{name}: {text}");
         assert!(!text.contains("ERROR") && !text.contains("FATAL") && !text.contains("Traceback"), "{name}: {text}");
     }
-    let list = crl(
-        &hierarchy,
-        vec![Revoked {
-            serial: serial(4),
-            at: now().plus_seconds(-9),
-            reason: Reason::Superseded,
-            invalid_since: None,
-        }],
-    );
+    let since = Some(now().plus_seconds(-86_400));
+    let revoked =
+        Revoked { serial: serial(4), at: now().plus_seconds(-9), reason: Reason::Superseded, invalid_since: since };
+    let list = crl(&hierarchy, vec![revoked]);
+    let read = Crl::parse(&list).unwrap().entries().next().unwrap().unwrap();
+    assert_eq!((read.reason, read.invalid_since), (Reason::Superseded, since));
     std::fs::write(at.join("crl"), pem::encode("X509 CRL", &list)).unwrap();
     let identifier = chuky_pki::ocsp::CertificateIdentifier::new(&hierarchy.issuing, serial(3).as_octets());
     let line =

@@ -1,7 +1,8 @@
 //! What a crash or a failure left half done: a certificate that was only intended is given up, one whose signing had begun is void
-//! and revoked, and the request waits for its subscriber again, with the same code and a new serial to come.
+//! and revoked, and the request waits for its subscriber again, with the same code and a new serial to come. Out of a backup an
+//! intended one, too, is void and revoked: it may have been issued since.
 
-use super::{register, revocation_list};
+use super::{reconciliation, register, revocation_list};
 use crate::{
     app::App,
     attestation,
@@ -17,29 +18,38 @@ use chuky_model::{
     record::{Cursor, state::CertificateState},
     request::RequestState,
 };
-use chuky_pki::crl::Reason;
+use chuky_pki::{certificate::Certificate, crl::Reason};
+
+/// A half-done issue that may have been finished where this database does not know of it: revoked as the evidence says, else from now on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Finished<'a> {
+    pub at: Instant,
+    pub reason: Reason,
+    pub invalid_since: Option<Instant>,
+    pub certificate: Option<&'a Certificate>,
+}
 
 /// Takes back everything that was half done when the service last ended. On SQLite no other process issues; on PostgreSQL another
 /// node may be at work, so only what is older than any issue takes is taken back.
 pub async fn at_start(app: &App) -> Result<usize> {
     let now = app.clock.now();
     match app.store {
-        Store::Sqlite(_) => run(app, now).await,
+        Store::Sqlite(_) => run(app, now, false).await,
         Store::Postgres(_) => overdue(app).await,
     }
 }
 
 /// Takes back everything that is half done, whoever began it: nobody is at work on a database that came out of a backup.
-pub(super) async fn all(app: &App) -> Result<usize> {
-    run(app, app.clock.now()).await
+pub(super) async fn all_restored(app: &App) -> Result<usize> {
+    run(app, app.clock.now(), true).await
 }
 
 /// Takes back what is older than any issue takes: its node is gone.
 pub async fn overdue(app: &App) -> Result<usize> {
-    run(app, app.clock.now().plus_seconds(-LONGEST_ISSUE_SECONDS)).await
+    run(app, app.clock.now().plus_seconds(-LONGEST_ISSUE_SECONDS), false).await
 }
 
-async fn run(app: &App, before: Instant) -> Result<usize> {
+async fn run(app: &App, before: Instant, restored: bool) -> Result<usize> {
     let mut taken_back = 0;
     for state in [CertificateState::Intended, CertificateState::Signing] {
         let mut after = Cursor::OLDEST;
@@ -48,7 +58,13 @@ async fn run(app: &App, before: Instant) -> Result<usize> {
             let Some(last) = rows.last() else { break };
             after = Cursor { at: last.updated_at, id: last.id.0 };
             for row in rows.iter().filter(|row| row.updated_at <= before) {
-                taken_back += usize::from(take_back(app, row.id).await?);
+                let finished = Finished {
+                    at: app.clock.now(),
+                    reason: Reason::Unspecified,
+                    invalid_since: None,
+                    certificate: None,
+                };
+                taken_back += usize::from(take_back_known(app, row.id, restored.then_some(finished)).await?);
             }
         }
     }
@@ -61,16 +77,24 @@ async fn run(app: &App, before: Instant) -> Result<usize> {
 
 /// Takes one certificate back; `false` where it has meanwhile been finished or taken back.
 pub(super) async fn take_back(app: &App, id: CertificateId) -> Result<bool> {
+    take_back_known(app, id, None).await
+}
+
+/// The same with what is known beside the row.
+pub(super) async fn take_back_known(app: &App, id: CertificateId, finished: Option<Finished<'_>>) -> Result<bool> {
     let row = current::row_by_log(app, || app.store.certificate_by_id(id)).await?;
     let Some(mut row) = row else { return Ok(false) };
     let now = app.clock.now();
-    match row.state {
+    match (row.state, finished) {
         // Nothing was signed: the serial is never used again, and no list needs to name it.
-        CertificateState::Intended => {}
+        (CertificateState::Intended, None) => {}
         // Perhaps signed, handed out never.
-        CertificateState::Signing => {
+        (CertificateState::Signing, None) => {
             row.revoked_at = Some(now);
             row.revocation_reason = Some(i64::from(Reason::Unspecified.code()));
+        }
+        (CertificateState::Intended | CertificateState::Signing, Some(finished)) => {
+            reconciliation::revoke_finished(app, &mut row, finished).await?;
         }
         _ => return Ok(false),
     }

@@ -9,7 +9,7 @@ use chuky_model::{
 use chuky_pki::{
     creation::Enveloped,
     pdf::write::Prepared,
-    picture::{PagePictures, Wanted},
+    picture::{PagePictures, Wanted, code::Unreadable},
     revocation::Hold,
     trusted_list::TrustedList,
     verify::{Fetched, Gap, ListRefused, TrustSnapshot, policy::ValidationPolicy},
@@ -93,6 +93,8 @@ pub enum Task {
     VerifyCertificate { name: String, certificate: Vec<u8>, evidence: Evidence },
     /// Reads the trusted list whose descriptor comes along, signed with one of these certificates (SHA-256).
     ReadTrustedList { signers: Vec<[u8; 32]>, at: Instant },
+    /// Reads the QR codes in the picture whose descriptor comes along, thoroughly enough to find one that begins so.
+    ReadCodes { wanted: String },
     /// Reads a certification request (DER or PEM); no document.
     ReadRequest(Vec<u8>),
     /// Tries the sandbox; no document.
@@ -166,6 +168,7 @@ pub enum TaskOutput {
     Unsuitable(Unsuitable),
     Certificate(Box<CertificateReport>),
     Request(Result<super::RequestRead, super::RequestUnusable>),
+    Codes(Result<Vec<String>, Unreadable>),
     TrustedList(Result<Box<TrustedList>, ListRefused>),
     /// What a probe found possible that must not be.
     Possible(Vec<String>),

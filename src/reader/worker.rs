@@ -10,6 +10,7 @@ use super::{
 };
 use chuky_pki::{
     certificate::Certificate,
+    picture::code::codes,
     verify::{Gaps, Recorded, VerificationContext, policy::ValidationPolicy},
 };
 use std::{
@@ -92,17 +93,13 @@ fn perform(
         }
         Task::ReadEnveloped { algorithm, behind } => {
             let document = Document::map(descriptor)?;
-            Ok(match signing::enveloped(document.bytes(), algorithm, &behind) {
-                Ok(enveloped) => TaskOutput::Enveloped(enveloped),
-                Err(unsuitable) => TaskOutput::Unsuitable(unsuitable),
-            })
+            let enveloped = signing::enveloped(document.bytes(), algorithm, &behind);
+            Ok(enveloped.map_or_else(TaskOutput::Unsuitable, TaskOutput::Enveloped))
         }
         Task::AddLongTerm(data) => {
             let document = Document::map(descriptor)?;
-            Ok(match signing::add_long_term(document.bytes(), data) {
-                Ok(update) => TaskOutput::Update(update),
-                Err(unsuitable) => TaskOutput::Unsuitable(unsuitable),
-            })
+            let update = signing::add_long_term(document.bytes(), data);
+            Ok(update.map_or_else(TaskOutput::Unsuitable, TaskOutput::Update))
         }
         Task::VerifyCertificate { name, certificate: der, evidence } => {
             Ok(TaskOutput::Certificate(Box::new(certificate::judge(&name, &der, &evidence))))
@@ -112,6 +109,7 @@ fn perform(
             let read = chuky_pki::verify::read_trusted_list(document.bytes(), &signers, at);
             Ok(TaskOutput::TrustedList(read.map(Box::new)))
         }
+        Task::ReadCodes { wanted } => Ok(TaskOutput::Codes(codes(Document::map(descriptor)?.bytes(), &wanted))),
         Task::ReadRequest(input) => Ok(TaskOutput::Request(request::read(&input))),
         Task::Probe(wanted) => Ok(TaskOutput::Possible(probe::run(wanted))),
     }

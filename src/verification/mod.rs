@@ -102,6 +102,7 @@ async fn judge_recorded(
         report = judge(&app.readers, &name, document, content, evidence).await.map_err(no_reader)?;
     }
     report.checks.extend(fetches);
+    evidence::leave_unasked_open(&mut report);
     // 4. The audit log: which bytes, which answer.
     let subject = format!("document:{}", report.sha256.as_deref().unwrap_or("unread"));
     let content = json!({

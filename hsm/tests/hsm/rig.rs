@@ -35,6 +35,8 @@ impl Rig {
             settings.environment = world.environment();
             world.wait(async {
                 let hsm = Supervised::start(settings);
+                // Every worker: one that ends while it logs in leaves a token of SoftHSM that nobody finds again.
+                hsm.wait_ready().await.unwrap();
                 let hsm: &dyn Hsm = &hsm;
                 hsm.generate_service_key("key", KeyAlgorithm::P256).await.unwrap();
             });

@@ -145,7 +145,7 @@ impl Judging<'_, '_> {
             report.signatures.push(self.line(&id, "CAdES", Check::failed("reading", "the CMS object has no signer")));
             return BTreeSet::new();
         }
-        let Covered { content, entries, mut checks, .. } = self.container.covered_by(at);
+        let Covered { content, entries, mut checks, digests, .. } = self.container.covered_by(at);
         if let (Some(inside), Some(content)) = (&data.content, content)
             && inside != content
         {
@@ -161,6 +161,7 @@ impl Judging<'_, '_> {
             prefix: &format!("{id}, "),
             covers: &self.container.covers(&entries),
             before: &checks,
+            between: &digests,
         }
         .signers();
         report.signatures.extend(lines.signatures);

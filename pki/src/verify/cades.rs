@@ -58,6 +58,8 @@ pub(super) struct Judge<'a> {
     pub(super) covers: &'a str,
     /// Checks that stand in front of each signer's own, e.g. of a container's manifest.
     pub(super) before: &'a [Check],
+    /// The algorithms of digests that stand between what is signed and what it covers: of a container's manifest.
+    pub(super) between: &'a [DigestAlgorithm],
 }
 
 /// What came out of it.
@@ -86,6 +88,7 @@ impl Judge<'_> {
             let format = self.level(signer, &findings);
             let mut draft = draft(&findings, signer, id.clone(), format, self.covers.to_owned(), checks);
             draft.elements = Elements { content_times, signature_times, ..draft.elements };
+            draft.elements.digests.extend(self.between);
             lines.signatures.push(draft.judge(proof, self.material, self.context));
             self.counter_signatures(signer, &id, 1, &mut lines);
         }
@@ -116,8 +119,9 @@ impl Judge<'_> {
             if let Err(error) = &known {
                 findings.checks.push(Check::failed("archive_timestamp", error.to_string()));
             }
+            let between: Vec<DigestAlgorithm> = archive.index_algorithm().into_iter().collect();
             let (time, mut report) =
-                trust::timestamp_report(&archive.token, findings, proof, self.material, self.context);
+                trust::timestamp_over(&archive.token, findings, proof, &between, self.material, self.context);
             report.checks.insert(0, trust::kind_of_timestamp(&format!("archive timestamp of {id}")));
             lines.timestamps.push(report);
             if let Some(time) = time {

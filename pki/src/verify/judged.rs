@@ -170,6 +170,7 @@ impl Judged {
         for (at, signer) in self.signers.iter().enumerate() {
             let mut proof = proof;
             let mut elements = cades::elements(signer, self.body.signed_data().and_then(|data| data.signers.get(at)));
+            elements.digests.extend(self.body.digest_between());
             for (_, token, findings) in self.content_timestamps.iter().filter(|(of, _, _)| *of == at) {
                 let none = Proof { time: context.at, proven: false };
                 let (time, mut report) = trust::timestamp_report(token, findings.clone(), none, material, context);

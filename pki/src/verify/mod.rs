@@ -37,6 +37,7 @@ use crate::revocation::Hold;
 pub use anchors::{AnchorPurpose, Period, Recorded, RecordedAnchor, TrustSnapshot};
 use chuky_model::instant::Instant;
 use chuky_model::report::{Check, DocumentFormat, Indication, Integrity, Report, SubIndication, TrustUsed};
+pub use conclusion::leave_open;
 use format::Kind;
 pub use gaps::{Fetched, Gap, Gaps};
 use policy::ValidationPolicy;

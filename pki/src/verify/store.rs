@@ -196,9 +196,10 @@ impl SecurityStore {
     }
 }
 
-/// Where an object begins; behind everything where that is not known.
+/// Where a stream begins; behind everything where that is not known, as where the object only refers to another one.
 fn place(file: &PdfFile<'_>, item: &Object) -> usize {
-    item.reference().and_then(|id| file.offset(id.number)).unwrap_or(usize::MAX)
+    let own = item.reference().filter(|id| matches!(file.object(*id), Object::Stream(_)));
+    own.and_then(|id| file.offset(id.number)).unwrap_or(usize::MAX)
 }
 
 /// Gathers what a PDF file brings. The store keeps its values only where a document timestamp may prove them.

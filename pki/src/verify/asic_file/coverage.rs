@@ -8,8 +8,9 @@ use crate::crypto;
 use crate::error::{Error, Result};
 use crate::evidence_record::{Alternatives, canonical_form};
 use crate::verify::cades::Content;
+use crate::verify::xml_signature::is_markup;
 use crate::xml::canonical::Method;
-use crate::xml::transform::percent_decoded;
+use crate::xml::transform::{has_comments, percent_decoded};
 use chuky_model::report::{Check, DocumentFormat, Outcome};
 use std::collections::BTreeSet;
 
@@ -34,6 +35,8 @@ pub(super) struct Covered<'a> {
     pub(super) objects: Vec<usize>,
     /// `manifest` and `manifest_reference`.
     pub(super) checks: Vec<Check>,
+    /// The algorithms by which the manifest knows the files: who finds two files of one digest exchanges them.
+    pub(super) digests: Vec<DigestAlgorithm>,
 }
 
 impl<'a> Container<'a> {
@@ -93,6 +96,7 @@ impl<'a> Container<'a> {
                 entries: BTreeSet::from([*data]),
                 objects: vec![*data],
                 checks: vec![Check::passed("signed_file")],
+                digests: Vec::new(),
             },
             ([], _) => {
                 let reason =
@@ -130,7 +134,10 @@ impl<'a> Container<'a> {
             (true, false) => Check::not_done("manifest_reference", some(&undone)),
             (true, true) => Check::passed("manifest_reference"),
         };
-        Covered { content: self.archive.content(at).ok(), entries, objects, checks: vec![check] }
+        let algorithms: BTreeSet<DigestAlgorithm> =
+            manifest.references.iter().filter_map(|reference| reference.algorithm.clone().ok()).collect();
+        let digests = algorithms.into_iter().collect();
+        Covered { content: self.archive.content(at).ok(), entries, objects, checks: vec![check], digests }
     }
 
     /// An entry's bytes, where they can be read.
@@ -162,7 +169,12 @@ impl<'a> Container<'a> {
     ) -> Option<Vec<Alternatives>> {
         let of_entry = |at: &usize| {
             let mut digests = vec![self.contents.get(*at)?.as_ref().ok()?.digest(algorithm)?];
-            let form = method.and_then(|method| canonical_form(self.bytes(*at)?, method));
+            let bytes = self.bytes(*at)?;
+            // A form without comments would be that of another file as well, and only to readers of XML the same one.
+            let whole = |method: &Method| {
+                method.keeps_comments() || is_markup(&self.label(*at)) || has_comments(bytes).is_ok_and(|some| !some)
+            };
+            let form = method.filter(whole).and_then(|method| canonical_form(bytes, method));
             digests.extend(form.map(|form| crypto::digest(algorithm, &form)));
             Some(digests)
         };
@@ -328,6 +340,7 @@ fn nothing<'a>(reason: &str) -> Covered<'a> {
         entries: BTreeSet::new(),
         objects: Vec::new(),
         checks: vec![Check::failed("manifest", reason)],
+        digests: Vec::new(),
     }
 }
 
