@@ -65,8 +65,15 @@ impl Token {
     pub fn prepare(label: &'static str, kind: TokenKind) -> Result<Self, String> {
         let module = find_module(None).map_err(|error| error.to_string())?;
         let (so_pin, user_pin) = (Pin::random(), Pin::random());
-        let plan =
-            Plan { module: &module, token_label: label, serial: None, kind, so_pin: &so_pin, user_pin: &user_pin };
+        let plan = Plan {
+            module: &module,
+            token_label: label,
+            serial: None,
+            kind,
+            so_pin: &so_pin,
+            user_pin: &user_pin,
+            initialise: true,
+        };
         provision::prepare(&plan, &Secrets::random()).map_err(|error| error.to_string())?;
         Ok(Self { module, label, user_pin, kind })
     }

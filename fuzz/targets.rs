@@ -317,6 +317,71 @@ fn payment_order() {
     });
 }
 
+/// A payment in whichever form, read and examined: XML, CMS, JWS, fields in JSON.
+#[test]
+fn payment_message() {
+    use chuky_pki::payment::{Trust, Verifier, iso20022};
+    let mut seeds = corpus("dss-cades");
+    seeds.extend(corpus("dss-xades"));
+    seeds.retain(|seed| seed.len() < 50_000);
+    seeds.push(SMALL_PACS.to_vec());
+    seeds.push(SMALL_JWS.to_vec());
+    seeds.push(hex::decode(SMALL_SIGNED_DATA).unwrap());
+    seeds.push(br#"{"signature":{"protected":"eyJhbGciOiJFUzI1NiJ9","signature":"c2ln"},"content":"{}"}"#.to_vec());
+    seeds.push(
+        br#"{"signature":"c2ln","content_base64":"YXxifGN8MQ==","layout":"small","algorithm":"ES256","serial":"01"}"#
+            .to_vec(),
+    );
+    let verifier = Verifier::new(Trust::default(), layouts());
+    let at = chuky_model::instant::Instant::from_unix_seconds(1_795_000_000);
+    run("payment_message", &seeds, |input| {
+        let presented = verifier.read(input, at);
+        let _ = (presented.wanted(), verifier.examine(&presented, None, at).embedded_status());
+        let _ = iso20022::read_unsigned(input);
+    });
+}
+
+/// A byte string of a switch, beside a signature that is never looked at.
+#[test]
+fn payment_layout() {
+    use chuky_pki::payment::{Fields, Trust, Verifier};
+    let verifier = Verifier::new(Trust::default(), layouts());
+    let at = chuky_model::instant::Instant::from_unix_seconds(1_795_000_000);
+    let certificate = self_signed();
+    run("payment_layout", &[b"INV-1|CCCD:1|MST:1|150000.00|20261122100000".to_vec()], |input| {
+        let fields = Fields {
+            signature: Some(vec![0x30]),
+            content: Some(input.to_vec()),
+            layout: Some("small".into()),
+            algorithm: Some("ES256".into()),
+            certificate: Some(certificate.clone()),
+            ..Fields::default()
+        };
+        let presented = verifier.read_fields(fields, at);
+        let _ = verifier.examine(&presented, None, at);
+    });
+}
+
+fn layouts() -> chuky_pki::payment::OrderPolicy {
+    let text = r#"
+        name = "small"
+        separator = "|"
+        currency = "VND"
+        valid_seconds = 900
+        fields = [{ member = "id" }, { member = "payer" }, { member = "payee" }, { member = "amount", form = "decimal" },
+                  { member = "created", form = "compact" }]"#;
+    let layouts = vec![toml::from_str(text).unwrap()];
+    chuky_pki::payment::OrderPolicy { layouts, ..Default::default() }
+}
+
+/// A pacs.008 with an enveloped signature that fits nothing.
+const SMALL_PACS: &[u8] = br##"<Document xmlns="urn:iso:std:iso:20022:tech:xsd:pacs.008.001.08"><FIToFICstmrCdtTrf><GrpHdr><CreDtTm>2026-11-22T10:00:00+07:00</CreDtTm><NbOfTxs>1</NbOfTxs></GrpHdr>
+<CdtTrfTxInf><PmtId><EndToEndId>1</EndToEndId></PmtId><IntrBkSttlmAmt Ccy="VND">1.00</IntrBkSttlmAmt><IntrBkSttlmDt>2026-11-22</IntrBkSttlmDt><Dbtr><Id><PrvtId><Othr><Id>1</Id><SchmeNm><Cd>NIDN</Cd></SchmeNm></Othr></PrvtId></Id></Dbtr>
+<CdtrAgt><FinInstnId><ClrSysMmbId><MmbId>1</MmbId></ClrSysMmbId></FinInstnId></CdtrAgt><CdtrAcct><Id><Othr><Id>2</Id></Othr></Id></CdtrAcct><RmtInf><Ustrd>a</Ustrd></RmtInf></CdtTrfTxInf></FIToFICstmrCdtTrf>
+<d:Signature xmlns:d="http://www.w3.org/2000/09/xmldsig#"><d:SignedInfo><d:CanonicalizationMethod Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"/><d:SignatureMethod Algorithm="http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256"/>
+<d:Reference URI=""><d:Transforms><d:Transform Algorithm="http://www.w3.org/2000/09/xmldsig#enveloped-signature"/></d:Transforms><d:DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"/><d:DigestValue>AAAA</d:DigestValue></d:Reference></d:SignedInfo>
+<d:SignatureValue>AAAA</d:SignatureValue><d:KeyInfo><d:X509Data><d:X509Certificate>AAAA</d:X509Certificate></d:X509Data></d:KeyInfo></d:Signature></Document>"##;
+
 /// A picture of handwriting or of a seal, as an official uploads it.
 #[test]
 fn png_picture() {
@@ -336,3 +401,42 @@ const OBJECTS: usize = 200;
 pub const SMALL_PDF: &[u8] = b"%PDF-1.4\n1 0 obj\n<</Type/Catalog/Pages 2 0 R>>\nendobj\n2 0 obj\n<</Type/Pages/Count 1/Kids[3 0 R]>>\nendobj\n\
 3 0 obj\n<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>\nendobj\nxref\n0 4\n0000000000 65535 f \n0000000009 00000 n \n0000000054 00000 n \n\
 0000000105 00000 n \ntrailer\n<</Size 4/Root 1 0 R>>\nstartxref\n161\n%%EOF\n";
+
+#[test]
+fn vietqr() {
+    use chuky_pki::vietqr::{VietQr, attached};
+    let code = VietQr::for_counter("970436", "1234567890", "Pho Thin", "Ha Noi").unwrap().payload();
+    let napas = "00020101021238570010A00000072701270006970403011300110123456780208QRIBFTTA530370454061800005802VN62340107NPS68690819thanh toan don hang63042E2E";
+    run("vietqr", &[code.into_bytes(), napas.as_bytes().to_vec()], |input| {
+        let text = String::from_utf8_lossy(input);
+        let _ = (VietQr::parse(&text), attached(&text));
+        // The checksum put right, so that what lies behind it is reached too.
+        let body = text.get(..text.len().saturating_sub(4)).unwrap_or_default();
+        let _ = attached(&format!("{body}{}", chuky_pki::vietqr::checksum(body)));
+    });
+}
+
+#[test]
+fn payment_receipt() {
+    use chuky_pki::payment::receipt::{ReceiptKeys, check};
+    let set = br#"{"keys":[{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}"#;
+    let keys = ReceiptKeys::read(set).unwrap();
+    let receipt = br#"{"index":0,"path":["00"],"payload":"e30","root":"e30.e30.e30"}"#;
+    run("payment_receipt", &[receipt.to_vec(), b"e30.e30.e30".to_vec(), set.to_vec()], |input| {
+        let _ = (check(input, &keys, Some(input)), ReceiptKeys::read(input));
+    });
+}
+
+#[test]
+fn picture_with_code() {
+    let mut png = Vec::new();
+    let mut encoder = png::Encoder::new(&mut png, 64, 64);
+    encoder.set_color(png::ColorType::Grayscale);
+    let mut writer = encoder.write_header().unwrap();
+    writer.write_image_data(&[128; 64 * 64]).unwrap();
+    drop(writer);
+    let jpeg = [0xff, 0xd8, 0xff, 0xdb, 0, 67, 0].to_vec();
+    run("picture_with_code", &[png, jpeg], |input| {
+        let _ = chuky_pki::picture::code::codes(input, "000201");
+    });
+}

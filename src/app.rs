@@ -2,24 +2,30 @@
 
 use crate::{
     attestation::CheckedRows,
-    audit::{Covered, Sequencer, head::RememberedHead, replay::Replay},
+    audit::{
+        Covered, Sequencer,
+        head::{AUDIT_KEY, RememberedHead},
+        replay::Replay,
+    },
     clock::Clock,
     config::Settings,
     current::KeptRows,
     custody::Stretcher,
     error::{InternalError, Result},
+    fetching::Fetcher,
     issuance::{IssuingPolicy, authority, ocsp::Answers, register::Register, revocation_list},
+    outbox,
     rates::Rates,
     reader::ReaderPool,
     restoration,
     store::Store,
     tokens::{self, RootToken, Tokens},
-    transactions::Payments,
+    transactions::{Payments, Receipts, Registry, Remembered, receipts::RECEIPT_KEY, retention},
     trust::TrustFolder,
     vault::Vault,
     verification::{Admission, Policies},
 };
-use chuky_model::algorithm::KeyAlgorithm;
+use chuky_model::{algorithm::KeyAlgorithm, record::audit::AuditEntry};
 use chuky_pki::payment::OrderPolicy;
 use std::{ops::Deref, path::PathBuf, sync::Arc};
 use tokio::task::JoinHandle;
@@ -38,6 +44,8 @@ pub struct Inner {
     pub readers: ReaderPool,
     pub stretcher: Stretcher,
     pub payments: Payments,
+    /// Signs receipts of judged payments.
+    pub receipts: Receipts,
     /// How often callers have tried of late.
     pub rates: Rates,
     /// Rows that authorise and were found genuine.
@@ -53,12 +61,16 @@ pub struct Inner {
     pub register: Register,
     /// OCSP answers made in advance.
     pub answers: Answers,
+    /// Held while a message is handed over.
+    pub spooling: outbox::Spooling,
     /// Held by whoever publishes revocation lists.
     pub publications: revocation_list::Publications,
     /// The validation policies that callers may name.
     pub policies: Policies,
     /// Anchors and trusted lists that the administrator recorded.
     pub trust: Arc<TrustFolder>,
+    /// Fetches what others publish, where the settings name hosts.
+    pub fetcher: Fetcher,
     /// Bounds the uploads under way.
     pub admission: Admission,
     /// The binary whose `worker …` commands are run.
@@ -115,14 +127,24 @@ impl App {
         let tokens = Tokens { roots, ..Tokens::start(&settings, &executable)? };
         tokens::refuse_different(&tokens).await?;
         let audit_key = ensure_audit_key(&settings, &tokens, &store).await?;
+        let receipt_key = ensure_key(&tokens, RECEIPT_KEY, true).await?.unwrap_or_default();
         let data_key = tokens.subscribers.derive_data_key(DATA_KEY_VERSION).await?;
         let vault = Vault::new(data_key.expose());
         let remembered = remembered_head(&settings);
         // What was accepted after a backup was made is not known here.
         let created_after = store.latest_restoration().await?.and_then(|row| row.reconciled_at);
-        let policy = OrderPolicy { created_after, ..OrderPolicy::default() };
+        let policy = OrderPolicy { created_after, ..settings.order_policy.clone() };
         let replay = Replay::new(store.clone(), &audit_key, remembered.clone())?;
-        let (sequencer, audit) = Sequencer::new(store.clone(), tokens.status.clone(), clock.clone(), remembered);
+        let first = retention::first_day(&settings.payments, clock.now());
+        let accepted = Arc::new(Remembered::new(settings.payments.most_remembered, first));
+        let registry = Arc::new(Registry::default());
+        let told = (accepted.clone(), registry.clone());
+        let listener = Arc::new(move |entry: &AuditEntry| {
+            told.0.read(entry);
+            told.1.read(entry);
+        });
+        let audit_key = (tokens.status.clone(), audit_key);
+        let (sequencer, audit) = Sequencer::new(store.clone(), audit_key, clock.clone(), remembered, listener);
         Ok(Self(Arc::new(Inner {
             trust: Arc::new(TrustFolder::of(&settings.data_dir)),
             readers: ReaderPool::with_typefaces(
@@ -134,7 +156,9 @@ impl App {
             checked_rows: CheckedRows::default(),
             kept_rows: KeptRows::default(),
             rates: Rates::new(settings.rates.clone()),
-            payments: Payments::start(store.clone(), tokens.subscribers.clone(), policy),
+            fetcher: Fetcher::new(&settings.verification.fetch),
+            payments: Payments::start(store.clone(), tokens.subscribers.clone(), policy, (accepted, registry)),
+            receipts: Receipts::start(tokens.status.clone(), clock.clone(), settings.public_url.clone(), receipt_key)?,
             sequencer: tokio::spawn(sequencer.run()),
             settings,
             clock,
@@ -146,6 +170,7 @@ impl App {
             authority: authority::Kept::default(),
             register: Register::new(replay),
             answers: Answers::default(),
+            spooling: outbox::Spooling::default(),
             publications: revocation_list::Publications::default(),
             policies,
             admission: Admission::default(),
@@ -166,31 +191,36 @@ pub fn audit_key_file(settings: &Settings) -> PathBuf {
 
 /// Makes the audit key where it is missing, and keeps its public half where checks find it. SPKI DER.
 async fn ensure_audit_key(settings: &Settings, tokens: &Tokens, store: &Store) -> Result<Vec<u8>> {
-    use crate::audit::head::AUDIT_KEY;
-    let find = async || -> Result<Option<Vec<u8>>> {
-        let keys = tokens.status.service_keys().await?;
-        Ok(keys.into_iter().find(|key| key.label == AUDIT_KEY).map(|key| key.spki_der))
-    };
-    let spki = match find().await? {
-        Some(spki) => spki,
-        // Another key would make every head that was signed before look forged.
-        None if store.latest_audit_head().await?.is_some() => {
-            return Err(InternalError::other("the audit log is signed, and its key is not on the token").into());
-        }
-        None => match tokens.status.generate_service_key(AUDIT_KEY, KeyAlgorithm::P256).await {
-            Ok(spki) => spki,
-            // Another node was faster.
-            Err(chuky_hsm::Error::KeyExists { .. }) => {
-                find().await?.ok_or_else(|| InternalError::other("the audit key is there and is not"))?
-            }
-            Err(error) => return Err(InternalError::Hsm(error).into()),
-        },
-    };
+    // Another key would make every head that was signed before look forged.
+    let may_be_made = store.latest_audit_head().await?.is_none();
+    let spki = ensure_key(tokens, AUDIT_KEY, may_be_made).await?;
+    let spki = spki.ok_or_else(|| InternalError::other("the audit log is signed, and its key is not on the token"))?;
     let file = audit_key_file(settings);
-    if !std::fs::read(&file).is_ok_and(|kept| kept == spki) {
+    let kept = std::fs::read(&file).ok();
+    if kept.as_ref().is_some_and(|kept| *kept != spki) && store.latest_audit_head().await?.is_some() {
+        return Err(InternalError::other("the token holds another audit key than the one that signed the log").into());
+    }
+    if kept.is_none_or(|kept| kept != spki) {
         crate::tokens::write_secret(&file, &spki)?;
     }
     Ok(spki)
+}
+
+/// The public half of a P-256 key on the token of status and time (SPKI DER), which is made where it is missing and may be.
+async fn ensure_key(tokens: &Tokens, label: &str, may_be_made: bool) -> Result<Option<Vec<u8>>> {
+    let find = async || -> Result<Option<Vec<u8>>> {
+        let keys = tokens.status.service_keys().await?;
+        Ok(keys.into_iter().find(|key| key.label == label).map(|key| key.spki_der))
+    };
+    match find().await? {
+        None if may_be_made => match tokens.status.generate_service_key(label, KeyAlgorithm::P256).await {
+            Ok(spki) => Ok(Some(spki)),
+            // Another node was faster.
+            Err(chuky_hsm::Error::KeyExists { .. }) => find().await,
+            Err(error) => Err(InternalError::Hsm(error).into()),
+        },
+        found => Ok(found),
+    }
 }
 
 /// The data key in use; older versions stay derivable.

@@ -1,9 +1,17 @@
 //! Settings: a raw `Config` as TOML and environment write it becomes `Settings` once, checked, with every default named.
 //! Environment variables `CHUKY__SECTION__KEY` override the file. No secret is a setting; PINs lie in files of their own.
 
+mod authority;
 mod network;
+mod payments;
+mod verification;
 
-pub use network::Network;
+pub use {
+    authority::{AuthorityConfig, MOST_LIST_PARTS},
+    network::Network,
+    payments::PaymentsConfig,
+    verification::VerificationConfig,
+};
 
 use crate::{outbox::MessagesConfig, rates::RatesConfig};
 use serde::Deserialize;
@@ -28,6 +36,7 @@ pub struct Config {
     pub timestamps: TimestampsConfig,
     pub messages: MessagesConfig,
     pub verification: VerificationConfig,
+    pub payments: PaymentsConfig,
     /// How often somebody may try.
     pub rates: RatesConfig,
 }
@@ -43,20 +52,6 @@ pub struct ServerConfig {
     pub largest_upload_mib: u64,
     /// Addresses or networks (`10.0.0.0/8`) of proxies whose `X-Forwarded-For` is believed; none by default.
     pub trusted_proxies: Vec<String>,
-}
-
-/// What verdicts are made by.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct VerificationConfig {
-    /// The validation policy where nobody names one.
-    pub policy: String,
-    /// A folder of further policies, one TOML file each.
-    pub policies_dir: Option<PathBuf>,
-    /// Days after its issue for which a trusted list is relied on at most, where its next update is not earlier.
-    pub trusted_list_days: i64,
-    /// Days that a verdict stays under its short link.
-    pub link_days: i64,
 }
 
 /// Which database.
@@ -147,35 +142,6 @@ pub struct FontsConfig {
     pub directory: PathBuf,
 }
 
-/// Deadlines of the authority.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct AuthorityConfig {
-    /// Hours from a CRL's `thisUpdate` to its `nextUpdate` (RFC 5280 §5.1.2.5); Decree 23/2025 asks for status that is always at hand, so
-    /// a new list is out at half of it and after each change.
-    pub crl_hours: i64,
-    /// Parts into which an issuing CA's list is cut besides the whole one, 1 for none: new certificates name their part, so that
-    /// relying parties fetch a short list. A number that was once in use stays published.
-    pub crl_parts: u8,
-    /// Days from `thisUpdate` to `nextUpdate` of the list of a root whose token is away.
-    pub root_list_days: i64,
-    /// Minutes an OCSP answer is good for (RFC 6960 §2.4, `nextUpdate`).
-    pub ocsp_minutes: i64,
-    /// Hours in which a subscriber confirms the content by redeeming the activation code, or refuses it. Decree 23/2025: nothing is
-    /// published that was not confirmed; the practice of Decree 130/2018 was publication within 24 hours of it, here it is at once.
-    pub activation_code_hours: i64,
-    /// Days before its end within which a certificate can be renewed by its subscriber (Decree 23/2025: before it expires).
-    pub renewal_days: i64,
-    /// Days before its end at which a subscriber is reminded. The practice of Decree 130/2018 was a request at least 30 days before.
-    pub reminder_days: Vec<i64>,
-    /// Directory of certificate profiles (`*.toml`) that take the place of the built-in ones of their name, or stand beside them.
-    pub profiles_dir: Option<PathBuf>,
-    /// Directory of lists of keys that are known to be bad and never certified.
-    pub known_bad_keys_dir: Option<PathBuf>,
-    /// Address of the practice statement, put into certificates (RFC 5280 §4.2.1.4).
-    pub practice_statement: Option<String>,
-}
-
 /// The timestamp authorities.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -235,32 +201,9 @@ impl Default for ReadersConfig {
     }
 }
 
-impl Default for VerificationConfig {
-    fn default() -> Self {
-        Self { policy: "default".to_owned(), policies_dir: None, trusted_list_days: 183, link_days: 90 }
-    }
-}
-
 impl Default for FontsConfig {
     fn default() -> Self {
         Self { directory: PathBuf::from("/usr/share/fonts/truetype/liberation2") }
-    }
-}
-
-impl Default for AuthorityConfig {
-    fn default() -> Self {
-        Self {
-            crl_hours: 24,
-            crl_parts: 1,
-            root_list_days: 366,
-            ocsp_minutes: 60,
-            activation_code_hours: 72,
-            renewal_days: 90,
-            reminder_days: vec![60, 30, 7],
-            profiles_dir: None,
-            known_bad_keys_dir: None,
-            practice_statement: None,
-        }
     }
 }
 
@@ -285,8 +228,10 @@ pub struct Settings {
     pub timestamps: TimestampsConfig,
     pub spool_dir: Option<PathBuf>,
     pub verification: VerificationConfig,
+    pub payments: PaymentsConfig,
     pub trusted_proxies: Vec<Network>,
     pub rates: RatesConfig,
+    pub order_policy: chuky_pki::payment::OrderPolicy,
 }
 
 /// The HSM's part of the settings.
@@ -345,6 +290,7 @@ impl Settings {
                 "are 1 to 3650",
             ));
         }
+        config.verification.fetch.check().map_err(|what| invalid("verification.fetch", &what))?;
         if !config.rates.is_usable() {
             return Err(invalid("rates", "each quota has a count of at least 1 and 1 to 86400 seconds"));
         }
@@ -357,7 +303,7 @@ impl Settings {
             return Err(invalid("hsm, readers", "counts are at least 1"));
         }
         check_tokens(&config.hsm)?;
-        check_authority(&config.authority)?;
+        config.authority.check()?;
         let secrets_dir = config.hsm.secrets_dir.clone().unwrap_or_else(|| beside(data_dir, ".secrets"));
         Ok(Self {
             pins_dir: config.hsm.pins_dir.clone().unwrap_or_else(|| secrets_dir.clone()),
@@ -384,6 +330,8 @@ impl Settings {
             seal: config.seal,
             readers: config.readers,
             verification: config.verification,
+            order_policy: config.payments.policy()?,
+            payments: config.payments,
             fonts_dir: config.fonts.directory,
             authority: config.authority,
             timestamps: config.timestamps,
@@ -415,24 +363,6 @@ fn check_tokens(hsm: &HsmConfig) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// What is set for the authority's lists, renewals, reminders and certificates.
-fn check_authority(authority: &AuthorityConfig) -> Result<(), ConfigError> {
-    if authority.crl_parts == 0 || authority.crl_parts > MOST_LIST_PARTS {
-        return Err(invalid("authority.crl_parts", "is 1 to 128"));
-    }
-    if !(30..=MOST_ROOT_LIST_DAYS).contains(&authority.root_list_days) {
-        return Err(invalid("authority.root_list_days", "is 30 to 398"));
-    }
-    if authority.renewal_days < 0 || !authority.reminder_days.iter().all(|days| (1..=MOST_DAYS_AHEAD).contains(days)) {
-        return Err(invalid("authority.renewal_days, authority.reminder_days", "are days before a certificate ends"));
-    }
-    let address = authority.practice_statement.as_deref().unwrap_or("https://");
-    if !address.is_ascii() || !(address.starts_with("http://") || address.starts_with("https://")) {
-        return Err(invalid("authority.practice_statement", "is an HTTP address in ASCII"));
-    }
-    Ok(())
-}
-
 /// `var` → `var.secrets`: beside the data directory, so that a copy of that directory does not hold the PINs.
 fn beside(data_dir: &Path, suffix: &str) -> PathBuf {
     let mut name = data_dir.file_name().map(std::ffi::OsStr::to_owned).unwrap_or_else(|| "chuky".into());
@@ -444,12 +374,6 @@ fn beside(data_dir: &Path, suffix: &str) -> PathBuf {
 const SEAL_MEMORY_FLOOR_KIB: u32 = 65_536;
 /// Passes over that memory, the floor of the custody design.
 const SEAL_ITERATIONS_FLOOR: u32 = 3;
-/// Parts of a revocation list: a certificate's part is told by the last octet of its serial number.
-pub const MOST_LIST_PARTS: u8 = 128;
-/// A root's list is made at least once a year, with a month to spare (ETSI EN 319 411-1 §6.3.9 asks for a year for CA certificates).
-const MOST_ROOT_LIST_DAYS: i64 = 398;
-/// Nobody remembers what will end in more than a year.
-const MOST_DAYS_AHEAD: i64 = 366;
 /// Each token has worker processes of its own, which wait for their turn.
 const MOST_TOKENS_OF_A_ROLE: usize = 4;
 /// Below this a busy machine's own pauses would look like a hung token.
@@ -489,6 +413,17 @@ mod tests {
         assert!(load(&"[[hsm.tokens]]\nrole = \"status\"\n".repeat(2)).starts_with("hsm.tokens"));
         assert!(load("[rates]\nlogin = { count = 0, seconds = 60 }\n").starts_with("rates"));
         assert!(load("[authority]\nreminder_days = [0]\n").starts_with("authority.renewal_days"));
+        for deadline in [
+            "activation_code_hours = 0",
+            "issue_working_days = 4",
+            "revocation_hours = 25",
+            "suspension_days = -1",
+            "retention_years = 4",
+        ] {
+            let key = deadline.split(' ').next().unwrap();
+            let said = load(&format!("[authority]\n{deadline}\n"));
+            assert!(said.starts_with(&format!("authority.{key}")), "{said}");
+        }
         assert!(load("[authority]\npractice_statement = \"cps\"\n").starts_with("authority.practice_statement"));
     }
 }

@@ -11,7 +11,11 @@ use chuky_hsm::{
     share::{self, Purpose, Share},
 };
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::PathBuf,
+};
 
 /// Secrets that shares gave, by what they open.
 #[derive(Clone, Default)]
@@ -98,11 +102,15 @@ impl Note {
         Ok(Some(note.map_err(|error| InternalError::other(format!("{}: {error}", path.display())))?))
     }
 
-    /// Leaves the note.
+    /// Leaves the note, whole and durable: without it a later start would take the tokens' PINs for lost.
     pub fn save(&self, settings: &Settings) -> Result<()> {
-        let path = Self::path(settings);
         let text = serde_json::to_vec_pretty(self).map_err(|error| InternalError::other(error.to_string()))?;
-        Ok(fs::write(&path, text).map_err(InternalError::io(path.display().to_string()))?)
+        crate::tokens::write_secret(&Self::path(settings), &text)
+    }
+
+    /// The sets by name and purpose: what makes two ceremonies' shares different, whoever holds them.
+    pub fn names(&self) -> BTreeSet<(&str, &str)> {
+        self.sets.iter().map(|set| (set.purpose.as_str(), set.set.as_str())).collect()
     }
 
     /// The set for a purpose.

@@ -14,7 +14,13 @@ use std::{
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
+use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
 /// Messages to subscribers.
@@ -25,15 +31,52 @@ pub struct MessagesConfig {
     pub spool_dir: Option<PathBuf>,
 }
 
-/// Hands what waits to the spool directory, where one is set; how many were handed over. A message that was written and not yet marked
-/// when the service ended is written once more under the same name.
+/// What is known of the spool directory.
+#[derive(Default)]
+pub struct Spooling {
+    /// Held while something is done in it: a file system that hangs keeps one thread, and not one more each round.
+    held: Arc<Mutex<()>>,
+    failed: AtomicBool,
+}
+
+impl Spooling {
+    /// Whether the last round could hand messages over.
+    pub fn is_well(&self) -> bool {
+        !self.failed.load(Ordering::Relaxed)
+    }
+}
+
+/// Hands what waits to the spool directory, where one is set; how many were handed over. A message that cannot be read keeps no other back. One
+/// that was written and not yet marked when the service ended is written once more under the same name.
 pub async fn hand_over(app: &App) -> Result<usize> {
     let Some(spool) = &app.settings.spool_dir else { return Ok(0) };
-    let mut handed = 0;
-    for message in app.store.unsent_messages(AT_A_TIME).await? {
-        let text = content(app, &message)?;
+    let handed = match in_spool(app, spool, usable).await {
+        Ok(()) => handed_over(app, spool).await,
+        Err(error) => Err(error),
+    };
+    app.spooling.failed.store(handed.is_err(), Ordering::Relaxed);
+    handed
+}
+
+async fn handed_over(app: &App, spool: &Path) -> Result<usize> {
+    let (mut handed, mut unreadable) = (0, 0_usize);
+    // All that are counted, so that those that cannot be read never fill the round.
+    for message in app.store.unsent_messages(MOST_COUNTED).await? {
+        if handed >= AT_A_TIME {
+            break;
+        }
+        let text = match content(app, &message) {
+            Ok(text) => text,
+            Err(error) => {
+                if unreadable == 0 {
+                    tracing::error!(event = "message_not_readable", message = %message.id, error = %error);
+                }
+                unreadable = unreadable.saturating_add(1);
+                continue;
+            }
+        };
         let name = format!("{}.json", message.id);
-        write(spool, &name, &text).map_err(InternalError::io(spool.display().to_string()))?;
+        in_spool(app, spool, move |spool| write(spool, &name, &text)).await?;
         let mut transaction = app.store.begin().await?;
         match transaction.mark_message_sent(message.id, app.clock.now()).await {
             // Another node was faster.
@@ -43,7 +86,45 @@ pub async fn hand_over(app: &App) -> Result<usize> {
         transaction.commit().await?;
         handed += 1;
     }
+    if unreadable > 0 {
+        tracing::error!(event = "messages_not_readable", count = unreadable);
+    }
     Ok(handed)
+}
+
+/// Works in a thread that may wait for the disk, and gives up waiting for it after a while.
+async fn in_spool(app: &App, spool: &Path, work: impl FnOnce(&Path) -> io::Result<()> + Send + 'static) -> Result<()> {
+    let failed = |error| InternalError::io(spool.display().to_string())(error);
+    let hangs = || failed(io::Error::new(io::ErrorKind::TimedOut, "the spool directory does not answer"));
+    let held = Arc::clone(&app.spooling.held).try_lock_owned().map_err(|_| hangs())?;
+    let directory = spool.to_owned();
+    let working = tokio::task::spawn_blocking(move || {
+        let _held = held;
+        work(&directory)
+    });
+    match tokio::time::timeout(LONGEST_WORK, working).await {
+        Ok(Ok(done)) => Ok(done.map_err(failed)?),
+        Ok(Err(ended)) => Err(InternalError::other(ended.to_string()).into()),
+        Err(_) => Err(hangs().into()),
+    }
+}
+
+/// Why nothing can be handed over: the spool directory is missing, not writable or full, as far as looking at it tells. `None` where no
+/// directory is set.
+pub fn readiness(spool_dir: Option<&Path>) -> Option<std::result::Result<(), String>> {
+    let spool = spool_dir?;
+    Some(usable(spool).map_err(|error| format!("{}: {error}", spool.display())))
+}
+
+fn usable(spool: &Path) -> io::Result<()> {
+    if !fs::metadata(spool)?.is_dir() {
+        return Err(io::Error::from(io::ErrorKind::NotADirectory));
+    }
+    rustix::fs::access(spool, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK)?;
+    match rustix::fs::statvfs(spool)?.f_bavail {
+        0 => Err(io::Error::from(io::ErrorKind::StorageFull)),
+        _ => Ok(()),
+    }
 }
 
 /// How many wait, counted up to a thousand.
@@ -71,9 +152,13 @@ fn write(spool: &Path, name: &str, text: &str) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o640).open(&beside)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
-    fs::rename(&beside, spool.join(name))
+    fs::rename(&beside, spool.join(name))?;
+    // The name lies in the directory: before it is on the disk the message must not be marked as handed over.
+    fs::File::open(spool)?.sync_all()
 }
 
 /// In one round of the worker.
-const AT_A_TIME: i64 = 200;
+const AT_A_TIME: usize = 200;
+/// A few hundred octets take no disk as long: the file system hangs.
+const LONGEST_WORK: Duration = Duration::from_secs(10);
 const MOST_COUNTED: i64 = 1_000;

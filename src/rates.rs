@@ -4,7 +4,7 @@
 
 use crate::error::{Error, RequestError, RequestErrorKind, Result};
 use chuky_model::instant::Instant;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::{
     collections::HashMap,
@@ -12,7 +12,7 @@ use std::{
 };
 
 /// So many at once, regained evenly over that time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Quota {
     pub count: u32,

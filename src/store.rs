@@ -7,7 +7,7 @@ mod queries;
 pub use error::Error;
 
 use chuky_model::id::CertificateId;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// An open database. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -44,6 +44,31 @@ impl Held {
             Self::Postgres(held) => held.lasts(),
         }
     }
+}
+
+/// The file of a SQLite database's address, as opening it finds it: percent-encoded, and perhaps with parameters. `None` of PostgreSQL.
+pub fn sqlite_file(url: &str) -> Option<PathBuf> {
+    let place = url.strip_prefix("sqlite:")?;
+    let place = place.strip_prefix("//").unwrap_or(place);
+    let file = place.split_once('?').map_or(place, |(file, _)| file);
+    Some(PathBuf::from(percent_decoded(file).unwrap_or_else(|| file.to_owned())))
+}
+
+/// RFC 3986 §2.1; `None` of what is not UTF-8.
+pub fn percent_decoded(text: &str) -> Option<String> {
+    let mut octets = Vec::new();
+    let mut rest = text.as_bytes();
+    while let Some((first, more)) = rest.split_first() {
+        rest = more;
+        if *first == b'%' {
+            let (code, more) = rest.split_at_checked(2)?;
+            octets.extend(hex::decode(code).ok()?);
+            rest = more;
+        } else {
+            octets.push(*first);
+        }
+    }
+    String::from_utf8(octets).ok()
 }
 
 impl Store {

@@ -1,8 +1,13 @@
 //! The three tokens as the service knows them: authority; status and time; subscribers. Their PINs lie in files of their own
 //! outside the data directory; the PKCS#11 library is loaded by worker processes only, and by the process that prepares tokens.
 
+mod files;
+mod known;
+mod lost;
 mod second;
 
+pub use files::{ceremony_directory, data_directory, private_directory, sync_directory, write_secret};
+pub use lost::rebuilt_subscribers_token;
 pub use second::{SecondToken, second_token};
 
 use crate::{
@@ -18,9 +23,7 @@ use chuky_model::algorithm::KeyAlgorithm;
 use chuky_pki::crypto::PublicKey;
 use std::{
     collections::BTreeMap,
-    fs::{self, DirBuilder, OpenOptions},
-    io::Write,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    fs,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -167,8 +170,7 @@ pub async fn prepare(settings: &Settings, executable: &Path) -> Result<()> {
         return if KINDS.into_iter().all(is_there) { Ok(()) } else { Err(locked().into()) };
     }
     // Tokens that were prepared once are never made anew: one that is not seen just now must not be replaced by an empty one.
-    let marker = settings.data_dir.join("tokens-prepared");
-    if marker.exists() {
+    if were_prepared(settings) {
         return Ok(());
     }
     let secrets = provision::Secrets::random();
@@ -179,20 +181,29 @@ pub async fn prepare(settings: &Settings, executable: &Path) -> Result<()> {
         let worker = worker_settings(settings, kind, executable)?;
         // A second token is a copy of the first, so the first was prepared. Where it is away now, no other may be made in its place.
         match worker.standby.is_empty() {
-            true => prepare_one(&worker, &so_pin, &secrets).await?,
+            true => prepare_one(settings, &worker, &so_pin, &secrets).await?,
             false => all = false,
         }
     }
-    if all {
-        fs::write(&marker, b"").map_err(InternalError::io(marker.display().to_string()))?;
-    }
-    Ok(())
+    if all { write_secret(&marker(settings), b"") } else { Ok(()) }
 }
 
-/// The same with what custodians brought together: their PINs, and the values of the subscribers token's keys.
+/// Whether the service's tokens were prepared over this data, under PINs in files.
+pub fn were_prepared(settings: &Settings) -> bool {
+    marker(settings).exists()
+}
+
+fn marker(settings: &Settings) -> PathBuf {
+    settings.data_dir.join("tokens-prepared")
+}
+
+/// The same with what custodians brought together: their PINs, and the values of the subscribers token's keys. PINs are put where the
+/// service finds them once the tokens took them.
 pub async fn prepare_held(settings: &Settings, executable: &Path, opened: &Opened) -> Result<()> {
     directories(settings)?;
-    unlock(settings, opened)?;
+    if opened.has(Purpose::UserPin) {
+        pins_directory(settings)?;
+    }
     let secrets = match opened.has(Purpose::Keys) {
         true => opened.token_secrets()?,
         false => provision::Secrets::random(),
@@ -202,10 +213,14 @@ pub async fn prepare_held(settings: &Settings, executable: &Path, opened: &Opene
             true => opened.pin(Purpose::OfficerPin, label(kind))?,
             false => pin(settings, kind, "so")?,
         };
-        pin(settings, kind, "user")?;
-        prepare_one(&worker_settings(settings, kind, executable)?, &so_pin, &secrets).await?;
+        let mut worker = worker_settings(settings, kind, executable)?;
+        worker.pin = match opened.has(Purpose::UserPin) {
+            true => PinSource::Value(opened.pin(Purpose::UserPin, label(kind))?),
+            false => PinSource::Value(pin(settings, kind, "user")?),
+        };
+        prepare_one(settings, &worker, &so_pin, &secrets).await?;
     }
-    Ok(())
+    unlock(settings, opened)
 }
 
 /// Puts the user PINs of the service's tokens where its workers find them: in memory only, until the machine is next started.
@@ -213,15 +228,17 @@ pub fn unlock(settings: &Settings, opened: &Opened) -> Result<()> {
     if !opened.has(Purpose::UserPin) {
         return Ok(());
     }
-    private_directory(&settings.pins_dir)?;
-    if !is_in_memory(&settings.pins_dir)? {
-        return Err(on_disk(&settings.pins_dir).into());
-    }
+    pins_directory(settings)?;
     for kind in KINDS {
         let pin = opened.pin(Purpose::UserPin, label(kind))?;
         write_secret(&pin_file(settings, kind, "user"), pin.expose().as_bytes())?;
     }
     Ok(())
+}
+
+fn pins_directory(settings: &Settings) -> Result<()> {
+    private_directory(&settings.pins_dir)?;
+    if is_in_memory(&settings.pins_dir)? { Ok(()) } else { Err(on_disk(&settings.pins_dir).into()) }
 }
 
 /// Opens the token of a root for a ceremony; makes it where `so_pin` is given and it is not there.
@@ -236,10 +253,10 @@ pub async fn root_token(
     worker.workers = 1;
     worker.executable = Some(executable.to_owned());
     if let Some(directory) = &plan.softhsm_directory {
-        if so_pin.is_some() {
-            private_directory(directory)?;
-        }
-        if !directory.is_dir() {
+        let is_new = so_pin.is_some() && !known::is_known(settings, &plan.label)?;
+        if is_new {
+            ceremony_directory(directory)?;
+        } else if !directory.is_dir() {
             return Err(away(&plan.label).into());
         }
         let configuration = settings.data_dir.join(format!("softhsm2-{}.conf", plan.label));
@@ -249,7 +266,7 @@ pub async fn root_token(
         worker.environment = softhsm_environment(settings);
     }
     if let Some(so_pin) = so_pin {
-        prepare_one(&worker, so_pin, &provision::Secrets::random()).await?;
+        prepare_one(settings, &worker, so_pin, &provision::Secrets::random()).await?;
     }
     let hsm = Supervised::start(worker);
     if hsm.wait_ready().await.is_err() {
@@ -260,7 +277,8 @@ pub async fn root_token(
 
 fn directories(settings: &Settings) -> Result<()> {
     let tokens = settings.data_dir.join("tokens");
-    for directory in [&settings.data_dir, &settings.secrets_dir, &settings.pins_dir, &tokens] {
+    data_directory(&settings.data_dir)?;
+    for directory in [&settings.secrets_dir, &settings.pins_dir, &tokens] {
         private_directory(directory)?;
     }
     let configuration = softhsm_file(settings);
@@ -346,15 +364,35 @@ fn subscribers_token(settings: &Settings, executable: &Path, number: usize) -> R
 }
 
 /// Every step of preparing a token can be repeated, and a module that crashed in one (SoftHSM does where several processes start at
-/// once) usually does not in the next.
-async fn prepare_one(worker: &chuky_hsm::Settings, so_pin: &Pin, secrets: &provision::Secrets) -> Result<()> {
+/// once) usually does not in the next. A token that was made before is never made anew.
+async fn prepare_one(
+    settings: &Settings,
+    worker: &chuky_hsm::Settings,
+    so_pin: &Pin,
+    secrets: &provision::Secrets,
+) -> Result<()> {
+    let label = &worker.token_label;
+    let was_made = known::is_known(settings, label)?;
+    prepared(worker, so_pin, secrets, !was_made).await.map_err(|error| match error {
+        chuky_hsm::Error::Unavailable { .. } if was_made => known::away(label, &error).into(),
+        other => crate::error::Error::from(other),
+    })?;
+    known::remember(settings, label)
+}
+
+async fn prepared(
+    worker: &chuky_hsm::Settings,
+    so_pin: &Pin,
+    secrets: &provision::Secrets,
+    initialise: bool,
+) -> std::result::Result<provision::Prepared, chuky_hsm::Error> {
     for _ in 1..PREPARATIONS {
-        match chuky_hsm::prepare_token(worker, so_pin, secrets).await {
+        match chuky_hsm::prepare_token(worker, so_pin, secrets, initialise).await {
             Err(error) if error.is_temporary() => tokio::time::sleep(BETWEEN_PREPARATIONS).await,
-            other => return Ok(other.map(drop)?),
+            other => return other,
         }
     }
-    Ok(chuky_hsm::prepare_token(worker, so_pin, secrets).await.map(drop)?)
+    chuky_hsm::prepare_token(worker, so_pin, secrets, initialise).await
 }
 
 /// A PIN from its file, made at random where there is none yet.
@@ -364,22 +402,6 @@ fn pin(settings: &Settings, kind: TokenKind, role: &str) -> Result<Pin> {
         write_secret(&path, Pin::random().expose().as_bytes())?;
     }
     Ok(PinSource::File(path).read()?)
-}
-
-/// Writes a file that only its owner can read; it appears whole or not at all.
-pub fn write_secret(path: &Path, content: &[u8]) -> Result<()> {
-    let failed = |error| InternalError::io(path.display().to_string())(error);
-    let beside = path.with_extension("new");
-    let mut file =
-        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside).map_err(failed)?;
-    file.write_all(content).and_then(|()| file.sync_all()).map_err(failed)?;
-    Ok(fs::rename(&beside, path).map_err(failed)?)
-}
-
-/// Makes a directory that only its owner can enter, where it is missing.
-pub fn private_directory(path: &Path) -> Result<()> {
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
-    Ok(made.map_err(InternalError::io(path.display().to_string()))?)
 }
 
 fn pin_file(settings: &Settings, kind: TokenKind, role: &str) -> PathBuf {

@@ -5,8 +5,9 @@ use crate::{
     app::App,
     custody,
     error::Result,
-    issuance::{Authority, ceremony, ocsp, recovery, register, reminders, revocation_list},
+    issuance::{Authority, ceremony, ocsp, recovery, register, reminders, revocation, revocation_list},
     outbox, signing, softhsm,
+    transactions::retention,
 };
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -42,9 +43,7 @@ pub fn start(app: &App) -> JoinHandle<()> {
             if beat % BEATS_A_ROUND != 0 {
                 continue;
             }
-            if let Err(error) = round(&app).await {
-                tracing::error!(event = "background_round_failed", error = %error);
-            }
+            round(&app).await;
         }
     })
 }
@@ -57,25 +56,38 @@ async fn taken_back(app: &App) -> Result<()> {
     Ok(())
 }
 
-async fn round(app: &App) -> Result<()> {
+/// One round. Whatever fails in a step is logged, and keeps no other step back: what others rely on comes first, messages come last.
+pub async fn round(app: &App) {
+    let is_held = told("ceremony_not_read", ceremony::was_held(app).await).unwrap_or(false);
+    if is_held {
+        told("authority_not_read", Authority::refresh(app).await);
+        told("register_not_kept_up", register::keep_up(app).await);
+        told("orders_not_carried_out", revocation::run_due(app).await);
+        told("suspensions_not_ended", revocation::end_suspensions(app).await);
+        told("lists_not_published", revocation_list::publish_due(app).await);
+    }
+    told("rows_not_cleared_up", clear_up(app).await);
+    told("activations_not_closed", custody::close_expired(app).await);
+    told("signing_not_cleared_up", signing::clear_up(app).await);
+    told("payments_not_forgotten", retention::forget_old(app).await);
+    if is_held {
+        told("reminders_not_written", reminders::send_due(app).await);
+        told("messages_not_handed_over", outbox::hand_over(app).await);
+    }
+}
+
+/// Logs a step that failed.
+fn told<T>(event: &'static str, outcome: Result<T>) -> Option<T> {
+    outcome.inspect_err(|error| tracing::error!(event, error = %error)).ok()
+}
+
+async fn clear_up(app: &App) -> Result<()> {
     let mut transaction = app.store.begin().await?;
     let now = app.clock.now();
     transaction.remove_expired_sessions(now).await?;
     transaction.remove_old_idempotent(now.plus_seconds(-KEYS_REMEMBERED_SECONDS)).await?;
     transaction.remove_ended_verdicts(now).await?;
-    transaction.commit().await?;
-    custody::close_expired(app).await?;
-    signing::clear_up(app).await?;
-    if ceremony::was_held(app).await? {
-        if let Err(error) = Authority::refresh(app).await {
-            tracing::error!(event = "authority_not_read", error = %error);
-        }
-        register::keep_up(app).await?;
-        reminders::send_due(app).await?;
-        outbox::hand_over(app).await?;
-        revocation_list::publish_due(app).await?;
-    }
-    Ok(())
+    Ok(transaction.commit().await?)
 }
 
 /// How long an `Idempotency-Key` is remembered. A call that a crash cut short is free to be made again after it.

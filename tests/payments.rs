@@ -18,7 +18,7 @@ use std::{
 const VERIFY: &str = "/api/v1/transactions/verify";
 
 /// An account of that role, and an API key of it.
-async fn key_of(test: &TestApp, login: &str, role: Role) -> String {
+pub async fn key_of(test: &TestApp, login: &str, role: Role) -> String {
     let new = NewAccount {
         login: login.to_owned(),
         password: Password::choose("một mật khẩu dài").unwrap(),
@@ -32,13 +32,13 @@ async fn key_of(test: &TestApp, login: &str, role: Role) -> String {
     accounts::create_api_key(&test.app, Actor::Service, account, "test", end).await.unwrap().to_string()
 }
 
-async fn send(test: &TestApp, key: &str, message: &str) -> Value {
+pub async fn send(test: &TestApp, key: &str, message: &str) -> Value {
     let (status, answer) = test.request("POST", VERIFY, key, "application/jose", message.as_bytes().to_vec()).await;
     assert_eq!(status, 200, "{answer}");
     answer
 }
 
-fn outcome(answer: &Value) -> (&str, &str) {
+pub fn outcome(answer: &Value) -> (&str, &str) {
     (answer["verdict"].as_str().unwrap(), answer["seen"].as_str().unwrap())
 }
 
@@ -207,13 +207,13 @@ async fn rsa_and_the_published_schema() {
 }
 
 /// The shipped binary, serving the test's data on a port of its own.
-struct Served {
+pub struct Served {
     child: Child,
-    url: String,
+    pub url: String,
 }
 
 impl Served {
-    fn start(test: &TestApp, crash_at: &str) -> Self {
+    pub fn start(test: &TestApp, crash_at: &str) -> Self {
         let listen = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let child = Command::new(EXECUTABLE)
             .args(["serve", "--no-demo", "--data-dir"])
@@ -272,4 +272,106 @@ async fn a_kill_neither_loses_nor_doubles_a_payment_on_sqlite() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_kill_neither_loses_nor_doubles_a_payment_on_postgres() {
     killed(Backend::Postgres).await;
+}
+
+/// What makes a payment that was accepted stay accepted is the audit log: rows that SQL takes away, changes or moves accept nothing again, on
+/// this node, on another and after a restart.
+async fn what_was_accepted_stays_accepted(backend: Backend) {
+    let Scene { test, provider, payer } = scene(backend).await;
+    let shop = key_of(&test, "cua.hang", Role::RelyingParty).await;
+    let messages: Vec<String> =
+        (0..4).map(|number| payer.sign(&payer.order(&test.app, &format!("INV-{number}")))).collect();
+    for message in &messages {
+        assert_eq!(outcome(&send(&test, &provider, message).await), ("accepted", "first"));
+    }
+    let refused = async |test: &TestApp, key: &str, message: &str| {
+        let (status, answer) = test.request("POST", VERIFY, key, "application/jose", message.into()).await;
+        assert_eq!((status, &answer["type"]), (500, &"urn:chuky:problem:internal".into()), "{answer}");
+    };
+    // A row is gone, with its group or without; another has a new name, so that its own is free.
+    test.sql("DELETE FROM payment_identity WHERE batch_id IN (SELECT batch_id FROM payment_identity ORDER BY identity LIMIT 1)");
+    let gone =
+        async |message: &String| test.request("POST", VERIFY, &provider, "", message.clone().into()).await.0 == 500;
+    let mut left = 0;
+    for message in &messages {
+        left += u32::from(!gone(message).await);
+    }
+    assert_eq!(test.sql("SELECT COUNT(*) FROM payment_identity"), left.to_string());
+    test.sql("DELETE FROM payment_identity");
+    test.sql("DELETE FROM payment_batch");
+    for message in &messages {
+        refused(&test, &provider, message).await;
+        refused(&test, &shop, message).await;
+    }
+    assert_eq!(test.sql("SELECT COUNT(*) FROM payment_identity"), "0");
+    // The log tells of each try, and a payment that was never accepted still is.
+    let alarms: u32 = test.sql("SELECT COUNT(*) FROM audit_entry WHERE kind = 'row.forged'").parse().unwrap();
+    assert!(alarms >= 4, "{alarms}");
+    let fresh = payer.sign(&payer.order(&test.app, "INV-9"));
+    assert_eq!(outcome(&send(&test, &provider, &fresh).await), ("accepted", "first"));
+    // A stream answers each line for itself.
+    let body = [messages[0].as_str(), &fresh, &messages[1]].join("\n");
+    let (_, bytes) = test.raw("POST", "/api/v1/transactions/verify-batch", &provider, "", body.into()).await;
+    let kinds: Vec<bool> =
+        String::from_utf8(bytes).unwrap().lines().map(|line| line.contains("\"repeated\"")).collect();
+    assert_eq!(kinds, [false, true, false]);
+
+    // Another node, and the same one after a restart, know it from the log.
+    let other =
+        chuky::app::App::open(test.app.settings.clone(), test.app.clock.clone(), EXECUTABLE.into()).await.unwrap();
+    let other = TestApp::around(other).await;
+    refused(&other, &provider, &messages[2]).await;
+    // What one node accepts, the other knows as soon as the log has it.
+    let here = payer.sign(&payer.order(&test.app, "INV-10"));
+    assert_eq!(outcome(&send(&other, &provider, &here).await), ("accepted", "first"));
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    test.sql("DELETE FROM payment_identity");
+    refused(&test, &provider, &here).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_accepted_stays_accepted_on_sqlite() {
+    what_was_accepted_stays_accepted(Backend::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_accepted_stays_accepted_on_postgres() {
+    what_was_accepted_stays_accepted(Backend::Postgres).await;
+}
+
+async fn forgotten_in_time(backend: Backend) {
+    let Scene { test, provider, payer } = scene(backend).await;
+    let message = payer.sign(&payer.order(&test.app, "INV-1"));
+    assert_eq!(outcome(&send(&test, &provider, &message).await), ("accepted", "first"));
+    let forget = || chuky::transactions::retention::forget_old(&test.app);
+    let days = test.app.settings.payments.retention_days;
+    // Kept while an order could be fresh anywhere, and for whole days beyond.
+    test.app.clock.shift_seconds((days - 1) * 86_400);
+    forget().await.unwrap();
+    assert_eq!(test.sql("SELECT COUNT(*) FROM payment_identity"), "1");
+    assert_eq!(test.app.payments.remembered().count(), 1);
+    test.app.clock.shift_seconds(2 * 86_400);
+    let forgotten = forget().await.unwrap();
+    assert_eq!((forgotten.groups, forgotten.payments), (1, 1));
+    assert_eq!(
+        test.sql("SELECT COUNT(*) FROM payment_identity") + &test.sql("SELECT COUNT(*) FROM payment_batch"),
+        "00"
+    );
+    assert_eq!(test.app.payments.remembered().count(), 0);
+    assert_eq!(test.sql("SELECT COUNT(*) FROM audit_entry WHERE kind = 'payments.forgotten'"), "1");
+    // Long expired by then, so that forgetting accepts nothing.
+    let later = key_of(&test, "vi.moi", Role::PaymentProvider).await;
+    let late = send(&test, &later, &message).await;
+    assert_eq!((outcome(&late), &late["reasons"][0]), (("rejected", "not_consumed"), &"expired".into()));
+    assert_eq!(forget().await.unwrap().groups, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn payments_are_forgotten_by_the_day_on_sqlite() {
+    forgotten_in_time(Backend::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn payments_are_forgotten_by_the_day_on_postgres() {
+    forgotten_in_time(Backend::Postgres).await;
 }

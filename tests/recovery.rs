@@ -1,6 +1,9 @@
 //! Disaster and recovery, practised: backup beside the running service, life goes on, everything is destroyed, restored; nothing is issued or
 //! answered; reconciled with what the world has; and numbers go on growing, no serial number comes twice, no revocation is lost.
 
+mod half_done;
+mod places;
+
 use crate::{
     harness::{
         app::{Backend, EXECUTABLE, TestApp},
@@ -120,20 +123,8 @@ async fn practised(backend: Backend) {
     let serials: BTreeSet<String> =
         [&before, &between, &after].iter().map(|r| r["serial"].as_str().unwrap().to_owned()).collect();
     // 3. Everything but the secrets is destroyed, and restored.
-    let (mut settings, url, data) = (test.app.settings.clone(), test.url.clone(), test.data_dir());
-    let kept = tempfile::tempdir().unwrap();
-    fs::rename(test.directory.path().join("var.secrets"), kept.path().join("var.secrets")).unwrap();
-    test.app.store.close().await;
-    test.stop().await;
-    let data = kept.path().join(data.file_name().unwrap());
-    settings.data_dir = data.clone();
-    settings.secrets_dir = kept.path().join("var.secrets");
-    settings.pins_dir = settings.secrets_dir.clone();
-    settings.database_url = match backend {
-        Backend::Sqlite => format!("sqlite://{}", data.join("chuky.db").display()),
-        Backend::Postgres => database::fresh_postgres(),
-    };
-    settings.public_url = url;
+    let (mut settings, _kept) = destroyed(test, backend).await;
+    let data = settings.data_dir.clone();
     refused_restores(&settings, &out, at).await;
     backup::restore(&settings, &out, &key, Clock::default().now()).await.unwrap();
     let again = backup::restore(&settings, &out, &key, Clock::default().now()).await;
@@ -153,15 +144,40 @@ async fn practised(backend: Backend) {
     goes_on(&test, at, (&before, &between, &after), (number(&last), serials)).await;
 }
 
-/// The shipped binary over restored data: it lives, and answers nothing. With the settings file that it was started with.
-fn silent(settings: &Settings, at: &Path) -> (Served, PathBuf) {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+/// Ends the service; of all that it had the secrets are left. Settings for a place where it can be restored, and what holds that place.
+async fn destroyed(test: TestApp, backend: Backend) -> (Settings, tempfile::TempDir) {
+    let (mut settings, url) = (test.app.settings.clone(), test.url.clone());
+    let kept = tempfile::tempdir().unwrap();
+    fs::rename(test.directory.path().join("var.secrets"), kept.path().join("var.secrets")).unwrap();
+    test.app.store.close().await;
+    test.stop().await;
+    let data = kept.path().join("var");
+    settings.secrets_dir = kept.path().join("var.secrets");
+    settings.pins_dir = settings.secrets_dir.clone();
+    settings.database_url = match backend {
+        Backend::Sqlite => format!("sqlite://{}", data.join("chuky.db").display()),
+        Backend::Postgres => database::fresh_postgres(),
+    };
+    settings.data_dir = data;
+    settings.public_url = url;
+    (settings, kept)
+}
+
+/// The settings file of a service over restored data.
+fn settings_file(settings: &Settings, at: &Path, port: u16) -> PathBuf {
     let config = at.join("settings.toml");
     let text = format!(
         "[server]\nlisten = '127.0.0.1:{port}'\npublic_url = '{}'\n[database]\nurl = '{}'\n[hsm]\nrsa_stock = 0\n",
         settings.public_url, settings.database_url
     );
     fs::write(&config, text).unwrap();
+    config
+}
+
+/// The shipped binary over restored data: it lives, and answers nothing. With the settings file that it was started with.
+fn silent(settings: &Settings, at: &Path) -> (Served, PathBuf) {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let config = settings_file(settings, at, port);
     let service = Served::start(&config, &settings.data_dir, port);
     service.wait("/healthz", 200);
     for (method, path) in [

@@ -124,21 +124,34 @@ impl dyn Hsm + '_ {
         }
     }
 
-    /// Signs one digest with a service key. ECDSA comes as DER `Ecdsa-Sig-Value`, RSA as its octets.
+    /// Signs one digest with whatever service key stands under the label. ECDSA comes as DER `Ecdsa-Sig-Value`, RSA as its octets.
     pub async fn sign(&self, label: &str, scheme: SignatureScheme, digest: &[u8]) -> Result<Vec<u8>, Error> {
-        let mut signatures = self.sign_many(label, scheme, vec![digest.to_vec()]).await?;
+        let mut signatures = self.sign_many((label, None), scheme, vec![digest.to_vec()]).await?;
         signatures.pop().ok_or_else(unexpected)
     }
 
-    /// Signs many digests with a service key in one call.
+    /// The same with the service key of this `SubjectPublicKeyInfo` and no other: `OtherKey` where another one stands under the label. So what
+    /// comes is a signature of the certificate that the caller holds, whichever token gave it.
+    pub async fn sign_as(
+        &self,
+        (label, spki_der): (&str, &[u8]),
+        scheme: SignatureScheme,
+        digest: &[u8],
+    ) -> Result<Vec<u8>, Error> {
+        let mut signatures = self.sign_many((label, Some(spki_der)), scheme, vec![digest.to_vec()]).await?;
+        signatures.pop().ok_or_else(unexpected)
+    }
+
+    /// Signs many digests in one call, with the key of that label, and of that `SubjectPublicKeyInfo` where one is named.
     pub async fn sign_many(
         &self,
-        label: &str,
+        (label, spki_der): (&str, Option<&[u8]>),
         scheme: SignatureScheme,
         digests: Vec<Vec<u8>>,
     ) -> Result<Vec<Vec<u8>>, Error> {
         let count = digests.len();
-        match self.usual(Request::Sign { label: label.to_owned(), scheme, digests }).await? {
+        let key = spki_der.map(<[u8]>::to_vec);
+        match self.usual(Request::Sign { label: label.to_owned(), key, scheme, digests }).await? {
             Response::Signatures(signatures) if signatures.len() == count => Ok(signatures),
             _ => Err(unexpected()),
         }

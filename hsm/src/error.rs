@@ -85,6 +85,12 @@ pub enum Error {
         /// `signature`, `MAC`…
         what: String,
     },
+    /// Another key stands under the label than the caller named. It signed nothing.
+    #[error("the token holds another key under {label} than is wanted")]
+    OtherKey {
+        /// The label asked for.
+        label: String,
+    },
     /// A second token does not hold the keys of the first. It is not used.
     #[error("token {second} does not hold the keys of token {first}: {difference}")]
     Different {
@@ -124,6 +130,7 @@ impl Error {
                 | Self::DeadlineExceeded
                 | Self::Unavailable { .. }
                 | Self::WrongAnswer { .. }
+                | Self::OtherKey { .. }
                 | Self::Protocol { .. }
         )
     }

@@ -72,6 +72,7 @@ pub(crate) struct Prepare {
     pub(crate) kind: TokenKind,
     pub(crate) so_pin: Pin,
     pub(crate) user_pin: Pin,
+    pub(crate) initialise: bool,
     pub(crate) task: Task,
 }
 

@@ -4,6 +4,7 @@
 
 mod activation;
 mod api;
+mod comparison;
 mod encoding;
 mod engine;
 pub mod error;

@@ -45,10 +45,10 @@ pub const RESTART_FIRST: Duration = Duration::from_millis(50);
 pub const RESTART_LONGEST: Duration = Duration::from_secs(1);
 /// How often the supervisor probes an idle worker and reads its memory.
 pub const PROBE_EVERY: Duration = Duration::from_secs(1);
-/// A probe answers within this or the worker is replaced. Probes are few calls.
+/// How long whoever asks for a probe waits.
 pub const PROBE_DEADLINE: Duration = Duration::from_secs(5);
 /// Probes before a token counts as gone: another process that logs in at the moment makes one fail on SoftHSM.
-pub const PROBES: usize = 3;
+pub const PROBES: usize = 5;
 /// Between two of them.
 pub const PROBE_PAUSE: Duration = Duration::from_millis(20);
 /// After as much weight of failures in a row a token is taken out of service: four failed calls or crashes, two hung workers.
@@ -61,14 +61,15 @@ pub const WRONG_ANSWERS: usize = 3;
 pub const WRONG_ANSWERS_WITHIN: Duration = Duration::from_secs(60);
 /// Pause before a token that is out of service is tried, and between two trials.
 pub const TRIAL_PAUSE: Duration = Duration::from_millis(250);
-/// A trial is answered within this or has failed.
-pub const TRIAL_DEADLINE: Duration = Duration::from_secs(2);
 /// Trials passed one after the other before a token is back in service.
-pub const TRIALS: usize = 3;
-/// Signatures and MACs in one trial: a token that still gives one wrong answer in ten passes three trials with a chance of 8 %.
-pub const TRIAL_SIGNATURES: usize = 8;
+pub const TRIALS: usize = 12;
+/// Signatures and MACs in one trial, so that it asks no more of a token than opening an activation does. One that still gives a wrong answer in ten
+/// passes all trials with a chance of 8 %.
+pub const TRIAL_SIGNATURES: usize = 2;
 /// How often the keys of a role's tokens are compared while they serve.
 pub const COMPARE_EVERY: Duration = Duration::from_secs(30);
+/// A comparison may take as long as so many calls (`Settings::stall`): a dozen keys are read in about a hundred PKCS#11 calls.
+pub const COMPARISON_STALLS: u32 = 3;
 /// A call that should take milliseconds and is not answered within this shows a hung worker (`Settings::stall`).
 pub const STALL: Duration = Duration::from_secs(2);
 /// Each item of a batch adds to it: RSA-4096 on SoftHSM signs about 200 a second.

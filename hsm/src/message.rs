@@ -100,6 +100,8 @@ pub enum Request {
     },
     Sign {
         label: String,
+        /// The `SubjectPublicKeyInfo` that the key must have, where the caller knows it.
+        key: Option<Vec<u8>>,
         scheme: SignatureScheme,
         digests: Vec<Vec<u8>>,
     },

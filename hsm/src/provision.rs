@@ -2,7 +2,7 @@
 //! components or fresh. For the ceremony and `make run`, in process only; every step can be run again and changes nothing then.
 
 use crate::{
-    error::Error,
+    error::{Error, has_code},
     limits, objects,
     secret::{Pin, Secret32},
     settings::TokenKind,
@@ -10,6 +10,7 @@ use crate::{
 };
 use cryptoki::{
     context::Pkcs11,
+    error::RvError,
     object::ObjectClass,
     session::{Session, UserType},
 };
@@ -33,6 +34,8 @@ pub struct Plan<'a> {
     pub so_pin: &'a Pin,
     /// The user PIN, which workers hold.
     pub user_pin: &'a Pin,
+    /// Whether a token that is not there is made out of an uninitialised one.
+    pub initialise: bool,
 }
 
 /// The values of the subscribers token's keys. Whoever has the components can prepare a second token that opens the same blobs.
@@ -69,19 +72,26 @@ pub struct Prepared {
     pub made: Vec<String>,
 }
 
-/// Prepares a token; what is there already stays as it is. `secrets` is used for a subscribers token only.
+/// Prepares a token; what is there already stays as it is, and both PINs are tried on it. `secrets` is used for a subscribers token only.
 pub fn prepare(plan: &Plan<'_>, secrets: &Secrets) -> Result<Prepared, Error> {
     let module = token::load(plan.module)?;
     let mut prepared = Prepared::default();
     let token = match Token::find(&module, plan.token_label, plan.serial) {
         Ok(token) => token,
-        Err(Error::Unavailable { .. }) => {
+        Err(Error::Unavailable { .. }) if plan.initialise => {
             initialise(&module, plan)?;
             prepared.initialised = true;
             Token::find(&module, plan.token_label, plan.serial)?
         }
         Err(other) => return Err(other),
     };
+    let has_user_pin = module.get_token_info(token.slot).map_err(Error::while_opening)?.user_pin_initialized();
+    as_officer(&token, plan, |session| match has_user_pin {
+        true => Ok(()),
+        // A run that was cut short after it had initialised the token leaves it without.
+        false => Ok(session.init_pin(&plan.user_pin.for_login())?),
+    })?;
+    as_user(&token, plan, |_| Ok(()))?;
     if plan.kind == TokenKind::Subscribers {
         as_officer(&token, plan, |session| make_wrapping_key(session, secrets, &mut prepared))?;
         if !prepared.made.is_empty() {
@@ -211,9 +221,7 @@ fn initialise(module: &Pkcs11, plan: &Plan<'_>) -> Result<(), Error> {
         .into_iter()
         .find(|slot| module.get_token_info(*slot).is_ok_and(|token| !token.token_initialized()))
         .ok_or_else(|| Error::unavailable("no slot with an uninitialised token"))?;
-    module.init_token(free, &plan.so_pin.for_login(), plan.token_label)?;
-    let token = Token::find(module, plan.token_label, plan.serial)?;
-    as_officer(&token, plan, |session| Ok(session.init_pin(&plan.user_pin.for_login())?))
+    Ok(module.init_token(free, &plan.so_pin.for_login(), plan.token_label)?)
 }
 
 fn as_officer<T>(token: &Token, plan: &Plan<'_>, work: impl FnOnce(&Session) -> Result<T, Error>) -> Result<T, Error> {
@@ -231,7 +239,16 @@ fn logged_in<T>(
     work: impl FnOnce(&Session) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let session = token.session()?;
-    token.log_in(&session, who, pin)?;
+    match session.login(who, Some(&pin.for_login())) {
+        // PKCS#11 §5.6: login is per token and process.
+        Err(error) if has_code(&error, RvError::UserAlreadyLoggedIn) => {}
+        // Never tried again: a token counts wrong PINs.
+        Err(error) if [RvError::PinIncorrect, RvError::PinLocked].into_iter().any(|code| has_code(&error, code)) => {
+            let whose = if matches!(who, UserType::So) { "security officer's" } else { "user" };
+            return Err(Error::invalid(format!("the token refuses the {whose} PIN")));
+        }
+        other => other.map_err(Error::while_opening)?,
+    }
     let result = work(&session);
     session.logout()?;
     result

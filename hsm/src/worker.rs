@@ -2,7 +2,7 @@
 //! when that closes, or when a probe found the token gone, so that a fresh process meets the token that comes back.
 
 use crate::{
-    engine::{Core, Engine, Job, Pool},
+    engine::{Core, Job, Pool},
     error::Error,
     frame::{self, FromWorker, Prepare, Start, Task, ToWorker},
     judge::KeyReader,
@@ -66,7 +66,7 @@ impl Worker {
     fn start(&self, start: Start) {
         let threads = start.threads;
         let opened = Core::open(start, self.reader).and_then(|core| {
-            let fingerprint = Engine::new(Arc::clone(&core))?.fingerprint()?;
+            let fingerprint = core.known().clone();
             Ok((Pool::start(core, threads, threads.saturating_mul(2))?, fingerprint))
         });
         let result = opened.and_then(|(pool, fingerprint)| match self.pool.set(pool) {
@@ -88,6 +88,7 @@ impl Worker {
             kind: order.kind,
             so_pin: &order.so_pin,
             user_pin: &order.user_pin,
+            initialise: order.initialise,
         };
         let made = |label| Prepared { initialised: false, made: vec![label] };
         let prepared = match &order.task {

@@ -42,6 +42,8 @@ identifiers! {
     RequestId,
     /// A certificate, from its stored intent on.
     CertificateId,
+    /// An order to revoke a list of certificates.
+    RevocationOrderId,
     /// A subscriber's sealed key with its certificate (CSC API: credential).
     CredentialId,
     /// A request to unlock a credential.
@@ -56,6 +58,10 @@ identifiers! {
     SignatureId,
     /// A group of payments accepted in one transaction.
     BatchId,
+    /// A change to a payment provider's terms that somebody asked for.
+    ProviderChangeId,
+    /// An account that a merchant is paid to.
+    MerchantAccountId,
     /// A piece of work that runs from a row.
     JobId,
     /// A message that is to leave.

@@ -71,5 +71,29 @@ pub struct PaymentAnswer {
     pub payer: Option<Payer>,
     pub checks: Vec<Check>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub receipt: Option<String>,
+    pub receipt: Option<SignedReceipt>,
+}
+
+/// The service's signed statement on a payment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum SignedReceipt {
+    /// A JWS of its own, in compact form.
+    Jws(String),
+    /// One of many under a signed root.
+    Included(Box<IncludedReceipt>),
+}
+
+/// A receipt as a leaf of a Merkle tree (RFC 9162 §2.1) whose root is signed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IncludedReceipt {
+    /// The receipt's bytes in base64url; the leaf is these bytes.
+    pub payload: String,
+    /// Its place in the tree, from 0.
+    pub index: u64,
+    /// Hashes from the leaf's neighbour up, lower-case hex.
+    pub path: Vec<String>,
+    /// JWS in compact form over the root and the tree's size.
+    pub root: String,
 }

@@ -30,6 +30,58 @@ impl Hierarchy {
     }
 }
 
+/// What a certificate that is asked for is to name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SubjectKind {
+    /// A citizen or an official.
+    #[default]
+    Person,
+    /// An agency, whose clerk seals with it (EN 319 412-3).
+    Seal,
+    /// A device, service or program of an agency, with a key of its own.
+    Device,
+    /// A payment provider, with a key of its own.
+    PaymentProvider,
+}
+
+impl SubjectKind {
+    /// Every kind.
+    pub const ALL: [SubjectKind; 4] = [Self::Person, Self::Seal, Self::Device, Self::PaymentProvider];
+
+    /// The stable name used in API and pages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Person => "person",
+            Self::Seal => "seal",
+            Self::Device => "device",
+            Self::PaymentProvider => "payment_provider",
+        }
+    }
+
+    /// The kind of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// The certificate profile of this kind in a hierarchy; `None` where the hierarchy has none.
+    pub fn profile(self, hierarchy: Hierarchy) -> Option<&'static str> {
+        match (self, hierarchy) {
+            (Self::Person, Hierarchy::Citizens) => Some("citizen"),
+            (Self::Person, Hierarchy::Officials) => Some("official"),
+            (Self::Seal, Hierarchy::Officials) => Some("seal"),
+            (Self::Device, Hierarchy::Officials) => Some("device"),
+            (Self::PaymentProvider, Hierarchy::Citizens) => Some("payment_provider"),
+            _ => None,
+        }
+    }
+
+    /// Whether its key is always its own, and never made here.
+    pub fn has_own_key(self) -> bool {
+        matches!(self, Self::Device | Self::PaymentProvider)
+    }
+}
+
 /// Where a registration request stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -67,6 +67,17 @@ pub struct Revoked {
     pub invalid_since: Option<Instant>,
 }
 
+/// An entry of a list, read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListEntry {
+    /// Content octets of the serial number's INTEGER.
+    pub serial: Vec<u8>,
+    pub at: Instant,
+    pub reason: Reason,
+    /// Since when signatures are in doubt (§5.3.2).
+    pub invalid_since: Option<Instant>,
+}
+
 /// A list, read.
 #[derive(Clone, Debug)]
 pub struct Crl {
@@ -190,8 +201,8 @@ impl Crl {
         Ok(scope)
     }
 
-    /// Every entry: serial number (content octets of its INTEGER), when and why.
-    pub fn entries(&self) -> impl Iterator<Item = Result<(Vec<u8>, Instant, Reason)>> {
+    /// Every entry.
+    pub fn entries(&self) -> impl Iterator<Item = Result<ListEntry>> {
         let mut entries = Reader::new(&self.revoked);
         std::iter::from_fn(move || (!entries.is_empty()).then(|| read_entry(&mut entries)))
     }
@@ -206,7 +217,7 @@ impl Crl {
             if fields.expect(tag::INTEGER, ENTRIES)?.content != serial {
                 continue;
             }
-            let (at, reason) = when_and_why(&mut fields)?;
+            let (at, reason, _) = when_and_why(&mut fields)?;
             // The same serial twice is odd: the earlier revocation counts.
             if found.is_none_or(|(earlier, _)| at < earlier) {
                 found = Some((at, reason));
@@ -216,7 +227,7 @@ impl Crl {
     }
 }
 
-fn read_entry(entries: &mut Reader<'_>) -> Result<(Vec<u8>, Instant, Reason)> {
+fn read_entry(entries: &mut Reader<'_>) -> Result<ListEntry> {
     let entry = entries.expect(tag::SEQUENCE, ENTRIES);
     let Ok(entry) = entry else {
         // What cannot be read ends the list.
@@ -225,21 +236,23 @@ fn read_entry(entries: &mut Reader<'_>) -> Result<(Vec<u8>, Instant, Reason)> {
     };
     let mut fields = entry.reader();
     let serial = fields.expect(tag::INTEGER, ENTRIES)?.content.to_vec();
-    let (at, reason) = when_and_why(&mut fields)?;
-    Ok((serial, at, reason))
+    let (at, reason, invalid_since) = when_and_why(&mut fields)?;
+    Ok(ListEntry { serial, at, reason, invalid_since })
 }
 
-fn when_and_why(fields: &mut Reader<'_>) -> Result<(Instant, Reason)> {
+fn when_and_why(fields: &mut Reader<'_>) -> Result<(Instant, Reason, Option<Instant>)> {
     let at = fields.any()?.time()?;
-    let mut reason = Reason::Unspecified;
+    let (mut reason, mut invalid_since) = (Reason::Unspecified, None);
     if let Some(list) = fields.optional(tag::SEQUENCE)? {
         for extension in extension::read_extensions(&list)? {
             if extension.oid == oid::REASON_CODE {
                 reason = Reason::from_code(Element::only(&extension.value, ENTRIES)?.unsigned()?);
+            } else if extension.oid == oid::INVALIDITY_DATE {
+                invalid_since = Some(Element::only(&extension.value, ENTRIES)?.time()?);
             }
         }
     }
-    Ok((at, reason))
+    Ok((at, reason, invalid_since))
 }
 
 const ENTRIES: &str = "revokedCertificates";

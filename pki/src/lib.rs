@@ -18,6 +18,7 @@ pub mod jose;
 pub mod key;
 pub mod limits;
 pub mod lint;
+pub mod merkle;
 pub mod name;
 pub mod ocsp;
 pub mod office;
@@ -34,6 +35,7 @@ pub mod signed;
 pub mod timestamp;
 pub mod trusted_list;
 pub mod verify;
+pub mod vietqr;
 pub mod xml;
 
 pub use error::Error;

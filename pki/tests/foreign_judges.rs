@@ -70,7 +70,12 @@ fn openssl_accepts_chain_and_crl() {
         path::validate(&citizen, std::slice::from_ref(&hierarchy.issuing), &anchors, now(), Purpose::DocumentSigning)
             .unwrap();
     assert_eq!(path.certificates().len(), 3);
-    let evidence = Evidence { crls: [Crl::parse(&list).unwrap()].into(), ocsp_responses: [].into(), holds: [].into() };
+    let evidence = Evidence {
+        crls: [Crl::parse(&list).unwrap()].into(),
+        ocsp_responses: [].into(),
+        holds: [].into(),
+        ..Evidence::default()
+    };
     assert!(matches!(revocation::judge(&citizen, &hierarchy.issuing, &evidence, now()), Revocation::Good { .. }));
     let status = revocation::judge(&official, &hierarchy.issuing, &evidence, now());
     assert!(matches!(status, Revocation::Revoked { reason: Reason::KeyCompromise, .. }));
@@ -243,15 +248,12 @@ fn pkilint_finds_no_error() {
         println!("{name}: {text}");
         assert!(!text.contains("ERROR") && !text.contains("FATAL") && !text.contains("Traceback"), "{name}: {text}");
     }
-    let list = crl(
-        &hierarchy,
-        vec![Revoked {
-            serial: serial(4),
-            at: now().plus_seconds(-9),
-            reason: Reason::Superseded,
-            invalid_since: None,
-        }],
-    );
+    let since = Some(now().plus_seconds(-86_400));
+    let revoked =
+        Revoked { serial: serial(4), at: now().plus_seconds(-9), reason: Reason::Superseded, invalid_since: since };
+    let list = crl(&hierarchy, vec![revoked]);
+    let read = Crl::parse(&list).unwrap().entries().next().unwrap().unwrap();
+    assert_eq!((read.reason, read.invalid_since), (Reason::Superseded, since));
     std::fs::write(at.join("crl"), pem::encode("X509 CRL", &list)).unwrap();
     let identifier = chuky_pki::ocsp::CertificateIdentifier::new(&hierarchy.issuing, serial(3).as_octets());
     let line =

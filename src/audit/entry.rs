@@ -76,6 +76,12 @@ kinds! {
     CertificateRevoked = "certificate.revoked",
     CertificateSuspended = "certificate.suspended",
     CertificateResumed = "certificate.resumed",
+    /// Somebody orders that a list of certificates be revoked.
+    RevocationOrdered = "revocation.ordered",
+    RevocationApproved = "revocation.approved",
+    RevocationRejected = "revocation.rejected",
+    /// Every certificate of the list is revoked.
+    RevocationFinished = "revocation.finished",
     /// The subscriber is told that the certificate ends soon.
     CertificateReminded = "certificate.reminded",
     CrlPublished = "crl.published",
@@ -117,6 +123,15 @@ kinds! {
     VerdictKept = "verdict.kept",
     PaymentsConsumed = "payments.consumed",
     PaymentConflict = "payment.conflict",
+    /// Payments of days past the retention were removed.
+    PaymentsForgotten = "payments.forgotten",
+    ProviderChangeAsked = "provider_change.asked",
+    ProviderChangeApproved = "provider_change.approved",
+    ProviderChangeRefused = "provider_change.refused",
+    /// A payment provider's terms are others from now on.
+    ProviderChanged = "payment_provider.changed",
+    MerchantAccountRegistered = "merchant_account.registered",
+    MerchantAccountWithdrawn = "merchant_account.withdrawn",
     RowForged = "row.forged",
 }
 

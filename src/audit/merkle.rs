@@ -3,18 +3,7 @@
 
 use sha2::{Digest, Sha256};
 
-/// A node or leaf hash.
-pub type Hash = [u8; 32];
-
-/// RFC 9162 §2.1.1: `SHA-256(0x00 ‖ leaf)`.
-pub fn leaf_hash(leaf: &[u8]) -> Hash {
-    Sha256::new().chain_update([0x00]).chain_update(leaf).finalize().into()
-}
-
-/// RFC 9162 §2.1.1: `SHA-256(0x01 ‖ left ‖ right)`.
-pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
-    Sha256::new().chain_update([0x01]).chain_update(left).chain_update(right).finalize().into()
-}
+pub use chuky_pki::merkle::{Hash, leaf_hash, node_hash};
 
 /// The right edge of a growing tree: the roots of its perfect subtrees, largest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -16,7 +16,7 @@ use chuky_hsm::Hsm;
 use chuky_model::{
     id::AuditEntryId,
     instant::Instant,
-    record::audit::{AuditHead, AuditLeaf},
+    record::audit::{AuditEntry, AuditHead, AuditLeaf},
 };
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{Notify, watch};
@@ -26,6 +26,7 @@ use uuid::Uuid;
 pub struct Sequencer {
     store: Store,
     hsm: Arc<dyn Hsm>,
+    audit_key: Vec<u8>,
     clock: Clock,
     remembered: RememberedHead,
     holder: String,
@@ -34,11 +35,15 @@ pub struct Sequencer {
     alone: Option<Held>,
     frontier: Option<Frontier>,
     rows: Arc<RowVersions>,
+    listener: Listener,
     /// Up to where the log's entries have been learned from, by a node that does not append; `None` before it follows.
     followed: Option<i64>,
     heads: watch::Sender<u64>,
     wake: Arc<Notify>,
 }
+
+/// Is shown each entry that is appended, here or by another node; the same one perhaps twice.
+pub type Listener = Arc<dyn Fn(&AuditEntry) + Send + Sync>;
 
 /// Lets a flow wait until an entry is under a signed head.
 #[derive(Clone)]
@@ -50,8 +55,14 @@ pub struct Covered {
 }
 
 impl Sequencer {
-    /// A sequencer over this store, signing with the audit key of the token of status and time.
-    pub fn new(store: Store, hsm: Arc<dyn Hsm>, clock: Clock, remembered: RememberedHead) -> (Self, Covered) {
+    /// A sequencer over this store, signing with the audit key of the token of status and time, whose `SubjectPublicKeyInfo` is that.
+    pub fn new(
+        store: Store,
+        (hsm, audit_key): (Arc<dyn Hsm>, Vec<u8>),
+        clock: Clock,
+        remembered: RememberedHead,
+        listener: Listener,
+    ) -> (Self, Covered) {
         let (heads, watched) = watch::channel(0);
         let wake = Arc::new(Notify::new());
         let rows = Arc::new(RowVersions::default());
@@ -60,6 +71,7 @@ impl Sequencer {
             Self {
                 store,
                 hsm,
+                audit_key,
                 clock,
                 remembered,
                 holder: Uuid::now_v7().to_string(),
@@ -67,6 +79,7 @@ impl Sequencer {
                 alone: None,
                 frontier: None,
                 rows,
+                listener,
                 followed: None,
                 heads,
                 wake,
@@ -99,11 +112,9 @@ impl Sequencer {
         let mut frontier = match self.frontier.take() {
             Some(frontier) => frontier,
             None => {
-                let loaded = self.load_frontier().await?;
-                // Whatever was appended up to here may not have been followed.
-                self.rows.forget();
-                self.followed = None;
-                loaded
+                // Whatever another node appended up to here.
+                self.follow().await?;
+                self.load_frontier().await?
             }
         };
         let appended = self.place_waiting(&mut frontier).await?;
@@ -112,6 +123,7 @@ impl Sequencer {
             self.sign_head(&frontier, signed).await?;
         }
         let _ = self.heads.send_replace(frontier.size());
+        self.followed = Some(size_column(frontier.size())?);
         self.frontier = Some(frontier);
         Ok(())
     }
@@ -154,6 +166,7 @@ impl Sequencer {
             transaction.append_audit_leaves(&leaves).await?;
             transaction.commit().await?;
             self.rows.learn_from(&waiting);
+            waiting.iter().for_each(|entry| (self.listener)(entry));
             appended += waiting.len();
             *frontier = grown;
         }
@@ -162,7 +175,8 @@ impl Sequencer {
     async fn sign_head(&self, frontier: &Frontier, previous_size: i64) -> Result<()> {
         let (at, root) = (self.clock.now(), frontier.root());
         let digest = digest(frontier.size(), &root, at);
-        let signature = self.hsm.sign(AUDIT_KEY, AUDIT_SCHEME, &digest).await.map_err(InternalError::Hsm)?;
+        let key = (AUDIT_KEY, self.audit_key.as_slice());
+        let signature = self.hsm.sign_as(key, AUDIT_SCHEME, &digest).await.map_err(InternalError::Hsm)?;
         let head = SignedHead { size: frontier.size(), root, at, signature };
         let row = AuditHead {
             size: size_column(head.size)?,
@@ -220,6 +234,8 @@ impl Sequencer {
             let Some((last, _)) = leaves.last() else { break };
             from = last.sequence.saturating_add(1);
             self.rows.learn_from(leaves.iter().map(|(_, entry)| entry));
+            leaves.iter().for_each(|(_, entry)| (self.listener)(entry));
+            self.followed = Some(from);
         }
         self.followed = Some(from);
         if let Some(head) = self.store.latest_audit_head().await? {

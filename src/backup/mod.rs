@@ -1,12 +1,15 @@
 //! Backup and restore of the service's data: the database as it is at one moment, documents, SoftHSM's tokens, records, the settings file;
 //! sealed, and without PINs. A restored database says so, and nothing is issued or answered over it until it has been reconciled.
 
+mod files;
+mod postgres;
 pub mod sealed;
 
 use crate::{
     config::Settings,
     error::{InternalError, RequestError, Result},
-    store::Store,
+    fault,
+    store::{Store, sqlite_file},
     tokens,
 };
 use chuky_hsm::Secret32;
@@ -18,7 +21,6 @@ use std::{
     io::{BufReader, BufWriter},
     os::unix::fs::OpenOptionsExt,
     path::{Component, Path, PathBuf},
-    process::Command,
 };
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -79,19 +81,16 @@ pub async fn make(
     if out.exists() {
         return Err(is_there(out).into());
     }
+    files::refuse_inside(settings, out)?;
     // 1. The database as it is now, on the disk where it lives: nothing lies in clear where backups lie.
-    let work = tempfile::Builder::new().prefix(".chuky-backup").tempdir_in(&settings.data_dir);
-    let work = work.map_err(InternalError::io(settings.data_dir.display().to_string()))?;
+    let work = files::workplace(".chuky-backup", &settings.data_dir)?;
     let database = work.path().join("database");
     let store = Store::open(&settings.database_url).await?;
     let audit_entries = store.audit_size().await?;
     let sqlite = store.snapshot(&database.to_string_lossy()).await?;
     store.close().await;
     if !sqlite {
-        run(postgres("pg_dump", &settings.database_url)?
-            .args(["--format=custom", "--no-owner", "--no-privileges"])
-            .arg("--file")
-            .arg(&database))?;
+        postgres::dump(&settings.database_url, &database)?;
     }
     // 2. Everything into one sealed file: what the database names is read after it.
     let manifest = Manifest {
@@ -113,8 +112,7 @@ pub async fn make(
         add(&mut sealer, SETTINGS, path)?;
         files += 1;
     }
-    for path in data_files(settings)? {
-        let name = path.strip_prefix(&settings.data_dir).unwrap_or(&path).to_string_lossy().into_owned();
+    for (name, path) in files::of(settings)? {
         // A document that is removed meanwhile is in nobody's way.
         match add(&mut sealer, &format!("{DATA}{name}"), &path) {
             Err(_) if !path.exists() => {}
@@ -135,17 +133,18 @@ pub async fn make(
 /// nothing before it is reconciled.
 pub async fn restore(settings: &Settings, from: &Path, key: &Secret32, now: Instant) -> Result<Done> {
     // 1. Nothing is overwritten.
-    if fs::read_dir(&settings.data_dir).is_ok_and(|mut entries| entries.next().is_some()) {
-        return Err(is_there(&settings.data_dir).into());
+    let data_dir = files::settled(&settings.data_dir)?;
+    if fs::read_dir(&data_dir).is_ok_and(|mut entries| entries.next().is_some()) {
+        return Err(is_there(&data_dir).into());
     }
-    let sqlite = settings.database_url.strip_prefix("sqlite://").map(PathBuf::from);
-    if let Some(path) = sqlite.as_deref().filter(|path| path.exists()) {
-        return Err(is_there(path).into());
+    let sqlite = sqlite_file(&settings.database_url).map(|path| files::settled(&path)).transpose()?;
+    let mut of_database = sqlite.iter().flat_map(|path| files::of_database(path));
+    if let Some(path) = of_database.find(|path| path.exists()) {
+        return Err(is_there(&path).into());
     }
     // 2. Taken out beside its place.
-    let parent = settings.data_dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let work = tempfile::Builder::new().prefix(".chuky-restore").tempdir_in(parent);
-    let work = work.map_err(InternalError::io(parent.display().to_string()))?;
+    let parent = data_dir.parent().unwrap_or(Path::new("/"));
+    let work = files::workplace(".chuky-restore", parent)?;
     let file = File::open(from).map_err(InternalError::io(from.display().to_string()))?;
     let done = take_out(&mut Opener::begin(BufReader::new(file), key)?, work.path())?;
     let kind = if sqlite.is_some() { "sqlite" } else { "postgres" };
@@ -165,17 +164,15 @@ pub async fn restore(settings: &Settings, from: &Path, key: &Secret32, now: Inst
     match &sqlite {
         Some(path) => {
             mark(Store::open_file(&database).await?, &row).await?;
-            let shown = path.display().to_string();
-            let inside = path.strip_prefix(&settings.data_dir).map_or_else(|_| path.clone(), |name| data.join(name));
-            fs::rename(&database, inside).map_err(InternalError::io(shown))?;
+            files::settle_database(&database)?;
+            match path.strip_prefix(&data_dir) {
+                Ok(name) => files::place_database(&database, &data.join(name))?,
+                Err(_) => files::place_database(&database, path)?,
+            }
         }
-        None => {
-            let mut command = postgres("pg_restore", &settings.database_url)?;
-            command.args(["--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges"]);
-            run(command.arg(&database))?;
-            mark(Store::open(&settings.database_url).await?, &row).await?;
-        }
+        None => postgres::restore(&settings.database_url, &database, &row, work.path())?,
     }
+    fault::point("restore.after_database");
     // 4. The data directory in its place; SoftHSM's settings name that place.
     if data.join("tokens").is_dir() {
         tokens::softhsm_configuration(&data.join("softhsm2.conf"), &settings.data_dir.join("tokens"))?;
@@ -185,10 +182,11 @@ pub async fn restore(settings: &Settings, from: &Path, key: &Secret32, now: Inst
         let kept = data.join("settings.restored.toml");
         fs::rename(&settings_kept, kept).map_err(InternalError::io(SETTINGS))?;
     }
-    if settings.data_dir.is_dir() {
-        fs::remove_dir(&settings.data_dir).map_err(InternalError::io(settings.data_dir.display().to_string()))?;
+    if data_dir.is_dir() {
+        fs::remove_dir(&data_dir).map_err(InternalError::io(data_dir.display().to_string()))?;
     }
-    fs::rename(&data, &settings.data_dir).map_err(InternalError::io(settings.data_dir.display().to_string()))?;
+    fs::rename(&data, &data_dir).map_err(InternalError::io(data_dir.display().to_string()))?;
+    tokens::sync_directory(parent)?;
     Ok(done)
 }
 
@@ -240,77 +238,6 @@ fn add(sealer: &mut Sealer<BufWriter<tempfile::NamedTempFile>>, name: &str, path
     let file = File::open(path).map_err(InternalError::io(shown.clone()))?;
     let size = file.metadata().map_err(InternalError::io(shown))?.len();
     sealer.entry(name, size, &mut BufReader::new(file))
-}
-
-/// Every regular file of the data directory but the live database and SoftHSM's settings, which name a place.
-fn data_files(settings: &Settings) -> Result<Vec<PathBuf>> {
-    let data_dir = &settings.data_dir;
-    // With its journals: `chuky.db-wal` and others.
-    let database = settings.database_url.strip_prefix("sqlite://").unwrap_or("\0");
-    let mut files = Vec::new();
-    let mut directories = vec![data_dir.clone()];
-    while let Some(directory) = directories.pop() {
-        let shown = || directory.display().to_string();
-        for entry in fs::read_dir(&directory).map_err(InternalError::io(shown()))? {
-            let entry = entry.map_err(InternalError::io(shown()))?;
-            let kind = entry.file_type().map_err(InternalError::io(shown()))?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let is_database = entry.path().to_string_lossy().starts_with(database);
-            let left_out = is_database || (directory == *data_dir && name.starts_with("softhsm2"));
-            if kind.is_dir() && !name.starts_with(".chuky-") {
-                directories.push(entry.path());
-            } else if kind.is_file() && !left_out {
-                files.push(entry.path());
-            }
-        }
-    }
-    files.sort();
-    Ok(files)
-}
-
-/// PostgreSQL's own program for a database, with the password in its environment and never among its arguments.
-fn postgres(program: &str, url: &str) -> Result<Command> {
-    let unusable = || InternalError::other("the database's address cannot be given to PostgreSQL's programs");
-    let (scheme, rest) = url.split_once("://").ok_or_else(unusable)?;
-    let mut command = Command::new(program);
-    let address = match rest.split_once('@') {
-        Some((user, place)) => match user.split_once(':') {
-            Some((name, password)) => {
-                command.env("PGPASSWORD", percent_decoded(password).ok_or_else(unusable)?);
-                format!("{scheme}://{name}@{place}")
-            }
-            None => url.to_owned(),
-        },
-        None => url.to_owned(),
-    };
-    command.arg("--dbname").arg(address);
-    Ok(command)
-}
-
-fn percent_decoded(text: &str) -> Option<String> {
-    let mut octets = Vec::new();
-    let mut rest = text.as_bytes();
-    while let Some((first, more)) = rest.split_first() {
-        rest = more;
-        if *first == b'%' {
-            let (code, more) = rest.split_at_checked(2)?;
-            octets.extend(hex::decode(code).ok()?);
-            rest = more;
-        } else {
-            octets.push(*first);
-        }
-    }
-    String::from_utf8(octets).ok()
-}
-
-fn run(command: &mut Command) -> Result<()> {
-    let program = command.get_program().to_string_lossy().into_owned();
-    let output = command.output().map_err(InternalError::io(format!("{program} (package postgresql-client)")))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    Err(InternalError::other(format!("{program}: {said}")).into())
 }
 
 fn is_there(path: &Path) -> RequestError {

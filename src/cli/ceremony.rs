@@ -2,17 +2,19 @@
 //! custodians, unlocking with their shares, and the check of a record. Shares are typed without echo or read from files; no PIN is
 //! ever an argument or printed.
 
-use super::{Common, printed, secret};
+mod shares;
+
+use super::{Common, printed};
 use crate::{
     app::App,
     clock::Clock,
     config::Settings,
-    custodians::{Note, Opened, refused, share_error_in_words},
+    custodians::Note,
     error::{InternalError, RequestError, Result},
     issuance::{IssuingPolicy, ceremony, ceremony::Plan},
     tokens::{self, RootToken, SecondToken},
 };
-use chuky_hsm::share::{Purpose, Share};
+use chuky_hsm::share::Purpose;
 use chuky_model::text::Language;
 use clap::{Args, Subcommand};
 use std::{
@@ -94,6 +96,8 @@ enum Step {
         #[arg(long, value_name = "DIRECTORY")]
         softhsm_directory: Option<PathBuf>,
     },
+    /// Tạo lại thiết bị khóa thuê bao đã mất / Make the lost subscribers token anew from shares, and prove it over the restored data
+    LostToken,
     /// Kết thúc một CA / End a CA: its last list, its last answers, and no signature any more
     End {
         /// The CA's label
@@ -130,6 +134,7 @@ impl Ceremony {
                 let (label, module, directory) = (label.clone(), module.clone(), softhsm_directory.clone());
                 here.second_token(&SecondToken { label, module, softhsm_directory: directory }).await
             }
+            (Some(Step::LostToken), _) => here.lost_token().await,
             (Some(Step::End { label, file }), _) => here.end(label, file.as_deref()).await,
         }
     }
@@ -151,7 +156,9 @@ impl Here<'_> {
     fn rehearse(&self, file: &Path, first: bool) -> Result<String> {
         let (_, plan) = plan(file)?;
         if first {
-            plan.check_first()?;
+            plan.check_first()?
+        } else {
+            plan.check_further()?
         }
         let policy = IssuingPolicy::load(&self.settings.authority)?;
         let lines = plan.rehearse(&policy, Clock::default().now())?;
@@ -188,7 +195,7 @@ impl Here<'_> {
 
     fn sheets(&self, file: &Path, out: &Path, danger_on_disk: bool) -> Result<String> {
         let (_, plan) = plan(file)?;
-        tokens::private_directory(out)?;
+        tokens::ceremony_directory(out)?;
         if !danger_on_disk && !tokens::is_in_memory(out)? {
             return Err(on_disk(out).into());
         }
@@ -207,8 +214,14 @@ impl Here<'_> {
 
     async fn hold(&self, file: &Path) -> Result<String> {
         let (text, plan) = plan(file)?;
+        // Before anybody enters a share or a token is touched.
+        ceremony::may_be_held(&self.settings, &plan, Clock::default().now()).await?;
+        let begun = Note::load(&self.settings)?;
         let named: Vec<Purpose> = plan.custody.sets().map(|(purpose, _)| purpose).collect();
-        let opened = self.opened(&named, |share| ceremony::admit(&plan, share))?;
+        let opened = self.opened(&named, |share| {
+            ceremony::admit(&plan, share)?;
+            begun.as_ref().map_or(Ok(()), |note| note.admit(share))
+        })?;
         let roots = match named.is_empty() {
             true => {
                 tokens::prepare(&self.settings, &self.executable).await?;
@@ -222,6 +235,7 @@ impl Here<'_> {
 
     async fn roll_over(&self, file: &Path) -> Result<String> {
         let (text, plan) = plan(file)?;
+        ceremony::may_roll_over(&self.settings, &plan, Clock::default().now()).await?;
         let app = self.open(self.roots(&plan).await?).await?;
         Ok(self.held(&ceremony::roll_over(&app, &text).await?))
     }
@@ -275,6 +289,50 @@ impl Here<'_> {
             "✓ Both tokens hold the same keys: each opens what the other seals. The user PIN is that of the first.\n",
         ));
         Ok(text)
+    }
+
+    async fn lost_token(&self) -> Result<String> {
+        let note = Note::load(&self.settings)?.ok_or_else(no_custodians)?;
+        let of_pins =
+            [Purpose::OfficerPin, Purpose::UserPin].into_iter().filter(|purpose| note.set(*purpose).is_some());
+        let needed: Vec<Purpose> = of_pins.chain([Purpose::Keys, Purpose::Pepper(1)]).collect();
+        let opened = self.opened(&needed, |share| note.admit(share))?;
+        for purpose in needed {
+            opened.secret(purpose)?;
+        }
+        let now = Clock::default().now();
+        let rebuilt = ceremony::rebuild_subscribers_token(&self.settings, &self.executable, &opened, now).await?;
+        Ok(self.rebuilt(&rebuilt))
+    }
+
+    fn rebuilt(&self, rebuilt: &ceremony::Rebuilt) -> String {
+        let mut text = String::new();
+        rebuilt.made.iter().for_each(|label| text.extend(["  ", label, "\n"]));
+        for (count, vi, en) in [
+            (rebuilt.rows, "dòng của CA có MAC đúng", "rows of the authority whose MACs fit"),
+            (rebuilt.columns, "cột mã hóa mở được", "encrypted columns that open"),
+            (rebuilt.sealed, "khóa thuê bao do thiết bị này niêm phong", "subscribers' keys under this token's seal"),
+        ] {
+            let mark = if count > 0 { '✓' } else { '–' };
+            let _ = writeln!(text, "{mark} {count} {}", self.say(vi, en));
+        }
+        text.push_str(self.say(
+            "– Chưa thử: pepper được nhận theo tên bộ mảnh, và được chứng minh khi một mã PIN được nhập.\n",
+            "– Not tried: the pepper is known by the name of its set, and proved when a PIN is entered.\n",
+        ));
+        for (version, usable) in &rebuilt.further_peppers {
+            let _ = match self.language {
+                Language::Vi => writeln!(
+                    text,
+                    "✕ {usable} khóa dùng được nằm dưới pepper {version}, không có trên tờ in: chuky pepper add --components"
+                ),
+                Language::En => writeln!(
+                    text,
+                    "✕ {usable} usable keys lie under pepper {version}, which no sheet holds: chuky pepper add --components"
+                ),
+            };
+        }
+        text
     }
 
     fn unlock(&self) -> Result<String> {
@@ -336,80 +394,6 @@ impl Here<'_> {
         }
         text
     }
-
-    /// Secrets out of shares: from the files that were named, else from the terminal.
-    fn opened(&self, needed: &[Purpose], admit: impl Fn(&Share) -> Result<()>) -> Result<Opened> {
-        if needed.is_empty() || !self.shares.is_empty() {
-            return self.opened_from_files(admit);
-        }
-        let mut shares: Vec<Share> = Vec::new();
-        for purpose in needed {
-            let (vi, en) = crate::custodians::purpose_in_words(*purpose);
-            let mut threshold = 2;
-            loop {
-                let entered = shares.iter().filter(|share| share.purpose == *purpose).count();
-                if entered >= threshold {
-                    break;
-                }
-                let number = entered.saturating_add(1);
-                let question = match self.language {
-                    Language::Vi => format!("{vi}: mảnh thứ {number}: "),
-                    Language::En => format!("{en}: share {number}: "),
-                };
-                let typed = secret::ask(&question).map_err(InternalError::io("the terminal"))?;
-                if typed.trim().is_empty() {
-                    return Err(given_up().into());
-                }
-                match self.admitted(*purpose, &typed, &shares, &admit) {
-                    Ok(share) => {
-                        threshold = usize::from(share.threshold);
-                        shares.push(share);
-                    }
-                    // Whoever typed it is still here: told at once, and asked again.
-                    Err(crate::error::Error::Request(error)) => {
-                        eprintln!("chuky: {}", error.detail.in_language(self.language));
-                    }
-                    Err(other) => return Err(other),
-                }
-            }
-        }
-        Opened::of_shares(&shares)
-    }
-
-    fn admitted(
-        &self,
-        purpose: Purpose,
-        typed: &str,
-        before: &[Share],
-        admit: impl Fn(&Share) -> Result<()>,
-    ) -> Result<Share> {
-        let share = Share::parse(typed).map_err(|error| refused(purpose, &error))?;
-        let mut together: Vec<Share> = before.iter().filter(|other| other.purpose == purpose).cloned().collect();
-        if share.purpose != purpose {
-            return Err(another_purpose(share.purpose).into());
-        }
-        admit(&share)?;
-        together.push(share.clone());
-        match chuky_hsm::share::combine(&together) {
-            Ok(_) | Err(chuky_hsm::share::ShareError::TooFew { .. }) => Ok(share),
-            Err(error) => Err(refused(purpose, &error).into()),
-        }
-    }
-
-    fn opened_from_files(&self, admit: impl Fn(&Share) -> Result<()>) -> Result<Opened> {
-        let mut shares = Vec::new();
-        for file in self.shares {
-            let shown = file.display().to_string();
-            let text = fs::File::open(file).and_then(secret::first_line).map_err(InternalError::io(shown.clone()))?;
-            let share = Share::parse(&text).map_err(|error| {
-                let (vi, en) = share_error_in_words(&error);
-                RequestError::invalid("share", "share_refused", format!("{shown}: {vi}"), format!("{shown}: {en}"))
-            })?;
-            admit(&share)?;
-            shares.push(share);
-        }
-        Opened::of_shares(&shares)
-    }
 }
 
 fn plan(file: &Path) -> Result<(Zeroizing<String>, Plan)> {
@@ -427,20 +411,6 @@ fn no_custodians() -> RequestError {
         "no_custodians",
         "PIN của dịch vụ này không do nhiều người giữ; không có gì để mở.",
         "No custodians hold PINs of this service; there is nothing to unlock.",
-    )
-}
-
-fn given_up() -> RequestError {
-    RequestError::conflict("given_up", "Đã dừng; không có gì thay đổi.", "Given up; nothing was changed.")
-}
-
-fn another_purpose(purpose: Purpose) -> RequestError {
-    let (vi, en) = crate::custodians::purpose_in_words(purpose);
-    RequestError::invalid(
-        "share",
-        "share_of_another_purpose",
-        format!("Mảnh này để mở thứ khác: {vi}."),
-        format!("This share opens something else: the {en}."),
     )
 }
 

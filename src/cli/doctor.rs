@@ -6,6 +6,7 @@ use crate::{
     app::remembered_head,
     clock::Clock,
     config::Settings,
+    outbox,
     reader::{Probe, ReaderPool, Task, TaskOutput},
     restoration,
     store::Store,
@@ -77,6 +78,7 @@ async fn examine(settings: &Settings, executable: &Path) -> Vec<(String, Finding
         ("proxy".to_owned(), proxy(settings)),
         ("PKCS#11 module".to_owned(), module(settings)),
     ];
+    findings.extend(spool(settings));
     findings.extend(tokens(settings, executable).await);
     findings.extend(database(settings).await);
     let readers = ReaderPool::new(settings.readers.clone(), executable.to_owned());
@@ -164,6 +166,18 @@ fn proxy(settings: &Settings) -> Finding {
     }
 }
 
+/// Where messages are handed over, if a directory is named.
+fn spool(settings: &Settings) -> Option<(String, Finding)> {
+    let finding = match outbox::readiness(settings.spool_dir.as_deref())? {
+        Ok(()) => Finding::Good("messages can be handed over".to_owned()),
+        Err(reason) => Finding::Bad(
+            format!("messages cannot be handed over: {reason}"),
+            "make the directory, give this user access and room, or set messages.spool_dir".to_owned(),
+        ),
+    };
+    Some(("message spool".to_owned(), finding))
+}
+
 fn module(settings: &Settings) -> Finding {
     match chuky_hsm::find_module(settings.hsm.module.as_deref()) {
         Ok(path) => Finding::Good(path.display().to_string()),
@@ -218,10 +232,10 @@ async fn of_role(name: &str, token: &dyn Hsm) -> Vec<(String, Finding)> {
             (Standing::Serving | Standing::StandingBy, None) => Finding::Good(said),
             (Standing::Different, reason) => Finding::Bad(
                 format!("{said}: {}", reason.unwrap_or_default()),
-                "copy the first token's keys to it anew, or take it out of hsm.tokens".to_owned(),
+                "copy the keys of a token that is well to it anew, or take it out of hsm.tokens".to_owned(),
             ),
             (Standing::Serving | Standing::StandingBy, Some(reason)) => {
-                Finding::Bad(format!("{said}; {reason}"), "copy the first token's keys to it anew".to_owned())
+                Finding::Bad(format!("{said}; {reason}"), "copy the keys of a token that is well to it anew".to_owned())
             }
             (Standing::Out | Standing::Starting, reason) => Finding::Bad(
                 format!("{said}: {}", reason.unwrap_or_default()),

@@ -10,7 +10,10 @@ mod doctor;
 mod login;
 mod pepper;
 mod printing;
+mod receipt;
 mod request;
+mod requests;
+mod revocations;
 mod secret;
 mod serve;
 mod sign;
@@ -49,7 +52,9 @@ enum Command {
     Doctor(doctor::Doctor),
     Login(login::Login),
     Pepper(pepper::Pepper),
-    Request(request::Request),
+    Receipt(receipt::Receipt),
+    Request(Box<request::Request>),
+    Revocations(revocations::Revocations),
     Sign(sign::Sign),
     Trust(trust::Trust),
     Verify(verify::Verify),
@@ -80,7 +85,9 @@ pub fn run() -> ExitCode {
         Command::Doctor(command) => command.run(&common),
         Command::Login(command) => command.run(&common),
         Command::Pepper(command) => command.run(&common),
+        Command::Receipt(command) => command.run(&common),
         Command::Request(command) => command.run(&common),
+        Command::Revocations(command) => command.run(&common),
         Command::Sign(command) => command.run(&common),
         Command::Trust(command) => command.run(&common),
         Command::Verify(command) => command.run(&common),

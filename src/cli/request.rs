@@ -1,9 +1,10 @@
-//! `chuky request`: redeems a one-time activation code with a PKCS #10 request of a key on a token of one's own, and writes the certificate.
+//! `chuky request`: requests of certificates (see [`super::requests`]), and without one of its commands: redeems a one-time activation code with a PKCS #10 request of a key on a token of one's own, and writes the certificate.
 //! Run again after a lost answer it writes the same certificate: its receipt key is made of code and request.
 
 use super::{
     Common,
     client::{Client, ClientError},
+    requests::Requests,
     secret, unusable,
 };
 use chuky_model::text::Language;
@@ -23,7 +24,10 @@ use zeroize::Zeroizing;
 /// The request (PKCS #10, PEM) is made by the token's software or by OpenSSL. The code is asked for on the terminal where no file is named.
 /// Exit codes: 0 the certificate was written, 1 refused, 2 wrong usage or a file that cannot be used.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Request {
+    #[command(subcommand)]
+    what: Option<Requests>,
     /// Address of the service
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080", env = "CHUKY_SERVER")]
     server: String,
@@ -37,24 +41,23 @@ pub struct Request {
     #[arg(long, value_name = "FILE", requires = "login")]
     password_file: Option<PathBuf>,
     /// Where the certificate goes, PEM, with those of its issuers behind it
-    #[arg(short = 'o', long = "output", value_name = "OUT")]
-    output: PathBuf,
+    #[arg(short = 'o', long = "output", value_name = "OUT", required = true)]
+    output: Option<PathBuf>,
     /// The certification request
-    #[arg(value_name = "CSR")]
-    request: PathBuf,
+    #[arg(value_name = "CSR", required = true)]
+    request: Option<PathBuf>,
 }
 
 impl Request {
     /// Runs the command: 0 where the certificate was written.
     pub fn run(self, common: &Common) -> ExitCode {
-        match self.redeem(common.language) {
-            Ok(notices) => {
-                for notice in notices {
-                    eprintln!("! {notice}");
-                }
-                println!("✓ {}", self.output.display());
-                ExitCode::SUCCESS
-            }
+        let done = match (&self.what, &self.request, &self.output) {
+            (Some(what), ..) => what.run(common.language),
+            (None, Some(request), Some(output)) => self.redeem(common.language, request, output),
+            _ => return unusable("CSR, -o"),
+        };
+        match done {
+            Ok(()) => ExitCode::SUCCESS,
             Err(ClientError::Refused(why)) => {
                 eprintln!("chuky request: {why}");
                 ExitCode::FAILURE
@@ -63,8 +66,8 @@ impl Request {
         }
     }
 
-    fn redeem(&self, language: Language) -> Result<Vec<String>, ClientError> {
-        let request = read(&self.request)?;
+    fn redeem(&self, language: Language, request: &Path, output: &Path) -> Result<(), ClientError> {
+        let request = read(request)?;
         let code = match &self.code_file {
             Some(file) => File::open(file).and_then(secret::first_line).map_err(failed(file))?,
             None => {
@@ -83,9 +86,12 @@ impl Request {
         let certificate = receipt["certificate"].as_str().unwrap_or_default();
         let chain = receipt["chain"].as_array().map(Vec::as_slice).unwrap_or_default();
         let pem: Vec<&str> = [certificate].into_iter().chain(chain.iter().filter_map(|one| one.as_str())).collect();
-        write_whole(&self.output, &pem.concat())?;
-        let notices = receipt["notices"].as_array().map(Vec::as_slice).unwrap_or_default();
-        Ok(notices.iter().filter_map(|notice| notice[language.code()].as_str().map(str::to_owned)).collect())
+        write_whole(output, &pem.concat())?;
+        for notice in receipt["notices"].as_array().into_iter().flatten() {
+            eprintln!("! {}", notice[language.code()].as_str().unwrap_or_default());
+        }
+        println!("✓ {}", output.display());
+        Ok(())
     }
 }
 

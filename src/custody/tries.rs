@@ -52,7 +52,7 @@ fn give_back_later(app: &App, by: &Principal, id: CredentialId) {
     });
 }
 
-/// Gives a counted try back where the HSM was away and nothing was tried.
+/// Gives a counted try back where the HSM found nothing about the PIN.
 async fn give_back(app: &App, by: &Principal, id: CredentialId) -> Result<()> {
     let given = change(app, by, id, Kind::PinNotTried, |credential| {
         credential.tries = credential.tries.saturating_sub(1).max(0);
@@ -94,8 +94,8 @@ pub(super) fn ready(app: &App) -> Result<(), RequestError> {
     if app.tokens.subscribers.health().ready { Ok(()) } else { Err(RequestError::try_again()) }
 }
 
-/// What the HSM worker's answer to a counted try means: a wrong PIN is refused, perhaps locked; a try that was not made is given back;
-/// an altered row is told as such.
+/// What the HSM worker's answer to a counted try means: a wrong PIN is refused, perhaps locked; an altered row is told as such, and its try stays
+/// counted. Every other error says nothing about the PIN, whether it is the HSM's state or a key that this token lacks: the try is given back.
 pub(super) async fn answered<T>(
     app: &App,
     by: &Principal,
@@ -105,15 +105,14 @@ pub(super) async fn answered<T>(
     match answer {
         Ok(answer) => Ok(answer),
         Err(HsmError::WrongSecret) => Err(refuse(app, by, counted).await?.into()),
-        Err(error) if error.is_temporary() => {
-            give_back_later(app, by, counted.id);
-            Err(error.into())
-        }
         Err(HsmError::Tampered { what }) => {
             tracing::error!(event = "row_forged", table = "credential", what);
             Err(InternalError::RowForged { table: "credential" }.into())
         }
-        Err(error) => Err(error.into()),
+        Err(error) => {
+            give_back_later(app, by, counted.id);
+            Err(error.into())
+        }
     }
 }
 

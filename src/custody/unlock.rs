@@ -250,7 +250,8 @@ async fn refuse_holder(app: &App, by: &Principal, credential: &Credential) -> Re
     }
 }
 
-async fn same_person(app: &App, one: AccountId, other: AccountId) -> Result<bool> {
+/// Whether two accounts are one person's.
+pub async fn same_person(app: &App, one: AccountId, other: AccountId) -> Result<bool> {
     if one == other {
         return Ok(true);
     }

@@ -167,12 +167,13 @@ impl CertifiedKey {
         self.token.as_ref().is_some_and(|label| !app.tokens.roots.iter().any(|token| token.label == *label))
     }
 
-    /// Signs a digest on the token that holds the key. One of a CA that has ended signs nothing.
+    /// Signs a digest on a token that holds the key of this certificate. One of a CA that has ended signs nothing.
     pub async fn sign(&self, app: &App, digest: &[u8]) -> Result<Vec<u8>> {
         if self.state == AuthorityState::Ended {
             return Err(InternalError::other(format!("the CA {} has ended", self.label)).into());
         }
-        Ok(token_of(app, self.purpose, self.token.as_deref())?.sign(&self.label, self.scheme, digest).await?)
+        let key = (self.label.as_str(), self.certificate.spki_der());
+        Ok(token_of(app, self.purpose, self.token.as_deref())?.sign_as(key, self.scheme, digest).await?)
     }
 }
 
@@ -206,8 +207,8 @@ fn root_away(label: &str) -> RequestError {
     )
 }
 
-/// Refuses tokens that hold another key under a label than its certificate says. Signatures are judged by the token's public keys before
-/// they leave a worker, so this makes them signatures of the certificates.
+/// Refuses tokens that hold another key under a label than its certificate says, and names the label. Nothing would be signed with that key in
+/// any case: each call names the public key of the certificate.
 async fn refuse_other_keys(app: &App, keys: &[CertifiedKey]) -> Result<()> {
     for token in [&*app.tokens.authority, &*app.tokens.status] {
         for held in token.service_keys().await? {

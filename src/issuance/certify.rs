@@ -29,6 +29,8 @@ pub(super) fn random_serial() -> Serial {
 pub(super) struct Issuer<'a> {
     /// The key's label on its token.
     pub label: &'a str,
+    /// Its `SubjectPublicKeyInfo`, as its certificate says.
+    pub spki: &'a [u8],
     pub purpose: KeyPurpose,
     /// The token of its own that the key lies on.
     pub token: Option<&'a str>,
@@ -37,7 +39,7 @@ pub(super) struct Issuer<'a> {
 impl<'a> Issuer<'a> {
     /// A key of the authority.
     pub(super) fn of(key: &'a CertifiedKey) -> Self {
-        Self { label: &key.label, purpose: key.purpose, token: key.token.as_deref() }
+        Self { label: &key.label, spki: key.certificate.spki_der(), purpose: key.purpose, token: key.token.as_deref() }
     }
 }
 
@@ -65,9 +67,9 @@ pub(super) async fn signed(
     to_be_signed: &ToBeSigned,
 ) -> Result<Certificate> {
     let token = token_of(app, issuer.purpose, issuer.token)?;
-    let signature = token.sign(issuer.label, to_be_signed.scheme, &to_be_signed.digest()).await?;
+    // Judged by the issuer's public key before it leaves the worker, whatever the token has under the label.
+    let signature = token.sign_as((issuer.label, issuer.spki), to_be_signed.scheme, &to_be_signed.digest()).await?;
     let der = to_be_signed.assemble_judged(&signature);
-    // Judged by the token's public key, which is the issuer's (`authority::refuse_other_keys`).
     let certificate = Certificate::from_der(&der).map_err(internal)?;
     issue::compare(&certificate, to_be_signed, intent, spki)
         .map_err(|difference| InternalError::Pki(difference.to_string()))?;

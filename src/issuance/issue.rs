@@ -8,14 +8,13 @@ use super::{
     certify::{self, Issuer},
     own_key,
     receipt::Receipt,
-    recovery, reminders, subscriber,
+    recovery, register, reminders, revocation, subscriber,
 };
 use crate::{
     accounts::{self, NewAccount, Password},
     app::App,
     attestation,
     audit::{self, Actor, Entry, Kind},
-    current,
     custody::{Pin, SealParameters},
     error::{InternalError, RequestError, Result},
     fault,
@@ -34,10 +33,9 @@ use chuky_model::{
         request::{ActivationCode, RegistrationRequest},
         state::{CertificateState, CredentialState},
     },
-    request::RequestState,
-    role::Role,
+    request::{Hierarchy, RequestState},
 };
-use chuky_pki::{certificate::Certificate, crypto::sha256, issue::CertificateIntent};
+use chuky_pki::{certificate::Certificate, crl::Reason, crypto::sha256, issue::CertificateIntent};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -73,6 +71,7 @@ async fn redeem_now(app: &App, redemption: Redemption) -> Result<Receipt> {
     // 1. The approved request behind the code, and what its subscriber chose.
     let Redeemable { request, details, mut code } = registration::redeemable(app, &redemption.code).await?;
     registration::check_confirmed(app, &request, &details, redemption.confirmed.as_deref())?;
+    check_key_made_here(app, &request, &details, redemption.algorithm)?;
     let pin = Pin::choose(&redemption.pin, Some(&details.personal_number)).map_err(RequestError::from)?;
     let log_in = LogIn { login: &redemption.login, password: &redemption.password };
     let holder = Holder::of(app, &request, &details, &log_in).await?;
@@ -104,6 +103,8 @@ pub(super) struct Issue {
     pub request: RegistrationRequest,
     pub row: Row,
     pub intent: CertificateIntent,
+    /// The certificate that this one takes the place of, and why that one is revoked.
+    pub replaces: Option<(CertificateId, Reason)>,
     /// Tells the other nodes that somebody is at it.
     _held: Option<Held>,
 }
@@ -135,7 +136,7 @@ impl Holder {
         details: &Details,
         log_in: &LogIn<'_>,
     ) -> Result<Self> {
-        let role = subscriber::role(request.hierarchy);
+        let role = subscriber::role(request.hierarchy, details.kind);
         if let Some(mut account) = subscriber::account_of(app, &request.person_lookup).await? {
             let changed = !account.roles.contains(&role);
             if changed {
@@ -157,7 +158,7 @@ impl Holder {
             password: Password::choose(log_in.password)?,
             roles: vec![role],
             display_name: details.full_name.clone(),
-            unit: if role == Role::Official { request.unit.clone() } else { String::new() },
+            unit: if request.hierarchy == Hierarchy::Officials { request.unit.clone() } else { String::new() },
             person_lookup: request.person_lookup.as_slice().try_into().ok(),
         };
         Ok(Self::New(accounts::prepare_account(app, new).await?))
@@ -179,6 +180,16 @@ pub(super) async fn intend(
 ) -> Result<Issue> {
     let now = app.clock.now();
     let followed = followed(app, &request).await?;
+    let replaces = match (&followed, details.replaces) {
+        (Some(old), Some(replacement)) => {
+            // Only what is in force is replaced; what was revoked meanwhile needs its subscriber identified anew.
+            if old.state != CertificateState::Issued || old.not_after <= now {
+                return Err(registration::not_in_force().into());
+            }
+            Some((old.id, replacement.reason()))
+        }
+        _ => None,
+    };
     let intent = subscriber::intent(app, issuer, details, followed.as_ref(), now)?;
     let id = CertificateId(Uuid::now_v7());
     let plain = Zeroizing::new(intent.to_canonical_bytes().map_err(internal)?);
@@ -226,7 +237,7 @@ pub(super) async fn intend(
     let issuing = Entry::of_row(now, Kind::RequestIssuing, Actor::Anonymous, &request);
     audit::record(&mut transaction, issuing.with(serde_json::json!({ "confirmed": confirmed }))).await?;
     transaction.commit().await?;
-    Ok(Issue { request, row, intent, _held: held })
+    Ok(Issue { request, row, intent, replaces, _held: held })
 }
 
 async fn complete(app: &App, issuer: &CertifiedKey, issue: &mut Issue, chosen: Chosen) -> Result<Receipt> {
@@ -255,10 +266,36 @@ async fn complete(app: &App, issuer: &CertifiedKey, issue: &mut Issue, chosen: C
     Ok(Receipt::new(&certificate, credential.id, &account, new_account, issued))
 }
 
+/// Keys of devices and payment providers are never made here; a key that is, is one that the profile certifies.
+fn check_key_made_here(
+    app: &App,
+    request: &RegistrationRequest,
+    details: &Details,
+    algorithm: KeyAlgorithm,
+) -> Result<()> {
+    if details.kind.has_own_key() {
+        return Err(RequestError::conflict(
+            "own_key_needed",
+            "Chứng thư này dùng khóa của chính thiết bị hoặc đơn vị. Hãy gửi yêu cầu PKCS #10: chuky request, hoặc /api/v1/activations/own-key.",
+            "This certificate is for a key of the device's or provider's own. Send a PKCS #10 request: chuky request, or /api/v1/activations/own-key.",
+        )
+        .into());
+    }
+    if !subscriber::profile(app, request.hierarchy, details.kind)?.admits_key(algorithm) {
+        let (vi, en) = (
+            "Loại khóa này không được dùng cho chứng thư này. Hãy chọn loại khác.",
+            "Keys of this type are not certified for this kind of certificate. Choose another.",
+        );
+        return Err(RequestError::invalid("algorithm", "algorithm_not_admitted", vi, en).into());
+    }
+    Ok(())
+}
+
 /// The certificate that the one asked for follows.
-async fn followed(app: &App, request: &RegistrationRequest) -> Result<Option<Row>> {
+pub(super) async fn followed(app: &App, request: &RegistrationRequest) -> Result<Option<Row>> {
     let Some(id) = request.follows_certificate else { return Ok(None) };
-    current::row_by_log(app, || app.store.certificate_by_id(id)).await
+    register::follow(app).await?;
+    register::genuine(app, || app.store.certificate_by_id(id)).await
 }
 
 /// From here on the public key counts as seen (Decree 23/2025, article 38: unique).
@@ -322,6 +359,10 @@ pub(super) async fn store(
     (holder, mut code): (Holder, ActivationCode),
 ) -> Result<Instant> {
     let now = app.clock.now();
+    let old = match issue.replaces {
+        Some((id, reason)) => Some(revocation::replaced(app, id, reason, now).await?),
+        None => None,
+    };
     let Issue { request, row, .. } = issue;
     let account = holder.account().id;
     row.state = CertificateState::Issued;
@@ -359,7 +400,11 @@ pub(super) async fn store(
     audit::record(&mut transaction, Entry::of_row(now, Kind::CodeRedeemed, by, &code)).await?;
     audit::record(&mut transaction, Entry::of_row(now, Kind::RequestIssued, by, &*request)).await?;
     reminders::queue(app, &mut transaction, row).await?;
-    transaction.commit().await?;
+    // With the new certificate the old one is revoked, both or neither.
+    match old {
+        Some(old) => old.committed(app, transaction, by, row).await?,
+        None => transaction.commit().await?,
+    }
     Ok(now)
 }
 

@@ -89,7 +89,7 @@ async fn redeem_now(app: &App, redemption: OwnKeyRedemption) -> Result<(OwnKeyRe
     registration::check_confirmed(app, &request, &details, redemption.confirmed.as_deref())?;
     let brought = read(app, redemption.request).await?;
     // 2. The key is one that is certified, the request was made for this code, and nobody showed the key before.
-    let profile = subscriber::profile(app, request.hierarchy)?;
+    let profile = subscriber::profile(app, request.hierarchy, details.kind)?;
     key::admit(&brought.spki, profile, &app.issuing.known_bad_keys).map_err(refused)?;
     challenge(&brought, &redemption.code)?;
     unseen(app, &brought.spki).await?;

@@ -21,10 +21,9 @@ pub struct IssuingPolicy {
 impl IssuingPolicy {
     /// Reads what the settings name; without them the built-in profiles and no list.
     pub fn load(settings: &AuthorityConfig) -> Result<Self> {
-        Ok(Self {
-            profiles: profiles(settings.profiles_dir.as_deref())?,
-            known_bad_keys: known_bad_keys(settings.known_bad_keys_dir.as_deref())?,
-        })
+        let profiles = profiles(settings.profiles_dir.as_deref())?;
+        check_retention(&profiles, settings.retention_years)?;
+        Ok(Self { profiles, known_bad_keys: known_bad_keys(settings.known_bad_keys_dir.as_deref())? })
     }
 }
 
@@ -39,6 +38,22 @@ fn profiles(directory: Option<&Path>) -> Result<Profiles> {
     }
     let profiles = Profiles::replaced_by(texts.iter().map(|(_, text)| text.as_str()));
     Ok(profiles.map_err(|error| InternalError::other(format!("authority.profiles_dir: {error}")))?)
+}
+
+/// EN 319 412-5 §4.3.3: what a certificate promises to keep is kept.
+fn check_retention(profiles: &Profiles, kept: u32) -> Result<()> {
+    let promised = |profile: &chuky_pki::profile::Profile| {
+        profile.qualified.as_ref().and_then(|statements| statements.retention_years).unwrap_or_default()
+    };
+    match profiles.all().find(|profile| promised(profile) > kept) {
+        Some(profile) => Err(InternalError::other(format!(
+            "authority.retention_years: profile {} promises {} years, files are kept for {kept}",
+            profile.name,
+            promised(profile)
+        ))
+        .into()),
+        None => Ok(()),
+    }
 }
 
 fn known_bad_keys(directory: Option<&Path>) -> Result<KnownBadKeys> {

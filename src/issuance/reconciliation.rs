@@ -5,7 +5,8 @@
 use super::{
     Authority, CertifiedKey,
     authority::internal,
-    recovery, register,
+    recovery::{self, Finished},
+    register,
     revocation::closed_credential,
     revocation_list::{self, ListName},
 };
@@ -28,7 +29,7 @@ use chuky_model::{
 };
 use chuky_pki::{
     certificate::Certificate,
-    crl::{Crl, Reason},
+    crl::{Crl, ListEntry, Reason},
     crypto::sha256,
 };
 use uuid::Uuid;
@@ -80,16 +81,14 @@ pub async fn reconcile(
     // 3. What the lists and certificates say that the backup does not know.
     for (issuer, _, list) in &lists {
         for entry in list.entries() {
-            let (serial, at, reason) = entry.map_err(internal)?;
-            let serial = Serial::from_octets(&serial).map_err(|error| InternalError::other(error.to_string()))?;
-            told_revoked(app, issuer, &serial, (at, reason), &mut findings).await?;
+            told_revoked(app, issuer, &entry.map_err(internal)?, &mut findings).await?;
         }
     }
     for certificate in &evidence.certificates {
         told_issued(app, &authority, certificate, &mut findings).await?;
     }
     // 4. What the backup held half done.
-    findings.half_done = recovery::all(app).await?;
+    findings.half_done = recovery::all_restored(app).await?;
     // 5. Lists of now, which tell all of it.
     revocation_list::publish_all(app).await?;
     // 6. What was tried, opened and accepted since is not known. From here on it may serve.
@@ -144,6 +143,8 @@ fn genuine_lists<'a>(authority: &'a Authority, evidence: &Evidence) -> Result<Ve
         }
         lists.push((issuer, name, list));
     }
+    // The newest one has the last word about a serial number.
+    lists.sort_by_key(|(_, _, list)| std::cmp::Reverse(list.this_update));
     Ok(lists)
 }
 
@@ -219,30 +220,33 @@ async fn adopt(app: &App, name: &str, before: i64, list: &Crl) -> Result<()> {
 }
 
 /// A list says that the serial number is revoked or suspended.
-async fn told_revoked(
-    app: &App,
-    issuer: &CertifiedKey,
-    serial: &Serial,
-    (at, reason): (Instant, Reason),
-    findings: &mut Findings,
-) -> Result<()> {
-    let row = current::row_by_log(app, || app.store.certificate_by_serial(&issuer.label, serial)).await?;
+async fn told_revoked(app: &App, issuer: &CertifiedKey, entry: &ListEntry, findings: &mut Findings) -> Result<()> {
+    let ListEntry { serial, at, reason, invalid_since } = entry;
+    let serial = Serial::from_octets(serial).map_err(|error| InternalError::other(error.to_string()))?;
+    let finished = Finished { at: *at, reason: *reason, invalid_since: *invalid_since, certificate: None };
+    let row = current::row_by_log(app, || app.store.certificate_by_serial(&issuer.label, &serial)).await?;
     let Some(mut row) = row else {
         if issuer.purpose == KeyPurpose::Issuing {
-            used_since(app, issuer, serial, (at, reason), None).await?;
+            used_since(app, issuer, &serial, finished).await?;
             findings.void += 1;
         }
         return Ok(());
     };
-    let held = reason == Reason::CertificateHold;
+    let held = *reason == Reason::CertificateHold;
     let kind = match (row.state, held) {
+        // It was finished, handed out and revoked after the backup had caught it half done.
+        (CertificateState::Intended | CertificateState::Signing, _) => {
+            findings.void += usize::from(recovery::take_back_known(app, row.id, Some(finished)).await?);
+            return Ok(());
+        }
         (CertificateState::Issued, true) => Kind::CertificateSuspended,
         (CertificateState::Issued | CertificateState::Suspended, false) => Kind::CertificateRevoked,
         _ => return Ok(()),
     };
     row.state = if held { CertificateState::Suspended } else { CertificateState::Revoked };
-    row.revoked_at = Some(at);
+    row.revoked_at = Some(*at);
     row.revocation_reason = Some(i64::from(reason.code()));
+    row.invalid_since = *invalid_since;
     row.updated_at = app.clock.now();
     attestation::attest_change(&*app.tokens.subscribers, &mut row).await?;
     let closed = if held { None } else { closed_credential(app, &row, row.updated_at).await? };
@@ -277,32 +281,51 @@ async fn told_issued(
         return Ok(());
     }
     let serial = certificate.serial().ok_or_else(|| refused("a certificate without a usable serial number"))?;
-    if app.store.certificate_by_serial(&issuer.label, &serial).await?.is_some() {
-        return Ok(());
-    }
     let now = app.clock.now();
-    used_since(app, issuer, &serial, (now, Reason::Unspecified), Some(certificate)).await?;
-    findings.void += 1;
+    let finished =
+        Finished { at: now, reason: Reason::Unspecified, invalid_since: None, certificate: Some(certificate) };
+    let row = current::row_by_log(app, || app.store.certificate_by_serial(&issuer.label, &serial)).await?;
+    match row {
+        // What is in circulation was finished: its key went with the record.
+        Some(row) if matches!(row.state, CertificateState::Intended | CertificateState::Signing) => {
+            findings.void += usize::from(recovery::take_back_known(app, row.id, Some(finished)).await?);
+        }
+        Some(_) => {}
+        None => {
+            used_since(app, issuer, &serial, finished).await?;
+            findings.void += 1;
+        }
+    }
+    Ok(())
+}
+
+/// Puts into a row that becomes void what is known of the certificate: that it is revoked, since when and why, and itself where it was
+/// shown. A hold is for those who can be resumed; nobody answers for this one any more.
+pub(super) async fn revoke_finished(app: &App, row: &mut Row, finished: Finished<'_>) -> Result<()> {
+    let Finished { at, reason, invalid_since, certificate } = finished;
+    let reason = match reason {
+        Reason::CertificateHold | Reason::RemoveFromCrl => Reason::Unspecified,
+        reason => reason,
+    };
+    row.revoked_at = Some(at);
+    row.revocation_reason = Some(i64::from(reason.code()));
+    row.invalid_since = invalid_since;
+    let Some(certificate) = certificate else { return Ok(()) };
+    row.certificate = Some(app.vault.seal(super::issue::CERTIFICATE, &row.id.to_string(), certificate.der())?);
+    row.fingerprint = Some(certificate.fingerprint().to_vec());
+    let spki = sha256(certificate.spki_der()).to_vec();
+    // A public key stands in one row only.
+    if app.store.certificate_by_spki(&spki).await?.is_none() {
+        row.spki_hash = Some(spki);
+    }
     Ok(())
 }
 
 /// A serial number that was used after the backup: void and revoked, and never used again.
-async fn used_since(
-    app: &App,
-    issuer: &CertifiedKey,
-    serial: &Serial,
-    (at, reason): (Instant, Reason),
-    certificate: Option<&Certificate>,
-) -> Result<()> {
+async fn used_since(app: &App, issuer: &CertifiedKey, serial: &Serial, finished: Finished<'_>) -> Result<()> {
     let now = app.clock.now();
     let id = CertificateId(Uuid::now_v7());
-    let place = id.to_string();
-    let spki = certificate.map(|certificate| sha256(certificate.spki_der()).to_vec());
-    let known = match &spki {
-        Some(spki) => app.store.certificate_by_spki(spki).await?.is_some(),
-        None => false,
-    };
-    let sealed = certificate.map(|certificate| app.vault.seal(super::issue::CERTIFICATE, &place, certificate.der()));
+    let certificate = finished.certificate;
     let mut row = Row {
         id,
         request_id: None,
@@ -311,20 +334,21 @@ async fn used_since(
         issuer_label: issuer.label.clone(),
         serial: serial.clone(),
         state: CertificateState::Void,
-        intent: app.vault.seal(super::issue::INTENT, &place, b"{}")?,
-        certificate: sealed.transpose()?,
-        fingerprint: certificate.map(|certificate| certificate.fingerprint().to_vec()),
-        spki_hash: spki.filter(|_| !known),
+        intent: app.vault.seal(super::issue::INTENT, &id.to_string(), b"{}")?,
+        certificate: None,
+        fingerprint: None,
+        spki_hash: None,
         not_before: certificate.map_or(issuer.certificate.not_before(), Certificate::not_before),
         not_after: certificate.map_or(issuer.certificate.not_after(), Certificate::not_after),
-        revoked_at: Some(at),
-        revocation_reason: Some(i64::from(reason.code())),
+        revoked_at: None,
+        revocation_reason: None,
         invalid_since: None,
         created_at: now,
         updated_at: now,
         version: 1,
         mac: Vec::new(),
     };
+    revoke_finished(app, &mut row, finished).await?;
     attestation::attest(&*app.tokens.subscribers, &mut row).await?;
     let mut transaction = app.store.begin().await?;
     transaction.insert_certificate(&row).await?;
@@ -336,10 +360,11 @@ async fn used_since(
 async fn one_try_left(app: &App) -> Result<usize> {
     let most = i64::from(app.settings.seal.tries).saturating_sub(1);
     let mut count = 0;
-    for version in app.tokens.subscribers.probe().await?.pepper_versions {
+    // Of every pepper that a key lies under, even where the token has it not yet.
+    for (version, _, _) in app.store.seals_by_pepper(app.clock.now()).await? {
         let mut after = CredentialId(Uuid::nil());
         loop {
-            let page = app.store.credentials_under_pepper(i64::from(version), after, PAGE).await?;
+            let page = app.store.credentials_under_pepper(version, after, PAGE).await?;
             let Some(last) = page.last() else { break };
             after = last.id;
             for listed in page.iter().filter(|row| row.state == CredentialState::Active && row.tries < most) {

@@ -356,9 +356,11 @@ pub async fn keep_up(app: &App) -> Result<()> {
 async fn catch_up(app: &App, log: &mut Log) -> Result<()> {
     let first = log.generation.is_none();
     log.replay
-        .advance(&["certificate", "crl"], |entry| {
+        .advance(&["certificate", "crl", "payments", "payment_provider"], |entry| {
             app.register.read(entry);
             app.register.read_list(entry);
+            app.payments.remembered().read(entry);
+            app.payments.registry.read(entry);
         })
         .await?;
     if first {

@@ -17,6 +17,7 @@ use chuky_model::{
         state::{CertificateState, JobState, MessageChannel},
         work::{Job, Message},
     },
+    request::SubjectKind,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -99,13 +100,30 @@ async fn tell(app: &App, job: &Job) -> Result<bool> {
     Ok(due.is_some())
 }
 
-/// Whether its subscriber has a certificate of the same hierarchy that ends later.
+/// Whether its subscriber has another certificate of the same that ends later: a seal does not follow its clerk's own.
 async fn is_followed(app: &App, row: &Row) -> Result<bool> {
     let Some(account) = row.account_id else { return Ok(false) };
     let others = current::rows(app, || app.store.certificates_of_account(account)).await?;
-    Ok(others.iter().any(|other| {
-        other.hierarchy == row.hierarchy && other.state == CertificateState::Issued && other.not_after > row.not_after
-    }))
+    let named = named(app, row).await?;
+    for other in others {
+        let later = other.hierarchy == row.hierarchy
+            && other.state == CertificateState::Issued
+            && other.not_after > row.not_after;
+        if later && self::named(app, &other).await? == named {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// What a certificate is for: a person's signatures, or the thing of that name.
+async fn named(app: &App, row: &Row) -> Result<(SubjectKind, String)> {
+    let Some(request) = row.request_id else { return Ok((SubjectKind::Person, String::new())) };
+    let details = registration::open(app, &registration::load(app, request).await?)?;
+    Ok(match details.kind {
+        SubjectKind::Person => (SubjectKind::Person, String::new()),
+        kind => (kind, details.common_name().to_owned()),
+    })
 }
 
 /// The message, where the subscriber gave a number to send it to. It names no person.

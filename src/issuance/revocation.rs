@@ -3,9 +3,17 @@
 
 mod holders;
 mod listed;
+mod order;
+mod replaced;
+mod run;
+mod suspensions;
 
 pub use holders::{Question, of_caller, own, suspend_for_caller};
-pub use listed::{ListOutcome, Listed, change_listed, would_change_listed};
+pub use listed::{ListOutcome, Listed, change_listed, serials_of, would_change_listed};
+pub use order::{OrderDetail, OrderLine, OrderView, Proposed, Wanted, decide, enter, list, order, propose};
+pub(super) use replaced::replaced;
+pub use run::{run_due, start};
+pub use suspensions::end_suspensions;
 
 use super::{register, revocation_list, status};
 use crate::{
@@ -18,12 +26,13 @@ use crate::{
     store,
 };
 use chuky_model::{
-    id::{AuditEntryId, CertificateId},
+    id::{AccountId, AuditEntryId, CertificateId},
     instant::Instant,
     record::{
         certificate::Certificate as Row,
         credential::Credential,
-        state::{CertificateState, CredentialState},
+        revocation::RevocationLine,
+        state::{CertificateState, CredentialState, RevocationOutcome},
     },
     request::Hierarchy,
     role::Role,
@@ -74,6 +83,8 @@ pub enum Ground {
     AuthorityError,
     /// What led to the suspension is settled.
     Settled,
+    /// Nobody lifted the suspension within `authority.suspension_days`.
+    SuspensionNotLifted,
 }
 
 /// Why a change is made, and on whose word.
@@ -82,11 +93,13 @@ pub struct Why {
     pub ground: Ground,
     /// What a caller was asked, where somebody else asks on the telephone.
     pub asked: Vec<Question>,
+    /// The line of the order by which a whole list is revoked, and who approved that.
+    pub ordered: Option<(RevocationLine, AccountId)>,
 }
 
 impl From<Ground> for Why {
     fn from(ground: Ground) -> Self {
-        Self { ground, asked: Vec::new() }
+        Self { ground, ..Self::default() }
     }
 }
 
@@ -142,13 +155,20 @@ pub async fn change(
 
 /// Gives a certificate its new standing, in one transaction with its audit entry, which the caller waits for; publishes nothing.
 async fn changed(app: &App, by: &Principal, mut row: Row, change: Change, why: &Why) -> Result<(Row, AuditEntryId)> {
+    admit(by, &mut row.clone(), change, app.clock.now())?;
+    let entry = changed_for(app, Actor::Account(by.account), &mut row, change, why).await?;
+    Ok((row, entry))
+}
+
+/// The same for somebody whose right to it was established before.
+async fn changed_for(app: &App, by: Actor, row: &mut Row, change: Change, why: &Why) -> Result<AuditEntryId> {
     // 1. The new standing, where the old one allows it.
     let now = app.clock.now();
-    admit(by, &mut row, change, now)?;
-    attestation::attest_change(&*app.tokens.subscribers, &mut row).await?;
+    apply(row, change, now)?;
+    attestation::attest_change(&*app.tokens.subscribers, row).await?;
     // 2. With a revoked certificate its key is never used again.
     let closed = match change {
-        Change::Revoke { .. } => closed_credential(app, &row, now).await?,
+        Change::Revoke { .. } => closed_credential(app, row, now).await?,
         _ => None,
     };
     // 3. One transaction, with its audit entry.
@@ -165,15 +185,21 @@ async fn changed(app: &App, by: &Principal, mut row: Row, change: Change, why: &
         Change::Resume => Kind::CertificateResumed,
     };
     let mut transaction = app.store.begin().await?;
-    transaction.update_certificate(&row).await.map_err(overtaken)?;
+    if let Some((line, approved_by)) = &why.ordered {
+        content["order"] = serde_json::json!(line.order_id);
+        content["approved_by"] = serde_json::json!(approved_by);
+        let line = RevocationLine { outcome: Some(RevocationOutcome::Revoked), done_at: Some(now), ..line.clone() };
+        transaction.finish_revocation_line(&line).await?;
+    }
+    transaction.update_certificate(row).await.map_err(overtaken)?;
     if let Some(credential) = &closed {
         transaction.update_credential(credential).await.map_err(overtaken)?;
-        let entry = Entry::of_row(now, Kind::CredentialClosed, Actor::Account(by.account), credential);
+        let entry = Entry::of_row(now, Kind::CredentialClosed, by, credential);
         audit::record(&mut transaction, entry).await?;
     }
-    let entry = register::commit(app, transaction, &row, (kind, Actor::Account(by.account)), content).await?;
-    current::changed(app, &row);
-    Ok((row, entry))
+    let entry = register::commit(app, transaction, row, (kind, by), content).await?;
+    current::changed(app, row);
+    Ok(entry)
 }
 
 /// Gives a row its new standing, where the caller and the old one allow it.

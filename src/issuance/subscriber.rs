@@ -7,14 +7,14 @@ use super::{
 use crate::{
     app::App,
     current,
-    error::Result,
+    error::{InternalError, Result},
     registration::{self, Details, Redeemable},
 };
 use chuky_model::{
     algorithm::KeyAlgorithm,
     instant::Instant,
-    record::{account::Account, certificate::Certificate as Row},
-    request::Hierarchy,
+    record::{account::Account, certificate::Certificate as Row, request::RegistrationRequest},
+    request::{Hierarchy, SubjectKind},
     role::Role,
 };
 use chuky_pki::{
@@ -29,12 +29,19 @@ use serde::Serialize;
 pub struct Preview {
     #[schema(value_type = String)]
     pub hierarchy: Hierarchy,
+    /// `person`, `seal`, `device` or `payment_provider`.
+    #[schema(value_type = String)]
+    pub kind: SubjectKind,
     pub common_name: String,
+    /// Of a seal, a device or a payment provider, whoever answers for it; the certificate does not name them.
+    pub responsible: String,
     /// Masked.
     pub personal_number: String,
     pub title: String,
     pub organization: String,
     pub organizational_unit: String,
+    pub tax_code: String,
+    pub device_serial: String,
     pub locality: String,
     pub province: String,
     #[schema(value_type = String)]
@@ -43,6 +50,10 @@ pub struct Preview {
     pub issuer: String,
     /// The subscriber has an account already: only the PIN is chosen.
     pub has_account: bool,
+    /// The key is always the subscriber's own: the code is redeemed with a PKCS #10 request.
+    pub own_key_only: bool,
+    /// The certificate takes the place of one in force, which is revoked with it.
+    pub replaces: bool,
     /// What is confirmed by sending it back as `confirmed`: a keyed digest of the request's content.
     pub content_digest: String,
 }
@@ -55,7 +66,14 @@ pub async fn preview(app: &App, code: &str) -> Result<Preview> {
     Ok(Preview {
         content_digest: registration::content_digest(app, &request, &details),
         hierarchy: request.hierarchy,
-        common_name: details.full_name,
+        kind: details.kind,
+        common_name: details.common_name().to_owned(),
+        responsible: if details.kind == SubjectKind::Person { String::new() } else { details.full_name.clone() },
+        own_key_only: details.kind.has_own_key(),
+        replaces: details.replaces.is_some(),
+        valid_days: intended_days(app, &request, &details).await?,
+        tax_code: details.tax_code,
+        device_serial: details.device_serial,
         personal_number: details.personal_number.masked(),
         title: details.title,
         organization: details.organization,
@@ -63,7 +81,6 @@ pub async fn preview(app: &App, code: &str) -> Result<Preview> {
         locality: details.locality,
         province: details.province,
         algorithm: KeyAlgorithm::P256,
-        valid_days: valid_days(app, request.hierarchy)?,
         issuer: issuer.certificate.subject().common_name(),
         has_account: account_of(app, &request.person_lookup).await?.is_some(),
     })
@@ -87,11 +104,9 @@ pub(super) fn intent(
     followed: Option<&Row>,
     now: Instant,
 ) -> Result<CertificateIntent> {
-    let profile = profile(app, issuer.hierarchy)?.clone();
+    let profile = profile(app, issuer.hierarchy, details.kind)?.clone();
     let from = Instant::from_unix_seconds(now.unix_seconds());
-    // Decree 68/2024, article 9: a certificate that follows another lives less long than a first one.
-    let days = whole_years(profile.longest_days(followed.is_some()));
-    let until = from.plus_seconds(i64::from(days) * 86_400);
+    let until = until(&profile, details, followed, from);
     let subject = subject(issuer, details);
     let serial = random_serial();
     let list = revocation_list::list_of(app, &issuer.label, &serial);
@@ -108,11 +123,25 @@ pub(super) fn intent(
     Ok(intent.map_err(internal)?)
 }
 
-/// The role that a certificate of this hierarchy brings.
-pub(super) fn role(hierarchy: Hierarchy) -> Role {
-    match hierarchy {
-        Hierarchy::Citizens => Role::Citizen,
-        Hierarchy::Officials => Role::Official,
+/// Until when it is valid. A certificate with changed information ends when the one that it replaces would have: nothing is extended.
+fn until(profile: &Profile, details: &Details, followed: Option<&Row>, from: Instant) -> Instant {
+    match followed {
+        Some(replaced) if details.replaces.is_some() => replaced.not_after,
+        // Decree 68/2024, article 9: a certificate that follows another lives less long than a first one.
+        _ => {
+            let days = whole_years(profile.longest_days(followed.is_some()));
+            from.plus_seconds(i64::from(days) * 86_400)
+        }
+    }
+}
+
+/// The role that a certificate brings its subscriber's account.
+pub(super) fn role(hierarchy: Hierarchy, kind: SubjectKind) -> Role {
+    match (kind, hierarchy) {
+        (SubjectKind::Seal, _) => Role::Clerk,
+        (SubjectKind::PaymentProvider, _) => Role::PaymentProvider,
+        (_, Hierarchy::Citizens) => Role::Citizen,
+        (_, Hierarchy::Officials) => Role::Official,
     }
 }
 
@@ -124,6 +153,9 @@ fn subject(issuer: &CertifiedKey, details: &Details) -> DistinguishedName {
     // Certificates of a demonstration hierarchy carry the word TEST, each by itself.
     let test = issuer.certificate.subject().common_name().contains("TEST");
     let mark = if test { "TEST" } else { "" };
+    if details.kind != SubjectKind::Person {
+        return of_organization(details, mark);
+    }
     let number = format!("CCCD:{}", details.personal_number.reveal());
     // EN 319 412-1 §5.1.3: the number of the national register of persons.
     let identifier = format!("PNOVN-{}", details.personal_number.reveal());
@@ -142,8 +174,39 @@ fn subject(issuer: &CertifiedKey, details: &Details) -> DistinguishedName {
         (SerialNumber, identifier.as_str()),
         (UserId, number.as_str()),
     ];
-    let present = attributes.into_iter().filter(|(_, value)| !value.is_empty());
-    DistinguishedName(present.map(|(attribute, value)| (attribute, value.to_owned())).collect())
+    present(&attributes)
+}
+
+/// The subject of a seal, a device or a payment provider: the organization, never the person who answers for it.
+fn of_organization(details: &Details, mark: &str) -> DistinguishedName {
+    use NameAttribute::{
+        CommonName, Country, Locality, Organization, OrganizationIdentifier, OrganizationalUnit, SerialNumber,
+        StateOrProvince, UserId,
+    };
+    let prefixed = |prefix: &str| match details.tax_code.as_str() {
+        "" => String::new(),
+        code => format!("{prefix}{code}"),
+    };
+    // EN 319 412-1 §5.1.4: the tax code as identifier of a legal person; beside it as Vietnamese software reads it.
+    let identifier = prefixed("VATVN-");
+    let number = if details.kind == SubjectKind::Device { String::new() } else { prefixed("MST:") };
+    present(&[
+        (Country, "VN"),
+        (StateOrProvince, details.province.as_str()),
+        (Locality, details.locality.as_str()),
+        (Organization, details.organization.as_str()),
+        (OrganizationIdentifier, identifier.as_str()),
+        (OrganizationalUnit, details.organizational_unit.as_str()),
+        (OrganizationalUnit, mark),
+        (CommonName, details.common_name()),
+        (SerialNumber, details.device_serial.as_str()),
+        (UserId, number.as_str()),
+    ])
+}
+
+fn present(attributes: &[(NameAttribute, &str)]) -> DistinguishedName {
+    let present = attributes.iter().filter(|(_, value)| !value.is_empty());
+    DistinguishedName(present.map(|(attribute, value)| (*attribute, (*value).to_owned())).collect())
 }
 
 /// Family name and the rest of a Vietnamese name: the family name comes first, as passports part it (ICAO Doc 9303-3 §4.6). A name of
@@ -152,19 +215,25 @@ fn parts_of_name(full_name: &str) -> (&str, &str) {
     full_name.split_once(' ').unwrap_or(("", full_name))
 }
 
-/// The profile of a hierarchy's subscribers.
-pub(super) fn profile(app: &App, hierarchy: Hierarchy) -> Result<&Profile> {
-    let name = match hierarchy {
-        Hierarchy::Citizens => "citizen",
-        Hierarchy::Officials => "official",
-    };
+/// The profile of a hierarchy's certificates of that kind.
+pub(super) fn profile(app: &App, hierarchy: Hierarchy, kind: SubjectKind) -> Result<&Profile> {
+    let name = kind.profile(hierarchy).ok_or_else(|| InternalError::other("a kind of another hierarchy"))?;
     Ok(app.issuing.profiles.by_name(name).map_err(internal)?)
 }
 
-/// Days that a subscriber's certificate is valid: whole years, as far as the profile goes. Decree 23/2025: at most three years for
-/// subscribers; Decree 68/2024, article 9: at most five for officials.
-pub fn valid_days(app: &App, hierarchy: Hierarchy) -> Result<u32> {
-    Ok(whole_years(profile(app, hierarchy)?.longest_days(false)))
+/// Days that a subscriber's first certificate of that kind is valid: whole years, as far as the profile goes. Decree 23/2025: at most
+/// three years for subscribers; Decree 68/2024, article 9: at most five for officials and agencies.
+pub fn valid_days(app: &App, hierarchy: Hierarchy, kind: SubjectKind) -> Result<u32> {
+    Ok(whole_years(profile(app, hierarchy, kind)?.longest_days(false)))
+}
+
+/// Days that the certificate of a request would be valid if it were made now.
+async fn intended_days(app: &App, request: &RegistrationRequest, details: &Details) -> Result<u32> {
+    let followed = super::issue::followed(app, request).await?;
+    let now = app.clock.now();
+    let until = until(profile(app, request.hierarchy, details.kind)?, details, followed.as_ref(), now);
+    let seconds = until.unix_seconds().saturating_sub(now.unix_seconds());
+    Ok(u32::try_from(seconds / 86_400).unwrap_or_default())
 }
 
 fn whole_years(days: u32) -> u32 {

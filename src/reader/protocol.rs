@@ -9,10 +9,10 @@ use chuky_model::{
 use chuky_pki::{
     creation::Enveloped,
     pdf::write::Prepared,
-    picture::{PagePictures, Wanted},
+    picture::{PagePictures, Wanted, code::Unreadable},
     revocation::Hold,
     trusted_list::TrustedList,
-    verify::{ListRefused, TrustSnapshot, policy::ValidationPolicy},
+    verify::{Fetched, Gap, ListRefused, TrustSnapshot, policy::ValidationPolicy},
 };
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
@@ -93,6 +93,8 @@ pub enum Task {
     VerifyCertificate { name: String, certificate: Vec<u8>, evidence: Evidence },
     /// Reads the trusted list whose descriptor comes along, signed with one of these certificates (SHA-256).
     ReadTrustedList { signers: Vec<[u8; 32]>, at: Instant },
+    /// Reads the QR codes in the picture whose descriptor comes along, thoroughly enough to find one that begins so.
+    ReadCodes { wanted: String },
     /// Reads a certification request (DER or PEM); no document.
     ReadRequest(Vec<u8>),
     /// Tries the sandbox; no document.
@@ -126,6 +128,10 @@ pub struct Evidence {
     pub at: Instant,
     /// The validation policy's text.
     pub policy: String,
+    /// What was fetched because an earlier verdict on the same document lacked it; unread.
+    pub fetched: Vec<Fetched>,
+    /// Whether the reader says what was missing.
+    pub wants_gaps: bool,
 }
 
 impl Evidence {
@@ -141,6 +147,8 @@ impl Evidence {
             holds: vec![],
             at,
             policy,
+            fetched: vec![],
+            wants_gaps: false,
         }
     }
 }
@@ -149,7 +157,8 @@ impl Evidence {
 #[derive(Debug, Serialize, Deserialize)]
 pub enum TaskOutput {
     Hello(super::Confinement),
-    Report(Box<Report>),
+    /// The report, and what it lacked where that was asked for.
+    Report(Box<Report>, Vec<Gap>),
     /// Pictures of pages, or why there are none.
     Pictures(Result<Vec<PagePictures>, String>),
     Prepared(Box<Prepared>),
@@ -159,6 +168,7 @@ pub enum TaskOutput {
     Unsuitable(Unsuitable),
     Certificate(Box<CertificateReport>),
     Request(Result<super::RequestRead, super::RequestUnusable>),
+    Codes(Result<Vec<String>, Unreadable>),
     TrustedList(Result<Box<TrustedList>, ListRefused>),
     /// What a probe found possible that must not be.
     Possible(Vec<String>),

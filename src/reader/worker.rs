@@ -10,7 +10,8 @@ use super::{
 };
 use chuky_pki::{
     certificate::Certificate,
-    verify::{Recorded, VerificationContext, policy::ValidationPolicy},
+    picture::code::codes,
+    verify::{Gaps, Recorded, VerificationContext, policy::ValidationPolicy},
 };
 use std::{
     fs::File,
@@ -68,7 +69,7 @@ fn perform(
                 }
             };
             let report = chuky_pki::verify::verify_with_content(bytes, content, &name, &context);
-            Ok(TaskOutput::Report(Box::new(report)))
+            Ok(TaskOutput::Report(Box::new(report), context.gaps.take()))
         }
         Task::Draw(wanted) => {
             let document = Document::map(descriptor)?;
@@ -92,17 +93,13 @@ fn perform(
         }
         Task::ReadEnveloped { algorithm, behind } => {
             let document = Document::map(descriptor)?;
-            Ok(match signing::enveloped(document.bytes(), algorithm, &behind) {
-                Ok(enveloped) => TaskOutput::Enveloped(enveloped),
-                Err(unsuitable) => TaskOutput::Unsuitable(unsuitable),
-            })
+            let enveloped = signing::enveloped(document.bytes(), algorithm, &behind);
+            Ok(enveloped.map_or_else(TaskOutput::Unsuitable, TaskOutput::Enveloped))
         }
         Task::AddLongTerm(data) => {
             let document = Document::map(descriptor)?;
-            Ok(match signing::add_long_term(document.bytes(), data) {
-                Ok(update) => TaskOutput::Update(update),
-                Err(unsuitable) => TaskOutput::Unsuitable(unsuitable),
-            })
+            let update = signing::add_long_term(document.bytes(), data);
+            Ok(update.map_or_else(TaskOutput::Unsuitable, TaskOutput::Update))
         }
         Task::VerifyCertificate { name, certificate: der, evidence } => {
             Ok(TaskOutput::Certificate(Box::new(certificate::judge(&name, &der, &evidence))))
@@ -112,6 +109,7 @@ fn perform(
             let read = chuky_pki::verify::read_trusted_list(document.bytes(), &signers, at);
             Ok(TaskOutput::TrustedList(read.map(Box::new)))
         }
+        Task::ReadCodes { wanted } => Ok(TaskOutput::Codes(codes(Document::map(descriptor)?.bytes(), &wanted))),
         Task::ReadRequest(input) => Ok(TaskOutput::Request(request::read(&input))),
         Task::Probe(wanted) => Ok(TaskOutput::Possible(probe::run(wanted))),
     }
@@ -121,7 +119,8 @@ fn context(evidence: Evidence) -> io::Result<VerificationContext> {
     let read = |list: Vec<Vec<u8>>| {
         list.iter().map(|der| Certificate::from_der(der)).collect::<Result<Vec<_>, _>>().map_err(io::Error::other)
     };
-    Ok(VerificationContext {
+    let gaps = if evidence.wants_gaps { Gaps::collecting() } else { Gaps::default() };
+    let context = VerificationContext {
         anchors: read(evidence.anchors)?,
         recorded: evidence.trust.map(Recorded::read).transpose().map_err(io::Error::other)?.map(Arc::new),
         intermediates: read(evidence.intermediates)?,
@@ -130,7 +129,9 @@ fn context(evidence: Evidence) -> io::Result<VerificationContext> {
         holds: evidence.holds,
         at: evidence.at,
         policy: ValidationPolicy::of_text(&evidence.policy).map_err(io::Error::other)?,
-    })
+        gaps,
+    };
+    Ok(context.with_fetched(evidence.fetched))
 }
 
 /// A document as bytes, mapped where it is a file with content.

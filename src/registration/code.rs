@@ -143,7 +143,7 @@ pub struct RenewedCode {
 pub async fn renew_code(app: &App, by: &Principal, id: RequestId) -> Result<RenewedCode> {
     // 1. Whose request, and whether it still waits.
     let request = load(app, id).await?;
-    if !may_see(by, request.hierarchy) {
+    if !may_see(by, request.hierarchy, open(app, &request)?.kind) {
         return Err(RequestError::not_found().into());
     }
     if request.state != RequestState::Approved {

@@ -1,6 +1,6 @@
 //! Decisions on requests: by an approver who did not enter the request, over exactly the content that was shown.
 
-use super::{ActivationCode, Details, Redeemable, RequestView, advance, load, moved_on, open, redeemable};
+use super::{ActivationCode, Details, Redeemable, RequestView, advance, deciding, load, moved_on, open, redeemable};
 use crate::{
     accounts::Principal,
     app::App,
@@ -174,10 +174,13 @@ pub(super) fn digest(app: &App, request: &RegistrationRequest, details: &Details
 }
 
 async fn decidable(app: &App, by: &Principal, id: RequestId) -> Result<RegistrationRequest> {
-    if !by.has(Role::Approver) {
+    if !by.has(Role::Approver) && !by.has(Role::SecurityOfficer) {
         return Err(RequestError::forbidden().into());
     }
     let request = load(app, id).await?;
+    if !by.has(deciding(open(app, &request)?.kind)) {
+        return Err(RequestError::forbidden().into());
+    }
     if request.entered_by == by.account {
         return Err(RequestError::new(
             crate::error::RequestErrorKind::Forbidden,

@@ -4,12 +4,14 @@ use crate::error::{RequestError, Result};
 use chuky_model::{
     card::Card,
     person::{PersonalNumber, Sex},
-    request::Hierarchy,
+    request::{Hierarchy, SubjectKind},
 };
+use chuky_pki::crl::Reason;
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
-/// The subscriber of a request; exactly what an approver sees and what the certificate will say.
+/// The subscriber of a request; exactly what an approver sees and what the certificate will say. Of a seal, a device or a payment
+/// provider the person is who answers for it: the clerk who seals, or whoever looks after the key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Details {
@@ -35,6 +37,45 @@ pub struct Details {
     /// Where messages go; may be empty.
     #[serde(default)]
     pub phone: String,
+    /// What the certificate is to name.
+    #[serde(default, skip_serializing_if = "is_person")]
+    pub kind: SubjectKind,
+    /// The name of a device, service or program; of a seal or payment provider the name in use, where it is not the organization's.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub subject_name: String,
+    /// The organization's tax code (mã số thuế), ten digits or ten and three; of everything but persons.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub tax_code: String,
+    /// A device's serial number, as it stands on it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub device_serial: String,
+    /// Set where the certificate replaces one whose information has changed (RFC 3647 §4.8): why the old one is revoked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<Replacement>,
+}
+
+/// Why a certificate is revoked when one with changed information takes its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Replacement {
+    /// Agency, unit or title have changed.
+    AffiliationChanged,
+    /// Anything else.
+    Superseded,
+}
+
+impl Replacement {
+    /// The CRLReason (RFC 5280 §5.3.1).
+    pub fn reason(self) -> Reason {
+        match self {
+            Self::AffiliationChanged => Reason::AffiliationChanged,
+            Self::Superseded => Reason::Superseded,
+        }
+    }
+}
+
+fn is_person(kind: &SubjectKind) -> bool {
+    *kind == SubjectKind::Person
 }
 
 impl Details {
@@ -49,11 +90,55 @@ impl Details {
             &mut self.organizational_unit,
             &mut self.title,
             &mut self.phone,
+            &mut self.subject_name,
+            &mut self.tax_code,
+            &mut self.device_serial,
         ] {
             *field = field.split_whitespace().collect::<Vec<_>>().join(" ").nfc().collect();
         }
         self.check_lengths()?;
         self.check_person()?;
+        self.check_kind(hierarchy)?;
+        Ok(self)
+    }
+
+    /// What the kind of certificate asks for, and nothing that it does not name.
+    fn check_kind(&self, hierarchy: Hierarchy) -> Result<()> {
+        if self.kind.profile(hierarchy).is_none() {
+            let (vi, en) = (
+                "Hệ thống này không cấp loại chứng thư này. Con dấu và thiết bị thuộc hệ cán bộ; đơn vị thanh toán thuộc hệ công cộng.",
+                "This hierarchy has no certificates of this kind. Seals and devices are of officials, payment providers of the public one.",
+            );
+            return Err(RequestError::invalid("kind", "kind_of_other_hierarchy", vi, en).into());
+        }
+        if self.kind == SubjectKind::Person {
+            for (field, value) in [
+                ("subject_name", &self.subject_name),
+                ("tax_code", &self.tax_code),
+                ("device_serial", &self.device_serial),
+            ] {
+                empty_of_person(field, value)?;
+            }
+            return self.check_person_of(hierarchy);
+        }
+        required("organization", &self.organization)?;
+        if self.kind == SubjectKind::Device {
+            required("subject_name", &self.subject_name)?;
+        } else {
+            required("tax_code", &self.tax_code)?;
+            empty_of_person("device_serial", &self.device_serial)?;
+        }
+        if !self.tax_code.is_empty() && !is_tax_code(&self.tax_code) {
+            let (vi, en) = (
+                "Mã số thuế có 10 chữ số, hoặc 10 chữ số, gạch nối và 3 chữ số.",
+                "A tax code has ten digits, or ten digits, a hyphen and three.",
+            );
+            return Err(RequestError::invalid("tax_code", "tax_code_form", vi, en).into());
+        }
+        Ok(())
+    }
+
+    fn check_person_of(&self, hierarchy: Hierarchy) -> Result<()> {
         match hierarchy {
             Hierarchy::Citizens => {
                 let empty = [&self.organization, &self.organizational_unit, &self.title].iter().all(|f| f.is_empty());
@@ -64,13 +149,31 @@ impl Details {
                     );
                     return Err(RequestError::invalid("organization", "citizen_with_agency", vi, en).into());
                 }
+                Ok(())
             }
             Hierarchy::Officials => {
                 required("organization", &self.organization)?;
-                required("title", &self.title)?;
+                required("title", &self.title)
             }
         }
-        Ok(self)
+    }
+
+    /// The name that the certificate carries as its own (CN).
+    pub fn common_name(&self) -> &str {
+        match self.kind {
+            SubjectKind::Person => &self.full_name,
+            _ if self.subject_name.is_empty() => &self.organization,
+            _ => &self.subject_name,
+        }
+    }
+
+    /// What a certificate with these details in the place of `old` is revoked for: X.509 knows affiliationChanged for changed
+    /// information about whom the subject belongs to, and superseded for a certificate that another has taken the place of.
+    pub fn replacement_of(&self, old: &Self) -> Replacement {
+        let belongs = |details: &Self| {
+            [&details.organization, &details.organizational_unit, &details.title, &details.tax_code].map(String::clone)
+        };
+        if belongs(self) == belongs(old) { Replacement::Superseded } else { Replacement::AffiliationChanged }
     }
 
     fn check_lengths(&self) -> Result<()> {
@@ -85,6 +188,10 @@ impl Details {
             ("organizational_unit", &self.organizational_unit, 64),
             ("title", &self.title, 64),
             ("phone", &self.phone, 15),
+            ("subject_name", &self.subject_name, 64),
+            ("tax_code", &self.tax_code, 14),
+            // RFC 5280, appendix A.1: ub-serial-number.
+            ("device_serial", &self.device_serial, 64),
         ];
         for (field, value, longest) in bounds {
             if value.chars().count() > longest || value.chars().any(char::is_control) {
@@ -126,6 +233,11 @@ impl Details {
             organizational_unit: String::new(),
             title: String::new(),
             phone: String::new(),
+            kind: SubjectKind::Person,
+            subject_name: String::new(),
+            tax_code: String::new(),
+            device_serial: String::new(),
+            replaces: None,
         }
     }
 }
@@ -136,6 +248,23 @@ fn required(field: &'static str, value: &str) -> Result<()> {
     }
     let (vi, en) = ("Không được để trống.", "This must not be empty.");
     Err(RequestError::invalid(field, "required", vi, en).into())
+}
+
+fn empty_of_person(field: &'static str, value: &str) -> Result<()> {
+    if value.is_empty() {
+        return Ok(());
+    }
+    let (vi, en) = ("Loại chứng thư này không ghi mục này.", "Certificates of this kind do not name this.");
+    Err(RequestError::invalid(field, "not_of_this_kind", vi, en).into())
+}
+
+/// `0100109106` or `0100109106-001`.
+fn is_tax_code(text: &str) -> bool {
+    let digits = |part: &str, count: usize| part.len() == count && part.bytes().all(|octet| octet.is_ascii_digit());
+    match text.split_once('-') {
+        None => digits(text, 10),
+        Some((head, branch)) => digits(head, 10) && digits(branch, 3),
+    }
 }
 
 fn parse_year(date: &str) -> Option<u16> {
@@ -164,6 +293,48 @@ mod tests {
     fn decomposed_letters_become_one() {
         let decomposed = Details { full_name: " Nguye\u{302}\u{303}n   Va\u{306}n A ".into(), ..details() };
         assert_eq!(decomposed.checked(Hierarchy::Citizens).unwrap().full_name, "Nguyễn Văn A");
+    }
+
+    #[test]
+    fn a_seal_a_device_and_a_provider_name_an_organization() {
+        let seal = Details {
+            kind: SubjectKind::Seal,
+            organization: "Ủy ban nhân dân thành phố Hà Nội".into(),
+            tax_code: "0100109106-001".into(),
+            ..details()
+        };
+        let checked = seal.clone().checked(Hierarchy::Officials).unwrap();
+        assert_eq!(checked.common_name(), "Ủy ban nhân dân thành phố Hà Nội");
+        assert!(seal.clone().checked(Hierarchy::Citizens).is_err());
+        for wrong in ["", "123", "0100109106-1", "01001091060"] {
+            assert!(
+                Details { tax_code: wrong.into(), ..seal.clone() }.checked(Hierarchy::Officials).is_err(),
+                "{wrong}"
+            );
+        }
+        let device = Details { kind: SubjectKind::Device, tax_code: String::new(), ..seal.clone() };
+        assert!(device.clone().checked(Hierarchy::Officials).is_err());
+        let device = Details { subject_name: "Máy chủ liên thông 01".into(), ..device };
+        assert_eq!(device.checked(Hierarchy::Officials).unwrap().common_name(), "Máy chủ liên thông 01");
+        let provider = Details { kind: SubjectKind::PaymentProvider, ..seal.clone() };
+        assert!(provider.clone().checked(Hierarchy::Citizens).is_ok());
+        assert!(provider.checked(Hierarchy::Officials).is_err());
+        assert!(Details { tax_code: "0100109106".into(), ..details() }.checked(Hierarchy::Citizens).is_err());
+    }
+
+    #[test]
+    fn what_is_stored_of_a_person_says_nothing_of_kinds() {
+        let text = serde_json::to_string(&details()).unwrap();
+        assert!(!text.contains("kind") && !text.contains("replaces"), "{text}");
+    }
+
+    #[test]
+    fn a_changed_unit_is_an_affiliation_and_a_changed_name_is_not() {
+        let old = Details { organization: "Sở A".into(), title: "Chuyên viên".into(), ..details() };
+        let moved = Details { organization: "Sở B".into(), ..old.clone() };
+        assert_eq!(moved.replacement_of(&old), Replacement::AffiliationChanged);
+        let renamed = Details { full_name: "Nguyễn Thị Hồng".into(), ..old.clone() };
+        assert_eq!(renamed.replacement_of(&old), Replacement::Superseded);
     }
 
     #[test]

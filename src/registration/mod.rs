@@ -4,13 +4,15 @@
 mod code;
 mod decision;
 mod details;
+mod modification;
 mod overview;
 mod renewal;
 mod view;
 
 pub use code::{ActivationCode, Earlier, ReceiptKey, Redeemable, RenewedCode, earlier, redeemable, renew_code};
 pub use decision::{Approved, approve, check_confirmed, content_digest, refuse, reject, withdraw};
-pub use details::Details;
+pub use details::{Details, Replacement};
+pub use modification::{Changes, modifiable, modify, not_in_force};
 pub use overview::{Booth, Listed, Road, booth, list_all, road};
 pub use renewal::renew;
 pub use view::{RequestView, list, view};
@@ -27,12 +29,12 @@ use crate::{
 use chuky_model::{
     id::RequestId,
     record::request::RegistrationRequest,
-    request::{Hierarchy, RequestState},
+    request::{Hierarchy, RequestState, SubjectKind},
     role::Role,
 };
 use uuid::Uuid;
 
-/// A citizen's request entered by a booth operator, or an official's by a registrar.
+/// A citizen's request entered by a booth operator; an official's, a seal's, a device's or a payment provider's by a registrar.
 pub async fn submit(
     app: &App,
     by: &Principal,
@@ -41,22 +43,51 @@ pub async fn submit(
     details: Details,
 ) -> Result<RequestView> {
     // 1. Who may enter what.
-    let entering = match hierarchy {
-        Hierarchy::Citizens => Role::Operator,
-        Hierarchy::Officials => Role::Registrar,
-    };
-    if !by.has(entering) {
+    if !by.has(entering(hierarchy, details.kind)) {
         return Err(RequestError::forbidden().into());
     }
     // 2. The content, by rule.
-    let details = details.checked(hierarchy)?;
-    // 3. One open request a person and hierarchy.
-    let earlier = app.store.requests_of_person(&person_lookup(app, &details)).await?;
-    if earlier.iter().any(|request| request.hierarchy == hierarchy && is_open(request.state)) {
-        return Err(already_open().into());
+    if details.replaces.is_some() {
+        let (vi, en) = (
+            "Việc thay đổi thông tin được đề nghị trên chính chứng thư cũ.",
+            "A change of information is asked for at the certificate that it is about.",
+        );
+        return Err(RequestError::invalid("replaces", "replaces_nothing", vi, en).into());
     }
+    let details = details.checked(hierarchy)?;
+    // 3. One open request a person and hierarchy, and of everything else one of each name.
+    refuse_second(app, hierarchy, &details).await?;
     // 4. The row with its MAC, and its audit entry, in one transaction.
     entered(app, new_request(app, by, hierarchy, unit, &details)?).await
+}
+
+/// Who enters requests: operators at booths those of citizens, registrars all others.
+pub fn entering(hierarchy: Hierarchy, kind: SubjectKind) -> Role {
+    match (hierarchy, kind) {
+        (Hierarchy::Citizens, SubjectKind::Person) => Role::Operator,
+        _ => Role::Registrar,
+    }
+}
+
+/// Who decides on them: keys of devices and payment providers open systems, and are the security officer's to judge.
+pub fn deciding(kind: SubjectKind) -> Role {
+    if kind.has_own_key() { Role::SecurityOfficer } else { Role::Approver }
+}
+
+/// Passes where no open request asks for the same.
+async fn refuse_second(app: &App, hierarchy: Hierarchy, details: &Details) -> Result<()> {
+    for earlier in app.store.requests_of_person(&person_lookup(app, details)).await? {
+        if earlier.hierarchy != hierarchy || !is_open(earlier.state) {
+            continue;
+        }
+        let other = open(app, &earlier)?;
+        let same = other.kind == SubjectKind::Person
+            || (other.common_name() == details.common_name() && other.device_serial == details.device_serial);
+        if other.kind == details.kind && same {
+            return Err(already_open().into());
+        }
+    }
+    Ok(())
 }
 
 fn already_open() -> RequestError {
@@ -105,6 +136,7 @@ async fn entered(app: &App, mut request: RegistrationRequest) -> Result<RequestV
     transaction.insert_request(&request).await?;
     let content = serde_json::json!({
         "hierarchy": request.hierarchy, "unit": request.unit, "follows": request.follows_certificate,
+        "kind": open(app, &request)?.kind,
     });
     let actor = Actor::Account(request.entered_by);
     let entry = Entry::of_row(request.created_at, Kind::RequestSubmitted, actor, &request);

@@ -3,7 +3,7 @@
 
 use super::{
     RequestView, is_open, load,
-    view::{PAGE, may_see},
+    view::{PAGE, may_see, may_see_some},
 };
 use crate::{
     accounts::{self, Principal},
@@ -15,7 +15,7 @@ use chuky_model::{
     id::{AccountId, RequestId},
     instant::Instant,
     record::{Cursor, request::RegistrationRequest},
-    request::{Hierarchy, RequestState},
+    request::{Hierarchy, RequestState, SubjectKind},
 };
 use std::collections::HashMap;
 
@@ -56,7 +56,10 @@ pub async fn booth(app: &App, by: &Principal) -> Result<Booth> {
     let mut queue = Vec::new();
     for row in open.take(QUEUE) {
         let row = attestation::check(&*app.tokens.subscribers, row).await?;
-        queue.push((RequestView::of(app, &row)?, row.created_at));
+        let view = RequestView::of(app, &row)?;
+        if view.kind == SubjectKind::Person {
+            queue.push((view, row.created_at));
+        }
     }
     queue.reverse();
     Ok(Booth { issued_today: count(Some(RequestState::Issued)), entered_today: count(None), queue })
@@ -78,10 +81,13 @@ pub async fn list_all(
     let next = rows.last().filter(|_| full).map(|row| Cursor { at: row.created_at, id: row.id.0 });
     let mut names = Names::default();
     let mut listed = Vec::new();
-    for row in rows.into_iter().filter(|row| may_see(by, row.hierarchy)) {
+    for row in rows.into_iter().filter(|row| may_see_some(by, row.hierarchy)) {
         let row = attestation::check(&*app.tokens.subscribers, row).await?;
-        let entered_by = names.of(app, row.entered_by).await?;
-        listed.push(Listed { view: RequestView::of(app, &row)?, entered: row.created_at, entered_by });
+        let view = RequestView::of(app, &row)?;
+        if may_see(by, view.hierarchy, view.kind) {
+            let entered_by = names.of(app, row.entered_by).await?;
+            listed.push(Listed { view, entered: row.created_at, entered_by });
+        }
     }
     Ok((listed, next))
 }
@@ -89,7 +95,8 @@ pub async fn list_all(
 /// One request with its road, for those who may see it.
 pub async fn road(app: &App, by: &Principal, id: RequestId) -> Result<Road> {
     let request = load(app, id).await?;
-    if !may_see(by, request.hierarchy) {
+    let view = RequestView::of(app, &request)?;
+    if !may_see(by, view.hierarchy, view.kind) {
         return Err(RequestError::not_found().into());
     }
     let mut names = Names::default();
@@ -98,7 +105,7 @@ pub async fn road(app: &App, by: &Principal, id: RequestId) -> Result<Road> {
         _ => None,
     };
     Ok(Road {
-        view: RequestView::of(app, &request)?,
+        view,
         entered: request.created_at,
         entered_by: names.of(app, request.entered_by).await?,
         decided,

@@ -1,7 +1,7 @@
 //! Asking for the certificate that follows one's own. What was checked and approved before is taken over; somebody approves it anew, and
 //! the new certificate has a new key, because a public key is certified once (Decree 23/2025, article 38).
 
-use super::{RequestView, entered, is_open, load, new_request, open, person_lookup};
+use super::{Details, RequestView, entered, load, new_request, open, refuse_second};
 use crate::{
     accounts::Principal,
     app::App,
@@ -40,12 +40,10 @@ pub async fn renew(app: &App, by: &Principal, serial: &str) -> Result<RequestVie
     // 2. What was checked before, checked by rule again.
     let request = certificate.request_id.ok_or_else(RequestError::not_found)?;
     let request = load(app, request).await?;
-    let details = open(app, &request)?.checked(request.hierarchy)?;
-    // 3. One open request a person and hierarchy.
-    let earlier = app.store.requests_of_person(&person_lookup(app, &details)).await?;
-    if earlier.iter().any(|one| one.hierarchy == request.hierarchy && is_open(one.state)) {
-        return Err(super::already_open().into());
-    }
+    // What the one before replaced is no matter of the one that follows.
+    let details = Details { replaces: None, ..open(app, &request)? }.checked(request.hierarchy)?;
+    // 3. One open request of the same.
+    refuse_second(app, request.hierarchy, &details).await?;
     // 4. The row with its MAC, and its audit entry.
     let mut follower = new_request(app, by, request.hierarchy, &request.unit, &details)?;
     follower.follows_certificate = Some(certificate.id);
@@ -57,16 +55,22 @@ fn opens(app: &App, certificate: &Certificate) -> Instant {
     certificate.not_after.plus_seconds(-app.settings.authority.renewal_days.saturating_mul(86_400))
 }
 
+/// The certificate of that serial, for its subscriber.
 async fn own(app: &App, by: &Principal, serial: &str) -> Result<Certificate> {
+    let rows = of_serial(app, serial).await?;
+    let own = rows.into_iter().find(|row| row.account_id == Some(by.account));
+    Ok(own.ok_or_else(RequestError::not_found)?)
+}
+
+/// The certificates of that serial number as they are now, of whichever issuer.
+pub(super) async fn of_serial(app: &App, serial: &str) -> Result<Vec<Certificate>> {
     let serial: Serial = serial.parse().map_err(|_| RequestError::not_found())?;
     register::follow(app).await?;
+    let mut found = Vec::new();
     for row in current::rows(app, || app.store.certificates_by_serial(&serial)).await? {
         let id = row.id;
         let row = register::genuine(app, || app.store.certificate_by_id(id)).await?;
-        let row = row.ok_or(InternalError::RowForged { table: "certificate" })?;
-        if row.account_id == Some(by.account) {
-            return Ok(row);
-        }
+        found.push(row.ok_or(InternalError::RowForged { table: "certificate" })?);
     }
-    Err(RequestError::not_found().into())
+    Ok(found)
 }

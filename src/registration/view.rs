@@ -1,6 +1,6 @@
 //! What an operator, registrar or approver is shown of a request. The personal number is masked but checkable.
 
-use super::{decision::digest, load, open};
+use super::{Replacement, decision::digest, load, open};
 use crate::{
     accounts::Principal,
     app::App,
@@ -9,8 +9,9 @@ use crate::{
 };
 use chuky_model::{
     id::{AccountId, CertificateId, RequestId},
+    instant::Instant,
     record::{Cursor, request::RegistrationRequest},
-    request::{Hierarchy, RequestState},
+    request::{Hierarchy, RequestState, SubjectKind},
     role::Role,
 };
 use serde::Serialize;
@@ -24,6 +25,12 @@ pub struct RequestView {
     pub hierarchy: Hierarchy,
     #[schema(value_type = String)]
     pub state: RequestState,
+    /// `person`, `seal`, `device` or `payment_provider`.
+    #[schema(value_type = String)]
+    pub kind: SubjectKind,
+    /// What the certificate will name (CN).
+    pub common_name: String,
+    /// Of a seal, a device or a payment provider, whoever answers for it.
     pub full_name: String,
     /// Masked, e.g. `001•••••2345`.
     pub personal_number: String,
@@ -33,15 +40,24 @@ pub struct RequestView {
     pub organization: String,
     pub organizational_unit: String,
     pub title: String,
+    /// The organization's tax code; empty for persons.
+    pub tax_code: String,
+    /// A device's serial number; empty for everything else.
+    pub device_serial: String,
     pub unit: String,
     #[schema(value_type = String)]
     pub entered_by: AccountId,
     /// RFC 3339.
     pub created_at: String,
+    /// Until when it is to be decided and issued (`authority.issue_working_days`).
+    pub due_at: String,
     pub rejection_reason: Option<String>,
     /// The certificate that the one asked for is to follow.
     #[schema(value_type = Option<String>)]
     pub follows: Option<CertificateId>,
+    /// Set for a change of information: why the old certificate is revoked when the new one is issued.
+    #[schema(value_type = Option<String>)]
+    pub replaces: Option<Replacement>,
     /// What an approval must repeat.
     pub content_digest: String,
 }
@@ -56,6 +72,11 @@ impl RequestView {
             state: request.state,
             personal_number: details.personal_number.masked(),
             content_digest: hex::encode(digest(app, request, &details)),
+            kind: details.kind,
+            common_name: details.common_name().to_owned(),
+            tax_code: details.tax_code,
+            device_serial: details.device_serial,
+            replaces: details.replaces,
             full_name: details.full_name,
             birth_date: details.birth_date,
             province: details.province,
@@ -66,16 +87,19 @@ impl RequestView {
             unit: request.unit.clone(),
             entered_by: request.entered_by,
             created_at: request.created_at.rfc3339(),
+            due_at: due(request.created_at, app.settings.authority.issue_working_days).rfc3339(),
             rejection_reason: request.rejection_reason.clone(),
             follows: request.follows_certificate,
         })
     }
 }
 
-/// One request, for those who may see it: operators see citizens', registrars officials', approvers both.
+/// One request, for those who may see it: operators see citizens', registrars all others, approvers every one, security officers those
+/// that they decide.
 pub async fn view(app: &App, by: &Principal, id: RequestId) -> Result<RequestView> {
     let request = load(app, id).await?;
-    if may_see(by, request.hierarchy) { RequestView::of(app, &request) } else { Err(RequestError::not_found().into()) }
+    let view = RequestView::of(app, &request)?;
+    if may_see(by, view.hierarchy, view.kind) { Ok(view) } else { Err(RequestError::not_found().into()) }
 }
 
 /// Requests in a state that the caller may see, oldest first, after a cursor; with the cursor of the next page.
@@ -89,21 +113,55 @@ pub async fn list(
     let next = rows.last().filter(|_| rows.len() as i64 == PAGE).map(|row| Cursor { at: row.created_at, id: row.id.0 });
     let mut views = Vec::new();
     for row in rows {
-        if may_see(by, row.hierarchy) {
-            let row = attestation::check(&*app.tokens.subscribers, row).await?;
-            views.push(RequestView::of(app, &row)?);
+        if !may_see_some(by, row.hierarchy) {
+            continue;
+        }
+        let row = attestation::check(&*app.tokens.subscribers, row).await?;
+        let view = RequestView::of(app, &row)?;
+        if may_see(by, view.hierarchy, view.kind) {
+            views.push(view);
         }
     }
     Ok((views, next))
 }
 
-pub(super) fn may_see(by: &Principal, hierarchy: Hierarchy) -> bool {
-    by.has(Role::Approver)
-        || match hierarchy {
-            Hierarchy::Citizens => by.has(Role::Operator),
-            Hierarchy::Officials => by.has(Role::Registrar),
-        }
+pub(super) fn may_see(by: &Principal, hierarchy: Hierarchy, kind: SubjectKind) -> bool {
+    by.has(Role::Approver) || by.has(super::entering(hierarchy, kind)) || by.has(super::deciding(kind))
+}
+
+/// Whether the caller may see requests of some kind in a hierarchy: what is not opened needs no look at what it holds.
+pub(super) fn may_see_some(by: &Principal, hierarchy: Hierarchy) -> bool {
+    SubjectKind::ALL.into_iter().any(|kind| kind.profile(hierarchy).is_some() && may_see(by, hierarchy, kind))
+}
+
+/// So many working days later, at the same hour; Saturdays and Sundays in Vietnam do not count. Public holidays are not known here.
+fn due(entered: Instant, working_days: i64) -> Instant {
+    const AHEAD: i64 = 7 * 3_600;
+    const DAY: i64 = 86_400;
+    let mut due = entered;
+    let mut left = working_days;
+    while left > 0 {
+        due = due.plus_seconds(DAY);
+        // 1 January 1970 was a Thursday.
+        let weekday = due.unix_seconds().saturating_add(AHEAD).div_euclid(DAY).saturating_add(3).rem_euclid(7);
+        left -= i64::from(weekday < 5);
+    }
+    due
 }
 
 /// Requests a page.
 pub(super) const PAGE: i64 = 50;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn working_days_pass_over_the_weekend() {
+        let at = |text: &str, days| due(Instant::parse_rfc3339(text).unwrap(), days).rfc3339();
+        // A Thursday, and a Saturday that begins in Vietnam while it is Friday in UTC.
+        assert_eq!(at("2026-11-26T03:00:00Z", 3), "2026-12-01T03:00:00Z");
+        assert_eq!(at("2026-11-27T18:00:00Z", 1), "2026-11-29T18:00:00Z");
+    }
+}

@@ -247,8 +247,11 @@ impl Finished {
     }
 }
 
+/// Names below `META-INF` and what stands in them.
+type Meta = Vec<(&'static str, Vec<u8>)>;
+
 /// The container's kind and what stands in its `META-INF` (EN 319 162-1 §4.3.3, §4.4.3).
-fn meta(form: Form, signature: &[u8], name: &str, media_type: &str) -> Result<(Kind, Vec<(&'static str, Vec<u8>)>)> {
+fn meta(form: Form, signature: &[u8], name: &str, media_type: &str) -> Result<(Kind, Meta)> {
     if form == Form::Asics {
         return Ok((Kind::Simple, vec![("signature.p7s", signature.to_vec())]));
     }

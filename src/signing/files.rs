@@ -5,7 +5,7 @@ use super::limits::{LEFT_BEHIND_SECONDS, PIECE};
 use crate::{
     config::Settings,
     error::{InternalError, Result},
-    tokens::private_directory,
+    tokens::data_directory,
     vault::Vault,
 };
 use aes_gcm::{
@@ -46,7 +46,7 @@ impl Writer {
     /// Begins the file of that name in the documents' directory.
     pub fn begin(settings: &Settings, vault: &Vault, name: &str) -> Result<Self> {
         let directory = documents(settings);
-        private_directory(&directory)?;
+        data_directory(&directory)?;
         let path = directory.join(name);
         let beside = directory.join(format!("{name}{INCOMPLETE}"));
         let mut salt = [0; SALT];
@@ -128,7 +128,7 @@ impl Drop for Writer {
 /// An unnamed file of mode 0600 on the documents' disk: it vanishes when nobody holds it.
 pub fn unnamed(settings: &Settings) -> Result<File> {
     let directory = documents(settings);
-    private_directory(&directory)?;
+    data_directory(&directory)?;
     Ok(tempfile::tempfile_in(&directory).map_err(InternalError::io(directory.display().to_string()))?)
 }
 
@@ -241,7 +241,7 @@ mod tests {
     fn settings() -> (tempfile::TempDir, Settings) {
         let directory = tempfile::tempdir().unwrap();
         let settings = Settings::load(None, &directory.path().join("var")).unwrap();
-        private_directory(&settings.data_dir).unwrap();
+        data_directory(&settings.data_dir).unwrap();
         (directory, settings)
     }
 

@@ -6,8 +6,8 @@ use chuky_model::{
     id::*,
     instant::Instant,
     record::{
-        Cursor, account::*, audit::*, certificate::*, credential::*, document::*, payment::*, request::*, state::*,
-        verdict::*, work::*,
+        Cursor, account::*, audit::*, certificate::*, credential::*, document::*, payment::*, request::*,
+        revocation::*, state::*, verdict::*, work::*,
     },
     request::{Hierarchy, RequestState},
     serial::Serial,
@@ -115,6 +115,17 @@ queries! {
         write archive_answer(issuer_label: &str, serial: &[u8], response: &[u8]) -> ();
         read archived_answer(issuer_label: &str, serial: &[u8]) -> Option<Vec<u8>>;
     }
+    revocation {
+        write insert_revocation_order(order: &RevocationOrder) -> ();
+        write update_revocation_order(order: &RevocationOrder) -> ();
+        read revocation_order_by_id(id: RevocationOrderId) -> Option<RevocationOrder>;
+        read revocation_orders_in(state: RevocationOrderState, limit: i64) -> Vec<RevocationOrder>;
+        read list_revocation_orders(before: Cursor, limit: i64) -> Vec<RevocationOrder>;
+        write insert_revocation_line(line: &RevocationLine) -> ();
+        write finish_revocation_line(line: &RevocationLine) -> ();
+        read revocation_lines(order_id: RevocationOrderId, from: i64, limit: i64) -> Vec<RevocationLine>;
+        read count_revocation_lines_done(order_id: RevocationOrderId) -> i64;
+    }
     crl {
         write publish_crl(list: &Crl) -> ();
         write insert_crl_piece(piece: &CrlPiece) -> ();
@@ -161,6 +172,29 @@ queries! {
         write insert_payment_batch(batch: &PaymentBatch) -> ();
         read payment_batch_by_id(id: BatchId) -> Option<PaymentBatch>;
         read payments_of_batch(id: BatchId) -> Vec<PaymentIdentity>;
+        read payment_batches_before(before: Instant, limit: i64) -> Vec<BatchId>;
+        write remove_payment_batch(id: BatchId) -> u64;
+    }
+    provider {
+        write insert_payment_provider(provider: &PaymentProvider) -> ();
+        write update_payment_provider(provider: &PaymentProvider) -> ();
+        read payment_provider(id: AccountId) -> Option<PaymentProvider>;
+        read payment_providers(limit: i64) -> Vec<PaymentProvider>;
+        write insert_provider_change(change: &ProviderChange) -> ();
+        write update_provider_change(change: &ProviderChange) -> ();
+        read provider_change(id: ProviderChangeId) -> Option<ProviderChange>;
+        read list_provider_changes(state: ChangeState, after: Cursor, limit: i64) -> Vec<ProviderChange>;
+        write count_payments(provider: AccountId, day: i64, slot: i64, accepted: i64) -> ();
+        read payments_of_day(provider: AccountId, day: i64) -> i64;
+        write remove_old_usage(before_day: i64) -> u64;
+    }
+    merchant {
+        write insert_merchant_account(row: &MerchantAccount) -> ();
+        write update_merchant_account(row: &MerchantAccount) -> ();
+        read merchant_account(id: MerchantAccountId) -> Option<MerchantAccount>;
+        read merchant_account_by_payload(payload_hash: &[u8]) -> Option<MerchantAccount>;
+        read merchant_accounts_by_lookup(lookup: &[u8], limit: i64) -> Vec<MerchantAccount>;
+        read merchant_accounts_of(account: AccountId, after: Cursor, limit: i64) -> Vec<MerchantAccount>;
     }
     verdict {
         write insert_verdict(verdict: &KeptVerdict) -> ();

@@ -1,6 +1,6 @@
 //! A second subscribers token out of custodians' shares, and the proof that it holds the keys of the first.
 
-use super::{SOFTHSM_VARIABLE, private_directory, softhsm_configuration, subscribers_token};
+use super::{SOFTHSM_VARIABLE, ceremony_directory, prepared, softhsm_configuration, subscribers_token};
 use crate::{
     config::Settings,
     custodians::Opened,
@@ -41,7 +41,7 @@ pub async fn second_token(
     worker.serial = None;
     worker.module = find_module(second.module.as_deref().or(settings.hsm.module.as_deref()))?;
     if let Some(directory) = &second.softhsm_directory {
-        private_directory(directory)?;
+        ceremony_directory(directory)?;
         let configuration = settings.data_dir.join(format!("softhsm2-{}.conf", second.label));
         softhsm_configuration(&configuration, directory)?;
         worker.environment = vec![(SOFTHSM_VARIABLE.to_owned(), configuration.to_string_lossy().into_owned())];
@@ -52,12 +52,12 @@ pub async fn second_token(
         return Err(more_peppers().into());
     }
     let officer = opened.pin(Purpose::OfficerPin, &second.label)?;
-    let prepared = chuky_hsm::prepare_token(&worker, &officer, &opened.token_secrets()?).await?;
+    let prepared = prepared(&worker, &officer, &opened.token_secrets()?, true).await?;
     let two = opened_token(worker).await?;
     if is_equal(&*one, &*two).await? { Ok(prepared) } else { Err(not_equal().into()) }
 }
 
-async fn opened_token(mut worker: chuky_hsm::Settings) -> Result<Arc<dyn Hsm>> {
+pub(super) async fn opened_token(mut worker: chuky_hsm::Settings) -> Result<Arc<dyn Hsm>> {
     worker.workers = 1;
     worker.stock = Vec::new();
     let token = Supervised::start(worker);

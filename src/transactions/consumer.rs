@@ -3,14 +3,15 @@
 
 use super::{
     group::gather,
-    limits::{LARGEST_GROUP, WAITING},
+    limits::{LARGEST_GROUP, SLOTS, WAITING},
+    remembered::{GroupContent, Remembered, day, joined},
 };
 use crate::{
     attestation,
     audit::{self, Actor, Entry, Kind},
     error::{InternalError, RequestError, Result},
     fault,
-    store::Store,
+    store::{Store, Transaction},
 };
 use chuky_hsm::Hsm;
 use chuky_model::{
@@ -19,7 +20,7 @@ use chuky_model::{
     record::payment::{Consumed, PaymentBatch, PaymentIdentity},
 };
 use sha2::{Digest, Sha256};
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
@@ -31,6 +32,8 @@ pub struct Payment {
     /// SHA-256 of the canonical order.
     pub order_digest: [u8; 32],
     pub provider: AccountId,
+    /// Whether it counts against a registered provider's quota.
+    pub counted: bool,
     pub at: Instant,
 }
 
@@ -43,15 +46,26 @@ struct Waiting {
 #[derive(Clone)]
 pub struct Consumer(mpsc::Sender<Waiting>);
 
+/// What the task works with.
+struct Journal {
+    store: Store,
+    hsm: Arc<dyn Hsm>,
+    remembered: Arc<Remembered>,
+    /// Where this process counts payments of registered providers.
+    slot: i64,
+}
+
 impl Consumer {
     /// Starts the task that commits groups.
-    pub fn start(store: Store, hsm: Arc<dyn Hsm>) -> Self {
+    pub fn start(store: Store, hsm: Arc<dyn Hsm>, remembered: Arc<Remembered>) -> Self {
         let (sender, receiver) = mpsc::channel(WAITING);
-        tokio::spawn(run(receiver, store, hsm));
+        let slot = i64::from(Uuid::new_v4().as_bytes()[0]) % SLOTS;
+        tokio::spawn(run(receiver, Journal { store, hsm, remembered, slot }));
         Self(sender)
     }
 
-    /// Consumes a payment; returns after it is on disk. A full queue is an error of the request: try again.
+    /// Consumes a payment; returns after it is on disk. A full queue is an error of the request: try again. A payment that the audit log
+    /// knows and whose row is gone is an error of the world.
     pub async fn consume(&self, payment: Payment) -> Result<Consumed> {
         let (answer, answered) = oneshot::channel();
         self.0.try_send(Waiting { payment, answer }).map_err(|_| RequestError::try_again())?;
@@ -60,61 +74,133 @@ impl Consumer {
     }
 }
 
-async fn run(mut receiver: mpsc::Receiver<Waiting>, store: Store, hsm: Arc<dyn Hsm>) {
+async fn run(mut receiver: mpsc::Receiver<Waiting>, journal: Journal) {
     let mut group = Vec::with_capacity(LARGEST_GROUP);
-    while gather(&mut receiver, &mut group).await {
-        let payments: Vec<Payment> = group.iter().map(|waiting| waiting.payment.clone()).collect();
-        match commit(&store, &*hsm, &payments).await {
-            Ok(outcomes) => {
-                for (waiting, outcome) in group.drain(..).zip(outcomes) {
-                    // A caller that went away is no failure: the payment is consumed, and a repetition finds it.
-                    let _ = waiting.answer.send(Ok(outcome));
-                }
-            }
-            Err(error) => {
-                tracing::error!(event = "payments_not_recorded", count = payments.len(), %error);
-                for waiting in group.drain(..) {
-                    let _ = waiting.answer.send(Err(RequestError::try_again().into()));
-                }
+    while gather(&mut receiver, &mut group, LARGEST_GROUP).await {
+        if let Err(error) = journal.settle(&mut group).await {
+            tracing::error!(event = "payments_not_recorded", count = group.len(), %error);
+            for waiting in group.drain(..) {
+                let _ = waiting.answer.send(Err(RequestError::try_again().into()));
             }
         }
     }
 }
 
-/// Stores a group in one transaction: identities, the batch row with its MAC, audit entries.
-async fn commit(store: &Store, hsm: &dyn Hsm, payments: &[Payment]) -> Result<Vec<Consumed>> {
-    let id = BatchId(Uuid::now_v7());
-    let at = payments.iter().map(|payment| payment.at).max().unwrap_or(Instant(0));
-    let rows: Vec<PaymentIdentity> = payments.iter().map(|payment| row(payment, id)).collect();
-    fault::point("payment.before_consume");
-    let mut transaction = store.begin().await?;
-    let outcomes = transaction.consume_payments(&rows).await?;
-    if outcomes.len() != rows.len() {
-        return Err(InternalError::other("the store answered for another number of payments").into());
+/// What became of a group.
+enum Outcome {
+    Committed(Vec<Consumed>),
+    /// Nothing was stored: of these payments the log says that they were accepted, and their rows are gone.
+    Missing(Vec<[u8; 32]>),
+}
+
+impl Journal {
+    /// Answers a whole group. On an error nobody who is still in the group was answered.
+    async fn settle(&self, group: &mut Vec<Waiting>) -> Result<()> {
+        if !self.remembered.has_room() {
+            tracing::error!(event = "payments_memory_full", remembered = self.remembered.count());
+            return Err(InternalError::other("more payments than payments.most_remembered").into());
+        }
+        while !group.is_empty() {
+            let payments: Vec<Payment> = group.iter().map(|waiting| waiting.payment.clone()).collect();
+            match self.commit(&payments).await? {
+                Outcome::Committed(outcomes) => {
+                    for (waiting, outcome) in group.drain(..).zip(outcomes) {
+                        // A caller that went away is no failure: the payment is consumed, and a repetition finds it.
+                        let _ = waiting.answer.send(Ok(outcome));
+                    }
+                }
+                Outcome::Missing(identities) => {
+                    for waiting in group.extract_if(.., |waiting| identities.contains(&waiting.payment.identity)) {
+                        let _ = waiting.answer.send(Err(forged().into()));
+                    }
+                }
+            }
+        }
+        Ok(())
     }
-    let accepted: Vec<&PaymentIdentity> =
-        rows.iter().zip(&outcomes).filter(|(_, outcome)| **outcome == Consumed::First).map(|(row, _)| row).collect();
-    if !accepted.is_empty() {
+
+    /// Stores a group in one transaction: identities, the batch row with its MAC, audit entries.
+    async fn commit(&self, payments: &[Payment]) -> Result<Outcome> {
+        let id = BatchId(Uuid::now_v7());
+        let at = payments.iter().map(|payment| payment.at).max().unwrap_or(Instant(0));
+        let rows: Vec<PaymentIdentity> = payments.iter().map(|payment| row(payment, id)).collect();
+        fault::point("payment.before_consume");
+        let mut transaction = self.store.begin().await?;
+        let outcomes = transaction.consume_payments(&rows).await?;
+        if outcomes.len() != rows.len() {
+            return Err(InternalError::other("the store answered for another number of payments").into());
+        }
+        let first = |index: usize| outcomes.get(index) == Some(&Consumed::First);
+        let accepted: Vec<&Payment> =
+            payments.iter().enumerate().filter(|(index, _)| first(*index)).map(|(_, payment)| payment).collect();
+        // The log knows what was accepted, whatever SQL did to the rows.
+        let missing = accepted.iter().map(|payment| payment.identity).filter(|of| self.remembered.holds(of));
+        let missing: Vec<[u8; 32]> = missing.collect();
+        if !missing.is_empty() {
+            transaction.rollback().await?;
+            self.alarm(at, &missing).await?;
+            return Ok(Outcome::Missing(missing));
+        }
+        if !accepted.is_empty() {
+            let stored = rows.iter().enumerate().filter(|(index, _)| first(*index)).map(|(_, row)| row).collect();
+            self.record(&mut transaction, (id, at), stored).await?;
+            self.count(&mut transaction, at, &accepted).await?;
+        }
+        for (payment, _) in payments.iter().zip(&outcomes).filter(|(_, outcome)| **outcome == Consumed::Conflict) {
+            tracing::warn!(event = "payment_conflict", provider = %payment.provider);
+            let subject = format!("payment:{}", hex::encode(payment.identity));
+            let content = serde_json::json!({ "order": hex::encode(payment.order_digest) });
+            let entry = Entry::new(payment.at, Kind::PaymentConflict, Actor::Account(payment.provider), subject);
+            audit::record(&mut transaction, entry.with(content)).await?;
+        }
+        transaction.commit().await?;
+        self.remembered.learn(at, accepted.iter().map(|payment| payment.identity));
+        fault::point("payment.consumed");
+        Ok(Outcome::Committed(outcomes))
+    }
+
+    /// The authenticated row of the accepted payments, and the entry that makes the audit log their authority.
+    async fn record(
+        &self,
+        transaction: &mut Transaction,
+        (id, at): (BatchId, Instant),
+        accepted: Vec<&PaymentIdentity>,
+    ) -> Result<()> {
         let digest = group_digest(accepted.iter().copied());
         let count = i64::try_from(accepted.len()).unwrap_or(i64::MAX);
         let mut batch =
             PaymentBatch { id, accepted_at: at, count, digest: digest.to_vec(), version: 1, mac: Vec::new() };
-        attestation::attest(hsm, &mut batch).await?;
+        attestation::attest(&*self.hsm, &mut batch).await?;
         transaction.insert_payment_batch(&batch).await?;
-        let content = serde_json::json!({ "count": count, "digest": hex::encode(digest) });
+        let content = GroupContent { count, digest: hex::encode(digest), identities: joined(&accepted) };
+        let content = serde_json::to_value(content).map_err(|error| InternalError::other(error.to_string()))?;
         let entry = Entry::new(at, Kind::PaymentsConsumed, Actor::Service, format!("payment_batch:{id}"));
-        audit::record(&mut transaction, entry.with(content)).await?;
+        audit::record(transaction, entry.with(content)).await?;
+        Ok(())
     }
-    for (payment, _) in payments.iter().zip(&outcomes).filter(|(_, outcome)| **outcome == Consumed::Conflict) {
-        tracing::warn!(event = "payment_conflict", provider = %payment.provider);
-        let subject = format!("payment:{}", hex::encode(payment.identity));
-        let content = serde_json::json!({ "order": hex::encode(payment.order_digest) });
-        let entry = Entry::new(payment.at, Kind::PaymentConflict, Actor::Account(payment.provider), subject);
-        audit::record(&mut transaction, entry.with(content)).await?;
+
+    /// Counts what registered providers brought, for their quotas.
+    async fn count(&self, transaction: &mut Transaction, at: Instant, accepted: &[&Payment]) -> Result<()> {
+        let mut counts: BTreeMap<AccountId, i64> = BTreeMap::new();
+        for payment in accepted.iter().filter(|payment| payment.counted) {
+            *counts.entry(payment.provider).or_default() += 1;
+        }
+        for (provider, count) in counts {
+            transaction.count_payments(provider, day(at), self.slot, count).await?;
+        }
+        Ok(())
     }
-    transaction.commit().await?;
-    fault::point("payment.consumed");
-    Ok(outcomes)
+
+    async fn alarm(&self, at: Instant, missing: &[[u8; 32]]) -> Result<()> {
+        let mut transaction = self.store.begin().await?;
+        for identity in missing {
+            let subject = format!("payment:{}", hex::encode(identity));
+            tracing::error!(event = "row_missing", table = "payment_identity", %subject);
+            audit::record(&mut transaction, Entry::new(at, Kind::RowForged, Actor::Service, subject)).await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
 }
 
 fn row(payment: &Payment, batch_id: BatchId) -> PaymentIdentity {
@@ -125,6 +211,10 @@ fn row(payment: &Payment, batch_id: BatchId) -> PaymentIdentity {
         accepted_at: payment.at,
         batch_id,
     }
+}
+
+fn forged() -> InternalError {
+    InternalError::RowForged { table: "payment_identity" }
 }
 
 /// What a batch row is authenticated over: every accepted payment, ordered by identity.
@@ -143,9 +233,16 @@ fn group_digest<'r>(rows: impl Iterator<Item = &'r PaymentIdentity>) -> [u8; 32]
 }
 
 /// The payment stored under an identity, where its group's MAC and digest say that this service stored it.
-pub async fn stored(store: &Store, hsm: &dyn Hsm, identity: &[u8; 32]) -> Result<Option<PaymentIdentity>> {
-    let Some(row) = store.payment_by_identity(identity).await? else { return Ok(None) };
-    let forged = || InternalError::RowForged { table: "payment_identity" };
+pub async fn stored(
+    store: &Store,
+    hsm: &dyn Hsm,
+    remembered: &Remembered,
+    identity: &[u8; 32],
+) -> Result<Option<PaymentIdentity>> {
+    let Some(row) = store.payment_by_identity(identity).await? else {
+        // Taken away by SQL, where the log says that it was accepted.
+        return if remembered.holds(identity) { Err(forged().into()) } else { Ok(None) };
+    };
     let batch = store.payment_batch_by_id(row.batch_id).await?.ok_or_else(forged)?;
     let batch = attestation::check(hsm, batch).await?;
     let members = store.payments_of_batch(batch.id).await?;
@@ -161,7 +258,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
     use chuky_hsm::{Error as HsmError, Health, Request, Response};
-    use std::{collections::BTreeMap, time::Duration};
+    use std::time::Duration;
 
     /// MACs with a key of the test's own, in place of a token.
     struct TestToken;
@@ -187,7 +284,13 @@ mod tests {
 
     fn payment(identity: u8, order: u8) -> Payment {
         let provider = AccountId(Uuid::from_u128(7));
-        Payment { identity: [identity; 32], order_digest: [order; 32], provider, at: Instant(1_000_000) }
+        Payment {
+            identity: [identity; 32],
+            order_digest: [order; 32],
+            provider,
+            counted: false,
+            at: Instant(1_000_000),
+        }
     }
 
     async fn outcomes(consumer: &Consumer, payments: Vec<Payment>) -> BTreeMap<String, usize> {
@@ -210,7 +313,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::open_file(&directory.path().join("payments.sqlite")).await.unwrap();
         let token: Arc<dyn Hsm> = Arc::new(TestToken);
-        let consumer = Consumer::start(store.clone(), token.clone());
+        let memory = || Arc::new(Remembered::new(1_000, 0));
+        let remembered = memory();
+        let consumer = Consumer::start(store.clone(), token.clone(), remembered.clone());
         let same = outcomes(&consumer, vec![payment(1, 1); 32]).await;
         assert_eq!(same, BTreeMap::from([("First".to_owned(), 1), ("Repeated".to_owned(), 31)]));
         let other = outcomes(&consumer, vec![payment(1, 2)]).await;
@@ -219,12 +324,12 @@ mod tests {
         assert_eq!(many, BTreeMap::from([("First".to_owned(), 100)]));
 
         // A second process over the same database knows them all, and finds their groups genuine.
-        let restarted =
-            Consumer::start(Store::open_file(&directory.path().join("payments.sqlite")).await.unwrap(), token.clone());
+        let again = Store::open_file(&directory.path().join("payments.sqlite")).await.unwrap();
+        let restarted = Consumer::start(again, token.clone(), memory());
         assert_eq!(outcomes(&restarted, vec![payment(50, 1)]).await, BTreeMap::from([("Repeated".to_owned(), 1)]));
-        let row = stored(&store, &*token, &[50; 32]).await.unwrap().unwrap();
+        let row = stored(&store, &*token, &remembered, &[50; 32]).await.unwrap().unwrap();
         assert_eq!((row.order_digest, row.accepted_at), (vec![1; 32], Instant(1_000_000)));
-        assert_eq!(stored(&store, &*token, &[200; 32]).await.unwrap(), None);
+        assert_eq!(stored(&store, &*token, &remembered, &[200; 32]).await.unwrap(), None);
     }
 
     #[tokio::test]
@@ -235,6 +340,6 @@ mod tests {
         let mut transaction = store.begin().await.unwrap();
         transaction.consume_payments(&[row(&payment(1, 1), batch)]).await.unwrap();
         transaction.commit().await.unwrap();
-        assert!(stored(&store, &TestToken, &[1; 32]).await.is_err());
+        assert!(stored(&store, &TestToken, &Remembered::new(1, 0), &[1; 32]).await.is_err());
     }
 }

@@ -39,7 +39,7 @@ impl Lookup {
 
 async fn run(mut receiver: mpsc::Receiver<Question>, store: Store) {
     let mut group = Vec::with_capacity(LARGEST_GROUP);
-    while gather(&mut receiver, &mut group).await {
+    while gather(&mut receiver, &mut group, LARGEST_GROUP).await {
         let identities: Vec<Vec<u8>> = group.iter().map(|question| question.identity.to_vec()).collect();
         let stored = store.payment_orders(&identities).await;
         let stored: std::result::Result<HashSet<Vec<u8>>, _> =

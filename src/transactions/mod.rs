@@ -1,14 +1,28 @@
 //! Signed payments: judged by `chuky_pki::payment`, consumed once by an authenticated payment provider, looked up for everybody else.
 //! The flow joins judgement, certificate status and the store; it never consumes a payment of which any check did not pass.
 
+pub mod code_sheet;
 mod consumer;
+pub mod figures;
 mod group;
 mod limits;
 mod lookup;
+pub mod merchant;
+pub mod picture;
+pub mod provider_changes;
+pub mod providers;
+pub mod receipts;
+mod remembered;
+pub mod retention;
 mod sign;
 mod standing;
+pub mod vietqr;
 
 pub use consumer::{Consumer, Payment};
+pub use figures::Figures;
+pub use providers::Registry;
+pub use receipts::{ReceiptForm, Receipts};
+pub use remembered::Remembered;
 pub use sign::sign_order;
 
 use crate::{
@@ -17,12 +31,18 @@ use crate::{
     error::{Error, Result},
 };
 use chuky_hsm::Hsm;
-use chuky_model::{instant::Instant, payment::PaymentAnswer, record::payment::Consumed, role::Role};
-use chuky_pki::payment::{Consumption, Judgement, OrderPolicy, VerifiedOrder, Verifier};
+use chuky_model::{
+    instant::Instant,
+    payment::PaymentAnswer,
+    record::payment::{Consumed, PaymentIdentity},
+    role::Role,
+};
+use chuky_pki::payment::{Consumption, Fields, Judgement, OrderPolicy, Presented, VerifiedOrder, Verifier};
 use std::{
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
+use uuid::Uuid;
 
 const TRUST_READ_AGAIN: Duration = Duration::from_secs(limits::TRUST_READ_AGAIN_SECONDS);
 
@@ -32,6 +52,20 @@ pub struct Payments {
     verifier: RwLock<Option<Ready>>,
     consumer: Consumer,
     lookup: lookup::Lookup,
+    remembered: Arc<Remembered>,
+    /// Who may bring payments, and how many.
+    pub registry: Arc<Registry>,
+    /// What became of payments.
+    pub figures: Figures,
+    /// Names this process among those that share the database.
+    process: Uuid,
+}
+
+/// A judged payment.
+pub struct Judged {
+    pub answer: PaymentAnswer,
+    /// The order, where signature, path and payer are good.
+    pub order: Option<VerifiedOrder>,
 }
 
 /// A verifier with the moment at which its trust was read; the process's own clock, since only its age counts.
@@ -42,10 +76,29 @@ struct Ready {
 
 impl Payments {
     /// Starts the task that commits groups. `hsm` is the token of the row MAC key.
-    pub fn start(store: crate::store::Store, hsm: Arc<dyn Hsm>, policy: OrderPolicy) -> Self {
+    pub fn start(
+        store: crate::store::Store,
+        hsm: Arc<dyn Hsm>,
+        policy: OrderPolicy,
+        (remembered, registry): (Arc<Remembered>, Arc<Registry>),
+    ) -> Self {
         let lookup = lookup::Lookup::start(store.clone());
-        let consumer = Consumer::start(store, hsm);
-        Self { policy, verifier: RwLock::default(), consumer, lookup }
+        let consumer = Consumer::start(store, hsm, remembered.clone());
+        Self {
+            policy,
+            verifier: RwLock::default(),
+            consumer,
+            lookup,
+            remembered,
+            registry,
+            figures: Figures::default(),
+            process: Uuid::new_v4(),
+        }
+    }
+
+    /// The payments that the audit log says were accepted.
+    pub fn remembered(&self) -> &Remembered {
+        &self.remembered
     }
 
     /// To be called after a ceremony: trust is read anew at the next payment.
@@ -70,57 +123,108 @@ impl Payments {
     }
 }
 
-/// Verifies one signed payment. A payment provider's call consumes it, once, after every other check passed.
-pub async fn verify_payment(app: &App, caller: &Principal, body: &[u8]) -> Result<PaymentAnswer> {
-    let payments = &app.payments;
+/// Verifies one signed payment, in whichever form. A payment provider's call consumes it, once, after every other check passed.
+pub async fn verify_payment(app: &App, caller: &Principal, body: &[u8]) -> Result<Judged> {
+    verify(app, caller, |verifier, now| verifier.read(body, now)).await
+}
+
+/// The same for a signature that stands beside its content.
+pub async fn verify_detached_payment(app: &App, caller: &Principal, fields: Fields) -> Result<Judged> {
+    verify(app, caller, |verifier, now| verifier.read_fields(fields, now)).await
+}
+
+async fn verify<'m>(
+    app: &App,
+    caller: &Principal,
+    read: impl FnOnce(&Verifier, Instant) -> Presented<'m> + Send,
+) -> Result<Judged> {
+    if !caller.has(Role::PaymentProvider) {
+        return judge(app, caller, read).await;
+    }
+    providers::admit(app, caller).await?;
+    let judged = judge(app, caller, read).await?;
+    app.payments.figures.answered(caller.account, &judged.answer);
+    Ok(judged)
+}
+
+async fn judge<'m>(
+    app: &App,
+    caller: &Principal,
+    read: impl FnOnce(&Verifier, Instant) -> Presented<'m> + Send,
+) -> Result<Judged> {
     let now = app.clock.now();
-    let verifier = payments.verifier(app).await?;
+    let verifier = app.payments.verifier(app).await?;
 
     // 1. Signature, certificate, chain, order, freshness, payer.
-    let presented = verifier.read(body, now);
+    let presented = read(&verifier, now);
     let named = standing::named(app, presented.wanted()).await?;
     let examined = verifier.examine(&presented, named.as_ref(), now);
 
-    // 2. Revocation.
-    let status = standing::status(app, examined.certificate()).await?;
+    // 2. Revocation: our own certificates by our records, others by what came along.
+    let status = standing::own_status(app, examined.certificate()).await?;
+    let status = status.unwrap_or_else(|| examined.embedded_status());
+    let signer = examined.certificate().map(|certificate| *certificate.fingerprint());
     let judgement = examined.conclude(status.clone());
 
     // 3. Nobody but a provider consumes; the others learn whether it was seen.
     if !caller.has(Role::PaymentProvider) {
         let consumption = look(app, &judgement).await?;
-        return Ok(judgement.answer(consumption));
+        return Ok(judged(judgement, consumption));
     }
 
-    // 4. Everything passed: consume.
+    // 4. Everything passed, and the provider keeps to its terms: consume.
     if let Some(order) = judgement.consumable() {
+        let objection = providers::objection(app, caller, &order.order, signer, now).await;
+        if !matches!(objection, Ok(None)) && is_own(app, caller, order).await? {
+            // What was acquired before its terms were changed stays acquired.
+            return Ok(judged(judgement, Consumption::Repeated));
+        }
+        if let Some(objection) = objection? {
+            return Ok(judged(judgement, Consumption::Refused(objection)));
+        }
         let consumption = consume(app, caller, order, now).await?;
-        return Ok(judgement.answer(consumption));
+        return Ok(judged(judgement, consumption));
     }
 
     // 5. Only time went by since: a provider that asks again gets the answer it was given when it was first accepted.
     if let Some(order) = judgement.formerly_consumable()
-        && let Some(row) = consumer::stored(&app.store, &*app.tokens.subscribers, &identity(app, order)).await?
+        && let Some(row) = stored(app, &identity(app, order)).await?
         && row.order_digest == order.digest
         && row.provider_id == caller.account
     {
         let then = verifier.examine(&presented, named.as_ref(), row.accepted_at).conclude(status);
         if then.consumable().is_some() {
-            return Ok(then.answer(Consumption::Repeated));
+            return Ok(judged(then, Consumption::Repeated));
         }
     }
-    Ok(judgement.answer(Consumption::NotReached))
+    Ok(judged(judgement, Consumption::NotReached))
+}
+
+fn judged(judgement: Judgement, consumption: Consumption) -> Judged {
+    let order = judgement.verified_order().cloned();
+    Judged { answer: judgement.answer(consumption), order }
+}
+
+/// Whether this provider acquired exactly this order.
+async fn is_own(app: &App, caller: &Principal, order: &VerifiedOrder) -> Result<bool> {
+    let row = stored(app, &identity(app, order)).await?;
+    Ok(row.is_some_and(|row| row.order_digest == order.digest && row.provider_id == caller.account))
 }
 
 /// Consumes a verified order and says what became of its identity.
 async fn consume(app: &App, caller: &Principal, order: &VerifiedOrder, at: Instant) -> Result<Consumption> {
     let identity = identity(app, order);
-    let payment = Payment { identity, order_digest: order.digest, provider: caller.account, at };
+    let counted = providers::snapshot(app).await?.terms.contains_key(&caller.account);
+    let payment = Payment { identity, order_digest: order.digest, provider: caller.account, counted, at };
     match app.payments.consumer.consume(payment).await {
-        Ok(Consumed::First) => Ok(Consumption::First),
+        Ok(Consumed::First) => {
+            app.payments.registry.count(caller.account);
+            Ok(Consumption::First)
+        }
         Ok(Consumed::Conflict) => Ok(Consumption::Conflict),
         Ok(Consumed::Repeated) => {
             // Another provider must not take the repetition for its own retry and pay a second time.
-            let row = consumer::stored(&app.store, &*app.tokens.subscribers, &identity).await?;
+            let row = stored(app, &identity).await?;
             let own = row.is_some_and(|row| row.provider_id == caller.account);
             Ok(if own { Consumption::Repeated } else { Consumption::OtherProvider })
         }
@@ -134,13 +238,18 @@ async fn look(app: &App, judgement: &Judgement) -> Result<Consumption> {
     let Some(order) = judgement.verified_order() else { return Ok(Consumption::NotReached) };
     let identity = identity(app, order);
     let row = match app.payments.lookup.is_stored(identity).await? {
-        true => consumer::stored(&app.store, &*app.tokens.subscribers, &identity).await?,
+        true => stored(app, &identity).await?,
+        false if app.payments.remembered.holds(&identity) => stored(app, &identity).await?,
         false => None,
     };
     Ok(match row {
         None => Consumption::Looked { seen: false, same_order: false },
         Some(row) => Consumption::Looked { seen: true, same_order: row.order_digest == order.digest },
     })
+}
+
+async fn stored(app: &App, identity: &[u8; 32]) -> Result<Option<PaymentIdentity>> {
+    consumer::stored(&app.store, &*app.tokens.subscribers, &app.payments.remembered, identity).await
 }
 
 /// The keyed hash under which a payment is kept: the payer in it may be a personal number.

@@ -10,6 +10,7 @@ use crate::{
     store::Store,
 };
 use chuky_model::{
+    id::CertificateId,
     instant::Instant,
     record::{
         certificate::Certificate as Row,
@@ -42,29 +43,37 @@ pub async fn named(app: &App, wanted: Option<Wanted>) -> Result<Option<Certifica
     Certificate::from_der(&der).map(Some).map_err(|error| InternalError::Pki(error.to_string()).into())
 }
 
+/// The certificate of a row that another row names.
+pub async fn certificate(app: &App, id: CertificateId) -> Result<Certificate> {
+    let gone = || InternalError::RowForged { table: "certificate" };
+    let row = current::row(app, || app.store.certificate_by_id(id)).await?.ok_or_else(gone)?;
+    let sealed = row.certificate.as_ref().ok_or_else(gone)?;
+    let der = app.vault.open("certificate.certificate", &row.id.to_string(), sealed)?;
+    Certificate::from_der(&der).map_err(|error| InternalError::Pki(error.to_string()).into())
+}
+
 /// The status of a signer's certificate, from the authority's own records. That of a busy signer is told from memory: its row is read
 /// again after [`current::KEPT_FOR`], while every change that the audit log tells shows at once.
-pub async fn status(app: &App, certificate: Option<&Certificate>) -> Result<Status> {
-    let unknown =
-        || Status::Unknown("the certificate was not issued here, and no revocation data for it is at hand".to_owned());
-    let Some(certificate) = certificate else { return Ok(unknown()) };
+/// `None` for a certificate that was not issued here.
+pub async fn own_status(app: &App, certificate: Option<&Certificate>) -> Result<Option<Status>> {
+    let Some(certificate) = certificate else { return Ok(None) };
     register::follow(app).await?;
     let fingerprint = certificate.fingerprint();
     if let Some(row) = current::recall::<Row>(app, fingerprint).await?
         && app.register.told(&row.issuer_label, &row.serial).is_none()
     {
-        return Ok(Status::Good);
+        return Ok(Some(Status::Good));
     }
     let found = app.store.certificate_by_fingerprint(fingerprint).await?;
     // What the audit log says weighs more than a row that SQL may have put back.
     let told = found.and_then(|row| app.register.told(&row.issuer_label, &row.serial));
     if let Some(Told { standing: Standing::Revoked, at, .. }) = told {
-        return Ok(Status::Revoked { at });
+        return Ok(Some(Status::Revoked { at }));
     }
     let row = register::genuine(app, || app.store.certificate_by_fingerprint(fingerprint)).await?;
-    let Some(row) = row else { return Ok(unknown()) };
+    let Some(row) = row else { return Ok(None) };
     let since = row.revoked_at.unwrap_or(Instant(i64::MIN));
-    Ok(match row.state {
+    Ok(Some(match row.state {
         CertificateState::Issued => {
             current::keep(app, fingerprint, Arc::new(row));
             Status::Good
@@ -74,7 +83,13 @@ pub async fn status(app: &App, certificate: Option<&Certificate>) -> Result<Stat
         CertificateState::Intended | CertificateState::Signing => {
             Status::Unknown("the certificate is not yet issued".to_owned())
         }
-    })
+    }))
+}
+
+/// The same, where nothing else tells of a certificate that was not issued here.
+pub async fn status(app: &App, certificate: &Certificate) -> Result<Status> {
+    let unknown = || Status::Unknown("the certificate was not issued here".to_owned());
+    Ok(own_status(app, Some(certificate)).await?.unwrap_or_else(unknown))
 }
 
 /// Both hierarchies: roots as anchors, issuing certificates as intermediates.

@@ -8,9 +8,17 @@ use crate::{
     issuance::{Authority, limits::LONGEST_LIST_IN_MEMORY, ocsp, register, revocation_list, status},
     reader::Evidence,
 };
-use chuky_model::{record::certificate::Certificate as Row, report::Report, serial::Serial};
-use chuky_pki::{ocsp::Status, revocation::Hold, verify::TrustSnapshot};
-use std::sync::Arc;
+use chuky_model::{
+    record::certificate::Certificate as Row,
+    report::{Integrity, Report},
+    serial::Serial,
+};
+use chuky_pki::{
+    ocsp::Status,
+    revocation::Hold,
+    verify::{TrustSnapshot, leave_open},
+};
+use std::{collections::BTreeSet, sync::Arc};
 
 /// Evidence for the default policy, at the present moment.
 pub async fn of_authority(app: &App) -> Result<Evidence> {
@@ -77,8 +85,8 @@ pub async fn lifted_holds(app: &App, report: &Report) -> Result<Vec<Hold>> {
 async fn signers(app: &App, report: &Report) -> Result<Vec<Row>> {
     let mut rows: Vec<Row> = Vec::new();
     register::follow(app).await?;
-    for signer in report.signatures.iter().take(MOST_SIGNERS).filter_map(|signature| signature.signer.as_ref()) {
-        let serial = hex::decode(&signer.serial).ok().and_then(|octets| Serial::from_octets(&octets).ok());
+    for serial in serials(report).into_iter().take(MOST_SIGNERS) {
+        let serial = hex::decode(serial).ok().and_then(|octets| Serial::from_octets(&octets).ok());
         let Some(serial) = serial else { continue };
         for row in app.store.certificates_by_serial(&serial).await? {
             if rows.iter().all(|known| known.id != row.id) {
@@ -89,5 +97,82 @@ async fn signers(app: &App, report: &Report) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// Signatures of a document whose signers are looked up; beyond them the published list decides.
-const MOST_SIGNERS: usize = 64;
+/// Whoever signed, each once, in the order of the report. What is broken or altered stays so whatever a signer's status is.
+fn serials(report: &Report) -> Vec<&str> {
+    let open =
+        report.signatures.iter().filter(|line| !matches!(line.integrity, Integrity::Broken | Integrity::Altered));
+    let mut known = BTreeSet::new();
+    let serials = open.filter_map(|line| line.signer.as_ref()).map(|signer| signer.serial.as_str());
+    serials.filter(|serial| known.insert(*serial)).collect()
+}
+
+/// Beyond the bound nobody asked whether a signer was revoked since the list was published, or suspended once: those signatures stay open.
+pub fn leave_unasked_open(report: &mut Report) {
+    let unasked: BTreeSet<String> = serials(report).into_iter().skip(MOST_SIGNERS).map(str::to_owned).collect();
+    if !unasked.is_empty() {
+        let reason =
+            format!("the register is asked about {MOST_SIGNERS} signers of a document, and not about this one");
+        leave_open(report, |signer| unasked.contains(&signer.serial), &reason);
+    }
+}
+
+/// Different signers of a document who are looked up: more than a PDF file may have signatures.
+const MOST_SIGNERS: usize = 512;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use chuky_model::report::{Indication, SignatureReport, Signer, SubIndication};
+    use chuky_pki::verify::unreadable_report;
+
+    fn line(serial: usize, integrity: Integrity) -> SignatureReport {
+        let signer = Signer { serial: format!("{serial:08x}"), ..Signer::default() };
+        SignatureReport {
+            id: "s".to_owned(),
+            format: "PAdES".to_owned(),
+            integrity,
+            indication: Indication::TotalPassed,
+            sub_indication: None,
+            signer: Some(signer),
+            claimed_signing_time: None,
+            best_signature_time: None,
+            covers: "whole_file".to_owned(),
+            changes_after: Vec::new(),
+            checks: Vec::new(),
+        }
+    }
+
+    fn report(lines: impl Iterator<Item = SignatureReport>) -> Report {
+        let mut report = unreadable_report("many", "");
+        report.signatures = lines.collect();
+        (report.integrity, report.indication) = (Integrity::Intact, Indication::TotalPassed);
+        report
+    }
+
+    #[test]
+    fn a_signer_counts_once_however_often_he_signed() {
+        // 500 signatures of one signer before that of another.
+        let lines = (0..500).map(|_| line(1, Integrity::Intact)).chain([line(2, Integrity::Intact)]);
+        let mut report = report(lines);
+        assert_eq!(serials(&report), ["00000001", "00000002"]);
+        leave_unasked_open(&mut report);
+        assert_eq!(report.indication, Indication::TotalPassed);
+    }
+
+    #[test]
+    fn a_signer_beyond_the_bound_stays_open() {
+        let mut report = report((0..=MOST_SIGNERS).map(|serial| line(serial, Integrity::Intact)));
+        leave_unasked_open(&mut report);
+        assert_eq!(
+            (report.indication, report.sub_indication),
+            (Indication::Indeterminate, Some(SubIndication::TryLater))
+        );
+        let open = report.signatures.iter().filter(|line| line.indication != Indication::TotalPassed).count();
+        assert_eq!(open, 1);
+        // Junk in front of him does not push a signer out.
+        let junk = (1..=MOST_SIGNERS).map(|serial| line(serial, Integrity::Broken));
+        let report = super::tests::report(junk.chain([line(0, Integrity::Intact)]));
+        assert_eq!(serials(&report), ["00000000"]);
+    }
+}

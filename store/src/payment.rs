@@ -111,3 +111,26 @@ pub async fn payments_of_batch(connection: &mut Connection, id: BatchId) -> Resu
     .fetch_all(connection)
     .await?)
 }
+
+/// Groups that were accepted before that time, oldest first.
+pub async fn payment_batches_before(
+    connection: &mut Connection,
+    before: Instant,
+    limit: i64,
+) -> Result<Vec<BatchId>, Error> {
+    let rows = query!(
+        r#"SELECT id AS "id!: Stored<BatchId>" FROM payment_batch WHERE accepted_at < $1 ORDER BY accepted_at LIMIT $2"#,
+        before.0,
+        limit
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| row.id.into()).collect())
+}
+
+/// Removes a group with its payments; returns how many payments there were.
+pub async fn remove_payment_batch(connection: &mut Connection, id: BatchId) -> Result<u64, Error> {
+    let removed = query!("DELETE FROM payment_identity WHERE batch_id = $1", id.0).execute(&mut *connection).await?;
+    query!("DELETE FROM payment_batch WHERE id = $1", id.0).execute(connection).await?;
+    Ok(removed.rows_affected())
+}

@@ -90,12 +90,15 @@ columns! {
     RequestId: Uuid = |id| Some(RequestId(id));
     CertificateId: Uuid = |id| Some(CertificateId(id));
     CredentialId: Uuid = |id| Some(CredentialId(id));
+    RevocationOrderId: Uuid = |id| Some(RevocationOrderId(id));
     UnlockId: Uuid = |id| Some(UnlockId(id));
     ActivationId: Uuid = |id| Some(ActivationId(id));
     DocumentId: Uuid = |id| Some(DocumentId(id));
     AuditEntryId: Uuid = |id| Some(AuditEntryId(id));
     SignatureId: Uuid = |id| Some(SignatureId(id));
     BatchId: Uuid = |id| Some(BatchId(id));
+    ProviderChangeId: Uuid = |id| Some(ProviderChangeId(id));
+    MerchantAccountId: Uuid = |id| Some(MerchantAccountId(id));
     JobId: Uuid = |id| Some(JobId(id));
     MessageId: Uuid = |id| Some(MessageId(id));
     RestorationId: Uuid = |id| Some(RestorationId(id));
@@ -109,7 +112,11 @@ columns! {
     AuthorityState: String = |name| AuthorityState::from_name(&name);
     KeyPurpose: String = |name| KeyPurpose::from_name(&name);
     CredentialState: String = |name| CredentialState::from_name(&name);
+    RevocationOrderState: String = |name| RevocationOrderState::from_name(&name);
+    RevocationOutcome: String = |name| RevocationOutcome::from_name(&name);
     UnlockState: String = |name| UnlockState::from_name(&name);
+    ChangeState: String = |name| ChangeState::from_name(&name);
+    MerchantState: String = |name| MerchantState::from_name(&name);
     ActivationState: String = |name| ActivationState::from_name(&name);
     Decision: String = |name| Decision::from_name(&name);
     DocumentState: String = |name| DocumentState::from_name(&name);

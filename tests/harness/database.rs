@@ -46,6 +46,30 @@ impl Database {
     }
 }
 
+/// A PostgreSQL cluster of one test's own, which may be restarted under its clients; it ends with this value.
+pub struct OwnCluster(Cluster, PathBuf);
+
+impl OwnCluster {
+    /// Starts one.
+    pub fn start() -> Self {
+        let (cluster, directory) = start_cluster();
+        psql(&cluster.url("postgres"), "CREATE DATABASE own").unwrap();
+        Self(cluster, directory)
+    }
+
+    /// The address of its database.
+    pub fn url(&self) -> String {
+        self.0.url("own")
+    }
+
+    /// Stops it at once, as a power cut would, and starts it over the same data.
+    pub fn restart(&self) {
+        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("scripts/postgres-cluster");
+        let status = Command::new(script).arg("restart").arg(&self.1).status().unwrap();
+        assert!(status.success(), "PostgreSQL did not restart");
+    }
+}
+
 /// The address of a fresh, empty database in the run's PostgreSQL cluster.
 pub fn fresh_postgres() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
@@ -87,22 +111,24 @@ impl Cluster {
 
 fn cluster() -> &'static Cluster {
     static CLUSTER: OnceLock<Cluster> = OnceLock::new();
-    CLUSTER.get_or_init(|| {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let directory = std::env::temp_dir().join(format!("chuky-postgres-{}-{port}", std::process::id()));
-        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("scripts/postgres-cluster");
-        let mut child = Command::new(script)
-            .arg("lend")
-            .arg(&directory)
-            .arg(port.to_string())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let lent = child.stdin.take().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert_eq!(line.trim(), "ready", "PostgreSQL did not start: its message stands above");
-        Cluster { port, _lent: (child, lent) }
-    })
+    CLUSTER.get_or_init(|| start_cluster().0)
+}
+
+fn start_cluster() -> (Cluster, PathBuf) {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let directory = std::env::temp_dir().join(format!("chuky-postgres-{}-{port}", std::process::id()));
+    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("scripts/postgres-cluster");
+    let mut child = Command::new(script)
+        .arg("lend")
+        .arg(&directory)
+        .arg(port.to_string())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lent = child.stdin.take().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line.trim(), "ready", "PostgreSQL did not start: its message stands above");
+    (Cluster { port, _lent: (child, lent) }, directory)
 }

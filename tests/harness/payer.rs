@@ -47,7 +47,8 @@ pub struct Authority {
 pub struct Payer {
     pub holder: Holder,
     pub id: CertificateId,
-    issuing: Vec<u8>,
+    /// DER.
+    pub issuing: Vec<u8>,
 }
 
 pub const UID: &str = "CCCD:001190012345";

@@ -1,10 +1,48 @@
 //! A ceremony as people hold it: sheets printed, shares typed from them, keys made under PINs that nobody has alone, the root's token taken
 //! away, and a record that OpenSSL checks. Through the command line, in memory as the guide asks.
 
+mod again;
+mod disaster;
+
 use super::{approved, citizen, redemption, run};
 use crate::harness::app::{EXECUTABLE, TestApp};
 use chuky::{app::App, bootstrap, clock::Clock, config::Settings, issuance::ceremony};
 use std::{fs, path::Path, process::Command};
+
+const SETS: [&str; 6] = ["officer-pin", "user-pin", "root-pin", "keys", "pepper-1", "backup"];
+
+/// Two shares of each of some sets, as arguments.
+fn shares(at: &Path, sheets: &str, sets: &[&str]) -> Vec<String> {
+    let named = sets.iter().flat_map(|set| [1, 3].map(|index| format!("{set}-{index}-of-3")));
+    named.flat_map(|name| ["--share".to_owned(), typed_from(at, sheets, &name)]).collect()
+}
+
+/// A place for a ceremony with custodians: its file, settings, and printed sheets in `sheets`.
+fn place() -> (tempfile::TempDir, String) {
+    let directory = tempfile::tempdir_in("/dev/shm").unwrap();
+    let at = directory.path();
+    fs::write(at.join("ceremony.toml"), file(at)).unwrap();
+    let settings = "[hsm]\nrsa_stock = 0\npins_dir = ";
+    fs::write(at.join("settings.toml"), format!("{settings}'{}'\n", at.join("pins").display())).unwrap();
+    let toml = at.join("ceremony.toml").to_string_lossy().into_owned();
+    printed(at, &toml, "sheets");
+    (directory, toml)
+}
+
+fn printed(at: &Path, toml: &str, sheets: &str) {
+    let (done, text) = chuky(at, &["sheets", toml, "--out", &at.join(sheets).to_string_lossy()]);
+    assert!(done, "{text}");
+}
+
+/// Where SoftHSM keeps the token of that label.
+fn token_folder(tokens: &Path, label: &str) -> std::path::PathBuf {
+    let holds = |folder: &std::path::PathBuf| {
+        let octets = fs::read(folder.join("token.object")).unwrap_or_default();
+        octets.windows(label.len()).any(|window| window == label.as_bytes())
+    };
+    let mut folders = fs::read_dir(tokens).unwrap().map(|entry| entry.unwrap().path());
+    folders.find(holds).unwrap_or_else(|| panic!("no token {label} in {}", tokens.display()))
+}
 
 /// The built-in ceremony with a root's token and custodians for everything.
 fn file(at: &Path) -> String {
@@ -19,8 +57,17 @@ fn file(at: &Path) -> String {
 
 /// Runs `chuky ceremony …`; whether it succeeded, and what it printed.
 fn chuky(at: &Path, arguments: &[&str]) -> (bool, String) {
+    chuky_until(at, "", arguments)
+}
+
+/// The same, killed at a point.
+fn chuky_until(at: &Path, point: &str, arguments: &[&str]) -> (bool, String) {
     let mut command = Command::new(EXECUTABLE);
-    command.args(["--lang", "en", "--config"]).arg(at.join("settings.toml")).args(["ceremony", "--data-dir"]);
+    command
+        .env("CHUKY_CRASH_AT", point)
+        .args(["--lang", "en", "--config"])
+        .arg(at.join("settings.toml"))
+        .args(["ceremony", "--data-dir"]);
     let output = command.arg(at.join("var")).args(arguments).output().unwrap();
     let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     (output.status.success(), text)
@@ -28,13 +75,17 @@ fn chuky(at: &Path, arguments: &[&str]) -> (bool, String) {
 
 /// The share on a sheet, as somebody types it.
 fn typed(at: &Path, name: &str) -> String {
-    let text = run(at, &format!("pdftotext -layout sheets/{name}.pdf -"));
+    typed_from(at, "sheets", name)
+}
+
+fn typed_from(at: &Path, sheets: &str, name: &str) -> String {
+    let text = run(at, &format!("pdftotext -layout {sheets}/{name}.pdf -"));
     let is_group = |word: &str| word.len() == 4 && word.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
     let lines =
         text.lines().filter(|line| line.split_whitespace().count() == 6 && line.split_whitespace().all(is_group));
     let groups: Vec<&str> = lines.flat_map(str::split_whitespace).collect();
     assert_eq!(groups.len(), 18, "{text}");
-    let file = at.join(format!("{name}.share"));
+    let file = at.join(if sheets == "sheets" { format!("{name}.share") } else { format!("{sheets}-{name}.share") });
     fs::write(&file, groups.join(" ").to_lowercase()).unwrap();
     file.to_string_lossy().into_owned()
 }
@@ -48,9 +99,8 @@ async fn custodians_hold_a_ceremony_from_their_sheets() {
     let toml = at.join("ceremony.toml").to_string_lossy().into_owned();
 
     rehearsed_and_printed(at, &toml);
-    let sets = ["officer-pin", "user-pin", "root-pin", "keys", "pepper-1", "backup"];
     let mut shares = Vec::new();
-    for (number, set) in sets.iter().enumerate() {
+    for (number, set) in SETS.iter().enumerate() {
         for index in 1..=3 {
             let file = typed(at, &format!("{set}-{index}-of-3"));
             // Any two of three will do.

@@ -20,13 +20,14 @@ use std::{
 };
 
 /// A service process of its own over the data of a [`TestApp`].
-struct Service {
-    process: Child,
+pub struct Service {
+    pub process: Child,
     url: String,
 }
 
 impl Service {
-    async fn start(test: &TestApp, crash_at: &str) -> Self {
+    /// It ends by itself at that point, or stands still there with `stop:` before the name.
+    pub async fn start(test: &TestApp, point: &str) -> Self {
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let process = Command::new(EXECUTABLE)
             .args(["serve", "--no-demo", "--data-dir"])
@@ -35,7 +36,7 @@ impl Service {
             .env("CHUKY__SERVER__PUBLIC_URL", &test.url)
             .env("CHUKY__DATABASE__URL", &test.app.settings.database_url)
             .env("CHUKY__HSM__RSA_STOCK", "0")
-            .env("CHUKY_CRASH_AT", crash_at)
+            .env("CHUKY_CRASH_AT", point)
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
@@ -49,7 +50,7 @@ impl Service {
     }
 
     /// Posts a redemption; `None` where the service died over it.
-    async fn redeem(&self, body: &Value) -> Option<(u16, Value)> {
+    pub async fn redeem(&self, body: &Value) -> Option<(u16, Value)> {
         let (address, body) = (format!("{}/api/v1/activations", self.url), body.to_string());
         let sent = tokio::task::spawn_blocking(move || {
             let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
@@ -82,7 +83,27 @@ impl Service {
         assert!(Command::new("kill").args(["-CONT", &self.process.id().to_string()]).status().unwrap().success());
     }
 
-    fn end(&mut self) {
+    /// Posts as the holder of a token; the service may die over it.
+    pub async fn post(&self, path: &str, token: &str, body: &Value) {
+        let (address, token, body) = (format!("{}{path}", self.url), format!("Bearer {token}"), body.to_string());
+        let sent = tokio::task::spawn_blocking(move || {
+            let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+            let request = agent.post(&address).header("authorization", token).content_type("application/json");
+            drop(request.send(body));
+        });
+        sent.await.unwrap();
+    }
+
+    /// Waits until the service has died by itself.
+    pub async fn died(&mut self) {
+        let since = Instant::now();
+        while self.process.try_wait().unwrap().is_none() {
+            assert!(since.elapsed() < Duration::from_secs(60), "the service lives");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    pub fn end(&mut self) {
         let _ = self.process.kill();
         self.process.wait().unwrap();
     }

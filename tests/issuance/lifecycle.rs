@@ -148,14 +148,21 @@ async fn a_list_is_changed_one_by_one_and_published_once() {
     assert_eq!(answer["certificates"][2]["problem"], "not_found");
     // A unit's staff leaves: everybody's certificates of that unit.
     let unit = json!({ "action": "revoke", "reason": "cessation_of_operation", "ground": "organization_ended", "unit": "H26", "hierarchy": "officials" });
-    assert_eq!(test.post(path, &operator, &unit).await.0, 403);
+    assert_eq!(
+        test.post(
+            path,
+            &operator,
+            &json!({ "dry_run": true, "action": "suspend", "unit": "H26", "hierarchy": "officials" })
+        )
+        .await
+        .0,
+        403
+    );
+    // Revoking a list takes two people.
     let (status, answer) = test.post(path, &officer, &unit).await;
-    assert_eq!((status, &answer["changed"]), (200, &json!(1)), "{answer}");
-    assert_eq!(answer["certificates"][0]["state"], "revoked");
-    let (_, answer) = test.post(path, &officer, &unit).await;
-    assert_eq!(answer["changed"], 0, "{answer}");
+    assert_eq!((status, &answer["type"]), (422, &json!("urn:chuky:problem:revocation_needs_order")), "{answer}");
     fetch(&test, at, "officials", &official).await;
-    assert!(run(at, "openssl crl -in issuing.crl -noout -text").contains("Cessation Of Operation"));
+    assert!(run(at, "openssl crl -in issuing.crl -noout -text").contains("No Revoked Certificates"));
     lists(&test, at, "citizens").await;
     assert!(run(at, "openssl crl -in issuing.crl -noout -text").contains("Certificate Hold"));
     for body in [
@@ -268,6 +275,18 @@ async fn the_command_line_changes_a_list_after_saying_what_it_would_do() {
     let (status, said) = run(&["certificates", "suspend", "--serials", &file("serials"), "--yes"]).await;
     assert_eq!(status, Some(1), "{said}");
     assert!(said.contains(&format!("✓ {serial} suspended")) && said.contains("✕ 00ff"), "{said}");
-    assert_eq!(run(&[&unit[..], &["--yes"]].concat()).await.0, Some(0));
+    // Revoking is ordered, and somebody else approves it.
+    let (status, said) = run(&[&unit[..], &["--yes"]].concat()).await;
+    assert_eq!(status, Some(0), "{said}");
+    let order = said.lines().last().unwrap().rsplit(' ').next().unwrap().to_owned();
+    assert_eq!(test.sql("SELECT state FROM certificate").trim().lines().last(), Some("suspended"));
+    assert_eq!(run(&["revocations", "approve", "--yes", &order]).await.0, Some(1));
+    fs::write(at.join("password"), &test.passwords["duyet"]).unwrap();
+    let login = ["login", "--server", &test.url, "--password-file", &file("password"), "duyet"];
+    assert_eq!(run(&login).await.0, Some(0));
+    let (status, said) = run(&["revocations", "approve", &order]).await;
+    assert!(status == Some(0) && said.contains(&serial) && said.contains("entered 0/1"), "{said}");
+    assert_eq!(run(&["revocations", "approve", "--yes", &order]).await.0, Some(0));
+    super::revocation_orders::finished(&test, &order).await;
     assert_eq!(test.sql("SELECT state FROM certificate").trim().lines().last(), Some("revoked"));
 }

@@ -8,7 +8,7 @@ use std::{fs, path::Path};
 const OWN_KEY: &str = "/api/v1/activations/own-key";
 
 /// Makes a key and a request with OpenSSL; the request as PEM.
-fn request(at: &Path, key: &str, further: &str) -> String {
+pub fn request(at: &Path, key: &str, further: &str) -> String {
     // With a subject on its line the command leaves the attributes of its configuration out.
     let subject = if further.contains("-config") { "" } else { "-subj /CN=Whoever" };
     let line = format!("openssl req -new {key} -nodes -keyout key.pem -out request.pem {subject} {further}");
@@ -16,7 +16,7 @@ fn request(at: &Path, key: &str, further: &str) -> String {
     fs::read_to_string(at.join("request.pem")).unwrap_or_else(|_| panic!("{text}"))
 }
 
-const P256: &str = "-newkey ec -pkeyopt ec_paramgen_curve:P-256";
+pub const P256: &str = "-newkey ec -pkeyopt ec_paramgen_curve:P-256";
 
 fn body(code: &str, login: &str, request: &str) -> Value {
     json!({ "code": code, "login": login, "password": PASSWORD, "request": request })

@@ -274,3 +274,61 @@ async fn a_responder_is_renewed_and_a_state_put_back_by_sql_is_refused() {
         "{error}"
     );
 }
+
+/// A responder of a CA that issues no more, from a file that names it.
+fn responder_of(label: &str) -> String {
+    let ocsp = ISSUING.split("[citizens.ocsp]").nth(1).unwrap().split("[citizens.timestamp]").next().unwrap();
+    format!("test = true\n\n[citizens.ocsp]\nissuer = \"{label}\"{ocsp}")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_responder_of_a_retiring_ca_is_renewed_until_its_end() {
+    let test = TestApp::sqlite().await;
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
+    let old = redeemed(&test, &citizen(), "nguoi.cu").await;
+    fetch(&test, at, "citizens", &old).await;
+    fs::rename(at.join("subscriber.pem"), at.join("old.pem")).unwrap();
+    ceremony::roll_over(&test.app, ISSUING).await.unwrap();
+    ceremony::activate(&test.app, "citizens-issuing-2").await.unwrap();
+    for label in ["citizens-root", "citizens-issuing"] {
+        ca(&test, at, label).await;
+    }
+    // Only a responder made alone names a CA, and only one that is there; nothing is made of the other files.
+    let keys = test.sql("SELECT count(*) FROM authority_key");
+    for wrong in [
+        responder_of("citizens-issuing-9"),
+        responder_of("officials-issuing"),
+        responder_of("citizens-root"),
+        responder_of("citizens-issuing").replace("[citizens.ocsp]", "[citizens.timestamp]"),
+    ] {
+        assert_eq!(code(ceremony::roll_over(&test.app, &wrong).await), "ceremony_file", "{wrong}");
+    }
+    assert_eq!(test.sql("SELECT count(*) FROM authority_key"), keys);
+
+    // A year later: the certificate is in force, and its CA's responder has ended.
+    test.app.clock.shift_seconds(400 * 86_400);
+    assert!(ask(&test, at, "citizens-issuing", "old", "").contains("internalerror"));
+    let officer = test.log_in("quantri").await;
+    let path = format!("/api/v1/certificates/{}/revoke", old["serial"].as_str().unwrap());
+    let held = ceremony::roll_over(&test.app, &responder_of("citizens-issuing")).await.unwrap();
+    assert_eq!(ceremony::verify(&held.path).unwrap().signers[0].0, "citizens-issuing");
+    let answer = chuky::issuance::ocsp::response_about(&test.app, &of(&old)).await.unwrap();
+    let answer = chuky_pki::ocsp::OcspResponse::parse(&answer).unwrap();
+    answer
+        .verify(&Certificate::all_from_pem(&fs::read_to_string(at.join("citizens-issuing.pem")).unwrap()).unwrap()[0])
+        .unwrap();
+    assert_eq!(answer.singles[0].status, chuky_pki::ocsp::Status::Good);
+    assert_eq!(test.post(&path, &officer, &json!({ "reason": "cessation_of_operation" })).await.0, 200);
+
+    // Another year: it has ended again, and so nothing is said for ever before the next one is there.
+    test.app.clock.shift_seconds(400 * 86_400);
+    let number = || async { test.app.store.latest_crl_head("citizens-issuing").await.unwrap().unwrap() };
+    let before = number().await;
+    assert_eq!(code(ceremony::end(&test.app, "citizens-issuing").await), "responder_ended");
+    assert_eq!(number().await, before);
+    ceremony::roll_over(&test.app, &responder_of("citizens-issuing")).await.unwrap();
+    let ended = ceremony::end(&test.app, "citizens-issuing").await.unwrap();
+    assert!(ended.answers >= 3);
+    assert_eq!(code(ceremony::roll_over(&test.app, &responder_of("citizens-issuing")).await), "ceremony_file");
+}

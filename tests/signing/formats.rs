@@ -93,6 +93,31 @@ async fn a_pdf_gets_an_archive_timestamp_and_other_keys_sign_other_formats() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pdf_is_signed_in_every_format_that_can_hold_it() {
+    let test = TestApp::start(Backend::Sqlite).await;
+    let citizen = citizen(&test).await;
+    for (format, packaging) in [
+        ("asice", None),
+        ("asics", None),
+        ("cades", Some("attached")),
+        ("cades", Some("detached")),
+        ("xades", Some("attached")),
+        ("xades", Some("detached")),
+        ("jades", Some("attached")),
+        ("jades", Some("detached")),
+    ] {
+        let mut order = json!({ "format": format, "level": "T" });
+        if let Some(packaging) = packaging {
+            order["packaging"] = packaging.into();
+        }
+        let id = citizen.upload(&test, &plain_pdf()).await;
+        let (status, answer) = citizen.ask(&test, &id, PIN, order).await;
+        assert_eq!(status, 200, "{format} {packaging:?}: {answer}");
+        assert_eq!(answer["report"]["integrity"], "intact", "{format} {packaging:?}: {answer}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_does_not_fit_is_refused_and_costs_no_try() {
     let test = TestApp::start(Backend::Sqlite).await;
     let citizen = citizen(&test).await;

@@ -10,5 +10,6 @@ mod peppers;
 mod pin;
 mod road;
 pub mod service;
+mod stale_token;
 pub mod subscriber;
 mod unlock;

@@ -14,7 +14,7 @@ use crate::{
     frame::Start,
     judge::{Judge, KeyReader, Lasting},
     limits,
-    message::{Probe, Request, Response},
+    message::{Fingerprint, Probe, Request, Response},
     objects, seal,
     secret::Pin,
     self_test,
@@ -55,6 +55,8 @@ pub(crate) struct Core {
     running: AtomicUsize,
     sessions: AtomicU64,
     lost: AtomicBool,
+    /// What the token was found to hold since this process met it.
+    known: Mutex<Fingerprint>,
 }
 
 impl Core {
@@ -66,7 +68,7 @@ impl Core {
         let anchor = token.session()?;
         token.log_in(&anchor, UserType::User, &pin)?;
         self_test::run(&token, kind, &pin)?;
-        Ok(Arc::new(Self {
+        let core = Arc::new(Self {
             token,
             token_label,
             reader,
@@ -79,7 +81,15 @@ impl Core {
             running: AtomicUsize::new(0),
             sessions: AtomicU64::new(0),
             lost: AtomicBool::new(false),
-        }))
+            known: Mutex::default(),
+        });
+        *core.known() = Engine::new(Arc::clone(&core))?.fingerprint()?;
+        Ok(core)
+    }
+
+    /// What the token holds, as far as this process has seen.
+    pub(crate) fn known(&self) -> MutexGuard<'_, Fingerprint> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Requests being executed.
@@ -136,6 +146,7 @@ pub(crate) struct Engine {
 struct ServiceHandle {
     private: ObjectHandle,
     algorithm: KeyAlgorithm,
+    spki_der: Arc<[u8]>,
     judge: Judge,
 }
 
@@ -199,7 +210,9 @@ impl Engine {
             Request::Probe => self.probe().map(Response::Probe),
             Request::ServiceKeys => self.service_keys().map(Response::ServiceKeys),
             Request::GenerateServiceKey { label, algorithm } => self.generate_service_key(label, *algorithm),
-            Request::Sign { label, scheme, digests } => self.sign(label, *scheme, digests).map(Response::Signatures),
+            Request::Sign { label, key, scheme, digests } => {
+                self.sign((label, key.as_deref()), *scheme, digests).map(Response::Signatures)
+            }
             Request::Mac { domain, items } => self.row_macs(domain, items).map(Response::Macs),
             Request::DeriveDataKey { version } => self.data_key(*version),
             Request::GenerateSealed { algorithm, context, pin_secret } => {
@@ -245,12 +258,29 @@ impl Engine {
         self.session = self.core.token.session()?;
         self.generation = self.core.sessions.fetch_add(1, Ordering::AcqRel);
         self.core.log_in_again()?;
-        self.probe().map(drop)
+        self.probe()?;
+        self.refuse_exchanged_token()
+    }
+
+    /// What stands in the slot now may be another token than this process met. A fresh process meets it then, and its supervisor compares
+    /// the keys before anything is made with them.
+    fn refuse_exchanged_token(&mut self) -> Result<(), Error> {
+        let found = self.fingerprint()?;
+        let mut known = self.core.known();
+        let changed = known.changed_to(&found);
+        if !changed.is_empty() {
+            return Err(Error::unavailable(format!("the token was exchanged: {}", changed.join("; "))));
+        }
+        known.remember(&found);
+        Ok(())
     }
 
     /// Reads the token's information and uses one of its private keys, which no cached answer can stand for.
     fn probe(&mut self) -> Result<Probe, Error> {
-        self.core.token.module.get_token_info(self.core.token.slot)?;
+        let information = self.core.token.module.get_token_info(self.core.token.slot)?;
+        if information.serial_number().trim() != self.core.token.serial {
+            return Err(Error::unavailable("another token is in the slot"));
+        }
         let pepper_versions = if self.core.kind == TokenKind::Subscribers {
             self.secrets = None;
             let secrets = self.secrets()?;

@@ -12,6 +12,7 @@ use crate::{
 };
 use chuky_model::algorithm::{KeyAlgorithm, SignatureScheme};
 use cryptoki::object::{ObjectClass, ObjectHandle};
+use std::sync::Arc;
 
 impl Engine {
     pub(super) fn service_keys(&mut self) -> Result<Vec<ServiceKey>, Error> {
@@ -44,11 +45,15 @@ impl Engine {
 
     pub(super) fn sign(
         &mut self,
-        label: &str,
+        (label, wanted): (&str, Option<&[u8]>),
         scheme: SignatureScheme,
         digests: &[Vec<u8>],
     ) -> Result<Vec<Vec<u8>>, Error> {
-        let ServiceHandle { private, algorithm, judge } = self.service_key(label)?;
+        let ServiceHandle { private, algorithm, spki_der, judge } = self.service_key(label)?;
+        // Whatever it signs would be judged by its own public key, which is not the caller's.
+        if wanted.is_some_and(|wanted| *wanted != *spki_der) {
+            return Err(Error::OtherKey { label: label.to_owned() });
+        }
         self.sign_digests((private, algorithm, &judge), scheme, digests)
     }
 
@@ -103,8 +108,9 @@ impl Engine {
         let private = objects::find(&self.session, ObjectClass::PRIVATE_KEY, label)?.ok_or_else(unknown)?;
         let public = objects::find(&self.session, ObjectClass::PUBLIC_KEY, label)?.ok_or_else(unknown)?;
         let algorithm = objects::public_algorithm(&self.session, public)?.ok_or_else(unknown)?;
-        let judge = self.core.judge(&objects::spki(&self.session, public, algorithm)?, Lasting::Always)?;
-        let key = ServiceHandle { private, algorithm, judge };
+        let spki_der: Arc<[u8]> = objects::spki(&self.session, public, algorithm)?.into();
+        let judge = self.core.judge(&spki_der, Lasting::Always)?;
+        let key = ServiceHandle { private, algorithm, spki_der, judge };
         self.service_keys.insert(label.to_owned(), key.clone());
         Ok(key)
     }

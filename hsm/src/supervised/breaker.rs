@@ -1,7 +1,7 @@
 //! When a token is taken out of service, and how it comes back: after failures in a row or wrong answers the breaker opens, and callers are
 //! told so at once or served by another token; trials in the background close it. Nobody has to restart anything.
 
-use super::{Shared, State};
+use super::{Shared, State, link::Failure};
 use crate::{
     error::Error,
     limits,
@@ -12,7 +12,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 /// What is counted of one token.
 #[derive(Debug, Default)]
@@ -51,27 +51,32 @@ pub(super) async fn mind(shared: Arc<Shared>, token: usize) {
     let mut board = shared.board.subscribe();
     loop {
         let is_open = |tokens: &Vec<super::Token>| tokens.get(token).is_some_and(|token| token.open.is_some());
-        let waited = timeout(limits::COMPARE_EVERY, board.wait_for(is_open)).await.map(|seen| seen.map(drop));
-        match waited {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) => return,
-            Err(_) => {
-                shared.refresh(token).await;
-                continue;
-            }
+        let is_out = tokio::select! {
+            seen = board.wait_for(is_open) => match seen {
+                Ok(_) => true,
+                Err(_) => return,
+            },
+            () = shared.doubted(token) => false,
+            () = sleep(limits::COMPARE_EVERY) => false,
+        };
+        if !is_out {
+            shared.refresh(token).await;
+            continue;
         }
         sleep(limits::TRIAL_PAUSE).await;
         if let Err(error) = tried(&shared, token).await {
             tracing::debug!(event = "hsm.trial.failed", token = shared.label(token), %error);
             continue;
         }
+        // It may have come back as another.
+        shared.refresh(token).await;
         shared.counts(token).forget();
         shared.change(token, |token| token.open = None);
         tracing::warn!(event = "hsm.token.back", token = shared.label(token), number = token.saturating_add(1));
     }
 }
 
-/// Every worker that is up passes some trials one after the other.
+/// Every worker that is up passes some trials one after the other; one that is still busy with what it was given before is passed over.
 async fn tried(shared: &Shared, token: usize) -> Result<(), Error> {
     let links: Vec<_> = {
         let board = shared.board.borrow();
@@ -81,23 +86,36 @@ async fn tried(shared: &Shared, token: usize) -> Result<(), Error> {
     if links.is_empty() {
         return Err(Error::unavailable("no HSM worker"));
     }
+    let mut passed = Err(Error::unavailable("every HSM worker is busy"));
+    // As long as any call: a trial takes no more of the token than opening an activation does.
+    let within = Request::Trial.patience(shared.settings.stall);
     for link in links {
-        for _ in 0..limits::TRIALS {
-            match link.ask(&Request::Trial, limits::TRIAL_DEADLINE).await {
+        for trial in 1..=limits::TRIALS {
+            match link.ask(&Request::Trial, within).await {
+                Ok(Ok(Response::Passed)) if trial == limits::TRIALS => passed = Ok(()),
                 Ok(Ok(Response::Passed)) => {}
                 Ok(Ok(_)) => return Err(crate::message::unexpected()),
                 Ok(Err(error)) => return Err(error),
+                Err(Failure::Busy) => break,
                 Err(_) => return Err(Error::DeadlineExceeded),
             }
         }
     }
-    Ok(())
+    passed
 }
 
 impl Shared {
     /// A call was served by the token.
     pub(super) fn succeeded(&self, token: usize) {
         self.counts(token).succeeded();
+        self.learn_reference(token);
+    }
+
+    async fn doubted(&self, token: usize) {
+        match self.doubts.get(token) {
+            Some(doubt) => doubt.notified().await,
+            None => std::future::pending().await,
+        }
     }
 
     /// A call or a worker of the token failed.

@@ -1,6 +1,6 @@
 //! Small requests for signatures or MACs go to a worker together, whenever several callers of a kind are ready at the same moment: a way
 //! there and back costs more than a signature. A request sets out when the runtime has nothing else to do, so an idle service waits for
-//! nobody. Each caller keeps its own deadline and its own answer. Must never mix two labels, schemes or domains, nor let one caller's bad
+//! nobody. Each caller keeps its own deadline and its own answer. Must never mix two keys, schemes or domains, nor let one caller's bad
 //! digest spoil another's answer.
 
 use super::Shared;
@@ -20,7 +20,7 @@ use tokio::{sync::oneshot, time::timeout_at};
 /// Requests that differ in nothing but their items.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
-    Sign { label: String, scheme: SignatureScheme },
+    Sign { label: String, key: Option<Vec<u8>>, scheme: SignatureScheme },
     Mac { domain: String },
 }
 
@@ -48,8 +48,8 @@ struct Caller {
 pub(super) fn kind(request: &Request) -> Option<Kind> {
     let few = |items: &[Vec<u8>]| (1..=limits::GATHERED_ITEMS).contains(&items.len());
     match request {
-        Request::Sign { label, scheme, digests } if few(digests) => {
-            Some(Kind::Sign { label: label.clone(), scheme: *scheme })
+        Request::Sign { label, key, scheme, digests } if few(digests) => {
+            Some(Kind::Sign { label: label.clone(), key: key.clone(), scheme: *scheme })
         }
         Request::Mac { domain, items } if few(items) => Some(Kind::Mac { domain: domain.clone() }),
         _ => None,
@@ -204,7 +204,9 @@ impl Kind {
 
     fn request(&self, items: Vec<Vec<u8>>) -> Request {
         match self {
-            Self::Sign { label, scheme } => Request::Sign { label: label.clone(), scheme: *scheme, digests: items },
+            Self::Sign { label, key, scheme } => {
+                Request::Sign { label: label.clone(), key: key.clone(), scheme: *scheme, digests: items }
+            }
             Self::Mac { domain } => Request::Mac { domain: domain.clone(), items },
         }
     }

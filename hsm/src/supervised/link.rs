@@ -13,7 +13,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use zeroize::Zeroizing;
 
 /// Why a call got no answer from this worker.
@@ -24,6 +24,8 @@ pub(super) enum Failure {
     NotSent,
     /// The worker ended with the request.
     Ended,
+    /// No thread of the worker became free for it, which proves nothing.
+    Busy,
 }
 
 /// A live worker. Where a call goes unanswered for longer than is healthy, the worker is hung whatever the caller's deadline: the caller
@@ -37,14 +39,15 @@ pub(super) struct Link {
     waiting: Mutex<HashMap<u64, Waiting>>,
     next: AtomicU64,
     load: AtomicUsize,
+    dismissed: Notify,
 }
 
 #[derive(Debug)]
 struct Waiting {
     answer: oneshot::Sender<Result<Response, Error>>,
     hung_at: Instant,
-    /// Given back with the answer. A probe takes none: it is sent in an idle moment and must not keep callers waiting.
-    _permit: Option<OwnedSemaphorePermit>,
+    /// Given back with the answer.
+    _permit: OwnedSemaphorePermit,
 }
 
 impl Link {
@@ -56,6 +59,7 @@ impl Link {
             waiting: Mutex::default(),
             next: AtomicU64::new(0),
             load: AtomicUsize::new(0),
+            dismissed: Notify::new(),
         }
     }
 
@@ -78,13 +82,19 @@ impl Link {
             .await
             .map_err(|_| Failure::Deadline)?
             .map_err(|_| Failure::NotSent)?;
-        self.send(request, until, patience, Some(permit)).await
+        self.send(request, until, patience, permit).await
     }
 
-    /// Asks the supervisor's own questions (probe, trial, fingerprint), which take no caller's place.
+    /// Asks the supervisor's own questions (probe, trial, fingerprint). Each takes a thread's place as a call does and its time begins with
+    /// that, so neither is ever late through the other; where no thread becomes free within that time it is not asked.
     pub(super) async fn ask(&self, request: &Request, within: Duration) -> Result<Result<Response, Error>, Failure> {
+        let _loaded = Load::add(&self.load);
+        let permit = tokio::time::timeout(within, Arc::clone(&self.dispatch).acquire_owned())
+            .await
+            .map_err(|_| Failure::Busy)?
+            .map_err(|_| Failure::NotSent)?;
         let until = Instant::now().checked_add(within).ok_or(Failure::Deadline)?;
-        self.send(request, until, within, None).await
+        self.send(request, until, within, permit).await
     }
 
     async fn send(
@@ -92,7 +102,7 @@ impl Link {
         request: &Request,
         until: Instant,
         patience: Duration,
-        permit: Option<OwnedSemaphorePermit>,
+        permit: OwnedSemaphorePermit,
     ) -> Result<Result<Response, Error>, Failure> {
         let now = Instant::now();
         let remaining = until.saturating_duration_since(now);
@@ -104,7 +114,14 @@ impl Link {
         };
         let (sender, receiver) = oneshot::channel();
         let hung_at = now.checked_add(remaining.min(patience).max(LEAST_PATIENCE)).ok_or(Failure::Deadline)?;
-        self.waiting().insert(id, Waiting { answer: sender, hung_at, _permit: permit });
+        {
+            let mut waiting = self.waiting();
+            // Closed since the thread's place was taken: nobody would let the caller know any more.
+            if self.dispatch.is_closed() {
+                return Err(Failure::NotSent);
+            }
+            waiting.insert(id, Waiting { answer: sender, hung_at, _permit: permit });
+        }
         if self.frames.send(frame).is_err() {
             self.waiting().remove(&id);
             return Err(Failure::NotSent);
@@ -137,6 +154,15 @@ impl Link {
         self.load() == 0 && self.waiting().is_empty()
     }
 
+    /// The worker met a token that is not the one it should be: it ends.
+    pub(super) fn dismiss(&self) {
+        self.dismissed.notify_one();
+    }
+
+    pub(super) async fn dismissed(&self) {
+        self.dismissed.notified().await;
+    }
+
     /// Takes no more calls and lets every waiting one know that no answer comes.
     pub(super) fn close(&self) {
         self.dispatch.close();
@@ -166,3 +192,45 @@ impl Drop for Load<'_> {
 
 /// A caller in more of a hurry than this does not prove a worker hung.
 const LEAST_PATIENCE: Duration = Duration::from_millis(250);
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// A question to a worker whose threads all work on calls that may take long is not asked, and proves nothing.
+    #[tokio::test]
+    async fn a_question_waits_for_a_thread_and_blames_nobody() {
+        let (frames, mut sent) = mpsc::unbounded_channel();
+        let link = Arc::new(Link::new(1, 1, frames));
+        let calling = Arc::clone(&link);
+        let long = Duration::from_secs(60);
+        let call = tokio::spawn(async move { calling.call(&Request::Probe, long, long).await });
+        sent.recv().await.unwrap();
+        let within = Duration::from_millis(300);
+        let asked = link.ask(&Request::Fingerprint, within).await;
+        assert!(matches!(asked, Err(Failure::Busy)), "{asked:?}");
+        let later = Instant::now().checked_add(Duration::from_secs(30)).unwrap();
+        assert!(link.hung_for(later).is_none(), "only the call may prove it");
+        assert!(sent.try_recv().is_err(), "it was not given to the worker");
+        link.answered(FromWorker::Answer { id: 0, result: Ok(Response::Passed) }).unwrap();
+        call.await.unwrap().unwrap().unwrap();
+        // With a thread free it is asked, its time begins then, and it proves the worker hung.
+        let asked = link.ask(&Request::Fingerprint, within).await;
+        assert!(matches!(asked, Err(Failure::Deadline)), "{asked:?}");
+        assert!(link.hung_for(Instant::now()).is_some());
+    }
+
+    /// Whoever had a thread's place when the worker ended is told so at once, and does not wait for an answer that nobody gives.
+    #[tokio::test]
+    async fn a_call_that_meets_the_end_is_told() {
+        let (frames, _kept) = mpsc::unbounded_channel();
+        let link = Link::new(1, 1, frames);
+        let permit = Arc::clone(&link.dispatch).acquire_owned().await.unwrap();
+        link.close();
+        let long = Duration::from_secs(60);
+        let until = Instant::now().checked_add(long).unwrap();
+        let sent = tokio::time::timeout(Duration::from_secs(5), link.send(&Request::Probe, until, long, permit)).await;
+        assert!(matches!(sent, Ok(Err(Failure::NotSent))), "{sent:?}");
+    }
+}

@@ -22,13 +22,13 @@ use link::{Failure, Link};
 pub use place::{add_pepper, destroy_pepper, prepare_token};
 use std::{
     sync::{
-        Arc, Mutex as StdMutex, MutexGuard, PoisonError,
+        Arc, Mutex as StdMutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
 use tokio::{
-    sync::{Mutex, Semaphore, watch},
+    sync::{Mutex, Notify, Semaphore, watch},
     task::JoinHandle,
     time::timeout_at,
 };
@@ -48,6 +48,10 @@ struct Shared {
     /// The state of each token; everyone who waits for one watches this.
     board: watch::Sender<Vec<Token>>,
     counts: Vec<StdMutex<Counts>>,
+    /// Told where a token's keys are to be looked at now.
+    doubts: Vec<Notify>,
+    /// The token whose keys the others must hold, once one served a call.
+    reference: OnceLock<usize>,
     queue: Semaphore,
     gather: Gather,
     /// Counts activations, for [`Hsm::activation_id`].
@@ -64,9 +68,11 @@ struct Token {
     places: Vec<State>,
     /// Why it was taken out of service, where it was.
     open: Option<Error>,
-    /// What it was last found to hold.
+    /// What it was last found to hold, while it was the token that it is known as.
     fingerprint: Option<Fingerprint>,
-    /// In what it differs from the first token, where it does.
+    /// Everything that it was ever found to hold.
+    known: Fingerprint,
+    /// In what it differs from the other tokens, where it does.
     different: Option<Error>,
     /// Service keys of the first token that it does not hold.
     lacks: Vec<String>,
@@ -77,6 +83,8 @@ struct Token {
 enum State {
     Starting,
     Live(Arc<Link>),
+    /// The worker met other keys than are known of the token; a fresh one looks again soon.
+    Strange(Error),
     /// The last start failed; another is tried soon. Until then calls fail fast.
     Failed(Error),
 }
@@ -90,6 +98,7 @@ impl Supervised {
             places: vec![State::Starting; workers],
             open: None,
             fingerprint: None,
+            known: Fingerprint::default(),
             different: None,
             lacks: Vec::new(),
         };
@@ -99,6 +108,8 @@ impl Supervised {
             settings,
             board,
             counts: addresses.iter().map(|_| StdMutex::default()).collect(),
+            doubts: addresses.iter().map(|_| Notify::default()).collect(),
+            reference: OnceLock::new(),
             gather: Gather::default(),
             turn: AtomicUsize::new(0),
             starting: addresses.iter().map(|_| Mutex::default()).collect(),
@@ -117,7 +128,7 @@ impl Supervised {
         let mut board = self.shared.board.subscribe();
         let settled = board.wait_for(|tokens| tokens.iter().all(Token::is_settled));
         let tokens = settled.await.map_err(|_| Error::unavailable("the supervisor has ended"))?;
-        if let Some(different) = tokens.iter().find_map(|token| token.different.clone()) {
+        if let Some(different) = tokens.iter().find_map(Token::difference) {
             return Err(different);
         }
         match tokens.iter().any(|token| token.failure().is_none()) {
@@ -217,16 +228,31 @@ impl Shared {
             let error = match link.call(&request, remaining, request.patience(self.settings.stall)).await {
                 Ok(Err(error)) if error.blames_token() => {
                     self.failed(token, 1, &error);
+                    if matches!(error, Error::WrongAnswer { .. }) {
+                        self.doubt(token);
+                    }
+                    error
+                }
+                // A token without the key, such as one from before a pepper was made: another may have it. What is wrong with one key says
+                // nothing about the others, so the breaker does not count it.
+                Ok(Err(error @ (Error::UnknownKey { .. } | Error::OtherKey { .. }))) => {
+                    if matches!(error, Error::OtherKey { .. }) {
+                        tracing::error!(event = "hsm.other_key", token = self.label(token), %error);
+                        self.doubt(token);
+                    }
+                    if !self.another_is_fit(token) {
+                        return Err(error);
+                    }
                     error
                 }
                 Ok(result) => {
                     self.succeeded(token);
                     if matches!(request, Request::GenerateServiceKey { .. }) && result.is_ok() {
-                        self.refresh(token).await;
+                        self.refresh_one(token, &link).await;
                     }
                     return result;
                 }
-                Err(Failure::Deadline) => return Err(Error::DeadlineExceeded),
+                Err(Failure::Deadline | Failure::Busy) => return Err(Error::DeadlineExceeded),
                 Err(Failure::NotSent) => {
                     failed = Some((token, Error::unavailable("the HSM worker ended before it served the request")));
                     continue;
@@ -264,6 +290,17 @@ impl Shared {
                 Some(chosen) => return Ok(chosen),
                 None => board.changed().await.map_err(|_| Error::unavailable("the supervisor has ended"))?,
             }
+        }
+    }
+
+    fn another_is_fit(&self, token: usize) -> bool {
+        self.board.borrow().iter().enumerate().any(|(index, other)| index != token && other.is_fit())
+    }
+
+    /// Has a token's keys looked at now.
+    fn doubt(&self, token: usize) {
+        if let Some(doubt) = self.doubts.get(token) {
+            doubt.notify_one();
         }
     }
 
@@ -337,7 +374,8 @@ impl Token {
     }
 
     fn is_settled(&self) -> bool {
-        self.live().count() == self.places.len() || self.failure().is_some()
+        let is_up = |state: &State| matches!(state, State::Live(_) | State::Strange(_));
+        self.places.iter().all(is_up) || self.failure().is_some()
     }
 
     fn failure(&self) -> Option<Error> {
@@ -345,11 +383,19 @@ impl Token {
     }
 
     fn why_not(&self) -> Option<String> {
-        self.different.clone().or_else(|| self.failure()).map(|error| error.to_string())
+        self.difference().or_else(|| self.failure()).map(|error| error.to_string())
+    }
+
+    /// Why it is not the token that it should be: it differs from the others, or every worker that is up met other keys than are known.
+    fn difference(&self) -> Option<Error> {
+        let strange = || self.places.iter().find_map(State::strange).filter(|_| self.live().next().is_none());
+        // One that is away is out, whatever it was when it was last seen.
+        let is_away = self.places.iter().all(|state| matches!(state, State::Failed(_)));
+        self.different.clone().filter(|_| !is_away).or_else(strange)
     }
 
     fn holds(&self, label: &str) -> bool {
-        self.fingerprint.as_ref().is_some_and(|found| found.service_keys.iter().any(|key| key.label == label))
+        self.fingerprint.as_ref().is_some_and(|found| found.service_key(label).is_some())
     }
 
     /// The worker for a request: an activation's own, and `None` while that one starts; else the one with the least to do.
@@ -364,18 +410,19 @@ impl Token {
 
     fn health(&self, label: &str, index: usize, serving: Option<usize>) -> TokenHealth {
         let standing = match serving {
-            _ if self.different.is_some() => Standing::Different,
+            _ if self.difference().is_some() => Standing::Different,
             Some(serving) if serving == index => Standing::Serving,
             _ if self.is_fit() => Standing::StandingBy,
             _ if self.failure().is_some() => Standing::Out,
             _ => Standing::Starting,
         };
-        let lacks = || (!self.lacks.is_empty()).then(|| format!("it lacks {}", self.lacks.join(", ")));
+        let lacks = (!self.lacks.is_empty()).then(|| format!("it lacks {}", self.lacks.join(", ")));
+        let strange = self.places.iter().find_map(State::strange).map(|error| error.to_string());
         TokenHealth {
             label: label.to_owned(),
             serial: self.fingerprint.as_ref().map(|found| found.serial.clone()),
             standing,
-            reason: if self.is_fit() { lacks() } else { self.why_not() },
+            reason: if self.is_fit() { lacks.or(strange) } else { self.why_not() },
             workers: self.live().count(),
         }
     }
@@ -385,14 +432,21 @@ impl State {
     fn live(&self) -> Option<&Arc<Link>> {
         match self {
             Self::Live(link) => Some(link),
-            Self::Starting | Self::Failed(_) => None,
+            Self::Starting | Self::Strange(_) | Self::Failed(_) => None,
         }
     }
 
     fn failure(&self) -> Option<Error> {
         match self {
             Self::Failed(error) => Some(error.clone()),
-            Self::Starting | Self::Live(_) => None,
+            Self::Starting | Self::Live(_) | Self::Strange(_) => None,
+        }
+    }
+
+    fn strange(&self) -> Option<Error> {
+        match self {
+            Self::Strange(error) => Some(error.clone()),
+            Self::Starting | Self::Live(_) | Self::Failed(_) => None,
         }
     }
 }

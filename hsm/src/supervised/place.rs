@@ -1,6 +1,9 @@
 //! One worker's place: starts the process, serves its socket, watches it, kills it where it hangs, and begins again.
 
-use super::{Shared, State, link::Link};
+use super::{
+    Shared, State,
+    link::{Failure, Link},
+};
 use crate::{
     error::Error,
     frame::{self, FromWorker, Prepare, Start, Task, ToWorker},
@@ -50,9 +53,8 @@ pub(super) async fn keep(shared: Arc<Shared>, token: usize, index: usize) {
         match started {
             Ok((worker, fingerprint)) => {
                 failures = 0;
-                shared.found(token, fingerprint);
                 let began = Instant::now();
-                let why = serve(&shared, (token, index), worker).await;
+                let why = serve(&shared, (token, index), worker, &fingerprint).await;
                 tracing::warn!(
                     event = "hsm.worker.ended",
                     token = label,
@@ -88,24 +90,29 @@ struct Worker {
 }
 
 /// Prepares a token as [`crate::provision::prepare`] does, in a worker process: for a service that loads no PKCS#11 library. The user PIN
-/// is the settings' own.
-pub async fn prepare_token(settings: &Settings, so_pin: &Pin, secrets: &Secrets) -> Result<Prepared, Error> {
-    change_token(settings, so_pin, Task::Prepare(secrets.clone())).await
+/// is the settings' own. A token that is not there is made only where `initialise` says so.
+pub async fn prepare_token(
+    settings: &Settings,
+    so_pin: &Pin,
+    secrets: &Secrets,
+    initialise: bool,
+) -> Result<Prepared, Error> {
+    change_token(settings, (so_pin, initialise), Task::Prepare(secrets.clone())).await
 }
 
 /// Adds the next pepper in a worker process, see [`crate::provision::add_pepper`], and gives its version.
 pub async fn add_pepper(settings: &Settings, value: &Secret32) -> Result<u32, Error> {
     // The user makes it; the security officer's PIN is not needed.
-    let added = change_token(settings, &settings.pin.read()?, Task::AddPepper(value.clone())).await?;
+    let added = change_token(settings, (&settings.pin.read()?, false), Task::AddPepper(value.clone())).await?;
     added.made.first().and_then(|version| version.parse().ok()).ok_or_else(unexpected)
 }
 
 /// Destroys a pepper that is not the newest in a worker process, see [`crate::provision::destroy_pepper`].
 pub async fn destroy_pepper(settings: &Settings, version: u32) -> Result<(), Error> {
-    change_token(settings, &settings.pin.read()?, Task::DestroyPepper(version)).await.map(drop)
+    change_token(settings, (&settings.pin.read()?, false), Task::DestroyPepper(version)).await.map(drop)
 }
 
-async fn change_token(settings: &Settings, so_pin: &Pin, task: Task) -> Result<Prepared, Error> {
+async fn change_token(settings: &Settings, (so_pin, initialise): (&Pin, bool), task: Task) -> Result<Prepared, Error> {
     let mut worker = spawn(settings, &settings.environment)?;
     let order = ToWorker::Prepare(Prepare {
         module: settings.module.clone(),
@@ -114,6 +121,7 @@ async fn change_token(settings: &Settings, so_pin: &Pin, task: Task) -> Result<P
         kind: settings.kind,
         so_pin: so_pin.clone(),
         user_pin: settings.pin.read()?,
+        initialise,
         task,
     });
     let mut slept = Duration::ZERO;
@@ -205,6 +213,7 @@ enum End {
     Closed,
     Hung,
     Grown,
+    Strange,
 }
 
 impl End {
@@ -213,6 +222,7 @@ impl End {
             Self::Closed => "the HSM worker ended",
             Self::Hung => "the HSM worker did not answer in time",
             Self::Grown => "the HSM worker grew past its memory bound",
+            Self::Strange => "the HSM worker met other keys than are known of its token",
         }
     }
 
@@ -221,17 +231,17 @@ impl End {
         match self {
             Self::Closed => Some(1),
             Self::Hung => Some(limits::HUNG_WEIGHT),
-            Self::Grown => None,
+            Self::Grown | Self::Strange => None,
         }
     }
 }
 
 /// Serves a live worker until it ends, hangs or is retired; says why.
-async fn serve(shared: &Shared, (token, index): (usize, usize), worker: Worker) -> End {
+async fn serve(shared: &Shared, (token, index): (usize, usize), worker: Worker, found: &Fingerprint) -> End {
     let Worker { mut child, process, mut reader, writer } = worker;
     let (frames, queued) = mpsc::unbounded_channel();
     let link = Arc::new(Link::new(process, shared.settings.threads, frames));
-    shared.set(token, index, State::Live(Arc::clone(&link)));
+    shared.enter(token, index, &link, found);
     let writing = tokio::spawn(write_frames(writer, queued));
     let reading = async {
         while let Ok(message) = frame::receive::<FromWorker>(&mut reader).await {
@@ -242,14 +252,16 @@ async fn serve(shared: &Shared, (token, index): (usize, usize), worker: Worker) 
     };
     let why = tokio::select! {
         () = reading => End::Closed,
-        why = watch(&link, shared.settings.memory_bytes) => why,
+        why = watch(&link, &shared.settings) => why,
     };
     // Counted before anybody is served elsewhere, so that a success that comes after it counts as such.
     if let Some(weight) = why.weight() {
         shared.failed(token, weight, &Error::unavailable(why.text()));
     }
     // No call may choose it from here on; those that wait for it learn that no answer comes.
-    shared.set(token, index, State::Starting);
+    if why != End::Strange {
+        shared.set(token, index, State::Starting);
+    }
     link.close();
     writing.abort();
     end(&mut child).await;
@@ -266,10 +278,11 @@ async fn write_frames(mut writer: OwnedWriteHalf, mut queued: mpsc::UnboundedRec
 }
 
 /// Returns once the worker must go.
-async fn watch(link: &Link, memory_bytes: u64) -> End {
+async fn watch(link: &Link, settings: &Settings) -> End {
     tokio::select! {
         () = until_hung(link) => End::Hung,
-        why = until_unfit(link, memory_bytes) => why,
+        () = link.dismissed() => End::Strange,
+        why = until_unfit(link, settings) => why,
     }
 }
 
@@ -293,17 +306,19 @@ async fn until_hung(link: &Link) {
 
 /// In idle moments the worker is weighed and probed, so that a token that went away shows before somebody needs it. The worker ends
 /// itself where the probe fails; a probe that is never answered ends here.
-async fn until_unfit(link: &Link, memory_bytes: u64) -> End {
+async fn until_unfit(link: &Link, settings: &Settings) -> End {
     loop {
         sleep(limits::PROBE_EVERY).await;
         if !link.is_idle() {
             continue;
         }
-        if resident_bytes(link.process).is_some_and(|bytes| bytes > memory_bytes) {
+        if resident_bytes(link.process).is_some_and(|bytes| bytes > settings.memory_bytes) {
             return End::Grown;
         }
-        if link.ask(&Request::Probe, limits::PROBE_DEADLINE).await.is_err() {
-            return End::Hung;
+        match link.ask(&Request::Probe, Request::Probe.patience(settings.stall)).await {
+            // Its answer says nothing here: a worker that lost its token ends itself.
+            Ok(_) | Err(Failure::Busy) => {}
+            Err(_) => return End::Hung,
         }
     }
 }

@@ -13,6 +13,8 @@ use chuky_model::algorithm::{KeyAlgorithm, SignatureScheme};
 
 pub const TESTS: &[Test] = &[
     ("preparing_twice_changes_nothing", twice),
+    ("a_token_without_a_user_pin_is_prepared_to_its_end", cut_short),
+    ("a_token_that_is_away_is_not_made_anew", away),
     ("components_come_together_or_are_refused", components),
     ("a_second_token_from_components_opens_the_blobs", second_token),
     ("peppers_rotate_and_old_ones_die", peppers),
@@ -31,6 +33,36 @@ fn twice(world: &World) {
     let mut wrong = world.settings("chuky-authority", TokenKind::Authority);
     wrong.pin = chuky_hsm::PinSource::Value(Pin::random());
     assert!(matches!(InProcess::start(&wrong, key_reader), Err(Error::Unavailable { .. })));
+}
+
+/// What a run leaves that is killed between `C_InitToken` and `C_InitPIN`: by a tool that does the first alone.
+fn cut_short(world: &World) {
+    let mut tool = std::process::Command::new("pkcs11-tool");
+    tool.arg("--module").arg(&world.module).args(["--init-token", "--slot-index", "0", "--label", "chuky-subscribers"]);
+    let output = tool.args(["--so-pin", world.so_pin.expose()]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let plan = world.plan("chuky-subscribers", TokenKind::Subscribers);
+    let prepared = provision::prepare(&plan, &Secrets::random()).unwrap();
+    assert!(!prepared.initialised && prepared.made.len() == 4, "{prepared:?}");
+    // A PIN that was set is never set anew: another one is refused, and so is another officer's.
+    let other = Pin::random();
+    let with = |so_pin, user_pin| {
+        provision::prepare(&provision::Plan { so_pin, user_pin, ..plan.clone() }, &Secrets::random())
+    };
+    assert!(with(&world.so_pin, &other).is_err());
+    assert!(with(&other, &world.user_pin).is_err());
+    assert_eq!(with(&world.so_pin, &world.user_pin).unwrap(), provision::Prepared::default());
+    InProcess::start(&world.settings("chuky-subscribers", TokenKind::Subscribers), key_reader).unwrap();
+}
+
+fn away(world: &World) {
+    let plan = provision::Plan { initialise: false, ..world.plan("chuky-status", TokenKind::Status) };
+    let refused = provision::prepare(&plan, &Secrets::random()).unwrap_err();
+    assert!(matches!(&refused, Error::Unavailable { .. }), "{refused}");
+    assert!(
+        provision::prepare(&world.plan("chuky-status", TokenKind::Status), &Secrets::random()).unwrap().initialised
+    );
+    assert_eq!(provision::prepare(&plan, &Secrets::random()).unwrap(), provision::Prepared::default());
 }
 
 fn components(_: &World) {

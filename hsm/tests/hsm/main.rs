@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, missing_docs)]
 
 mod ceremony;
+mod exchanged;
 mod faults;
 mod in_process;
 mod keys;
@@ -22,8 +23,8 @@ use world::World;
 type Test = (&'static str, fn(&World));
 
 fn tests() -> Vec<Test> {
-    [keys::TESTS, in_process::TESTS, ceremony::TESTS, outsider::TESTS, supervised::TESTS, faults::TESTS, storm::TESTS]
-        .concat()
+    let each = [keys::TESTS, in_process::TESTS, ceremony::TESTS, outsider::TESTS, supervised::TESTS];
+    [each.concat(), [faults::TESTS, exchanged::TESTS, storm::TESTS].concat()].concat()
 }
 
 fn main() -> ExitCode {

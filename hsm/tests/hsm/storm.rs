@@ -80,6 +80,7 @@ fn one_storm(world: &World, rig: &Rig) -> Arc<Seen> {
                 while !over.load(Ordering::Acquire) {
                     let digest: [u8; 32] = rand::random();
                     let request = Request::Sign {
+                        key: None,
                         label: "key".to_owned(),
                         scheme: SignatureScheme::EcdsaSha256,
                         digests: vec![digest.to_vec()],

@@ -153,7 +153,7 @@ fn prepared_by_worker(world: &World) {
     settings.worker_arguments = vec!["worker".to_owned()];
     let configuration = directory.path().join("softhsm2.conf");
     settings.environment = vec![("SOFTHSM2_CONF".to_owned(), configuration.to_str().unwrap().to_owned())];
-    let prepare = || world.wait(prepare_token(&settings, &world.so_pin, &Secrets::random())).unwrap();
+    let prepare = || world.wait(prepare_token(&settings, &world.so_pin, &Secrets::random(), true)).unwrap();
     let first = prepare();
     assert!(first.initialised);
     assert_eq!(first.made.len(), 4);

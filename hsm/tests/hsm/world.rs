@@ -58,7 +58,15 @@ impl World {
     }
 
     pub fn plan<'a>(&'a self, token_label: &'a str, kind: TokenKind) -> Plan<'a> {
-        Plan { module: &self.module, token_label, serial: None, kind, so_pin: &self.so_pin, user_pin: &self.user_pin }
+        Plan {
+            module: &self.module,
+            token_label,
+            serial: None,
+            kind,
+            so_pin: &self.so_pin,
+            user_pin: &self.user_pin,
+            initialise: true,
+        }
     }
 
     pub fn settings(&self, label: &str, kind: TokenKind) -> Settings {
@@ -97,7 +105,7 @@ impl World {
         let mut settings = self.settings("chuky-test", kind);
         settings.worker_arguments = vec!["worker".to_owned()];
         settings.environment = self.environment();
-        self.wait(prepare_token(&settings, &self.so_pin, &Secrets::random())).unwrap();
+        self.wait(prepare_token(&settings, &self.so_pin, &Secrets::random(), true)).unwrap();
     }
 
     /// Starts a task on this world's runtime.

@@ -151,6 +151,7 @@ by_uuid!(
     ApiKeyId,
     RequestId,
     CertificateId,
+    RevocationOrderId,
     CredentialId,
     UnlockId,
     ActivationId,
@@ -158,6 +159,8 @@ by_uuid!(
     AuditEntryId,
     SignatureId,
     BatchId,
+    ProviderChangeId,
+    MerchantAccountId,
     JobId,
     MessageId,
     RestorationId
@@ -178,7 +181,10 @@ by_name!(
     KeyPurpose,
     AuthorityState,
     CredentialState,
+    RevocationOrderState,
     UnlockState,
+    ChangeState,
+    MerchantState,
     ActivationState,
     Decision,
     DocumentState

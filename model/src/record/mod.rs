@@ -10,6 +10,7 @@ pub mod cursor;
 pub mod document;
 pub mod payment;
 pub mod request;
+pub mod revocation;
 pub mod state;
 pub mod verdict;
 pub mod work;

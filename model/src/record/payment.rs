@@ -1,6 +1,9 @@
 //! Consumed payments and answered requests: what makes a repeated call find its first answer.
 
-use super::record;
+use super::{
+    record,
+    state::{ChangeState, MerchantState},
+};
 use crate::{id::*, instant::Instant};
 
 record! {
@@ -54,5 +57,56 @@ record! {
         /// Encrypted body of the answer.
         response: Option<Vec<u8>>,
         created_at: Instant,
+    }
+}
+
+record! {
+    /// What a payment provider may do, decided by two people.
+    authenticated PaymentProvider in "payment_provider" {
+        account_id: AccountId,
+        /// JSON of the terms.
+        terms: String,
+        changed_at: Instant,
+    }
+}
+
+record! {
+    /// A change to a provider's terms, asked by one person and decided by another.
+    authenticated ProviderChange in "payment_provider_change" as "provider_change" {
+        id: ProviderChangeId,
+        account_id: AccountId,
+        /// JSON of the terms as they would be.
+        terms: String,
+        /// Why, for the second pair of eyes.
+        reason: String,
+        state: ChangeState,
+        asked_by: AccountId,
+        asked_at: Instant,
+        decided_by: Option<AccountId>,
+        decided_at: Option<Instant>,
+    }
+}
+
+record! {
+    /// An account that a merchant is paid to, with the VietQR payload that the merchant signed.
+    authenticated MerchantAccount in "merchant_account" {
+        id: MerchantAccountId,
+        /// Whose it is.
+        account_id: AccountId,
+        /// The certificate whose key signed the payload.
+        certificate_id: CertificateId,
+        /// Keyed hash of bank and number.
+        lookup: Vec<u8>,
+        /// The bank's BIN, six digits.
+        bank: String,
+        /// The shop's name, as it stands on its sheet.
+        shop: String,
+        /// The signed payload, encrypted: it names the account.
+        payload: Vec<u8>,
+        /// Keyed hash of the payload.
+        payload_hash: Vec<u8>,
+        state: MerchantState,
+        created_at: Instant,
+        ended_at: Option<Instant>,
     }
 }

@@ -74,6 +74,35 @@ named! {
         Approved = "approved",
         Refused = "refused",
     }
+    /// Where an order to revoke a list of certificates stands.
+    RevocationOrderState {
+        /// Waits for a second pair of eyes.
+        Entered = "entered",
+        /// Being carried out.
+        Approved = "approved",
+        /// Every certificate of the list is revoked, or it is said why not.
+        Done = "done",
+        Rejected = "rejected",
+    }
+    /// What became of one certificate of such an order.
+    RevocationOutcome {
+        Revoked = "revoked",
+        /// Somebody else revoked it before.
+        RevokedBefore = "revoked_before",
+    }
+    /// Where a change to a payment provider's terms stands.
+    ChangeState {
+        /// Waits for a second pair of eyes.
+        Asked = "asked",
+        Approved = "approved",
+        Refused = "refused",
+    }
+    /// Where a merchant's account stands.
+    MerchantState {
+        Active = "active",
+        /// The merchant takes no payments there any more.
+        Withdrawn = "withdrawn",
+    }
     /// Where an activation stands.
     ActivationState {
         Open = "open",

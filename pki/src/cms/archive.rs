@@ -73,6 +73,14 @@ impl ArchiveTimestamp {
         }
     }
 
+    /// The algorithm of the hash index, where there is one that can be read: what it names is covered by no other digest.
+    pub fn index_algorithm(&self) -> Option<DigestAlgorithm> {
+        match self.version {
+            ArchiveVersion::V3 => HashIndex::of(&self.token).ok().map(|index| index.algorithm),
+            ArchiveVersion::V2 => None,
+        }
+    }
+
     /// Whether a token in another unsigned attribute is covered, so that this timestamp proves its age as well.
     pub fn covers(&self, kind: &ObjectIdentifier, value: &[u8]) -> bool {
         match self.version {

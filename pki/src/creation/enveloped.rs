@@ -107,8 +107,8 @@ mod tests {
     fn the_signature_becomes_the_last_child() {
         assert_eq!(placed("<a>x</a>"), "<a>x<S/></a>");
         assert_eq!(
-            placed("<?xml version='1.0'?><a b='</a>'><c/><!-- </a> --></a ><!-- </a> -->\n"),
-            "<?xml version='1.0'?><a b='</a>'><c/><!-- </a> --><S/></a ><!-- </a> -->\n"
+            placed("<?xml version='1.0'?><a b='/a>'><c/><!-- </a> --></a ><!-- </a> -->\n"),
+            "<?xml version='1.0'?><a b='/a>'><c/><!-- </a> --><S/></a ><!-- </a> -->\n"
         );
         assert_eq!(placed("<p:a xmlns:p='u' />"), "<p:a xmlns:p='u' ><S/></p:a>");
         assert_eq!(placed("\u{feff}<a/>\n"), "\u{feff}<a><S/></a>\n");

@@ -17,6 +17,8 @@ pub struct Jws<'a> {
     transmitted: Cow<'a, [u8]>,
     /// The signature value: `r ‖ s` or the RSA octets.
     pub signature: Vec<u8>,
+    /// The unprotected header; nothing in it decides how the signature is checked.
+    pub unprotected: Map<String, Value>,
 }
 
 impl<'a> Jws<'a> {
@@ -39,6 +41,16 @@ impl<'a> Jws<'a> {
 
     fn take_apart(input: &'a [u8]) -> Result<Option<Self>, JoseError> {
         pieces(input).map(|(pieces, attached)| attached.then_some(pieces))
+    }
+
+    /// The same, independent of the text that it was read from.
+    pub fn into_owned(self) -> Jws<'static> {
+        Jws {
+            protected: Cow::Owned(self.protected.into_owned()),
+            transmitted: Cow::Owned(self.transmitted.into_owned()),
+            signature: self.signature,
+            unprotected: self.unprotected,
+        }
     }
 
     /// The protected header, read.
@@ -78,6 +90,7 @@ fn compact(input: &[u8]) -> Result<(Jws<'_>, bool), JoseError> {
         protected: Cow::Borrowed(header_text(protected)?),
         transmitted: Cow::Borrowed(payload),
         signature: base64url::decode(signature, LONGEST_SIGNATURE, "signature")?,
+        unprotected: Map::new(),
     };
     Ok((jws, !payload.is_empty()))
 }
@@ -96,6 +109,10 @@ fn json_serialization(input: &[u8]) -> Result<(Jws<'static>, bool), JoseError> {
     let (payload, signatures) = json_members(input, &PAYMENT)?;
     let Some(mut members) = signatures.into_iter().next() else { return Err(JoseError::Member("signatures")) };
     refuse_unprotected(&members)?;
+    let unprotected = match members.remove("header") {
+        Some(Value::Object(unprotected)) => unprotected,
+        _ => Map::new(),
+    };
     let protected = take_text(&mut members, "protected")?;
     let signature = take_text(&mut members, "signature")?;
     header_text(protected.as_bytes())?;
@@ -104,6 +121,7 @@ fn json_serialization(input: &[u8]) -> Result<(Jws<'static>, bool), JoseError> {
         protected: Cow::Owned(protected),
         transmitted: Cow::Owned(payload.unwrap_or_default()),
         signature: base64url::decode(signature.as_bytes(), LONGEST_SIGNATURE, "signature")?,
+        unprotected,
     };
     Ok((jws, attached))
 }

@@ -63,41 +63,81 @@ impl Relationship {
         self.kind.rsplit('/').next().unwrap_or_default()
     }
 
-    /// Whether it leads to a signature, a signature's certificate, or the origin of both (ECMA-376-2 §13.2).
-    pub fn is_of_signatures(&self) -> bool {
+    /// Whether a reader might look for a signature, its certificate or the origin of both there, by whatever it compares.
+    pub fn may_lead_to_signatures(&self) -> bool {
         self.kind.contains("/relationships/digital-signature/")
             && ["origin", "signature", "certificate"].contains(&self.word())
     }
 
+    /// Whether it leads to a signature, a signature's certificate, or the origin of both, and to nothing else (ECMA-376-2 §13.2).
+    pub fn is_of_signatures(&self, source: &str) -> bool {
+        let rest = self.kind.strip_prefix(SIGNATURES).filter(|_| !self.is_external);
+        match rest {
+            Some("origin") => source.is_empty(),
+            Some("signature" | "certificate") => !source.is_empty(),
+            _ => false,
+        }
+    }
+
     /// Whether it leads to something that office programs leave out of their signatures and that shows nothing of the document:
-    /// properties and pictures of the whole file, names of people, states of comments, a macro project's own signature.
+    /// properties and pictures of the whole file, names of people, states of comments, a macro project's own signature. Types count whole: a
+    /// reader that does not know a type may show what another relationship makes of the same part.
     pub fn is_about_the_document(&self, source: &str) -> bool {
-        let of_package =
-            ["core-properties", "extended-properties", "custom-properties", "thumbnail", "classificationlabels"];
-        let of_part = [
-            "customXmlProps",
-            "people",
-            "person",
-            "commentsExtended",
-            "commentsIds",
-            "commentsExtensible",
-            "vbaProjectSignature",
-            "vbaProjectSignatureAgile",
-            "vbaProjectSignatureV3",
-            "revisionInfo",
-            "changesInfo",
-        ];
-        let words: &[&str] = if source.is_empty() { &of_package } else { &of_part };
-        !self.is_external && words.contains(&self.word())
+        let kinds: &[&str] = if source.is_empty() { &OF_PACKAGE } else { &OF_PART };
+        !self.is_external && (kinds.contains(&self.kind.as_str()) || (!source.is_empty() && self.is_about_data()))
+    }
+
+    /// Whether it leads to data that fields of the document may be bound to (ISO/IEC 29500-1 §15.2.4).
+    pub fn is_data(&self) -> bool {
+        !self.is_external && self.is_of_office(&["customXml"])
+    }
+
+    /// Whether it leads to the properties of such data, by which fields find it (ISO/IEC 29500-1 §15.2.5).
+    pub fn is_about_data(&self) -> bool {
+        !self.is_external && self.is_of_office(&["customXmlProps"])
+    }
+
+    /// In the transitional or the strict namespace.
+    fn is_of_office(&self, words: &[&str]) -> bool {
+        let word = self.kind.strip_prefix(TRANSITIONAL).or(self.kind.strip_prefix(STRICT));
+        word.is_some_and(|word| words.contains(&word))
     }
 
     /// Whether what it leads to is shown in the document though it lies outside the package. A hyperlink only leads there.
     pub fn shows_what_lies_outside(&self) -> bool {
-        self.is_external && self.word() != "hyperlink"
+        self.is_external && !self.is_of_office(&["hyperlink"])
     }
 }
 
 const NAMESPACE: &str = "http://schemas.openxmlformats.org/package/2006/relationships";
+const SIGNATURES: &str = "http://schemas.openxmlformats.org/package/2006/relationships/digital-signature/";
+const TRANSITIONAL: &str = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/";
+const STRICT: &str = "http://purl.oclc.org/ooxml/officeDocument/relationships/";
+/// What the package refers to (ECMA-376-2 §11, annex H; ISO/IEC 29500-1 §15.2.12; [MS-OFFCRYPTO] §2.6).
+const OF_PACKAGE: [&str; 9] = [
+    "http://schemas.openxmlformats.org/package/2006/relationships/metadata/core-properties",
+    "http://schemas.openxmlformats.org/officedocument/2006/relationships/metadata/core-properties",
+    "http://schemas.openxmlformats.org/package/2006/relationships/metadata/thumbnail",
+    "http://schemas.openxmlformats.org/officeDocument/2006/relationships/extended-properties",
+    "http://schemas.openxmlformats.org/officeDocument/2006/relationships/custom-properties",
+    "http://purl.oclc.org/ooxml/officeDocument/relationships/extendedProperties",
+    "http://purl.oclc.org/ooxml/officeDocument/relationships/customProperties",
+    "http://purl.oclc.org/ooxml/officeDocument/relationships/metadata/thumbnail",
+    "http://schemas.microsoft.com/office/2020/02/relationships/classificationlabels",
+];
+/// What parts refer to ([MS-DOCX] §2.2, [MS-XLSX] §2.1, [MS-PPTX] §2.1, [MS-OVBA]).
+const OF_PART: [&str; 10] = [
+    "http://schemas.microsoft.com/office/2011/relationships/people",
+    "http://schemas.microsoft.com/office/2017/10/relationships/person",
+    "http://schemas.microsoft.com/office/2011/relationships/commentsExtended",
+    "http://schemas.microsoft.com/office/2016/09/relationships/commentsIds",
+    "http://schemas.microsoft.com/office/2018/08/relationships/commentsExtensible",
+    "http://schemas.microsoft.com/office/2006/relationships/vbaProjectSignature",
+    "http://schemas.microsoft.com/office/2014/relationships/vbaProjectSignatureAgile",
+    "http://schemas.microsoft.com/office/2020/07/relationships/vbaProjectSignatureV3",
+    "http://schemas.microsoft.com/office/2015/10/relationships/revisionInfo",
+    "http://schemas.microsoft.com/office/2016/11/relationships/changesInfo",
+];
 
 #[cfg(test)]
 mod tests {
@@ -128,6 +168,16 @@ mod tests {
         assert!(of("extended-properties", false).is_about_the_document(""));
         assert!(!of("extended-properties", false).is_about_the_document("word/document.xml"));
         assert!(!of("vbaProject", false).is_about_the_document("word/document.xml"));
+        // A word alone is no type.
+        let people = |kind: &str| Relationship { kind: kind.to_owned(), ..of("x", false) };
+        assert!(
+            people("http://schemas.microsoft.com/office/2011/relationships/people").is_about_the_document("w/d.xml")
+        );
+        assert!(!people("urn:x/people").is_about_the_document("w/d.xml"));
+        assert!(of("customXml", false).is_data() && !people("urn:x/customXml").is_data());
+        let certificate = people(&format!("{SIGNATURES}certificate"));
+        assert!(certificate.is_of_signatures("_xmlsignatures/sig1.xml") && !certificate.is_of_signatures(""));
+        assert!(!people("urn:x/relationships/digital-signature/certificate").is_of_signatures("s.xml"));
         assert!(of("image", true).shows_what_lies_outside() && !of("hyperlink", true).shows_what_lies_outside());
     }
 }

@@ -16,6 +16,10 @@ pub const LARGEST_AMOUNT: u64 = 1_000_000_000_000_000;
 pub const LONGEST_WINDOW_SECONDS: i64 = 3 * 24 * 3600;
 /// How far the payer's clock may run ahead unless the settings say otherwise, in seconds.
 pub const CLOCK_SKEW_SECONDS: i64 = 60;
+/// Longest amount as a decimal, in characters: 18 digits, a point and five behind it (ISO 20022, ActiveCurrencyAndAmount), twice over.
+pub const LONGEST_AMOUNT: usize = 48;
+/// Longest message in XML or CMS, and longest signature and content together, in bytes: a chain and an OCSP answer fit several times.
+pub const LONGEST_MESSAGE: usize = 96 * 1024;
 /// Signers remembered in each of the two generations of the cache; one takes about 6 KiB.
 pub const SIGNERS_REMEMBERED: usize = 4096;
 /// How long a verified path may be reused before it is built anew, in seconds.

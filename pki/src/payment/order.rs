@@ -3,6 +3,7 @@
 
 use super::{
     currency::{is_currency, minor_digits},
+    layout::Layout,
     limits::{LARGEST_EXACT_AMOUNT, LONGEST_ID, LONGEST_PARTY, LONGEST_REFERENCE, LONGEST_TIME},
     reason::Reason,
 };
@@ -12,6 +13,7 @@ use crate::{
     qualified::MonetaryValue,
 };
 use chuky_model::{instant::Instant, payment::PaymentOrder};
+use der::asn1::ObjectIdentifier;
 use serde_json::{Map, Value};
 use unicode_normalization::is_nfc;
 
@@ -26,6 +28,10 @@ pub struct OrderPolicy {
     pub clock_skew_seconds: i64,
     /// Orders that were created before this may have been accepted without a trace: the database was restored from a backup.
     pub created_after: Option<Instant>,
+    /// Certificate policies (RFC 5280 §4.2.1.4), one of which a signer's certificate must name; any certificate will do where there are none.
+    pub certificate_policies: Vec<ObjectIdentifier>,
+    /// How switches write what they sign.
+    pub layouts: Vec<Layout>,
 }
 
 impl Default for OrderPolicy {
@@ -35,6 +41,8 @@ impl Default for OrderPolicy {
             longest_window_seconds: super::limits::LONGEST_WINDOW_SECONDS,
             clock_skew_seconds: super::limits::CLOCK_SKEW_SECONDS,
             created_after: None,
+            certificate_policies: Vec::new(),
+            layouts: Vec::new(),
         }
     }
 }
@@ -50,6 +58,21 @@ pub fn read(payload: &[u8]) -> Result<PaymentOrder, Refusal> {
         Ok(order) if object => shape(&order).map_or(Ok(order), Err),
         _ => Err(explain(payload)),
     }
+}
+
+/// Reads what is signed: an order in JSON, or an ISO 20022 message.
+pub fn read_content(content: &[u8]) -> Result<PaymentOrder, Refusal> {
+    let is_json = content.trim_ascii_start().first() == Some(&b'{');
+    match is_json || !is_xml(content) {
+        true => read(content),
+        false => super::iso20022::read_unsigned(content),
+    }
+}
+
+/// XML begins with a bracket, behind a byte order mark where there is one.
+fn is_xml(content: &[u8]) -> bool {
+    let first = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content).trim_ascii_start().first();
+    first == Some(&b'<') || content.starts_with(&[0xfe, 0xff]) || content.starts_with(&[0xff, 0xfe])
 }
 
 /// Why a payload is not an order: the slow, exact look, for the answer only.
@@ -80,7 +103,7 @@ fn unknown_member(members: &Map<String, Value>) -> String {
 const TEXT_MEMBERS: [&str; 6] = ["id", "payer", "payee", "currency", "created", "expires"];
 
 /// The schema's patterns and lengths.
-fn shape(order: &PaymentOrder) -> Option<Refusal> {
+pub(super) fn shape(order: &PaymentOrder) -> Option<Refusal> {
     let refuse = |reason, what: &str| Some((reason, what.to_owned()));
     if order.id.is_empty() || order.id.len() > LONGEST_ID || !order.id.bytes().all(|byte| byte.is_ascii_graphic()) {
         return refuse(Reason::IdInvalid, "id is 1 to 64 printable ASCII characters without spaces");

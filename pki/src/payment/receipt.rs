@@ -1,48 +1,119 @@
-//! The receipt of a judged payment: what the service states, as the payload of a JWS that its own key signs. Holds the digest of the
-//! order, not the order, so that a receipt can be shown without showing who paid what.
+//! Receipts of judged payments: what the service states, signed by its own key, so that anybody can check it later without asking. A
+//! receipt is a JWS of its own, or a leaf of a Merkle tree whose root one JWS signs for thousands. It holds digests of message and order,
+//! not the order, so that it can be shown without showing who paid what.
 
-use super::VerifiedOrder;
-use crate::jose::{JoseError, JwsAlgorithm, SignerReference, Unsigned, json};
+mod check;
+mod keys;
+
+pub use check::{CheckedReceipt, Standing, check};
+pub use keys::{ReceiptKeys, identifier, jwk_set};
+
+use crate::{
+    jose::{JoseError, JwsAlgorithm, SignerReference, Unsigned, json},
+    merkle::{Hash, Tree, leaf_hash},
+};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chuky_model::{
     instant::Instant,
-    payment::{PaymentAnswer, PaymentVerdict, Seen},
+    payment::{IncludedReceipt, PaymentVerdict, Seen},
 };
 use serde::{Deserialize, Serialize};
 
-/// The media type in `typ`.
+/// The media type in `typ` of a receipt that is a JWS of its own.
 pub const KIND: &str = "chuky-payment-receipt+json";
+/// The media type in `typ` of a signed root.
+pub const ROOT_KIND: &str = "chuky-payment-receipt-root+json";
 
 /// What a receipt states.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
+    /// Address of the service that judged.
+    pub issuer: String,
     pub verdict: PaymentVerdict,
     pub seen: Seen,
     /// Stable codes of the reasons.
     pub reasons: Vec<String>,
-    /// The order's own id.
-    pub id: String,
-    /// SHA-256 of the order's canonical form (RFC 8785), lower-case hex.
-    pub order_sha256: String,
+    /// SHA-256 of the message as it was sent, without white space around it; lower-case hex.
+    pub message_sha256: String,
+    /// The order's own id; absent where no order could be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// SHA-256 of the order's canonical form (RFC 8785), lower-case hex; absent as `id`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order_sha256: Option<String>,
+    /// Identifier of the account that asked.
+    pub asked_by: String,
     /// RFC 3339: when it was judged.
     pub judged: String,
 }
 
-/// Prepares the receipt of an answer on that order; the digest is signed with the service's key and the JWS assembled.
-pub fn prepare(
-    answer: &PaymentAnswer,
-    order: &VerifiedOrder,
-    judged: Instant,
-    algorithm: JwsAlgorithm,
-    signer: &SignerReference,
-) -> Result<Unsigned, JoseError> {
-    let receipt = Receipt {
-        verdict: answer.verdict,
-        seen: answer.seen,
-        reasons: answer.reasons.clone(),
-        id: order.order.id.clone(),
-        order_sha256: hex::encode(order.digest),
-        judged: judged.rfc3339(),
-    };
-    let payload = json::canonical(&receipt).ok_or(JoseError::Member("receipt"))?;
-    Unsigned::prepare(algorithm, Some(KIND), signer, &payload)
+/// What is signed for a tree of receipts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RootStatement {
+    /// Address of the service.
+    pub issuer: String,
+    /// Receipts in the tree.
+    pub tree_size: u64,
+    /// Root of the tree (RFC 9162 §2.1.1), lower-case hex.
+    pub root_sha256: String,
+    /// RFC 3339: when it was signed.
+    pub signed: String,
+}
+
+impl Receipt {
+    /// The canonical bytes (RFC 8785): payload of a JWS, or leaf of a tree.
+    pub fn payload(&self) -> Result<Vec<u8>, JoseError> {
+        json::canonical(self).ok_or(JoseError::Member("receipt"))
+    }
+
+    /// Prepares a JWS of this receipt alone; the digest is signed with the service's key and the JWS assembled.
+    pub fn prepare(&self, algorithm: JwsAlgorithm, signer: &SignerReference) -> Result<Unsigned, JoseError> {
+        Unsigned::prepare(algorithm, Some(KIND), signer, &self.payload()?)
+    }
+}
+
+/// Receipts on their way under one signature.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    payloads: Vec<Vec<u8>>,
+    tree: Tree,
+}
+
+impl Batch {
+    /// The tree over the receipts, in this order; `None` where there are none.
+    pub fn of(receipts: &[Receipt]) -> Result<Option<Self>, JoseError> {
+        let payloads = receipts.iter().map(Receipt::payload).collect::<Result<Vec<_>, _>>()?;
+        let tree = Tree::over(payloads.iter().map(|payload| leaf_hash(payload)).collect());
+        Ok(tree.map(|tree| Self { payloads, tree }))
+    }
+
+    /// Prepares the JWS over the root.
+    pub fn prepare(
+        &self,
+        issuer: &str,
+        at: Instant,
+        algorithm: JwsAlgorithm,
+        signer: &SignerReference,
+    ) -> Result<Unsigned, JoseError> {
+        let statement = RootStatement {
+            issuer: issuer.to_owned(),
+            tree_size: u64::try_from(self.payloads.len()).unwrap_or(u64::MAX),
+            root_sha256: hex::encode(self.tree.root()),
+            signed: at.rfc3339(),
+        };
+        let payload = json::canonical(&statement).ok_or(JoseError::Member("receipt root"))?;
+        Unsigned::prepare(algorithm, Some(ROOT_KIND), signer, &payload)
+    }
+
+    /// Each receipt with its path, in the order in which they were given; `root` is the signed root.
+    pub fn receipts(&self, root: &str) -> Vec<IncludedReceipt> {
+        let path = |index: usize| self.tree.path(index).iter().map(hex::encode::<&Hash>).collect();
+        let receipt = |(index, payload): (usize, &Vec<u8>)| IncludedReceipt {
+            payload: URL_SAFE_NO_PAD.encode(payload),
+            index: u64::try_from(index).unwrap_or(u64::MAX),
+            path: path(index),
+            root: root.to_owned(),
+        };
+        self.payloads.iter().enumerate().map(receipt).collect()
+    }
 }

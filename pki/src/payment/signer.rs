@@ -2,17 +2,17 @@
 //! payment of the same signer cost little more than its signature. Only signers whose signature and path were good are remembered.
 
 use super::{
-    chain::{self, Window},
+    chain::{self, Chain},
     limits::{LONGEST_REMEMBERED_HEADER, PATH_REUSED_SECONDS, SIGNERS_REMEMBERED},
-    order::Refusal,
+    order::{OrderPolicy, Refusal},
     reason::Reason,
+    value::is_long_enough,
 };
 use crate::{
-    algorithm::DigestAlgorithm,
+    algorithm::{DigestAlgorithm, SignatureAlgorithm},
     certificate::Certificate,
     crypto::{Curve, KeyType, PublicKey},
     extension::KeyUsage,
-    jose::JwsAlgorithm,
     oid,
     qualified::{self, MonetaryValue},
 };
@@ -36,7 +36,7 @@ pub struct Signer {
     pub certificate: Certificate,
     pub(super) key: PublicKey,
     pub(super) usage: Result<(), Refusal>,
-    pub(super) path: Result<Window, Refusal>,
+    pub(super) path: Result<Chain, Refusal>,
     /// The largest transaction that the certificate is for (EN 319 412-5 §4.3.2).
     pub(super) limit: Option<MonetaryValue>,
     verified_at: Instant,
@@ -47,14 +47,18 @@ impl Signer {
     pub(super) fn establish(
         certificate: &Certificate,
         sent: &[Certificate],
-        trust: &Trust,
+        (trust, policy): (&Trust, &OrderPolicy),
         at: Instant,
     ) -> Result<Self, Refusal> {
         let malformed = |error: crate::Error| (Reason::CertificateMalformed, error.to_string());
+        let key = certificate.public_key().map_err(malformed)?;
+        if !is_long_enough(key.key_type()) {
+            return Err((Reason::KeyTooWeak, "RSA from 2048 bits, curves from 256".to_owned()));
+        }
         Ok(Self {
-            key: certificate.public_key().map_err(malformed)?,
+            key,
             limit: qualified::limit(certificate).map_err(malformed)?,
-            usage: usage(certificate),
+            usage: usage(certificate).and_then(|()| policies(certificate, policy)),
             path: chain::build(certificate, sent, trust, at),
             certificate: certificate.clone(),
             verified_at: at,
@@ -125,15 +129,27 @@ fn usage(certificate: &Certificate) -> Result<(), Refusal> {
     }
 }
 
-/// A protected header that was understood and verified before.
+/// RFC 5280 §4.2.1.4: whether the certificate was issued under a policy that the operator demands for payments.
+fn policies(certificate: &Certificate, policy: &OrderPolicy) -> Result<(), Refusal> {
+    if policy.certificate_policies.is_empty() {
+        return Ok(());
+    }
+    let named = certificate.policies().map_err(|error| (Reason::CertificateMalformed, error.to_string()))?;
+    match named.iter().any(|named| policy.certificate_policies.contains(named)) {
+        true => Ok(()),
+        false => Err((Reason::CertificatePolicy, "none of the certificate's policies is one for payments".to_owned())),
+    }
+}
+
+/// A signer that was verified before, with what its message's header said; a message whose form says so each time overrides that.
 #[derive(Clone, Debug)]
 pub(super) struct Known {
-    pub algorithm: JwsAlgorithm,
+    pub algorithm: SignatureAlgorithm,
     pub payload_encoded: bool,
     pub signer: Arc<Signer>,
 }
 
-/// Signers by their protected header's text. Two generations: when the younger is full it becomes the older, and the older is forgotten.
+/// Signers by their protected header's text, or by a digest of all that another form says of them. Two generations: when the younger is full it becomes the older, and the older is forgotten.
 #[derive(Debug, Default)]
 pub(super) struct Memory(Mutex<Generations>);
 

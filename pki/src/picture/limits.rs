@@ -18,3 +18,11 @@ pub const DIFFERENCES: usize = 40;
 pub const MARKS: usize = 40;
 /// Most fields looked at for signatures.
 pub const FIELDS: usize = 10_000;
+/// Pixels of a picture with a QR code: what large telephone cameras make.
+pub const MOST_PIXELS: usize = 64_000_000;
+/// Pixels of such a picture's side.
+pub const LARGEST_SIDE: usize = 16_384;
+/// Pixels of the longer side to which a picture is reduced before a code is searched.
+pub const SIDE_SEARCHED: usize = 1_400;
+/// QR codes of one picture that are read.
+pub const CODES_IN_A_PICTURE: usize = 8;

@@ -62,6 +62,7 @@ pub(super) fn verify(bytes: &[u8], content: Option<&[u8]>, context: &Verificatio
         prefix: "",
         covers: if attached { "whole_file" } else { "the content given" },
         before: &[],
+        between: &[],
     }
     .signers();
     report.signatures = lines.signatures;

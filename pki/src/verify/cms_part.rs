@@ -2,7 +2,7 @@
 //! signer checked against the digest of the covered bytes. Says what failed; integrity and trust follow elsewhere.
 
 use super::digests::Digests;
-use crate::algorithm::DigestAlgorithm;
+use crate::algorithm::{DigestAlgorithm, SignatureAlgorithm};
 use crate::certificate::Certificate;
 use crate::cms::{self, SignedData, SignerFindings};
 use crate::pdf::Object;
@@ -94,11 +94,14 @@ impl Body {
             Self::None(check) => vec![lone(vec![check.clone()], None)],
             Self::Token(token) => vec![token.check(&[], &mut digest)],
             Self::Bare(certificate) => {
-                let check = match cms::check_adbe_x509(&signature.contents, certificate, &mut digest) {
-                    Ok(_) => Check::passed("signature_value"),
-                    Err(error) => Check::failed("signature_value", error.to_string()),
+                let (check, algorithm) = match cms::check_adbe_x509(&signature.contents, certificate, &mut digest) {
+                    Ok(algorithm) => (Check::passed("signature_value"), Some(algorithm)),
+                    Err(error) => (Check::failed("signature_value", error.to_string()), None),
                 };
-                vec![lone(vec![check], Some(certificate.clone()))]
+                let mut findings = lone(vec![check], Some(certificate.clone()));
+                findings.digest_algorithm = algorithm;
+                findings.signature_algorithm = algorithm.map(SignatureAlgorithm::RsaPkcs1);
+                vec![findings]
             }
             Self::Cms(data) => {
                 let mut findings = data.check(&[], &mut digest);
@@ -129,6 +132,11 @@ impl Body {
             (signer, token, findings)
         };
         content_tokens(data).map(checked).collect()
+    }
+
+    /// The algorithm of a digest that stands between the covered bytes and what the signers sign: of `adbe.pkcs7.sha1` they sign a SHA-1.
+    pub(super) fn digest_between(&self) -> Option<DigestAlgorithm> {
+        matches!(self, Self::Cms(data) if data.content.is_some()).then_some(DigestAlgorithm::Sha1)
     }
 
     /// The signer's CMS, where there is one.

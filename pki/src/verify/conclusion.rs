@@ -3,7 +3,7 @@
 
 use super::line::badness;
 use super::sentences::{self, Circumstance};
-use chuky_model::report::{Check, Indication, Integrity, Report, SubIndication};
+use chuky_model::report::{Check, Indication, Integrity, Report, SignatureReport, Signer, SubIndication};
 
 /// Concludes from the report's own lines. Timestamps count only where there is no signature: they are what the file is judged by
 /// then, with the integrity that the caller found.
@@ -45,6 +45,36 @@ pub(super) fn conclude(report: &mut Report, integrity: Integrity) {
             signer.as_deref().unwrap_or("người ký"),
         ),
     };
+}
+
+/// The same answer for a file of which these parts are not signed, where what is signed is intact. It is never *passed* as a whole: the policy's
+/// constraint is that all of a document is signed (EN 319 102-1 §5.2.8), and each signature's own line tells what it is worth.
+pub(super) fn with_unsigned_parts(report: &mut Report, parts: &str) {
+    if report.integrity != Integrity::Intact {
+        return;
+    }
+    if report.indication == Indication::TotalPassed {
+        (report.indication, report.sub_indication) =
+            (Indication::Indeterminate, Some(SubIndication::SigConstraintsFailure));
+    }
+    (report.message, report.next_step) = sentences::unsigned_parts(&report.message, parts);
+}
+
+/// Leaves signatures open whose signers' status nobody could ask for, and with them the file.
+pub fn leave_open(report: &mut Report, is_meant: impl Fn(&Signer) -> bool, reason: &str) {
+    let meant = |line: &&mut SignatureReport| {
+        line.indication == Indication::TotalPassed && line.signer.as_ref().is_some_and(&is_meant)
+    };
+    let mut some = false;
+    for line in report.signatures.iter_mut().filter(meant) {
+        some = true;
+        line.indication = Indication::Indeterminate;
+        line.sub_indication = Some(SubIndication::TryLater);
+        line.checks.push(Check::not_done("revocation", reason));
+    }
+    if some {
+        conclude(report, report.integrity);
+    }
 }
 
 /// The answer where the file could not be read: broken where its structure is wrong, unknown where a bound or a missing ability

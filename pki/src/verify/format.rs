@@ -88,10 +88,13 @@ pub(super) fn recognise(bytes: &[u8]) -> Kind {
     } else if starts(&[0x30]) && contains(first.get(..first.len().min(CMS_HEAD)).unwrap_or_default(), SIGNED_DATA) {
         // Before PDF: the content of a CMS object may be one.
         Kind::Cms
+    } else if let Some(container) = container(bytes, head) {
+        // Before PDF too: the first file of an archive, stored as it is, may be one.
+        container
     } else if memchr::memmem::find(first, b"%PDF-").is_some() {
         Kind::Pdf
-    } else if starts(b"PK\x03\x04") || starts(b"PK\x05\x06") {
-        zip(bytes, head)
+    } else if is_archive(head) {
+        Kind::Zip
     } else if cms_file::is_armoured(head) {
         Kind::Cms
     } else if [&b"\x89PNG"[..], b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*"].iter().any(|magic| starts(magic)) {
@@ -128,6 +131,16 @@ fn names_signatures(bytes: &[u8]) -> bool {
 
 /// The namespace of XML signatures.
 const NAMESPACE: &str = "http://www.w3.org/2000/09/xmldsig#";
+
+/// An archive that begins the file and says that it is of a kind that holds signatures. A PDF with an archive of no such kind before it
+/// stays a PDF.
+fn container(bytes: &[u8], head: &[u8]) -> Option<Kind> {
+    is_archive(head).then(|| zip(bytes, head)).filter(|kind| *kind != Kind::Zip)
+}
+
+fn is_archive(head: &[u8]) -> bool {
+    head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06")
+}
 
 fn zip(bytes: &[u8], head: &[u8]) -> Kind {
     let tail = bytes.get(bytes.len().saturating_sub(WINDOW)..).unwrap_or_default();

@@ -102,6 +102,7 @@ impl Judge<'_> {
         };
         let found = Found::new(&header, signature, &payload, &material, self.context);
         let mut elements = cades::elements(&found.findings, None);
+        elements.digests.extend(payload.digest());
         elements.policy = header.policy.clone().map(|identifier| NamedPolicy { identifier, digest: None });
         let timed = self.timestamps(id, &header, signature, &payload, &components, &material);
         elements.content_times = timed.content;

@@ -4,6 +4,7 @@
 
 mod open_document;
 mod open_xml;
+mod shown;
 
 use super::line::badness;
 use super::xml_coverage::COVERAGE;

@@ -116,6 +116,10 @@ impl Gathering {
             list.dedup();
         }
         let evidence = Evidence::read(&self.crls, &self.responses).with_holds(&context.holds);
+        let evidence = match &context.recorded {
+            Some(recorded) => evidence.with_responders(recorded.responders()),
+            None => evidence,
+        };
         Material::new(self.certificates, evidence)
     }
 }
@@ -192,9 +196,10 @@ impl SecurityStore {
     }
 }
 
-/// Where an object begins; behind everything where that is not known.
+/// Where a stream begins; behind everything where that is not known, as where the object only refers to another one.
 fn place(file: &PdfFile<'_>, item: &Object) -> usize {
-    item.reference().and_then(|id| file.offset(id.number)).unwrap_or(usize::MAX)
+    let own = item.reference().filter(|id| matches!(file.object(*id), Object::Stream(_)));
+    own.and_then(|id| file.offset(id.number)).unwrap_or(usize::MAX)
 }
 
 /// Gathers what a PDF file brings. The store keeps its values only where a document timestamp may prove them.

@@ -127,10 +127,22 @@ pub(super) fn timestamp_report(
     material: &Material,
     context: &VerificationContext,
 ) -> (Option<Instant>, TimestampReport) {
+    timestamp_over(token, findings, proof, &[], material, context)
+}
+
+/// The same for a token over digests of what it covers, by these algorithms: of a container's manifest, of an index of hashes.
+pub(super) fn timestamp_over(
+    token: &TimestampToken,
+    findings: SignerFindings,
+    proof: Proof,
+    between: &[DigestAlgorithm],
+    material: &Material,
+    context: &VerificationContext,
+) -> (Option<Instant>, TimestampReport) {
     let certificate = findings.signing_certificate.as_ref();
     let elements = Elements {
         certificate_is_bound: findings.certificate_is_bound,
-        digests: digests(&findings).chain([token.digest_algorithm]).collect(),
+        digests: digests(&findings).chain([token.digest_algorithm]).chain(between.iter().copied()).collect(),
         scheme: findings.signature_algorithm,
         ..Elements::default()
     };

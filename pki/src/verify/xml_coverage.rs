@@ -7,7 +7,7 @@ use super::xml_signature::{REFERENCES, XmlFindings};
 use crate::error::Result;
 use crate::xml::document::{Document, NodeId};
 use crate::xml::names::DSIG;
-use crate::xml::selection::{Budget, contains, union};
+use crate::xml::selection::{Budget, union};
 use crate::xml::xades;
 use chuky_model::report::{Check, Outcome};
 use std::ops::Range;
@@ -52,9 +52,8 @@ pub(super) fn judge(
         return counter_signature(document, findings, above);
     }
     match place {
-        Place::Container => return files(findings),
-        Place::Package => {
-            return package(document, findings, budget)
+        Place::Container | Place::Package => {
+            return beside_files(document, findings, place, budget)
                 .unwrap_or_else(|error| answer(Check::not_done(COVERAGE, error.to_string()), "unknown", false));
         }
         Place::Document => {}
@@ -88,31 +87,29 @@ fn counter_signature(document: &Document<'_>, findings: &XmlFindings, above: Nod
     Coverage { check, covers: format!("signature value of {id:?}"), whole: true }
 }
 
-fn files(findings: &XmlFindings) -> Coverage {
-    let covers = outside(findings);
-    let check = match findings.outside.is_empty() && findings.not_at_hand == 0 {
-        true => Check::failed(COVERAGE, "it covers no file of the container"),
-        false => Check::passed(COVERAGE),
-    };
-    Coverage { check, covers, whole: true }
-}
-
-/// An office package's signature: which parts must be covered is the package's matter; what the signature itself carries, such as
-/// the picture of a signature line, must be covered too.
-fn package(document: &Document<'_>, findings: &XmlFindings, budget: &mut Budget) -> Result<Coverage> {
+/// A signature in a container or an office package: which files must be covered is their matter; what the signature itself carries, such as a
+/// manifest or the picture of a signature line, must be covered too.
+fn beside_files(
+    document: &Document<'_>,
+    findings: &XmlFindings,
+    place: Place,
+    budget: &mut Budget,
+) -> Result<Coverage> {
     let rest = beside_objects(document, findings, &findings.covered_ranges(), budget)?;
-    let check = match (findings.outside.is_empty() && findings.relationships.is_empty(), rest.is_empty()) {
-        (true, _) => Check::failed(COVERAGE, "it covers no part of the package"),
-        (false, false) => {
-            let what = rest.describe(document);
-            Check::failed(
-                COVERAGE,
-                format!("beside what is signed the signature carries {what} that it does not cover"),
-            )
-        }
+    let nothing = match place {
+        Place::Package => findings.outside.is_empty() && findings.relationships.is_empty(),
+        _ => findings.outside.is_empty() && findings.not_at_hand == 0,
+    };
+    let check = match (nothing, rest.is_empty()) {
+        (true, _) => Check::failed(COVERAGE, "it covers no file beside it"),
+        (false, false) => Check::failed(COVERAGE, beside_what_is_signed(document, &rest)),
         (false, true) => Check::passed(COVERAGE),
     };
     Ok(Coverage { check, covers: outside(findings), whole: true })
+}
+
+fn beside_what_is_signed(document: &Document<'_>, rest: &Rest) -> String {
+    format!("beside what is signed the signature carries {} that it does not cover", rest.describe(document))
 }
 
 /// What lies outside the document and is covered, in words.
@@ -186,9 +183,8 @@ fn within_document(
         return Ok(Coverage { check: Check::passed(COVERAGE), covers, whole: true });
     }
     if signature == root {
-        let reason =
-            format!("beside what is signed the signature carries {} that it does not cover", rest.describe(document));
-        return Ok(Coverage { check: Check::failed(COVERAGE, reason), covers: beside, whole: false });
+        let check = Check::failed(COVERAGE, beside_what_is_signed(document, &rest));
+        return Ok(Coverage { check, covers: beside, whole: false });
     }
     let named: Vec<String> =
         content.iter().take(SHOWN).map(|id| format!("element {}", document.local_name(*id))).collect();
@@ -214,9 +210,7 @@ fn beside_objects(
     let covered = union(covered.iter().cloned().chain(own));
     for object in &findings.signature.objects {
         budget.spend(document.subtree(*object).len() + 1)?;
-        if contains(&covered, *object)
-            || (document.children(*object).next().is_none() && !document.has_own_text(*object))
-        {
+        if document.children(*object).next().is_none() && !document.has_own_text(*object) {
             continue;
         }
         rest.absorb(uncovered(document, *object, &covered, &[], budget)?);
@@ -258,8 +252,7 @@ fn uncovered(
         let holds_signature = signatures.get(first).is_some_and(|signature| document.is_within(*signature, id));
         if holds_covered || holds_signature {
             budget.spend(own.len())?;
-            rest.loose_text |= document.has_own_text(id);
-            rest.holders += 1;
+            rest.add_holder(document, id);
             at += 1;
         } else {
             rest.loose.push(id);

@@ -17,21 +17,35 @@ pub(super) struct Rest {
     pub(super) loose: Vec<NodeId>,
     /// Whether text stands in an element that is not covered but holds something that is.
     pub(super) loose_text: bool,
-    /// How many elements only hold others.
-    pub(super) holders: usize,
+    /// Elements that only hold others: covered ones, or signatures.
+    pub(super) holders: Vec<NodeId>,
+    /// Those of them whose attributes say something.
+    pub(super) with_attributes: Vec<NodeId>,
     /// Signatures passed by.
     pub(super) signatures: Vec<Range<u32>>,
 }
 
 impl Rest {
     pub(super) fn is_empty(&self) -> bool {
-        self.loose.is_empty() && !self.loose_text
+        self.loose.is_empty() && !self.loose_text && self.with_attributes.is_empty()
+    }
+
+    /// An element that is not covered and holds something that is, or a signature.
+    pub(super) fn add_holder(&mut self, document: &Document<'_>, id: NodeId) {
+        self.loose_text |= document.has_own_text(id);
+        self.holders.push(id);
+        // What signature formats write around what is signed says nothing to a reader.
+        let is_frame = document.namespace(id) == DSIG || is_xades(document.namespace(id));
+        if !is_frame && has_telling_attributes(document, id) {
+            self.with_attributes.push(id);
+        }
     }
 
     pub(super) fn absorb(&mut self, other: Self) {
         self.loose.extend(other.loose);
         self.loose_text |= other.loose_text;
-        self.holders += other.holders;
+        self.holders.extend(other.holders);
+        self.with_attributes.extend(other.with_attributes);
         self.signatures.extend(other.signatures);
     }
 
@@ -39,12 +53,24 @@ impl Rest {
     pub(super) fn describe(&self, document: &Document<'_>) -> String {
         let names: Vec<&str> = self.loose.iter().take(4).map(|id| document.local_name(*id)).collect();
         match (names.is_empty(), self.loose.len() > names.len()) {
-            (true, _) => "text".to_owned(),
+            (true, _) if self.loose_text => "text".to_owned(),
+            (true, _) => match self.with_attributes.first() {
+                Some(id) => format!("attributes of <{}>", document.local_name(*id)),
+                None => "nothing".to_owned(),
+            },
             (false, false) => format!("<{}>", names.join(">, <")),
             (false, true) => format!("<{}> and {} more", names.join(">, <"), self.loose.len() - names.len()),
         }
     }
 }
+
+/// Whether attributes say anything but what the element is called and where its schema lies.
+fn has_telling_attributes(document: &Document<'_>, id: NodeId) -> bool {
+    let tells = |local: &str| !local.eq_ignore_ascii_case("id") && !SCHEMA.contains(&local);
+    document.attributes(id).iter().any(|attribute| tells(attribute.local))
+}
+
+const SCHEMA: [&str; 2] = ["schemaLocation", "noNamespaceSchemaLocation"];
 
 /// One signature that covers a part.
 pub(super) struct Part<'p> {
@@ -53,6 +79,26 @@ pub(super) struct Part<'p> {
     pub(super) content: &'p [NodeId],
     pub(super) covered: &'p [Range<u32>],
     pub(super) rest: &'p Rest,
+}
+
+impl Part<'_> {
+    /// What a filter took out of the element, beside signatures: its reader finds it there, and it is not signed. Without an element, of anything
+    /// that is covered.
+    fn taken_out<'d>(
+        &self,
+        document: &Document<'d>,
+        of: Option<NodeId>,
+        budget: &mut Budget,
+    ) -> Result<Option<&'d str>> {
+        budget.spend(self.rest.loose.len() + self.rest.holders.len())?;
+        let telling = |id: &&NodeId| document.has_own_text(**id) || has_telling_attributes(document, **id);
+        let mut all = self.rest.loose.iter().chain(self.rest.holders.iter().filter(telling));
+        let found = all.find(|id| match of {
+            Some(of) => document.is_within(**id, of),
+            None => document.ancestors(**id).any(|above| above != NodeId::ROOT && contains(self.covered, above)),
+        });
+        Ok(found.map(|id| document.local_name(*id)))
+    }
 }
 
 /// Whether that part is what a reader uses.
@@ -70,9 +116,15 @@ pub(super) fn judge(document: &Document<'_>, part: &Part<'_>, all: &[Known], bud
     };
     if let Some(expected) = expected {
         let mut named = document.children(root).filter(|child| document.local_name(*child) == expected);
-        return Ok(match (named.next(), named.next()) {
-            (Some(only), None) if part.content.contains(&only) => said(outside),
-            _ => Check::failed(COVERAGE, format!("it does not cover the one {expected} that readers use")),
+        let only = match (named.next(), named.next()) {
+            (Some(only), None) if part.content.contains(&only) => only,
+            _ => {
+                return Ok(Check::failed(COVERAGE, format!("it does not cover the one {expected} that readers use")));
+            }
+        };
+        return Ok(match part.taken_out(document, Some(only), budget)? {
+            Some(name) => Check::failed(COVERAGE, format!("of the {expected} it does not cover <{name}>")),
+            None => said(outside),
         });
     }
     judge_unknown_layout(document, part, outside, budget)
@@ -113,6 +165,9 @@ fn judge_invoice(
     };
     if !part.content.contains(&data) {
         return Ok(Check::failed(COVERAGE, "it does not cover the DLHDon of its invoice"));
+    }
+    if let Some(name) = part.taken_out(document, Some(data), budget)? {
+        return Ok(Check::failed(COVERAGE, format!("of the DLHDon it does not cover <{name}>")));
     }
     budget.spend(document.node_count())?;
     let others =
@@ -164,6 +219,11 @@ fn judge_unknown_layout(
         let reason = format!(
             "{outside}; <{double}> stands there as well as in what is covered, and which of them a reader uses is not known"
         );
+        return Ok(Check::not_done(COVERAGE, reason));
+    }
+    if let Some(name) = part.taken_out(document, None, budget)? {
+        let reason =
+            format!("<{name}> stands in what it covers and was left out; whether a reader uses it is not known");
         return Ok(Check::not_done(COVERAGE, reason));
     }
     let placed = |id: NodeId| {

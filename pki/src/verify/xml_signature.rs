@@ -67,6 +67,22 @@ pub(super) struct Beside<'b, 's> {
     pub(super) is_a_guess: bool,
 }
 
+impl Beside<'_, '_> {
+    /// Whether comments may stay out of a file's digest: what is XML by its name in a container or a package is read as nothing else.
+    fn may_leave_comments(&self, reference: &Reference, octets: &[u8], transforms: &[Transform]) -> bool {
+        let name = reference.uri.as_deref().unwrap_or_default().split('?').next().unwrap_or_default();
+        (self.sources.place != Place::Document && is_markup(name))
+            || transform::leaves_comments_out(octets, transforms).is_ok_and(|left_out| !left_out)
+    }
+}
+
+/// Whether a file's name says that it is XML.
+pub(super) fn is_markup(name: &str) -> bool {
+    MARKUP.iter().any(|ending| name.to_ascii_lowercase().ends_with(ending))
+}
+
+const MARKUP: [&str; 5] = [".xml", ".rels", ".rdf", ".vml", ".svg"];
+
 /// What became of one reference.
 enum Answer {
     Inside(Selection),
@@ -212,11 +228,15 @@ pub(super) const NOT_AT_HAND: &str = "the signed content is not at hand";
 const OTHER_CONTENT: &str = "the content is not the one that was signed";
 const TAKEN_AWAY: &str = "the signed part is missing";
 
-/// XMLDSig §5.1: manifests that a reference covers whole, named by the reference's type or lying in a signed object.
+/// XMLDSig §5.1: manifests that a reference covers whole, named by the reference's type or lying in a signed object. One of which a filter took
+/// anything out is none: what it names was not signed.
 fn manifests_in(document: &Document<'_>, reference: &Reference, selection: &Selection) -> Vec<NodeId> {
     let [range] = selection.ranges() else { return Vec::new() };
     let Some(node) = first_element(document, range) else { return Vec::new() };
-    let is_manifest = |node: NodeId| document.is(node, DSIG, "Manifest");
+    let is_manifest = |node: NodeId| {
+        let whole = document.subtree(node);
+        document.is(node, DSIG, "Manifest") && range.start <= whole.start && whole.end <= range.end
+    };
     if is_manifest(node) {
         return vec![node];
     }
@@ -302,6 +322,9 @@ fn check_reference(
     }
     match answer {
         (true, Some(selection)) => Ok(Answer::Inside(selection)),
+        (true, None) if octets.is_some_and(|octets| !beside.may_leave_comments(reference, octets, &transforms)) => {
+            Err(Error::Unsupported("comments of the file are not covered".into()))
+        }
         (true, None) => Ok(Answer::Outside),
         (false, None) if beside.is_a_guess => Ok(Answer::NotAtHand),
         (false, _) => Ok(Answer::OtherDigest),

@@ -42,6 +42,11 @@ impl Method {
         })
     }
 
+    /// Whether comments belong to the canonical form.
+    pub fn keeps_comments(self) -> bool {
+        self.comments
+    }
+
     /// Whether an `InclusiveNamespaces` prefix list applies.
     pub fn is_exclusive(self) -> bool {
         self.kind == Kind::Exclusive

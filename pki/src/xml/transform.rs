@@ -132,6 +132,32 @@ pub fn percent_decoded(uri: &str) -> String {
     String::from_utf8(decoded).unwrap_or_else(|_| uri.to_owned())
 }
 
+/// Whether the digest of a file was made of a canonical form that has no comments, and the file has some: another file with other
+/// comments has the same digest. To readers of XML they are nothing; whoever reads the file as something else may see them.
+pub fn leaves_comments_out(octets: &[u8], transforms: &[Transform]) -> Result<bool> {
+    let drops = |one: &Transform| matches!(one, Transform::Canonical(wanted) if !wanted.method.keeps_comments());
+    Ok(transforms.iter().any(drops) && has_comments(octets)?)
+}
+
+/// Whether XML has comments, in whatever encoding.
+pub fn has_comments(octets: &[u8]) -> Result<bool> {
+    const BEGIN: &[u8] = b"<!--";
+    let found = |bytes: &[u8]| memchr::memmem::find(bytes, BEGIN).is_some();
+    Ok(if octets.contains(&0) { found(encoding::decode(octets)?.as_bytes()) } else { found(octets) })
+}
+
+/// ECMA-376-2 §12.2.4.26: the relationship transform takes a relationships part, and its result is only canonicalised. Anywhere else it would
+/// leave out, unseen, all that is no relationship: of any document the digest would be that of an empty list.
+fn check_order(target: &Target<'_>, transforms: &[Transform]) -> Result<()> {
+    let Some(at) = transforms.iter().position(|one| one.relationships().is_some()) else { return Ok(()) };
+    let behind = transforms.get(at + 1..).unwrap_or_default();
+    let canonical = behind.iter().all(|one| matches!(one, Transform::Canonical(_)));
+    match target {
+        Target::Octets(_) if at == 0 && canonical => Ok(()),
+        _ => Err(misplaced()),
+    }
+}
+
 /// Sends what is digested to `sink`. Returns the nodes that reached it, `None` where it came from outside. `end` is how nodes are
 /// canonicalised that no transform made octets of.
 pub fn process(
@@ -143,6 +169,7 @@ pub fn process(
     budget: &mut Budget,
     sink: &mut dyn FnMut(&[u8]),
 ) -> Result<Option<Selection>> {
+    check_order(&target, transforms)?;
     let mut selection = match target {
         Target::Octets(octets) => return outside(octets, transforms, budget, sink).map(|()| None),
         Target::Nodes(selection) => selection,
@@ -223,7 +250,8 @@ fn outside(octets: &[u8], transforms: &[Transform], budget: &mut Budget, sink: &
     Ok(())
 }
 
-/// XMLDSig §6.6.2: the text of the selected nodes. Elements below the first would be left out unseen, so they are refused.
+/// XMLDSig §6.6.2: the text of the selected nodes. Elements below the first would be left out unseen, so they are refused, and so are attributes
+/// but for those that say how the text is to be read.
 fn text_only(document: &Document<'_>, selection: &Selection, budget: &mut Budget) -> Result<String> {
     let mut text = String::new();
     for (at, range) in selection.ranges().iter().enumerate() {
@@ -232,7 +260,15 @@ fn text_only(document: &Document<'_>, selection: &Selection, budget: &mut Budget
         if at > 0 || document.elements_within(first).nth(1).is_some() || document.subtree(first) != *range {
             return Err(Error::Malformed("base64: an element inside"));
         }
+        let Some(element) = document.elements_within(first).next() else { continue };
+        let known = |local: &str| local.eq_ignore_ascii_case("id") || OF_OBJECTS.contains(&local);
+        if !document.attributes(element).iter().all(|attribute| known(attribute.local)) {
+            return Err(Error::Unsupported("base64 of an element whose attributes it would leave out".into()));
+        }
         text.push_str(&document.text(first));
     }
     Ok(text)
 }
+
+/// Attributes that tell what an element holds: of `ds:Object` (XMLDSig §4.5), and of elements of applications that follow it.
+const OF_OBJECTS: [&str; 2] = ["MimeType", "Encoding"];

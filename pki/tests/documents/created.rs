@@ -3,7 +3,7 @@
 
 use crate::world::{LONG, Party, Role, World, time};
 use chuky_model::algorithm::SignatureScheme;
-use chuky_model::report::{Indication, Integrity, Report};
+use chuky_model::report::{DocumentFormat, Indication, Integrity, Report};
 use chuky_pki::algorithm::DigestAlgorithm;
 use chuky_pki::cms::build::{Content, SignatureToMake};
 use chuky_pki::creation::container::{self, File, Kind};
@@ -29,8 +29,8 @@ const CONTENT: &str = "<?xml version=\"1.0\"?>\n<!-- đầu --><letter xmlns=\"u
 enum Level {
     B,
     T,
-    LT,
-    LTA,
+    Lt,
+    Lta,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,15 +180,18 @@ impl Signer {
     }
 
     fn signed(&self, world: &World, kept: Kept, level: Level) -> Signed {
-        let octets = CONTENT.as_bytes();
+        self.signed_over(world, kept, level, CONTENT.as_bytes())
+    }
+
+    fn signed_over(&self, world: &World, kept: Kept, level: Level, octets: &[u8]) -> Signed {
         let (mut made, place, manifest) = self.signature(world, kept, octets);
         if level >= Level::T {
             made.add_signature_timestamp(&world.stamper.token(&made.timestamped(), SIGNED)).unwrap();
         }
-        if level >= Level::LT {
+        if level >= Level::Lt {
             made.add_validation_data(&long_term(world, &self.party)).unwrap();
         }
-        if level >= Level::LTA {
+        if level >= Level::Lta {
             let over = archived(&mut made, place.is_some(), manifest.as_deref().unwrap_or(octets));
             made.add_archive_timestamp(&world.stamper.token(&over, "2026-11-22T04:00:00Z")).unwrap();
         }
@@ -249,7 +252,7 @@ fn judged(signed: &Signed, octets: &[u8], context: &VerificationContext) -> Repo
 }
 
 fn context(world: &World, level: Level) -> VerificationContext {
-    let lists = if level >= Level::LT { Vec::new() } else { world.lists(DAY) };
+    let lists = if level >= Level::Lt { Vec::new() } else { world.lists(DAY) };
     VerificationContext {
         anchors: world.anchors(),
         crls: lists,
@@ -262,19 +265,40 @@ fn every_format_is_valid_at_every_level() {
     let world = World::new();
     let signer = Signer::new(&world, SignatureScheme::EcdsaSha256);
     for kept in ALL {
-        for level in [Level::B, Level::T, Level::LT, Level::LTA] {
+        for level in [Level::B, Level::T, Level::Lt, Level::Lta] {
             let signed = signer.signed(&world, kept, level);
             let report = judged(&signed, CONTENT.as_bytes(), &context(&world, level));
             let line = report.signatures.first().unwrap_or_else(|| panic!("{kept:?} {level:?}: {report:#?}"));
             let told = (report.integrity, line.indication, report.signatures.len());
             assert_eq!(told, (Integrity::Intact, Indication::TotalPassed, 1), "{kept:?} {level:?}: {report:#?}");
             let said = line.format.rsplit('-').next().unwrap();
-            assert_eq!(said, format!("{level:?}"), "{kept:?}: {}", line.format);
+            assert_eq!(said, format!("{level:?}").to_uppercase(), "{kept:?}: {}", line.format);
             let beside = container::uri(NAME);
             let whole = ["whole_file", "whole_document", "the content given", &beside];
             assert!(whole.contains(&line.covers.trim_matches('"')), "{kept:?}: {}", line.covers);
         }
     }
+}
+
+#[test]
+fn a_signature_over_a_pdf_is_told_from_a_signature_in_a_pdf() {
+    let world = World::new();
+    let signer = Signer::new(&world, SignatureScheme::EcdsaSha256);
+    let pdf = b"%PDF-1.7\n1 0 obj\n<</Type/Catalog>>\nendobj\ntrailer\n<</Root 1 0 R>>\n%%EOF\n";
+    for kept in ALL.into_iter().filter(|kept| *kept != Kept::XadesEnveloped) {
+        let signed = signer.signed_over(&world, kept, Level::B, pdf);
+        let report = judged(&signed, pdf, &context(&world, Level::B));
+        let told = (report.integrity, report.signatures.len());
+        assert_eq!(told, (Integrity::Intact, 1), "{kept:?}: {report:#?}");
+        assert_eq!(report.signatures[0].indication, Indication::TotalPassed, "{kept:?}");
+    }
+    // What says that it is a container, and is none, is nothing whole; what only begins as an archive stays the PDF that it is.
+    let container = signer.signed_over(&world, Kept::ExtendedXades, Level::B, pdf).bytes;
+    let verdict = |bytes: &[u8]| verify_with_content(bytes, None, "mixed", &context(&world, Level::B));
+    let cut = [&container[..container.len() - 30], &pdf[..]].concat();
+    assert_ne!(verdict(&cut).integrity, Integrity::Intact);
+    let before = [b"PK\x03\x04 no archive\n", &pdf[..]].concat();
+    assert_eq!(verdict(&before).format, DocumentFormat::PAdES);
 }
 
 #[test]
@@ -296,8 +320,8 @@ fn every_kind_of_key_signs_every_format() {
     ] {
         let signer = Signer::new(&world, scheme);
         for kept in ALL {
-            let signed = signer.signed(&world, kept, Level::LT);
-            let report = judged(&signed, CONTENT.as_bytes(), &context(&world, Level::LT));
+            let signed = signer.signed(&world, kept, Level::Lt);
+            let report = judged(&signed, CONTENT.as_bytes(), &context(&world, Level::Lt));
             assert_eq!(report.signatures[0].indication, Indication::TotalPassed, "{kept:?} {scheme:?}: {report:#?}");
         }
     }
@@ -308,8 +332,8 @@ fn no_change_survives() {
     let world = World::new();
     let signer = Signer::new(&world, SignatureScheme::EcdsaSha256);
     for kept in ALL {
-        let signed = signer.signed(&world, kept, Level::LTA);
-        let context = context(&world, Level::LTA);
+        let signed = signer.signed(&world, kept, Level::Lta);
+        let context = context(&world, Level::Lta);
         // The content, wherever it stands in clear.
         let needle = "Ủy ban".as_bytes();
         let changed = |bytes: &[u8]| {
@@ -395,7 +419,7 @@ fn foreign_tools_accept_them() {
     std::fs::write(folder.join(NAME), CONTENT).unwrap();
     for scheme in [SignatureScheme::EcdsaSha256, SignatureScheme::RsaPssSha256, SignatureScheme::RsaPkcs1Sha512] {
         let signer = Signer::new(&world, scheme);
-        for level in [Level::B, Level::LTA] {
+        for level in [Level::B, Level::Lta] {
             for kept in ALL {
                 let signed = signer.signed(&world, kept, level);
                 std::fs::write(folder.join(format!("{kept:?}-{level:?}")), &signed.bytes).unwrap();

@@ -1,8 +1,8 @@
 //! Messages made to mislead: each is refused for its own reason, and no bytes make the verifier panic.
 
 use crate::{
-    assert_refused, judge, judge_at, order,
-    pki::{NOW, World, rsa, signature},
+    assert_refused, judge, judge_at, judge_with, order,
+    pki::{NOW, Template, World, p256, rsa, sign, signature},
 };
 use base64::{
     Engine as _,
@@ -10,8 +10,8 @@ use base64::{
 };
 use chuky_model::payment::PaymentVerdict::Rejected;
 use chuky_pki::{
-    jose::{JoseError, Jws, JwsAlgorithm},
-    payment::Status,
+    jose::{Form, JoseError, Jws, JwsAlgorithm, SignerReference},
+    payment::{OrderPolicy, Status, Verifier},
 };
 use openssl::{hash::MessageDigest, pkey::PKey, sign::Signer};
 use proptest::prelude::*;
@@ -69,6 +69,78 @@ fn headers_that_mislead_are_refused() {
     }
 }
 
+/// Names that look alike, numbers that no reader agrees about, and the options of RFC 7797 out of place.
+#[test]
+fn headers_and_numbers_that_readers_see_differently_are_refused() {
+    let world = World::new();
+    for (header, code) in [
+        (r#"{"alg":"\uff25S256","x5c":["CHAIN"]}"#, "algorithm_not_allowed"),
+        (r#"{"alg":"ES256\u0000","x5c":["CHAIN"]}"#, "algorithm_not_allowed"),
+        (r#"{"alg":"ES256","\u0061lg":"none","x5c":["CHAIN"]}"#, "duplicate_member"),
+        (r#"{"alg":"ES256","b64":false,"x5c":["CHAIN"]}"#, "malformed"),
+        (r#"{"alg":"ES256","b64":true,"crit":["b64","b64"],"x5c":["CHAIN"]}"#, "malformed"),
+        (r#"{"alg":"ES256","b64":"false","crit":["b64"],"x5c":["CHAIN"]}"#, "malformed"),
+        (r#"{"alg":"ES256","crit":["b64"],"x5c":["CHAIN"]}"#, "malformed"),
+        (r#"{"alg":"ES256","jku":"https://example.test/keys","x5c":["CHAIN"]}"#, "embedded_key"),
+        (r#"{"alg":"ES256","x5u":"https://example.test/chain","x5c":["CHAIN"]}"#, "embedded_key"),
+        (r#"{"alg":["ES256"],"x5c":["CHAIN"]}"#, "malformed"),
+    ] {
+        assert_refused(&judge(&world, &with_header(&world, header)), Rejected, code);
+    }
+    let holder = world.citizen();
+    let order = order().to_string();
+    for number in ["1e400", "150000.0", "15e4", "-0", "0x10", "99999999999999999999999999", "NaN", "1_000", "\u{661}"] {
+        let payload = order.replace("\"amount\":150000", &format!("\"amount\":{number}"));
+        assert_ne!(payload, order);
+        let answer = judge(&world, &world.sign(&holder, JwsAlgorithm::Es256, payload.as_bytes()));
+        assert_eq!(answer.verdict, Rejected, "{number}");
+        assert!(["amount_invalid", "order_malformed"].contains(&answer.reasons[0].as_str()), "{number} {answer:?}");
+    }
+}
+
+/// A certificate whose point lies on no curve, or whose key is short, is nobody's key; and one that a weak signature vouches for is no proof.
+#[test]
+fn weak_and_impossible_keys_are_refused() {
+    let world = World::new();
+    let holder = world.citizen();
+    let mut der = holder.certificate.to_der().unwrap();
+    let point = holder.key.public_key_to_der().unwrap();
+    let at = der.windows(33).position(|part| part == &point[point.len() - 33..]).unwrap();
+    der[at + 32] ^= 1;
+    let chain = SignerReference::Chain(vec![der, world.issuing.certificate.to_der().unwrap()]);
+    let payload = order().to_string();
+    let body = sign(&holder, JwsAlgorithm::Es256, &chain, payload.as_bytes(), Form::Compact);
+    assert_refused(&judge(&world, &body), Rejected, "certificate_malformed");
+
+    let short = PKey::from_rsa(openssl::rsa::Rsa::generate(1024).unwrap()).unwrap();
+    let holder = world.issuing.holder(&Template::default(), short);
+    let body = world.sign(&holder, JwsAlgorithm::Rs256, payload.as_bytes());
+    assert_refused(&judge(&world, &body), Rejected, "key_too_weak");
+
+    let by_sha1 = Template { hash: MessageDigest::sha1(), ..Template::default() };
+    let holder = world.issuing.holder(&by_sha1, p256());
+    let body = world.sign(&holder, JwsAlgorithm::Es256, payload.as_bytes());
+    assert_refused(&judge(&world, &body), Rejected, "path_algorithm");
+}
+
+#[test]
+fn a_policy_for_payments_may_be_demanded() {
+    // CertificatePolicies with 1.3.6.1.4.1.99999.1.
+    const POLICIES: &[u8] = &[0x30, 0x0d, 0x30, 0x0b, 6, 9, 0x2b, 6, 1, 4, 1, 0x86, 0x8d, 0x1f, 1];
+    let world = World::new();
+    let demanded =
+        |text: &str| OrderPolicy { certificate_policies: vec![text.parse().unwrap()], ..OrderPolicy::default() };
+    let judged = |template: &Template<'_>, policy| {
+        let body =
+            world.sign(&world.issuing.holder(template, p256()), JwsAlgorithm::Es256, order().to_string().as_bytes());
+        judge_with(&Verifier::new(world.trust(), policy), body.as_bytes(), None, Status::Good, NOW)
+    };
+    let with = Template { policies: Some(POLICIES), ..Template::default() };
+    assert_eq!(judged(&with, demanded("1.3.6.1.4.1.99999.1")).reasons, Vec::<String>::new());
+    assert_refused(&judged(&with, demanded("1.3.6.1.4.1.99999.2")), Rejected, "certificate_policy");
+    assert_refused(&judged(&Template::default(), demanded("1.3.6.1.4.1.99999.1")), Rejected, "certificate_policy");
+}
+
 #[test]
 fn a_public_key_is_no_hmac_secret() {
     let world = World::new();
@@ -103,7 +175,7 @@ fn serialisations_that_mislead_are_refused() {
         (json!({ "payload": payload, "signatures": [one, one] }).to_string(), "malformed"),
         (json!({ "payload": payload, "signatures": [] }).to_string(), "malformed"),
         (flat.to_string().replacen('{', &format!("{{\"payload\":\"{payload}\","), 1), "duplicate_member"),
-        (format!("{protected}..{value}"), "malformed"),
+        (format!("{protected}..{value}"), "content_missing"),
         (format!("{compact}."), "malformed"),
         (format!("{compact}="), "malformed"),
         (format!("{protected}.{payload}"), "malformed"),

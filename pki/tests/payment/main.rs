@@ -1,9 +1,16 @@
 //! Signed payments judged: each way in which one can be wrong gets its own answer, and foreign tools make and read the same messages.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
+mod detached;
+mod evidence;
 mod foreign;
+mod forms;
 mod hostile;
+mod iso;
+mod messages;
 mod pki;
+mod table;
+mod vectors;
 
 use chuky_model::{
     instant::Instant,

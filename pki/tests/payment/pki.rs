@@ -12,11 +12,11 @@ use openssl::{
     ec::{EcGroup, EcKey},
     hash::MessageDigest,
     nid::Nid,
-    pkey::{PKey, Private},
+    pkey::{HasPublic, PKey, PKeyRef, Private},
     rsa::{Padding, Rsa},
     sign::{RsaPssSaltlen, Signer},
     x509::{
-        X509, X509Builder, X509NameBuilder,
+        X509, X509Builder, X509NameBuilder, X509Ref,
         extension::{BasicConstraints, KeyUsage},
     },
 };
@@ -44,6 +44,10 @@ pub struct Template<'t> {
     pub days: (i64, i64),
     /// Value of the qualified statements, DER.
     pub statements: Option<&'t [u8]>,
+    /// Value of the certificate policies, DER.
+    pub policies: Option<&'t [u8]>,
+    /// What the issuer signs with.
+    pub hash: MessageDigest,
 }
 
 impl Default for Template<'_> {
@@ -56,6 +60,8 @@ impl Default for Template<'_> {
             signs: true,
             days: (-30, 30),
             statements: None,
+            policies: None,
+            hash: MessageDigest::sha256(),
         }
     }
 }
@@ -74,6 +80,16 @@ pub fn rsa() -> PKey<Private> {
 }
 
 pub fn issue(template: &Template<'_>, key: &PKey<Private>, issuer: Option<&Authority>) -> X509 {
+    certify(template, key, issuer.map(|issuer| &*issuer.certificate), issuer.map_or(key, |issuer| &issuer.key))
+}
+
+/// A certificate over a public key, whoever holds the private one.
+pub fn certify<T: HasPublic>(
+    template: &Template<'_>,
+    public: &PKeyRef<T>,
+    issuer: Option<&X509Ref>,
+    signing: &PKey<Private>,
+) -> X509 {
     let mut name = X509NameBuilder::new().unwrap();
     name.append_entry_by_nid(Nid::COUNTRYNAME, "VN").unwrap();
     name.append_entry_by_nid(Nid::COMMONNAME, template.common_name).unwrap();
@@ -87,11 +103,11 @@ pub fn issue(template: &Template<'_>, key: &PKey<Private>, issuer: Option<&Autho
     serial.rand(120, openssl::bn::MsbOption::ONE, false).unwrap();
     builder.set_serial_number(&Asn1Integer::from_bn(&serial).unwrap()).unwrap();
     builder.set_subject_name(&name).unwrap();
-    builder.set_issuer_name(issuer.map_or(&name, |issuer| issuer.certificate.subject_name())).unwrap();
+    builder.set_issuer_name(issuer.map_or(&*name, |issuer| issuer.subject_name())).unwrap();
     let at = |days: i64| Asn1Time::from_unix(NOW.unix_seconds() + days * DAY).unwrap();
     builder.set_not_before(&at(template.days.0)).unwrap();
     builder.set_not_after(&at(template.days.1)).unwrap();
-    builder.set_pubkey(key).unwrap();
+    builder.set_pubkey(public).unwrap();
     if template.authority {
         builder.append_extension(BasicConstraints::new().critical().ca().build().unwrap()).unwrap();
         builder.append_extension(KeyUsage::new().critical().key_cert_sign().crl_sign().build().unwrap()).unwrap();
@@ -102,12 +118,13 @@ pub fn issue(template: &Template<'_>, key: &PKey<Private>, issuer: Option<&Autho
     } else {
         builder.append_extension(KeyUsage::new().critical().key_encipherment().build().unwrap()).unwrap();
     }
-    if let Some(statements) = template.statements {
-        let kind = openssl::asn1::Asn1Object::from_str("1.3.6.1.5.5.7.1.3").unwrap();
-        let value = openssl::asn1::Asn1OctetString::new_from_bytes(statements).unwrap();
+    for (kind, value) in [("1.3.6.1.5.5.7.1.3", template.statements), ("2.5.29.32", template.policies)] {
+        let Some(value) = value else { continue };
+        let kind = openssl::asn1::Asn1Object::from_str(kind).unwrap();
+        let value = openssl::asn1::Asn1OctetString::new_from_bytes(value).unwrap();
         builder.append_extension(openssl::x509::X509Extension::new_from_der(&kind, false, &value).unwrap()).unwrap();
     }
-    builder.sign(issuer.map_or(key, |issuer| &issuer.key), MessageDigest::sha256()).unwrap();
+    builder.sign(signing, template.hash).unwrap();
     builder.build()
 }
 

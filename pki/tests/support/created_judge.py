@@ -8,6 +8,16 @@ import sys
 scheme = sys.argv[1]
 content = open("văn bản 1.xml", "rb").read()
 
+EXPECTED = {
+    "Signature validation",
+    "Unable to verify signing certificate",
+    "Signing certificate does not contain NonRepudiation key usage flag",
+    "QualifyingProperties block 'UnsignedProperties' is missing.",
+    "Certificate status: unknown",
+    "error:17800064:time stamp routines::certificate verify error",
+    "OCSPValues is missing",
+}
+
 
 def joserfc_reads():
     from cryptography.x509 import load_der_x509_certificate
@@ -17,7 +27,7 @@ def joserfc_reads():
     registry = jws.JWSRegistry(strict_check_header=False, algorithms=["ES256", "RS512", "PS256"])
     registry.max_header_length = registry.max_payload_length = registry.max_signature_length = 1_000_000
     compact = open("JadesAttached-B").read()
-    flattened = json.load(open("JadesAttached-LTA"))
+    flattened = json.load(open("JadesAttached-Lta"))
     protected = compact.split(".")[0]
     header = json.loads(base64.urlsafe_b64decode(protected + "=" * (-len(protected) % 4)))
     key = load_der_x509_certificate(base64.b64decode(header["x5c"][0])).public_key()
@@ -36,7 +46,7 @@ def signxml_reads():
     from signxml import SignatureConfiguration
     from signxml.xades import XAdESVerifier
 
-    for level in ("B", "LTA"):
+    for level in ("B", "Lta"):
         data = open("XadesEnveloped-" + level, "rb").read()
         found = XAdESVerifier().verify(
             data, ca_pem_file="root.pem", expect_references=2, expect_config=SignatureConfiguration(expect_references=2)
@@ -50,13 +60,16 @@ def digidoc_reads():
     import pydigidoc
 
     pydigidoc.initialize("test")
-    for name in ("ExtendedXades-B", "ExtendedXades-LTA"):
+    for name in ("ExtendedXades-B", "ExtendedXades-Lta"):
         opened = pydigidoc.Container.open(name)
         assert len(opened.data_files()) == 1 and len(opened.signatures()) == 1, name
+        complaints = set()
         try:
             opened.signatures()[0].validate()
-        except Exception as error:
-            print(name, repr(error), file=sys.stderr)
+        except RuntimeError as error:
+            complaints = set(str(error).splitlines())
+        # It trusts the European lists alone; what it computed itself, digests and the signature's value, it must find right.
+        assert complaints <= EXPECTED, complaints - EXPECTED
 
 
 joserfc_reads()

@@ -6,7 +6,7 @@ use crate::{
     error::{RequestError, Result},
     http::{Access, Caller, Route},
     issuance::revocation::{self, CertificateView, Change, Ground, ListOutcome, Listed},
-    registration::{self, RequestView},
+    registration::{self, Changes, RequestView},
 };
 use axum::{
     Json,
@@ -21,17 +21,37 @@ use chuky_pki::crl::Reason;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+/// Who holds certificates: persons, clerks their agency's seals, payment providers their own.
+pub(in crate::http) const HOLDER: Access =
+    Access::Roles(&[Role::Citizen, Role::Official, Role::Clerk, Role::PaymentProvider]);
+const HOLDER_OR_STAFF: Access = Access::Roles(&[
+    Role::Citizen,
+    Role::Official,
+    Role::Clerk,
+    Role::PaymentProvider,
+    Role::Operator,
+    Role::Registrar,
+    Role::SecurityOfficer,
+]);
+/// Holders, and those who enter requests.
+pub(in crate::http) const HOLDER_OR_ENTERING: Access = Access::Roles(&[
+    Role::Citizen,
+    Role::Official,
+    Role::Clerk,
+    Role::PaymentProvider,
+    Role::Operator,
+    Role::Registrar,
+]);
+
 pub(super) fn routes() -> Vec<Route> {
     const STAFF: Access = Access::Roles(&[Role::Operator, Role::Registrar, Role::SecurityOfficer]);
-    const HOLDER: Access = Access::Roles(&[Role::Citizen, Role::Official]);
-    const HOLDER_OR_STAFF: Access =
-        Access::Roles(&[Role::Citizen, Role::Official, Role::Operator, Role::Registrar, Role::SecurityOfficer]);
     vec![
         Route::new(Method::GET, "/api/v1/certificates/{serial}", HOLDER_OR_STAFF, get(show)),
         Route::new(Method::POST, "/api/v1/certificates/{serial}/revoke", HOLDER_OR_STAFF, post(revoke)),
         Route::new(Method::POST, "/api/v1/certificates/{serial}/suspend", HOLDER_OR_STAFF, post(suspend)),
         Route::new(Method::POST, "/api/v1/certificates/{serial}/resume", STAFF, post(resume)),
         Route::new(Method::POST, "/api/v1/certificates/{serial}/renew", HOLDER, post(renew)),
+        Route::new(Method::POST, "/api/v1/certificates/{serial}/modify", HOLDER_OR_ENTERING, post(modify)),
         Route::new(Method::POST, "/api/v1/certificate-lists", STAFF, post(change_list)),
     ]
 }
@@ -162,8 +182,26 @@ pub async fn renew(
     once(&app, &by, &route, (&headers, &[]), StatusCode::CREATED, flow).await
 }
 
-/// Revokes, suspends or resumes every certificate of a list: a unit's staff, a batch of devices. Each is changed by itself; the answer
-/// says what became of each.
+/// Asks for a certificate with changed information in the place of one in force (RFC 3647 §4.8). Somebody else approves it, its
+/// subscriber confirms it, and with the new certificate the old one is revoked: for `affiliation_changed` where agency, unit or
+/// title have changed, else for `superseded`.
+#[utoipa::path(post, path = "/api/v1/certificates/{serial}/modify", params(("serial" = String, Path)),
+    request_body = Changes, responses((status = 201, body = RequestView), (status = 404), (status = 409), (status = 422)))]
+pub async fn modify(
+    State(app): State<App>,
+    caller: Caller,
+    Path(serial): Path<String>,
+    headers: HeaderMap,
+    body: JsonBody<Changes>,
+) -> Result<Response> {
+    let by = caller.required()?;
+    let route = format!("POST /api/v1/certificates/{serial}/modify");
+    let flow = registration::modify(&app, &by, &serial, body.value);
+    once(&app, &by, &route, (&headers, &body.bytes), StatusCode::CREATED, flow).await
+}
+
+/// Suspends or resumes every certificate of a list: a unit's staff, a batch of devices. Each is changed by itself; the answer says what
+/// became of each. With `revoke` only a `dry_run`: revoking a list takes two people, see `/api/v1/revocation-orders`.
 #[utoipa::path(post, path = "/api/v1/certificate-lists", request_body = ListBody,
     responses((status = 200, body = ListAnswer), (status = 403), (status = 422)))]
 pub async fn change_list(State(app): State<App>, caller: Caller, body: JsonBody<ListBody>) -> Result<Json<ListAnswer>> {
@@ -176,10 +214,19 @@ pub async fn change_list(State(app): State<App>, caller: Caller, body: JsonBody<
         _ => return Err(unclear("action").into()),
     };
     let listed = match (body.unit, body.hierarchy) {
-        (Some(unit), Some(hierarchy)) if body.serials.is_empty() => Listed::Unit { hierarchy, unit },
+        (Some(unit), Some(hierarchy)) if body.serials.is_empty() => Listed::Unit { hierarchy, unit, kind: None },
         (None, None) => Listed::Serials(body.serials),
         _ => return Err(unclear("unit").into()),
     };
+    if matches!(change, Change::Revoke { .. }) && !body.dry_run {
+        return Err(RequestError::invalid(
+            "action",
+            "revocation_needs_order",
+            "Thu hồi theo danh sách cần hai người: hãy lập lệnh thu hồi (/api/v1/revocation-orders). Nếu gấp, hãy tạm dừng danh sách trước.",
+            "Revoking a list takes two people: enter a revocation order (/api/v1/revocation-orders). Where it is urgent, suspend the list first.",
+        )
+        .into());
+    }
     let certificates = match body.dry_run {
         false => revocation::change_listed(&app, &by, listed, change, body.ground).await?,
         true => revocation::would_change_listed(&app, &by, listed, change).await?,
@@ -188,7 +235,7 @@ pub async fn change_list(State(app): State<App>, caller: Caller, body: JsonBody<
     Ok(Json(ListAnswer { changed, certificates }))
 }
 
-fn unclear(field: &'static str) -> RequestError {
+pub(super) fn unclear(field: &'static str) -> RequestError {
     RequestError::invalid(
         field,
         "list_unclear",
@@ -197,7 +244,7 @@ fn unclear(field: &'static str) -> RequestError {
     )
 }
 
-fn moment(text: Option<&str>) -> Result<Option<Instant>> {
+pub(in crate::http) fn moment(text: Option<&str>) -> Result<Option<Instant>> {
     let read = |text: &str| {
         Instant::parse_rfc3339(text).ok_or_else(|| {
             let (vi, en) = ("Thời điểm cần có dạng RFC 3339.", "The time has the form of RFC 3339.");

@@ -2,14 +2,18 @@
 
 mod accounts;
 pub(super) mod activations;
-mod certificates;
+pub(super) mod certificates;
 pub mod credentials;
 pub mod description;
 pub mod documents;
 pub(super) mod idempotency;
 mod json;
+pub(super) mod merchants;
 mod payment_orders;
+pub(super) mod providers;
+pub(super) mod receipts;
 pub(super) mod requests;
+pub(super) mod revocation_orders;
 mod session;
 mod transactions;
 pub mod unlocks;
@@ -26,11 +30,15 @@ pub fn routes() -> Vec<Route> {
         requests::routes(),
         activations::routes(),
         certificates::routes(),
+        revocation_orders::routes(),
         credentials::routes(),
         unlocks::routes(),
         documents::routes(),
         transactions::routes(),
         payment_orders::routes(),
+        receipts::routes(),
+        providers::routes(),
+        merchants::routes(),
         verification::routes(),
         description::routes(),
     ]

@@ -10,8 +10,8 @@ use crate::{
 use axum::{
     Json,
     extract::{Path, Query, State},
-    http::{HeaderMap, Method, StatusCode},
-    response::Response,
+    http::{HeaderMap, Method, StatusCode, header},
+    response::{IntoResponse, Response},
     routing::{get, post},
 };
 use chuky_model::{
@@ -26,14 +26,15 @@ use utoipa::ToSchema;
 
 pub(super) fn routes() -> Vec<Route> {
     const ENTER: Access = Access::Roles(&[Role::Operator, Role::Registrar]);
-    const SEE: Access = Access::Roles(&[Role::Operator, Role::Registrar, Role::Approver]);
-    const DECIDE: Access = Access::Roles(&[Role::Approver]);
+    const SEE: Access = Access::Roles(&[Role::Operator, Role::Registrar, Role::Approver, Role::SecurityOfficer]);
+    const DECIDE: Access = Access::Roles(&[Role::Approver, Role::SecurityOfficer]);
     vec![
         Route::new(Method::POST, "/api/v1/requests", ENTER, post(submit)),
         Route::new(Method::GET, "/api/v1/requests", SEE, get(list)),
         Route::new(Method::GET, "/api/v1/requests/{id}", SEE, get(show)),
         Route::new(Method::POST, "/api/v1/requests/{id}/approve", DECIDE, post(approve)),
         Route::new(Method::POST, "/api/v1/requests/{id}/reject", DECIDE, post(reject)),
+        Route::new(Method::POST, "/api/v1/requests/{id}/code", SEE, post(renew_code)),
     ]
 }
 
@@ -74,6 +75,15 @@ pub struct ApproveAnswer {
     activation_address: String,
 }
 
+/// A new code, shown this once.
+#[derive(Serialize, ToSchema)]
+pub struct CodeAnswer {
+    activation_code: String,
+    activation_address: String,
+    /// RFC 3339.
+    expires_at: String,
+}
+
 /// A page of requests.
 #[derive(Serialize, ToSchema)]
 pub struct ListAnswer {
@@ -89,7 +99,8 @@ pub struct ListQuery {
     after: Option<String>,
 }
 
-/// Enters a request: an operator for a citizen, a registrar for an official.
+/// Enters a request: an operator for a citizen; a registrar for an official, and with `kind` for an agency seal, a device or a payment
+/// provider, where the person is who answers for it.
 #[utoipa::path(post, path = "/api/v1/requests", request_body = SubmitBody,
     responses((status = 201, body = RequestView), (status = 403), (status = 409), (status = 422)))]
 pub async fn submit(
@@ -127,7 +138,8 @@ pub async fn show(State(app): State<App>, caller: Caller, Path(id): Path<String>
     Ok(Json(registration::view(&app, &caller.required()?, read_id(&id)?).await?))
 }
 
-/// Approves exactly the content that was shown; never one's own entry.
+/// Approves exactly the content that was shown; never one's own entry. Devices and payment providers are approved by the security officer,
+/// everything else by approvers.
 #[utoipa::path(post, path = "/api/v1/requests/{id}/approve", params(("id" = String, Path)), request_body = ApproveBody,
     responses((status = 200, body = ApproveAnswer), (status = 403), (status = 404), (status = 409)))]
 pub async fn approve(
@@ -160,6 +172,19 @@ pub async fn reject(
     body: JsonBody<RejectBody>,
 ) -> Result<Json<RequestView>, Error> {
     Ok(Json(registration::reject(&app, &caller.required()?, read_id(&id)?, &body.value.reason).await?))
+}
+
+/// Makes a new activation code for an approved request that nobody has redeemed; the one before opens nothing from then on.
+#[utoipa::path(post, path = "/api/v1/requests/{id}/code", params(("id" = String, Path)),
+    responses((status = 200, body = CodeAnswer), (status = 404), (status = 409)))]
+pub async fn renew_code(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<Response> {
+    let renewed = registration::renew_code(&app, &caller.required()?, read_id(&id)?).await?;
+    let answer = CodeAnswer {
+        activation_code: renewed.code.grouped(),
+        activation_address: format!("{}/activate", app.settings.public_url),
+        expires_at: renewed.expires_at.rfc3339(),
+    };
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response())
 }
 
 fn read_id(text: &str) -> Result<RequestId> {

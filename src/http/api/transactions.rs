@@ -5,28 +5,33 @@ use crate::{
     accounts::Principal,
     app::App,
     error::{Error, RequestError, RequestErrorKind, Result},
-    http::{Access, Caller, Route, problem::Problem},
-    transactions::verify_payment,
+    http::{Access, Caller, Route, problem::Problem, upload},
+    transactions::{
+        ReceiptForm,
+        receipts::{RECEIPTS_IN_A_TREE, Receipts, with_receipt},
+        verify_detached_payment, verify_payment,
+    },
 };
 use axum::{
     Json,
     body::{Body, Bytes, HttpBody},
-    extract::{DefaultBodyLimit, State},
+    extract::{DefaultBodyLimit, FromRequest, Multipart, Query, Request, State},
     http::{Method, header},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
 use chuky_model::payment::PaymentAnswer;
-use chuky_pki::jose::limits::LONGEST_JWS;
-use serde::Serialize;
+use chuky_pki::payment::{Fields, limits::LONGEST_MESSAGE, receipt::Receipt};
+use serde::{Deserialize, Serialize};
 use std::{future::poll_fn, pin::Pin, time::Duration};
 use tokio::{
     io::{AsyncWriteExt, DuplexStream},
     sync::mpsc,
     task::JoinHandle,
-    time::timeout,
+    time::{timeout, timeout_at},
 };
 use tokio_util::io::ReaderStream;
+use utoipa::ToSchema;
 
 pub(super) fn routes() -> Vec<Route> {
     // Everybody with an account may ask; only a payment provider's call consumes, which the flow decides.
@@ -40,30 +45,133 @@ pub(super) fn routes() -> Vec<Route> {
     ]
 }
 
-/// Verifies one signed payment: a JWS over a payment order, in compact form or, as application/json, in JSON form. A payment
-/// provider's call consumes it once. A rejected payment is an answer, too.
-#[utoipa::path(post, path = "/api/v1/transactions/verify", request_body(content = String, content_type = "application/jose"),
-    responses((status = 200, body = serde_json::Value), (status = 401), (status = 413)))]
+#[utoipa::path(post, path = "/api/v1/transactions/verify", params(("receipt" = Option<String>, Query)),
+    request_body(content((String = "application/jose"), (serde_json::Value = "application/json"), (String = "application/xml"),
+        (Vec<u8> = "application/cms"), (DetachedForm = "multipart/form-data"))),
+    responses((status = 200, body = serde_json::Value), (status = 401), (status = 413), (status = 422)))]
+/// Verifies one signed payment: a JWS (compact or JSON), a signed ISO 20022 message, a CMS object, or the fields `signature` and
+/// `content` (with `layout`, `algorithm` and the certificate for a bare signature) as a JSON object or a form. A payment provider's call
+/// consumes it once. A rejected payment is an answer, too. With `?receipt=jws` or `?receipt=merkle` the answer carries the service's signed
+/// receipt; of a form, the part `signature` is the message that it names.
 pub async fn verify(
     State(app): State<App>,
     caller: Caller,
-    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+    Query(query): Query<ReceiptQuery>,
+    request: Request,
 ) -> Result<Json<PaymentAnswer>> {
     let by = caller.required()?;
-    let body = body.map_err(|_| cut_short())?;
-    Ok(Json(verify_payment(&app, &by, body.trim_ascii()).await?))
+    let form = query.form()?;
+    if upload::is_form(request.headers()) {
+        let fields = fields(upload::form(request).await?).await?;
+        let message = fields.signature.clone().unwrap_or_default();
+        let judged = verify_detached_payment(&app, &by, fields).await?;
+        return Ok(Json(with_receipt(&app, &by, &message, judged, form).await?));
+    }
+    let body = Bytes::from_request(request, &()).await.map_err(|_| cut_short())?;
+    let judged = verify_payment(&app, &by, &body).await?;
+    Ok(Json(with_receipt(&app, &by, &body, judged, form).await?))
 }
 
-/// Verifies a stream of signed payments, one a line (a JWS in compact form, the same as a JSON string, or a JWS in JSON form),
-/// and answers with one line each, in their order, while the lines still come in. A line that could not be judged gets a problem.
-#[utoipa::path(post, path = "/api/v1/transactions/verify-batch", request_body(content = String, content_type = "application/x-ndjson"),
+/// A signature beside its content, as a form.
+#[derive(ToSchema)]
+#[allow(dead_code)] // Describes the form; its parts are read one by one.
+pub struct DetachedForm {
+    /// A JWS with a detached payload, a CMS object, or with `layout` a bare value.
+    signature: Vec<u8>,
+    /// What is signed.
+    content: Vec<u8>,
+    /// The name of a configured layout.
+    layout: Option<String>,
+    /// `ES256`, `RS256` and so on.
+    algorithm: Option<String>,
+    /// A certificate's serial number in hexadecimal.
+    serial: Option<String>,
+    /// A certificate's SHA-256 in hexadecimal.
+    sha256: Option<String>,
+    /// A certificate.
+    certificate: Option<Vec<u8>>,
+}
+
+/// The parts of a form; the body's limit bounds them together.
+async fn fields(mut form: Multipart) -> Result<Fields> {
+    let mut fields = Fields::default();
+    while let Some(field) = upload::next_field(&mut form).await? {
+        let name = field.name().unwrap_or_default().to_owned();
+        let bytes = field.bytes().await.map_err(|_| cut_short())?.to_vec();
+        let twice = match name.as_str() {
+            "signature" => fields.signature.replace(bytes).is_some(),
+            "content" => fields.content.replace(bytes).is_some(),
+            "certificate" => fields.certificate.replace(bytes).is_some(),
+            "layout" => fields.layout.replace(text(bytes)?).is_some(),
+            "algorithm" => fields.algorithm.replace(text(bytes)?).is_some(),
+            "serial" => fields.serial.replace(text(bytes)?).is_some(),
+            "sha256" => fields.sha256.replace(text(bytes)?).is_some(),
+            _ => return Err(unknown_part()),
+        };
+        if twice {
+            return Err(unknown_part());
+        }
+    }
+    Ok(fields)
+}
+
+fn text(bytes: Vec<u8>) -> Result<String> {
+    String::from_utf8(bytes).map_err(|_| unknown_part())
+}
+
+fn unknown_part() -> Error {
+    RequestError::new(
+        RequestErrorKind::Invalid,
+        "form_part_unknown",
+        "Biểu mẫu có phần không rõ hoặc lặp lại. Các phần là signature, content, layout, algorithm, serial, sha256, certificate.",
+        "The form has a part that is unknown or stands twice. Parts are signature, content, layout, algorithm, serial, sha256, certificate.",
+    )
+    .into()
+}
+
+/// Whether and how a receipt is wanted.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct ReceiptQuery {
+    receipt: Option<String>,
+}
+
+impl ReceiptQuery {
+    fn form(&self) -> Result<Option<ReceiptForm>> {
+        match self.receipt.as_deref() {
+            None => Ok(None),
+            Some("jws") => Ok(Some(ReceiptForm::Jws)),
+            Some("merkle") => Ok(Some(ReceiptForm::Merkle)),
+            Some(_) => Err(RequestError::invalid(
+                "receipt",
+                "receipt_form",
+                "Biên nhận có hai dạng: jws hoặc merkle.",
+                "A receipt has one of two forms: jws or merkle.",
+            )
+            .into()),
+        }
+    }
+}
+
+/// Verifies a stream of signed payments, one a line (a JWS in compact form, a JSON string that holds a JWS, an ISO 20022 message or a CMS
+/// object in base64, a JWS in JSON form, or a JSON object with `signature` and `content`),
+/// and answers with one line each, in their order, while the lines still come in. A line that could not be judged gets a problem. With
+/// `?receipt=jws` each answer carries a receipt of its own, with `?receipt=merkle` one under a root that is signed for up to 4,096 lines.
+#[utoipa::path(post, path = "/api/v1/transactions/verify-batch", params(("receipt" = Option<String>, Query)), request_body(content = String, content_type = "application/x-ndjson"),
     responses((status = 200, body = String, content_type = "application/x-ndjson"), (status = 401)))]
-pub async fn verify_batch(State(app): State<App>, caller: Caller, body: Body) -> Result<Response> {
+pub async fn verify_batch(
+    State(app): State<App>,
+    caller: Caller,
+    Query(query): Query<ReceiptQuery>,
+    body: Body,
+) -> Result<Response> {
     let by = caller.required()?;
+    let form = query.form()?;
     let (answers, outgoing) = tokio::io::duplex(ANSWERS_HELD);
     tokio::spawn(async move {
         let (under_way, in_order) = mpsc::channel(LINES_AT_A_TIME);
-        tokio::join!(read(app, by, body, under_way), write(in_order, answers));
+        let receipts = app.receipts.clone();
+        tokio::join!(read(app, by, form, body, under_way), write(in_order, answers, receipts));
     });
     let kind = [(header::CONTENT_TYPE, "application/x-ndjson")];
     Ok((kind, Body::from_stream(ReaderStream::new(outgoing))).into_response())
@@ -83,6 +191,12 @@ enum LineAnswer {
     Problem(Problem),
 }
 
+/// A line's answer, and the receipt that is signed together with those of other lines.
+struct Line {
+    answer: LineAnswer,
+    receipt: Option<Receipt>,
+}
+
 impl LineAnswer {
     fn of(answer: Result<PaymentAnswer>) -> Self {
         match answer {
@@ -92,8 +206,34 @@ impl LineAnswer {
     }
 }
 
+impl Line {
+    fn problem(error: Error) -> Self {
+        Self { answer: LineAnswer::of(Err(error)), receipt: None }
+    }
+
+    async fn judge(app: App, by: Principal, form: Option<ReceiptForm>, line: Vec<u8>) -> Self {
+        let judged = match verify_payment(&app, &by, &line).await {
+            Ok(judged) => judged,
+            Err(error) => return Self::problem(error),
+        };
+        match form {
+            Some(ReceiptForm::Merkle) => {
+                let receipt = app.receipts.receipt(&by, &line, &judged.answer, judged.order.as_ref());
+                Self { answer: LineAnswer::of(Ok(judged.answer)), receipt: Some(receipt) }
+            }
+            form => Self { answer: LineAnswer::of(with_receipt(&app, &by, &line, judged, form).await), receipt: None },
+        }
+    }
+}
+
 /// Splits the body into lines and starts on each; the channel's bound holds the sender back.
-async fn read(app: App, by: Principal, mut body: Body, under_way: mpsc::Sender<JoinHandle<LineAnswer>>) {
+async fn read(
+    app: App,
+    by: Principal,
+    form: Option<ReceiptForm>,
+    mut body: Body,
+    under_way: mpsc::Sender<JoinHandle<Line>>,
+) {
     let mut lines = Lines::default();
     loop {
         let frame = timeout(LONGEST_PAUSE, poll_fn(|context| Pin::new(&mut body).poll_frame(context))).await;
@@ -102,14 +242,13 @@ async fn read(app: App, by: Principal, mut body: Body, under_way: mpsc::Sender<J
             Ok(None) => (Bytes::from_static(b"\n"), true),
             // The line under way is incomplete, so nothing is said about it; the stream says that it was cut short.
             Ok(Some(Err(_))) | Err(_) => {
-                let problem = tokio::spawn(async { LineAnswer::of(Err(cut_short())) });
+                let problem = tokio::spawn(async { Line::problem(cut_short()) });
                 let _ = under_way.send(problem).await;
                 return;
             }
         };
         for line in lines.push(&chunk) {
-            let (app, by) = (app.clone(), by.clone());
-            let answer = tokio::spawn(async move { LineAnswer::of(verify_payment(&app, &by, &line).await) });
+            let answer = tokio::spawn(Line::judge(app.clone(), by.clone(), form, line));
             // Nobody listens any more: the payments already under way are finished, no others are begun.
             if under_way.send(answer).await.is_err() {
                 return;
@@ -121,15 +260,49 @@ async fn read(app: App, by: Principal, mut body: Body, under_way: mpsc::Sender<J
     }
 }
 
-/// Writes the answers in the order of their lines.
-async fn write(mut in_order: mpsc::Receiver<JoinHandle<LineAnswer>>, mut answers: DuplexStream) {
-    while let Some(answer) = in_order.recv().await {
-        // A line's task that failed has answered nothing; its payment may or may not be consumed, and asking again tells.
-        let answer = answer.await.unwrap_or_else(|_| LineAnswer::of(Err(RequestError::try_again().into())));
-        let Ok(mut line) = serde_json::to_vec(&answer) else { return };
-        line.push(b'\n');
-        if answers.write_all(&line).await.is_err() {
-            return;
+/// Writes the answers in the order of their lines; those whose receipts are signed together wait for each other.
+async fn write(mut in_order: mpsc::Receiver<JoinHandle<Line>>, mut answers: DuplexStream, receipts: Receipts) {
+    while let Some(first) = in_order.recv().await {
+        let mut lines = vec![finished(first).await];
+        if lines.iter().any(|line| line.receipt.is_some()) {
+            let begun = tokio::time::Instant::now();
+            while lines.len() < RECEIPTS_IN_A_TREE {
+                let until = (tokio::time::Instant::now() + SHORTEST_GATHERING).min(begun + LONGEST_GATHERING);
+                let Ok(Some(next)) = timeout_at(until, in_order.recv()).await else { break };
+                lines.push(finished(next).await);
+            }
+            add_receipts(&mut lines, &receipts).await;
+        }
+        for line in lines {
+            let Ok(mut line) = serde_json::to_vec(&line.answer) else { return };
+            line.push(b'\n');
+            if answers.write_all(&line).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// A line's task that failed has answered nothing; its payment may or may not be consumed, and asking again tells.
+async fn finished(line: JoinHandle<Line>) -> Line {
+    line.await.unwrap_or_else(|_| Line::problem(RequestError::try_again().into()))
+}
+
+/// One signature for all receipts of these lines. Where it cannot be made, their answers are to be asked for again.
+async fn add_receipts(lines: &mut [Line], receipts: &Receipts) {
+    let wanted: Vec<Receipt> = lines.iter().filter_map(|line| line.receipt.clone()).collect();
+    let waiting = lines.iter_mut().filter(|line| line.receipt.is_some());
+    match receipts.signed_together(&wanted).await {
+        Ok(signed) => {
+            for (line, signed) in waiting.zip(signed) {
+                if let LineAnswer::Payment(answer) = &mut line.answer {
+                    answer.receipt = Some(signed);
+                }
+            }
+        }
+        Err(error) => {
+            tracing::error!(event = "receipts_not_signed", count = wanted.len(), %error);
+            waiting.for_each(|line| *line = Line::problem(RequestError::try_again().into()));
         }
     }
 }
@@ -179,13 +352,16 @@ fn cut_short() -> Error {
 }
 
 /// Bytes of one request: a little more than the longest message, so that a message that is too long gets a verdict that says so.
-const LONGEST_BODY: usize = LONGEST_JWS * 2;
+const LONGEST_BODY: usize = LONGEST_MESSAGE * 2;
 /// Bytes kept of a line: more than the longest message, so that the verdict says it is too long.
-const LONGEST_LINE: usize = LONGEST_JWS + 16;
+const LONGEST_LINE: usize = LONGEST_BODY + 16;
 /// Lines of one stream that are worked on at a time: enough to fill a group commit, few enough that one stream does not fill the queue.
 const LINES_AT_A_TIME: usize = 128;
 /// Bytes of answers that wait for a slow reader.
 const ANSWERS_HELD: usize = 64 * 1024;
+/// How long answers wait for further lines whose receipts go under the same signature, where none comes and where they keep coming.
+const SHORTEST_GATHERING: Duration = Duration::from_millis(20);
+const LONGEST_GATHERING: Duration = Duration::from_millis(500);
 /// How long a stream may be silent.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// The published schema.

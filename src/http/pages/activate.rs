@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`CodeForm`] | `/activate` |
 //! | [`ActivateForm`] | `/activate/confirm` |
+//! | [`OwnKeyForm`] | `/activate/own-key` |
 //! | [`RefuseForm`] | `/activate/refuse` |
 
 use super::{
@@ -17,7 +18,7 @@ use super::{
 };
 use askama::Template;
 use axum::{http::StatusCode, response::Response};
-use chuky_model::instant::Instant;
+use chuky_model::{instant::Instant, text::Bilingual};
 use serde::Deserialize;
 
 /// What the first screen posts to `/activate`.
@@ -43,6 +44,22 @@ pub struct ActivateForm {
     /// Digest of the content that was shown.
     pub confirmed: String,
     /// The subscriber has read the content and agrees.
+    #[serde(deserialize_with = "checked")]
+    pub consent: bool,
+}
+
+/// What the second screen posts to `/activate/own-key` where the key is the subscriber's own.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct OwnKeyForm {
+    pub csrf: String,
+    pub code: Secret,
+    pub receipt_key: Secret,
+    pub login: String,
+    pub password: Secret,
+    /// PKCS #10, PEM.
+    pub request: String,
+    pub confirmed: String,
     #[serde(deserialize_with = "checked")]
     pub consent: bool,
 }
@@ -91,6 +108,41 @@ pub struct ConsentPage {
     pub problems: Problems,
 }
 
+/// Second screen for a device or payment provider: what the certificate will say, and the request of its key.
+#[derive(Clone, Debug, Template)]
+#[template(path = "activate_own_key.html")]
+pub struct OwnKeyPage {
+    pub frame: Frame,
+    pub code: Secret,
+    pub receipt_key: Secret,
+    pub content: CertificateContent,
+    pub confirmed: String,
+    pub login: String,
+    /// As pasted before.
+    pub request: String,
+    pub has_account: bool,
+    pub shortest_password: u32,
+    /// Of the fields of [`OwnKeyForm`].
+    pub problems: Problems,
+}
+
+/// Third screen for a key of one's own: the certificate.
+#[derive(Clone, Debug, Template)]
+#[template(path = "activate_own_key_receipt.html")]
+pub struct OwnKeyReceiptPage {
+    pub frame: Frame,
+    pub name: String,
+    pub issuer: String,
+    pub serial: String,
+    /// RFC 3339.
+    pub valid_from: String,
+    pub valid_until: String,
+    /// The certificate and those of its issuers, PEM.
+    pub certificates: String,
+    /// What of the request was not taken over.
+    pub notices: Vec<Bilingual>,
+}
+
 /// Third screen: the signature is ready.
 #[derive(Clone, Debug, Template)]
 #[template(path = "activate_receipt.html")]
@@ -135,6 +187,36 @@ impl ConsentPage {
 
     fn password_rule(&self) -> String {
         self.frame.fill("password-rule", &[("shortest", &self.shortest_password.to_string())])
+    }
+}
+
+impl OwnKeyPage {
+    /// The page as HTML.
+    pub fn html(&self) -> String {
+        rendered(&Self { problems: self.problems.among(&["consent", "login", "password", "request"]), ..self.clone() })
+    }
+
+    fn password_rule(&self) -> String {
+        self.frame.fill("password-rule", &[("shortest", &self.shortest_password.to_string())])
+    }
+}
+
+impl OwnKeyReceiptPage {
+    /// The page as HTML.
+    pub fn html(&self) -> String {
+        rendered(self)
+    }
+
+    fn rows(&self) -> Vec<Row> {
+        let frame = &self.frame;
+        let (from, until) = (texts::screen_day(&self.valid_from), texts::screen_day(&self.valid_until));
+        let period = frame.fill("certificate-period", &[("from", &from), ("until", &until)]);
+        vec![
+            Row::new(frame, "content-subject-name", &self.name),
+            Row::new(frame, "label-serial", &self.serial),
+            Row::new(frame, "content-issuer", &self.issuer),
+            Row::new(frame, "label-certificate-period", &period),
+        ]
     }
 }
 

@@ -2,7 +2,11 @@
 //! subscriber's own device. Values come as they shall be shown; whoever fills them masks what is not to be seen.
 
 use super::{Frame, rows::Row, texts};
-use chuky_model::{card::Card, instant::Instant, request::Hierarchy};
+use chuky_model::{
+    card::Card,
+    instant::Instant,
+    request::{Hierarchy, SubjectKind},
+};
 
 /// The content of a certificate. Empty text is left out of the rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +32,19 @@ pub struct CertificateContent {
     pub valid_days: u32,
     /// The issuing authority's name.
     pub issuer: String,
+    pub further: Further,
+}
+
+/// What certificates of other than persons say besides, and what goes with them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Further {
+    pub kind: SubjectKind,
+    /// Who answers for a seal, device or payment provider; not in the certificate.
+    pub responsible: String,
+    pub tax_code: String,
+    pub device_serial: String,
+    /// The certificate in force is revoked with the issue of this one.
+    pub replaces: bool,
 }
 
 impl CertificateContent {
@@ -37,19 +54,28 @@ impl CertificateContent {
             Hierarchy::Citizens => frame.say("hierarchy-citizens"),
             Hierarchy::Officials => frame.say("hierarchy-officials"),
         };
+        let further = &self.further;
+        let person = further.kind == SubjectKind::Person;
+        let kind = if person { kind } else { frame.name_of("subject-kind", further.kind.name()) };
+        let name = if person { "content-common-name" } else { "content-subject-name" };
+        let replaces = if further.replaces { frame.say("content-replaces-text") } else { String::new() };
         let days = frame.fill("valid-days", &[("days", &texts::grouped(u64::from(self.valid_days)))]);
         let all = [
-            ("content-common-name", self.common_name.as_str()),
-            ("content-personal-number", &self.personal_number),
-            ("content-title", &self.title),
+            (name, self.common_name.as_str()),
+            ("content-personal-number", if person { &self.personal_number } else { "" }),
+            ("content-title", if person { &self.title } else { "" }),
+            ("content-device-serial", &further.device_serial),
             ("content-organizational-unit", &self.organizational_unit),
             ("content-organization", &self.organization),
+            ("content-tax-code", &further.tax_code),
             ("content-locality", &self.locality),
             ("content-province", &self.province),
             ("content-kind", &kind),
             ("content-algorithm", &self.algorithm),
             ("content-validity", if self.valid_days == 0 { "" } else { &days }),
             ("content-issuer", &self.issuer),
+            ("content-replaces", &replaces),
+            ("content-responsible", &further.responsible),
         ];
         all.into_iter()
             .filter(|(_, value)| !value.is_empty())

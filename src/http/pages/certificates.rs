@@ -90,7 +90,7 @@ impl Card {
 pub struct CertificatesPage {
     pub frame: Frame,
     pub cards: Vec<Card>,
-    /// What has just been done: `suspended` or `renewal`; empty for nothing.
+    /// What has just been done: `suspended`, `renewal` or `modification`; empty for nothing.
     pub done: String,
     pub problems: Problems,
 }
@@ -102,7 +102,7 @@ impl CertificatesPage {
     }
 
     fn done_text(&self) -> Option<String> {
-        ["suspended", "renewal"]
+        ["suspended", "renewal", "modification"]
             .contains(&self.done.as_str())
             .then(|| self.frame.name_of("certificate-done", &self.done))
     }

@@ -332,6 +332,7 @@ fn content(hierarchy: Hierarchy) -> CertificateContent {
         algorithm: "ECDSA P-256".into(),
         valid_days: 1_095,
         issuer: "TEST CA cấp chứng thư công cộng".into(),
+        further: Default::default(),
     }
 }
 
@@ -371,6 +372,7 @@ fn registration_screens(language: Language) -> Vec<Screen> {
             rejection: (state == RequestState::Rejected).then(|| "Chức vụ không khớp quyết định bổ nhiệm.".to_owned()),
             decision,
             may_make_code: state == RequestState::Approved,
+            modifiable: None,
             code,
             problems: Problems::none(),
         }
@@ -488,6 +490,8 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
         registration_screens(language),
         subscriber_screens(language),
         super::gallery_custody::screens(language),
+        super::gallery_lifecycle::screens(language),
+        super::gallery_payments::screens(language),
     ];
     parts.into_iter().flatten().collect()
 }

@@ -1,10 +1,10 @@
-//! `/`: three doors. `/agency`: the places for those who work here, one sentence each.
+//! `/`: the doors. `/agency`: the places for those who work here, one sentence each.
 
 use super::{Frame, html, rendered};
 use askama::Template;
 use axum::{http::StatusCode, response::Response};
 
-/// The page with three doors.
+/// The page with the doors.
 #[derive(Clone, Debug, Template)]
 #[template(path = "home.html")]
 pub struct HomePage {

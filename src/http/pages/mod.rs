@@ -18,10 +18,14 @@ pub mod kept;
 pub mod language;
 pub mod limits;
 pub mod login;
+pub mod merchant;
+pub mod payments;
 pub mod problems;
 pub mod quick_response;
+pub mod receipt;
 pub mod refusal;
 pub mod registration;
+pub mod revocations;
 pub mod rows;
 pub mod sign;
 pub mod texts;
@@ -74,5 +78,9 @@ fn rendered(template: &impl askama::Template) -> String {
 mod gallery;
 #[cfg(test)]
 mod gallery_custody;
+#[cfg(test)]
+mod gallery_lifecycle;
+#[cfg(test)]
+mod gallery_payments;
 #[cfg(test)]
 mod tests;

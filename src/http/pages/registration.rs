@@ -1,4 +1,4 @@
-//! `/registration`: the registrar enters officials, an approver sees exactly what would be certified and decides.
+//! `/registration`: the registrar enters officials, seals, devices and payment providers, an approver sees exactly what would be certified and decides.
 //!
 //! | form | posts to | fields |
 //! |---|---|---|
@@ -15,15 +15,24 @@ use super::{
     texts,
 };
 use askama::Template;
-use chuky_model::{id::RequestId, instant::Instant, request::RequestState};
+use chuky_model::{
+    id::RequestId,
+    instant::Instant,
+    request::{RequestState, SubjectKind},
+};
 use serde::Deserialize;
 
-/// What a registrar posts to `/registration/new`.
+/// What a registrar posts to `/registration/new`, and whoever asks for a change of information to `/certificates/{serial}/modify`.
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct OfficialForm {
     pub csrf: String,
     pub idempotency_key: String,
+    /// What the certificate is to name, by [`SubjectKind::name`]; a person where nothing is said.
+    pub kind: String,
+    pub subject_name: String,
+    pub tax_code: String,
+    pub device_serial: String,
     pub full_name: String,
     pub personal_number: String,
     /// `dd/mm/yyyy`, as typed; see [`super::form::iso_date`].
@@ -97,7 +106,22 @@ impl RegistrationPage {
     }
 }
 
-/// The form for a new official.
+impl OfficialForm {
+    /// The kind that was chosen.
+    pub fn subject_kind(&self) -> Option<SubjectKind> {
+        if self.kind.is_empty() { Some(SubjectKind::Person) } else { SubjectKind::from_name(&self.kind) }
+    }
+
+    fn is_person(&self) -> bool {
+        self.subject_kind() == Some(SubjectKind::Person)
+    }
+
+    fn is_device(&self) -> bool {
+        self.subject_kind() == Some(SubjectKind::Device)
+    }
+}
+
+/// The form for a new official, seal, device or payment provider.
 #[derive(Clone, Template)]
 #[template(path = "registration_new.html")]
 pub struct OfficialPage {
@@ -108,6 +132,35 @@ pub struct OfficialPage {
 }
 
 impl OfficialPage {
+    /// The page as HTML.
+    pub fn html(&self) -> String {
+        rendered(&Self { problems: self.problems.among(OFFICIAL_FIELDS), ..self.clone() })
+    }
+
+    fn kinds(&self) -> [SubjectKind; 4] {
+        SubjectKind::ALL
+    }
+
+    fn is_chosen(&self, kind: &SubjectKind) -> bool {
+        self.form.subject_kind() == Some(*kind)
+    }
+}
+
+/// The form that changes what a certificate says.
+#[derive(Clone, Template)]
+#[template(path = "certificate_modify.html")]
+pub struct ModifyPage {
+    pub frame: Frame,
+    pub serial: String,
+    /// Filled with what the certificate says now. Who the person is cannot be changed.
+    pub form: OfficialForm,
+    /// A citizen's, who has neither agency nor title.
+    pub citizen: bool,
+    /// Of the fields of [`OfficialForm`].
+    pub problems: Problems,
+}
+
+impl ModifyPage {
     /// The page as HTML.
     pub fn html(&self) -> String {
         rendered(&Self { problems: self.problems.among(OFFICIAL_FIELDS), ..self.clone() })
@@ -146,6 +199,8 @@ pub struct RequestPage {
     pub decision: Decision,
     /// The one-time code, right after it was made.
     pub code: Option<CodeCard>,
+    /// The issued certificate whose information the reader may ask to have changed.
+    pub modifiable: Option<String>,
     /// A new code may be made: approved, not redeemed.
     pub may_make_code: bool,
     /// Of the field `reason` and the form as a whole.
@@ -185,4 +240,7 @@ const OFFICIAL_FIELDS: &[&str] = &[
     "locality",
     "province",
     "phone",
+    "subject_name",
+    "tax_code",
+    "device_serial",
 ];

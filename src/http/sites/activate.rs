@@ -5,19 +5,22 @@ use super::{PageForm, Visit, login::session_cookie, requests::shown_beside};
 use crate::{
     accounts::{SESSION_SECONDS, open_session},
     app::App,
-    error::Result,
+    error::{RequestError, Result},
     http::{
         Access, Remote, Route,
         api::{activations::guess, idempotency},
         pages::{
             Problems,
-            activate::{ActivateForm, CodeForm, CodePage, ConsentPage, ReceiptPage, RefuseForm},
-            certificate::CertificateContent,
+            activate::{
+                ActivateForm, CodeForm, CodePage, ConsentPage, OwnKeyForm, OwnKeyPage, OwnKeyReceiptPage, ReceiptPage,
+                RefuseForm,
+            },
+            certificate::{CertificateContent, Further},
             form::Secret,
             html,
         },
     },
-    issuance::{self, Preview, Receipt, Redemption},
+    issuance::{self, OwnKeyReceipt, OwnKeyRedemption, Preview, Receipt, Redemption},
     rates::WRONG_CODE,
     registration::{self, ReceiptKey},
 };
@@ -36,6 +39,7 @@ pub(super) fn routes() -> Vec<Route> {
         Route::new(Method::GET, "/activate", Access::Public, get(show)),
         Route::new(Method::POST, "/activate", Access::Public, post(read)),
         Route::new(Method::POST, "/activate/confirm", Access::Public, post(confirm)),
+        Route::new(Method::POST, "/activate/own-key", Access::Public, post(redeem_with_own_key)),
         Route::new(Method::POST, "/activate/refuse", Access::Public, post(refuse)),
     ]
 }
@@ -53,8 +57,11 @@ async fn read(
     match looked_up(&app, &remote, &form.code).await {
         Ok(preview) => {
             let typed = ActivateForm { code: form.code, receipt_key: fresh_key(), ..ActivateForm::default() };
-            let page = consent(&visit, &preview, typed, Problems::none());
-            Ok(html(StatusCode::OK, page.html()))
+            let page = match preview.own_key_only {
+                true => own_key_page(&visit, &preview, of_code(&typed), Problems::none()).html(),
+                false => consent(&visit, &preview, typed, Problems::none()).html(),
+            };
+            Ok(html(StatusCode::OK, page))
         }
         Err(error) => {
             let (status, problems) = shown_beside(error)?;
@@ -116,6 +123,78 @@ async fn confirm(
     }
 }
 
+async fn redeem_with_own_key(
+    State(app): State<App>,
+    visit: Visit,
+    remote: Remote,
+    PageForm(form): PageForm<OwnKeyForm>,
+) -> Result<Response> {
+    let key = (!form.receipt_key.is_empty()).then(|| ReceiptKey::enter(form.receipt_key.reveal())).transpose()?;
+    let redemption = OwnKeyRedemption {
+        code: Zeroizing::new(form.code.reveal().to_owned()),
+        login: form.login.clone(),
+        password: Zeroizing::new(form.password.reveal().to_owned()),
+        request: form.request.clone().into_bytes(),
+        confirmed: Some(form.confirmed.clone()),
+        key,
+    };
+    let redeemed = match form.consent {
+        true => {
+            let flow = issuance::redeem_with_own_key(&app, redemption);
+            app.rates.guessing(guess(&app, &remote), WRONG_CODE, flow).await.map(|(receipt, _)| receipt)
+        }
+        false => Err(RequestError::invalid(
+            "consent",
+            "consent_missing",
+            "Hãy đọc nội dung và đánh dấu đồng ý để tiếp tục.",
+            "Read the content and agree to it to go on.",
+        )
+        .into()),
+    };
+    match redeemed {
+        Ok(receipt) => Ok(html(StatusCode::CREATED, own_key_receipt(visit, receipt).html())),
+        Err(error) => {
+            let (status, problems) = shown_beside(error)?;
+            match looked_up(&app, &remote, &form.code).await {
+                Ok(preview) => Ok(html(status, own_key_page(&visit, &preview, form, problems).html())),
+                Err(_) => Ok(html(status, CodePage { frame: visit.frame, refused: false, problems }.html())),
+            }
+        }
+    }
+}
+
+fn of_code(typed: &ActivateForm) -> OwnKeyForm {
+    OwnKeyForm { code: typed.code.clone(), receipt_key: typed.receipt_key.clone(), ..OwnKeyForm::default() }
+}
+
+fn own_key_page(visit: &Visit, preview: &Preview, typed: OwnKeyForm, problems: Problems) -> OwnKeyPage {
+    OwnKeyPage {
+        frame: visit.frame.clone(),
+        code: typed.code,
+        receipt_key: typed.receipt_key,
+        content: content(preview, ""),
+        confirmed: preview.content_digest.clone(),
+        login: typed.login,
+        request: typed.request,
+        has_account: preview.has_account,
+        shortest_password: crate::accounts::SHORTEST_PASSWORD,
+        problems,
+    }
+}
+
+fn own_key_receipt(visit: Visit, receipt: OwnKeyReceipt) -> OwnKeyReceiptPage {
+    OwnKeyReceiptPage {
+        frame: visit.frame,
+        name: receipt.common_name,
+        issuer: receipt.issuer,
+        serial: receipt.serial,
+        valid_from: receipt.not_before,
+        valid_until: receipt.not_after,
+        certificates: [receipt.certificate].into_iter().chain(receipt.chain).collect(),
+        notices: receipt.notices,
+    }
+}
+
 async fn refuse(
     State(app): State<App>,
     visit: Visit,
@@ -131,7 +210,11 @@ async fn refuse(
     match looked_up(&app, &remote, &form.code).await {
         Ok(preview) => {
             let typed = ActivateForm { code: form.code, receipt_key: fresh_key(), ..ActivateForm::default() };
-            Ok(html(status, consent(&visit, &preview, typed, problems).html()))
+            let page = match preview.own_key_only {
+                true => own_key_page(&visit, &preview, of_code(&typed), problems).html(),
+                false => consent(&visit, &preview, typed, problems).html(),
+            };
+            Ok(html(status, page))
         }
         Err(_) => Ok(html(status, CodePage { frame: visit.frame, refused: false, problems }.html())),
     }
@@ -166,25 +249,36 @@ fn consent(visit: &Visit, preview: &Preview, typed: ActivateForm, problems: Prob
         frame: visit.frame.clone(),
         code: typed.code,
         receipt_key: typed.receipt_key,
-        content: CertificateContent {
-            hierarchy: preview.hierarchy,
-            common_name: preview.common_name.clone(),
-            personal_number: preview.personal_number.clone(),
-            title: preview.title.clone(),
-            organization: preview.organization.clone(),
-            organizational_unit: preview.organizational_unit.clone(),
-            locality: preview.locality.clone(),
-            province: preview.province.clone(),
-            algorithm: "ECDSA P-256".to_owned(),
-            valid_days: preview.valid_days,
-            issuer: preview.issuer.clone(),
-        },
+        content: content(preview, "ECDSA P-256"),
         confirmed: preview.content_digest.clone(),
         login: typed.login,
         has_account: preview.has_account,
         shortest_pin: crate::custody::pin::SHORTEST,
         shortest_password: crate::accounts::SHORTEST_PASSWORD,
         problems,
+    }
+}
+
+fn content(preview: &Preview, algorithm: &str) -> CertificateContent {
+    CertificateContent {
+        hierarchy: preview.hierarchy,
+        common_name: preview.common_name.clone(),
+        personal_number: preview.personal_number.clone(),
+        title: preview.title.clone(),
+        organization: preview.organization.clone(),
+        organizational_unit: preview.organizational_unit.clone(),
+        locality: preview.locality.clone(),
+        province: preview.province.clone(),
+        algorithm: algorithm.to_owned(),
+        valid_days: preview.valid_days,
+        issuer: preview.issuer.clone(),
+        further: Further {
+            kind: preview.kind,
+            responsible: preview.responsible.clone(),
+            tax_code: preview.tax_code.clone(),
+            device_serial: preview.device_serial.clone(),
+            replaces: preview.replaces,
+        },
     }
 }
 

@@ -8,14 +8,19 @@ use crate::{
     error::{RequestError, Result},
     http::{
         Access, Route,
+        api::{
+            certificates::{HOLDER, HOLDER_OR_ENTERING},
+            idempotency,
+        },
         pages::{
             Problems,
             certificates::{Card, CertificatesPage, HotlineForm, HotlinePage, SuspendForm, SuspendPage},
             html,
+            registration::{ModifyPage, OfficialForm},
         },
     },
     issuance::revocation::{self, CertificateView, Change, Ground, Question},
-    registration,
+    registration::{self, Changes, Details},
 };
 use axum::{
     extract::{Path, Query, State},
@@ -23,17 +28,18 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
     routing::{get, post},
 };
-use chuky_model::{instant::Instant, record::state::CertificateState, role::Role};
+use chuky_model::{instant::Instant, record::state::CertificateState, request::SubjectKind, role::Role};
 use serde::Deserialize;
 
 pub(super) fn routes() -> Vec<Route> {
-    const HOLDER: Access = Access::Roles(&[Role::Citizen, Role::Official]);
     const STAFF: Access = Access::Roles(&[Role::Operator, Role::Registrar, Role::SecurityOfficer]);
     vec![
         Route::new(Method::GET, "/certificates", HOLDER, get(list)),
         Route::new(Method::GET, "/certificates/{serial}/suspend", HOLDER, get(confirmation)),
         Route::new(Method::POST, "/certificates/{serial}/suspend", HOLDER, post(suspend)),
         Route::new(Method::POST, "/certificates/{serial}/renew", HOLDER, post(renew)),
+        Route::new(Method::GET, "/certificates/{serial}/modify", HOLDER_OR_ENTERING, get(modification)),
+        Route::new(Method::POST, "/certificates/{serial}/modify", HOLDER_OR_ENTERING, post(modify)),
         Route::new(Method::GET, "/hotline", STAFF, get(hotline)),
         Route::new(Method::POST, "/hotline", STAFF, post(find)),
         Route::new(Method::POST, "/hotline/suspend", STAFF, post(suspend_for_caller)),
@@ -92,6 +98,77 @@ async fn renew(
             let said = shown_beside(error)?;
             page(&app, visit, String::new(), said).await
         }
+    }
+}
+
+async fn modification(State(app): State<App>, visit: Visit, Path(serial): Path<String>) -> Result<Response> {
+    let details = registration::modifiable(&app, visit.required()?, &serial).await?;
+    let citizen = details.organization.is_empty();
+    let form = OfficialForm {
+        csrf: String::new(),
+        idempotency_key: idempotency::fresh_key(),
+        kind: details.kind.name().to_owned(),
+        subject_name: details.subject_name,
+        tax_code: details.tax_code,
+        device_serial: details.device_serial,
+        full_name: details.full_name,
+        personal_number: String::new(),
+        birth_date: String::new(),
+        title: details.title,
+        organization: details.organization,
+        organizational_unit: details.organizational_unit,
+        locality: details.locality,
+        province: details.province,
+        phone: details.phone,
+    };
+    Ok(html(StatusCode::OK, modify_page(visit, serial, (form, citizen), Problems::none()).html()))
+}
+
+fn modify_page(visit: Visit, serial: String, (form, citizen): (OfficialForm, bool), problems: Problems) -> ModifyPage {
+    ModifyPage { frame: visit.frame, serial, form, citizen, problems }
+}
+
+async fn modify(
+    State(app): State<App>,
+    visit: Visit,
+    Path(serial): Path<String>,
+    PageForm(form): PageForm<OfficialForm>,
+) -> Result<Response> {
+    let by = visit.posting(&form.csrf)?;
+    let now = registration::modifiable(&app, by, &serial).await?;
+    let citizen = now.organization.is_empty();
+    let changes = changes(&form, &now);
+    let body = format!("{serial}\n{changes:?}");
+    let route = "POST /certificates/modify";
+    let flow = async { Ok(registration::modify(&app, by, &serial, changes).await?.id) };
+    match idempotency::once_on_page(&app, by, route, (&form.idempotency_key, body.as_bytes()), flow).await {
+        Ok(id) if by.has(Role::Operator) || by.has(Role::Registrar) => {
+            Ok(Redirect::to(&format!("/registration/{id}")).into_response())
+        }
+        Ok(_) => Ok(Redirect::to("/certificates?done=modification").into_response()),
+        Err(error) => {
+            let (status, problems) = shown_beside(error)?;
+            Ok(html(status, modify_page(visit, serial, (form, citizen), problems).html()))
+        }
+    }
+}
+
+/// The fields of the form that the certificate's kind has.
+fn changes(form: &OfficialForm, now: &Details) -> Changes {
+    let person = now.kind == SubjectKind::Person;
+    let citizen = person && now.organization.is_empty();
+    let given = |shown: bool, value: &String| shown.then(|| value.clone());
+    Changes {
+        full_name: given(person, &form.full_name),
+        title: given(person && !citizen, &form.title),
+        organization: given(!citizen, &form.organization),
+        organizational_unit: given(!citizen, &form.organizational_unit),
+        subject_name: given(!person, &form.subject_name),
+        tax_code: given(!person, &form.tax_code),
+        device_serial: given(now.kind == SubjectKind::Device, &form.device_serial),
+        locality: given(true, &form.locality),
+        province: given(true, &form.province),
+        phone: given(true, &form.phone),
     }
 }
 

@@ -5,7 +5,9 @@ use crate::{
     app::App,
     http::{Access, Route},
     issuance::timestamp,
-    outbox, verification,
+    outbox,
+    transactions::figures::Counts,
+    verification,
 };
 use axum::{
     Json,
@@ -15,6 +17,7 @@ use axum::{
     routing::get,
 };
 use chuky_hsm::Standing;
+use chuky_model::id::AccountId;
 use serde_json::json;
 use std::fmt::Write;
 
@@ -71,10 +74,13 @@ async fn ready(State(app): State<App>) -> Response {
     if trust == Some(false) {
         missing.push("trust".to_owned());
     }
+    // Told, but no reason to send callers away: nothing else depends on the spool.
+    let messages = app.settings.spool_dir.as_ref().map(|_| app.spooling.is_well());
     let status = if missing.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let ready = missing.is_empty();
     let body = json!({
         "ready": ready, "missing": missing, "database": database, "hsm": tokens, "clock": clock, "trust": trust,
+        "messages": messages,
     });
     (status, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }
@@ -102,6 +108,26 @@ fn each_token(role: &str, health: chuky_hsm::Health) -> Vec<(String, usize)> {
         (format!("{{token=\"{role}\",number=\"{number}\"}}"), usable(token.standing))
     };
     (1..).zip(health.tokens).map(line).collect()
+}
+
+fn payments(app: &App) -> Vec<(String, usize)> {
+    let each = |(provider, counts): (AccountId, Counts)| {
+        let outcomes = [
+            ("accepted", counts.accepted),
+            ("repeated", counts.repeated),
+            ("conflict", counts.conflicts),
+            ("rejected", counts.rejected),
+            ("indeterminate", counts.indeterminate),
+            ("throttled", counts.throttled),
+        ];
+        outcomes
+            .map(|(outcome, count)| (format!("{{provider=\"{provider}\",outcome=\"{outcome}\"}}"), figure_of(count)))
+    };
+    app.payments.figures.providers().into_iter().flat_map(each).collect()
+}
+
+fn figure_of(count: u64) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
 }
 
 /// Figures in the Prometheus text format 0.0.4.
@@ -132,5 +158,13 @@ async fn metrics(State(app): State<App>) -> Response {
     figure("chuky_database_ready", "1 where the database answers.", &[(String::new(), usize::from(size.is_ok()))]);
     let entries = usize::try_from(size.unwrap_or_default()).unwrap_or_default();
     figure("chuky_audit_entries", "Entries in the audit log's tree.", &[(String::new(), entries)]);
+    let remembered = app.payments.remembered().count();
+    figure("chuky_payments_remembered", "Accepted payments in this process's memory.", &[(String::new(), remembered)]);
+    let help = "Payments of each provider by what became of them, since the start.";
+    figure("chuky_payments", help, &payments(&app));
+    let reasons = app.payments.figures.reasons().into_iter();
+    let reasons: Vec<_> =
+        reasons.map(|(reason, count)| (format!("{{reason=\"{reason}\"}}"), figure_of(count))).collect();
+    figure("chuky_payment_reasons", "How often each reason kept a payment from being accepted.", &reasons);
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }

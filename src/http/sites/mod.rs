@@ -8,9 +8,13 @@ mod credentials;
 mod health;
 mod kept;
 pub mod login;
+mod merchant;
+mod payments;
+mod receipts;
 pub mod refusals;
 mod registration;
 mod requests;
+mod revocations;
 mod sign;
 mod unlocks;
 mod verify;
@@ -40,9 +44,13 @@ pub fn routes() -> Vec<Route> {
         sign::routes(),
         credentials::routes(),
         certificates::routes(),
+        revocations::routes(),
         unlocks::routes(),
         verify::routes(),
         kept::routes(),
+        receipts::routes(),
+        payments::routes(),
+        merchant::routes(),
     ]
     .into_iter()
     .flatten()

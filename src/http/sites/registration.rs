@@ -21,7 +21,7 @@ use crate::{
             },
         },
     },
-    registration::{self, Details, Listed},
+    registration::{self, Details, Listed, RequestView},
 };
 use axum::{
     extract::{Path, Query, State},
@@ -32,15 +32,15 @@ use axum::{
 use chuky_model::{
     id::RequestId,
     person::PersonalNumber,
-    request::{Hierarchy, RequestState},
+    request::{Hierarchy, RequestState, SubjectKind},
     role::Role,
 };
 use serde::Deserialize;
 
 pub(super) fn routes() -> Vec<Route> {
-    const SEE: Access = Access::Roles(&[Role::Operator, Role::Registrar, Role::Approver]);
+    const SEE: Access = Access::Roles(&[Role::Operator, Role::Registrar, Role::Approver, Role::SecurityOfficer]);
     const ENTER: Access = Access::Roles(&[Role::Registrar]);
-    const DECIDE: Access = Access::Roles(&[Role::Approver]);
+    const DECIDE: Access = Access::Roles(&[Role::Approver, Role::SecurityOfficer]);
     vec![
         Route::new(Method::GET, "/registration", SEE, get(list)),
         Route::new(Method::GET, "/registration/new", ENTER, get(form)),
@@ -76,32 +76,44 @@ async fn list(State(app): State<App>, visit: Visit, Query(query): Query<ListQuer
 }
 
 fn row(by: &Principal, Listed { view, entered, entered_by }: Listed) -> RequestRow {
-    let decidable = decision(by, view.state, view.entered_by == by.account) == Decision::Offered;
+    let decidable = decision(by, &view) == Decision::Offered;
     let place = if view.organization.is_empty() { view.locality } else { view.organization };
-    RequestRow { request: view.id, name: view.full_name, place, state: view.state, entered_by, entered, decidable }
+    RequestRow { request: view.id, name: view.common_name, place, state: view.state, entered_by, entered, decidable }
 }
 
-fn decision(by: &Principal, state: RequestState, own: bool) -> Decision {
-    match state {
-        RequestState::Submitted if own => Decision::OwnEntry,
-        RequestState::Submitted if by.has(Role::Approver) => Decision::Offered,
+fn decision(by: &Principal, view: &RequestView) -> Decision {
+    match view.state {
+        RequestState::Submitted if view.entered_by == by.account => Decision::OwnEntry,
+        RequestState::Submitted if by.has(registration::deciding(view.kind)) => Decision::Offered,
         RequestState::Submitted => Decision::NotApprover,
         _ => Decision::Made,
     }
 }
 
-async fn form(visit: Visit) -> Response {
-    let form = OfficialForm { idempotency_key: idempotency::fresh_key(), ..OfficialForm::default() };
-    html(StatusCode::OK, OfficialPage { frame: visit.frame, form, problems: Problems::none() }.html())
+/// What is to be entered.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct FormQuery {
+    kind: String,
+}
+
+async fn form(visit: Visit, Query(query): Query<FormQuery>) -> Result<Response> {
+    let form = OfficialForm { idempotency_key: idempotency::fresh_key(), kind: query.kind, ..OfficialForm::default() };
+    form.subject_kind().ok_or_else(RequestError::not_found)?;
+    Ok(html(StatusCode::OK, OfficialPage { frame: visit.frame, form, problems: Problems::none() }.html()))
 }
 
 async fn submit(State(app): State<App>, visit: Visit, PageForm(form): PageForm<OfficialForm>) -> Result<Response> {
     let by = visit.posting(&form.csrf)?;
     let entered = async {
         let details = details(&form)?;
+        let hierarchy = match details.kind {
+            SubjectKind::PaymentProvider => Hierarchy::Citizens,
+            _ => Hierarchy::Officials,
+        };
         let body = serde_json::to_vec(&details).unwrap_or_default();
         let flow = async {
-            let view = registration::submit(&app, by, Hierarchy::Officials, &by.unit, details).await?;
+            let view = registration::submit(&app, by, hierarchy, &by.unit, details).await?;
             Ok(view.id)
         };
         idempotency::once_on_page(&app, by, "POST /registration/new", (&form.idempotency_key, &body), flow).await
@@ -132,6 +144,11 @@ fn details(form: &OfficialForm) -> Result<Details> {
         organizational_unit: form.organizational_unit.clone(),
         title: form.title.clone(),
         phone: form.phone.clone(),
+        kind: form.subject_kind().ok_or_else(RequestError::not_found)?,
+        subject_name: form.subject_name.clone(),
+        tax_code: form.tax_code.clone(),
+        device_serial: form.device_serial.clone(),
+        replaces: None,
     })
 }
 
@@ -212,7 +229,8 @@ async fn page(
         entered: road.entered,
         decided: road.decided,
         rejection: road.view.rejection_reason.clone(),
-        decision: decision(by, road.view.state, road.view.entered_by == by.account),
+        decision: decision(by, &road.view),
+        modifiable: road.serial.filter(|_| by.has(registration::entering(road.view.hierarchy, road.view.kind))),
         code,
         may_make_code: road.view.state == RequestState::Approved,
         problems,

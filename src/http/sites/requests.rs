@@ -5,13 +5,13 @@ use crate::{
     error::{Error, RequestError, RequestErrorKind, Result},
     http::pages::{
         Problems,
-        certificate::{CertificateContent, CodeCard},
+        certificate::{CertificateContent, CodeCard, Further},
     },
     issuance::{self, Authority},
     registration::{ActivationCode, RequestView},
 };
 use axum::http::StatusCode;
-use chuky_model::{id::RequestId, instant::Instant};
+use chuky_model::{id::RequestId, instant::Instant, request::SubjectKind};
 
 pub(super) fn read_id(text: &str) -> Result<RequestId> {
     Ok(text.parse().map_err(|_| RequestError::not_found())?)
@@ -32,7 +32,7 @@ pub(super) async fn content(app: &App, view: &RequestView) -> Result<Certificate
     let authority = Authority::of(app).await?;
     Ok(CertificateContent {
         hierarchy: view.hierarchy,
-        common_name: view.full_name.clone(),
+        common_name: view.common_name.clone(),
         personal_number: view.personal_number.clone(),
         title: view.title.clone(),
         organization: view.organization.clone(),
@@ -41,9 +41,25 @@ pub(super) async fn content(app: &App, view: &RequestView) -> Result<Certificate
         province: view.province.clone(),
         // The subscriber's key is made when they choose their PIN.
         algorithm: String::new(),
-        valid_days: issuance::valid_days(app, view.hierarchy)?,
+        // What replaces another certificate ends with it; the subscriber is shown when.
+        valid_days: if view.replaces.is_some() { 0 } else { issuance::valid_days(app, view.hierarchy, view.kind)? },
         issuer: authority.issuing(view.hierarchy)?.certificate.subject().common_name(),
+        further: Further {
+            kind: view.kind,
+            responsible: responsible(view),
+            tax_code: view.tax_code.clone(),
+            device_serial: view.device_serial.clone(),
+            replaces: view.replaces.is_some(),
+        },
     })
+}
+
+/// Who answers for what is no person, as the staff compare it with the papers.
+fn responsible(view: &RequestView) -> String {
+    match view.kind {
+        SubjectKind::Person => String::new(),
+        _ => format!("{} ({})", view.full_name, view.personal_number),
+    }
 }
 
 pub(super) fn code_card(app: &App, code: &ActivationCode, expires: Instant) -> CodeCard {

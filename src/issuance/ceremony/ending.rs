@@ -46,6 +46,10 @@ pub async fn end(app: &App, label: &str) -> Result<Ended> {
     // 2. The last list (RFC 5280 §5.1.2.5, ETSI EN 319 411-1 §6.3.9), from which on nothing changes.
     let authority = Authority::of(app).await?;
     let key = authority.by_label(label).ok_or_else(RequestError::not_found)?;
+    // Nobody can say the last word about its certificates without a responder, and a last list cannot be taken back.
+    if key.purpose == KeyPurpose::Issuing && !authority.responder(key)?.certificate.is_valid_at(now) {
+        return Err(responder_ended(label));
+    }
     let list = revocation_list::publish_last(app, key).await?;
     // 3. The last answers about each of its certificates.
     let answers = if key.purpose == KeyPurpose::Issuing { archive(app, &authority, key).await? } else { 0 };
@@ -127,6 +131,18 @@ fn stamps(label: &str) -> crate::error::Error {
             "Dịch vụ dấu thời gian đang dùng chứng thư do {label} cấp: hãy tạo chứng thư mới cho nó trước (ceremony roll-over)."
         ),
         format!("The timestamp authority in use is certified by {label}: make another one first (ceremony roll-over)."),
+    )
+}
+
+fn responder_ended(label: &str) -> crate::error::Error {
+    refused(
+        "responder_ended",
+        format!(
+            "Chứng thư của dịch vụ OCSP cho {label} không còn hiệu lực: hãy tạo chứng thư mới trước (ceremony roll-over với issuer = \"{label}\")."
+        ),
+        format!(
+            "The certificate of the responder of {label} is not valid now: make the next one first (ceremony roll-over with issuer = \"{label}\")."
+        ),
     )
 }
 

@@ -6,7 +6,7 @@ use crate::{
     app::App,
     attestation,
     audit::head::AUDIT_KEY,
-    error::{InternalError, Result},
+    error::{InternalError, RequestError, Result},
     issuance::{
         authority::{internal, scheme_of, token_of},
         certify::{self, Issuer, random_serial},
@@ -61,11 +61,12 @@ pub(super) struct ToMake<'a> {
 /// The key with its certificate, as a row.
 pub(super) async fn certified_key(app: &App, to_make: ToMake<'_>, now: Instant) -> Result<AuthorityKey> {
     let ToMake { label, hierarchy, purpose, plan, issuer, token, state } = to_make;
-    let spki = service_key(app, &label, (purpose, token.as_deref()), plan.key).await?;
+    // What cannot be certified leaves no key behind.
     let intent = intent(app, purpose, plan, issuer, now)?;
+    let spki = service_key(app, &label, (purpose, token.as_deref()), plan.key).await?;
     let to_be_signed = certify::linted(&intent, &spki)?;
     let signer = match issuer {
-        None => Issuer { label: &label, purpose, token: token.as_deref() },
+        None => Issuer { label: &label, spki: &spki, purpose, token: token.as_deref() },
         Some(issuer) => signer(issuer),
     };
     let certificate = certify::signed(app, &signer, &intent, &spki, &to_be_signed).await?;
@@ -123,7 +124,7 @@ pub(super) async fn cross_certificate(
 }
 
 fn signer(issuer: &AuthorityKey) -> Issuer<'_> {
-    Issuer { label: &issuer.label, purpose: issuer.purpose, token: issuer.token.as_deref() }
+    Issuer { label: &issuer.label, spki: &issuer.spki, purpose: issuer.purpose, token: issuer.token.as_deref() }
 }
 
 /// The issuer's own key signed it, whatever the token has under that label.
@@ -143,7 +144,8 @@ fn distinguished(certificate: &Certificate) -> Result<DistinguishedName> {
     Ok(name)
 }
 
-fn intent(
+/// What would be certified; an error of the file where its profile or its issuer does not admit it.
+pub(super) fn intent(
     app: &App,
     purpose: KeyPurpose,
     plan: &KeyPlan,
@@ -193,11 +195,25 @@ async fn service_key(
     let token = token_of(app, purpose, own)?;
     if let Some(key) = token.service_keys().await?.into_iter().find(|key| key.label == label) {
         if key.algorithm != algorithm {
-            return Err(InternalError::other(format!("the token holds another key labelled {label}")).into());
+            return Err(another_key(label, key.algorithm, algorithm).into());
         }
         return Ok(key.spki_der);
     }
     Ok(token.generate_service_key(label, algorithm).await?)
+}
+
+/// A ceremony that broke off left a key of another type.
+fn another_key(label: &str, found: KeyAlgorithm, wanted: KeyAlgorithm) -> RequestError {
+    let (found, wanted) = (found.name(), wanted.name());
+    RequestError::conflict(
+        "another_key",
+        format!(
+            "Thiết bị đã có khóa {found} mang nhãn {label}, tệp yêu cầu {wanted}. Hãy sửa tệp, hoặc xóa khóa đó bằng công cụ của hãng: chưa có chứng thư nào dùng nó."
+        ),
+        format!(
+            "The token holds a {found} key labelled {label}, and the file asks for {wanted}. Change the file, or delete that key by the vendor's means: nothing was certified for it."
+        ),
+    )
 }
 
 /// The audit key as a row; the service made it when it first opened.

@@ -3,17 +3,21 @@
 //! those in use. Keys that an interrupted ceremony left on the tokens are taken up, for nothing was published under them.
 
 mod ending;
+mod lost_token;
 mod make;
 mod plan;
 mod printed;
+mod ready;
 mod record;
 mod roll_over;
 
 pub use ending::{Ended, end};
+pub use lost_token::{Rebuilt, rebuild_subscribers_token};
 pub use make::label;
 pub(super) use make::publication;
 pub use plan::{CustodyPlan, HierarchyPlan, KeyPlan, Person, Plan, SetPlan, TEST, was_held};
 pub use printed::typefaces;
+pub use ready::{may_be_held, may_roll_over};
 pub use record::{CertificateLine, KeyLine, Made, Record, Signer, Verified, What, verify};
 pub use roll_over::{activate, roll_over};
 
@@ -24,6 +28,7 @@ use crate::{
     config::Settings,
     custodians::{Note, Opened, ShareSet},
     error::{InternalError, RequestError, Result},
+    fault,
     tokens::{self, RootToken, RootTokenPlan},
 };
 use chuky_hsm::{
@@ -85,10 +90,12 @@ pub fn admit(plan: &Plan, share: &Share) -> Result<()> {
 
 /// Prepares the tokens for the first ceremony with what custodians brought together, and opens the root's where it has its own.
 pub async fn prepare(settings: &Settings, executable: &Path, plan: &Plan, opened: &Opened) -> Result<Vec<RootToken>> {
-    for (purpose, _) in plan.custody.sets() {
-        opened.secret(purpose)?;
-    }
+    // 1. Whose shares they are is remembered before any token takes a PIN or a key of them.
+    ready::begin(settings, Note { sets: share_sets(plan, opened)? })?;
+    fault::point("ceremony.after_note");
+    // 2. Tokens.
     tokens::prepare_held(settings, executable, opened).await?;
+    fault::point("ceremony.after_tokens");
     match &plan.root_token {
         Some(token) => Ok(vec![open_root(settings, executable, token, opened, true).await?]),
         None => Ok(Vec::new()),
@@ -128,12 +135,13 @@ pub async fn hold(app: &App, text: &str) -> Result<Held> {
 pub async fn hold_with(app: &App, text: &str, opened: &Opened) -> Result<Held> {
     // 1. What is to be made, and that nothing was made before.
     let plan = Plan::from_toml(text)?;
+    let now = Instant::from_unix_seconds(app.clock.now().unix_seconds());
     plan.check_first()?;
+    plan.rehearse(&app.issuing, now)?;
     if was_held(app).await? {
         return Err(held_before().into());
     }
     // 2. Keys on their tokens, certificates from the root down.
-    let now = Instant::from_unix_seconds(app.clock.now().unix_seconds());
     let mut rows = vec![audit_key(app, now).await?];
     for (hierarchy, keys) in plan.hierarchies() {
         let from = rows.len();
@@ -158,6 +166,7 @@ pub async fn hold_with(app: &App, text: &str, opened: &Opened) -> Result<Held> {
     if !custody.is_empty() {
         Note { sets: custody }.save(&app.settings)?;
     }
+    fault::point("ceremony.before_store");
     // 4. All rows with their audit entry in one transaction.
     let mut transaction = app.store.begin().await?;
     for row in &rows {

@@ -4,6 +4,7 @@ use crate::{
     app::App,
     error::{RequestError, Result},
     issuance::authority::internal,
+    store::Store,
     tokens::RootTokenPlan,
 };
 use chuky_hsm::share::{MOST_SHARES, Purpose};
@@ -90,6 +91,9 @@ pub struct KeyPlan {
     pub key: KeyAlgorithm,
     /// Validity from the ceremony on.
     pub days: u32,
+    /// Of a responder: the CA that it answers for, where that is another than the one that issues.
+    #[serde(default)]
+    pub issuer: Option<String>,
 }
 
 impl Plan {
@@ -97,7 +101,10 @@ impl Plan {
     pub fn from_toml(text: &str) -> Result<Self> {
         let plan: Self = toml::from_str(text).map_err(|error| unusable(&error.to_string()))?;
         for (_, hierarchy) in plan.hierarchies() {
-            for (_, key) in hierarchy.keys() {
+            for (purpose, key) in hierarchy.keys() {
+                if key.issuer.is_some() && (purpose != KeyPurpose::Ocsp || hierarchy.issuing.is_some()) {
+                    return Err(unusable("issuer: only a responder made alone names the CA that it answers for").into());
+                }
                 if plan.test && !key.subject.is_marked_test() {
                     return Err(unusable("test = true, and a subject does not carry the word TEST").into());
                 }
@@ -118,8 +125,22 @@ impl Plan {
             let what = "the first ceremony makes root, issuing, ocsp and timestamp of both hierarchies";
             return Err(unusable(what).into());
         }
+        if self.new_root_token.is_some() {
+            return Err(unusable("new_root_token: is for a roll-over; the first root's is root_token").into());
+        }
         if self.root_token.is_some() && (self.custody.root_pin.is_none() || self.custody.officer_pin.is_none()) {
             return Err(unusable("root_token: its PINs need custody.root_pin and custody.officer_pin").into());
+        }
+        Ok(())
+    }
+
+    /// What a roll-over needs beside: a key to make, and a responder with each new issuing CA.
+    pub fn check_further(&self) -> Result<()> {
+        if self.hierarchies().iter().all(|(_, hierarchy)| hierarchy.keys().count() == 0) {
+            return Err(unusable("it names no key").into());
+        }
+        if self.hierarchies().iter().any(|(_, keys)| keys.issuing.is_some() && keys.ocsp.is_none()) {
+            return Err(unusable("a new issuing CA needs a responder of its own: name ocsp").into());
         }
         Ok(())
     }
@@ -212,7 +233,11 @@ impl HierarchyPlan {
 
 /// Whether a ceremony was held.
 pub async fn was_held(app: &App) -> Result<bool> {
-    Ok(app.store.authority_keys().await?.iter().any(|key| key.purpose == KeyPurpose::Root))
+    was_held_over(&app.store).await
+}
+
+pub(super) async fn was_held_over(store: &Store) -> Result<bool> {
+    Ok(store.authority_keys().await?.iter().any(|key| key.purpose == KeyPurpose::Root))
 }
 
 fn shown(name: &DistinguishedName) -> String {

@@ -170,7 +170,8 @@ impl Made {
             let scheme = scheme_of(&certificate)?;
             let digest = crypto::digest(scheme.hash().into(), &json);
             let token = token_of(app, row.purpose, row.token.as_deref())?;
-            signatures.push((row.label.clone(), token.sign(&row.label, scheme, &digest).await?));
+            let key = (row.label.as_str(), certificate.spki_der());
+            signatures.push((row.label.clone(), token.sign_as(key, scheme, &digest).await?));
         }
         Ok(Self { record, json, signatures, certificates })
     }

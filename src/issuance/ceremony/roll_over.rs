@@ -3,8 +3,8 @@
 
 use super::{
     Held, certificate_of, keep,
-    make::{ToMake, certified_key, cross_certificate, next_label},
-    plan::{HierarchyPlan, Plan, unusable},
+    make::{ToMake, certified_key, cross_certificate, intent, next_label},
+    plan::{HierarchyPlan, KeyPlan, Plan, unusable},
     record::{Made, What},
     told,
 };
@@ -32,15 +32,13 @@ pub async fn roll_over(app: &App, text: &str) -> Result<Held> {
     let now = Instant::from_unix_seconds(app.clock.now().unix_seconds());
     let mut known = rows(app).await?;
     if !known.iter().any(|row| row.purpose == KeyPurpose::Root) {
-        return Err(unusable("there is no authority yet: hold the first ceremony").into());
+        return Err(no_authority().into());
     }
+    check(app, &plan, &known, now)?;
     // 2. Keys and certificates, from the root down.
     let (mut made, mut crosses) = (Vec::new(), Vec::new());
     for (hierarchy, keys) in plan.hierarchies() {
         make(app, (&plan, hierarchy, keys), &mut known, (&mut made, &mut crosses), now).await?;
-    }
-    if made.is_empty() {
-        return Err(unusable("it names no key").into());
     }
     // 3. The record, signed by the new CAs, or by those in use where there is no new one.
     let signing = |row: &&AuthorityKey| matches!(row.purpose, KeyPurpose::Root | KeyPurpose::Issuing);
@@ -69,6 +67,55 @@ pub async fn roll_over(app: &App, text: &str) -> Result<Held> {
     Ok(held)
 }
 
+/// Everything that can be wrong with a file, before the first key is made.
+fn check(app: &App, plan: &Plan, known: &[AuthorityKey], now: Instant) -> Result<()> {
+    plan.check_further()?;
+    plan.rehearse(&app.issuing, now)?;
+    for (hierarchy, keys) in plan.hierarchies() {
+        for (purpose, key) in keys.keys() {
+            let made_with_it = match purpose {
+                KeyPurpose::Root => true,
+                KeyPurpose::Issuing => keys.root.is_some(),
+                _ => keys.issuing.is_some(),
+            };
+            if !made_with_it {
+                intent(app, purpose, key, issuer_of(known, hierarchy, keys, (purpose, key))?, now)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Who certifies a key, of what is there.
+fn issuer_of<'a>(
+    known: &'a [AuthorityKey],
+    hierarchy: Hierarchy,
+    keys: &HierarchyPlan,
+    (purpose, key): (KeyPurpose, &KeyPlan),
+) -> Result<Option<&'a AuthorityKey>> {
+    let above = match (purpose, &key.issuer) {
+        (KeyPurpose::Root, _) => return Ok(None),
+        (KeyPurpose::Issuing, _) => newest(known, hierarchy, KeyPurpose::Root),
+        // A responder of a CA that is prepared or retiring.
+        (_, Some(label)) => known.iter().find(|row| {
+            let is_issuing = row.purpose == KeyPurpose::Issuing && row.hierarchy == Some(hierarchy);
+            is_issuing && row.label == *label && row.state != Some(AuthorityState::Ended)
+        }),
+        // Of the new CA where there is one, else of the one in use.
+        (_, None) if keys.issuing.is_some() => newest(known, hierarchy, KeyPurpose::Issuing),
+        (_, None) => in_use(known, hierarchy),
+    };
+    match above {
+        Some(above) => Ok(Some(above)),
+        None => Err(unusable(&format!(
+            "there is no CA {} in the hierarchy of {} that could certify a key",
+            key.issuer.as_deref().unwrap_or("in use"),
+            hierarchy.name()
+        ))
+        .into()),
+    }
+}
+
 /// The keys of one hierarchy, each put into `known` and `made`.
 async fn make(
     app: &App,
@@ -77,20 +124,9 @@ async fn make(
     (made, crosses): (&mut Vec<AuthorityKey>, &mut Vec<CrossCertificate>),
     now: Instant,
 ) -> Result<()> {
-    if keys.issuing.is_some() && keys.ocsp.is_none() {
-        return Err(unusable("a new issuing CA needs a responder of its own: name ocsp").into());
-    }
     for (purpose, key) in keys.keys() {
         let label = next_label(known, hierarchy, purpose);
-        let issuer = match purpose {
-            KeyPurpose::Root => None,
-            KeyPurpose::Issuing => newest(known, hierarchy, KeyPurpose::Root),
-            // Of the new CA where there is one, else of the one in use.
-            _ => match keys.issuing {
-                Some(_) => newest(known, hierarchy, KeyPurpose::Issuing),
-                None => in_use(known, hierarchy),
-            },
-        };
+        let issuer = issuer_of(known, hierarchy, keys, (purpose, key))?;
         let token = plan.new_root_token.as_ref().or(plan.root_token.as_ref()).filter(|_| purpose == KeyPurpose::Root);
         let prepared = match purpose {
             KeyPurpose::Issuing => true,
@@ -172,6 +208,10 @@ fn in_use(rows: &[AuthorityKey], hierarchy: Hierarchy) -> Option<&AuthorityKey> 
     let of = |row: &&AuthorityKey| row.hierarchy == Some(hierarchy) && row.purpose == KeyPurpose::Issuing;
     let active = |row: &&AuthorityKey| matches!(row.state, None | Some(AuthorityState::Active));
     rows.iter().rev().filter(of).find(|row| row.retired_at.is_none() && active(row))
+}
+
+pub(super) fn no_authority() -> RequestError {
+    unusable("there is no authority yet: hold the first ceremony")
 }
 
 fn not_prepared(label: &str) -> RequestError {

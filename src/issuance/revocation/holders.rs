@@ -97,7 +97,7 @@ pub async fn suspend_for_caller(
         )
         .into());
     }
-    change(app, by, serial, Change::Suspend, Why { ground, asked }).await
+    change(app, by, serial, Change::Suspend, Why { ground, asked, ordered: None }).await
 }
 
 fn was_issued(row: &Row) -> bool {

@@ -1,18 +1,16 @@
 //! One change for many certificates: those of a unit's staff, or of a batch of devices. Each is changed by itself, so that one that
 //! cannot be keeps no other from it; the list is published once at the end.
 
-use super::{
-    CertificateView, Change, Ground, Why, admit, as_it_is, changed, find, is_staff_for, register, revocation_list,
-    shown,
-};
+use super::{Change, Ground, Why, admit, as_it_is, changed, find, is_staff_for, register, revocation_list, shown};
 use crate::{
     accounts::Principal,
     app::App,
     error::{Error, RequestError, Result},
+    registration,
 };
 use chuky_model::{
     record::{Cursor, certificate::Certificate as Row, state::CertificateState},
-    request::Hierarchy,
+    request::{Hierarchy, SubjectKind},
     text::Bilingual,
 };
 use serde::Serialize;
@@ -23,7 +21,12 @@ pub enum Listed {
     /// By serial number, hexadecimal.
     Serials(Vec<String>),
     /// Every one of a unit's subscribers that is good or suspended.
-    Unit { hierarchy: Hierarchy, unit: String },
+    Unit {
+        hierarchy: Hierarchy,
+        unit: String,
+        /// Only of this kind, such as its devices.
+        kind: Option<SubjectKind>,
+    },
 }
 
 /// What became of one of them.
@@ -31,6 +34,8 @@ pub enum Listed {
 pub struct ListOutcome {
     /// Lower-case hex.
     pub serial: String,
+    /// Whom it names; empty where it is not found.
+    pub common_name: String,
     pub changed: bool,
     /// The state that it is in now, where it was changed.
     #[schema(value_type = Option<String>)]
@@ -64,7 +69,7 @@ pub async fn change_listed(
             recorded.push(entry);
             row
         });
-        outcomes.push(outcome_of(app, by, serial, outcome)?);
+        outcomes.push(outcome_of(app, by, serial, outcome));
     }
     // 3. Under a signed head, all together, and published once.
     for entry in recorded {
@@ -89,19 +94,50 @@ pub async fn would_change_listed(
     let mut outcomes = Vec::new();
     for (serial, row) in rows_of(app, by, listed).await? {
         let outcome = row.and_then(|mut row| admit(by, &mut row, change, now).map(|()| row));
-        outcomes.push(outcome_of(app, by, serial, outcome)?);
+        outcomes.push(outcome_of(app, by, serial, outcome));
     }
     Ok(outcomes)
 }
 
-async fn rows_of(app: &App, by: &Principal, listed: Listed) -> Result<Named> {
+/// The serial numbers of a file or a pasted text: a JSON array (of texts, or of objects with `serial`), or lines of CSV whose first field
+/// or whose field under the heading `serial` is one. Empty lines and those that begin with `#` do not count.
+pub fn serials_of(text: &str) -> Result<Vec<String>> {
+    let text = text.trim_start_matches('\u{feff}').trim();
+    if text.starts_with('[') {
+        let values: Vec<serde_json::Value> = serde_json::from_str(text).map_err(|_| unreadable())?;
+        let serial = |value: &serde_json::Value| value.as_str().or_else(|| value["serial"].as_str()).map(str::to_owned);
+        return Ok(values.iter().map(serial).collect::<Option<_>>().ok_or_else(unreadable)?);
+    }
+    let fields = |line: &str| -> Vec<String> {
+        line.split([',', ';', '\t']).map(|field| field.trim().trim_matches('"').trim().to_owned()).collect()
+    };
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).peekable();
+    let heading = lines.peek().map(|line| fields(line)).unwrap_or_default();
+    let column = heading.iter().position(|field| field.eq_ignore_ascii_case("serial"));
+    if column.is_some() {
+        lines.next();
+    }
+    let serial = |line: &str| fields(line).into_iter().nth(column.unwrap_or_default());
+    Ok(lines.map(serial).collect::<Option<_>>().ok_or_else(unreadable)?)
+}
+
+fn unreadable() -> RequestError {
+    RequestError::invalid(
+        "serials",
+        "list_unreadable",
+        "Không đọc được danh sách. Hãy dùng CSV, mỗi dòng một số hiệu chứng thư, hoặc một mảng JSON.",
+        "The list cannot be read. Use CSV with one serial number a line, or a JSON array.",
+    )
+}
+
+pub(super) async fn rows_of(app: &App, by: &Principal, listed: Listed) -> Result<Named> {
     match listed {
         Listed::Serials(serials) => named(app, by, serials).await,
-        Listed::Unit { hierarchy, unit } => of_unit(app, by, hierarchy, &unit).await,
+        Listed::Unit { hierarchy, unit, kind } => of_unit(app, by, hierarchy, (&unit, kind)).await,
     }
 }
 
-type Named = Vec<(String, Result<Row>)>;
+pub(super) type Named = Vec<(String, Result<Row>)>;
 
 async fn named(app: &App, by: &Principal, serials: Vec<String>) -> Result<Named> {
     if serials.is_empty() || serials.len() > MOST {
@@ -120,7 +156,12 @@ async fn named(app: &App, by: &Principal, serials: Vec<String>) -> Result<Named>
     Ok(rows)
 }
 
-async fn of_unit(app: &App, by: &Principal, hierarchy: Hierarchy, unit: &str) -> Result<Named> {
+async fn of_unit(
+    app: &App,
+    by: &Principal,
+    hierarchy: Hierarchy,
+    (unit, kind): (&str, Option<SubjectKind>),
+) -> Result<Named> {
     if !is_staff_for(by, hierarchy) {
         return Err(RequestError::forbidden().into());
     }
@@ -135,18 +176,29 @@ async fn of_unit(app: &App, by: &Principal, hierarchy: Hierarchy, unit: &str) ->
             return Err(wrong_length().into());
         }
         for row in page {
+            if !is_of_kind(app, &row, kind).await? {
+                continue;
+            }
             let serial = row.serial.to_string();
             rows.push((serial, as_it_is(app, row.id).await));
         }
     }
 }
 
-fn outcome_of(app: &App, by: &Principal, serial: String, outcome: Result<Row>) -> Result<ListOutcome> {
-    let none = ListOutcome { serial, changed: false, state: None, problem: None, detail: None };
-    Ok(match outcome {
+async fn is_of_kind(app: &App, row: &Row, kind: Option<SubjectKind>) -> Result<bool> {
+    let (Some(kind), Some(request)) = (kind, row.request_id) else { return Ok(kind.is_none()) };
+    let request = registration::load(app, request).await?;
+    Ok(registration::open(app, &request)?.kind == kind)
+}
+
+/// From the row: what was changed is told whatever else may be wrong with it, without a name where the certificate cannot be shown.
+pub(super) fn outcome_of(app: &App, by: &Principal, serial: String, outcome: Result<Row>) -> ListOutcome {
+    let none =
+        ListOutcome { serial, common_name: String::new(), changed: false, state: None, problem: None, detail: None };
+    match outcome {
         Ok(row) => {
-            let CertificateView { serial, state, .. } = shown(app, by, &row)?;
-            ListOutcome { serial, changed: true, state: Some(state), ..none }
+            let common_name = shown(app, by, &row).map(|view| view.common_name).unwrap_or_default();
+            ListOutcome { serial: row.serial.to_string(), common_name, changed: true, state: Some(row.state), ..none }
         }
         Err(Error::Request(refused)) => {
             ListOutcome { problem: Some(refused.code.to_owned()), detail: Some(refused.detail), ..none }
@@ -156,7 +208,7 @@ fn outcome_of(app: &App, by: &Principal, serial: String, outcome: Result<Row>) -
             let refused = RequestError::try_again();
             ListOutcome { problem: Some(refused.code.to_owned()), detail: Some(refused.detail), ..none }
         }
-    })
+    }
 }
 
 fn wrong_length() -> RequestError {
@@ -171,3 +223,26 @@ fn wrong_length() -> RequestError {
 /// Certificates in one call: each takes a few milliseconds, and a call must not outlast its time.
 const MOST: usize = 2_000;
 const PAGE: i64 = 200;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::serials_of;
+
+    #[test]
+    fn lists_are_read_as_csv_or_json() {
+        let wanted = vec!["00ff".to_owned(), "4f1d".to_owned()];
+        for text in [
+            "# lô thiết bị\n00ff\n\n4f1d\n",
+            "00ff,Máy chủ 1\n4f1d;Máy chủ 2",
+            "\u{feff}name,serial\n\"Máy chủ 1\",\"00ff\"\nMáy chủ 2,4f1d\n",
+            "[\"00ff\", {\"serial\": \"4f1d\"}]",
+        ] {
+            assert_eq!(serials_of(text).unwrap(), wanted, "{text}");
+        }
+        for text in ["[1]", "[", "name,serial\nonly", "[{\"number\": \"00ff\"}]"] {
+            assert!(serials_of(text).is_err(), "{text}");
+        }
+        assert!(serials_of("").unwrap().is_empty());
+    }
+}

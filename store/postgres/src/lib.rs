@@ -29,12 +29,18 @@ mod error;
 pub mod idempotency;
 #[path = "../../src/limits.rs"]
 pub mod limits;
+#[path = "../../src/merchant.rs"]
+pub mod merchant;
 #[path = "../../src/payment.rs"]
 pub mod payment;
+#[path = "../../src/provider.rs"]
+pub mod provider;
 #[path = "../../src/recovery.rs"]
 pub mod recovery;
 #[path = "../../src/request.rs"]
 pub mod request;
+#[path = "../../src/revocation.rs"]
+pub mod revocation;
 #[path = "../../src/stored.rs"]
 mod stored;
 #[path = "../../src/transaction.rs"]

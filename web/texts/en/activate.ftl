@@ -44,3 +44,14 @@ activate-refuse-lead = When you refuse, the certificate is neither made nor publ
 field-refusal = What is wrong
 activate-refuse = Refuse this certificate
 activate-refused = You have refused. No certificate was made. Tell the officer, who enters the request anew and gives you another code.
+own-key-read-lead = This is everything that the certificate will say.
+own-key-consent = I have read it and it is right. I answer for this key and ask for the certificate.
+own-key-title = The request of the key
+own-key-lead = The key is made on the device and stays there. Make a PKCS #10 request with the device's software or with OpenSSL, for example:
+field-request = PKCS #10 request (PEM)
+field-request-hint = The whole file, from the line BEGIN to the line END. Never paste a private key.
+own-key-button = Agree and issue the certificate
+own-key-ready = The certificate is issued
+own-key-certificates = The certificate and those of its issuers
+own-key-certificates-hint = Copy them into a .pem file on the device.
+own-key-command = openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -keyout key.pem -out request.pem -subj /CN=device

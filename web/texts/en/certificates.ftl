@@ -34,3 +34,6 @@ question-agency = Agency, unit and title
 question-last-signing = The last signing: when, which document
 question-called-back = Called back at the registered telephone number
 agency-hotline-text = Somebody calls about a lost device or an exposed PIN: establish who it is and suspend at once.
+modify-title = Change information
+modify-lead = Correct what has changed. Somebody else approves it, and the holder confirms it with an activation code; with the new certificate the old one is revoked. It ends on the same day.
+certificate-done-modification = Your change of information was asked for. Once it is approved you get an activation code at the registration point; until then your present certificate stays usable.

@@ -44,3 +44,14 @@ activate-refuse-lead = Từ chối thì chứng thư không được tạo và k
 field-refusal = Chỗ sai
 activate-refuse = Từ chối chứng thư này
 activate-refused = Bạn đã từ chối. Không có chứng thư nào được tạo. Hãy báo cán bộ để lập lại hồ sơ và nhận mã mới.
+own-key-read-lead = Đây là toàn bộ nội dung chứng thư sẽ ghi.
+own-key-consent = Tôi đã đọc, nội dung đúng. Tôi chịu trách nhiệm về khóa này và đề nghị cấp chứng thư.
+own-key-title = Yêu cầu cấp chứng thư của khóa
+own-key-lead = Khóa được tạo và ở lại trên thiết bị. Hãy tạo yêu cầu PKCS #10 bằng phần mềm của thiết bị hoặc OpenSSL, ví dụ:
+field-request = Yêu cầu PKCS #10 (PEM)
+field-request-hint = Toàn bộ nội dung tệp, từ dòng BEGIN đến dòng END. Không bao giờ dán khóa bí mật.
+own-key-button = Đồng ý và cấp chứng thư
+own-key-ready = Chứng thư đã được cấp
+own-key-certificates = Chứng thư và chứng thư của tổ chức cấp
+own-key-certificates-hint = Sao chép vào tệp .pem trên thiết bị.
+own-key-command = openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -keyout key.pem -out request.pem -subj /CN=device

@@ -8,7 +8,9 @@ use crate::crypto;
 use crate::error::{Error, Result};
 use crate::evidence_record::{Alternatives, canonical_form};
 use crate::verify::cades::Content;
+use crate::verify::xml_signature::is_markup;
 use crate::xml::canonical::Method;
+use crate::xml::transform::{has_comments, percent_decoded};
 use chuky_model::report::{Check, DocumentFormat, Outcome};
 use std::collections::BTreeSet;
 
@@ -33,6 +35,8 @@ pub(super) struct Covered<'a> {
     pub(super) objects: Vec<usize>,
     /// `manifest` and `manifest_reference`.
     pub(super) checks: Vec<Check>,
+    /// The algorithms by which the manifest knows the files: who finds two files of one digest exchanges them.
+    pub(super) digests: Vec<DigestAlgorithm>,
 }
 
 impl<'a> Container<'a> {
@@ -92,6 +96,7 @@ impl<'a> Container<'a> {
                 entries: BTreeSet::from([*data]),
                 objects: vec![*data],
                 checks: vec![Check::passed("signed_file")],
+                digests: Vec::new(),
             },
             ([], _) => {
                 let reason =
@@ -129,7 +134,10 @@ impl<'a> Container<'a> {
             (true, false) => Check::not_done("manifest_reference", some(&undone)),
             (true, true) => Check::passed("manifest_reference"),
         };
-        Covered { content: self.archive.content(at).ok(), entries, objects, checks: vec![check] }
+        let algorithms: BTreeSet<DigestAlgorithm> =
+            manifest.references.iter().filter_map(|reference| reference.algorithm.clone().ok()).collect();
+        let digests = algorithms.into_iter().collect();
+        Covered { content: self.archive.content(at).ok(), entries, objects, checks: vec![check], digests }
     }
 
     /// An entry's bytes, where they can be read.
@@ -161,7 +169,12 @@ impl<'a> Container<'a> {
     ) -> Option<Vec<Alternatives>> {
         let of_entry = |at: &usize| {
             let mut digests = vec![self.contents.get(*at)?.as_ref().ok()?.digest(algorithm)?];
-            let form = method.and_then(|method| canonical_form(self.bytes(*at)?, method));
+            let bytes = self.bytes(*at)?;
+            // A form without comments would be that of another file as well, and only to readers of XML the same one.
+            let whole = |method: &Method| {
+                method.keeps_comments() || is_markup(&self.label(*at)) || has_comments(bytes).is_ok_and(|some| !some)
+            };
+            let form = method.filter(whole).and_then(|method| canonical_form(bytes, method));
             digests.extend(form.map(|form| crypto::digest(algorithm, &form)));
             Some(digests)
         };
@@ -175,19 +188,43 @@ impl<'a> Container<'a> {
         if known == data.len() { "whole_file".to_owned() } else { format!("{known} of {} files", data.len()) }
     }
 
-    /// Every data file must be covered.
+    /// Every data file must be covered, or be one that nobody can take for a signed one.
     pub(super) fn check_coverage(&self, covered: &BTreeSet<usize>) -> Check {
-        let left: Vec<String> = self
-            .entries_of(Role::Data)
-            .into_iter()
-            .filter(|at| !covered.contains(at))
-            .map(|at| self.label(at))
-            .collect();
+        let (known, left): (Vec<usize>, Vec<usize>) =
+            self.entries_of(Role::Data).into_iter().partition(|at| covered.contains(at));
         if left.is_empty() {
-            Check::passed("coverage")
-        } else {
-            Check::failed("coverage", format!("no signature covers {}", some(&left)))
+            return Check::passed("coverage");
         }
+        let names: Vec<String> = left.iter().map(|at| format!("{:?}", self.label(*at))).collect();
+        match self.taken_for_signed(&known, &left) {
+            None => Check::failed(UNSIGNED_PARTS, some(&names)),
+            Some(why) => Check::failed("coverage", format!("no signature covers {}; {why}", some(&names))),
+        }
+    }
+
+    /// Why a reader would take one of the files `left` for a signed one. An `ASiCManifest` lists what is signed and leaves the rest unsaid
+    /// (EN 319 162-1 §4.4.3.2), so that a file beside it is a file of its own; everywhere else the container is signed as a whole.
+    fn taken_for_signed(&self, known: &[usize], left: &[usize]) -> Option<String> {
+        let is_there = |role| self.roles.contains(&role);
+        if self.simple || is_there(Role::Xades) || is_there(Role::FileList) || !is_there(Role::Manifest) {
+            return Some("a container of this kind is signed as a whole".to_owned());
+        }
+        if known.is_empty() {
+            return Some("no file is signed".to_owned());
+        }
+        let signed: BTreeSet<String> = known.iter().filter_map(|at| confusable_name(self.name(*at))).collect();
+        left.iter().find_map(|at| {
+            let label = self.label(*at);
+            match confusable_name(self.name(*at)) {
+                None => Some(format!("{label:?} stands among the container's own files")),
+                Some(name) if signed.contains(&name) => Some(format!("{label:?} has the name of a signed file")),
+                Some(_) => None,
+            }
+        })
+    }
+
+    fn name(&self, at: usize) -> &[u8] {
+        self.archive.entries().get(at).map_or(&[], |entry| &entry.name)
     }
 
     /// Every entry's bytes must be what the archive says they are.
@@ -303,7 +340,19 @@ fn nothing<'a>(reason: &str) -> Covered<'a> {
         entries: BTreeSet::new(),
         objects: Vec::new(),
         checks: vec![Check::failed("manifest", reason)],
+        digests: Vec::new(),
     }
+}
+
+/// What a person sees of a file's name, so that two that look alike are one: the last part of the path, percent-encoding taken off, letters and
+/// digits alone, in lower case. `None` for what stands where the container keeps files of its own.
+fn confusable_name(name: &[u8]) -> Option<String> {
+    let name = percent_decoded(&String::from_utf8_lossy(name)).to_lowercase();
+    let (folder, file) = name.rsplit_once('/').unwrap_or(("", &name));
+    let own = folder.split('/').next() == Some("meta-inf") || file.starts_with("mimetype");
+    let seen: String = file.chars().filter(|letter| letter.is_alphanumeric()).collect();
+    // A name without any letter looks like any other.
+    (!own && !seen.is_empty()).then_some(seen)
 }
 
 /// Some of a list, so that a report stays readable.
@@ -315,6 +364,8 @@ fn some(list: &[String]) -> String {
     }
 }
 
+/// The check on files that no signature covers and that nobody takes for signed ones.
+pub(super) const UNSIGNED_PARTS: &str = "unsigned_parts";
 const SIMPLE: &str = "application/vnd.etsi.asic-s+zip";
 const EXTENDED: &str = "application/vnd.etsi.asic-e+zip";
 /// Names and findings told one by one.

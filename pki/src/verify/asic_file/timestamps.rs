@@ -67,13 +67,13 @@ pub(super) fn judge(held: &Held<'_, '_>, context: &VerificationContext) -> Timed
     }
     read.sort_by_key(|(_, token)| std::cmp::Reverse(token.time));
     for (at, token) in read {
-        let Covered { content, entries, checks, .. } = container.covered_by(at);
+        let Covered { content, entries, checks, digests, .. } = container.covered_by(at);
         let content = Content::new(content);
         let mut findings = token.check(&material.certificates, &mut |algorithm| content.digest(algorithm));
         findings.checks.extend(checks);
         timed.note(line::integrity(&findings).0);
         let own = timed.proofs.get(&at).copied().unwrap_or(Proof { time: context.at, proven: false });
-        let (time, mut report) = trust::timestamp_report(&token, findings, own, material, context);
+        let (time, mut report) = trust::timestamp_over(&token, findings, own, &digests, material, context);
         report.checks.insert(0, trust::kind_of_timestamp(&container.label(at)));
         timed.reports.push(report);
         if let Some(time) = time {

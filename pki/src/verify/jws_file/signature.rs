@@ -2,7 +2,7 @@
 //! listed; nothing undone counts as passed.
 
 use super::{Material, VerificationContext, transmitted};
-use crate::algorithm::SignatureAlgorithm;
+use crate::algorithm::{DigestAlgorithm, SignatureAlgorithm};
 use crate::asn1::{Element, tag};
 use crate::certificate::Certificate;
 use crate::cms::SignerFindings;
@@ -24,14 +24,21 @@ pub(super) struct Payload<'a> {
     timestamped: Option<Cow<'a, [u8]>>,
     /// What was found out about it beyond the signature value.
     checks: Vec<Check>,
+    /// The algorithm of the digests by which the protected header names it.
+    digest: Option<DigestAlgorithm>,
     covers: &'static str,
 }
 
 impl<'a> Payload<'a> {
     /// The payload of a document's signature (RFC 7515 §5.2, RFC 7797 §3, TS 119 182-1 §5.2.8).
     pub(super) fn find(header: &SignatureHeader, inside: Option<&'a [u8]>, content: Option<&'a [u8]>) -> Self {
-        let mut payload =
-            Self { candidates: Vec::new(), timestamped: None, checks: Vec::new(), covers: "the content given" };
+        let mut payload = Self {
+            candidates: Vec::new(),
+            timestamped: None,
+            checks: Vec::new(),
+            digest: None,
+            covers: "the content given",
+        };
         match (&header.detached, inside) {
             (Some(_), Some(_)) => {
                 payload.checks.push(Check::failed(NAME, "sigD stands beside a payload that is attached"));
@@ -66,7 +73,7 @@ impl<'a> Payload<'a> {
             }
             _ => Check::passed(NAME),
         };
-        Self { candidates, timestamped: None, checks: vec![check], covers: "signature" }
+        Self { candidates, timestamped: None, checks: vec![check], digest: None, covers: "signature" }
     }
 
     fn attached(&mut self, header: &SignatureHeader, inside: &'a [u8], content: Option<&[u8]>) {
@@ -102,6 +109,7 @@ impl<'a> Payload<'a> {
             (_, None) => return self.checks.push(Check::not_done(NAME, MISSING)),
             (Some(algorithm), Some(content)) => (*algorithm, content),
         };
+        self.digest = Some(algorithm);
         let encoded = transmitted(content, header.payload_encoded);
         // The digest is made over the encoded object unless `b64` is false; some makers digest the object itself all the same.
         let fits = [crypto::digest(algorithm, &encoded), crypto::digest(algorithm, content)];
@@ -117,6 +125,10 @@ impl<'a> Payload<'a> {
 
     pub(super) fn covers(&self) -> &'static str {
         self.covers
+    }
+
+    pub(super) fn digest(&self) -> Option<DigestAlgorithm> {
+        self.digest
     }
 
     pub(super) fn timestamped(&self) -> Option<&[u8]> {

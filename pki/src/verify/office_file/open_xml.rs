@@ -1,6 +1,7 @@
 //! Office Open XML: what each signature of a package leaves uncovered. Every part and every relationship must be covered, each part
 //! as the content type that it is shown as; only what office programs never sign and what shows nothing of the document may stay.
 
+use super::shown::Shown;
 use super::{
     CONTENT_TYPE, Covered, MACRO, PART, Package, RELATIONSHIP, SignatureFile, change, check_contents, some, structure,
     told,
@@ -15,6 +16,7 @@ use crate::xml::document::Document;
 use crate::xml::encoding;
 use crate::xml::relationships::Wanted;
 use chuky_model::report::{Change, Check, DocumentFormat};
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A package with its types and relationships read.
@@ -28,6 +30,10 @@ pub(super) struct OpenXml<'a> {
     /// Signatures, their certificates, their origin, and the relationships of these.
     of_signatures: BTreeSet<usize>,
     signatures: Vec<usize>,
+    /// What any relationship leads to that may show it. Nothing else that leads there excuses it.
+    displayed: BTreeSet<usize>,
+    /// What each entry shows from elsewhere, once somebody asked.
+    shown: Vec<OnceCell<Shown>>,
     checks: Vec<Check>,
 }
 
@@ -41,6 +47,8 @@ impl<'a> OpenXml<'a> {
             relationships: BTreeMap::new(),
             of_signatures: BTreeSet::new(),
             signatures: Vec::new(),
+            displayed: BTreeSet::new(),
+            shown: vec![OnceCell::new(); archive.entries().len()],
             checks: check_contents(archive),
         };
         package.read_names();
@@ -79,6 +87,10 @@ impl<'a> OpenXml<'a> {
                 Err(error) => self.checks.push(structure(key, &error)),
             }
         }
+        let displays = |(source, one): &(&str, &Relationship)| !may_stay(one, source) && !one.is_data();
+        let targets = self.all().filter(displays).filter_map(|(source, one)| self.target(source, one));
+        let displayed: BTreeSet<usize> = targets.collect();
+        self.displayed = displayed;
         let main = self.all().filter(|(source, one)| source.is_empty() && one.word() == "officeDocument").count();
         if main > 1 {
             self.checks.push(Check::failed("package", "several parts are named as the document"));
@@ -89,12 +101,16 @@ impl<'a> OpenXml<'a> {
         self.relationships.values().flat_map(|(source, found)| found.iter().map(move |one| (source.as_str(), one)))
     }
 
+    fn target(&self, source: &str, one: &Relationship) -> Option<usize> {
+        one.part(source).and_then(|key| self.parts.get(&key).copied())
+    }
+
     /// By relationship, by content type, or by where office programs keep them: a signature that one reader would find is judged.
     fn find_signatures(&mut self) {
         let mut of_signatures = BTreeSet::new();
         let mut signatures = BTreeSet::new();
-        for (source, one) in self.all().filter(|(_, one)| one.is_of_signatures()) {
-            let Some(at) = one.part(source).and_then(|key| self.parts.get(&key).copied()) else { continue };
+        for (source, one) in self.all().filter(|(_, one)| one.may_lead_to_signatures()) {
+            let Some(at) = self.target(source, one) else { continue };
             of_signatures.insert(at);
             if one.word() == "signature" {
                 signatures.insert(at);
@@ -110,9 +126,10 @@ impl<'a> OpenXml<'a> {
             }
         }
         of_signatures.extend(&signatures);
+        of_signatures.retain(|at| !self.displayed.contains(at));
         let holders = self.relationships.iter().filter(|(_, (source, found))| {
             let own = self.parts.get(source).is_some_and(|at| of_signatures.contains(at));
-            own && found.iter().all(Relationship::is_of_signatures)
+            own && found.iter().all(|one| one.is_of_signatures(source))
         });
         let holders: Vec<usize> = holders.map(|(at, _)| *at).collect();
         of_signatures.extend(holders);
@@ -186,9 +203,13 @@ impl Package for OpenXml<'_> {
     fn coverage(&self, _: &SignatureFile<'_>, line: &XmlLine) -> Covered {
         let mut found = Findings::default();
         let mut covered = BTreeSet::new();
-        let with_transform = line.relationships.iter().map(|(uri, _)| uri);
-        for uri in line.files.iter().chain(with_transform) {
+        let with_transform = line.relationships.iter().map(|(uri, _)| (uri, true));
+        for (uri, transformed) in line.files.iter().map(|uri| (uri, false)).chain(with_transform) {
             let Some((at, key, signed)) = self.at(uri) else { continue };
+            // The relationship transform tells nothing of a part that holds none, and of one that is shown it leaves out the rest.
+            if transformed && (!self.relationships.contains_key(&at) || self.displayed.contains(&at)) {
+                continue;
+            }
             let now = self.types.of(&key);
             match signed {
                 Some(signed) if now == Some(signed.as_str()) => {
@@ -215,10 +236,8 @@ impl OpenXml<'_> {
     fn judge_relationships(&self, line: &XmlLine, covered: &BTreeSet<usize>, found: &mut Findings) {
         // A reader fills fields that are bound to data or properties from these, whatever the document says (ISO/IEC 29500-1
         // §17.5.2.6). Nothing tells whether what is not covered is still what it was.
-        let named =
-            |word: &str| covered.iter().any(|at| memchr::memmem::find(self.content(*at), word.as_bytes()).is_some());
-        let is_bound = named("dataBinding");
-        let shows_properties = is_bound && PROPERTIES.into_iter().any(named);
+        let shown = self.shown(covered);
+        found.linked.extend(shown.outside.iter().cloned());
         let whole: BTreeSet<usize> = line.files.iter().filter_map(|uri| Some(self.at(uri)?.0)).collect();
         let mut wanted: BTreeMap<usize, Vec<&Wanted>> = BTreeMap::new();
         for (uri, one) in &line.relationships {
@@ -233,14 +252,13 @@ impl OpenXml<'_> {
             for one in all {
                 let taken = || wanted.get(at).into_iter().flatten().any(|wanted| wanted.takes(&one.id, &one.kind));
                 let signed = covered.contains(at) && (whole.contains(at) || taken());
-                let target = one.part(source).and_then(|key| self.parts.get(&key).copied());
+                let target = self.target(source, one);
                 if signed && one.shows_what_lies_outside() {
                     found.linked.push(one.target.clone());
                 }
-                let may_stay = one.is_about_the_document(source) || one.is_of_signatures();
-                let is_data = one.word() == "customXml";
-                let shows = (is_data && is_bound) || (source.is_empty() && may_stay && shows_properties);
-                if shows {
+                let (may_stay, is_data) = (may_stay(one, source), one.is_data());
+                let of_data = is_data || one.is_about_data();
+                if (of_data && shown.data) || (source.is_empty() && may_stay && shown.properties) {
                     found.bound.extend(target);
                 }
                 match (signed, target) {
@@ -258,12 +276,23 @@ impl OpenXml<'_> {
         }
     }
 
+    /// What parts show together.
+    fn shown(&self, parts: &BTreeSet<usize>) -> Shown {
+        let mut together = Shown::default();
+        for at in parts {
+            let one = self.shown.get(*at).map(|cell| cell.get_or_init(|| Shown::read(self.content(*at))));
+            one.into_iter().for_each(|one| together.absorb(one));
+        }
+        together
+    }
+
     fn judge_parts(&self, covered: &BTreeSet<usize>, found: &mut Findings) {
+        found.apart.retain(|at| !self.displayed.contains(at));
         for (key, at) in &self.parts {
-            // Items in the trash are no parts (ECMA-376-2 §10.2.6).
+            // Items in the trash are no parts (ECMA-376-2 §10.2.6), as long as nothing leads there.
             let is_none = key == TYPES || key.starts_with("[trash]/");
-            let holds_relationships = self.relationships.contains_key(at);
-            if is_none || covered.contains(at) || self.of_signatures.contains(at) || holds_relationships {
+            let is_apart = (is_none || self.relationships.contains_key(at)) && !self.displayed.contains(at);
+            if is_apart || covered.contains(at) || self.of_signatures.contains(at) {
                 continue;
             }
             if !found.apart.contains(at) {
@@ -325,9 +354,11 @@ fn is_sound(key: &str, content: &[u8]) -> bool {
     !key.ends_with(".xml") || encoding::decode(content).is_ok_and(|text| Document::parse(&text).is_ok())
 }
 
-/// Names of the properties' namespaces, as bindings name them (ISO/IEC 29500-2 §11, ISO/IEC 29500-1 §22.2).
-const PROPERTIES: [&str; 3] =
-    ["2006/metadata/core-properties", "2006/extended-properties", "officeDocument/extendedProperties"];
+/// Whether a relationship may be left out of signatures: what it leads to shows nothing of the document.
+fn may_stay(one: &Relationship, source: &str) -> bool {
+    one.is_about_the_document(source) || one.is_of_signatures(source)
+}
+
 const TYPES: &str = "[content_types].xml";
 /// Where office programs keep signatures.
 const FOLDER: &str = "_xmlsignatures/";

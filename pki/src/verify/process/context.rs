@@ -27,15 +27,24 @@ pub(super) fn initialise(subject: &Subject<'_>, rules: &SignatureRules) -> Resul
             format!("the validation policy does not know the signature policy {:?}", named.identifier),
             SubIndication::SignaturePolicyNotAvailable,
         ),
+        (Some((_, None)), _) => Ok(()),
+        (Some((_, Some(expected))), Some((DigestAlgorithm::Sha256, digest))) if digest == expected => Ok(()),
         // Table 6: a digest mismatch is a policy that cannot be processed.
-        (Some((_, Some(expected))), Some((DigestAlgorithm::Sha256, digest))) if digest != expected => open(
+        (Some((_, Some(_))), Some((DigestAlgorithm::Sha256, _))) => open(
             format!("the signature means another text of the signature policy {:?}", named.identifier),
+            SubIndication::PolicyProcessingError,
+        ),
+        (Some((_, Some(_))), Some((other, _))) => open(
+            format!(
+                "the signature gives a {} digest of the signature policy {:?}, and its text is known by SHA-256",
+                other.name(),
+                named.identifier
+            ),
             SubIndication::PolicyProcessingError,
         ),
         (Some((_, Some(_))), None) => open(
             format!("the signature gives no digest of the signature policy {:?}", named.identifier),
             SubIndication::PolicyProcessingError,
         ),
-        _ => Ok(()),
     }
 }

@@ -98,14 +98,15 @@ fn used_by(certificate: &Certificate, issuer: &Certificate) -> Used {
     }
 }
 
-/// The algorithms that a list or an answer relies on.
-fn used_for(finding: &crate::revocation::Finding<'_>, issuer: &Certificate) -> Used {
+/// The algorithms that a list or an answer relies on, and those of the certificate of its responder, where it has one of its own.
+fn used_for(finding: &crate::revocation::Finding<'_>, issuer: &Certificate) -> Vec<Used> {
     let scheme = finding.source.algorithm();
     let signer = finding.responder.as_ref().unwrap_or(issuer);
-    Used {
+    let answer = Used {
         what: format!("revocation data of {}", issuer.subject().common_name()),
         digests: scheme.and_then(SignatureAlgorithm::digest).into_iter().collect(),
         scheme,
         key: signer.public_key().ok().map(|key| key.key_type()),
-    }
+    };
+    std::iter::once(answer).chain(finding.responder.as_ref().map(|responder| used_by(responder, issuer))).collect()
 }

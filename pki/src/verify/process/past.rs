@@ -5,14 +5,13 @@ use super::{Validation, sliding};
 use crate::verify::trust::Trust;
 use chuky_model::report::{Check, Indication, SubIndication};
 
-/// Tries to settle the status that validation at the current time gave.
+/// Tries to settle the status that validation at the current time gave. With a time that is proven, revoked means revoked by that time
+/// (§5.5.4 step 4 a): no sliding mends it, so that REVOKED_NO_POE and REVOKED_CA_NO_POE stay.
 pub(super) fn validate(validation: &Validation<'_>, current: Trust) -> Trust {
     let heals = matches!(
         current.sub_indication,
         Some(
-            SubIndication::RevokedNoPoe
-                | SubIndication::RevokedCaNoPoe
-                | SubIndication::OutOfBoundsNoPoe
+            SubIndication::OutOfBoundsNoPoe
                 | SubIndication::OutOfBoundsNotRevoked
                 | SubIndication::CryptoConstraintsFailureNoPoe
                 | SubIndication::RevocationOutOfBoundsNoPoe

@@ -15,7 +15,8 @@ pub(super) struct PastChain {
     pub(super) path: VerifiedPath,
     /// Of the certificates, the signer's first.
     pub(super) checks: Vec<Check>,
-    /// Whether revocation data about the signer existed while its issuer's certificate was valid (§5.6.2.4 step 1).
+    /// Whether the revocation data existed while those who signed it were valid: about the signer its issuer's certificate (§5.6.2.4 step 1), and
+    /// of every certificate the responder's that a list of its issuer does not need.
     pub(super) revocation_in_bounds: bool,
 }
 
@@ -46,15 +47,14 @@ fn slide(validation: &Validation<'_>, path: VerifiedPath) -> Result<PastChain, N
     let certificates = path.certificates();
     let pairs: Vec<(&Certificate, &Certificate)> = certificates.iter().zip(certificates.iter().skip(1)).collect();
     let mut lines = Vec::new();
-    let mut revocation_in_bounds = pairs.is_empty();
+    let mut revocation_in_bounds = true;
     for (place, (certificate, issuer)) in pairs.iter().enumerate().rev() {
         let step = step(validation, certificate, issuer, control)?;
         control = step.control;
-        if place == 0 {
-            // An anchor has no period that would bound it (§5.2.6.4 note 1).
-            let expiry = issuer.not_after();
-            revocation_in_bounds = pairs.len() == 1 || step.proven.is_some_and(|proven| proven <= expiry);
-        }
+        // An anchor has no period that would bound it (§5.2.6.4 note 1); a responder that it entrusted has.
+        let issuer_end = (place == 0 && pairs.len() > 1).then(|| issuer.not_after());
+        let end = issuer_end.into_iter().chain(step.responder_end).min();
+        revocation_in_bounds &= end.is_none_or(|end| step.proven.is_some_and(|proven| proven <= end));
         lines.push(step.checks);
     }
     let mut checks = vec![Check::passed("certificate_path")];
@@ -67,6 +67,8 @@ struct Step {
     checks: Vec<Check>,
     /// When the evidence is proven to have existed.
     proven: Option<Instant>,
+    /// When the certificate of the responder ends that signed it, where its issuer did not.
+    responder_end: Option<Instant>,
 }
 
 /// Step 2 for one certificate.
@@ -79,9 +81,16 @@ fn step(
     let (policy, material, time) = (&validation.context.policy, validation.material, validation.proof.time);
     let now = validation.context.at;
     let existed = |object: [u8; 32]| material.existed(&object, now);
-    // a) Evidence issued before control-time, which is proven to have existed by then, like the certificate.
     let (all, reasons) = revocation::usable(certificate, issuer, &material.evidence);
     let holds = material.evidence.holds_of(certificate);
+    // A revocation or a hold that began by best-signature-time ends it, whenever it became known: the process finds evidence that still counts,
+    // not a time at which nobody had heard yet.
+    let (known, _) = revocation::decide((&all, &holds), reasons.clone(), time, &policy.revocation);
+    if matches!(known, Revocation::Revoked { .. }) {
+        return Err(refused(certificate, &known));
+    }
+    let known_since = if let Revocation::Good { revoked_since, .. } = known { revoked_since } else { None };
+    // a) Evidence issued before control-time, which is proven to have existed by then, like the certificate.
     let proven: Vec<Finding<'_>> = all
         .iter()
         .filter(|finding| finding.evidence_time <= control && existed(finding.source.identity()) <= control)
@@ -90,19 +99,19 @@ fn step(
     let certificate_proven = existed(*certificate.fingerprint()) <= control;
     let who = certificate.subject().common_name();
     if proven.is_empty() || !certificate_proven {
-        let (answer, _) = revocation::decide((&all, &holds), reasons, time, &policy.revocation);
-        let lacks_proof = matches!(answer, Revocation::Good { .. });
+        let lacks_proof = matches!(known, Revocation::Good { .. });
         let reason = match lacks_proof {
             true => format!("{who}: nothing proves that it and the evidence about it existed by {}", control.rfc3339()),
             false => format!("{who}: there is no usable revocation data of before {}", control.rfc3339()),
         };
         return Err(NoPastChain { reason, lacks_proof });
     }
-    let (answer, by) = revocation::decide((&proven, &holds), reasons, time, &policy.revocation);
-    let checks = told(certificate, &answer, true, Vec::new()).map_err(|trust| {
-        let reason = trust.checks.into_iter().next_back().map(|check| check.reason).unwrap_or_default();
-        NoPastChain { reason, lacks_proof: false }
-    })?;
+    let (mut answer, by) = revocation::decide((&proven, &holds), reasons, time, &policy.revocation);
+    if let Revocation::Good { revoked_since, .. } = &mut answer {
+        // It is told, though what tells it came after control-time.
+        *revoked_since = known_since.or(*revoked_since);
+    }
+    let checks = told(certificate, &answer, true, Vec::new()).map_err(|_| refused(certificate, &answer))?;
     let mut slid = control;
     match (&answer, by) {
         // b) Revoked later: what was signed with it counts until then.
@@ -120,13 +129,22 @@ fn step(
         _ => {}
     }
     // d) Algorithms of the certificate and of the evidence.
-    let used = by.map(|finding| used_for(finding, issuer));
+    let used = by.map(|finding| used_for(finding, issuer)).unwrap_or_default();
     for used in std::iter::once(used_by(certificate, issuer)).chain(used) {
         if policy.weakness(&used, slid).is_some() {
             slid = slid.min(policy.reliable_until(&used).unwrap_or(slid));
         }
     }
-    Ok(Step { control: slid, checks, proven: by.map(|finding| existed(finding.source.identity())) })
+    let proven = by.map(|finding| existed(finding.source.identity()));
+    let responder_end = by.and_then(|finding| Some(finding.responder.as_ref()?.not_after()));
+    Ok(Step { control: slid, checks, proven, responder_end })
+}
+
+/// Why a certificate with that answer ends the process.
+fn refused(certificate: &Certificate, answer: &Revocation) -> NoPastChain {
+    let checks = told(certificate, answer, true, Vec::new()).err().map(|trust| trust.checks).unwrap_or_default();
+    let reason = checks.into_iter().next_back().map(|check| check.reason).unwrap_or_default();
+    NoPastChain { reason, lacks_proof: false }
 }
 
 /// The sub-indication that says what was missing (§5.1.3: any that maps to the reason).

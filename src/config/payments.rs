@@ -1,0 +1,128 @@
+//! What is set for payments: the operator's bounds, the certificate policies that payers need, how switches write what they sign, how long and
+//! how many payments are remembered, and whether anybody may bring them. Refuses a retention that would forget a payment while it could
+//! still be presented.
+
+use super::{ConfigError, invalid};
+use chuky_pki::payment::{Layout, OrderPolicy, limits};
+use serde::Deserialize;
+
+/// How orders are judged, how payments are remembered, and who may bring them.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PaymentsConfig {
+    /// The largest amount, in minor units.
+    pub largest_amount: u64,
+    /// The longest time between an order's creation and its expiry, in seconds.
+    pub longest_window_seconds: i64,
+    /// How far a payer's clock may run ahead, in seconds.
+    pub clock_skew_seconds: i64,
+    /// Object identifiers of certificate policies, one of which a payer's certificate must name; any certificate will do without.
+    pub certificate_policies: Vec<String>,
+    /// How switches concatenate the fields that they sign.
+    pub layouts: Vec<Layout>,
+    /// Whole days (UTC) for which an accepted payment is remembered after its own.
+    pub retention_days: i64,
+    /// Payments that one process remembers at most, about 18 bytes each.
+    pub most_remembered: usize,
+    /// Whether only registered providers consume payments.
+    pub registered_only: bool,
+}
+
+impl Default for PaymentsConfig {
+    fn default() -> Self {
+        Self {
+            largest_amount: limits::LARGEST_AMOUNT,
+            longest_window_seconds: limits::LONGEST_WINDOW_SECONDS,
+            clock_skew_seconds: limits::CLOCK_SKEW_SECONDS,
+            certificate_policies: Vec::new(),
+            layouts: Vec::new(),
+            retention_days: 7,
+            most_remembered: 20_000_000,
+            registered_only: false,
+        }
+    }
+}
+
+impl PaymentsConfig {
+    /// Refuses a retention that ends before an order can have expired everywhere: one accepted at the last moment of a day may be presented
+    /// until its window and the clock skew are over.
+    fn check(&self) -> Result<(), ConfigError> {
+        let shortest = (self.longest_window_seconds.saturating_add(self.clock_skew_seconds)) / 86_400 + 1;
+        if !(shortest..=400).contains(&self.retention_days) {
+            let what =
+                "is at least the days of longest_window_seconds and clock_skew_seconds and one more, at most 400";
+            return Err(invalid("payments.retention_days", what));
+        }
+        if !(1_000..=500_000_000).contains(&self.most_remembered) {
+            return Err(invalid("payments.most_remembered", "is 1000 to 500000000"));
+        }
+        Ok(())
+    }
+
+    /// Checks what is set, as the policy that orders are judged by.
+    pub(super) fn policy(&self) -> Result<OrderPolicy, ConfigError> {
+        self.check()?;
+        if self.largest_amount == 0 || self.largest_amount > limits::LARGEST_EXACT_AMOUNT {
+            return Err(invalid("payments.largest_amount", "is 1 to 9007199254740991"));
+        }
+        if !(60..=LONGEST_WINDOW).contains(&self.longest_window_seconds) {
+            return Err(invalid("payments.longest_window_seconds", "is 60 to 2678400"));
+        }
+        if !(0..=LONGEST_SKEW).contains(&self.clock_skew_seconds) {
+            return Err(invalid("payments.clock_skew_seconds", "is 0 to 600"));
+        }
+        let policies = self.certificate_policies.iter().map(|text| text.parse());
+        let certificate_policies = policies.collect::<Result<_, _>>().map_err(|_| {
+            invalid("payments.certificate_policies", "are object identifiers such as 1.3.6.1.4.1.99999.1")
+        })?;
+        for (at, layout) in self.layouts.iter().enumerate() {
+            layout.check().map_err(|what| invalid("payments.layouts", &format!("{}: {what}", layout.name)))?;
+            if self.layouts.iter().skip(at.saturating_add(1)).any(|other| other.name == layout.name) {
+                return Err(invalid("payments.layouts", "two have the same name"));
+            }
+        }
+        Ok(OrderPolicy {
+            largest_amount: self.largest_amount,
+            longest_window_seconds: self.longest_window_seconds,
+            clock_skew_seconds: self.clock_skew_seconds,
+            created_after: None,
+            certificate_policies,
+            layouts: self.layouts.clone(),
+        })
+    }
+}
+
+/// Seconds: a month. Identities are remembered for longer.
+const LONGEST_WINDOW: i64 = 31 * 86_400;
+/// Seconds: a clock that is wrong by more should be set.
+const LONGEST_SKEW: i64 = 600;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn what_leaves_something_open_is_refused() {
+        let policy = |text: &str| toml::from_str::<PaymentsConfig>(text).unwrap().policy();
+        assert_eq!(policy("").unwrap(), OrderPolicy::default());
+        for (text, key) in [
+            ("clock_skew_seconds = 601", "payments.clock_skew_seconds"),
+            ("longest_window_seconds = 1", "payments.longest_window_seconds"),
+            ("largest_amount = 0", "payments.largest_amount"),
+            ("certificate_policies = [\"x\"]", "payments.certificate_policies"),
+            ("[[layouts]]\nname = \"a\"\nfields = []", "payments.layouts"),
+        ] {
+            assert!(policy(text).unwrap_err().to_string().starts_with(key), "{text}");
+        }
+        assert!(toml::from_str::<PaymentsConfig>("largest = 1").is_err());
+    }
+
+    #[test]
+    fn payments_are_remembered_longer_than_orders_are_fresh() {
+        let days = |retention_days| PaymentsConfig { retention_days, ..PaymentsConfig::default() };
+        assert!(days(3).check().is_err() && days(4).check().is_ok() && days(401).check().is_err());
+        let longer = PaymentsConfig { longest_window_seconds: 10 * 86_400, ..days(10) };
+        assert!(longer.check().is_err() && PaymentsConfig { retention_days: 11, ..longer }.check().is_ok());
+    }
+}

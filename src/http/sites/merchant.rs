@@ -1,0 +1,207 @@
+//! `/merchant`: a merchant registers accounts, prints and withdraws their codes. `/qr`: anybody asks whose account a code names, by
+//! picture or text.
+
+use super::{PageForm, Visit, requests::shown_beside};
+use crate::{
+    app::App,
+    custody::{self, Pin},
+    error::{Error, RequestError, Result},
+    http::{
+        Access, Remote, Route,
+        api::{
+            credentials::with_pin,
+            documents::SIGNERS,
+            idempotency,
+            merchants::{LARGEST_PICTURE, sheets_of},
+            receipts::allow,
+            requests::read_cursor,
+        },
+        pages::{
+            Problems, html,
+            merchant::{AccountCard, CodePage, MerchantPage, RegisterForm},
+            sign::CredentialChoice,
+        },
+        problem::status_of,
+        upload,
+    },
+    transactions::{
+        merchant::{self, NewAccount},
+        picture,
+        vietqr::verify_code,
+    },
+};
+use axum::{
+    extract::{DefaultBodyLimit, Path, Query, Request, State},
+    http::{Method, StatusCode},
+    response::{IntoResponse, Redirect, Response},
+    routing::{get, post},
+};
+use chuky_model::{
+    algorithm::KeyAlgorithm,
+    record::{
+        Cursor,
+        state::{CertificateState, CredentialState},
+    },
+};
+use serde::Deserialize;
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        Route::new(Method::GET, "/merchant", SIGNERS, get(show)),
+        Route::new(Method::POST, "/merchant", SIGNERS, post(register)),
+        Route::new(Method::POST, "/merchant/{id}/withdraw", SIGNERS, post(withdraw)),
+        Route::new(Method::POST, "/merchant/{id}/sheet", SIGNERS, post(sheet)),
+        Route::new(Method::GET, "/qr", Access::Public, get(ask)),
+        Route::new(Method::POST, "/qr", Access::Public, post(check).layer(DefaultBodyLimit::max(LARGEST_PICTURE))),
+    ]
+}
+
+/// Where the list begins, and what has just been done.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ListQuery {
+    after: Option<String>,
+    done: String,
+}
+
+/// The token of a form that has nothing else.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct TokenForm {
+    csrf: String,
+}
+
+async fn show(State(app): State<App>, visit: Visit, Query(query): Query<ListQuery>) -> Result<Response> {
+    page(&app, visit, query, RegisterForm::default(), (StatusCode::OK, Problems::none())).await
+}
+
+async fn register(
+    State(app): State<App>,
+    visit: Visit,
+    remote: Remote,
+    PageForm(form): PageForm<RegisterForm>,
+) -> Result<Response> {
+    let by = visit.posting(&form.csrf)?;
+    let RegisterForm { bank, number, shop, city, credential, .. } = form.clone();
+    let identity = format!("{credential}\n{bank}\n{number}\n{shop}\n{city}");
+    let flow = async {
+        let credential = credential.parse().map_err(|_| RequestError::not_found())?;
+        let pin = Pin::enter(form.pin.reveal()).map_err(RequestError::from)?;
+        let new = NewAccount { bank, number, shop, city };
+        let view = with_pin(&app, by, &remote, merchant::register(&app, by, credential, &pin, new)).await?;
+        Ok(view.id)
+    };
+    let key = (form.idempotency_key.as_str(), identity.as_bytes());
+    match idempotency::once_on_page(&app, by, "POST /merchant", key, flow).await {
+        Ok(_) => Ok(Redirect::to("/merchant?done=registered").into_response()),
+        Err(error) => {
+            let said = shown_beside(error)?;
+            page(&app, visit, ListQuery::default(), form, said).await
+        }
+    }
+}
+
+async fn withdraw(
+    State(app): State<App>,
+    visit: Visit,
+    Path(id): Path<String>,
+    PageForm(form): PageForm<TokenForm>,
+) -> Result<Response> {
+    let by = visit.posting(&form.csrf)?;
+    merchant::withdraw(&app, by, id.parse().map_err(|_| RequestError::not_found())?).await?;
+    Ok(Redirect::to("/merchant?done=withdrawn").into_response())
+}
+
+async fn sheet(
+    State(app): State<App>,
+    visit: Visit,
+    Path(id): Path<String>,
+    PageForm(form): PageForm<TokenForm>,
+) -> Result<Response> {
+    let by = visit.posting(&form.csrf)?;
+    sheets_of(&app, by, vec![id.parse().map_err(|_| RequestError::not_found())?]).await
+}
+
+async fn page(
+    app: &App,
+    visit: Visit,
+    query: ListQuery,
+    form: RegisterForm,
+    (status, problems): (StatusCode, Problems),
+) -> Result<Response> {
+    let by = visit.required()?;
+    let after = query.after.as_deref().map_or(Some(Cursor::OLDEST), read_cursor).ok_or_else(RequestError::not_found)?;
+    let (views, next) = merchant::own_accounts(app, by, after).await?;
+    let signers = custody::signers(app, by).await?;
+    let usable = signers.iter().filter(|signer| {
+        signer.credential.algorithm == KeyAlgorithm::P256
+            && signer.credential.state == CredentialState::Active
+            && signer.row.state == CertificateState::Issued
+    });
+    let credentials = usable.map(|signer| CredentialChoice {
+        credential: signer.credential.id,
+        holder: merchant::holder(&signer.certificate),
+        valid_until: signer.row.not_after,
+        tries_left: signer.tries_left(app),
+    });
+    let page = MerchantPage {
+        accounts: views.iter().map(|view| AccountCard::of(&visit.frame, view)).collect(),
+        next: next.map(|next| format!("/merchant?after={}_{}", next.at.0, next.id)),
+        credentials: credentials.collect(),
+        form: RegisterForm { idempotency_key: idempotency::fresh_key(), pin: Default::default(), ..form },
+        done: query.done,
+        problems,
+        frame: visit.frame,
+    };
+    Ok(html(status, page.html()))
+}
+
+async fn ask(visit: Visit) -> Response {
+    let page = CodePage { frame: visit.frame, code: String::new(), answer: None, problems: Problems::none() };
+    html(StatusCode::OK, page.html())
+}
+
+async fn check(State(app): State<App>, visit: Visit, remote: Remote, request: Request) -> Result<Response> {
+    allow(&app, &remote)?;
+    let _place = app.admission.enter()?;
+    let mut page = CodePage { frame: visit.frame, code: String::new(), answer: None, problems: Problems::none() };
+    match posted(&app, request).await {
+        Ok(code) => {
+            page.answer = Some(verify_code(&app, &code).await?);
+            page.code = code;
+            Ok(html(StatusCode::OK, page.html()))
+        }
+        Err(Error::Request(refused)) => {
+            page.problems = Problems::said(refused.field, refused.detail);
+            Ok(html(status_of(refused.kind), page.html()))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The code that was typed, or the one in the picture.
+async fn posted(app: &App, request: Request) -> Result<String> {
+    let mut form = upload::form(request).await?;
+    let mut code = String::new();
+    while let Some(mut field) = upload::next_field(&mut form).await? {
+        let has_file = field.file_name().is_some_and(|name| !name.is_empty());
+        match field.name() {
+            Some("picture") if has_file => {
+                let picture = upload::spool_field(app, &mut field).await?;
+                return picture::code_in(app, picture).await;
+            }
+            Some("code") => code = field.text().await.unwrap_or_default(),
+            _ => {}
+        }
+    }
+    match code.trim() {
+        "" => Err(RequestError::invalid(
+            "picture",
+            "code_missing",
+            "Hãy chụp mã QR, chọn ảnh hoặc dán nội dung của mã.",
+            "Photograph the QR code, choose a picture, or paste the code's text.",
+        )
+        .into()),
+        code => Ok(code.to_owned()),
+    }
+}

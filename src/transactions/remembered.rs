@@ -1,0 +1,185 @@
+//! The identities of accepted payments, in memory, as the audit log tells them: what makes a payment that was accepted stay accepted when
+//! SQL takes its row away. Fed by the log's replay at the start, by each commit here, and by whatever other nodes append; it is asked only
+//! about payments that the database takes for new, and knows no row. Holds the first 64 bits of keyed hashes and nothing else.
+
+use crate::audit::Kind;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use chuky_model::{
+    instant::Instant,
+    record::{audit::AuditEntry, payment::PaymentIdentity},
+};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::{BTreeMap, HashSet},
+    hash::{BuildHasherDefault, Hasher},
+    sync::{
+        PoisonError, RwLock, RwLockReadGuard,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+/// The content of the audit entry about a group of accepted payments.
+#[derive(Serialize, Deserialize)]
+pub(super) struct GroupContent {
+    pub count: i64,
+    /// SHA-256 over the group's rows, hex.
+    pub digest: String,
+    /// The first 64 bits of each identity, base64.
+    #[serde(default)]
+    pub identities: String,
+}
+
+/// The first 64 bits of each of these identities, as the log carries them.
+pub(super) fn joined(rows: &[&PaymentIdentity]) -> String {
+    let octets: Vec<u8> =
+        rows.iter().flat_map(|row| row.identity.iter().take(OCTETS_OF_IDENTITY).copied().collect::<Vec<_>>()).collect();
+    STANDARD.encode(octets)
+}
+
+/// What is remembered, day by day (UTC).
+#[derive(Debug)]
+pub struct Remembered {
+    days: RwLock<BTreeMap<i64, HashSet<u64, BuildHasherDefault<AlreadyHashed>>>>,
+    most: usize,
+    /// Earlier days are over: the log may tell of them once more.
+    first: AtomicI64,
+}
+
+impl Remembered {
+    /// An empty memory for so many payments of that day and later ones.
+    pub fn new(most: usize, first: i64) -> Self {
+        Self { days: RwLock::default(), most, first: AtomicI64::new(first) }
+    }
+
+    /// Learns from an entry of the audit log; entries about other things are passed over.
+    pub fn read(&self, entry: &AuditEntry) {
+        let day = day(entry.recorded_at);
+        if entry.kind != Kind::PaymentsConsumed.name() || day < self.first.load(Ordering::SeqCst) {
+            return;
+        }
+        let read = serde_json::from_slice::<GroupContent>(&entry.content).ok();
+        let octets = read.and_then(|content| STANDARD.decode(content.identities).ok()).unwrap_or_default();
+        let identities = octets.chunks_exact(OCTETS_OF_IDENTITY).map(fingerprint);
+        let mut days = self.days.write().unwrap_or_else(PoisonError::into_inner);
+        days.entry(day).or_default().extend(identities);
+    }
+
+    /// Learns payments that were just accepted here.
+    pub fn learn(&self, at: Instant, identities: impl Iterator<Item = [u8; 32]>) {
+        let mut days = self.days.write().unwrap_or_else(PoisonError::into_inner);
+        days.entry(day(at)).or_default().extend(identities.map(|identity| fingerprint(&identity)));
+    }
+
+    /// Whether a payment of this identity was accepted. For a payment that was not, the answer is wrong once in 10¹² questions at ten
+    /// million remembered payments.
+    pub fn holds(&self, identity: &[u8]) -> bool {
+        let fingerprint = fingerprint(identity);
+        self.memory().values().any(|day| day.contains(&fingerprint))
+    }
+
+    /// Whether there is room for another group.
+    pub fn has_room(&self) -> bool {
+        self.count() < self.most
+    }
+
+    /// How many payments are remembered.
+    pub fn count(&self) -> usize {
+        self.memory().values().map(HashSet::len).sum()
+    }
+
+    /// Forgets the days before that one.
+    pub fn forget_before(&self, first: i64) {
+        self.first.fetch_max(first, Ordering::SeqCst);
+        let mut days = self.days.write().unwrap_or_else(PoisonError::into_inner);
+        *days = days.split_off(&first);
+    }
+
+    fn memory(&self) -> RwLockReadGuard<'_, BTreeMap<i64, HashSet<u64, BuildHasherDefault<AlreadyHashed>>>> {
+        self.days.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The day (UTC) of an instant, as the database counts them.
+pub fn day(at: Instant) -> i64 {
+    at.0.div_euclid(MICROSECONDS_A_DAY)
+}
+
+fn fingerprint(identity: &[u8]) -> u64 {
+    let mut octets = [0; OCTETS_OF_IDENTITY];
+    octets.iter_mut().zip(identity).for_each(|(to, from)| *to = *from);
+    u64::from_be_bytes(octets)
+}
+
+/// Identities are keyed hashes, which nobody outside can choose: hashing them again would only cost time.
+#[derive(Debug, Default)]
+pub struct AlreadyHashed(u64);
+
+impl Hasher for AlreadyHashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, octets: &[u8]) {
+        self.0 = octets.iter().fold(self.0, |hash, octet| hash.rotate_left(8) ^ u64::from(*octet));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
+}
+
+/// Octets of an identity that are remembered and logged.
+const OCTETS_OF_IDENTITY: usize = 8;
+/// Microseconds in a day.
+pub const MICROSECONDS_A_DAY: i64 = 86_400_000_000;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use chuky_model::id::{AccountId, AuditEntryId, BatchId};
+    use uuid::Uuid;
+
+    fn row(number: u64) -> PaymentIdentity {
+        let mut identity = vec![7; 32];
+        identity[..8].copy_from_slice(&number.to_be_bytes());
+        PaymentIdentity {
+            identity,
+            order_digest: vec![1; 32],
+            provider_id: AccountId(Uuid::nil()),
+            accepted_at: Instant(0),
+            batch_id: BatchId(Uuid::nil()),
+        }
+    }
+
+    #[test]
+    fn the_log_and_the_commit_teach_the_same_and_days_end() {
+        let rows: Vec<_> = (0..300).map(row).collect();
+        let content =
+            GroupContent { count: 300, digest: String::new(), identities: joined(&rows.iter().collect::<Vec<_>>()) };
+        let entry = |kind: Kind, content: Vec<u8>| AuditEntry {
+            id: AuditEntryId(Uuid::nil()),
+            recorded_at: Instant(3 * MICROSECONDS_A_DAY + 5),
+            kind: kind.name().to_owned(),
+            actor: "service".to_owned(),
+            subject: String::new(),
+            content,
+            row_version: None,
+        };
+        let (told, learnt) = (Remembered::new(301, 3), Remembered::new(300, 3));
+        told.read(&entry(Kind::PaymentsConsumed, serde_json::to_vec(&content).unwrap()));
+        told.read(&entry(Kind::PaymentConflict, serde_json::to_vec(&content).unwrap()));
+        told.read(&entry(Kind::PaymentsConsumed, b"{}".to_vec()));
+        learnt.learn(Instant(3 * MICROSECONDS_A_DAY), rows.iter().map(|row| row.identity.clone().try_into().unwrap()));
+        for memory in [&told, &learnt] {
+            assert_eq!(memory.count(), 300);
+            assert!(rows.iter().all(|row| memory.holds(&row.identity)) && !memory.holds(&row(300).identity));
+        }
+        assert!(told.has_room() && !learnt.has_room());
+        learnt.forget_before(3);
+        assert_eq!(learnt.count(), 300);
+        learnt.forget_before(4);
+        learnt.read(&entry(Kind::PaymentsConsumed, serde_json::to_vec(&content).unwrap()));
+        assert!(learnt.count() == 0 && !learnt.holds(&rows[0].identity));
+    }
+}
