@@ -25,6 +25,10 @@ use std::{
 const SLICE_SECONDS: u64 = 12;
 /// Changes, of issue and of standing, after which the long run ends.
 const ENOUGH: u64 = 10_000;
+/// Fewer would show nothing, so a run goes on until then, for at most `LONGEST_MORE`.
+const LEAST: u64 = 8;
+/// See `LEAST`.
+const LONGEST_MORE: Duration = Duration::from_secs(90);
 /// Subscribers at work at a time.
 const CLIENTS: u64 = 8;
 /// What a killed service left is taken back within this after the next start: on PostgreSQL as soon as the server noticed its end.
@@ -195,7 +199,12 @@ fn run(
         })
         .collect();
     let since = Instant::now();
-    while since.elapsed() < Duration::from_secs(seconds) && done.load(Ordering::Relaxed) < ENOUGH {
+    // As long as was asked for, and on a machine that is busy with other things until something was done.
+    let goes_on = |done: u64| match since.elapsed() {
+        time if time < Duration::from_secs(seconds) => done < ENOUGH,
+        time => done < LEAST && time < Duration::from_secs(seconds) + LONGEST_MORE,
+    };
+    while goes_on(done.load(Ordering::Relaxed)) {
         thread::sleep(Duration::from_millis(200));
         assert!(!killer.is_finished() && !watcher.is_finished(), "the killer or the watcher has failed");
     }
