@@ -288,6 +288,7 @@ const AFTER_FAILURE: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// Entries placed in one transaction.
 const BATCH: i64 = 1_000;
-const LEASE: &str = "audit-sequencer";
+/// The name of the work that one process does at a time, and of the file beside a SQLite database by which it holds it.
+pub const LEASE: &str = "audit-sequencer";
 /// A node that vanished with its host is replaced after this long; one that was killed at once.
 const LEASE_SECONDS: i64 = 6;
