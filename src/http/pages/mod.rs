@@ -7,6 +7,7 @@
 
 pub mod activate;
 pub mod assets;
+pub mod audit;
 pub mod booth;
 pub mod certificate;
 pub mod certificates;

@@ -97,3 +97,4 @@ audit-kind-payment-provider-changed = Payment provider changed
 audit-kind-merchant-account-registered = Merchant account registered
 audit-kind-merchant-account-withdrawn = Merchant account withdrawn
 audit-kind-row-forged = Forged row found
+agency-audit-text = See what happened to a certificate, and download proofs.

@@ -97,3 +97,4 @@ audit-kind-payment-provider-changed = Thay đổi tổ chức thanh toán
 audit-kind-merchant-account-registered = Đăng ký tài khoản nhận tiền
 audit-kind-merchant-account-withdrawn = Rút tài khoản nhận tiền
 audit-kind-row-forged = Phát hiện dữ liệu bị sửa
+agency-audit-text = Xem điều gì đã xảy ra với một chứng thư, và tải bằng chứng.
