@@ -184,3 +184,130 @@ fn own_key(file: &Path) -> Result<Ed25519Key, InternalError> {
     hex::decode_to_slice(text.trim(), &mut *seed).map_err(|_| unusable())?;
     Ed25519Key::from_seed(&seed).map_err(|error| InternalError::Pki(error.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    use chuky_pki::{
+        merkle::{Tree, leaf_hash},
+        transparency::{
+            Note,
+            tree::{consistency, joined},
+        },
+    };
+
+    /// A log whose operator may say anything.
+    struct Operator {
+        own: Ed25519Key,
+        key: VerifierKey,
+    }
+
+    impl Operator {
+        fn new(seed: u8, name: &str) -> Self {
+            let own = Ed25519Key::from_seed(&[seed; 32]).unwrap();
+            let public = own.public().unwrap();
+            let id = Sha256::digest([name.as_bytes(), b"\n\x01", &public].concat());
+            let key = STANDARD.encode([&[1][..], &public].concat());
+            let key = VerifierKey::parse(&format!("{name}+{}+{key}", hex::encode(&id[..4]))).unwrap();
+            Self { own, key }
+        }
+
+        /// Asks for a signature over the first `size` leaves after those of `old`.
+        fn asks(&self, witness: &Witness, leaves: &[Hash], (old, size): (u64, u64)) -> Result<NoteSignature, Refusal> {
+            witness.add_checkpoint(self.request(leaves, (old, size)).to_string().as_bytes())
+        }
+
+        fn request(&self, leaves: &[Hash], (old, size): (u64, u64)) -> AddCheckpoint {
+            let tree = |from: u64, count: u64| {
+                let range = usize::try_from(from).unwrap()..usize::try_from(from + count).unwrap();
+                Tree::over(leaves[range].to_vec()).unwrap().root()
+            };
+            let checkpoint = Checkpoint { origin: self.key.name.clone(), size, root: tree(0, size) };
+            let text = checkpoint.to_string();
+            let signatures = vec![self.key.line(self.own.sign(text.as_bytes()).unwrap())];
+            let part = |part: Vec<chuky_pki::transparency::tree::Node>| {
+                let hashes: Vec<_> =
+                    part.iter().map(|node| tree(node.index << node.height, 1 << node.height)).collect();
+                joined(&hashes).unwrap()
+            };
+            let proof = consistency(old.min(size), size).unwrap().into_iter().map(part).collect();
+            AddCheckpoint { old, proof, checkpoint: Note { text, signatures } }
+        }
+    }
+
+    fn leaves(count: u8) -> Vec<Hash> {
+        (0..count).map(|leaf| leaf_hash(&[leaf])).collect()
+    }
+
+    fn opened(at: &Path, operator: &Operator) -> Result<Witness, InternalError> {
+        Witness::open("w.example", &at.join("key"), vec![operator.key.clone()], &at.join("state"), Clock::default())
+    }
+
+    #[test]
+    fn a_second_history_is_never_signed() {
+        let directory = tempfile::tempdir().unwrap();
+        let operator = Operator::new(1, "log.example");
+        let witness = opened(directory.path(), &operator).unwrap();
+        let honest = leaves(9);
+        let line = operator.asks(&witness, &honest, (0, 5)).unwrap();
+        let text = operator.request(&honest, (0, 5)).checkpoint.text;
+        assert!(witness.key().verify(&text, &line.value).is_ok());
+        assert!(operator.asks(&witness, &honest, (5, 5)).is_ok(), "the same again");
+        // From elsewhere it tells where it is.
+        assert!(matches!(operator.asks(&witness, &honest, (0, 7)), Err(Refusal::OtherSize(5))));
+        assert!(matches!(operator.asks(&witness, &honest, (4, 7)), Err(Refusal::OtherSize(5))));
+        assert!(matches!(operator.asks(&witness, &honest, (5, 3)), Err(Refusal::Backwards)));
+        // Another history, as long or longer, with an honest proof of itself.
+        let mut other = leaves(9);
+        other[2] = leaf_hash(b"changed");
+        assert!(matches!(operator.asks(&witness, &other, (5, 5)), Err(Refusal::OtherRoot(5))));
+        assert!(matches!(operator.asks(&witness, &other, (5, 8)), Err(Refusal::Inconsistent)));
+        let mut empty = operator.request(&honest, (5, 8));
+        empty.proof.clear();
+        let asked = witness.add_checkpoint(empty.to_string().as_bytes());
+        assert!(matches!(asked, Err(Refusal::Inconsistent)));
+        // None of it moved the witness, and it remembers over its death; a second one is not let in beside it.
+        assert!(opened(directory.path(), &operator).is_err());
+        let key = witness.key().to_string();
+        drop(witness);
+        let witness = opened(directory.path(), &operator).unwrap();
+        assert_eq!(witness.key().to_string(), key);
+        assert!(matches!(operator.asks(&witness, &other, (0, 8)), Err(Refusal::OtherSize(5))));
+        assert!(operator.asks(&witness, &honest, (5, 9)).is_ok());
+    }
+
+    #[test]
+    fn strangers_and_nonsense_are_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let operator = Operator::new(1, "log.example");
+        let witness = opened(directory.path(), &operator).unwrap();
+        let all = leaves(3);
+        let unknown = Operator::new(1, "other.example").asks(&witness, &all, (0, 3));
+        assert!(matches!(unknown, Err(Refusal::UnknownLog)));
+        assert!(matches!(Operator::new(2, "log.example").asks(&witness, &all, (0, 3)), Err(Refusal::NotSigned)));
+        let mut altered = operator.request(&all, (0, 3));
+        altered.checkpoint.text = altered.checkpoint.text.replace("\n3\n", "\n2\n");
+        assert!(matches!(witness.add_checkpoint(altered.to_string().as_bytes()), Err(Refusal::NotSigned)));
+        for nonsense in [&b""[..], b"old 0\n\n", &[0xff; 40]] {
+            assert!(matches!(witness.add_checkpoint(nonsense), Err(Refusal::Malformed)));
+        }
+        // A memory that cannot be read is no fresh start.
+        operator.asks(&witness, &all, (0, 3)).unwrap();
+        fs::write(witness.file("log.example"), b"{").unwrap();
+        assert!(matches!(operator.asks(&witness, &all, (0, 3)), Err(Refusal::Internal(_))));
+    }
+
+    #[test]
+    fn its_key_is_its_owners_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().unwrap();
+        let operator = Operator::new(1, "log.example");
+        drop(opened(directory.path(), &operator).unwrap());
+        let mode = fs::metadata(directory.path().join("key")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        fs::write(directory.path().join("key"), "no key").unwrap();
+        assert!(opened(directory.path(), &operator).is_err());
+    }
+}

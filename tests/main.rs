@@ -20,5 +20,6 @@ mod rounds;
 mod signing;
 mod store;
 mod tidy;
+mod transparency;
 mod verification;
 mod vietqr;

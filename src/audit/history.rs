@@ -60,7 +60,7 @@ async fn subjects(app: &App, about: &About) -> Result<Vec<String>> {
     let mut subjects = Vec::new();
     for row in app.store.certificates_by_serial(serial).await? {
         subjects.push(format!("certificate:{}", row.id));
-        subjects.extend(row.request_id.map(|id| format!("registration_request:{id}")));
+        subjects.extend(row.request_id.map(|id| format!("request:{id}")));
         let credential = app.store.credential_of_certificate(row.id).await?;
         subjects.extend(credential.map(|credential| format!("credential:{}", credential.id)));
     }

@@ -197,7 +197,11 @@ impl Log {
 
     /// The entry at a place of the log with the proof that the newest checkpoint covers it; `None` where it does not.
     pub async fn proof(self: &Arc<Self>, index: u64) -> Result<Option<(AuditEntry, LogProof)>> {
-        let newest = self.newest().await?;
+        let mut newest = self.newest().await?;
+        if index >= newest.checkpoint.size {
+            // It may be under a head that the last checkpoint is older than.
+            newest = self.publish().await?.unwrap_or(newest);
+        }
         let Some(parts) = tree::inclusion(index, newest.checkpoint.size) else { return Ok(None) };
         let place = i64::try_from(index).map_err(|_| InternalError::other("the audit log is full"))?;
         let Some((_, entry)) = self.store.list_audit_leaves(place, 1).await?.into_iter().next() else {

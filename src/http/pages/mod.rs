@@ -78,6 +78,8 @@ fn rendered(template: &impl askama::Template) -> String {
 #[cfg(test)]
 mod gallery;
 #[cfg(test)]
+mod gallery_audit;
+#[cfg(test)]
 mod gallery_custody;
 #[cfg(test)]
 mod gallery_lifecycle;

@@ -54,8 +54,7 @@ async fn show(State(app): State<App>, visit: Visit, Query(search): Query<Search>
         };
         next = more.map(address);
     }
-    let page =
-        AuditPage { frame: visit.frame, about: wanted.to_owned(), lines, next, standing: standing(&app).await? };
+    let page = AuditPage { frame: visit.frame, about: wanted.to_owned(), lines, next, standing: standing(&app).await? };
     Ok(html(StatusCode::OK, page.html()))
 }
 
