@@ -39,8 +39,10 @@ pub struct Log {
     spki: Vec<u8>,
     tree: StoredTree,
     newest: RwLock<Option<Arc<Published>>>,
-    /// Held by whoever signs the next checkpoint; with what each witness has signed last, by its name.
-    signing: Mutex<HashMap<String, Cosigned>>,
+    /// Held by whoever signs the next checkpoint and asks the witnesses.
+    signing: Mutex<()>,
+    /// What each witness has signed last, by its name.
+    cosigned: RwLock<HashMap<String, Cosigned>>,
 }
 
 /// A checkpoint with its signatures.
@@ -72,6 +74,7 @@ impl Log {
             settings,
             newest: RwLock::default(),
             signing: Mutex::default(),
+            cosigned: RwLock::default(),
         })
     }
 
@@ -82,10 +85,10 @@ impl Log {
 
     /// What each witness has signed last, in the order of the settings.
     pub async fn witnesses(&self) -> Vec<WitnessState> {
-        let signed = self.signing.lock().await;
+        let cosigned = self.cosigned.read().await;
         let state = |witness: &crate::config::Witness| WitnessState {
             name: witness.key.name.clone(),
-            last: signed.get(&witness.key.name).cloned(),
+            last: cosigned.get(&witness.key.name).cloned(),
         };
         self.settings.witnesses.iter().map(state).collect()
     }
@@ -110,7 +113,7 @@ impl Log {
 
     /// Signs a checkpoint over the newest head where that is newer than the last one, and asks the witnesses that have not signed it.
     pub async fn publish(self: &Arc<Self>) -> Result<Option<Arc<Published>>> {
-        let mut signed = self.signing.lock().await;
+        let _signing = self.signing.lock().await;
         let last = self.newest.read().await.clone();
         let Some(head) = self.store.latest_audit_head().await? else { return Ok(last) };
         let checkpoint = self.checked(&head).await?;
@@ -125,16 +128,19 @@ impl Log {
         // Readers have it while witnesses are asked.
         let size = published.checkpoint.size;
         *self.newest.write().await = Some(Arc::new(published.clone()));
-        for (witness, answer) in witnesses::ask(self, &published, &signed).await {
+        let known = self.cosigned.read().await.clone();
+        let answers = witnesses::ask(self, &published, &known).await;
+        let mut cosigned = self.cosigned.write().await;
+        for (witness, answer) in answers {
             match answer {
                 Ok(line) => {
                     let at = chuky_pki::transparency::note::cosigned_at(&line.value).unwrap_or_default();
-                    signed.insert(witness.clone(), Cosigned { size, at });
+                    cosigned.insert(witness.clone(), Cosigned { size, at });
                     published.note.signatures.push(line);
                 }
                 Err(failure) => {
                     if let Some(size) = failure.size {
-                        signed.entry(witness.clone()).or_insert(Cosigned { size, at: 0 }).size = size;
+                        cosigned.entry(witness.clone()).or_insert(Cosigned { size, at: 0 }).size = size;
                     }
                     tracing::warn!(event = "witness_did_not_sign", witness, size, reason = failure.reason);
                 }
