@@ -110,7 +110,7 @@ impl Round<'_> {
         let path = format!("/api/v1/documents/{}", text(&uploaded["id"]));
         let order = json!({
             "credential": subscriber.credential, "pin": DEMO_PIN, "level": level, "look": look, "page": page,
-            "rectangle": rectangle
+            "rectangle": rectangle, "sha256": uploaded["sha256"],
         });
         self.post("signing", &format!("{path}/sign"), &subscriber.token, &order)?;
         let signed = self.fetch("signed document", &format!("{path}/content"), &subscriber.token)?;

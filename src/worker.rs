@@ -17,6 +17,7 @@ pub async fn prepare(app: &App) -> Result<()> {
     if ceremony::was_held(app).await? {
         register::follow(app).await?;
         recovery::at_start(app).await?;
+        signing::attest_earlier(app).await?;
         // A change that the last run did not publish any more is told now. What fails is logged there and tried again in the
         // background: status and verification are served meanwhile.
         let _ = revocation_list::publish_after_change(app).await;
@@ -85,7 +86,8 @@ fn told<T>(event: &'static str, outcome: Result<T>) -> Option<T> {
 
 async fn clear_up(app: &App) -> Result<()> {
     let mut transaction = app.store.begin().await?;
-    let now = app.clock.now();
+    // What a clock that jumped ahead took away would be missed when it is right again.
+    let now = app.clock.certain();
     transaction.remove_expired_sessions(now).await?;
     transaction.remove_old_idempotent(now.plus_seconds(-KEYS_REMEMBERED_SECONDS)).await?;
     transaction.remove_ended_verdicts(now).await?;

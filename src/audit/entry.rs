@@ -118,6 +118,8 @@ kinds! {
     SignaturesMade = "signatures.made",
     DocumentUploaded = "document.uploaded",
     DocumentSigned = "document.signed",
+    /// A row from before rows of documents had MACs was found as the log tells it.
+    DocumentAttested = "document.attested",
     DocumentVerified = "document.verified",
     /// A verdict was put under a short link.
     VerdictKept = "verdict.kept",

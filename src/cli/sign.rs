@@ -9,9 +9,15 @@ use super::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use chuky_model::text::Language;
+use chuky_pki::{algorithm::DigestAlgorithm, crypto::Hasher};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
-use std::{fs::File, path::PathBuf, process::ExitCode};
+use std::{
+    fs::File,
+    io::{self, Read, Seek},
+    path::PathBuf,
+    process::ExitCode,
+};
 
 /// Ký văn bản / Sign a document, through a running service
 ///
@@ -119,12 +125,15 @@ impl Sign {
         let read = |path: &PathBuf| {
             File::open(path).map_err(|source| ClientError::Io { what: path.display().to_string(), source })
         };
-        let file = read(&self.file)?;
+        let mut file = read(&self.file)?;
+        let sha256 =
+            digest(&mut file).map_err(|source| ClientError::Io { what: self.file.display().to_string(), source })?;
         let client = Client::of_session(session, common.language)?;
         let credential = self.credential(&client, common.language)?;
         let mut wanted = json!({
             "credential": credential, "format": lower(&self.format), "level": format!("{:?}", self.level).to_uppercase(), "look": self.look, "page": self.page,
             "place": self.place, "field": self.field, "reason": self.reason, "location": self.location,
+            "sha256": hex::encode(sha256),
         });
         if let Some(packaging) = &self.packaging {
             wanted["packaging"] = Value::String(lower(packaging));
@@ -196,6 +205,19 @@ impl Sign {
     }
 }
 
+/// SHA-256 of a file, which is left at its start.
+fn digest(file: &mut File) -> io::Result<Vec<u8>> {
+    let (mut hasher, mut piece) = (Hasher::new(DigestAlgorithm::Sha256), vec![0; PIECE]);
+    loop {
+        match file.read(&mut piece)? {
+            0 => break,
+            count => hasher.update(piece.get(..count).unwrap_or_default()),
+        }
+    }
+    file.rewind()?;
+    Ok(hasher.finish())
+}
+
 /// A choice as the API names it.
 fn lower(choice: &impl std::fmt::Debug) -> String {
     format!("{choice:?}").to_lowercase()
@@ -212,3 +234,6 @@ fn escaped(text: &str) -> String {
     }
     escaped
 }
+
+/// Bytes read at a time.
+const PIECE: usize = 256 << 10;

@@ -44,13 +44,16 @@ impl Default for PaymentsConfig {
 }
 
 impl PaymentsConfig {
+    /// How long a service may have rested before its wall clock needs the audit log's word: payments are kept for that much longer.
+    pub const REST_SECONDS: i64 = 3_600;
+
     /// Refuses a retention that ends before an order can have expired everywhere: one accepted at the last moment of a day may be presented
-    /// until its window and the clock skew are over.
+    /// until its window and the clock skew are over, and a process may begin an hour ahead.
     fn check(&self) -> Result<(), ConfigError> {
-        let shortest = (self.longest_window_seconds.saturating_add(self.clock_skew_seconds)) / 86_400 + 1;
+        let fresh = self.longest_window_seconds.saturating_add(self.clock_skew_seconds);
+        let shortest = fresh.saturating_add(Self::REST_SECONDS) / 86_400 + 1;
         if !(shortest..=400).contains(&self.retention_days) {
-            let what =
-                "is at least the days of longest_window_seconds and clock_skew_seconds and one more, at most 400";
+            let what = "is at least the days of longest_window_seconds, clock_skew_seconds and an hour, and one more, at most 400";
             return Err(invalid("payments.retention_days", what));
         }
         if !(1_000..=500_000_000).contains(&self.most_remembered) {
@@ -77,8 +80,17 @@ impl PaymentsConfig {
         })?;
         for (at, layout) in self.layouts.iter().enumerate() {
             layout.check().map_err(|what| invalid("payments.layouts", &format!("{}: {what}", layout.name)))?;
-            if self.layouts.iter().skip(at.saturating_add(1)).any(|other| other.name == layout.name) {
+            let mut later = self.layouts.iter().skip(at.saturating_add(1));
+            if later.clone().any(|other| other.name == layout.name) {
                 return Err(invalid("payments.layouts", "two have the same name"));
+            }
+            // What a switch signs does not name the layout, so one signature would be two orders.
+            if let Some(other) = later.find(|other| !layout.is_apart(other)) {
+                let what = format!(
+                    "{} and {}: the same content could be an order by both; give them another number of fields, or each a field with a literal of its own",
+                    layout.name, other.name
+                );
+                return Err(invalid("payments.layouts", &what));
             }
         }
         Ok(OrderPolicy {
@@ -86,6 +98,7 @@ impl PaymentsConfig {
             longest_window_seconds: self.longest_window_seconds,
             clock_skew_seconds: self.clock_skew_seconds,
             created_after: None,
+            remembered_from: None,
             certificate_policies,
             layouts: self.layouts.clone(),
         })
@@ -116,6 +129,23 @@ mod tests {
             assert!(policy(text).unwrap_err().to_string().starts_with(key), "{text}");
         }
         assert!(toml::from_str::<PaymentsConfig>("largest = 1").is_err());
+    }
+
+    #[test]
+    fn layouts_that_nothing_tells_apart_are_refused() {
+        let layout = |name: &str, kind: &str, bank: &str| {
+            format!(
+                "[[layouts]]\nname = \"{name}\"\nseparator = \"|\"\ncurrency = \"VND\"\nvalid_seconds = 900\nfields = [{kind}{{ member = \"id\" }}, \
+                 {{ member = \"payer\" }}, {{ member = \"payee\", prefix = \"account:{bank}:\" }}, {{ member = \"amount\" }}, {{ member = \"created\" }}]\n"
+            )
+        };
+        let policy = |text: String| toml::from_str::<PaymentsConfig>(&text).unwrap().policy();
+        let literal = |text: &str| format!("{{ member = \"other\", literal = \"{text}\" }}, ");
+        let refused = policy(layout("a", "", "970436") + &layout("b", "", "970418")).unwrap_err().to_string();
+        assert!(refused.starts_with("payments.layouts") && refused.contains("a and b"), "{refused}");
+        assert!(policy(layout("a", &literal("A"), "970436") + &layout("b", &literal("B"), "970418")).is_ok());
+        assert!(policy(layout("a", &literal("A"), "970436") + &layout("b", "", "970418")).is_ok());
+        assert!(policy(layout("a", "", "970436") + &layout("b", "", "970436")).is_ok(), "they read the same");
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Documents given to be signed: received in pieces straight into an encrypted file, listed, handed back. Rows say where and what;
-//! what belongs to somebody else is not found.
+//! Documents given to be signed: received in pieces straight into an encrypted file, listed, handed back. Rows say where and what, and
+//! are relied on only where their MAC fits and the audit log knows no later version; what belongs to somebody else is not found.
 
 use super::{
     files::{self, Writer, Written},
@@ -9,7 +9,9 @@ use super::{
 use crate::{
     accounts::Principal,
     app::App,
+    attestation,
     audit::{self, Actor, Entry, Kind},
+    current,
     error::{InternalError, RequestError, RequestErrorKind, Result},
     fault,
 };
@@ -169,7 +171,7 @@ impl Uploaded {
     pub async fn record(self, app: &App, by: &Principal, name: &str) -> Result<DocumentView> {
         let written = self.written;
         let now = app.clock.now();
-        let document = Document {
+        let mut document = Document {
             id: self.id,
             owner_id: by.account,
             name: app.vault.seal(NAME, &self.id.to_string(), checked_name(name).as_bytes())?,
@@ -185,10 +187,12 @@ impl Uploaded {
             created_at: now,
             updated_at: now,
             version: 1,
+            mac: Vec::new(),
         };
+        attestation::attest(&*app.tokens.subscribers, &mut document).await?;
         let mut transaction = app.store.begin().await?;
         transaction.insert_document(&document).await?;
-        let entry = Entry::new(now, Kind::DocumentUploaded, Actor::Account(by.account), subject(self.id));
+        let entry = Entry::of_row(now, Kind::DocumentUploaded, Actor::Account(by.account), &document);
         let content = serde_json::json!({ "sha256": hex::encode(&written.sha256), "size": written.size });
         audit::record(&mut transaction, entry.with(content)).await?;
         transaction.commit().await?;
@@ -199,10 +203,17 @@ impl Uploaded {
 
 /// The caller's document. `not_found` where there is none.
 pub async fn load(app: &App, by: &Principal, id: DocumentId) -> Result<Document> {
-    let document = app.store.document_by_id(id).await?;
-    let document = document.filter(|document| document.owner_id == by.account);
-    let document = document.filter(|document| document.state != DocumentState::Removed);
-    Ok(document.ok_or_else(RequestError::not_found)?)
+    let own = |document: &Document| document.owner_id == by.account && document.state != DocumentState::Removed;
+    let found = app.store.document_by_id(id).await?.filter(own).ok_or_else(RequestError::not_found)?;
+    if found.mac.is_empty() {
+        return Err(not_attested().into());
+    }
+    Ok(genuine(app, id).await?.filter(own).ok_or_else(RequestError::not_found)?)
+}
+
+/// The row of that identifier, where its MAC fits and the audit log knows no later version.
+pub(super) async fn genuine(app: &App, id: DocumentId) -> Result<Option<Document>> {
+    current::row_by_log(app, || app.store.document_by_id(id)).await
 }
 
 /// The caller's document as a view.
@@ -216,7 +227,7 @@ pub async fn list(app: &App, by: &Principal, before: Option<&str>) -> Result<Doc
         None => Cursor::NEWEST,
         Some(text) => cursor(text).ok_or_else(RequestError::not_found)?,
     };
-    let rows = app.store.list_documents(by.account, before, PAGE).await?;
+    let rows = current::rows(app, || app.store.list_documents(by.account, before, PAGE)).await?;
     let next = rows.last().filter(|_| rows.len() as i64 == PAGE);
     let next = next.map(|last| format!("{}.{}", last.created_at.0, last.id));
     let documents = rows.iter().map(|row| view_of(app, row)).collect::<Result<_>>()?;
@@ -226,11 +237,9 @@ pub async fn list(app: &App, by: &Principal, before: Option<&str>) -> Result<Doc
 /// The bytes of the caller's document: the signed ones where there are, or the original.
 pub async fn content(app: &App, by: &Principal, id: DocumentId, original: bool) -> Result<Content> {
     let document = load(app, by, id).await?;
-    let (stored_as, size) = match (&document.signed_stored_as, document.signed_size) {
-        (Some(signed), Some(size)) if !original => (signed.clone(), size),
-        _ => (document.stored_as.clone(), document.size),
-    };
-    let is_signed = stored_as != document.stored_as;
+    let bytes = if original { Bytes::of_original(&document) } else { Bytes::newest(&document) };
+    let (size, is_signed) = (bytes.written.size, bytes.stored_as != document.stored_as);
+    let file = opened(app, &document, bytes).await?;
     let mut name = name_of(app, &document)?;
     let mut media_type = document.media_type;
     if is_signed {
@@ -238,8 +247,7 @@ pub async fn content(app: &App, by: &Principal, id: DocumentId, original: bool) 
         name = form.file_name(&name);
         media_type = form.media_type(&media_type).to_owned();
     }
-    let file = opened(app, stored_as).await?;
-    Ok(Content { file, name, size: u64::try_from(size).unwrap_or(0), media_type })
+    Ok(Content { file, name, size, media_type })
 }
 
 /// Removes files that a crash left without a row. The worker loop calls it.
@@ -250,19 +258,55 @@ pub async fn clear_up(app: &App) -> Result<()> {
             Some(id) => app.store.document_by_id(id).await?,
             None => None,
         };
-        let known = document
-            .is_some_and(|document| document.stored_as == name || document.signed_stored_as.as_ref() == Some(&name));
-        if !known {
+        let knows = |row: &Document| row.stored_as == name || row.signed_stored_as.as_ref() == Some(&name);
+        let gone = match &document {
+            None => true,
+            Some(row) if knows(row) || row.mac.is_empty() => false,
+            // What SQL made of a row takes no file away.
+            Some(row) => genuine(app, row.id).await.is_ok_and(|row| !row.is_some_and(|row| knows(&row))),
+        };
+        if gone {
             files::remove(&app.settings, &name);
         }
     }
     Ok(())
 }
 
-/// Decrypts a stored file into an unnamed one.
-pub(super) async fn opened(app: &App, stored_as: String) -> Result<File> {
+/// Where bytes of a document lie, and what they are.
+pub(super) struct Bytes {
+    pub(super) stored_as: String,
+    pub(super) written: Written,
+}
+
+impl Bytes {
+    /// As they were uploaded.
+    pub(super) fn of_original(document: &Document) -> Self {
+        Self::of(&document.stored_as, &document.sha256, document.size)
+    }
+
+    /// The signed ones where there are, or the original.
+    pub(super) fn newest(document: &Document) -> Self {
+        match (&document.signed_stored_as, &document.signed_sha256, document.signed_size) {
+            (Some(stored_as), Some(sha256), Some(size)) => Self::of(stored_as, sha256, size),
+            _ => Self::of_original(document),
+        }
+    }
+
+    fn of(stored_as: &str, sha256: &[u8], size: i64) -> Self {
+        let written = Written { sha256: sha256.to_vec(), size: u64::try_from(size).unwrap_or(0) };
+        Self { stored_as: stored_as.to_owned(), written }
+    }
+}
+
+/// Decrypts bytes of a document into an unnamed file: exactly those that its row tells of, from a file of its own.
+pub(super) async fn opened(app: &App, document: &Document, bytes: Bytes) -> Result<File> {
+    if !bytes.stored_as.starts_with(&format!("{}.", document.id)) {
+        tracing::error!(event = "row_forged", table = "document", version = document.version);
+        return Err(InternalError::RowForged { table: "document" }.into());
+    }
     let app = app.clone();
-    let opened = tokio::task::spawn_blocking(move || files::open(&app.settings, &app.vault, &stored_as));
+    let opened =
+        tokio::task::spawn_blocking(move || files::open(&app.settings, &app.vault, &bytes.stored_as, &bytes.written));
     opened.await.map_err(|error| InternalError::other(error.to_string()))?
 }
 
@@ -290,11 +334,6 @@ pub(super) fn view_of(app: &App, document: &Document) -> Result<DocumentView> {
     })
 }
 
-/// The subject of audit entries about a document.
-pub(super) fn subject(id: DocumentId) -> String {
-    format!("document:{id}")
-}
-
 /// The last part of a path, without control characters, never empty.
 fn checked_name(name: &str) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
@@ -310,8 +349,17 @@ fn cursor(text: &str) -> Option<Cursor> {
     Some(Cursor { at: chuky_model::instant::Instant(at.parse().ok()?), id: id.parse().ok()? })
 }
 
-fn original(id: DocumentId) -> String {
+pub(super) fn original(id: DocumentId) -> String {
     format!("{id}.original")
+}
+
+/// A row from before rows had MACs, of which the audit log tells something else.
+fn not_attested() -> RequestError {
+    RequestError::conflict(
+        "document_not_attested",
+        "Văn bản này được lưu từ phiên bản trước và không khớp với nhật ký kiểm toán nên không mở được. Hãy tải tệp lên lại như một văn bản mới.",
+        "This document was kept by an earlier version and does not match the audit log, so it is not opened. Upload the file again as a new document.",
+    )
 }
 
 fn too_large(largest: u64) -> RequestError {

@@ -132,8 +132,9 @@ pub fn unnamed(settings: &Settings) -> Result<File> {
     Ok(tempfile::tempfile_in(&directory).map_err(InternalError::io(directory.display().to_string()))?)
 }
 
-/// Decrypts a file into an unnamed one, which is left at its start. Nothing of a file that does not fit is handed out.
-pub fn open(settings: &Settings, vault: &Vault, name: &str) -> Result<File> {
+/// Decrypts a file into an unnamed one, which is left at its start. Nothing of a file that does not fit is handed out: each piece is bound
+/// to the name, and the whole must be what was written by whoever the row tells of, not an earlier file of that name.
+pub fn open(settings: &Settings, vault: &Vault, name: &str, expected: &Written) -> Result<File> {
     let path = documents(settings).join(name);
     let failed = |error| InternalError::io(path.display().to_string())(error);
     let altered = || InternalError::other(format!("the encrypted file {name} was altered or cut short"));
@@ -148,17 +149,24 @@ pub fn open(settings: &Settings, vault: &Vault, name: &str) -> Result<File> {
     let cipher = cipher(vault, &salt);
     let mut clear = unnamed(settings)?;
     let mut piece = read_piece(&mut file).map_err(failed)?;
-    let mut number = 0_u64;
+    let (mut number, mut size) = (0_u64, 0_u64);
+    let mut digest = Hasher::new(DigestAlgorithm::Sha256);
     loop {
         let next = read_piece(&mut file).map_err(failed)?;
         let payload = Payload { msg: &piece, aad: name.as_bytes() };
         let plain = cipher.decrypt(&nonce(number, next.is_empty()), payload).map_err(|_| altered())?;
+        digest.update(&plain);
+        size = size.saturating_add(plain.len() as u64);
         clear.write_all(&plain).map_err(failed)?;
         if next.is_empty() {
             break;
         }
         piece = next;
         number = number.saturating_add(1);
+    }
+    if *expected != (Written { sha256: digest.finish(), size }) {
+        tracing::error!(event = "file_not_expected", name);
+        return Err(altered().into());
     }
     clear.rewind().map_err(failed)?;
     Ok(clear)
@@ -261,7 +269,7 @@ mod tests {
             file.write_all(&clear).unwrap();
             let written = store(&settings, &vault, "one", &mut file).unwrap();
             assert_eq!((written.size, written.sha256.len()), (length as u64, 32));
-            assert!(read(open(&settings, &vault, "one").unwrap()) == clear, "{length}");
+            assert!(read(open(&settings, &vault, "one", &written).unwrap()) == clear, "{length}");
             let sealed = fs::read(documents(&settings).join("one")).unwrap();
             assert!(length < 64 || !sealed.windows(64).any(|window| window == &clear[..64]));
         }
@@ -273,7 +281,7 @@ mod tests {
         let vault = Vault::new(&[7; 32]);
         let mut writer = Writer::begin(&settings, &vault, "one").unwrap();
         writer.write(&vec![5; 3 * PIECE]).unwrap();
-        writer.finish().unwrap();
+        let written = writer.finish().unwrap();
         let path = documents(&settings).join("one");
         let good = fs::read(&path).unwrap();
         let pieces = MAGIC.len() + SALT;
@@ -295,13 +303,28 @@ mod tests {
         ];
         for (index, bytes) in bad.iter().enumerate() {
             fs::write(&path, bytes).unwrap();
-            assert!(open(&settings, &vault, "one").is_err(), "{index}");
+            assert!(open(&settings, &vault, "one", &written).is_err(), "{index}");
         }
         fs::write(documents(&settings).join("two"), &good).unwrap();
-        assert!(open(&settings, &vault, "two").is_err(), "under another name");
+        assert!(open(&settings, &vault, "two", &written).is_err(), "under another name");
         fs::write(&path, &good).unwrap();
-        assert!(open(&settings, &Vault::new(&[8; 32]), "one").is_err(), "under another key");
-        assert!(open(&settings, &vault, "one").is_ok());
+        assert!(open(&settings, &Vault::new(&[8; 32]), "one", &written).is_err(), "under another key");
+        assert!(open(&settings, &vault, "one", &written).is_ok());
+    }
+
+    #[test]
+    fn a_file_of_the_same_name_with_other_content_is_refused() {
+        let (_directory, settings) = settings();
+        let vault = Vault::new(&[7; 32]);
+        let write = |content: &[u8]| {
+            let mut writer = Writer::begin(&settings, &vault, "one").unwrap();
+            writer.write(content).unwrap();
+            writer.finish().unwrap()
+        };
+        let (first, second) = (write(b"first"), write(b"other"));
+        assert!(open(&settings, &vault, "one", &first).is_err());
+        assert!(open(&settings, &vault, "one", &Written { size: 6, ..second.clone() }).is_err());
+        assert_eq!(read(open(&settings, &vault, "one", &second).unwrap()), b"other");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod create;
 mod document;
+mod earlier;
 mod evidence;
 pub mod files;
 mod form;
@@ -12,6 +13,7 @@ mod secrecy;
 mod sign;
 
 pub use document::{Content, DocumentPage, DocumentView, Upload, Uploaded, clear_up, content, list, load, view};
+pub use earlier::attest_earlier;
 pub use request::{Format, Level, Look, Packaging, PageWanted, SignRequest};
 pub use secrecy::refuse_secret;
 pub use sign::{Signed, sign};

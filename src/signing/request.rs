@@ -101,6 +101,8 @@ pub struct SignRequest {
     pub location: Option<String>,
     /// Base64 of a PNG: the handwriting or the seal.
     pub picture: Option<String>,
+    /// Hex of the SHA-256 of the bytes that the signer was shown; others are not signed.
+    pub sha256: Option<String>,
 }
 
 impl SignRequest {
@@ -119,7 +121,23 @@ impl SignRequest {
             reason: None,
             location: None,
             picture: None,
+            sha256: None,
         }
+    }
+
+    /// Refuses to sign other bytes than those that the signer was shown, where it is said which.
+    pub(super) fn is_of(&self, sha256: &[u8]) -> Result<()> {
+        let Some(shown) = &self.sha256 else { return Ok(()) };
+        let shown = hex::decode(shown).ok().filter(|shown| shown.len() == sha256.len()).ok_or_else(sha256_invalid)?;
+        if shown == sha256 {
+            return Ok(());
+        }
+        Err(RequestError::conflict(
+            "document_another",
+            "Tệp trên hệ thống không phải là tệp bạn đã xem (sha256 khác nhau) nên không ký. Hãy mở lại văn bản, xem kỹ rồi ký.",
+            "The stored file is not the one you were shown (its sha256 differs), so it is not signed. Open the document again, look at it, then sign.",
+        )
+        .into())
     }
 
     /// What is shown of this signer.
@@ -200,6 +218,15 @@ fn short(field: &'static str, text: &str) -> Result<String> {
         format!("This text has at most {REASON_CHARACTERS} characters on one line."),
     )
     .into())
+}
+
+fn sha256_invalid() -> RequestError {
+    RequestError::invalid(
+        "sha256",
+        "sha256_invalid",
+        "sha256 là 64 chữ số thập lục phân.",
+        "The sha256 is 64 hexadecimal digits.",
+    )
 }
 
 fn page_unknown() -> RequestError {

@@ -4,7 +4,7 @@
 
 use super::{
     create::{self, Order},
-    document::{self, DocumentView},
+    document::{self, Bytes, DocumentView},
     evidence::Surroundings,
     files::{self, Written},
     form::Form,
@@ -14,7 +14,9 @@ use super::{
 use crate::{
     accounts::Principal,
     app::App,
+    attestation,
     audit::{self, Actor, Entry, Kind},
+    current,
     custody::{self, Pin, Signer, Wanted},
     error::{InternalError, RequestError, Result},
     fault,
@@ -37,6 +39,7 @@ use std::{
     fs::File,
     io::{Read, Seek, SeekFrom, Write},
 };
+use uuid::Uuid;
 
 /// A signed document with the verdict of the own verifier.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
@@ -51,10 +54,11 @@ pub async fn sign(app: &App, by: &Principal, id: DocumentId, wanted: &SignReques
     // 1. The document, the credential, and what goes along.
     let document = document::load(app, by, id).await?;
     let form = form(&document, wanted)?;
+    let bytes = Bytes::newest(&document);
+    wanted.is_of(&bytes.written.sha256)?;
     let signer = custody::signer(app, by, wanted.credential).await?;
     let around = Surroundings::of(app, &signer).await?;
-    let stored_as = document.signed_stored_as.clone().unwrap_or_else(|| document.stored_as.clone());
-    let clear = document::opened(app, stored_as).await?;
+    let clear = document::opened(app, &document, bytes).await?;
     let name = document::name_of(app, &document)?;
     // 2 to 4. Prepared, signed, finished.
     let order =
@@ -216,8 +220,8 @@ async fn verified(app: &App, around: &Surroundings, signer: &Signer, name: Strin
 async fn store(order: &Order<'_>, mut document: Document, mut clear: File) -> Result<Document> {
     let Order { app, by, signer, wanted, form, .. } = *order;
     let earlier = document.signed_stored_as.clone();
-    document.version = document.version.saturating_add(1);
-    let name = format!("{}.{}.signed", document.id, document.version);
+    // Two who sign the same version at once write two files; the row of one of them is stored.
+    let name = format!("{}.{}.{}.signed", document.id, document.version.saturating_add(1), Uuid::new_v4().simple());
     let (app_, name_) = (app.clone(), name.clone());
     let stored =
         tokio::task::spawn_blocking(move || files::store(&app_.settings, &app_.vault, &name_, &mut clear)).await;
@@ -229,6 +233,7 @@ async fn store(order: &Order<'_>, mut document: Document, mut clear: File) -> Re
     document.signed_format = Some(form.name().to_owned());
     document.state = DocumentState::Signed;
     document.updated_at = app.clock.now();
+    attestation::attest_change(&*app.tokens.subscribers, &mut document).await?;
     let mut transaction = app.store.begin().await?;
     match transaction.update_document(&document).await {
         Err(crate::store::Error::Stale) => {
@@ -237,18 +242,14 @@ async fn store(order: &Order<'_>, mut document: Document, mut clear: File) -> Re
         }
         other => other?,
     }
-    let entry = Entry::new(
-        document.updated_at,
-        Kind::DocumentSigned,
-        Actor::Account(by.account),
-        document::subject(document.id),
-    );
+    let entry = Entry::of_row(document.updated_at, Kind::DocumentSigned, Actor::Account(by.account), &document);
     let content = serde_json::json!({
         "sha256": hex::encode(&sha256), "credential": signer.credential.id, "level": wanted.level, "look": wanted.look,
         "format": form.name(),
     });
     audit::record(&mut transaction, entry.with(content)).await?;
     transaction.commit().await?;
+    current::changed(app, &document);
     fault::point("document.signed_recorded");
     if let Some(earlier) = earlier {
         files::remove(&app.settings, &earlier);

@@ -163,6 +163,7 @@ queries! {
         write insert_document(document: &Document) -> ();
         write update_document(document: &Document) -> ();
         read document_by_id(id: DocumentId) -> Option<Document>;
+        read documents_without_mac(after: DocumentId, limit: i64) -> Vec<Document>;
         read list_documents(owner_id: AccountId, before: Cursor, limit: i64) -> Vec<Document>;
     }
     payment {

@@ -14,7 +14,7 @@ macro_rules! documents {
             Document,
             r#"SELECT id AS "id!: Stored<DocumentId>", owner_id AS "owner_id!: Stored<AccountId>", name, media_type,
             state AS "state!: Stored<DocumentState>", sha256, size, stored_as, signed_sha256, signed_size, signed_stored_as,
-            signed_format, created_at AS "created_at!: Stored<Instant>", updated_at AS "updated_at!: Stored<Instant>", version FROM document "#
+            signed_format, created_at AS "created_at!: Stored<Instant>", updated_at AS "updated_at!: Stored<Instant>", version, mac FROM document "#
             + $tail
             $(, $argument)*
         )
@@ -25,8 +25,8 @@ macro_rules! documents {
 pub async fn insert_document(connection: &mut Connection, document: &Document) -> Result<(), Error> {
     query!(
         "INSERT INTO document (id, owner_id, name, media_type, state, sha256, size, stored_as, signed_sha256, signed_size,
-        signed_stored_as, signed_format, created_at, updated_at, version)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+        signed_stored_as, signed_format, created_at, updated_at, version, mac)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
         document.id.0,
         document.owner_id.0,
         document.name,
@@ -42,6 +42,7 @@ pub async fn insert_document(connection: &mut Connection, document: &Document) -
         document.created_at.0,
         document.updated_at.0,
         document.version,
+        document.mac,
     )
     .execute(connection)
     .await?;
@@ -52,7 +53,7 @@ pub async fn insert_document(connection: &mut Connection, document: &Document) -
 pub async fn update_document(connection: &mut Connection, document: &Document) -> Result<(), Error> {
     let done = query!(
         "UPDATE document SET name = $3, state = $4, sha256 = $5, size = $6, signed_sha256 = $7, signed_size = $8,
-        signed_stored_as = $9, signed_format = $10, updated_at = $11, version = $12 WHERE id = $1 AND version = $2",
+        signed_stored_as = $9, signed_format = $10, updated_at = $11, version = $12, mac = $13 WHERE id = $1 AND version = $2",
         document.id.0,
         document.version.saturating_sub(1),
         document.name,
@@ -65,6 +66,7 @@ pub async fn update_document(connection: &mut Connection, document: &Document) -
         document.signed_format,
         document.updated_at.0,
         document.version,
+        document.mac,
     )
     .execute(connection)
     .await?;
@@ -76,7 +78,18 @@ pub async fn document_by_id(connection: &mut Connection, id: DocumentId) -> Resu
     Ok(documents!("WHERE id = $1", id.0).fetch_optional(connection).await?)
 }
 
-/// An owner's documents, newest first, before the cursor.
+/// Documents from before rows had MACs, after an identifier, in the order of identifiers.
+pub async fn documents_without_mac(
+    connection: &mut Connection,
+    after: DocumentId,
+    limit: i64,
+) -> Result<Vec<Document>, Error> {
+    Ok(documents!("WHERE length(mac) = 0 AND id > $1 ORDER BY id LIMIT $2", after.0, limit)
+        .fetch_all(connection)
+        .await?)
+}
+
+/// An owner's documents that have a MAC, newest first, before the cursor.
 pub async fn list_documents(
     connection: &mut Connection,
     owner_id: AccountId,
@@ -84,7 +97,7 @@ pub async fn list_documents(
     limit: i64,
 ) -> Result<Vec<Document>, Error> {
     Ok(documents!(
-        "WHERE owner_id = $1 AND (created_at, id) < ($2, $3) ORDER BY created_at DESC, id DESC LIMIT $4",
+        "WHERE owner_id = $1 AND length(mac) > 0 AND (created_at, id) < ($2, $3) ORDER BY created_at DESC, id DESC LIMIT $4",
         owner_id.0,
         before.at.0,
         before.id,

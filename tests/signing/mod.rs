@@ -12,4 +12,5 @@ mod road;
 pub mod service;
 mod stale_token;
 pub mod subscriber;
+mod swapped;
 mod unlock;

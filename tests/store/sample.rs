@@ -167,6 +167,7 @@ pub fn document(owner_id: AccountId, seconds: i64) -> Document {
         created_at: at(seconds),
         updated_at: at(seconds),
         version: 1,
+        mac: digest("mac"),
     }
 }
 

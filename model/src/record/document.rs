@@ -1,11 +1,11 @@
-//! Documents given to be signed. The bytes lie in encrypted files; rows say where and what.
+//! Documents given to be signed. The bytes lie in encrypted files; rows say where and what, and whose they are.
 
 use super::{record, state::DocumentState};
 use crate::{id::*, instant::Instant};
 
 record! {
     /// A document given to be signed.
-    Document in "document" {
+    authenticated Document in "document" {
         id: DocumentId,
         owner_id: AccountId,
         /// Encrypted file name.
@@ -25,7 +25,5 @@ record! {
         signed_format: Option<String>,
         created_at: Instant,
         updated_at: Instant,
-        /// Grows by one with every change; an update is a compare-and-swap on it. A new row has 1.
-        version: i64,
     }
 }

@@ -43,7 +43,7 @@ pub(super) fn routes() -> Vec<Route> {
 #[derive(Deserialize, ToSchema)]
 pub struct SignBody {
     /// `credential`, `format` (pades, cades, xades, jades, asice, asics), `packaging` (attached, detached, enveloped), `level` (B, T, LT,
-    /// LTA); for PDF `look` (invisible, citizen, official, seal), `page`, `place`, `rectangle`, `field`,
+    /// LTA), `sha256` (hex of the bytes that the signer was shown: others are refused); for PDF `look` (invisible, citizen, official, seal), `page`, `place`, `rectangle`, `field`,
     /// `reason`, `location`, `picture` (base64 PNG).
     #[serde(flatten)]
     #[schema(value_type = Object)]

@@ -26,7 +26,7 @@ use chuky_model::{
     report::Check,
     text::{Bilingual, Language},
 };
-use chuky_pki::payment::receipt::{CheckedReceipt, Receipt, Standing};
+use chuky_pki::payment::receipt::{Beside, CheckedReceipt, Receipt, Standing};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
@@ -47,6 +47,7 @@ fn receipts(language: Language) -> Vec<Screen> {
         seen: Seen::First,
         reasons: Vec::new(),
         message_sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".into(),
+        beside: Beside::default(),
         id: Some("INV-2026-000123".into()),
         order_sha256: Some("60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752".into()),
         asked_by: "0199a7c2-2222-7000-8000-00000000abcd".into(),

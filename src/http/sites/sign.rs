@@ -83,7 +83,8 @@ async fn signed(app: &App, by: &Principal, remote: &Remote, form: Form) -> Resul
     let (document, name) = form.document.ok_or_else(|| {
         RequestError::invalid("document", "document_missing", "Hãy chọn tệp PDF để ký.", "Choose a PDF file to sign.")
     })?;
-    let request = request(&form.chosen)?;
+    // What is signed is what the browser sent.
+    let request = SignRequest { sha256: Some(hex::encode(document.sha256())), ..request(&form.chosen)? };
     let pin = Pin::enter(form.pin.reveal()).map_err(RequestError::from)?;
     let identity = format!("{}\n{:?}", hex::encode(document.sha256()), form.chosen);
     let flow = async {
