@@ -3,7 +3,7 @@
 
 use super::credential::{MOST_UNLOCKS, Signer, with_certificate};
 use crate::{
-    accounts::Principal,
+    accounts::{Principal, same_person},
     app::App,
     attestation,
     audit::{self, Actor, Entry, Kind},
@@ -248,19 +248,6 @@ async fn refuse_holder(app: &App, by: &Principal, credential: &Credential) -> Re
         )
         .into()),
     }
-}
-
-/// Whether two accounts are one person's.
-pub async fn same_person(app: &App, one: AccountId, other: AccountId) -> Result<bool> {
-    if one == other {
-        return Ok(true);
-    }
-    let person = async |id| -> Result<Option<Vec<u8>>> {
-        let account = current::row(app, || app.store.account_by_id(id)).await?;
-        Ok(account.and_then(|account| account.person_lookup))
-    };
-    let one = person(one).await?;
-    Ok(one.is_some() && one == person(other).await?)
 }
 
 fn may_ask(by: &Principal, hierarchy: Hierarchy) -> bool {
