@@ -119,7 +119,7 @@ pub async fn decide_unlock(app: &App, by: &Principal, id: UnlockId, approved: bo
     let signer = with_certificate(app, credential.clone()).await?;
     if approved {
         let next = credential.unlocks.saturating_add(1);
-        if credential.state != CredentialState::Locked || unlock.number != next || signer.unlocks_left() == 0 {
+        if !signer.is_locked(app) || unlock.number != next || signer.unlocks_left() == 0 {
             return Err(moved_on().into());
         }
         credential.state = CredentialState::Active;
@@ -193,7 +193,7 @@ async fn locked_one(app: &App, by: &Principal, whom: &str) -> Result<Signer> {
         )
         .into());
     }
-    found.retain(|signer| signer.credential.state == CredentialState::Locked);
+    found.retain(|signer| signer.is_locked(app));
     let signer = found.pop().ok_or_else(|| {
         RequestError::invalid(
             "whom",

@@ -16,8 +16,9 @@ use crate::{
     attestation,
     audit::{self, Actor, Entry, Kind},
     custody::{Pin, SealParameters},
-    error::{InternalError, RequestError, RequestErrorKind, Result},
+    error::{RequestError, RequestErrorKind, Result},
     fault,
+    finishing::to_its_end,
     registration::{self, Details, ReceiptKey, Redeemable},
     store::{self, Held},
 };
@@ -67,13 +68,6 @@ pub struct Proof {
 pub async fn redeem(app: &App, redemption: Redemption) -> Result<Receipt> {
     let app = app.clone();
     to_its_end(async move { redeem_now(&app, redemption).await }).await
-}
-
-/// Whoever asked may hang up: what they began is finished all the same, and what they ask again finds it.
-pub(super) async fn to_its_end<T: Send + 'static>(
-    issue: impl Future<Output = Result<T>> + Send + 'static,
-) -> Result<T> {
-    tokio::spawn(issue).await.map_err(|error| InternalError::other(format!("an issue broke off: {error}")))?
 }
 
 async fn redeem_now(app: &App, redemption: Redemption) -> Result<Receipt> {

@@ -12,6 +12,7 @@ use crate::{
     current,
     error::{RequestError, RequestErrorKind, Result},
     fault,
+    finishing::to_its_end,
     reader::{ReaderFailure, RequestRead, RequestUnusable, Task, TaskOutput},
     registration::{self, ActivationCode, ReceiptKey, Redeemable},
 };
@@ -72,7 +73,7 @@ pub struct OwnKeyReceipt {
 /// Whoever lost the answer sends the same with the same receipt key and gets the receipt of the same certificate; `true` then.
 pub async fn redeem_with_own_key(app: &App, redemption: OwnKeyRedemption) -> Result<(OwnKeyReceipt, bool)> {
     let app = app.clone();
-    issue::to_its_end(async move { redeem_now(&app, redemption).await }).await
+    to_its_end(async move { redeem_now(&app, redemption).await }).await
 }
 
 async fn redeem_now(app: &App, redemption: OwnKeyRedemption) -> Result<(OwnKeyReceipt, bool)> {

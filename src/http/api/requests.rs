@@ -2,6 +2,7 @@
 
 use super::{idempotency::once, json::JsonBody};
 use crate::{
+    accounts::Principal,
     app::App,
     error::{Error, RequestError, Result},
     http::{Access, Caller, Route},
@@ -105,7 +106,9 @@ pub async fn submit(
 ) -> Result<Response> {
     let by = caller.required()?;
     let JsonBody { value, bytes } = body;
-    let flow = registration::submit(&app, &by, value.hierarchy, &value.unit, value.subscriber);
+    let flow = async move |app: App, by: Principal| {
+        registration::submit(&app, &by, value.hierarchy, &value.unit, value.subscriber).await
+    };
     once(&app, &by, "POST /api/v1/requests", (&headers, &bytes), StatusCode::CREATED, flow).await
 }
 
@@ -145,8 +148,9 @@ pub async fn approve(
 ) -> Result<Response> {
     let (by, id) = (caller.required()?, read_id(&id)?);
     let route = format!("POST /api/v1/requests/{id}/approve");
-    let flow = registration::approve(&app, &by, id, &body.value.content_digest);
-    once(&app, &by, &route, (&headers, &body.bytes), StatusCode::OK, flow).await
+    let JsonBody { value, bytes } = body;
+    let flow = async move |app: App, by: Principal| registration::approve(&app, &by, id, &value.content_digest).await;
+    once(&app, &by, &route, (&headers, &bytes), StatusCode::OK, flow).await
 }
 
 /// Rejects a request with a reason.

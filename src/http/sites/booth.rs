@@ -5,6 +5,7 @@ use super::{
     requests::{code_card, read_id, shown_beside},
 };
 use crate::{
+    accounts::Principal,
     app::App,
     error::Result,
     http::{
@@ -101,7 +102,9 @@ async fn submit(State(app): State<App>, visit: Visit, PageForm(form): PageForm<C
     let (province, locality) = (form.province.clone(), form.locality.clone());
     let details = Details { province, locality, phone: form.phone.clone(), ..Details::from_card(&card) };
     let body = serde_json::to_vec(&details).unwrap_or_default();
-    let flow = async { Ok(registration::submit(&app, by, Hierarchy::Citizens, &by.unit, details).await?.id) };
+    let flow = async move |app: App, by: Principal| {
+        Ok(registration::submit(&app, &by, Hierarchy::Citizens, &by.unit, details).await?.id)
+    };
     match idempotency::once_on_page(&app, by, "POST /booth/requests", (&form.idempotency_key, &body), flow).await {
         Ok(id) => Ok(Redirect::to(&format!("/booth/requests/{id}")).into_response()),
         Err(error) => {

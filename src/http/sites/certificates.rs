@@ -177,7 +177,8 @@ async fn modify(
     let changes = changes(&form, &now);
     let body = format!("{serial}\n{changes:?}");
     let route = "POST /certificates/modify";
-    let flow = async { Ok(registration::modify(&app, by, &serial, changes).await?.id) };
+    let whose = serial.clone();
+    let flow = async move |app: App, by: Principal| Ok(registration::modify(&app, &by, &whose, changes).await?.id);
     match idempotency::once_on_page(&app, by, route, (&form.idempotency_key, body.as_bytes()), flow).await {
         Ok(id) if by.has(Role::Operator) || by.has(Role::Registrar) => {
             Ok(Redirect::to(&format!("/registration/{id}")).into_response())

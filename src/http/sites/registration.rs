@@ -112,8 +112,8 @@ async fn submit(State(app): State<App>, visit: Visit, PageForm(form): PageForm<O
             _ => Hierarchy::Officials,
         };
         let body = serde_json::to_vec(&details).unwrap_or_default();
-        let flow = async {
-            let view = registration::submit(&app, by, hierarchy, &by.unit, details).await?;
+        let flow = async move |app: App, by: Principal| {
+            let view = registration::submit(&app, &by, hierarchy, &by.unit, details).await?;
             Ok(view.id)
         };
         idempotency::once_on_page(&app, by, "POST /registration/new", (&form.idempotency_key, &body), flow).await
