@@ -14,7 +14,10 @@ use crate::{
 use chuky_model::{instant::Instant, record::Cursor, role::Role};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 use zeroize::Zeroizing;
 
 /// A demonstration account with its password, as the file outside the data directory keeps it.
@@ -39,6 +42,16 @@ pub async fn open(settings: Settings, clock: Clock, executable: &Path) -> Result
     tokens::prepare(&settings, executable).await?;
     softhsm::mend(&settings.data_dir).await?;
     App::open(settings, clock, executable.to_owned()).await
+}
+
+/// Has the messages of a demonstration written into its data directory, where its settings name no other place: whoever tries it reads
+/// there what a subscriber's telephone would show.
+pub fn message_sink(settings: &mut Settings) -> Option<PathBuf> {
+    if settings.spool_dir.is_none() {
+        settings.spool_dir = Some(settings.data_dir.join("messages"));
+        return settings.spool_dir.clone();
+    }
+    None
 }
 
 /// Holds the TEST ceremony where none was held yet.

@@ -5,6 +5,7 @@ mod audit;
 mod authority;
 mod network;
 mod payments;
+mod registration;
 mod verification;
 
 pub use {
@@ -12,6 +13,7 @@ pub use {
     authority::{AuthorityConfig, MOST_LIST_PARTS},
     network::Network,
     payments::PaymentsConfig,
+    registration::{RegistrationConfig, SecondSecretRule},
     verification::VerificationConfig,
 };
 
@@ -35,6 +37,7 @@ pub struct Config {
     pub readers: ReadersConfig,
     pub fonts: FontsConfig,
     pub authority: AuthorityConfig,
+    pub registration: RegistrationConfig,
     pub timestamps: TimestampsConfig,
     pub messages: MessagesConfig,
     pub verification: VerificationConfig,
@@ -228,6 +231,7 @@ pub struct Settings {
     pub readers: ReadersConfig,
     pub fonts_dir: PathBuf,
     pub authority: AuthorityConfig,
+    pub registration: RegistrationConfig,
     pub timestamps: TimestampsConfig,
     pub spool_dir: Option<PathBuf>,
     pub verification: VerificationConfig,
@@ -339,6 +343,7 @@ impl Settings {
             payments: config.payments,
             fonts_dir: config.fonts.directory,
             authority: config.authority,
+            registration: config.registration.checked(config.messages.spool_dir.is_some())?,
             timestamps: config.timestamps,
             spool_dir: config.messages.spool_dir,
             trusted_proxies,
@@ -429,6 +434,7 @@ mod tests {
             let said = load(&format!("[authority]\n{deadline}\n"));
             assert!(said.starts_with(&format!("authority.{key}")), "{said}");
         }
+        assert!(load("[registration]\nsecond_secret = \"required\"\n").starts_with("registration.second_secret"));
         assert!(load("[authority]\npractice_statement = \"cps\"\n").starts_with("authority.practice_statement"));
     }
 }

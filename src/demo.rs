@@ -64,16 +64,17 @@ impl Round<'_> {
         self.payment(&citizen)
     }
 
-    /// Entered by one, approved by another, redeemed by the subscriber.
+    /// Entered by one, approved by another, handed to the subscriber by the first and redeemed.
     fn enrol(&self, by: &'static str, request: Value, login: &str, name: &'static str) -> Result<Subscriber> {
         let entering = self.log_in(by)?;
         let approving = self.log_in("duyet")?;
         let entered = self.post("request", "/api/v1/requests", &entering, &request)?;
         let path = format!("/api/v1/requests/{}/approve", text(&entered["id"]));
-        let approved =
-            self.post("approval", &path, &approving, &json!({ "content_digest": entered["content_digest"] }))?;
+        self.post("approval", &path, &approving, &json!({ "content_digest": entered["content_digest"] }))?;
+        let path = format!("/api/v1/requests/{}/code", text(&entered["id"]));
+        let made = self.post("code", &path, &entering, &json!({}))?;
         let redeem = json!({
-            "code": approved["activation_code"], "login": login, "password": DEMO_PASSWORD, "pin": DEMO_PIN
+            "code": made["activation_code"], "login": login, "password": DEMO_PASSWORD, "pin": DEMO_PIN
         });
         let issued = self.post("activation", "/api/v1/activations", "", &redeem)?;
         let token = self.session(login, DEMO_PASSWORD)?;

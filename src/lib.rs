@@ -18,6 +18,7 @@ pub mod demo;
 pub mod error;
 pub mod fault;
 pub mod fetching;
+mod finishing;
 pub mod http;
 pub mod issuance;
 pub mod outbox;

@@ -46,6 +46,16 @@ impl Spooling {
     }
 }
 
+/// Has what waits handed over at once: somebody waits for it. What fails is logged, and the worker's next round does it.
+pub fn soon(app: &App) {
+    let app = app.clone();
+    tokio::spawn(async move {
+        if let Err(error) = hand_over(&app).await {
+            tracing::error!(event = "messages_not_handed_over", error = %error);
+        }
+    });
+}
+
 /// Hands what waits to the spool directory, where one is set; how many were handed over. A message that cannot be read keeps no other back. One
 /// that was written and not yet marked when the service ended is written once more under the same name.
 pub async fn hand_over(app: &App) -> Result<usize> {
@@ -96,7 +106,8 @@ async fn handed_over(app: &App, spool: &Path) -> Result<usize> {
 async fn in_spool(app: &App, spool: &Path, work: impl FnOnce(&Path) -> io::Result<()> + Send + 'static) -> Result<()> {
     let failed = |error| InternalError::io(spool.display().to_string())(error);
     let hangs = || failed(io::Error::new(io::ErrorKind::TimedOut, "the spool directory does not answer"));
-    let held = Arc::clone(&app.spooling.held).try_lock_owned().map_err(|_| hangs())?;
+    let waiting = tokio::time::timeout(LONGEST_WORK, Arc::clone(&app.spooling.held).lock_owned());
+    let held = waiting.await.map_err(|_| hangs())?;
     let directory = spool.to_owned();
     let working = tokio::task::spawn_blocking(move || {
         let _held = held;

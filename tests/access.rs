@@ -97,7 +97,8 @@ async fn request_road(backend: Backend) {
     assert_eq!(test.post(&format!("{path}/approve"), &approver, &other).await.0, 409);
     let (status, approved) = test.post(&format!("{path}/approve"), &approver, &digest).await;
     assert_eq!(status, 200, "{approved}");
-    assert_eq!(approved["activation_code"].as_str().unwrap().len(), 14);
+    assert_eq!((&approved["state"], &approved["activation_code"]), (&json!("approved"), &Value::Null));
+    assert_eq!(test.code(&request, &operator).await.len(), 14);
     assert_eq!(test.post(&format!("{path}/approve"), &approver, &digest).await.0, 409);
     // Nothing personal lies readable in the database.
     let dump = test.sql("SELECT * FROM registration_request");

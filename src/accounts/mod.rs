@@ -37,6 +37,11 @@ pub struct Principal {
 }
 
 impl Principal {
+    /// Whether the caller has logged in: an API key is no person at a device.
+    pub fn is_in_session(&self) -> bool {
+        self.client.starts_with("session:")
+    }
+
     /// Whether the account holds this role.
     pub fn has(&self, role: Role) -> bool {
         self.roles.contains(&role)
@@ -74,6 +79,27 @@ fn acting(app: &App, account: Option<&Account>, client: String, now: Instant) ->
         unit: account.unit.clone(),
         client,
     })
+}
+
+/// The accounts in which that person may still act, oldest first.
+pub async fn of_person(app: &App, person_lookup: &[u8]) -> Result<Vec<Account>> {
+    let accounts = current::rows(app, || app.store.accounts_of_person(person_lookup)).await?;
+    Ok(accounts.into_iter().filter(is_enabled).collect())
+}
+
+/// The keyed hash of the number of an account's person, where it is known.
+pub async fn person_of(app: &App, id: AccountId) -> Result<Option<Vec<u8>>> {
+    let account = current::row(app, || app.store.account_by_id(id)).await?;
+    Ok(account.and_then(|account| account.person_lookup))
+}
+
+/// Whether two accounts are one person's, as far as their persons are known.
+pub async fn same_person(app: &App, one: AccountId, other: AccountId) -> Result<bool> {
+    if one == other {
+        return Ok(true);
+    }
+    let one = person_of(app, one).await?;
+    Ok(one.is_some() && one == person_of(app, other).await?)
 }
 
 /// The name of that account's person or system in clear; empty where there is none.

@@ -63,6 +63,8 @@ kinds! {
     CodeMade = "code.made",
     /// A new activation code replaced the one before.
     CodeRenewed = "code.renewed",
+    /// A second secret is about to be compared; counted before it is.
+    CodeTried = "code.tried",
     /// Its redemption begins, with another receipt key than before.
     CodeClaimed = "code.claimed",
     CodeRedeemed = "code.redeemed",

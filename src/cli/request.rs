@@ -3,7 +3,7 @@
 
 use super::{
     Common,
-    client::{Client, ClientError},
+    client::{Client, ClientError, Session},
     requests::Requests,
     secret, unusable,
 };
@@ -34,7 +34,10 @@ pub struct Request {
     /// File whose first line is the activation code
     #[arg(long, value_name = "FILE")]
     code_file: Option<PathBuf>,
-    /// Log-in name of the new account; left out by who has one
+    /// File whose first line is the confirmation code that was sent as a message; asked for on the terminal where one is needed
+    #[arg(long, value_name = "FILE")]
+    second_secret_file: Option<PathBuf>,
+    /// Log-in name of the new account; left out by who has one, and is logged in (chuky login)
     #[arg(long, value_name = "NAME", requires = "password_file")]
     login: Option<String>,
     /// File whose first line is the password of the new account
@@ -81,7 +84,15 @@ impl Request {
             body["login"] = json!(login);
             body["password"] = json!(password.as_str());
         }
-        let client = Client::new(&self.server, language)?;
+        // In whose account one is logged in here is the service's to judge.
+        let session = Session::load().filter(|session| session.server == self.server.trim_end_matches('/'));
+        let client = match &session {
+            Some(session) => Client::of_session(session, language)?,
+            None => Client::new(&self.server, language)?,
+        };
+        if let Some(second) = self.second_secret(&client, &code, language)? {
+            body["second_secret"] = json!(second.as_str());
+        }
         let receipt = client.post_with_key("/api/v1/activations/own-key", &body, &receipt_key(&code, &request))?;
         let certificate = receipt["certificate"].as_str().unwrap_or_default();
         let chain = receipt["chain"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -92,6 +103,31 @@ impl Request {
         }
         println!("✓ {}", output.display());
         Ok(())
+    }
+}
+
+impl Request {
+    /// The second secret, where the code asks for one. A code that is used up tells nothing here: its receipt is asked for all the same.
+    fn second_secret(
+        &self,
+        client: &Client,
+        code: &str,
+        language: Language,
+    ) -> Result<Option<Zeroizing<String>>, ClientError> {
+        if let Some(file) = &self.second_secret_file {
+            return Ok(Some(File::open(file).and_then(secret::first_line).map_err(failed(file))?));
+        }
+        let preview = match client.post("/api/v1/activations/preview", &json!({ "code": code })) {
+            Ok(preview) => preview,
+            Err(ClientError::Refused(_)) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let Some(contact) = preview["second_secret_sent_to"].as_str() else { return Ok(None) };
+        let question = match language {
+            Language::Vi => format!("Mã xác nhận gửi đến {contact}: "),
+            Language::En => format!("Confirmation code sent to {contact}: "),
+        };
+        secret::ask(&question).map(Some).map_err(failed(Path::new("/dev/tty")))
     }
 }
 

@@ -22,7 +22,7 @@ pub enum Requests {
     },
     /// One request: what its certificate would say
     Show { id: String },
-    /// Approve exactly what is shown and print the activation code; without --yes it is only shown
+    /// Approve exactly what is shown; without --yes it is only shown
     Approve {
         id: String,
         #[arg(long)]
@@ -35,7 +35,7 @@ pub enum Requests {
         #[arg(long)]
         reason: String,
     },
-    /// Make a new activation code for an approved request
+    /// Make the activation code of an approved request that was entered here, or is one's own
     Code { id: String },
     /// Ask for a certificate with changed information in the place of one in force; the file holds the changed fields
     Modify {
@@ -77,7 +77,7 @@ impl Requests {
                 content(&request);
                 if *yes {
                     let body = json!({ "content_digest": request["content_digest"] });
-                    code(&client.post(&format!("{PATH}/{id}/approve"), &body)?);
+                    shown(&client.post(&format!("{PATH}/{id}/approve"), &body)?);
                 }
             }
             Self::Reject { id, reason } => {
@@ -118,6 +118,9 @@ fn content(request: &Value) {
 fn code(answer: &Value) {
     let text = |name: &str| answer[name].as_str().unwrap_or_default().to_owned();
     println!("{}\n{}", text("activation_code"), text("activation_address"));
+    if let Some(contact) = answer["second_secret_sent_to"].as_str() {
+        println!("✉ {contact}");
+    }
 }
 
 const PATH: &str = "/api/v1/requests";

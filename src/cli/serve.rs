@@ -2,7 +2,7 @@
 
 use super::{Common, printing, runtime, unusable};
 use crate::{
-    app::App, bootstrap, clock::Clock, config::Settings, demo::Round, error::Result, http, restoration, worker,
+    app::App, bootstrap, clock::Clock, config::Settings, demo::Round, error::Result, http, restoration, tokens, worker,
 };
 use chuky_model::text::Language;
 use clap::Args;
@@ -47,7 +47,7 @@ impl Serve {
         }
     }
 
-    async fn serve(&self, settings: Settings, executable: &std::path::Path, language: Language) -> Result<()> {
+    async fn serve(&self, mut settings: Settings, executable: &std::path::Path, language: Language) -> Result<()> {
         let listen = settings.listen;
         let say = |vi: &str, en: &str| println!("{}", if language == Language::Vi { vi } else { en });
         if let Some(needed) = restoration::of(&settings).await? {
@@ -61,7 +61,11 @@ impl Serve {
             }
         }
         say("Chuẩn bị thiết bị khóa, cơ sở dữ liệu và hệ chứng thư…", "Preparing tokens, database and hierarchies…");
+        let sink = (!self.no_demo).then(|| bootstrap::message_sink(&mut settings)).flatten();
         let app = bootstrap::open(settings, Clock::default(), executable).await?;
+        if let Some(sink) = sink {
+            tokens::private_directory(&sink)?;
+        }
         let mut accounts = Vec::new();
         if !self.no_demo {
             bootstrap::demo_authority(&app).await?;

@@ -14,6 +14,7 @@ use crate::{
     current,
     error::{InternalError, RequestError, Result},
     fault,
+    finishing::to_its_end,
 };
 use chuky_hsm::{ActivationContext, Error as HsmError, KeyContext, OpenedActivation, Secret32, SignActivated};
 use chuky_model::{
@@ -61,7 +62,8 @@ pub async fn sign_hashes(
     use_activation(app, by, &activated).await
 }
 
-/// Counts a try, checks the PIN and opens an activation for exactly these hashes.
+/// Counts a try, checks the PIN and opens an activation for exactly these hashes. A try that is counted also comes to its end where the
+/// caller hangs up: a wrong last one locks, a right one forgives.
 pub async fn open_activation(
     app: &App,
     by: &Principal,
@@ -71,6 +73,11 @@ pub async fn open_activation(
 ) -> Result<Activated> {
     // 1. Nothing is counted for what cannot be signed, nor while the HSM is away.
     check(app, signer, &wanted)?;
+    let (app, by, signer, pin) = (app.clone(), by.clone(), signer.clone(), pin.clone());
+    to_its_end(async move { opened(&app, &by, &signer, &pin, wanted).await }).await
+}
+
+async fn opened(app: &App, by: &Principal, signer: &Signer, pin: &Pin, wanted: Wanted) -> Result<Activated> {
     // 2. The try, counted and under a signed audit head before it is made.
     fault::point("sign.before_count");
     let counted = tries::count(app, by, signer.credential.id).await?;

@@ -32,6 +32,17 @@ impl Signer {
         app.settings.seal.tries.saturating_sub(u32::try_from(self.credential.tries).unwrap_or(u32::MAX))
     }
 
+    /// Whether only unlocking helps: locked, or every try was counted by calls that ended with their process before they locked it.
+    pub fn is_locked(&self, app: &App) -> bool {
+        let used_up = self.credential.state == CredentialState::Active && self.tries_left(app) == 0;
+        used_up || self.credential.state == CredentialState::Locked
+    }
+
+    /// The state as it is shown: what only unlocking helps is locked.
+    pub fn shown_state(&self, app: &App) -> CredentialState {
+        if self.is_locked(app) { CredentialState::Locked } else { self.credential.state }
+    }
+
     /// The personal number that the certificate names its holder by.
     pub fn personal_number(&self) -> Option<PersonalNumber> {
         let kind = NameAttribute::UserId.oid();

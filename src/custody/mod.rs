@@ -14,4 +14,4 @@ pub use activation::{Activated, Wanted, close_expired, open_activation, sign_has
 pub use credential::{Signer, signer, signers};
 pub use pin::{Pin, PinError, SealParameters, Stretcher};
 pub use pin_change::change_pin;
-pub use unlock::{UnlockView, ask_unlock, decide_unlock, open_unlocks, same_person};
+pub use unlock::{UnlockView, ask_unlock, decide_unlock, open_unlocks};

@@ -13,6 +13,7 @@ use crate::{
     audit::{self, Actor, Entry, Kind},
     error::{RequestError, Result},
     fault,
+    finishing::to_its_end,
     store::Error as StoreError,
 };
 use chuky_hsm::{KeyContext, SealedKey};
@@ -30,13 +31,19 @@ pub async fn change_pin(app: &App, by: &Principal, id: CredentialId, old: &Pin, 
         return Err(same().into());
     }
     tries::ready(app)?;
+    // Whoever hangs up has their try counted and answered all the same.
+    let (app, by, old) = (app.clone(), by.clone(), old.clone());
+    to_its_end(async move { changed(&app, &by, id, &old, &new).await }).await
+}
+
+async fn changed(app: &App, by: &Principal, id: CredentialId, old: &Pin, new: &Pin) -> Result<()> {
     // 2. The try, counted and under a signed audit head before it is made.
     let counted = tries::count(app, by, id).await?;
     fault::point("pin.after_count");
     // 3. The old PIN decides in the HSM worker, which seals anew under the new one and the newest pepper.
     let parameters = SealParameters::random(app.settings.seal.memory_kib, app.settings.seal.iterations);
     let old = app.stretcher.stretch(old, &SealParameters::of(&counted)?).await?;
-    let new = app.stretcher.stretch(&new, &parameters).await?;
+    let new = app.stretcher.stretch(new, &parameters).await?;
     let key = KeyContext { key_id: counted.id, owner: counted.account_id };
     let resealed = app.tokens.subscribers.reseal(&counted.sealed_key, &key, &old, &key, &new).await;
     let sealed = tries::answered(app, by, &counted, resealed).await?;

@@ -21,7 +21,8 @@ pub(super) async fn count(app: &App, by: &Principal, id: CredentialId) -> Result
     let (credential, entry) = change(app, by, id, Kind::PinTried, |credential| {
         usable(credential)?;
         if credential.tries >= i64::from(app.settings.seal.tries) {
-            // Counted by calls that never came back with an answer: as good as wrong.
+            // Counted by calls that are under way, or ended with their process before they knew: as good as wrong. Nothing is locked here,
+            // for one of those under way may have the right PIN; unlocking takes the row for a locked one.
             return Err(locked());
         }
         credential.tries = credential.tries.saturating_add(1);

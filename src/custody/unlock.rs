@@ -3,7 +3,7 @@
 
 use super::credential::{MOST_UNLOCKS, Signer, with_certificate};
 use crate::{
-    accounts::Principal,
+    accounts::{Principal, same_person},
     app::App,
     attestation,
     audit::{self, Actor, Entry, Kind},
@@ -119,7 +119,7 @@ pub async fn decide_unlock(app: &App, by: &Principal, id: UnlockId, approved: bo
     let signer = with_certificate(app, credential.clone()).await?;
     if approved {
         let next = credential.unlocks.saturating_add(1);
-        if credential.state != CredentialState::Locked || unlock.number != next || signer.unlocks_left() == 0 {
+        if !signer.is_locked(app) || unlock.number != next || signer.unlocks_left() == 0 {
             return Err(moved_on().into());
         }
         credential.state = CredentialState::Active;
@@ -193,7 +193,7 @@ async fn locked_one(app: &App, by: &Principal, whom: &str) -> Result<Signer> {
         )
         .into());
     }
-    found.retain(|signer| signer.credential.state == CredentialState::Locked);
+    found.retain(|signer| signer.is_locked(app));
     let signer = found.pop().ok_or_else(|| {
         RequestError::invalid(
             "whom",
@@ -248,19 +248,6 @@ async fn refuse_holder(app: &App, by: &Principal, credential: &Credential) -> Re
         )
         .into()),
     }
-}
-
-/// Whether two accounts are one person's.
-pub async fn same_person(app: &App, one: AccountId, other: AccountId) -> Result<bool> {
-    if one == other {
-        return Ok(true);
-    }
-    let person = async |id| -> Result<Option<Vec<u8>>> {
-        let account = current::row(app, || app.store.account_by_id(id)).await?;
-        Ok(account.and_then(|account| account.person_lookup))
-    };
-    let one = person(one).await?;
-    Ok(one.is_some() && one == person(other).await?)
 }
 
 fn may_ask(by: &Principal, hierarchy: Hierarchy) -> bool {

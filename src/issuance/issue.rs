@@ -16,15 +16,16 @@ use crate::{
     attestation,
     audit::{self, Actor, Entry, Kind},
     custody::{Pin, SealParameters},
-    error::{InternalError, RequestError, Result},
+    error::{RequestError, RequestErrorKind, Result},
     fault,
+    finishing::to_its_end,
     registration::{self, Details, ReceiptKey, Redeemable},
     store::{self, Held},
 };
 use chuky_hsm::{KeyContext, SealedKey};
 use chuky_model::{
     algorithm::KeyAlgorithm,
-    id::{CertificateId, CredentialId},
+    id::{AccountId, CertificateId, CredentialId},
     instant::Instant,
     record::{
         account::Account,
@@ -43,9 +44,7 @@ use zeroize::Zeroizing;
 pub struct Redemption {
     /// The activation code as typed.
     pub code: Zeroizing<String>,
-    /// Log-in name and password of the new account; not looked at where the person has an account.
-    pub login: String,
-    pub password: Zeroizing<String>,
+    pub proof: Proof,
     pub pin: Zeroizing<String>,
     pub algorithm: KeyAlgorithm,
     /// What the subscriber was shown and confirmed; see [`super::Preview::content_digest`].
@@ -54,17 +53,21 @@ pub struct Redemption {
     pub key: Option<ReceiptKey>,
 }
 
+/// What shows, beside the code, that it is the subscriber who redeems it. The code alone proves nobody: staff hand it on.
+pub struct Proof {
+    /// The account whose session it is redeemed in; demanded where the person has an account.
+    pub session: Option<AccountId>,
+    /// What was sent to the contact that the request names; demanded of whoever has no account and can be reached.
+    pub second_secret: Zeroizing<String>,
+    /// Log-in name and password of the new account; not looked at where the person has an account.
+    pub login: String,
+    pub password: Zeroizing<String>,
+}
+
 /// Redeems an activation code: key, certificate, credential and account of its subscriber. Goes to its end also where the caller is gone.
 pub async fn redeem(app: &App, redemption: Redemption) -> Result<Receipt> {
     let app = app.clone();
     to_its_end(async move { redeem_now(&app, redemption).await }).await
-}
-
-/// Whoever asked may hang up: what they began is finished all the same, and what they ask again finds it.
-pub(super) async fn to_its_end<T: Send + 'static>(
-    issue: impl Future<Output = Result<T>> + Send + 'static,
-) -> Result<T> {
-    tokio::spawn(issue).await.map_err(|error| InternalError::other(format!("an issue broke off: {error}")))?
 }
 
 async fn redeem_now(app: &App, redemption: Redemption) -> Result<Receipt> {
@@ -73,10 +76,9 @@ async fn redeem_now(app: &App, redemption: Redemption) -> Result<Receipt> {
     registration::check_confirmed(app, &request, &details, redemption.confirmed.as_deref())?;
     check_key_made_here(app, &request, &details, redemption.algorithm)?;
     let pin = Pin::choose(&redemption.pin, Some(&details.personal_number)).map_err(RequestError::from)?;
-    let log_in = LogIn { login: &redemption.login, password: &redemption.password };
-    let holder = Holder::of(app, &request, &details, &log_in).await?;
     let authority = Authority::of(app).await?;
     let issuer = authority.issuing(request.hierarchy)?;
+    let holder = Holder::proven(app, &request, &details, (&mut code, &redemption.proof)).await?;
     // 2. The serial is reserved and the intent stored.
     fault::point("issue.before_intent");
     let receipt_key = redemption.key.as_ref().map(|key| key.hash(app, &code));
@@ -109,12 +111,6 @@ pub(super) struct Issue {
     _held: Option<Held>,
 }
 
-/// What a new account is opened with; not looked at where the person has one.
-pub(super) struct LogIn<'a> {
-    pub login: &'a str,
-    pub password: &'a Zeroizing<String>,
-}
-
 struct Chosen {
     holder: Holder,
     pin: Pin,
@@ -130,14 +126,19 @@ pub(super) enum Holder {
 }
 
 impl Holder {
-    pub(super) async fn of(
+    /// The account of whoever proved to be the subscriber: by its session where there is one, else by the second secret. Comes last of
+    /// what is checked, so that no try is lost to a mistake elsewhere.
+    pub(super) async fn proven(
         app: &App,
         request: &RegistrationRequest,
         details: &Details,
-        log_in: &LogIn<'_>,
+        (code, proof): (&mut ActivationCode, &Proof),
     ) -> Result<Self> {
         let role = subscriber::role(request.hierarchy, details.kind);
-        if let Some(mut account) = subscriber::account_of(app, &request.person_lookup).await? {
+        let accounts = accounts::of_person(app, &request.person_lookup).await?;
+        if !accounts.is_empty() || request.follows_certificate.is_some() {
+            let mut own = accounts.into_iter().filter(|account| Some(account.id) == proof.session);
+            let mut account = own.next().ok_or_else(log_in_first)?;
             let changed = !account.roles.contains(&role);
             if changed {
                 account.roles.push(role);
@@ -145,7 +146,7 @@ impl Holder {
             }
             return Ok(Self::Known(account, changed));
         }
-        let login = log_in.login.trim().to_lowercase();
+        let login = proof.login.trim().to_lowercase();
         if app.store.account_by_login(&login).await?.is_some() {
             let (vi, en) = (
                 "Tên đăng nhập này đã có người dùng. Hãy chọn tên khác.",
@@ -155,13 +156,15 @@ impl Holder {
         }
         let new = NewAccount {
             login,
-            password: Password::choose(log_in.password)?,
+            password: Password::choose(&proof.password)?,
             roles: vec![role],
             display_name: details.full_name.clone(),
             unit: if request.hierarchy == Hierarchy::Officials { request.unit.clone() } else { String::new() },
             person_lookup: request.person_lookup.as_slice().try_into().ok(),
         };
-        Ok(Self::New(accounts::prepare_account(app, new).await?))
+        let account = accounts::prepare_account(app, new).await?;
+        registration::check_second_secret(app, details, code, &proof.second_secret).await?;
+        Ok(Self::New(account))
     }
 
     pub(super) fn account(&self) -> &Account {
@@ -169,6 +172,15 @@ impl Holder {
             Self::New(account) | Self::Known(account, _) => account,
         }
     }
+}
+
+fn log_in_first() -> RequestError {
+    RequestError::new(
+        RequestErrorKind::Unauthenticated,
+        "log_in_first",
+        "Người được cấp đã có tài khoản: hãy đăng nhập tài khoản đó rồi nhập lại mã. Nếu không đăng nhập được nữa, hãy đến điểm đăng ký để cán bộ an ninh đóng tài khoản cũ và làm hồ sơ mới.",
+        "The subscriber has an account: log in to it, then enter the code again. Whoever cannot log in any more goes to the registration point: the security officer closes the old account, and a new request is made.",
+    )
 }
 
 pub(super) async fn intend(

@@ -21,7 +21,7 @@ mod subscriber;
 pub mod timestamp;
 
 pub use authority::{Authority, CertifiedKey};
-pub use issue::{Redemption, redeem};
+pub use issue::{Proof, Redemption, redeem};
 pub use own_key::{OwnKeyReceipt, OwnKeyRedemption, redeem_with_own_key};
 pub use policy::IssuingPolicy;
 pub use receipt::{Receipt, receipt_again};

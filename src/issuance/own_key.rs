@@ -4,7 +4,7 @@
 use super::{
     Authority, CertifiedKey,
     certify::{self, Issuer},
-    issue::{self, Holder, Issue, LogIn},
+    issue::{self, Holder, Issue, Proof},
     receipt, subscriber,
 };
 use crate::{
@@ -12,6 +12,7 @@ use crate::{
     current,
     error::{RequestError, RequestErrorKind, Result},
     fault,
+    finishing::to_its_end,
     reader::{ReaderFailure, RequestRead, RequestUnusable, Task, TaskOutput},
     registration::{self, ActivationCode, ReceiptKey, Redeemable},
 };
@@ -35,9 +36,7 @@ use zeroize::Zeroizing;
 pub struct OwnKeyRedemption {
     /// The activation code as typed.
     pub code: Zeroizing<String>,
-    /// Log-in name and password of the new account; not looked at where the person has an account.
-    pub login: String,
-    pub password: Zeroizing<String>,
+    pub proof: Proof,
     /// The PKCS #10 request, DER or PEM.
     pub request: Vec<u8>,
     /// What the subscriber was shown and confirmed; see [`super::Preview::content_digest`].
@@ -74,7 +73,7 @@ pub struct OwnKeyReceipt {
 /// Whoever lost the answer sends the same with the same receipt key and gets the receipt of the same certificate; `true` then.
 pub async fn redeem_with_own_key(app: &App, redemption: OwnKeyRedemption) -> Result<(OwnKeyReceipt, bool)> {
     let app = app.clone();
-    issue::to_its_end(async move { redeem_now(&app, redemption).await }).await
+    to_its_end(async move { redeem_now(&app, redemption).await }).await
 }
 
 async fn redeem_now(app: &App, redemption: OwnKeyRedemption) -> Result<(OwnKeyReceipt, bool)> {
@@ -93,10 +92,9 @@ async fn redeem_now(app: &App, redemption: OwnKeyRedemption) -> Result<(OwnKeyRe
     key::admit(&brought.spki, profile, &app.issuing.known_bad_keys).map_err(refused)?;
     challenge(&brought, &redemption.code)?;
     unseen(app, &brought.spki).await?;
-    let log_in = LogIn { login: &redemption.login, password: &redemption.password };
-    let holder = Holder::of(app, &request, &details, &log_in).await?;
     let authority = Authority::of(app).await?;
     let issuer = authority.issuing(request.hierarchy)?;
+    let holder = Holder::proven(app, &request, &details, (&mut code, &redemption.proof)).await?;
     // 3. The serial is reserved and the intent stored; from here on a failure is taken back.
     let hierarchy = request.hierarchy;
     fault::point("own_key.before_intent");

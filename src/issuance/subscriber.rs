@@ -5,15 +5,16 @@ use super::{
     Authority, CertifiedKey, authority::internal, ceremony::publication, certify::random_serial, revocation_list,
 };
 use crate::{
+    accounts,
     app::App,
-    current,
     error::{InternalError, Result},
     registration::{self, Details, Redeemable},
 };
 use chuky_model::{
     algorithm::KeyAlgorithm,
+    id::AccountId,
     instant::Instant,
-    record::{account::Account, certificate::Certificate as Row, request::RegistrationRequest},
+    record::{certificate::Certificate as Row, request::RegistrationRequest},
     request::{Hierarchy, SubjectKind},
     role::Role,
 };
@@ -48,8 +49,12 @@ pub struct Preview {
     pub algorithm: KeyAlgorithm,
     pub valid_days: u32,
     pub issuer: String,
-    /// The subscriber has an account already: only the PIN is chosen.
+    /// The subscriber has an account already: only the PIN is chosen, and only in a session of that account.
     pub has_account: bool,
+    /// Whoever asks is not logged in to it: log in first.
+    pub log_in_first: bool,
+    /// The masked contact to which a second secret was sent that the redemption asks for.
+    pub second_secret_sent_to: Option<String>,
     /// The key is always the subscriber's own: the code is redeemed with a PKCS #10 request.
     pub own_key_only: bool,
     /// The certificate takes the place of one in force, which is revoked with it.
@@ -58,9 +63,12 @@ pub struct Preview {
     pub content_digest: String,
 }
 
-/// The certificate that a code would bring.
-pub async fn preview(app: &App, code: &str) -> Result<Preview> {
-    let Redeemable { request, details, .. } = registration::redeemable(app, code).await?;
+/// The certificate that a code would bring; to whoever is logged in to that account.
+pub async fn preview(app: &App, code: &str, by: Option<AccountId>) -> Result<Preview> {
+    let Redeemable { request, details, code } = registration::redeemable(app, code).await?;
+    let accounts = accounts::of_person(app, &request.person_lookup).await?;
+    let has_account = !accounts.is_empty() || request.follows_certificate.is_some();
+    let second_secret_sent_to = registration::sent_to(&details, &code).filter(|_| !has_account);
     let authority = Authority::of(app).await?;
     let issuer = authority.issuing(request.hierarchy)?;
     Ok(Preview {
@@ -82,18 +90,10 @@ pub async fn preview(app: &App, code: &str) -> Result<Preview> {
         province: details.province,
         algorithm: KeyAlgorithm::P256,
         issuer: issuer.certificate.subject().common_name(),
-        has_account: account_of(app, &request.person_lookup).await?.is_some(),
+        log_in_first: has_account && !accounts.iter().any(|account| Some(account.id) == by),
+        second_secret_sent_to,
+        has_account,
     })
-}
-
-/// The account that a person has already, as it is now; a disabled one does not count.
-pub(super) async fn account_of(app: &App, person_lookup: &[u8]) -> Result<Option<Account>> {
-    for account in current::rows(app, || app.store.accounts_of_person(person_lookup)).await? {
-        if account.disabled_at.is_none() {
-            return Ok(Some(account));
-        }
-    }
-    Ok(None)
 }
 
 /// The intent of a certificate by this issuer over these details, valid from now on.

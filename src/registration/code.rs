@@ -1,14 +1,15 @@
-//! The one-time code with which a subscriber redeems an approved request: shown once, stored as a keyed hash, ending after a while.
+//! The one-time code with which a subscriber redeems an approved request: shown once, stored as a keyed hash, ending after a while. It
+//! opens a request and proves nobody: who redeems it also logs in, or gives the second secret (`second`).
 
-use super::{Details, load, moved_on, open, view::may_see};
+use super::{Details, load, moved_on, open, second, view::may_see};
 use crate::{
-    accounts::Principal,
+    accounts::{self, Principal},
     app::App,
     attestation,
     audit::{self, Actor, Entry, Kind},
     current,
-    error::{RequestError, Result},
-    store,
+    error::{Error, RequestError, RequestErrorKind, Result},
+    outbox, store,
 };
 use chuky_model::{
     id::RequestId,
@@ -97,7 +98,7 @@ impl ReceiptKey {
             "Idempotency-Key của lần kích hoạt gồm 32 đến 128 ký tự ASCII, tạo ngẫu nhiên.",
             "The Idempotency-Key of an activation has 32 to 128 ASCII characters, made at random.",
         );
-        Err(RequestError::new(crate::error::RequestErrorKind::Invalid, "idempotency_key_form", vi, en))
+        Err(RequestError::new(RequestErrorKind::Invalid, "idempotency_key_form", vi, en))
     }
 
     /// The keyed hash that is stored with the code.
@@ -133,41 +134,103 @@ pub async fn earlier(app: &App, text: &str, key: &ReceiptKey) -> Result<Option<E
     })
 }
 
-/// A code that replaced the one before, shown once.
-pub struct RenewedCode {
+/// A code for a subscriber, shown once.
+pub struct MadeCode {
     pub code: ActivationCode,
     pub expires_at: Instant,
+    /// The masked contact to which the second secret went, where one is asked for.
+    pub sent_to: Option<String>,
 }
 
-/// Makes a new code for an approved request that nobody has redeemed; the code before opens nothing from then on.
-pub async fn renew_code(app: &App, by: &Principal, id: RequestId) -> Result<RenewedCode> {
+/// Makes the code of an approved request that nobody has redeemed, for whoever hands it to its subscriber, or for the subscriber; a code
+/// made before opens nothing from then on. Nobody who approved gets it, and no member of staff gets that of a subscriber's own request.
+pub async fn make_code(app: &App, by: &Principal, id: RequestId) -> Result<MadeCode> {
     // 1. Whose request, and whether it still waits.
     let request = load(app, id).await?;
-    if !may_see(by, request.hierarchy, open(app, &request)?.kind) {
-        return Err(RequestError::not_found().into());
-    }
+    let details = open(app, &request)?;
+    hands_on(app, by, &request, &details).await?;
     if request.state != RequestState::Approved {
         return Err(moved_on().into());
     }
     super::decision::check_approval(app, &request).await?;
     let row = current::row_by_log(app, || app.store.activation_code_of_request(id)).await?;
     let mut row = row.filter(|row| row.redeemed_at.is_none()).ok_or_else(moved_on)?;
-    // 2. The new code in the place of the old one, with its audit entry.
+    // 2. The new code in the place of the old one, with the message that carries its second secret, and its audit entry.
     let now = app.clock.now();
     let code = ActivationCode::random();
     row.code_hash = code.hash(app).to_vec();
-    row.tries = 0;
     row.receipt_key = None;
     row.expires_at = expiry(app, now);
+    let message = second::make(app, (&request, &details), &mut row).await?;
     attestation::attest_change(&*app.tokens.subscribers, &mut row).await?;
     let mut transaction = app.store.begin().await?;
     match transaction.update_activation_code(&row).await {
         Err(store::Error::Stale) => return Err(moved_on().into()),
         other => other?,
     }
-    audit::record(&mut transaction, Entry::of_row(now, Kind::CodeRenewed, Actor::Account(by.account), &row)).await?;
+    if let Some(message) = &message {
+        transaction.insert_message(message).await?;
+    }
+    let content = serde_json::json!({ "message": message.as_ref().map(|message| message.id) });
+    let entry = Entry::of_row(now, Kind::CodeRenewed, Actor::Account(by.account), &row);
+    audit::record(&mut transaction, entry.with(content)).await?;
     transaction.commit().await?;
-    Ok(RenewedCode { code, expires_at: row.expires_at })
+    if message.is_some() {
+        outbox::soon(app);
+    }
+    Ok(MadeCode { code, expires_at: row.expires_at, sent_to: second::sent_to(&details, &row) })
+}
+
+/// Whether the caller would be given the code of a request: its subscriber, logged in; of what staff entered also the side that entered it.
+pub async fn may_make_code(app: &App, by: &Principal, id: RequestId) -> Result<bool> {
+    let request = load(app, id).await?;
+    let details = open(app, &request)?;
+    match hands_on(app, by, &request, &details).await {
+        Ok(()) => Ok(true),
+        Err(Error::Request(_)) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+async fn hands_on(app: &App, by: &Principal, request: &RegistrationRequest, details: &Details) -> Result<()> {
+    let person = async |account| -> Result<Option<Vec<u8>>> { accounts::person_of(app, account).await };
+    let subscriber = Some(&request.person_lookup);
+    if by.is_in_session() && person(by.account).await?.as_ref() == subscriber {
+        return Ok(());
+    }
+    if !may_see(by, request.hierarchy, details.kind) {
+        return Err(RequestError::not_found().into());
+    }
+    if person(request.entered_by).await?.as_ref() == subscriber {
+        return Err(subscribers_own().into());
+    }
+    let beside = request.entered_by == by.account || (!by.unit.is_empty() && by.unit == request.unit);
+    let approved = match request.decided_by {
+        Some(approver) => accounts::same_person(app, by.account, approver).await?,
+        None => false,
+    };
+    if !beside || approved || !by.has(super::entering(request.hierarchy, details.kind)) {
+        return Err(not_handing_on().into());
+    }
+    Ok(())
+}
+
+fn subscribers_own() -> RequestError {
+    RequestError::new(
+        RequestErrorKind::Forbidden,
+        "code_of_subscriber",
+        "Người được cấp tự gửi hồ sơ này: chỉ họ, sau khi đăng nhập, mới nhận được mã ở trang Chứng thư của tôi.",
+        "The subscriber asked for this: only they, logged in, get the code, on the page of their certificates.",
+    )
+}
+
+fn not_handing_on() -> RequestError {
+    RequestError::new(
+        RequestErrorKind::Forbidden,
+        "code_not_yours",
+        "Mã kích hoạt do nơi nhập hồ sơ trao cho người được cấp; người duyệt không nhận mã.",
+        "The activation code is handed to the subscriber where the request was entered; whoever approved does not get it.",
+    )
 }
 
 /// Until when a code made now can be redeemed.
@@ -175,7 +238,7 @@ pub(super) fn expiry(app: &App, now: Instant) -> Instant {
     now.plus_seconds(app.settings.authority.activation_code_hours.saturating_mul(3_600))
 }
 
-fn opens_nothing() -> RequestError {
+pub(super) fn opens_nothing() -> RequestError {
     RequestError::invalid(
         "code",
         "code_invalid",

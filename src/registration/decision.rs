@@ -1,6 +1,8 @@
 //! Decisions on requests: by an approver who did not enter the request, over exactly the content that was shown.
 
-use super::{ActivationCode, Details, Redeemable, RequestView, advance, deciding, load, moved_on, open, redeemable};
+use super::{
+    ActivationCode, Details, Redeemable, RequestView, advance, deciding, load, moved_on, open, redeemable, second,
+};
 use crate::{
     accounts::Principal,
     app::App,
@@ -10,7 +12,6 @@ use crate::{
 };
 use chuky_model::{
     id::RequestId,
-    instant::Instant,
     record::{
         request::{self as rows, Approval, RegistrationRequest},
         state::Decision,
@@ -19,33 +20,30 @@ use chuky_model::{
     role::Role,
 };
 
-/// What an approval gives: the request as it now is, and the code for its subscriber, shown once.
-pub struct Approved {
-    pub request: RequestView,
-    pub code: ActivationCode,
-    pub expires_at: Instant,
-}
-
-/// Approves a request whose content digest is the one the approver was shown.
-pub async fn approve(app: &App, by: &Principal, id: RequestId, content_digest: &str) -> Result<Approved> {
+/// Approves a request whose content digest is the one the approver was shown. The approver gets no code: until the side that entered the
+/// request, or its subscriber, has one made ([`super::make_code`]), the row's is one that nobody knows.
+pub async fn approve(app: &App, by: &Principal, id: RequestId, content_digest: &str) -> Result<RequestView> {
     // 1. Four eyes.
     let mut request = decidable(app, by, id).await?;
-    // 2. Exactly what was seen.
-    let digest = digest(app, &request, &open(app, &request)?);
+    // 2. Exactly what was seen, of a subscriber who can be reached where that is asked for.
+    let details = open(app, &request)?;
+    let digest = digest(app, &request, &details);
     if hex::encode(digest) != content_digest {
         return Err(content_differs().into());
     }
+    second::check_reachable(app, &request, &details).await?;
     // 3. Decision, code, new state and audit entry in one transaction.
     let now = app.clock.now();
-    let code = ActivationCode::random();
     let mut row = rows::ActivationCode {
         request_id: id,
-        code_hash: code.hash(app).to_vec(),
+        code_hash: ActivationCode::random().hash(app).to_vec(),
         tries: 0,
         expires_at: super::code::expiry(app, now),
         redeemed_at: None,
         created_at: now,
         receipt_key: None,
+        second_secret: None,
+        messages: None,
         version: 1,
         mac: Vec::new(),
     };
@@ -61,7 +59,7 @@ pub async fn approve(app: &App, by: &Principal, id: RequestId, content_digest: &
     audit::record(&mut transaction, entry.with(serde_json::json!({ "content": hex::encode(digest) }))).await?;
     audit::record(&mut transaction, Entry::of_row(now, Kind::CodeMade, Actor::Account(by.account), &row)).await?;
     transaction.commit().await?;
-    Ok(Approved { request: RequestView::of(app, &request)?, code, expires_at: row.expires_at })
+    RequestView::of(app, &request)
 }
 
 /// Rejects a request with a reason that its subscriber may read.

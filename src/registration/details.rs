@@ -34,7 +34,7 @@ pub struct Details {
     /// An official's title; empty for citizens.
     #[serde(default)]
     pub title: String,
-    /// Where messages go; may be empty.
+    /// Where messages go, the second secret of a first activation among them; may be empty.
     #[serde(default)]
     pub phone: String,
     /// What the certificate is to name.
@@ -96,7 +96,9 @@ impl Details {
         ] {
             *field = field.split_whitespace().collect::<Vec<_>>().join(" ").nfc().collect();
         }
+        self.phone.retain(|letter| !matches!(letter, ' ' | '.' | '-'));
         self.check_lengths()?;
+        self.check_phone()?;
         self.check_person()?;
         self.check_kind(hierarchy)?;
         Ok(self)
@@ -203,6 +205,24 @@ impl Details {
         Ok(())
     }
 
+    fn check_phone(&self) -> Result<()> {
+        let digits = self.phone.strip_prefix('+').unwrap_or(&self.phone);
+        if self.phone.is_empty() || (digits.len() >= 9 && digits.bytes().all(|octet| octet.is_ascii_digit())) {
+            return Ok(());
+        }
+        let (vi, en) = (
+            "Số điện thoại có từ 9 chữ số, có thể có dấu + ở đầu.",
+            "A telephone number has nine digits or more, perhaps with + before them.",
+        );
+        Err(RequestError::invalid("phone", "phone_form", vi, en).into())
+    }
+
+    /// The telephone number with its last three digits readable; empty where there is none.
+    pub fn masked_phone(&self) -> String {
+        let last: String = self.phone.chars().skip(self.phone.chars().count().saturating_sub(3)).collect();
+        if last.is_empty() { last } else { format!("•••• {last}") }
+    }
+
     fn check_person(&self) -> Result<()> {
         let year = parse_year(&self.birth_date).ok_or_else(|| {
             let (vi, en) = ("Ngày sinh cần có dạng NĂM-THÁNG-NGÀY.", "The birth date is YYYY-MM-DD.");
@@ -287,6 +307,17 @@ mod tests {
         let checked = details().checked(Hierarchy::Citizens).unwrap();
         assert_eq!((checked.province.as_str(), checked.locality.as_str()), ("Hà Nội", "Phường Hoàn Kiếm"));
         assert!(details().checked(Hierarchy::Officials).is_err());
+    }
+
+    #[test]
+    fn a_telephone_number_is_one_that_a_message_reaches() {
+        let phone = |phone: &str| Details { phone: phone.into(), ..details() }.checked(Hierarchy::Citizens);
+        let kept = phone(" 0912 345.678 ").unwrap();
+        assert_eq!((kept.phone.as_str(), kept.masked_phone().as_str()), ("0912345678", "•••• 678"));
+        assert!(phone("+84912345678").is_ok() && phone("").is_ok());
+        for wrong in ["sai", "12345678", "0912345678a", "+"] {
+            assert!(phone(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

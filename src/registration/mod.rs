@@ -7,15 +7,19 @@ mod details;
 mod modification;
 mod overview;
 mod renewal;
+mod second;
 mod view;
 
-pub use code::{ActivationCode, Earlier, ReceiptKey, Redeemable, RenewedCode, earlier, redeemable, renew_code};
-pub use decision::{Approved, approve, check_confirmed, content_digest, refuse, reject, withdraw};
+pub use code::{
+    ActivationCode, Earlier, MadeCode, ReceiptKey, Redeemable, earlier, make_code, may_make_code, redeemable,
+};
+pub use decision::{approve, check_confirmed, content_digest, refuse, reject, withdraw};
 pub use details::{Details, Replacement};
 pub use modification::{Changes, modifiable, modify, not_in_force};
 pub use overview::{Booth, Listed, Road, booth, list_all, road};
 pub use renewal::renew;
-pub use view::{RequestView, list, view};
+pub use second::{check as check_second_secret, sent_to};
+pub use view::{RequestView, list, own, view};
 
 use crate::{
     accounts::Principal,

@@ -2,7 +2,7 @@
 
 use super::{Replacement, decision::digest, load, open};
 use crate::{
-    accounts::Principal,
+    accounts::{self, Principal},
     app::App,
     attestation,
     error::{RequestError, Result},
@@ -44,6 +44,8 @@ pub struct RequestView {
     pub tax_code: String,
     /// A device's serial number; empty for everything else.
     pub device_serial: String,
+    /// Where the second secret of a first activation goes, masked; empty where the request names no contact.
+    pub contact: String,
     pub unit: String,
     #[schema(value_type = String)]
     pub entered_by: AccountId,
@@ -71,6 +73,7 @@ impl RequestView {
             hierarchy: request.hierarchy,
             state: request.state,
             personal_number: details.personal_number.masked(),
+            contact: details.masked_phone(),
             content_digest: hex::encode(digest(app, request, &details)),
             kind: details.kind,
             common_name: details.common_name().to_owned(),
@@ -92,6 +95,16 @@ impl RequestView {
             follows: request.follows_certificate,
         })
     }
+}
+
+/// What the caller asked for, or staff for them, and is not finished, newest first.
+pub async fn own(app: &App, by: &Principal) -> Result<Vec<RequestView>> {
+    let Some(person) = accounts::person_of(app, by.account).await? else { return Ok(Vec::new()) };
+    let mut views = Vec::new();
+    for row in app.store.requests_of_person(&person).await?.into_iter().filter(|row| super::is_open(row.state)) {
+        views.push(RequestView::of(app, &attestation::check(&*app.tokens.subscribers, row).await?)?);
+    }
+    Ok(views)
 }
 
 /// One request, for those who may see it: operators see citizens', registrars all others, approvers every one, security officers those

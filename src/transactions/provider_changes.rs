@@ -2,12 +2,11 @@
 
 use super::providers::{MOST_PROVIDERS, Terms, terms_of, used};
 use crate::{
-    accounts::{self, Principal},
+    accounts::{self, Principal, same_person},
     app::App,
     attestation,
     audit::{self, Actor, Entry, Kind},
     current,
-    custody::same_person,
     error::{InternalError, RequestError, RequestErrorKind, Result},
     store,
 };

@@ -32,7 +32,7 @@ macro_rules! activation_codes {
             ActivationCode,
             r#"SELECT request_id AS "request_id!: Stored<RequestId>", code_hash, tries, expires_at AS "expires_at!: Stored<Instant>",
             redeemed_at AS "redeemed_at!: Stored<Option<Instant>>", created_at AS "created_at!: Stored<Instant>", receipt_key,
-            version, mac FROM activation_code "# + $tail
+            second_secret, messages, version, mac FROM activation_code "# + $tail
             $(, $argument)*
         )
     };
@@ -209,8 +209,9 @@ pub async fn approvals_of_request(connection: &mut Connection, request_id: Reque
 /// Stores the code of an approved request. `Conflict` where the request has one, or the code is taken.
 pub async fn insert_activation_code(connection: &mut Connection, code: &ActivationCode) -> Result<(), Error> {
     query!(
-        "INSERT INTO activation_code (request_id, code_hash, tries, expires_at, redeemed_at, created_at, receipt_key, version, mac)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "INSERT INTO activation_code (request_id, code_hash, tries, expires_at, redeemed_at, created_at, receipt_key, version, mac,
+        second_secret, messages)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         code.request_id.0,
         code.code_hash,
         code.tries,
@@ -220,6 +221,8 @@ pub async fn insert_activation_code(connection: &mut Connection, code: &Activati
         code.receipt_key,
         code.version,
         code.mac,
+        code.second_secret,
+        code.messages,
     )
     .execute(connection)
     .await?;
@@ -230,7 +233,7 @@ pub async fn insert_activation_code(connection: &mut Connection, code: &Activati
 pub async fn update_activation_code(connection: &mut Connection, code: &ActivationCode) -> Result<(), Error> {
     let done = query!(
         "UPDATE activation_code SET code_hash = $3, tries = $4, expires_at = $5, redeemed_at = $6, receipt_key = $7,
-        version = $8, mac = $9 WHERE request_id = $1 AND version = $2",
+        version = $8, mac = $9, second_secret = $10, messages = $11 WHERE request_id = $1 AND version = $2",
         code.request_id.0,
         code.version.saturating_sub(1),
         code.code_hash,
@@ -240,6 +243,8 @@ pub async fn update_activation_code(connection: &mut Connection, code: &Activati
         code.receipt_key,
         code.version,
         code.mac,
+        code.second_secret,
+        code.messages,
     )
     .execute(connection)
     .await?;

@@ -15,7 +15,7 @@ const PIN: &str = "lúa nếp 4719";
 
 /// The code of a citizen's request that was entered by one and approved by another.
 async fn code(test: &TestApp) -> String {
-    let (operator, approver) = (test.log_in("gianhang").await, test.log_in("duyet").await);
+    let operator = test.log_in("gianhang").await;
     let citizen = json!({
         "hierarchy": "citizens", "unit": "H26",
         "subscriber": {
@@ -25,11 +25,8 @@ async fn code(test: &TestApp) -> String {
     });
     let (status, request) = test.post("/api/v1/requests", &operator, &citizen).await;
     assert_eq!(status, 201, "{request}");
-    let path = format!("/api/v1/requests/{}/approve", request["id"].as_str().unwrap());
-    let digest = json!({ "content_digest": request["content_digest"] });
-    let (status, approved) = test.post(&path, &approver, &digest).await;
-    assert_eq!(status, 200, "{approved}");
-    approved["activation_code"].as_str().unwrap().to_owned()
+    test.approve(&request).await;
+    test.code(&request, &operator).await
 }
 
 /// A PDF of one page with one line of text.

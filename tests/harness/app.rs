@@ -143,6 +143,32 @@ impl TestApp {
         answer["token"].as_str().unwrap().to_owned()
     }
 
+    /// Approves a request as the demonstration's approver.
+    pub async fn approve(&self, request: &Value) {
+        let approver = self.log_in("duyet").await;
+        let path = format!("/api/v1/requests/{}/approve", request["id"].as_str().unwrap());
+        let digest = serde_json::json!({ "content_digest": request["content_digest"] });
+        let (status, answer) = self.post(&path, &approver, &digest).await;
+        assert_eq!(status, 200, "{answer}");
+    }
+
+    /// The activation code of an approved request, for whoever entered it or is its subscriber.
+    pub async fn code(&self, request: &Value, token: &str) -> String {
+        let path = format!("/api/v1/requests/{}/code", request["id"].as_str().unwrap());
+        let (status, made) = self.post(&path, token, &serde_json::json!({})).await;
+        assert_eq!(status, 200, "{made}");
+        made["activation_code"].as_str().unwrap().to_owned()
+    }
+
+    /// A session of the person with that number, as after logging in; empty where they have no account.
+    pub async fn session_of(&self, number: &str) -> String {
+        let person = self.app.vault.lookup("person", number);
+        match accounts::of_person(&self.app, &person).await.unwrap().first() {
+            Some(account) => accounts::open_session(&self.app, account.id).await.unwrap().reveal().to_owned(),
+            None => String::new(),
+        }
+    }
+
     /// `POST` of JSON as the holder of a token (empty: nobody); status and JSON answer.
     pub async fn post(&self, path: &str, token: &str, body: &Value) -> (u16, Value) {
         self.request("POST", path, token, "application/json", body.to_string().into_bytes()).await

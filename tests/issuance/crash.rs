@@ -51,10 +51,21 @@ impl Service {
 
     /// Posts a redemption; `None` where the service died over it.
     pub async fn redeem(&self, body: &Value) -> Option<(u16, Value)> {
+        self.redeem_in("", body).await
+    }
+
+    /// The same in a session.
+    pub async fn redeem_in(&self, token: &str, body: &Value) -> Option<(u16, Value)> {
+        let authorization = format!("Bearer {token}");
+        let signed_in = !token.is_empty();
         let (address, body) = (format!("{}/api/v1/activations", self.url), body.to_string());
         let sent = tokio::task::spawn_blocking(move || {
             let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-            let mut answer = agent.post(&address).content_type("application/json").send(body).ok()?;
+            let mut request = agent.post(&address).content_type("application/json");
+            if signed_in {
+                request = request.header("authorization", authorization);
+            }
+            let mut answer = request.send(body).ok()?;
             let status = answer.status().as_u16();
             Some((status, answer.body_mut().read_json().ok()?))
         });

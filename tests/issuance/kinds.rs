@@ -7,6 +7,8 @@ use chuky_model::role::Role;
 use serde_json::{Value, json};
 use std::{fs, path::Path};
 
+/// Who answers for every kind of these tests.
+const RESPONSIBLE: &str = "001085012346";
 const OWN_KEY: &str = "/api/v1/activations/own-key";
 
 /// A request of that kind; the person is who answers for it.
@@ -38,7 +40,7 @@ pub async fn approved_by(test: &TestApp, approver: &str, request: &Value) -> Str
     let digest = json!({ "content_digest": request["content_digest"] });
     let (status, answer) = test.post(&path, &approver, &digest).await;
     assert_eq!(status, 200, "{answer}");
-    answer["activation_code"].as_str().unwrap().to_owned()
+    test.code(&request, &registrar).await
 }
 
 /// A certificate of that kind, as its receipt tells; a key of one's own lies in `key.pem`.
@@ -51,7 +53,7 @@ pub async fn issued_of(test: &TestApp, kind: &str, at: &Path) -> Value {
         "seal" => body["pin"] = json!(PIN),
         _ => body["request"] = json!(own_key::request(at, own_key::P256, "")),
     }
-    let (status, receipt) = test.post(path, "", &body).await;
+    let (status, receipt) = test.post(path, &test.session_of(RESPONSIBLE).await, &body).await;
     assert_eq!(status, 201, "{receipt}");
     receipt
 }
@@ -83,7 +85,8 @@ async fn each_kind_is_entered_approved_and_issued_by_its_road() {
         assert_eq!(test.post(&format!("{path}/approve"), wrong, &digest).await.0, 403, "{kind}");
         let (status, answer) = test.post(&format!("{path}/approve"), right, &digest).await;
         assert_eq!(status, 200, "{answer}");
-        let code = answer["activation_code"].clone();
+        let code = test.code(&entered, &registrar).await;
+        let token = test.session_of(RESPONSIBLE).await;
         // What it will say, and who answers for it.
         let (_, preview) = test.post("/api/v1/activations/preview", "", &json!({ "code": code })).await;
         assert_eq!(preview["responsible"], "Trần Văn Đức", "{preview}");
@@ -91,7 +94,7 @@ async fn each_kind_is_entered_approved_and_issued_by_its_road() {
         let login = format!("of.{kind}");
         let mut body = json!({ "code": code, "login": login, "password": PASSWORD, "pin": PIN });
         body["confirmed"] = preview["content_digest"].clone();
-        let (status, receipt) = test.post("/api/v1/activations", "", &body).await;
+        let (status, receipt) = test.post("/api/v1/activations", &token, &body).await;
         let receipt = match kind {
             "seal" => {
                 assert_eq!(status, 201, "{receipt}");
@@ -102,7 +105,7 @@ async fn each_kind_is_entered_approved_and_issued_by_its_road() {
                 assert_eq!((status, &receipt["type"]), (409, &json!("urn:chuky:problem:own_key_needed")), "{receipt}");
                 body.as_object_mut().unwrap().remove("pin");
                 body["request"] = json!(own_key::request(at, own_key::P256, ""));
-                let (status, receipt) = test.post(OWN_KEY, "", &body).await;
+                let (status, receipt) = test.post(OWN_KEY, &token, &body).await;
                 assert_eq!(status, 201, "{receipt}");
                 receipt
             }
@@ -138,7 +141,7 @@ async fn a_clerk_seals_with_the_key_in_the_module() {
     other["subscriber"]["subject_name"] = json!("Văn phòng phường");
     let code = approved_by(&test, "duyet", &other).await;
     let body = json!({ "code": code, "pin": PIN, "algorithm": "rsa2048" });
-    let (status, answer) = test.post("/api/v1/activations", "", &body).await;
+    let (status, answer) = test.post("/api/v1/activations", clerk, &body).await;
     assert_eq!((status, &answer["type"]), (422, &json!("urn:chuky:problem:algorithm_not_admitted")), "{answer}");
 }
 

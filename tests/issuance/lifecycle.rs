@@ -191,7 +191,8 @@ async fn a_certificate_is_followed_by_another_and_its_end_announced() {
     let mut request = official();
     request["subscriber"]["phone"] = json!("0912345678");
     let (_, code) = approved(&test, "dangky", &request).await;
-    let body = json!({ "code": code, "login": "official", "password": PASSWORD, "pin": PIN });
+    let mut body = json!({ "code": code, "login": "official", "password": PASSWORD, "pin": PIN });
+    body["second_secret"] = json!(super::proof::second_secret(spool.path(), "0912345678").await);
     let (status, receipt) = test.post("/api/v1/activations", "", &body).await;
     assert_eq!(status, 201, "{receipt}");
     let path = format!("/api/v1/certificates/{}/renew", receipt["serial"].as_str().unwrap());
@@ -203,7 +204,11 @@ async fn a_certificate_is_followed_by_another_and_its_end_announced() {
     for _ in 0..3 {
         reminders::send_due(&test.app).await.unwrap();
     }
-    assert_eq!(test.sql("SELECT count(*) FROM message").trim().lines().last(), Some("1"));
+    assert_eq!(
+        test.sql("SELECT count(*) FROM message").trim().lines().last(),
+        Some("2"),
+        "the second secret and this one"
+    );
     assert!(!test.sql("SELECT * FROM message").contains("0912345678"));
     assert!(test.sql("SELECT kind FROM audit_entry").contains("certificate.reminded"));
     // It is taken to the spool once, and nobody claims that it was sent before.
@@ -215,20 +220,16 @@ async fn a_certificate_is_followed_by_another_and_its_end_announced() {
     assert!(metrics().await.contains("chuky_messages_waiting 0"));
     let spooled: Vec<_> = fs::read_dir(spool.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
     let message: Value = serde_json::from_slice(&fs::read(&spooled[0]).unwrap()).unwrap();
-    assert_eq!((spooled.len(), message["to"].as_str()), (1, Some("0912345678")), "{message}");
+    assert_eq!((spooled.len(), message["to"].as_str()), (2, Some("0912345678")), "{message}");
     // The holder asks for the next one; somebody approves it.
     let holder = log_in(&test, "official").await;
     let (status, request) = test.post(&path, &holder, &json!({})).await;
     assert_eq!(status, 201, "{request}");
     assert!(request["follows"].is_string(), "{request}");
     assert_eq!(test.post(&path, &holder, &json!({})).await.0, 409);
-    let approver = test.log_in("duyet").await;
-    let id = request["id"].as_str().unwrap();
-    let digest = json!({ "content_digest": request["content_digest"] });
-    let (status, answer) = test.post(&format!("/api/v1/requests/{id}/approve"), &approver, &digest).await;
-    assert_eq!(status, 200, "{answer}");
-    let body = json!({ "code": answer["activation_code"], "pin": "cá-vàng-bơi-ngược" });
-    let (status, next) = test.post("/api/v1/activations", "", &body).await;
+    test.approve(&request).await;
+    let body = json!({ "code": test.code(&request, &holder).await, "pin": "cá-vàng-bơi-ngược" });
+    let (status, next) = test.post("/api/v1/activations", &holder, &body).await;
     assert_eq!(status, 201, "{next}");
     // A new key, and a shorter life than a first certificate (Decree 68/2024, article 9).
     assert_ne!(next["serial"], receipt["serial"]);
@@ -238,7 +239,7 @@ async fn a_certificate_is_followed_by_another_and_its_end_announced() {
     // Followed by a later one, it is announced no more.
     test.app.clock.shift_seconds(30 * 86_400);
     reminders::send_due(&test.app).await.unwrap();
-    assert_eq!(test.sql("SELECT count(*) FROM message").trim().lines().last(), Some("1"));
+    assert_eq!(test.sql("SELECT count(*) FROM message").trim().lines().last(), Some("2"));
     assert_eq!(test.post(&path, "", &json!({})).await.0, 401);
 }
 

@@ -14,6 +14,7 @@ mod listed;
 mod modification;
 pub mod own_key;
 mod pages;
+mod proof;
 mod responder;
 mod revocation_lists;
 mod revocation_orders;
@@ -49,14 +50,12 @@ fn official() -> Value {
 
 /// Enters and approves a request; its activation code.
 pub async fn approved(test: &TestApp, enters: &str, request: &Value) -> (String, String) {
-    let (entering, approver) = (test.log_in(enters).await, test.log_in("duyet").await);
+    let entering = test.log_in(enters).await;
     let (status, request) = test.post("/api/v1/requests", &entering, request).await;
     assert_eq!(status, 201, "{request}");
     let id = request["id"].as_str().unwrap().to_owned();
-    let digest = json!({ "content_digest": request["content_digest"] });
-    let (status, answer) = test.post(&format!("/api/v1/requests/{id}/approve"), &approver, &digest).await;
-    assert_eq!(status, 200, "{answer}");
-    (id, answer["activation_code"].as_str().unwrap().to_owned())
+    test.approve(&request).await;
+    (id, test.code(&request, &entering).await)
 }
 
 pub fn redemption(code: &str, login: &str) -> Value {

@@ -12,16 +12,13 @@ async fn log_in(test: &TestApp, login: &str) -> String {
     session["token"].as_str().unwrap().to_owned()
 }
 
-/// Asks for a change as that caller and has it approved; request and activation code.
+/// Asks for a change as that caller and has it approved; request and the code that the caller gets.
 async fn changed(test: &TestApp, token: &str, serial: &str, changes: &Value) -> (Value, Value) {
     let (status, request) = test.post(&format!("/api/v1/certificates/{serial}/modify"), token, changes).await;
     assert_eq!(status, 201, "{request}");
-    let approver = test.log_in("duyet").await;
-    let path = format!("/api/v1/requests/{}/approve", request["id"].as_str().unwrap());
-    let digest = json!({ "content_digest": request["content_digest"] });
-    let (status, answer) = test.post(&path, &approver, &digest).await;
-    assert_eq!(status, 200, "{answer}");
-    (request, answer["activation_code"].clone())
+    test.approve(&request).await;
+    let code = test.code(&request, token).await;
+    (request, json!(code))
 }
 
 fn states(test: &TestApp) -> Vec<String> {
@@ -63,7 +60,8 @@ async fn a_changed_unit_brings_a_new_certificate_and_revokes_the_old_one() {
         "{preview}"
     );
     let body = json!({ "code": code, "pin": NEW_PIN, "confirmed": preview["content_digest"] });
-    let (status, new) = test.post("/api/v1/activations", "", &body).await;
+    let holder = log_in(&test, "official").await;
+    let (status, new) = test.post("/api/v1/activations", &holder, &body).await;
     assert_eq!(status, 201, "{new}");
     assert_eq!(states(&test), ["revoked", "issued"]);
     // It ends when the old one would have.
@@ -91,7 +89,7 @@ async fn a_certificate_that_is_revoked_meanwhile_is_not_replaced() {
     let path = format!("/api/v1/certificates/{serial}/revoke");
     assert_eq!(test.post(&path, &holder, &json!({ "reason": "key_compromise" })).await.0, 200);
     let body = json!({ "code": code, "pin": NEW_PIN });
-    let (status, answer) = test.post("/api/v1/activations", "", &body).await;
+    let (status, answer) = test.post("/api/v1/activations", &holder, &body).await;
     assert_eq!((status, &answer["type"]), (409, &json!("urn:chuky:problem:certificate_state")), "{answer}");
     assert_eq!(states(&test), ["revoked"]);
 }
@@ -111,7 +109,7 @@ async fn a_service_that_dies_leaves_both_or_neither() {
         ("issue.after_replacement", vec!["revoked", "issued"]),
     ] {
         let mut service = Service::start(&test, point).await;
-        assert_eq!(service.redeem(&body).await, None, "{point}: the service lives");
+        assert_eq!(service.redeem_in(&holder, &body).await, None, "{point}: the service lives");
         service.end();
         let mut service = Service::start(&test, "").await;
         service.end();

@@ -5,6 +5,7 @@ mod attacks;
 mod command_line;
 mod crashes;
 mod formats;
+mod hang_up;
 mod large;
 mod peppers;
 mod pin;

@@ -46,15 +46,12 @@ pub async fn official(test: &TestApp, algorithm: &str) -> Subscriber {
 }
 
 async fn enrol(test: &TestApp, by: &str, request: Value, login: &str, algorithm: &str) -> Subscriber {
-    let (entering, approving) = (test.log_in(by).await, test.log_in("duyet").await);
+    let entering = test.log_in(by).await;
     let (status, entered) = test.post("/api/v1/requests", &entering, &request).await;
     assert_eq!(status, 201, "{entered}");
-    let path = format!("/api/v1/requests/{}/approve", entered["id"].as_str().unwrap());
-    let (status, approved) =
-        test.post(&path, &approving, &json!({ "content_digest": entered["content_digest"] })).await;
-    assert_eq!(status, 200, "{approved}");
+    test.approve(&entered).await;
     let redeem = json!({
-        "code": approved["activation_code"], "login": login, "password": PASSWORD, "pin": PIN,
+        "code": test.code(&entered, &entering).await, "login": login, "password": PASSWORD, "pin": PIN,
         "algorithm": algorithm,
     });
     let (status, issued) = test.post("/api/v1/activations", "", &redeem).await;

@@ -114,6 +114,8 @@ async fn requests_and_decisions(database: Database) {
         redeemed_at: None,
         created_at: sample::at(5),
         receipt_key: None,
+        second_secret: None,
+        messages: None,
         version: 1,
         mac: sample::digest("mac"),
     };
@@ -124,6 +126,8 @@ async fn requests_and_decisions(database: Database) {
     code.advance();
     code.tries = 1;
     code.receipt_key = Some(sample::digest("receipt"));
+    code.second_secret = Some(sample::digest("second"));
+    code.messages = Some(1);
     transaction.update_activation_code(&code).await.unwrap();
     transaction.commit().await.unwrap();
 

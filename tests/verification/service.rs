@@ -253,7 +253,7 @@ pub async fn signed_document(test: &TestApp) -> (String, Vec<u8>) {
 
 /// The same, with this look.
 async fn document_signed_as(test: &TestApp, look: &str) -> (String, Vec<u8>) {
-    let (entering, approving) = (test.log_in("dangky").await, test.log_in("duyet").await);
+    let entering = test.log_in("dangky").await;
     let request = json!({
         "hierarchy": "officials", "unit": "H26",
         "subscriber": {
@@ -264,9 +264,9 @@ async fn document_signed_as(test: &TestApp, look: &str) -> (String, Vec<u8>) {
     });
     let (status, entered) = test.post("/api/v1/requests", &entering, &request).await;
     assert_eq!(status, 201, "{entered}");
-    let path = format!("/api/v1/requests/{}/approve", entered["id"].as_str().unwrap());
-    let (_, approved) = test.post(&path, &approving, &json!({ "content_digest": entered["content_digest"] })).await;
-    let redeem = json!({ "code": approved["activation_code"], "login": "can.bo", "password": PASSWORD, "pin": PIN });
+    test.approve(&entered).await;
+    let redeem =
+        json!({ "code": test.code(&entered, &entering).await, "login": "can.bo", "password": PASSWORD, "pin": PIN });
     let (status, issued) = test.post("/api/v1/activations", "", &redeem).await;
     assert_eq!(status, 201, "{issued}");
     let (_, session) = test.post("/api/v1/session", "", &json!({ "login": "can.bo", "password": PASSWORD })).await;

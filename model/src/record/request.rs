@@ -54,12 +54,16 @@ record! {
         request_id: RequestId,
         /// Keyed hash of the code.
         code_hash: Vec<u8>,
-        /// Wrong codes entered so far.
+        /// Second secrets tried so far, each counted before it is compared.
         tries: i64,
         expires_at: Instant,
         redeemed_at: Option<Instant>,
         created_at: Instant,
         /// Keyed hash of the key that the client made for this redemption: whoever sends code and key again gets the receipt again.
         receipt_key: Option<Vec<u8>>,
+        /// Keyed hash of the second secret, where one was sent to the request's contact: without it the code opens nothing.
+        second_secret: Option<Vec<u8>>,
+        /// Second secrets sent so far; `None` for none.
+        messages: Option<i64>,
     }
 }

@@ -1,11 +1,12 @@
-//! Activation codes: what the certificate will say, and redeeming the code. No account is needed: the code is the proof.
+//! Activation codes: what the certificate will say, and redeeming the code: in the session of the subscriber's account where there is one,
+//! else with the second secret that reached the subscriber.
 
 use super::{idempotency, json::JsonBody};
 use crate::{
     app::App,
     error::Result,
-    http::{Access, Remote, Route, pages::form::Secret},
-    issuance::{self, OwnKeyReceipt, OwnKeyRedemption, Preview, Receipt, Redemption},
+    http::{Access, Caller, Remote, Route, pages::form::Secret},
+    issuance::{self, OwnKeyReceipt, OwnKeyRedemption, Preview, Proof, Receipt, Redemption},
     rates::{Kind, WRONG_CODE},
     registration::{self, ReceiptKey},
 };
@@ -16,7 +17,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::post,
 };
-use chuky_model::{algorithm::KeyAlgorithm, instant::Instant};
+use chuky_model::{algorithm::KeyAlgorithm, id::AccountId, instant::Instant};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
@@ -50,6 +51,10 @@ pub struct RedeemBody {
     #[serde(default)]
     #[schema(value_type = String)]
     password: Secret,
+    /// The eight digits that were sent to the subscriber's contact, where the preview says so (`second_secret_sent_to`).
+    #[serde(default)]
+    #[schema(value_type = String)]
+    second_secret: Secret,
     #[schema(value_type = String)]
     pin: Secret,
     /// `p256` (default), `p384`, `rsa2048`, `rsa3072` or `rsa4096`.
@@ -83,6 +88,10 @@ pub struct OwnKeyBody {
     #[serde(default)]
     #[schema(value_type = String)]
     password: Secret,
+    /// As with a key that is kept here.
+    #[serde(default)]
+    #[schema(value_type = String)]
+    second_secret: Secret,
     /// The PKCS #10 request (RFC 2986), PEM. Only its key is taken over. Where it has a challenge password, that is the activation code.
     request: String,
     /// As with a key that is kept here.
@@ -93,8 +102,13 @@ pub struct OwnKeyBody {
 /// Tells what the certificate behind a code will say. Nothing is made.
 #[utoipa::path(post, path = "/api/v1/activations/preview", request_body = PreviewBody,
     responses((status = 200, body = Preview), (status = 422)))]
-pub async fn preview(State(app): State<App>, remote: Remote, body: JsonBody<PreviewBody>) -> Result<Response> {
-    let flow = issuance::preview(&app, body.value.code.reveal());
+pub async fn preview(
+    State(app): State<App>,
+    caller: Caller,
+    remote: Remote,
+    body: JsonBody<PreviewBody>,
+) -> Result<Response> {
+    let flow = issuance::preview(&app, body.value.code.reveal(), session(&caller));
     let preview = app.rates.guessing(guess(&app, &remote), WRONG_CODE, flow).await?;
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(preview)).into_response())
 }
@@ -108,18 +122,20 @@ pub async fn refuse(State(app): State<App>, remote: Remote, body: JsonBody<Refus
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Redeems a code, once: key, certificate and account of its subscriber. A client that lost the answer sends the same code with the
+/// Redeems a code, once: key, certificate and account of its subscriber. Whoever has an account already does it in a session of that account
+/// (`401 log_in_first`); whoever has none and was sent a second secret gives it, five tries a code. A client that lost the answer sends the same code with the
 /// same `Idempotency-Key` (32 to 128 characters, made at random for this redemption) and gets the same receipt; PIN and password
 /// are not compared. To everybody else a used code is a wrong one.
 #[utoipa::path(post, path = "/api/v1/activations", request_body = RedeemBody,
-    responses((status = 201, body = Receipt), (status = 409), (status = 422), (status = 503)))]
+    responses((status = 201, body = Receipt), (status = 401), (status = 409), (status = 422), (status = 503)))]
 pub async fn redeem(
     State(app): State<App>,
+    caller: Caller,
     remote: Remote,
     headers: HeaderMap,
     body: JsonBody<RedeemBody>,
 ) -> Result<Response> {
-    let RedeemBody { code, login, password, pin, algorithm, confirmed } = body.value;
+    let RedeemBody { code, login, password, second_secret, pin, algorithm, confirmed } = body.value;
     let key = receipt_key(&headers)?;
     let no_store = (header::CACHE_CONTROL, "no-store");
     if let Some(key) = &key
@@ -130,8 +146,7 @@ pub async fn redeem(
     }
     let redemption = Redemption {
         code: Zeroizing::new(code.reveal().to_owned()),
-        login,
-        password: Zeroizing::new(password.reveal().to_owned()),
+        proof: proof(&caller, &second_secret, login, &password),
         pin: Zeroizing::new(pin.reveal().to_owned()),
         algorithm,
         confirmed,
@@ -147,6 +162,20 @@ fn receipt_key(headers: &HeaderMap) -> Result<Option<ReceiptKey>> {
     Ok(key.transpose()?)
 }
 
+/// The account in whose session somebody calls; an API key is no log-in.
+pub(in crate::http) fn session(caller: &Caller) -> Option<AccountId> {
+    caller.0.as_ref().filter(|principal| principal.is_in_session()).map(|principal| principal.account)
+}
+
+fn proof(caller: &Caller, second_secret: &Secret, login: String, password: &Secret) -> Proof {
+    Proof {
+        session: session(caller),
+        second_secret: Zeroizing::new(second_secret.reveal().to_owned()),
+        login,
+        password: Zeroizing::new(password.reveal().to_owned()),
+    }
+}
+
 /// A wrong code counts against the address it comes from.
 pub(in crate::http) fn guess<'r>(app: &App, remote: &'r Remote) -> (Kind, &'r str, Instant) {
     (Kind::ActivationAddress, remote.as_str(), app.clock.steady())
@@ -155,19 +184,19 @@ pub(in crate::http) fn guess<'r>(app: &App, remote: &'r Remote) -> (Kind, &'r st
 /// Redeems a code, once, for a key that the subscriber keeps on a token of their own: a certificate without a credential here. A client
 /// that lost the answer sends the same code and request with the same `Idempotency-Key`, as with a key that is kept here.
 #[utoipa::path(post, path = "/api/v1/activations/own-key", request_body = OwnKeyBody,
-    responses((status = 201, body = OwnKeyReceipt), (status = 409), (status = 422), (status = 503)))]
+    responses((status = 201, body = OwnKeyReceipt), (status = 401), (status = 409), (status = 422), (status = 503)))]
 pub async fn redeem_with_own_key(
     State(app): State<App>,
+    caller: Caller,
     remote: Remote,
     headers: HeaderMap,
     body: JsonBody<OwnKeyBody>,
 ) -> Result<Response> {
-    let OwnKeyBody { code, login, password, request, confirmed } = body.value;
+    let OwnKeyBody { code, login, password, second_secret, request, confirmed } = body.value;
     let key = receipt_key(&headers)?;
     let redemption = OwnKeyRedemption {
         code: Zeroizing::new(code.reveal().to_owned()),
-        login,
-        password: Zeroizing::new(password.reveal().to_owned()),
+        proof: proof(&caller, &second_secret, login, &password),
         request: request.into_bytes(),
         confirmed,
         key,

@@ -2,6 +2,7 @@
 
 use super::{idempotency::once, json::JsonBody};
 use crate::{
+    accounts::Principal,
     app::App,
     error::{RequestError, Result},
     http::{Access, Caller, Route},
@@ -178,7 +179,7 @@ pub async fn renew(
 ) -> Result<Response> {
     let by = caller.required()?;
     let route = format!("POST /api/v1/certificates/{serial}/renew");
-    let flow = registration::renew(&app, &by, &serial);
+    let flow = async move |app: App, by: Principal| registration::renew(&app, &by, &serial).await;
     once(&app, &by, &route, (&headers, &[]), StatusCode::CREATED, flow).await
 }
 
@@ -196,8 +197,9 @@ pub async fn modify(
 ) -> Result<Response> {
     let by = caller.required()?;
     let route = format!("POST /api/v1/certificates/{serial}/modify");
-    let flow = registration::modify(&app, &by, &serial, body.value);
-    once(&app, &by, &route, (&headers, &body.bytes), StatusCode::CREATED, flow).await
+    let JsonBody { value, bytes } = body;
+    let flow = async move |app: App, by: Principal| registration::modify(&app, &by, &serial, value).await;
+    once(&app, &by, &route, (&headers, &bytes), StatusCode::CREATED, flow).await
 }
 
 /// Suspends or resumes every certificate of a list: a unit's staff, a batch of devices. Each is changed by itself; the answer says what

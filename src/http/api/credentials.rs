@@ -96,7 +96,7 @@ pub async fn credentials(State(app): State<App>, caller: Caller) -> Result<Json<
         issuer: signer.certificate.issuer().common_name(),
         not_after: signer.row.not_after.rfc3339(),
         algorithm: signer.credential.algorithm.name(),
-        state: signer.credential.state.name(),
+        state: signer.shown_state(&app).name(),
         certificate_state: signer.row.state.name(),
         tries_left: signer.tries_left(&app),
     });
@@ -120,7 +120,7 @@ pub async fn change_pin(
     let PinBody { old_pin, new_pin } = body.value;
     let old = Pin::enter(old_pin.reveal())
         .map_err(|error| RequestError { field: Some("old_pin"), ..RequestError::from(error) })?;
-    let flow = async {
+    let flow = async move |app: App, by: Principal| {
         with_pin(&app, &by, &remote, custody::change_pin(&app, &by, credential, &old, new_pin.reveal())).await?;
         Ok(PinAnswer { credential, changed: true })
     };

@@ -22,7 +22,7 @@ use utoipa::OpenApi;
         super::requests::show,
         super::requests::approve,
         super::requests::reject,
-        super::requests::renew_code,
+        super::requests::make_code,
         super::activations::preview,
         super::activations::redeem,
         super::activations::refuse,

@@ -2,6 +2,7 @@
 
 use super::{credentials::with_pin, idempotency::once, json::JsonBody};
 use crate::{
+    accounts::Principal,
     app::App,
     custody::Pin,
     error::{Error, InternalError, RequestError, RequestErrorKind, Result},
@@ -96,7 +97,7 @@ pub async fn upload(
     let name = name.or(query.name).unwrap_or_default();
     let uploaded = upload.complete().await?;
     let identity = serde_json::json!({ "sha256": hex::encode(uploaded.sha256()), "name": name }).to_string();
-    let flow = uploaded.record(&app, &by, &name);
+    let flow = async move |app: App, by: Principal| uploaded.record(&app, &by, &name).await;
     once(&app, &by, "POST /api/v1/documents", (&headers, identity.as_bytes()), StatusCode::CREATED, flow).await
 }
 
@@ -157,10 +158,12 @@ pub async fn sign(
     let SignBody { request, pin } = body.value;
     let id = parse(&id)?;
     let pin = Pin::enter(pin.reveal()).map_err(RequestError::from)?;
-    let flow = with_pin(&app, &by, &remote, signing::sign(&app, &by, id, &request, &pin));
     let route = format!("POST /api/v1/documents/{id}/sign");
     // Without the PIN: a MAC over it would be one to guess by that costs no Argon2id.
     let identity = format!("{request:?}");
+    let flow = async move |app: App, by: Principal| {
+        with_pin(&app, &by, &remote, signing::sign(&app, &by, id, &request, &pin)).await
+    };
     once(&app, &by, &route, (&headers, identity.as_bytes()), StatusCode::OK, flow).await
 }
 

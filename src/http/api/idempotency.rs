@@ -1,10 +1,12 @@
 //! `Idempotency-Key`: the first call's answer is the answer to every repetition of the same request by the same account.
-//! The request is remembered as a keyed MAC, for it may hold what no unkeyed digest may be stored of.
+//! The request is remembered as a keyed MAC, for it may hold what no unkeyed digest may be stored of. Flow and recording run to their end
+//! where the caller hangs up: whoever asks again with the same key gets the answer.
 
 use crate::{
     accounts::Principal,
     app::App,
     error::{Error, InternalError, RequestError, Result},
+    finishing::to_its_end,
 };
 use axum::{
     Json,
@@ -16,14 +18,15 @@ use serde::{Serialize, de::DeserializeOwned};
 use zeroize::Zeroizing;
 
 /// Runs a flow that creates something, once for each key. Without the header the flow simply runs.
-pub async fn once<T: Serialize>(
+pub async fn once<T: Serialize + Send + 'static, F: Future<Output = Result<T>> + Send + 'static>(
     app: &App,
     by: &Principal,
     route: &str,
     (headers, body): (&HeaderMap, &[u8]),
     created: StatusCode,
-    flow: impl Future<Output = Result<T>>,
+    flow: impl FnOnce(App, Principal) -> F,
 ) -> Result<Response> {
+    let flow = flow(app.clone(), by.clone());
     let Some(key) = headers.get(HEADER) else {
         return Ok((created, Json(flow.await?)).into_response());
     };
@@ -37,13 +40,17 @@ pub async fn once<T: Serialize>(
 }
 
 /// The same for a page's form, whose key is a hidden field: what the flow gave the first time. Without a key it simply runs.
-pub async fn once_on_page<T: Serialize + DeserializeOwned>(
+pub async fn once_on_page<
+    T: Serialize + DeserializeOwned + Send + 'static,
+    F: Future<Output = Result<T>> + Send + 'static,
+>(
     app: &App,
     by: &Principal,
     route: &str,
     (key, body): (&str, &[u8]),
-    flow: impl Future<Output = Result<T>>,
+    flow: impl FnOnce(App, Principal) -> F,
 ) -> Result<T> {
+    let flow = flow(app.clone(), by.clone());
     if key.is_empty() {
         return flow.await;
     }
@@ -63,13 +70,13 @@ struct Answer {
     again: bool,
 }
 
-async fn first_or_again<T: Serialize>(
+async fn first_or_again<T: Serialize + Send + 'static>(
     app: &App,
     by: &Principal,
     route: &str,
     (key, body): (&str, &[u8]),
     created: StatusCode,
-    flow: impl Future<Output = Result<T>>,
+    flow: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<Answer> {
     if !(8..=128).contains(&key.len()) {
         return Err(bad_key());
@@ -85,17 +92,31 @@ async fn first_or_again<T: Serialize>(
         response: None,
         created_at: app.clock.now(),
     };
-    let mut transaction = app.store.begin().await?;
-    let earlier = transaction.begin_idempotent(&request).await?;
-    transaction.commit().await?;
-    if let Some(earlier) = earlier {
-        return repeat(app, &earlier, &mac);
-    }
+    let app = app.clone();
+    to_its_end(async move {
+        let mut transaction = app.store.begin().await?;
+        let earlier = transaction.begin_idempotent(&request).await?;
+        transaction.commit().await?;
+        match earlier {
+            Some(earlier) => repeat(&app, &earlier, &mac),
+            None => first(&app, &key_hash, created, flow).await,
+        }
+    })
+    .await
+}
+
+/// Runs the flow and records its answer, or forgets the key where there is none.
+async fn first<T: Serialize>(
+    app: &App,
+    key_hash: &[u8; 32],
+    created: StatusCode,
+    flow: impl Future<Output = Result<T>>,
+) -> Result<Answer> {
     let answer = match flow.await {
         Ok(answer) => answer,
         Err(error) => {
             let mut transaction = app.store.begin().await?;
-            transaction.abandon_idempotent(&key_hash).await?;
+            transaction.abandon_idempotent(key_hash).await?;
             transaction.commit().await?;
             return Err(error);
         }
@@ -104,7 +125,7 @@ async fn first_or_again<T: Serialize>(
     let plain = Zeroizing::new(plain);
     let sealed = app.vault.seal(PLACE, &hex::encode(key_hash), &plain)?;
     let mut transaction = app.store.begin().await?;
-    transaction.answer_idempotent(&key_hash, i64::from(created.as_u16()), &sealed).await?;
+    transaction.answer_idempotent(key_hash, i64::from(created.as_u16()), &sealed).await?;
     transaction.commit().await?;
     Ok(Answer { status: created, body: plain, again: false })
 }

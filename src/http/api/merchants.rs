@@ -2,6 +2,7 @@
 
 use super::{credentials::with_pin, documents::SIGNERS, idempotency::once, json::JsonBody, requests::read_cursor};
 use crate::{
+    accounts::Principal,
     app::App,
     custody::Pin,
     error::{RequestError, Result},
@@ -71,7 +72,9 @@ pub async fn register(
     // Nothing of a PIN is kept, not even under a key.
     let identity = format!("{credential}\n{bank}\n{number}\n{shop}\n{city}");
     let new = NewAccount { bank, number, shop, city };
-    let flow = async { with_pin(&app, &by, &remote, merchant::register(&app, &by, credential, &pin, new)).await };
+    let flow = async move |app: App, by: Principal| {
+        with_pin(&app, &by, &remote, merchant::register(&app, &by, credential, &pin, new)).await
+    };
     let route = "POST /api/v1/merchant-accounts";
     once(&app, &by, route, (&headers, identity.as_bytes()), StatusCode::CREATED, flow).await
 }

@@ -2,6 +2,7 @@
 
 use super::{idempotency::once, json::JsonBody};
 use crate::{
+    accounts::Principal,
     app::App,
     error::{RequestError, Result},
     http::{Access, Caller, Route},
@@ -80,7 +81,7 @@ pub async fn ask(
 ) -> Result<Response> {
     let by = caller.required()?;
     let ChangeBody { provider, terms, reason } = body.value;
-    let flow = provider_changes::ask(&app, &by, &provider, terms, &reason);
+    let flow = async move |app: App, by: Principal| provider_changes::ask(&app, &by, &provider, terms, &reason).await;
     let route = "POST /api/v1/payment-providers/changes";
     once(&app, &by, route, (&headers, &body.bytes), StatusCode::CREATED, flow).await
 }

@@ -2,6 +2,7 @@
 
 use super::{idempotency::once, json::JsonBody};
 use crate::{
+    accounts::Principal,
     app::App,
     error::{Error, RequestError, Result},
     http::{Access, Caller, Route},
@@ -34,7 +35,7 @@ pub(super) fn routes() -> Vec<Route> {
         Route::new(Method::GET, "/api/v1/requests/{id}", SEE, get(show)),
         Route::new(Method::POST, "/api/v1/requests/{id}/approve", DECIDE, post(approve)),
         Route::new(Method::POST, "/api/v1/requests/{id}/reject", DECIDE, post(reject)),
-        Route::new(Method::POST, "/api/v1/requests/{id}/code", SEE, post(renew_code)),
+        Route::new(Method::POST, "/api/v1/requests/{id}/code", Access::Account, post(make_code)),
     ]
 }
 
@@ -66,22 +67,16 @@ pub struct RejectBody {
     reason: String,
 }
 
-/// An approved request with the code for its subscriber, shown this once.
-#[derive(Serialize, ToSchema)]
-pub struct ApproveAnswer {
-    request: RequestView,
-    activation_code: String,
-    /// Where the subscriber enters the code.
-    activation_address: String,
-}
-
-/// A new code, shown this once.
+/// The code for a subscriber, shown this once.
 #[derive(Serialize, ToSchema)]
 pub struct CodeAnswer {
     activation_code: String,
+    /// Where the subscriber enters the code.
     activation_address: String,
     /// RFC 3339.
     expires_at: String,
+    /// The masked contact to which the second secret was sent, where the redemption asks for one.
+    second_secret_sent_to: Option<String>,
 }
 
 /// A page of requests.
@@ -111,7 +106,9 @@ pub async fn submit(
 ) -> Result<Response> {
     let by = caller.required()?;
     let JsonBody { value, bytes } = body;
-    let flow = registration::submit(&app, &by, value.hierarchy, &value.unit, value.subscriber);
+    let flow = async move |app: App, by: Principal| {
+        registration::submit(&app, &by, value.hierarchy, &value.unit, value.subscriber).await
+    };
     once(&app, &by, "POST /api/v1/requests", (&headers, &bytes), StatusCode::CREATED, flow).await
 }
 
@@ -139,9 +136,9 @@ pub async fn show(State(app): State<App>, caller: Caller, Path(id): Path<String>
 }
 
 /// Approves exactly the content that was shown; never one's own entry. Devices and payment providers are approved by the security officer,
-/// everything else by approvers.
+/// everything else by approvers. The code is made where the request was entered, and never shown to who approved.
 #[utoipa::path(post, path = "/api/v1/requests/{id}/approve", params(("id" = String, Path)), request_body = ApproveBody,
-    responses((status = 200, body = ApproveAnswer), (status = 403), (status = 404), (status = 409)))]
+    responses((status = 200, body = RequestView), (status = 403), (status = 404), (status = 409)))]
 pub async fn approve(
     State(app): State<App>,
     caller: Caller,
@@ -151,15 +148,9 @@ pub async fn approve(
 ) -> Result<Response> {
     let (by, id) = (caller.required()?, read_id(&id)?);
     let route = format!("POST /api/v1/requests/{id}/approve");
-    let flow = async {
-        let approved = registration::approve(&app, &by, id, &body.value.content_digest).await?;
-        Ok(ApproveAnswer {
-            request: approved.request,
-            activation_code: approved.code.grouped(),
-            activation_address: format!("{}/activate", app.settings.public_url),
-        })
-    };
-    once(&app, &by, &route, (&headers, &body.bytes), StatusCode::OK, flow).await
+    let JsonBody { value, bytes } = body;
+    let flow = async move |app: App, by: Principal| registration::approve(&app, &by, id, &value.content_digest).await;
+    once(&app, &by, &route, (&headers, &bytes), StatusCode::OK, flow).await
 }
 
 /// Rejects a request with a reason.
@@ -174,15 +165,17 @@ pub async fn reject(
     Ok(Json(registration::reject(&app, &caller.required()?, read_id(&id)?, &body.value.reason).await?))
 }
 
-/// Makes a new activation code for an approved request that nobody has redeemed; the one before opens nothing from then on.
+/// Makes the activation code of an approved request that nobody has redeemed, shown this once; one made before opens nothing from then on. For
+/// those who entered it, in their unit, and never for who approved it; of a subscriber's own request for that subscriber alone, logged in.
 #[utoipa::path(post, path = "/api/v1/requests/{id}/code", params(("id" = String, Path)),
-    responses((status = 200, body = CodeAnswer), (status = 404), (status = 409)))]
-pub async fn renew_code(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<Response> {
-    let renewed = registration::renew_code(&app, &caller.required()?, read_id(&id)?).await?;
+    responses((status = 200, body = CodeAnswer), (status = 403), (status = 404), (status = 409)))]
+pub async fn make_code(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<Response> {
+    let made = registration::make_code(&app, &caller.required()?, read_id(&id)?).await?;
     let answer = CodeAnswer {
-        activation_code: renewed.code.grouped(),
+        activation_code: made.code.grouped(),
         activation_address: format!("{}/activate", app.settings.public_url),
-        expires_at: renewed.expires_at.rfc3339(),
+        expires_at: made.expires_at.rfc3339(),
+        second_secret_sent_to: made.sent_to,
     };
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response())
 }

@@ -3,6 +3,7 @@
 
 use super::{idempotency::once, json::JsonBody, requests::read_cursor};
 use crate::{
+    accounts::Principal,
     app::App,
     error::{RequestError, Result},
     http::{Access, Caller, Route},
@@ -127,7 +128,7 @@ pub async fn enter(
     let by = caller.required()?;
     let JsonBody { value, bytes } = body;
     let (wanted, digest) = wanted(value)?;
-    let flow = revocation::enter(&app, &by, wanted, &digest);
+    let flow = async move |app: App, by: Principal| revocation::enter(&app, &by, wanted, &digest).await;
     once(&app, &by, "POST /api/v1/revocation-orders", (&headers, &bytes), StatusCode::CREATED, flow).await
 }
 

@@ -2,6 +2,7 @@
 
 use super::{idempotency::once, json::JsonBody, requests::read_cursor};
 use crate::{
+    accounts::Principal,
     app::App,
     custody::{self, UnlockView},
     error::{Error, RequestError, Result},
@@ -70,7 +71,7 @@ pub async fn ask(
 ) -> Result<Response> {
     let by = caller.required()?;
     let JsonBody { value: UnlockBody { whom, reason }, bytes } = body;
-    let flow = custody::ask_unlock(&app, &by, &whom, &reason);
+    let flow = async move |app: App, by: Principal| custody::ask_unlock(&app, &by, &whom, &reason).await;
     once(&app, &by, "POST /api/v1/unlocks", (&headers, &bytes), StatusCode::CREATED, flow).await
 }
 

@@ -39,6 +39,8 @@ pub struct ActivateForm {
     pub receipt_key: Secret,
     pub login: String,
     pub password: Secret,
+    /// What was sent to the subscriber's contact.
+    pub second_secret: Secret,
     pub pin: Secret,
     pub pin_again: Secret,
     /// Digest of the content that was shown.
@@ -57,6 +59,8 @@ pub struct OwnKeyForm {
     pub receipt_key: Secret,
     pub login: String,
     pub password: Secret,
+    /// What was sent to the subscriber's contact.
+    pub second_secret: Secret,
     /// PKCS #10, PEM.
     pub request: String,
     pub confirmed: String,
@@ -71,6 +75,35 @@ pub struct RefuseForm {
     pub csrf: String,
     pub code: Secret,
     pub refusal: String,
+}
+
+/// What shows, beside the code, that its subscriber redeems it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// Nobody yet: an account is made, and what was sent to this masked contact is asked for, where anything was.
+    New(Option<String>),
+    /// The subscriber, logged in: only the PIN is chosen.
+    LoggedIn,
+    /// Somebody who is not logged in to the subscriber's account.
+    Stranger,
+}
+
+impl Holder {
+    fn is_new(&self) -> bool {
+        matches!(self, Self::New(_))
+    }
+
+    fn is_stranger(&self) -> bool {
+        *self == Self::Stranger
+    }
+
+    /// Says where the second secret was sent; empty where none is asked for.
+    fn sent_text(&self, frame: &Frame) -> String {
+        match self {
+            Self::New(Some(contact)) => frame.fill("activate-second-lead", &[("contact", contact)]),
+            _ => String::new(),
+        }
+    }
 }
 
 /// First screen: the code. The script fills it in from the address's part behind `#`, which is never sent.
@@ -99,8 +132,7 @@ pub struct ConsentPage {
     pub confirmed: String,
     /// The log-in name as typed before.
     pub login: String,
-    /// The subscriber already has an account: only the PIN is chosen.
-    pub has_account: bool,
+    pub holder: Holder,
     /// Fewest characters of a PIN and of a password.
     pub shortest_pin: u32,
     pub shortest_password: u32,
@@ -120,7 +152,7 @@ pub struct OwnKeyPage {
     pub login: String,
     /// As pasted before.
     pub request: String,
-    pub has_account: bool,
+    pub holder: Holder,
     pub shortest_password: u32,
     /// Of the fields of [`OwnKeyForm`].
     pub problems: Problems,
@@ -193,7 +225,10 @@ impl ConsentPage {
 impl OwnKeyPage {
     /// The page as HTML.
     pub fn html(&self) -> String {
-        rendered(&Self { problems: self.problems.among(&["consent", "login", "password", "request"]), ..self.clone() })
+        rendered(&Self {
+            problems: self.problems.among(&["consent", "login", "password", "request", "second_secret"]),
+            ..self.clone()
+        })
     }
 
     fn password_rule(&self) -> String {
@@ -247,4 +282,4 @@ impl ReceiptPage {
 }
 
 /// The fields that have a place for their problems.
-const CONSENT_FIELDS: &[&str] = &["consent", "login", "password", "pin", "pin_again", "refusal"];
+const CONSENT_FIELDS: &[&str] = &["consent", "login", "password", "pin", "pin_again", "refusal", "second_secret"];

@@ -72,6 +72,8 @@ pub struct ConfirmForm {
     pub card_text: String,
     pub province: String,
     pub locality: String,
+    /// The citizen's own telephone, where the second secret goes; may be empty.
+    pub phone: String,
     /// The operator has compared screen and card.
     #[serde(deserialize_with = "checked")]
     pub card_compared: bool,
@@ -201,7 +203,7 @@ impl BoothPage {
 
 /// The fields that have a place for their problems.
 const CARD_FIELDS: &[&str] = &["card_text", "personal_number", "full_name", "birth_date", "sex", "address"];
-const CONFIRM_FIELDS: &[&str] = &["card_compared", "face_compared", "locality", "province"];
+const CONFIRM_FIELDS: &[&str] = &["card_compared", "face_compared", "locality", "phone", "province"];
 
 #[cfg(test)]
 mod tests {

@@ -110,6 +110,8 @@ pub struct CodeCard {
     /// Where it is typed, as shown, e.g. `https://chuky.example/activate`.
     pub address: String,
     pub expires: Instant,
+    /// The masked contact to which the second secret went, where one is asked for.
+    pub sent_to: Option<String>,
     pub quick_response: Option<super::quick_response::QuickResponse>,
 }
 
@@ -118,11 +120,16 @@ impl CodeCard {
     pub fn new(code: impl Into<String>, address: impl Into<String>, expires: Instant) -> Self {
         let (code, address) = (code.into(), address.into());
         let quick_response = super::quick_response::QuickResponse::of(&format!("{address}#{code}"));
-        Self { code, address, expires, quick_response }
+        Self { code, address, expires, sent_to: None, quick_response }
     }
 
     fn expires_on_screen(&self) -> String {
         texts::screen_instant(self.expires)
+    }
+
+    /// Where the second secret went; empty where there is none.
+    pub fn sent(&self, frame: &Frame) -> String {
+        self.sent_to.as_ref().map(|contact| frame.fill("code-second", &[("contact", contact)])).unwrap_or_default()
     }
 
     /// The sentence that says until when the code can be used.

@@ -4,12 +4,13 @@
 //! | form | posts to | fields |
 //! |---|---|---|
 //! | [`SuspendForm`] | `/certificates/{serial}/suspend` | why |
+//! | code of a request | `/certificates/requests/{id}/code` | `csrf` |
 //! | renewal | `/certificates/{serial}/renew` | `csrf` |
 //! | [`HotlineForm`] | `/hotline`, `/hotline/suspend` | who calls; which certificate, why, and what was asked |
 
-use super::{Frame, Problems, rendered, rows::Row, texts};
+use super::{Frame, Problems, certificate::CodeCard, rendered, rows::Row, texts};
 use askama::Template;
-use chuky_model::record::state::CertificateState;
+use chuky_model::{id::RequestId, record::state::CertificateState, request::RequestState};
 use serde::Deserialize;
 
 /// What the confirmation posts.
@@ -84,12 +85,29 @@ impl Card {
     }
 }
 
+/// A request of the reader's that is not finished.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    pub request: RequestId,
+    pub name: String,
+    pub state: RequestState,
+    /// The code, right after it was made.
+    pub code: Option<CodeCard>,
+}
+
+impl Waiting {
+    fn is_approved(&self) -> bool {
+        self.state == RequestState::Approved
+    }
+}
+
 /// The list.
 #[derive(Clone, Template)]
 #[template(path = "certificates.html")]
 pub struct CertificatesPage {
     pub frame: Frame,
     pub cards: Vec<Card>,
+    pub waiting: Vec<Waiting>,
     /// What has just been done: `suspended`, `renewal` or `modification`; empty for nothing.
     pub done: String,
     pub problems: Problems,

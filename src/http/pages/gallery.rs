@@ -366,6 +366,7 @@ fn registration_screens(language: Language) -> Vec<Screen> {
             state,
             content: content(Hierarchy::Officials),
             content_digest: "00ff".into(),
+            contact: "•••• 678".into(),
             entered_by: "Nguyễn Thị Hồng Nhung".into(),
             entered: at("2026-11-22T02:58:00Z"),
             decided,
@@ -397,14 +398,14 @@ fn registration_screens(language: Language) -> Vec<Screen> {
 }
 
 fn subscriber_screens(language: Language) -> Vec<Screen> {
-    let consent = |has_account, problems| activate::ConsentPage {
+    let consent = |holder, problems| activate::ConsentPage {
         receipt_key: Secret::new("0199a7c2-1111-7000-8000-00000000abcd"),
         frame: stranger(language, "/activate"),
         code: Secret::new("K7QF-3MPX-9TWH"),
         content: content(Hierarchy::Citizens),
         confirmed: "4f1d0c9a".into(),
         login: "quynh.uong".into(),
-        has_account,
+        holder,
         shortest_pin: 8,
         shortest_password: 10,
         problems,
@@ -440,9 +441,10 @@ fn subscriber_screens(language: Language) -> Vec<Screen> {
                 "Mã không đúng, đã dùng rồi hoặc đã hết hạn. Hãy xem lại từng ký tự, hoặc xin cán bộ mã mới.",
             )),
         ),
-        ("activate-consent", consent(false, Problems::none()).html()),
-        ("activate-consent-problem", consent(false, wrong).html()),
-        ("activate-consent-account", consent(true, Problems::none()).html()),
+        ("activate-consent", consent(activate::Holder::New(Some("•••• 678".into())), Problems::none()).html()),
+        ("activate-consent-problem", consent(activate::Holder::New(None), wrong).html()),
+        ("activate-consent-account", consent(activate::Holder::LoggedIn, Problems::none()).html()),
+        ("activate-stranger", consent(activate::Holder::Stranger, Problems::none()).html()),
         ("activate-receipt", receipt.html()),
         ("sign", sign_page(language, true, Problems::none())),
         ("sign-problem", sign_page(language, true, wrong_pin)),

@@ -3,14 +3,16 @@
 
 use super::{
     Problems,
-    certificates::{Card, CertificatesPage, HotlineForm, HotlinePage, SuspendPage},
+    certificate::CodeCard,
+    certificates::{Card, CertificatesPage, HotlineForm, HotlinePage, SuspendPage, Waiting},
     credentials::{CredentialCard, CredentialsPage, PinPage},
     gallery::{AGENCY, LONG_NAME, Screen, at, frame, refused},
     unlocks::{AskForm, UnlockCard, UnlocksPage},
 };
 use chuky_model::{
-    id::{CredentialId, UnlockId},
+    id::{CredentialId, RequestId, UnlockId},
     record::state::{CertificateState, CredentialState},
+    request::RequestState,
     text::Language,
 };
 
@@ -73,9 +75,17 @@ fn certificate_screens(language: Language) -> Vec<Screen> {
         expired,
         renewable: !expired,
     };
-    let list = |cards: Vec<Card>, done: &str, problems| {
-        CertificatesPage { frame: frame(language, "/certificates"), cards, done: done.into(), problems }.html()
+    let page = |cards: Vec<Card>, waiting: Vec<Waiting>, done: &str, problems| {
+        CertificatesPage { frame: frame(language, "/certificates"), cards, waiting, done: done.into(), problems }.html()
     };
+    let list = |cards: Vec<Card>, done: &str, problems| page(cards, Vec::new(), done, problems);
+    let one = |state, code| Waiting { request: RequestId(uuid::Uuid::nil()), name: LONG_NAME.into(), state, code };
+    let made = CodeCard::new("K7QF-3MPX-9TWH", "https://chuky.hanoi.example/activate", at("2026-11-22T04:05:00Z"));
+    let waiting = vec![
+        one(RequestState::Submitted, None),
+        one(RequestState::Approved, None),
+        one(RequestState::Approved, Some(made)),
+    ];
     let hotline = |cards: Vec<Card>, done, problems| {
         let form = HotlineForm { whom: "001190012345".into(), ..HotlineForm::default() };
         HotlinePage { frame: frame(language, "/hotline"), form, cards, done, problems }.html()
@@ -91,6 +101,7 @@ fn certificate_screens(language: Language) -> Vec<Screen> {
         ("certificates", list(all, "", Problems::none())),
         ("certificates-suspended", list(vec![card(Suspended, false)], "suspended", Problems::none())),
         ("certificates-early", list(vec![card(Issued, false)], "", early)),
+        ("certificates-waiting", page(vec![card(Issued, false)], waiting, "", Problems::none())),
         ("certificates-none", list(Vec::new(), "", Problems::none())),
         ("certificate-suspend", suspend.html()),
         ("hotline", hotline(Vec::new(), false, Problems::none())),

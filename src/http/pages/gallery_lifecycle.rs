@@ -4,7 +4,7 @@
 
 use super::{
     Problems,
-    activate::{OwnKeyPage, OwnKeyReceiptPage},
+    activate::{Holder, OwnKeyPage, OwnKeyReceiptPage},
     certificate::{CertificateContent, Further},
     form::Secret,
     gallery::{AGENCY, LONG_NAME, Screen, frame, refused},
@@ -47,7 +47,7 @@ fn kinds(language: Language) -> Vec<Screen> {
         confirmed: "4f1d0c9a".into(),
         login: "quynh.uong".into(),
         request: String::new(),
-        has_account: false,
+        holder: Holder::New(None),
         shortest_password: 10,
         problems,
     };

@@ -190,6 +190,8 @@ pub struct RequestPage {
     pub content: CertificateContent,
     /// Hex of the digest of the content, which approval is bound to.
     pub content_digest: String,
+    /// The masked telephone number to which the second secret goes.
+    pub contact: String,
     pub entered_by: String,
     pub entered: Instant,
     /// Who decided and when, where somebody did.
@@ -213,12 +215,20 @@ impl RequestPage {
         rendered(&Self { problems: self.problems.among(&["reason"]), ..self.clone() })
     }
 
+    /// The code is handed on by somebody else.
+    fn code_is_elsewhere(&self) -> bool {
+        self.state == RequestState::Approved && !self.may_make_code
+    }
+
     fn road(&self) -> Vec<Row> {
         let frame = &self.frame;
         let by = |who: &str, when: Instant| {
             frame.fill("by-and-when", &[("who", who), ("when", &texts::screen_instant(when))])
         };
         let mut rows = vec![Row::new(frame, "road-entered", &by(&self.entered_by, self.entered))];
+        if !self.contact.is_empty() {
+            rows.push(Row::new(frame, "road-contact", &self.contact));
+        }
         if let Some((who, when)) = &self.decided {
             rows.push(Row::new(frame, "road-decided", &by(who, *when)));
         }

@@ -1,5 +1,5 @@
-//! `/activate`: the code, then what the certificate will say with PIN and log-in to choose, then the receipt. The code is the proof, so
-//! nobody needs to be logged in; whoever made an account here is logged in with it.
+//! `/activate`: the code, then what the certificate will say with PIN and log-in to choose, then the receipt. Whoever has an account is
+//! logged in to it; whoever made one here is logged in with it.
 
 use super::{PageForm, Visit, login::session_cookie, requests::shown_beside};
 use crate::{
@@ -12,15 +12,15 @@ use crate::{
         pages::{
             Problems,
             activate::{
-                ActivateForm, CodeForm, CodePage, ConsentPage, OwnKeyForm, OwnKeyPage, OwnKeyReceiptPage, ReceiptPage,
-                RefuseForm,
+                ActivateForm, CodeForm, CodePage, ConsentPage, Holder, OwnKeyForm, OwnKeyPage, OwnKeyReceiptPage,
+                ReceiptPage, RefuseForm,
             },
             certificate::{CertificateContent, Further},
             form::Secret,
             html,
         },
     },
-    issuance::{self, OwnKeyReceipt, OwnKeyRedemption, Preview, Receipt, Redemption},
+    issuance::{self, OwnKeyReceipt, OwnKeyRedemption, Preview, Proof, Receipt, Redemption},
     rates::WRONG_CODE,
     registration::{self, ReceiptKey},
 };
@@ -31,7 +31,7 @@ use axum::{
     routing::{get, post},
 };
 use axum_extra::extract::CookieJar;
-use chuky_model::algorithm::KeyAlgorithm;
+use chuky_model::{algorithm::KeyAlgorithm, id::AccountId};
 use zeroize::Zeroizing;
 
 pub(super) fn routes() -> Vec<Route> {
@@ -54,7 +54,7 @@ async fn read(
     remote: Remote,
     PageForm(form): PageForm<CodeForm>,
 ) -> Result<Response> {
-    match looked_up(&app, &remote, &form.code).await {
+    match looked_up(&app, &visit, &remote, &form.code).await {
         Ok(preview) => {
             let typed = ActivateForm { code: form.code, receipt_key: fresh_key(), ..ActivateForm::default() };
             let page = match preview.own_key_only {
@@ -83,7 +83,7 @@ async fn confirm(
     {
         return Ok(html(StatusCode::CREATED, receipt_page(visit, receipt).html()));
     }
-    let preview = match looked_up(&app, &remote, &form.code).await {
+    let preview = match looked_up(&app, &visit, &remote, &form.code).await {
         Ok(preview) => preview,
         Err(error) => {
             let (status, problems) = shown_beside(error)?;
@@ -97,8 +97,7 @@ async fn confirm(
     }
     let redemption = Redemption {
         code: Zeroizing::new(form.code.reveal().to_owned()),
-        login: form.login.clone(),
-        password: Zeroizing::new(form.password.reveal().to_owned()),
+        proof: proof(&visit, (&form.csrf, &form.second_secret), &form.login, &form.password)?,
         pin: Zeroizing::new(form.pin.reveal().to_owned()),
         algorithm: KeyAlgorithm::P256,
         confirmed: Some(form.confirmed.clone()),
@@ -132,8 +131,7 @@ async fn redeem_with_own_key(
     let key = (!form.receipt_key.is_empty()).then(|| ReceiptKey::enter(form.receipt_key.reveal())).transpose()?;
     let redemption = OwnKeyRedemption {
         code: Zeroizing::new(form.code.reveal().to_owned()),
-        login: form.login.clone(),
-        password: Zeroizing::new(form.password.reveal().to_owned()),
+        proof: proof(&visit, (&form.csrf, &form.second_secret), &form.login, &form.password)?,
         request: form.request.clone().into_bytes(),
         confirmed: Some(form.confirmed.clone()),
         key,
@@ -155,7 +153,7 @@ async fn redeem_with_own_key(
         Ok(receipt) => Ok(html(StatusCode::CREATED, own_key_receipt(visit, receipt).html())),
         Err(error) => {
             let (status, problems) = shown_beside(error)?;
-            match looked_up(&app, &remote, &form.code).await {
+            match looked_up(&app, &visit, &remote, &form.code).await {
                 Ok(preview) => Ok(html(status, own_key_page(&visit, &preview, form, problems).html())),
                 Err(_) => Ok(html(status, CodePage { frame: visit.frame, refused: false, problems }.html())),
             }
@@ -176,7 +174,7 @@ fn own_key_page(visit: &Visit, preview: &Preview, typed: OwnKeyForm, problems: P
         confirmed: preview.content_digest.clone(),
         login: typed.login,
         request: typed.request,
-        has_account: preview.has_account,
+        holder: holder(preview),
         shortest_password: crate::accounts::SHORTEST_PASSWORD,
         problems,
     }
@@ -207,7 +205,7 @@ async fn refuse(
         return Ok(html(StatusCode::OK, page.html()));
     };
     let (status, problems) = shown_beside(error)?;
-    match looked_up(&app, &remote, &form.code).await {
+    match looked_up(&app, &visit, &remote, &form.code).await {
         Ok(preview) => {
             let typed = ActivateForm { code: form.code, receipt_key: fresh_key(), ..ActivateForm::default() };
             let page = match preview.own_key_only {
@@ -221,8 +219,35 @@ async fn refuse(
 }
 
 /// What the code brings; a wrong one counts against the address it comes from.
-async fn looked_up(app: &App, remote: &Remote, code: &Secret) -> Result<Preview> {
-    app.rates.guessing(guess(app, remote), WRONG_CODE, issuance::preview(app, code.reveal())).await
+async fn looked_up(app: &App, visit: &Visit, remote: &Remote, code: &Secret) -> Result<Preview> {
+    let flow = issuance::preview(app, code.reveal(), session(visit));
+    app.rates.guessing(guess(app, remote), WRONG_CODE, flow).await
+}
+
+fn session(visit: &Visit) -> Option<AccountId> {
+    visit.principal.as_ref().filter(|principal| principal.is_in_session()).map(|principal| principal.account)
+}
+
+/// Proof by what the form holds, and by the session that the form came from: a form of another page proves nothing.
+fn proof(visit: &Visit, (csrf, second_secret): (&str, &Secret), login: &str, password: &Secret) -> Result<Proof> {
+    let session = match session(visit) {
+        Some(_) => Some(visit.posting(csrf)?.account),
+        None => None,
+    };
+    Ok(Proof {
+        session,
+        second_secret: Zeroizing::new(second_secret.reveal().to_owned()),
+        login: login.to_owned(),
+        password: Zeroizing::new(password.reveal().to_owned()),
+    })
+}
+
+fn holder(preview: &Preview) -> Holder {
+    match (preview.has_account, preview.log_in_first) {
+        (_, true) => Holder::Stranger,
+        (true, false) => Holder::LoggedIn,
+        (false, false) => Holder::New(preview.second_secret_sent_to.clone()),
+    }
 }
 
 /// What only the form knows: that the PIN was typed twice, that consent was given. The flow checks all else.
@@ -252,7 +277,7 @@ fn consent(visit: &Visit, preview: &Preview, typed: ActivateForm, problems: Prob
         content: content(preview, "ECDSA P-256"),
         confirmed: preview.content_digest.clone(),
         login: typed.login,
-        has_account: preview.has_account,
+        holder: holder(preview),
         shortest_pin: crate::custody::pin::SHORTEST,
         shortest_password: crate::accounts::SHORTEST_PASSWORD,
         problems,

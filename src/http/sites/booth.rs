@@ -5,6 +5,7 @@ use super::{
     requests::{code_card, read_id, shown_beside},
 };
 use crate::{
+    accounts::Principal,
     app::App,
     error::Result,
     http::{
@@ -99,9 +100,11 @@ async fn submit(State(app): State<App>, visit: Visit, PageForm(form): PageForm<C
         return page(&app, visit, StatusCode::UNPROCESSABLE_ENTITY, step).await;
     }
     let (province, locality) = (form.province.clone(), form.locality.clone());
-    let details = Details { province, locality, ..Details::from_card(&card) };
+    let details = Details { province, locality, phone: form.phone.clone(), ..Details::from_card(&card) };
     let body = serde_json::to_vec(&details).unwrap_or_default();
-    let flow = async { Ok(registration::submit(&app, by, Hierarchy::Citizens, &by.unit, details).await?.id) };
+    let flow = async move |app: App, by: Principal| {
+        Ok(registration::submit(&app, &by, Hierarchy::Citizens, &by.unit, details).await?.id)
+    };
     match idempotency::once_on_page(&app, by, "POST /booth/requests", (&form.idempotency_key, &body), flow).await {
         Ok(id) => Ok(Redirect::to(&format!("/booth/requests/{id}")).into_response()),
         Err(error) => {
@@ -142,8 +145,7 @@ async fn new_code(
     PageForm(form): PageForm<ButtonForm>,
 ) -> Result<Response> {
     let (by, id) = (visit.posting(&form.csrf)?, read_id(&id)?);
-    let renewed = registration::renew_code(&app, by, id).await?;
-    let card = code_card(&app, &renewed.code, renewed.expires_at);
+    let card = code_card(&app, registration::make_code(&app, by, id).await?);
     let road = registration::road(&app, by, id).await?;
     page(&app, visit, StatusCode::OK, step(road, Some(card))).await
 }

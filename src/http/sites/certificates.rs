@@ -1,7 +1,10 @@
 //! `/certificates`, a subscriber's own certificates, and `/hotline`, where staff suspend for somebody who calls. The number that was typed
 //! is never part of an address.
 
-use super::{PageForm, Visit, requests::shown_beside};
+use super::{
+    PageForm, Visit,
+    requests::{code_card, read_id, shown_beside},
+};
 use crate::{
     accounts::Principal,
     app::App,
@@ -14,7 +17,8 @@ use crate::{
         },
         pages::{
             Problems,
-            certificates::{Card, CertificatesPage, HotlineForm, HotlinePage, SuspendForm, SuspendPage},
+            certificate::CodeCard,
+            certificates::{Card, CertificatesPage, HotlineForm, HotlinePage, SuspendForm, SuspendPage, Waiting},
             html,
             registration::{ModifyPage, OfficialForm},
         },
@@ -28,7 +32,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
     routing::{get, post},
 };
-use chuky_model::{instant::Instant, record::state::CertificateState, request::SubjectKind, role::Role};
+use chuky_model::{id::RequestId, instant::Instant, record::state::CertificateState, request::SubjectKind, role::Role};
 use serde::Deserialize;
 
 pub(super) fn routes() -> Vec<Route> {
@@ -36,6 +40,7 @@ pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::new(Method::GET, "/certificates", HOLDER, get(list)),
         Route::new(Method::GET, "/certificates/{serial}/suspend", HOLDER, get(confirmation)),
+        Route::new(Method::POST, "/certificates/requests/{id}/code", HOLDER, post(code)),
         Route::new(Method::POST, "/certificates/{serial}/suspend", HOLDER, post(suspend)),
         Route::new(Method::POST, "/certificates/{serial}/renew", HOLDER, post(renew)),
         Route::new(Method::GET, "/certificates/{serial}/modify", HOLDER_OR_ENTERING, get(modification)),
@@ -54,13 +59,45 @@ struct DoneQuery {
 }
 
 async fn list(State(app): State<App>, visit: Visit, Query(query): Query<DoneQuery>) -> Result<Response> {
-    page(&app, visit, query.done, (StatusCode::OK, Problems::none())).await
+    page(&app, visit, query.done, None, (StatusCode::OK, Problems::none())).await
 }
 
-async fn page(app: &App, visit: Visit, done: String, (status, problems): (StatusCode, Problems)) -> Result<Response> {
-    let views = revocation::own(app, visit.required()?).await?;
+async fn page(
+    app: &App,
+    visit: Visit,
+    done: String,
+    mut made: Option<(RequestId, CodeCard)>,
+    (status, problems): (StatusCode, Problems),
+) -> Result<Response> {
+    let by = visit.required()?;
+    let views = revocation::own(app, by).await?;
+    let waiting = registration::own(app, by).await?.into_iter().map(|view| {
+        let code = made.take_if(|(id, _)| *id == view.id).map(|(_, code)| code);
+        Waiting { request: view.id, name: view.common_name, state: view.state, code }
+    });
+    let waiting = waiting.collect();
     let cards = views.into_iter().map(|view| card(app, view)).collect();
-    Ok(html(status, CertificatesPage { frame: visit.frame, cards, done, problems }.html()))
+    Ok(html(status, CertificatesPage { frame: visit.frame, cards, waiting, done, problems }.html()))
+}
+
+/// The code of the reader's own request, for their own device.
+async fn code(
+    State(app): State<App>,
+    visit: Visit,
+    Path(id): Path<String>,
+    PageForm(form): PageForm<SuspendForm>,
+) -> Result<Response> {
+    let id = read_id(&id)?;
+    match registration::make_code(&app, visit.posting(&form.csrf)?, id).await {
+        Ok(made) => {
+            let card = code_card(&app, made);
+            page(&app, visit, String::new(), Some((id, card)), (StatusCode::OK, Problems::none())).await
+        }
+        Err(error) => {
+            let said = shown_beside(error)?;
+            page(&app, visit, String::new(), None, said).await
+        }
+    }
 }
 
 async fn confirmation(State(app): State<App>, visit: Visit, Path(serial): Path<String>) -> Result<Response> {
@@ -96,7 +133,7 @@ async fn renew(
         Ok(_) => Ok(Redirect::to("/certificates?done=renewal").into_response()),
         Err(error) => {
             let said = shown_beside(error)?;
-            page(&app, visit, String::new(), said).await
+            page(&app, visit, String::new(), None, said).await
         }
     }
 }
@@ -140,7 +177,8 @@ async fn modify(
     let changes = changes(&form, &now);
     let body = format!("{serial}\n{changes:?}");
     let route = "POST /certificates/modify";
-    let flow = async { Ok(registration::modify(&app, by, &serial, changes).await?.id) };
+    let whose = serial.clone();
+    let flow = async move |app: App, by: Principal| Ok(registration::modify(&app, &by, &whose, changes).await?.id);
     match idempotency::once_on_page(&app, by, route, (&form.idempotency_key, body.as_bytes()), flow).await {
         Ok(id) if by.has(Role::Operator) || by.has(Role::Registrar) => {
             Ok(Redirect::to(&format!("/registration/{id}")).into_response())

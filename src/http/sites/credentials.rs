@@ -81,7 +81,10 @@ async fn changed(app: &App, by: &Principal, remote: &Remote, id: &str, form: &Pi
     let credential = read(id)?;
     let old = Pin::enter(form.old_pin.reveal())
         .map_err(|error| RequestError { field: Some("old_pin"), ..RequestError::from(error) })?;
-    let flow = with_pin(app, by, remote, custody::change_pin(app, by, credential, &old, form.new_pin.reveal()));
+    let (remote, new) = (remote.clone(), form.new_pin.clone());
+    let flow = async move |app: App, by: Principal| {
+        with_pin(&app, &by, &remote, custody::change_pin(&app, &by, credential, &old, new.reveal())).await
+    };
     let route = format!("POST /credentials/{credential}/pin");
     idempotency::once_on_page(app, by, &route, (&form.idempotency_key, route.as_bytes()), flow).await
 }
@@ -108,7 +111,7 @@ fn card(app: &App, signer: &Signer) -> CredentialCard {
         serial: signer.row.serial.to_string(),
         issuer: signer.certificate.issuer().common_name(),
         valid_until: signer.row.not_after,
-        state: signer.credential.state,
+        state: signer.shown_state(app),
         certificate_state: signer.row.state,
         tries_left: signer.tries_left(app),
         unlocks_left: signer.unlocks_left(),

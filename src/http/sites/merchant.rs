@@ -3,6 +3,7 @@
 
 use super::{PageForm, Visit, requests::shown_beside};
 use crate::{
+    accounts::Principal,
     app::App,
     custody::{self, Pin},
     error::{Error, RequestError, Result},
@@ -84,11 +85,12 @@ async fn register(
     let by = visit.posting(&form.csrf)?;
     let RegisterForm { bank, number, shop, city, credential, .. } = form.clone();
     let identity = format!("{credential}\n{bank}\n{number}\n{shop}\n{city}");
-    let flow = async {
+    let typed = form.pin.clone();
+    let flow = async move |app: App, by: Principal| {
         let credential = credential.parse().map_err(|_| RequestError::not_found())?;
-        let pin = Pin::enter(form.pin.reveal()).map_err(RequestError::from)?;
+        let pin = Pin::enter(typed.reveal()).map_err(RequestError::from)?;
         let new = NewAccount { bank, number, shop, city };
-        let view = with_pin(&app, by, &remote, merchant::register(&app, by, credential, &pin, new)).await?;
+        let view = with_pin(&app, &by, &remote, merchant::register(&app, &by, credential, &pin, new)).await?;
         Ok(view.id)
     };
     let key = (form.idempotency_key.as_str(), identity.as_bytes());
@@ -135,7 +137,7 @@ async fn page(
     let signers = custody::signers(app, by).await?;
     let usable = signers.iter().filter(|signer| {
         signer.credential.algorithm == KeyAlgorithm::P256
-            && signer.credential.state == CredentialState::Active
+            && signer.shown_state(app) == CredentialState::Active
             && signer.row.state == CertificateState::Issued
     });
     let credentials = usable.map(|signer| CredentialChoice {

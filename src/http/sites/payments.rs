@@ -2,6 +2,7 @@
 
 use super::{PageForm, Visit, requests::shown_beside};
 use crate::{
+    accounts::Principal,
     app::App,
     error::{RequestError, Result},
     http::{
@@ -63,7 +64,9 @@ async fn ask(State(app): State<App>, visit: Visit, PageForm(form): PageForm<Chan
         }
     };
     let body = format!("{}\n{terms:?}\n{}", form.provider, form.reason);
-    let flow = async { Ok(provider_changes::ask(&app, by, &form.provider, terms, &form.reason).await?.id) };
+    let (provider, reason) = (form.provider.clone(), form.reason.clone());
+    let flow =
+        async move |app: App, by: Principal| Ok(provider_changes::ask(&app, &by, &provider, terms, &reason).await?.id);
     let key = (form.idempotency_key.as_str(), body.as_bytes());
     match idempotency::once_on_page(&app, by, "POST /payments", key, flow).await {
         Ok(_) => Ok(Redirect::to("/payments?done=asked").into_response()),

@@ -112,8 +112,8 @@ async fn submit(State(app): State<App>, visit: Visit, PageForm(form): PageForm<O
             _ => Hierarchy::Officials,
         };
         let body = serde_json::to_vec(&details).unwrap_or_default();
-        let flow = async {
-            let view = registration::submit(&app, by, hierarchy, &by.unit, details).await?;
+        let flow = async move |app: App, by: Principal| {
+            let view = registration::submit(&app, &by, hierarchy, &by.unit, details).await?;
             Ok(view.id)
         };
         idempotency::once_on_page(&app, by, "POST /registration/new", (&form.idempotency_key, &body), flow).await
@@ -164,10 +164,7 @@ async fn approve(
 ) -> Result<Response> {
     let id = read_id(&id)?;
     match registration::approve(&app, visit.posting(&form.csrf)?, id, &form.content_digest).await {
-        Ok(approved) => {
-            let code = code_card(&app, &approved.code, approved.expires_at);
-            page(&app, visit, id, StatusCode::OK, Some(code), Problems::none()).await
-        }
+        Ok(_) => page(&app, visit, id, StatusCode::OK, None, Problems::none()).await,
         Err(error) => {
             let (status, problems) = shown_beside(error)?;
             page(&app, visit, id, status, None, problems).await
@@ -198,9 +195,9 @@ async fn new_code(
     PageForm(form): PageForm<DecisionForm>,
 ) -> Result<Response> {
     let id = read_id(&id)?;
-    match registration::renew_code(&app, visit.posting(&form.csrf)?, id).await {
-        Ok(renewed) => {
-            let code = code_card(&app, &renewed.code, renewed.expires_at);
+    match registration::make_code(&app, visit.posting(&form.csrf)?, id).await {
+        Ok(made) => {
+            let code = code_card(&app, made);
             page(&app, visit, id, StatusCode::OK, Some(code), Problems::none()).await
         }
         Err(error) => {
@@ -225,6 +222,7 @@ async fn page(
         state: road.view.state,
         content: content(app, &road.view).await?,
         content_digest: road.view.content_digest.clone(),
+        contact: road.view.contact.clone(),
         entered_by: road.entered_by,
         entered: road.entered,
         decided: road.decided,
@@ -232,7 +230,7 @@ async fn page(
         decision: decision(by, &road.view),
         modifiable: road.serial.filter(|_| by.has(registration::entering(road.view.hierarchy, road.view.kind))),
         code,
-        may_make_code: road.view.state == RequestState::Approved,
+        may_make_code: road.view.state == RequestState::Approved && registration::may_make_code(app, by, id).await?,
         problems,
         frame: visit.frame,
     };

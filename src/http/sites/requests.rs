@@ -8,10 +8,10 @@ use crate::{
         certificate::{CertificateContent, CodeCard, Further},
     },
     issuance::{self, Authority},
-    registration::{ActivationCode, RequestView},
+    registration::{MadeCode, RequestView},
 };
 use axum::http::StatusCode;
-use chuky_model::{id::RequestId, instant::Instant, request::SubjectKind};
+use chuky_model::{id::RequestId, request::SubjectKind};
 
 pub(super) fn read_id(text: &str) -> Result<RequestId> {
     Ok(text.parse().map_err(|_| RequestError::not_found())?)
@@ -62,6 +62,7 @@ fn responsible(view: &RequestView) -> String {
     }
 }
 
-pub(super) fn code_card(app: &App, code: &ActivationCode, expires: Instant) -> CodeCard {
-    CodeCard::new(code.grouped(), format!("{}/activate", app.settings.public_url.trim_end_matches('/')), expires)
+pub(super) fn code_card(app: &App, made: MadeCode) -> CodeCard {
+    let address = format!("{}/activate", app.settings.public_url.trim_end_matches('/'));
+    CodeCard { sent_to: made.sent_to, ..CodeCard::new(made.code.grouped(), address, made.expires_at) }
 }

@@ -2,6 +2,7 @@
 
 use super::{PageForm, Visit, requests::shown_beside};
 use crate::{
+    accounts::Principal,
     app::App,
     error::{RequestError, Result},
     http::{
@@ -92,7 +93,8 @@ async fn enter(State(app): State<App>, visit: Visit, PageForm(form): PageForm<Or
     let by = visit.posting(&form.csrf)?;
     let entered = async {
         let wanted = wanted(&form)?;
-        let flow = async { Ok(revocation::enter(&app, by, wanted, &form.content_digest).await?.id) };
+        let digest = form.content_digest.clone();
+        let flow = async move |app: App, by: Principal| Ok(revocation::enter(&app, &by, wanted, &digest).await?.id);
         let key = (form.idempotency_key.as_str(), form.content_digest.as_bytes());
         idempotency::once_on_page(&app, by, "POST /revocations", key, flow).await
     };

@@ -87,10 +87,11 @@ async fn signed(app: &App, by: &Principal, remote: &Remote, form: Form) -> Resul
     let request = SignRequest { sha256: Some(hex::encode(document.sha256())), ..request(&form.chosen)? };
     let pin = Pin::enter(form.pin.reveal()).map_err(RequestError::from)?;
     let identity = format!("{}\n{:?}", hex::encode(document.sha256()), form.chosen);
-    let flow = async {
-        let view = document.record(app, by, &name).await?;
+    let remote = remote.clone();
+    let flow = async move |app: App, by: Principal| {
+        let view = document.record(&app, &by, &name).await?;
         let id = view.id.parse().map_err(|_| RequestError::not_found())?;
-        with_pin(app, by, remote, signing::sign(app, by, id, &request, &pin)).await
+        with_pin(&app, &by, &remote, signing::sign(&app, &by, id, &request, &pin)).await
     };
     idempotency::once_on_page(app, by, "POST /sign", (&form.idempotency_key, identity.as_bytes()), flow).await
 }
@@ -165,7 +166,7 @@ async fn page(
 ) -> Result<Response> {
     let signers = custody::signers(app, by).await?;
     let usable = signers.iter().filter(|signer| {
-        signer.credential.state == CredentialState::Active && signer.row.state == CertificateState::Issued
+        signer.shown_state(app) == CredentialState::Active && signer.row.state == CertificateState::Issued
     });
     let credentials = usable.map(|signer| CredentialChoice {
         credential: signer.credential.id,

@@ -3,6 +3,7 @@
 use super::{PageForm, Visit, requests::shown_beside};
 use crate::{
     accounts,
+    accounts::Principal,
     app::App,
     custody::{self, UnlockView},
     error::{RequestError, Result},
@@ -59,7 +60,8 @@ async fn list(State(app): State<App>, visit: Visit, Query(query): Query<ListQuer
 async fn ask(State(app): State<App>, visit: Visit, PageForm(form): PageForm<AskForm>) -> Result<Response> {
     let by = visit.posting(&form.csrf)?;
     let body = format!("{}\n{}", form.whom, form.reason);
-    let flow = async { Ok(custody::ask_unlock(&app, by, &form.whom, &form.reason).await?.id) };
+    let (whom, reason) = (form.whom.clone(), form.reason.clone());
+    let flow = async move |app: App, by: Principal| Ok(custody::ask_unlock(&app, &by, &whom, &reason).await?.id);
     let asked = idempotency::once_on_page(&app, by, "POST /unlocks", (&form.idempotency_key, body.as_bytes()), flow);
     match asked.await {
         Ok(_) => Ok(Redirect::to("/unlocks?done=asked").into_response()),

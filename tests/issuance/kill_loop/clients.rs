@@ -52,6 +52,8 @@ pub struct Client {
     number: u64,
     persons: u64,
     certificates_of_person: u32,
+    /// Of the person's account, once there is one.
+    session: String,
     notes: Vec<Note>,
 }
 
@@ -67,7 +69,18 @@ impl Client {
             .build()
             .into();
         let random = StdRng::seed_from_u64(seed ^ (number + 1) << 32);
-        Self { address, agent, staff, random, number, persons: 0, certificates_of_person: 0, notes: Vec::new() }
+        let session = String::new();
+        Self {
+            address,
+            agent,
+            staff,
+            random,
+            number,
+            persons: 0,
+            certificates_of_person: 0,
+            session,
+            notes: Vec::new(),
+        }
     }
 
     /// Works until told to stop; its notes.
@@ -97,6 +110,7 @@ impl Client {
 
     fn next_person(&mut self) {
         self.persons += 1;
+        self.session = String::new();
         self.certificates_of_person = 1;
     }
 
@@ -122,7 +136,21 @@ impl Client {
         if status != 200 {
             return self.unavailable(status, &answer);
         }
-        Some((id, answer["activation_code"].as_str().unwrap().to_owned()))
+        let (status, made) = self.post(&format!("/api/v1/requests/{id}/code"), &staff.operator, None, &json!({}))?;
+        if status != 200 {
+            return self.unavailable(status, &made);
+        }
+        Some((id, made["activation_code"].as_str().unwrap().to_owned()))
+    }
+
+    /// Whoever has an account redeems further codes in a session of it.
+    fn log_in(&mut self, login: &str) {
+        let body = json!({ "login": login, "password": PASSWORD });
+        match self.post("/api/v1/session", "", None, &body) {
+            Some((200, answer)) => self.session = answer["token"].as_str().unwrap().to_owned(),
+            Some((status, answer)) => drop(self.unavailable::<()>(status, &answer)),
+            None => {}
+        }
     }
 
     /// Redeems a code with a key of the HSM or of one's own, asking again with the same key where the answer is lost.
@@ -140,13 +168,14 @@ impl Client {
         let key = format!("{:032x}", self.random.random::<u128>());
         let mut note = Note { request, spki, receipt: None, told: None, perhaps: None };
         for _ in 0..TRIES {
-            match self.post(path, "", Some(&key), &body) {
+            match self.post(path, &self.session, Some(&key), &body) {
                 Some((201, receipt)) => {
                     let text = |field: &str| receipt[field].as_str().unwrap().to_owned();
                     note.receipt = Some((text("certificate"), text("serial")));
                     note.told = Some(("issued", None));
                     break;
                 }
+                Some((401, answer)) if answer["type"] == "urn:chuky:problem:log_in_first" => self.log_in(&login),
                 Some((422, answer)) if answer["type"] == "urn:chuky:problem:code_invalid" => break,
                 Some((status, answer)) => drop(self.unavailable::<()>(status, &answer)),
                 None => {}

@@ -1,5 +1,10 @@
 certificates-title = My certificates
 certificates-none = You have no certificate yet.
+waiting-title = Your request
+waiting-lead = The request is waiting for a decision.
+waiting-approved = Approved. The activation code is shown here only, to you alone.
+waiting-code = Get the activation code
+waiting-go-on = Go on with this device
 certificates-link = See my certificates
 certificate-valid-from = Valid from
 certificate-suspended-at = Suspended at

@@ -1,5 +1,10 @@
 certificates-title = Chứng thư của tôi
 certificates-none = Bạn chưa có chứng thư nào.
+waiting-title = Hồ sơ của bạn
+waiting-lead = Hồ sơ đang chờ người duyệt.
+waiting-approved = Đã duyệt. Mã kích hoạt chỉ hiện ở đây, cho chính bạn.
+waiting-code = Lấy mã kích hoạt
+waiting-go-on = Tiếp tục ngay trên máy này
 certificates-link = Xem chứng thư của tôi
 certificate-valid-from = Có hiệu lực từ
 certificate-suspended-at = Tạm dừng lúc

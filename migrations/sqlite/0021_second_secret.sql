@@ -1,0 +1,3 @@
+-- A first activation asks for a second secret beside the code: sent to the contact that the request names, known to no member of staff.
+ALTER TABLE activation_code ADD COLUMN second_secret BLOB;
+ALTER TABLE activation_code ADD COLUMN messages INTEGER;
