@@ -1,5 +1,5 @@
 //! Chuky: digital-signature issuance, signing and verification with keys in a PKCS#11 HSM.
-//! Flows (`accounts`, `registration`, `issuance`, `signing`, `verification`, `trust`, `transactions`) hold what happens in which order;
+//! Flows (`accounts`, `oauth`, `registration`, `issuance`, `signing`, `verification`, `trust`, `transactions`) hold what happens in which order;
 //! `http` and `cli` bring requests to them; `store` and the packages below do the work.
 
 pub mod accounts;
@@ -19,6 +19,7 @@ pub mod error;
 pub mod fault;
 pub mod http;
 pub mod issuance;
+pub mod oauth;
 pub mod outbox;
 pub mod rates;
 pub mod reader;
