@@ -29,6 +29,7 @@ use chuky_model::{
         state::ActivationState,
     },
 };
+use std::collections::HashMap;
 use uuid::Uuid;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
@@ -189,8 +190,10 @@ fn rebuilt(
 /// The marks once these digests are signed.
 fn taken_after(hashes: &[Vec<u8>], taken: &[u8], digests: &[Vec<u8>]) -> Result<Vec<u8>, RequestError> {
     let mut marks = taken.to_vec();
+    let places: HashMap<&[u8], usize> =
+        hashes.iter().enumerate().map(|(place, hash)| (hash.as_slice(), place)).collect();
     for digest in digests {
-        let place = hashes.iter().position(|hash| hash == digest).ok_or_else(not_authorized)?;
+        let place = places.get(digest.as_slice()).copied().ok_or_else(not_authorized)?;
         let column = place.checked_rem(marks.len()).ok_or_else(not_authorized)?;
         match marks.get_mut(column) {
             Some(mark) if *mark == 0 => *mark = 1,

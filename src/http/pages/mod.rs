@@ -10,6 +10,7 @@ pub mod assets;
 pub mod booth;
 pub mod certificate;
 pub mod certificates;
+pub mod consent;
 pub mod credentials;
 pub mod form;
 pub mod frame;
@@ -76,6 +77,8 @@ fn rendered(template: &impl askama::Template) -> String {
 
 #[cfg(test)]
 mod gallery;
+#[cfg(test)]
+mod gallery_consent;
 #[cfg(test)]
 mod gallery_custody;
 #[cfg(test)]

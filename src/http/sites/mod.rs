@@ -4,6 +4,7 @@
 mod activate;
 mod booth;
 mod certificates;
+mod consent;
 mod credentials;
 mod health;
 mod kept;
@@ -37,6 +38,7 @@ pub fn routes() -> Vec<Route> {
     [
         shared,
         login::routes(),
+        consent::routes(),
         activate::routes(),
         booth::routes(),
         registration::routes(),
