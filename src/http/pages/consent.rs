@@ -35,6 +35,8 @@ pub struct WishCard {
 #[template(path = "consent.html")]
 pub struct ConsentPage {
     pub frame: Frame,
+    /// The page's own path, which the form posts to.
+    pub action: String,
     /// The application's registered name.
     pub client: String,
     /// Where the answer goes, as far as a person can judge it: scheme and host.

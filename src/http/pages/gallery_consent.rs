@@ -12,6 +12,7 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
     let page = |wish, problems| {
         ConsentPage {
             frame: frame(language, "/csc/v1/oauth2/authorize"),
+            action: "/csc/v1/oauth2/authorize".into(),
             client: "Hệ thống quản lý văn bản và điều hành thành phố Hà Nội".into(),
             origin: "https://van-ban.hanoi.example".into(),
             parameters: vec![("response_type", "code".into()), ("state", "x".into())],

@@ -11,7 +11,7 @@ use crate::{
         Access, Remote, Route,
         api::{credentials::with_pin, documents::SIGNERS},
         pages::{
-            self, Problems,
+            self, Frame, Problems,
             consent::{ConsentForm, ConsentPage, WishCard},
             html,
         },
@@ -67,13 +67,14 @@ async fn show(
     let Some(wish) = wish_card(&app, by, &request).await? else {
         return Ok(Redirect::to(&request.refusal("invalid_request", "Invalid parameter credentialID")).into_response());
     };
-    Ok(page(visit, &asked, &request, wish, (StatusCode::OK, Problems::none())))
+    Ok(page(visit, (address.path(), &asked), &request, wish, (StatusCode::OK, Problems::none())))
 }
 
 async fn decide(
     State(app): State<App>,
     visit: Visit,
     remote: Remote,
+    OriginalUri(address): OriginalUri,
     form: std::result::Result<Form<Posted>, FormRejection>,
 ) -> Result<Response> {
     let Form(Posted { asked, form }) = form.map_err(|_| malformed())?;
@@ -100,7 +101,7 @@ async fn decide(
         Err(error) => {
             let said = beside_pin(error)?;
             let wish = wish_card(&app, by, &request).await?.unwrap_or_default();
-            Ok(page(visit, &asked, &request, wish, said))
+            Ok(page(visit, (address.path(), &asked), &request, wish, said))
         }
     }
 }
@@ -146,7 +147,7 @@ async fn wish_card(app: &App, by: &Principal, request: &AuthorizationRequest) ->
 
 fn page(
     visit: Visit,
-    asked: &Asked,
+    (path, asked): (&str, &Asked),
     request: &AuthorizationRequest,
     wish: Option<WishCard>,
     (status, problems): (StatusCode, Problems),
@@ -154,8 +155,11 @@ fn page(
     let origin = origin(&request.redirect_uri);
     // Browsers apply form-action to where a form is redirected, too.
     let policy = pages::CONTENT_SECURITY_POLICY.replace("form-action 'self'", &format!("form-action 'self' {origin}"));
-    let (client, parameters) = (request.client.name.clone(), parameters(asked));
-    let page = ConsentPage { frame: visit.frame, client, origin, parameters, wish, problems };
+    let (action, client, parameters) = (path.to_owned(), request.client.name.clone(), parameters(asked));
+    // In the other language the page is asked for again as it was, also where a form was answered.
+    let query: Vec<String> = parameters.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+    let frame = Frame { path: format!("{path}?{}", query.join("&")), ..visit.frame };
+    let page = ConsentPage { frame, action, client, origin, parameters, wish, problems };
     let mut response = html(status, page.html());
     if let Ok(policy) = HeaderValue::from_str(&policy) {
         response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
