@@ -4,7 +4,7 @@
 
 use super::{
     activation::{self, Activated, Later, Wanted, hashes_digest, hsm_error},
-    credential::{Signer, signer},
+    credential::Signer,
     pin::Pin,
     tries::CHANGES_AT_ONCE,
 };
@@ -83,24 +83,24 @@ pub async fn authorize(
     Ok(Sad::of(&activated))
 }
 
-/// Signs digests that the data allows, each once: DER `Ecdsa-Sig-Value` or RSA octets, in order. `choose` is told the time of the
+/// Signs digests that the data allows with the credential that was just looked up, each once: DER `Ecdsa-Sig-Value` or RSA octets, in order. `choose` is told the time of the
 /// authorization and gives the digests, with whatever it needs to go on.
 pub async fn sign_authorized<T>(
     app: &App,
     by: &Principal,
-    credential: CredentialId,
+    signer: &Signer,
     sad: &Sad,
-    choose: impl Fn(&Signer, Instant) -> Result<(Vec<Vec<u8>>, T)>,
+    choose: impl Fn(Instant) -> Result<(Vec<Vec<u8>>, T)>,
 ) -> Result<(Vec<Vec<u8>>, T)> {
     let (id, secret) = sad.parts().ok_or_else(unknown)?;
-    let signer = signer(app, by, credential).await?;
+    let credential = signer.credential.id;
     for _ in 0..CHANGES_AT_ONCE {
         // 1. The row as it was stored: of this credential and client, open, with signatures left.
         let (mut row, kept) = authorized(app, by, credential, id).await?;
         let scheme = signer.credential.algorithm.default_scheme();
-        let activated = rebuilt(&row, &kept, scheme, &secret, &signer)?;
+        let activated = rebuilt(&row, &kept, scheme, &secret, signer)?;
         // 2. What is to be signed, each digest once.
-        let (digests, more) = choose(&signer, kept.created_at)?;
+        let (digests, more) = choose(kept.created_at)?;
         let taken = taken_after(&activated.context.hashes, &kept.taken, &digests)?;
         // 3. Taken by compare-and-swap, before the HSM signs: a crash costs signatures and never makes two.
         let blob = row.sealed_key.clone();

@@ -3,7 +3,12 @@
 //! when the PIN is entered: each hash itself, and the two signed-attribute sets that say nothing but that hash, this certificate and the
 //! time of the consent.
 
-use super::{evidence::Surroundings, request::Level, sign::pki};
+use super::{
+    evidence::Surroundings,
+    files,
+    request::Level,
+    sign::{Made, disk, pki, verified},
+};
 use crate::{
     accounts::Principal,
     app::App,
@@ -20,6 +25,7 @@ use chuky_pki::{
     crypto,
     pdf::write::LongTermData,
 };
+use std::io::Write;
 
 /// What may be made of an allowed hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,23 +87,24 @@ pub async fn authorize(
 pub async fn sign_hashes(
     app: &App,
     by: &Principal,
-    credential: CredentialId,
+    signer: &Signer,
     sad: &Sad,
     hashes: &[Vec<u8>],
 ) -> Result<Vec<Vec<u8>>> {
-    let signed = custody::sign_authorized(app, by, credential, sad, |_, _| Ok((hashes.to_vec(), ())));
+    let signed = custody::sign_authorized(app, by, signer, sad, |_| Ok((hashes.to_vec(), ())));
     Ok(signed.await?.0)
 }
 
-/// Signature objects (CMS, DER) over allowed document hashes, in order. Each is verified before it is handed out.
+/// Signature objects (CMS, DER) over allowed document hashes, in order. The value of each is verified before it is handed out, and where
+/// the document was given the whole by our own verifier.
 pub async fn sign_objects(
     app: &App,
     by: &Principal,
-    credential: CredentialId,
+    signer: &Signer,
     sad: &Sad,
     wanted: &[ObjectWanted],
 ) -> Result<Vec<Vec<u8>>> {
-    let choose = |signer: &Signer, at: Instant| {
+    let choose = |at: Instant| {
         let mut objects = Vec::with_capacity(wanted.len());
         for one in wanted {
             let made = match (one.form, &one.content) {
@@ -107,15 +114,17 @@ pub async fn sign_objects(
             objects.push(made);
         }
         let digests = objects.iter().map(|object| object.digest_to_sign().to_vec()).collect();
-        Ok((digests, (signer.clone(), objects)))
+        Ok((digests, objects))
     };
-    let (signatures, (signer, objects)) = custody::sign_authorized(app, by, credential, sad, choose).await?;
-    let around = Surroundings::of(app, &signer).await?;
+    let (signatures, objects) = custody::sign_authorized(app, by, signer, sad, choose).await?;
+    let around = Surroundings::of(app, signer).await?;
     let travelling = around.travelling()?;
     let mut finished = Vec::with_capacity(wanted.len());
     for ((one, object), signature) in wanted.iter().zip(&objects).zip(&signatures) {
         let cms = object.assemble(signature, &travelling).map_err(pki)?;
-        finished.push(raised(app, &around, &signer, one, (cms, signature.as_slice())).await?);
+        let object = raised(app, &around, signer, one, (cms, signature.as_slice())).await?;
+        check(app, &around, signer, one, &object).await?;
+        finished.push(object);
     }
     Ok(finished)
 }
@@ -183,6 +192,22 @@ async fn raised(
         made.add_archive_timestamp(&token).map_err(pki)?;
     }
     Ok(made.into_bytes())
+}
+
+/// Nothing leaves with its document that our own verifier does not call valid.
+async fn check(app: &App, around: &Surroundings, signer: &Signer, wanted: &ObjectWanted, object: &[u8]) -> Result<()> {
+    let Some(content) = &wanted.content else { return Ok(()) };
+    let mut file = files::unnamed(&app.settings)?;
+    file.write_all(object).map_err(disk())?;
+    let content_after = match wanted.form {
+        ObjectForm::CadesAttached => None,
+        ObjectForm::CadesDetached | ObjectForm::Pades => {
+            file.write_all(content).map_err(disk())?;
+            Some(u64::try_from(object.len()).unwrap_or(u64::MAX))
+        }
+    };
+    let made = Made { file, content_after };
+    verified(app, around, signer, "document.p7s".to_owned(), &made).await.map(drop)
 }
 
 fn wrong_length() -> RequestError {

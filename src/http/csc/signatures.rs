@@ -3,10 +3,8 @@
 
 use super::{Access, Route, both, failure::Failure, fields::Fields};
 use crate::{
-    accounts::Principal,
     app::App,
     custody::{self, Sad},
-    error::RequestError,
     http::{
         Caller,
         api::{documents::SIGNERS, idempotency::once},
@@ -58,10 +56,11 @@ async fn sign_hash(
     let id = fields.credential()?;
     let hashes = fields.hashes()?;
     fields.check_synchronous()?;
-    fields.check_scheme(scheme(&app, &by, id).await?)?;
+    let signer = custody::signer(&app, &by, id).await?;
+    fields.check_scheme(signer.credential.algorithm.default_scheme())?;
     let identity = identity(&sad, id, &hashes.concat());
     let flow = async {
-        let signatures = remote::sign_hashes(&app, &by, id, &sad, &hashes).await?;
+        let signatures = remote::sign_hashes(&app, &by, &signer, &sad, &hashes).await?;
         Ok(Signatures { signatures: signatures.iter().map(|one| STANDARD.encode(one)).collect() })
     };
     let route = "POST /csc/signatures/signHash";
@@ -91,7 +90,8 @@ async fn sign_doc(
     if fields.flag("returnValidationInfo")? {
         return Err(Failure::bad("returnValidationInfo"));
     }
-    let scheme = scheme(&app, &by, id).await?;
+    let signer = custody::signer(&app, &by, id).await?;
+    let scheme = signer.credential.algorithm.default_scheme();
     let wanted = match (fields.value("documentDigests"), fields.value("documents")) {
         (Some(_), Some(_)) => return Err(Failure::invalid("Both documentDigests and documents parameters passed")),
         (Some(digests), None) => each(digests, "documentDigests", |entry| by_digest(entry, scheme))?,
@@ -107,7 +107,7 @@ async fn sign_doc(
     }
     let identity = identity(&sad, id, &content);
     let flow = async {
-        let objects = remote::sign_objects(&app, &by, id, &sad, &wanted).await?;
+        let objects = remote::sign_objects(&app, &by, &signer, &sad, &wanted).await?;
         let mut answer = Documents { document_with_signature: Vec::new(), signature_object: Vec::new() };
         for (one, object) in wanted.iter().zip(&objects) {
             match one.form {
@@ -144,13 +144,6 @@ async fn time_stamp(State(app): State<App>, caller: Caller, fields: Fields) -> R
 fn taken_sad(fields: &mut Fields) -> Result<Sad, Failure> {
     let sad = fields.secret("SAD")?.filter(|sad| !sad.is_empty()).ok_or_else(|| Failure::missing("string", "SAD"))?;
     Ok(Sad::enter(sad.reveal()))
-}
-
-/// The scheme of the caller's credential.
-async fn scheme(app: &App, by: &Principal, id: CredentialId) -> Result<SignatureScheme, Failure> {
-    let signers = custody::signers(app, by).await?;
-    let signer = signers.iter().find(|signer| signer.credential.id == id).ok_or_else(RequestError::not_found)?;
-    Ok(signer.credential.algorithm.default_scheme())
 }
 
 /// What a repetition must have in common: activation data, credential, what is signed.
