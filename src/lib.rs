@@ -1,5 +1,5 @@
 //! Chuky: digital-signature issuance, signing and verification with keys in a PKCS#11 HSM.
-//! Flows (`accounts`, `registration`, `issuance`, `signing`, `verification`, `trust`, `transactions`) hold what happens in which order;
+//! Flows (`accounts`, `oauth`, `registration`, `issuance`, `signing`, `verification`, `trust`, `transactions`) hold what happens in which order;
 //! `http` and `cli` bring requests to them; `fetching` is the only way out to other machines; `store` and the packages below do the work.
 
 pub mod accounts;
@@ -21,6 +21,7 @@ pub mod fetching;
 mod finishing;
 pub mod http;
 pub mod issuance;
+pub mod oauth;
 pub mod outbox;
 pub mod rates;
 pub mod reader;

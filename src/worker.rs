@@ -6,7 +6,7 @@ use crate::{
     custody,
     error::Result,
     issuance::{Authority, ceremony, ocsp, recovery, register, reminders, revocation, revocation_list},
-    outbox, signing, softhsm,
+    oauth, outbox, signing, softhsm,
     transactions::retention,
 };
 use std::time::Duration;
@@ -91,6 +91,8 @@ async fn clear_up(app: &App) -> Result<()> {
     transaction.remove_expired_sessions(now).await?;
     transaction.remove_old_idempotent(now.plus_seconds(-KEYS_REMEMBERED_SECONDS)).await?;
     transaction.remove_ended_verdicts(now).await?;
+    transaction.remove_old_activation_hashes(now.plus_seconds(-custody::HASHES_KEPT_SECONDS)).await?;
+    transaction.remove_old_oauth_grants(now.plus_seconds(-oauth::limits::GRANTS_KEPT_SECONDS)).await?;
     Ok(transaction.commit().await?)
 }
 

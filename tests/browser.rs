@@ -2,6 +2,7 @@
 //! the widths of a desk and of a phone, in both languages, and without scripts. Pictures of what was seen lie in `target/screens`.
 
 mod checking;
+mod consent;
 mod custody;
 mod holders;
 mod signing;

@@ -5,6 +5,7 @@
 mod access;
 mod audit;
 mod browser;
+mod csc;
 mod faults;
 mod harness;
 mod issuance;

@@ -2,6 +2,7 @@
 
 mod container_verify;
 mod crypto;
+mod csc;
 mod hsm;
 mod issue;
 pub mod memory;
@@ -121,6 +122,7 @@ pub const ALL: &[Entry] = &[
     Entry { name: "hsm.sign.p256", make: hsm::p256 },
     Entry { name: "hsm.sign.rsa2048", make: hsm::rsa2048 },
     Entry { name: "hsm.sign.rsa3072", make: hsm::rsa3072 },
+    Entry { name: "csc.sign_hash.p256", make: csc::sign_hash_p256 },
     Entry { name: "issue.p256", make: issue::hsm },
     Entry { name: "issue.p256.memory", make: issue::in_memory },
     Entry { name: "crl.million", make: status::crl_million },

@@ -103,7 +103,7 @@ impl Supply {
         Self { all: Arc::new(all), next: 0, once: false }
     }
 
-    fn once(all: Vec<Vec<u8>>) -> Self {
+    pub(super) fn once(all: Vec<Vec<u8>>) -> Self {
         Self { once: true, ..Self::again(all) }
     }
 
@@ -112,7 +112,7 @@ impl Supply {
         let from = self.next;
         self.next += count;
         if self.once && self.next > self.all.len() {
-            return Err(format!("more than {} payments are needed", self.all.len()));
+            return Err(format!("more than {} requests are needed", self.all.len()));
         }
         Ok(Part { all: Arc::clone(&self.all), from, count })
     }

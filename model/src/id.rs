@@ -38,6 +38,8 @@ identifiers! {
     AccountId,
     /// An API key of an account.
     ApiKeyId,
+    /// A registered application of the signing API.
+    OauthClientId,
     /// A registration request (hồ sơ đề nghị cấp chứng thư).
     RequestId,
     /// A certificate, from its stored intent on.

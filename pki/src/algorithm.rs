@@ -242,6 +242,28 @@ impl From<SignatureScheme> for SignatureAlgorithm {
     }
 }
 
+/// Algorithm and parameters apart, as the signing API names them (CSC API §11.10): the OID, and DER of parameters where the scheme has any
+/// that say more than its OID.
+pub fn scheme_parts(scheme: SignatureScheme) -> (ObjectIdentifier, Option<Vec<u8>>) {
+    let identifier = scheme_identifier_der(scheme);
+    let parts = Element::only(&identifier, "AlgorithmIdentifier").and_then(|whole| {
+        let mut reader = whole.reader();
+        let oid = reader.oid("AlgorithmIdentifier")?;
+        let parameters = reader.optional(tag::SEQUENCE)?.map(|element| write::element(tag::SEQUENCE, element.content));
+        Ok((oid, parameters))
+    });
+    parts.unwrap_or((oid::ECDSA_WITH_SHA256, None))
+}
+
+/// Whether these parameters (DER) of this algorithm are the scheme's, however they are written.
+pub fn are_parameters(scheme: SignatureScheme, parameters: &[u8]) -> bool {
+    let (oid, _) = scheme_parts(scheme);
+    let identifier = write::sequence(&[write::oid(&oid), parameters.to_vec()]);
+    let read = Element::only(&identifier, "AlgorithmIdentifier")
+        .and_then(|element| SignatureAlgorithm::from_identifier(&element));
+    read == Ok(SignatureAlgorithm::from(scheme))
+}
+
 /// `AlgorithmIdentifier` DER of a scheme that Chuky signs with (RFC 5758 §3.2, RFC 4055 §3 and §5).
 pub fn scheme_identifier_der(scheme: SignatureScheme) -> Vec<u8> {
     let digest = DigestAlgorithm::from(scheme.hash());

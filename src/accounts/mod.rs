@@ -62,8 +62,8 @@ pub async fn principal_of_session(app: &App, token: &str) -> Result<Principal> {
     session::principal(app, token).await
 }
 
-/// The account behind a checked session, where it may still act.
-async fn acting_account(app: &App, id: AccountId, client: String, now: Instant) -> Result<Principal> {
+/// The account behind a checked session or token, where it may still act.
+pub async fn acting_account(app: &App, id: AccountId, client: String, now: Instant) -> Result<Principal> {
     let account = current::row(app, || app.store.account_by_id(id)).await?;
     acting(app, account.as_ref(), client, now)
 }

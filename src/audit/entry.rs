@@ -136,6 +136,18 @@ kinds! {
     ProviderChanged = "payment_provider.changed",
     MerchantAccountRegistered = "merchant_account.registered",
     MerchantAccountWithdrawn = "merchant_account.withdrawn",
+    /// An application of the signing API.
+    OauthClientRegistered = "oauth_client.registered",
+    OauthClientEnded = "oauth_client.ended",
+    /// A user agreed, and the application was given a code.
+    OauthCodeGiven = "oauth_code.given",
+    OauthCodeUsed = "oauth_code.used",
+    /// A code came a second time; its tokens are ended.
+    OauthCodeReplayed = "oauth_code.replayed",
+    /// A user did not agree.
+    OauthConsentRefused = "oauth_consent.refused",
+    OauthTokenGiven = "oauth_token.given",
+    OauthTokenEnded = "oauth_token.ended",
     RowForged = "row.forged",
 }
 

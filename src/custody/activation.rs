@@ -20,8 +20,9 @@ use chuky_hsm::{ActivationContext, Error as HsmError, KeyContext, OpenedActivati
 use chuky_model::{
     algorithm::SignatureScheme,
     id::{CertificateId, CredentialId, DocumentId, SignatureId},
+    instant::Instant,
     record::{
-        credential::{Activation, Credential, Signature},
+        credential::{Activation, ActivationHashes, Credential, Signature},
         state::ActivationState,
     },
 };
@@ -42,10 +43,10 @@ pub struct Wanted {
 #[derive(Debug)]
 pub struct Activated {
     pub context: ActivationContext,
-    secret: Secret32,
-    key: KeyContext,
-    certificate: CertificateId,
-    document: Option<DocumentId>,
+    pub(super) secret: Secret32,
+    pub(super) key: KeyContext,
+    pub(super) certificate: CertificateId,
+    pub(super) document: Option<DocumentId>,
 }
 
 /// The whole way for hashes that are signed at once: PIN checked, activation opened and used. One signature for each hash, in order:
@@ -70,6 +71,27 @@ pub async fn open_activation(
     signer: &Signer,
     pin: &Pin,
     wanted: Wanted,
+) -> Result<Activated> {
+    open(app, by, signer, pin, wanted, None).await
+}
+
+/// Signatures that later calls ask for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Later {
+    /// How many, of whatever of the hashes.
+    pub(super) count: usize,
+    /// The time that is kept with the hashes.
+    pub(super) at: Instant,
+}
+
+/// The same; for signatures of later calls the hashes are kept.
+pub(super) async fn open(
+    app: &App,
+    by: &Principal,
+    signer: &Signer,
+    pin: &Pin,
+    wanted: Wanted,
+    later: Option<Later>,
 ) -> Result<Activated> {
     // 1. Nothing is counted for what cannot be signed, nor while the HSM is away.
     check(app, signer, &wanted)?;
@@ -97,7 +119,7 @@ async fn opened(app: &App, by: &Principal, signer: &Signer, pin: &Pin, wanted: W
     let opened = tries::answered(app, by, &counted, opened).await?;
     fault::point("sign.pin_checked");
     // 4. Tries forgiven and the activation's row, in one transaction.
-    store_opened(app, by, &counted, &context, &opened).await?;
+    store_opened(app, by, &counted, &context, &opened, later).await?;
     fault::point("sign.activated");
     Ok(Activated { context, secret: opened.secret, key, certificate: signer.row.id, document: wanted.document })
 }
@@ -140,7 +162,7 @@ pub async fn use_activation(app: &App, by: &Principal, activated: &Activated) ->
     }
     let signatures = signed.map_err(hsm_error)?;
     // 4. Each signature on record.
-    record(app, by, activated, row.credential_id).await?;
+    record(app, by, activated, row.credential_id, &context.hashes).await?;
     fault::point("sign.recorded");
     Ok(signatures)
 }
@@ -200,7 +222,15 @@ async fn store_opened(
     counted: &Credential,
     context: &ActivationContext,
     opened: &OpenedActivation,
+    later: Option<Later>,
 ) -> Result<()> {
+    let signatures = later.map_or(context.hashes.len(), |later| later.count);
+    let kept = later.map(|later| ActivationHashes {
+        activation_id: context.activation_id,
+        hashes: context.hashes.concat(),
+        taken: vec![0; later.count],
+        created_at: later.at,
+    });
     let now = app.clock.now();
     let mut row = Activation {
         id: context.activation_id,
@@ -208,7 +238,7 @@ async fn store_opened(
         client: context.client.clone(),
         sealed_key: opened.blob.clone(),
         hashes_digest: hashes_digest(context).to_vec(),
-        hash_count: i64::try_from(context.hashes.len()).unwrap_or(i64::MAX),
+        hash_count: i64::try_from(signatures).unwrap_or(i64::MAX),
         used_count: 0,
         expires_at: context.expires,
         state: ActivationState::Open,
@@ -239,6 +269,9 @@ async fn store_opened(
         let content = serde_json::json!({ "pepper": forgiven.pepper_version });
         audit::record(&mut transaction, accepted.with(content)).await?;
         transaction.insert_activation(&row).await?;
+        if let Some(kept) = &kept {
+            transaction.insert_activation_hashes(kept).await?;
+        }
         let entry = Entry::of_row(now, Kind::ActivationOpened, Actor::Account(by.account), &row);
         let content = serde_json::json!({
             "credential": counted.id, "hashes": hex::encode(&row.hashes_digest), "count": row.hash_count,
@@ -262,10 +295,17 @@ async fn open_row(app: &App, by: &Principal, context: &ActivationContext) -> Res
     Ok(row)
 }
 
-async fn record(app: &App, by: &Principal, activated: &Activated, credential: CredentialId) -> Result<()> {
+/// Puts the signatures over these digests on record.
+pub(super) async fn record(
+    app: &App,
+    by: &Principal,
+    activated: &Activated,
+    credential: CredentialId,
+    digests: &[Vec<u8>],
+) -> Result<()> {
     let now = app.clock.now();
     let mut transaction = app.store.begin().await?;
-    for digest in &activated.context.hashes {
+    for digest in digests {
         let signature = Signature {
             id: SignatureId(Uuid::now_v7()),
             credential_id: credential,
@@ -280,14 +320,14 @@ async fn record(app: &App, by: &Principal, activated: &Activated, credential: Cr
     let entry = Entry::new(now, Kind::SignaturesMade, Actor::Account(by.account), format!("credential:{credential}"));
     let content = serde_json::json!({
         "activation": activated.context.activation_id, "document": activated.document,
-        "hashes": hex::encode(hashes_digest(&activated.context)),
+        "hashes": hex::encode(hashes_digest(&activated.context)), "count": digests.len(),
     });
     audit::record(&mut transaction, entry.with(content)).await?;
     Ok(transaction.commit().await?)
 }
 
 /// SHA-256 over scheme and ordered hashes, each with its length.
-fn hashes_digest(context: &ActivationContext) -> [u8; 32] {
+pub(super) fn hashes_digest(context: &ActivationContext) -> [u8; 32] {
     let mut hasher = Sha256::new();
     hasher.update(format!("{:?}", context.scheme).as_bytes());
     for hash in &context.hashes {
@@ -297,7 +337,7 @@ fn hashes_digest(context: &ActivationContext) -> [u8; 32] {
     hasher.finalize().into()
 }
 
-fn hsm_error(error: HsmError) -> crate::error::Error {
+pub(super) fn hsm_error(error: HsmError) -> crate::error::Error {
     match error {
         HsmError::Tampered { what } => {
             tracing::error!(event = "row_forged", table = "credential", what);
@@ -314,7 +354,7 @@ fn hsm_error(error: HsmError) -> crate::error::Error {
     }
 }
 
-fn used() -> RequestError {
+pub(super) fn used() -> RequestError {
     RequestError::conflict(
         "activation_used",
         "Lượt ký này đã được dùng. Hãy nhập lại mã PIN để ký lần nữa.",
@@ -323,7 +363,7 @@ fn used() -> RequestError {
 }
 
 /// How long an activation lasts, in seconds: a batch on a slow network HSM.
-const ACTIVATION_SECONDS: i64 = 300;
+pub(super) const ACTIVATION_SECONDS: i64 = 300;
 /// Hashes of one activation: a clerk's largest batch.
 const MOST_HASHES: usize = 5_000;
 /// Expired activations closed in one round.

@@ -7,6 +7,7 @@ mod credential;
 pub mod pepper;
 pub mod pin;
 mod pin_change;
+mod sad;
 mod tries;
 mod unlock;
 
@@ -14,4 +15,5 @@ pub use activation::{Activated, Wanted, close_expired, open_activation, sign_has
 pub use credential::{Signer, signer, signers};
 pub use pin::{Pin, PinError, SealParameters, Stretcher};
 pub use pin_change::change_pin;
+pub use sad::{HASHES_KEPT_SECONDS, SAD_SECONDS, Sad, authorize, sign_authorized};
 pub use unlock::{UnlockView, ask_unlock, decide_unlock, open_unlocks};

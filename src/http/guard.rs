@@ -6,6 +6,7 @@ use crate::{
     app::App,
     config::AUDIT_LOG,
     error::{Error, RequestError},
+    oauth,
 };
 use axum::{
     extract::{FromRequestParts, Request, State},
@@ -62,7 +63,7 @@ pub const SESSION_COOKIE: &str = "chuky_session";
 
 /// The middleware before every route.
 pub async fn guard(State((app, access)): State<(App, Access)>, mut request: Request, next: Next) -> Response {
-    let principal = match identify(&app, request.headers()).await {
+    let principal = match identify(&app, request.uri().path(), request.headers()).await {
         Ok(principal) => principal,
         // A browser's stale session is nobody, not an error: public pages are shown, others ask for a log-in.
         Err(Error::Request(_)) if access == Access::Public || !names_a_key(request.headers()) => None,
@@ -86,10 +87,17 @@ fn names_a_key(headers: &HeaderMap) -> bool {
     headers.contains_key(header::AUTHORIZATION)
 }
 
-async fn identify(app: &App, headers: &HeaderMap) -> Result<Option<Principal>, Error> {
+async fn identify(app: &App, path: &str, headers: &HeaderMap) -> Result<Option<Principal>, Error> {
     if let Some(value) = headers.get(header::AUTHORIZATION) {
         let key = value.to_str().ok().and_then(|text| text.strip_prefix("Bearer "));
         let key = key.ok_or_else(RequestError::unauthenticated)?;
+        if oauth::is_access_token(key) {
+            // What an application was given opens the signing API and nothing else.
+            return match path.starts_with("/csc/") {
+                true => oauth::principal(app, key.trim()).await.map(Some),
+                false => Err(RequestError::unauthenticated().into()),
+            };
+        }
         return accounts::principal_of_bearer(app, key.trim()).await.map(Some);
     }
     match CookieJar::from_headers(headers).get(SESSION_COOKIE) {

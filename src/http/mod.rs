@@ -3,6 +3,7 @@
 
 pub mod api;
 mod closed;
+mod csc;
 mod guard;
 mod log;
 pub mod pages;
@@ -47,15 +48,19 @@ impl Route {
 
 /// Every route of the service.
 pub fn routes() -> Vec<Route> {
-    [api::routes(), pki::routes(), log::routes(), sites::routes()].into_iter().flatten().collect()
+    [api::routes(), csc::routes(), pki::routes(), log::routes(), sites::routes()].into_iter().flatten().collect()
 }
 
 /// The whole service as one router.
 pub fn router(app: App) -> Router {
     let mut router = Router::new();
-    for route in [api::routes(), log::routes(), sites::routes()].into_iter().flatten() {
+    for route in [api::routes(), csc::routes(), log::routes(), sites::routes()].into_iter().flatten() {
         let guarded = middleware::from_fn_with_state((app.clone(), route.access), guard::guard);
-        router = router.route(route.path, route.handler.layer(guarded));
+        let mut handler = route.handler.layer(guarded);
+        if route.path.starts_with("/csc/") && route.method == Method::POST {
+            handler = handler.layer(middleware::from_fn(csc::as_specified));
+        }
+        router = router.route(route.path, handler);
     }
     // One stack, outermost first: each call of `Router::layer` would cost every request an allocation of its own.
     let around = ServiceBuilder::new()

@@ -34,6 +34,8 @@ pub struct Problem {
 /// Carried beside an error answer, for whoever shows it as a page instead.
 #[derive(Clone)]
 pub struct Refused {
+    /// The stable code.
+    pub code: &'static str,
     pub said: Bilingual,
     pub request_id: String,
 }
@@ -55,6 +57,11 @@ pub fn status_of(kind: RequestErrorKind) -> StatusCode {
 impl Error {
     /// The body and the status of this error's answer; an internal error is logged under the id that the body carries.
     pub fn into_problem(self) -> (StatusCode, Problem) {
+        let (status, problem, _) = self.into_coded_problem();
+        (status, problem)
+    }
+
+    fn into_coded_problem(self) -> (StatusCode, Problem, &'static str) {
         let request_id = Uuid::now_v7().to_string();
         let error = self.for_caller(&request_id);
         let status = status_of(error.kind);
@@ -68,14 +75,14 @@ impl Error {
             request_id,
             retry_after: error.retry_after,
         };
-        (status, problem)
+        (status, problem, error.code)
     }
 }
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        let (status, problem) = self.into_problem();
-        let refused = Refused { said: problem.detail.clone(), request_id: problem.request_id.clone() };
+        let (status, problem, code) = self.into_coded_problem();
+        let refused = Refused { code, said: problem.detail.clone(), request_id: problem.request_id.clone() };
         let retry_after = problem.retry_after.unwrap_or(USUAL_WAIT_SECONDS);
         let mut response = (status, Json(problem)).into_response();
         response.extensions_mut().insert(refused);

@@ -9,6 +9,7 @@ use crate::{
     error::{InternalError, Result},
 };
 use chuky_model::{instant::Instant, record::state::KeyPurpose, request::Hierarchy};
+use chuky_pki::algorithm::DigestAlgorithm;
 use chuky_pki::timestamp::{ACCURACY_SECONDS, Failure, TimestampRequest, TokenToMake, granted};
 
 /// A timestamp token (CMS, DER) over a SHA-256 digest, with the certificates of its authority.
@@ -19,6 +20,25 @@ pub async fn token(app: &App, hierarchy: Hierarchy, digest: &[u8; 32]) -> Result
     let response = granted_response(app, hierarchy, &request).await?;
     let response = response.map_err(|failure| InternalError::Pki(failure.to_string()))?;
     Ok(granted(&response).map_err(internal)?)
+}
+
+/// A timestamp token over a digest of whatever hash resists collisions, with the caller's nonce.
+pub async fn token_over(
+    app: &App,
+    hierarchy: Hierarchy,
+    algorithm: DigestAlgorithm,
+    digest: &[u8],
+    nonce: Option<&[u8]>,
+) -> Result<std::result::Result<Vec<u8>, Failure>> {
+    let request = match TimestampRequest::parse(&TimestampRequest::to_der_of(algorithm, digest, nonce)) {
+        Ok(request) => request,
+        Err(failure) => return Ok(Err(failure)),
+    };
+    let response = match granted_response(app, hierarchy, &request).await? {
+        Ok(response) => response,
+        Err(failure) => return Ok(Err(failure)),
+    };
+    Ok(Ok(granted(&response).map_err(internal)?))
 }
 
 /// The complete answer to a timestamp request; a refusal is an answer too.

@@ -18,3 +18,5 @@ pub const ATTACHED: u64 = 64 << 20;
 pub const PAGE: i64 = 50;
 /// Age in seconds after which a file without a row counts as left behind by a crash.
 pub const LEFT_BEHIND_SECONDS: u64 = 3_600;
+/// Signatures of one authorization through the signing API: with three digests for each it stays below what an activation holds.
+pub const MOST_SIGNATURES: usize = 1_000;

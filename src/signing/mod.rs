@@ -8,6 +8,7 @@ mod evidence;
 pub mod files;
 mod form;
 pub mod limits;
+pub mod remote;
 mod request;
 mod secrecy;
 mod sign;

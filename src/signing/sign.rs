@@ -194,7 +194,14 @@ async fn digested(prepared: Prepared, scheme: SignatureScheme, mut clear: File) 
     Ok(digested.await.map_err(|error| InternalError::other(error.to_string()))?.map_err(disk())?)
 }
 
-async fn verified(app: &App, around: &Surroundings, signer: &Signer, name: String, made: &Made) -> Result<Report> {
+/// Our own verifier's report on a file with a new signature of this signer; an error where it does not call that valid.
+pub(super) async fn verified(
+    app: &App,
+    around: &Surroundings,
+    signer: &Signer,
+    name: String,
+    made: &Made,
+) -> Result<Report> {
     let evidence = around.judging(app).await?;
     let TaskOutput::Report(report, _) =
         read(app, Task::Verify { name, evidence, content_after: made.content_after }, &made.file).await?

@@ -6,7 +6,7 @@ use chuky_model::{
     id::*,
     instant::Instant,
     record::{
-        Cursor, account::*, audit::*, certificate::*, credential::*, document::*, payment::*, request::*,
+        Cursor, account::*, audit::*, certificate::*, credential::*, document::*, oauth::*, payment::*, request::*,
         revocation::*, state::*, verdict::*, work::*,
     },
     request::{Hierarchy, RequestState},
@@ -149,6 +149,10 @@ queries! {
         write update_activation(activation: &Activation) -> ();
         read activation_by_id(id: ActivationId) -> Option<Activation>;
         read expired_activations(at: Instant, limit: i64) -> Vec<Activation>;
+        write insert_activation_hashes(hashes: &ActivationHashes) -> ();
+        write take_activation_hashes(id: ActivationId, before: &[u8], after: &[u8]) -> ();
+        read activation_hashes(id: ActivationId) -> Option<ActivationHashes>;
+        write remove_old_activation_hashes(before: Instant) -> u64;
         write insert_signature(signature: &Signature) -> ();
         read signatures_of_document(document_id: DocumentId) -> Vec<Signature>;
         read list_signatures(credential_id: CredentialId, before: Cursor, limit: i64) -> Vec<Signature>;
@@ -165,6 +169,20 @@ queries! {
         read document_by_id(id: DocumentId) -> Option<Document>;
         read documents_without_mac(after: DocumentId, limit: i64) -> Vec<Document>;
         read list_documents(owner_id: AccountId, before: Cursor, limit: i64) -> Vec<Document>;
+    }
+    oauth {
+        write insert_oauth_client(client: &OauthClient) -> ();
+        write update_oauth_client(client: &OauthClient) -> ();
+        read oauth_client(id: OauthClientId) -> Option<OauthClient>;
+        read list_oauth_clients(after: Cursor, limit: i64) -> Vec<OauthClient>;
+        write insert_oauth_code(code: &OauthCode) -> ();
+        write update_oauth_code(code: &OauthCode) -> ();
+        read oauth_code(code_hash: &[u8]) -> Option<OauthCode>;
+        write insert_oauth_token(token: &OauthToken) -> ();
+        write update_oauth_token(token: &OauthToken) -> ();
+        read oauth_token(token_hash: &[u8]) -> Option<OauthToken>;
+        read oauth_tokens_of_code(code_hash: &[u8]) -> Vec<OauthToken>;
+        write remove_old_oauth_grants(before: Instant) -> u64;
     }
     payment {
         write consume_payments(payments: &[PaymentIdentity]) -> Vec<Consumed>;

@@ -193,6 +193,57 @@ pub async fn expired_activations(
         .await?)
 }
 
+/// Keeps the hashes of an activation for the calls that use it.
+pub async fn insert_activation_hashes(connection: &mut Connection, hashes: &ActivationHashes) -> Result<(), Error> {
+    query!(
+        "INSERT INTO activation_hashes (activation_id, hashes, taken, created_at) VALUES ($1, $2, $3, $4)",
+        hashes.activation_id.0,
+        hashes.hashes,
+        hashes.taken,
+        hashes.created_at.0,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Marks which signatures are taken. `Stale` where they are no longer as they were.
+pub async fn take_activation_hashes(
+    connection: &mut Connection,
+    id: ActivationId,
+    before: &[u8],
+    after: &[u8],
+) -> Result<(), Error> {
+    let done =
+        query!("UPDATE activation_hashes SET taken = $3 WHERE activation_id = $1 AND taken = $2", id.0, before, after)
+            .execute(connection)
+            .await?;
+    moved(done.rows_affected())
+}
+
+/// The hashes of an activation, where they are kept.
+pub async fn activation_hashes(
+    connection: &mut Connection,
+    id: ActivationId,
+) -> Result<Option<ActivationHashes>, Error> {
+    Ok(sqlx::query_as!(
+        ActivationHashes,
+        r#"SELECT activation_id AS "activation_id!: Stored<ActivationId>", hashes, taken,
+        created_at AS "created_at!: Stored<Instant>" FROM activation_hashes WHERE activation_id = $1"#,
+        id.0
+    )
+    .fetch_optional(connection)
+    .await?)
+}
+
+/// Removes hashes kept before that time; returns of how many activations.
+pub async fn remove_old_activation_hashes(connection: &mut Connection, before: Instant) -> Result<u64, Error> {
+    Ok(query!("DELETE FROM activation_hashes WHERE created_at < $1", before.0)
+        .execute(connection)
+        .await?
+        .rows_affected())
+}
+
 /// Appends a signature. `Conflict` where this activation has signed this digest before.
 pub async fn insert_signature(connection: &mut Connection, signature: &Signature) -> Result<(), Error> {
     query!(

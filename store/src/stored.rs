@@ -87,6 +87,7 @@ macro_rules! columns {
 columns! {
     AccountId: Uuid = |id| Some(AccountId(id));
     ApiKeyId: Uuid = |id| Some(ApiKeyId(id));
+    OauthClientId: Uuid = |id| Some(OauthClientId(id));
     RequestId: Uuid = |id| Some(RequestId(id));
     CertificateId: Uuid = |id| Some(CertificateId(id));
     CredentialId: Uuid = |id| Some(CredentialId(id));

@@ -161,6 +161,7 @@ by_uuid!(
     BatchId,
     ProviderChangeId,
     MerchantAccountId,
+    OauthClientId,
     JobId,
     MessageId,
     RestorationId

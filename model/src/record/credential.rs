@@ -74,6 +74,18 @@ record! {
 }
 
 record! {
+    /// The hashes of an activation that is used by later calls (CSC API: SAD). The activation's MAC covers their digest.
+    ActivationHashes in "activation_hashes" {
+        activation_id: ActivationId,
+        /// All of one length, one behind the other, in the activation's order.
+        hashes: Vec<u8>,
+        /// One octet for each signature that is allowed: 1 where it was made.
+        taken: Vec<u8>,
+        created_at: Instant,
+    }
+}
+
+record! {
     /// A signature that was made. Appended, never changed.
     Signature in "signature" {
         id: SignatureId,

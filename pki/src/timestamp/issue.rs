@@ -96,8 +96,14 @@ impl TimestampRequest {
 
     /// A request with SHA-256, as a client sends it.
     pub fn to_der(digest: &[u8; 32], nonce: &[u8]) -> Vec<u8> {
-        let imprint = write::sequence(&[DigestAlgorithm::Sha256.identifier_der(), write::octet_string(digest)]);
-        write::sequence(&[write::unsigned(1), imprint, write::integer(nonce), write::boolean(true)])
+        Self::to_der_of(DigestAlgorithm::Sha256, digest, Some(nonce))
+    }
+
+    /// The same with whatever hash; a nonce is the octets of a number, most significant first.
+    pub fn to_der_of(algorithm: DigestAlgorithm, digest: &[u8], nonce: Option<&[u8]>) -> Vec<u8> {
+        let imprint = write::sequence(&[algorithm.identifier_der(), write::octet_string(digest)]);
+        let nonce = nonce.map(write::integer).unwrap_or_default();
+        write::sequence(&[write::unsigned(1), imprint, nonce, write::boolean(true)])
     }
 }
 

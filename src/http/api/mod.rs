@@ -10,6 +10,7 @@ pub mod documents;
 pub(super) mod idempotency;
 mod json;
 pub(super) mod merchants;
+mod oauth_clients;
 mod payment_orders;
 pub(super) mod providers;
 pub(super) mod receipts;
@@ -29,6 +30,7 @@ pub fn routes() -> Vec<Route> {
         session::routes(),
         accounts::routes(),
         audit::routes(),
+        oauth_clients::routes(),
         requests::routes(),
         activations::routes(),
         certificates::routes(),

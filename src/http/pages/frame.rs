@@ -15,7 +15,7 @@ pub struct Visitor {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Frame {
     pub language: Language,
-    /// Path of the page without query, e.g. `/verify`: where the language switch leads back to.
+    /// Path of the page, e.g. `/verify`, with its query only where the page is nothing without: where the language switch leads back to.
     pub path: String,
     /// Value of the hidden field `csrf` of every form that posts.
     pub csrf: String,
@@ -83,6 +83,7 @@ impl Frame {
             Language::Vi => Language::En,
             Language::En => Language::Vi,
         };
-        format!("{}?lang={}", self.path, other.code())
+        let join = if self.path.contains('?') { '&' } else { '?' };
+        format!("{}{join}lang={}", self.path, other.code())
     }
 }

@@ -11,6 +11,7 @@ pub mod audit;
 pub mod booth;
 pub mod certificate;
 pub mod certificates;
+pub mod consent;
 pub mod credentials;
 pub mod form;
 pub mod frame;
@@ -79,6 +80,8 @@ fn rendered(template: &impl askama::Template) -> String {
 mod gallery;
 #[cfg(test)]
 mod gallery_audit;
+#[cfg(test)]
+mod gallery_consent;
 #[cfg(test)]
 mod gallery_custody;
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod activate;
 mod audit;
 mod booth;
 mod certificates;
+mod consent;
 mod credentials;
 mod health;
 mod kept;
@@ -39,6 +40,7 @@ pub fn routes() -> Vec<Route> {
         shared,
         audit::routes(),
         login::routes(),
+        consent::routes(),
         activate::routes(),
         booth::routes(),
         registration::routes(),

@@ -31,6 +31,8 @@ pub mod idempotency;
 pub mod limits;
 #[path = "../../src/merchant.rs"]
 pub mod merchant;
+#[path = "../../src/oauth.rs"]
+pub mod oauth;
 #[path = "../../src/payment.rs"]
 pub mod payment;
 #[path = "../../src/provider.rs"]

@@ -1,0 +1,132 @@
+//! `oauth2/token` and `oauth2/revoke` (RFC 6749, RFC 7009, CSC API §8.3). Applications prove themselves by `Authorization: Basic` or in the
+//! form; nothing secret is read from an address. The page of consent is in `sites`.
+
+use super::{Access, Route, Version, both, failure::Failure};
+use crate::{
+    app::App,
+    error::RequestError,
+    http::{Remote, pages::form::Secret},
+    oauth::{self, Granted},
+    rates::Kind,
+};
+use axum::{
+    Form, Json,
+    extract::{State, rejection::FormRejection},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use chuky_model::record::oauth::OauthClient;
+use serde::Deserialize;
+use serde_json::json;
+
+pub(super) fn routes() -> Vec<Route> {
+    let token = both(["/csc/v1/oauth2/token", "/csc/v2/oauth2/token"], Access::Public, || post(token));
+    let revoke = both(["/csc/v1/oauth2/revoke", "/csc/v2/oauth2/revoke"], Access::Public, || post(revoke));
+    token.into_iter().chain(revoke).collect()
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct TokenForm {
+    grant_type: String,
+    code: Secret,
+    redirect_uri: String,
+    code_verifier: Secret,
+    scope: String,
+    client_id: String,
+    client_secret: Secret,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct RevokeForm {
+    token: Secret,
+    client_id: String,
+    client_secret: Secret,
+}
+
+async fn token(
+    State(app): State<App>,
+    remote: Remote,
+    version: Version,
+    headers: HeaderMap,
+    form: Result<Form<TokenForm>, FormRejection>,
+) -> Result<Response, Failure> {
+    let Form(form) = form.map_err(|_| Failure::invalid("The body is not a form"))?;
+    let flow = async {
+        let client = client(&app, &headers, &form.client_id, &form.client_secret).await?;
+        match form.grant_type.as_str() {
+            "authorization_code" => {
+                let (code, verifier) = (form.code.reveal(), form.code_verifier.reveal());
+                Ok(Some(oauth::exchange(&app, &client, code, &form.redirect_uri, verifier).await?))
+            }
+            "client_credentials" if matches!(form.scope.as_str(), "" | "service") => {
+                let (text, seconds) = oauth::for_itself(&app, &client).await?;
+                Ok(Some(Granted::Token(text, seconds)))
+            }
+            _ => Ok(None),
+        }
+    };
+    let counted = (Kind::LogInAddress, remote.as_str(), app.clock.now());
+    let granted = app.rates.guessing(counted, GUESSED, flow).await?;
+    let answer = match granted {
+        Some(Granted::Token(text, seconds)) => {
+            json!({ "access_token": text.as_str(), "token_type": "Bearer", "expires_in": seconds, "scope": "service" })
+        }
+        Some(Granted::Activation(sad, seconds)) => {
+            // Version 1 names the activation data that stands for an access token by its own type.
+            let kind = if version == Version::V1 { "SAD" } else { "Bearer" };
+            json!({ "access_token": sad.reveal(), "token_type": kind, "expires_in": seconds, "scope": "credential" })
+        }
+        None if form.grant_type == "client_credentials" => {
+            return Err(listed("invalid_scope", "An application's own token has scope service"));
+        }
+        None if form.grant_type.is_empty() => return Err(Failure::missing("string", "grant_type")),
+        None => {
+            return Err(listed("unsupported_grant_type", "authorization_code and client_credentials are supported"));
+        }
+    };
+    // RFC 6749 §5.1.
+    let headers = [(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")];
+    Ok((headers, Json(answer)).into_response())
+}
+
+async fn revoke(
+    State(app): State<App>,
+    remote: Remote,
+    headers: HeaderMap,
+    form: Result<Form<RevokeForm>, FormRejection>,
+) -> Result<StatusCode, Failure> {
+    let Form(form) = form.map_err(|_| Failure::invalid("The body is not a form"))?;
+    if form.token.is_empty() {
+        return Err(Failure::missing("string", "token"));
+    }
+    let flow = async {
+        let client = client(&app, &headers, &form.client_id, &form.client_secret).await?;
+        oauth::revoke(&app, &client, form.token.reveal()).await
+    };
+    app.rates.guessing((Kind::LogInAddress, remote.as_str(), app.clock.now()), GUESSED, flow).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// RFC 6749 §2.3.1.
+async fn client(app: &App, headers: &HeaderMap, id: &str, secret: &Secret) -> crate::error::Result<OauthClient> {
+    let Some(value) = headers.get(header::AUTHORIZATION) else {
+        return oauth::authenticate(app, id, Some(secret.reveal())).await;
+    };
+    let basic = value.to_str().ok().and_then(|text| text.strip_prefix("Basic "));
+    let basic =
+        basic.and_then(|text| STANDARD.decode(text.trim()).ok()).and_then(|octets| String::from_utf8(octets).ok());
+    let basic = Secret::new(basic.ok_or_else(RequestError::unauthenticated)?);
+    let (id, secret) = basic.reveal().split_once(':').ok_or_else(RequestError::unauthenticated)?;
+    oauth::authenticate(app, id, Some(secret)).await
+}
+
+fn listed(error: &'static str, description: &str) -> Failure {
+    Failure::Listed { status: StatusCode::BAD_REQUEST, error, description: description.to_owned() }
+}
+
+/// What counts as guessing.
+const GUESSED: &[&str] = &["oauth_invalid_client", "oauth_invalid_grant"];

@@ -1,0 +1,40 @@
+//! The page of consent in every state worth looking at. Test code only.
+#![allow(clippy::unwrap_used)]
+
+use super::{
+    Problems,
+    consent::{ConsentPage, WishCard},
+    gallery::{LONG_NAME, Screen, frame, refused},
+};
+use chuky_model::text::Language;
+
+pub(super) fn screens(language: Language) -> Vec<Screen> {
+    let page = |wish, problems| {
+        ConsentPage {
+            frame: frame(language, "/csc/v1/oauth2/authorize"),
+            action: "/csc/v1/oauth2/authorize".into(),
+            client: "Hệ thống quản lý văn bản và điều hành thành phố Hà Nội".into(),
+            origin: "https://van-ban.hanoi.example".into(),
+            parameters: vec![("response_type", "code".into()), ("state", "x".into())],
+            wish,
+            problems,
+        }
+        .html()
+    };
+    let wish = |count: usize| {
+        let hash = "9f86d081 884c7d65 9a2feaa0 c55ad015 a3bf4f1b 2b0b822c d15d6c15 b0f00a08".to_owned();
+        Some(WishCard {
+            holder: LONG_NAME.into(),
+            serial: "4f1d0c9a7be84d55a1b2c3d4e5f60718".into(),
+            hashes: vec![hash; count.min(20)],
+            count,
+            description: "Hợp đồng thuê nhà số 12/2026 và phụ lục".into(),
+        })
+    };
+    vec![
+        ("consent-service", page(None, Problems::none())),
+        ("consent-sign", page(wish(2), Problems::none())),
+        ("consent-sign-many", page(wish(50), Problems::none())),
+        ("consent-pin-wrong", page(wish(1), refused("pin", "Mã PIN không đúng. Còn 2 lần thử trước khi bị khóa."))),
+    ]
+}

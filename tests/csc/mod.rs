@@ -1,0 +1,8 @@
+//! The Cloud Signature Consortium API: the road of a signature in both versions, pyHanko's own signer, OAuth 2.0 with its attacks,
+//! signature objects judged by openssl, and what the specification's errors say.
+
+mod attacks;
+pub mod client;
+mod oauth;
+mod objects;
+mod road;

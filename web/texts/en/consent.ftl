@@ -1,0 +1,17 @@
+consent-title = An application asks
+consent-service-lead = The application “{ $client }” wants to use the signing service for you, for one hour.
+consent-sign-lead = The application “{ $client }” asks you to sign what is listed below.
+consent-service-may = It may see the list of your signatures and certificates, and ask for signatures.
+consent-service-may-not = It signs nothing unless you enter your PIN for exactly that content.
+consent-holder = Signing as
+consent-count = Signatures
+consent-description = The application says
+consent-hashes = Hash of each content
+consent-hashes-hint = Compare them with what the application shows. Your PIN allows exactly these hashes, each once, within five minutes.
+consent-more-hashes = And { $count } more.
+consent-pin-hint = The PIN is for the content above only; the application does not see it.
+consent-origin = Whatever you choose, you go back to { $origin }.
+consent-agree = Agree
+consent-sign = Allow these signatures
+consent-refuse = Refuse
+consent-warning = Agree only if you started this in that application yourself. If in doubt, refuse.

@@ -1,0 +1,17 @@
+consent-title = Ứng dụng xin phép
+consent-service-lead = Ứng dụng “{ $client }” muốn dùng dịch vụ ký số thay bạn trong một giờ.
+consent-sign-lead = Ứng dụng “{ $client }” xin bạn ký số những nội dung dưới đây.
+consent-service-may = Ứng dụng xem được danh sách chữ ký số và chứng thư của bạn, và gửi được yêu cầu ký.
+consent-service-may-not = Ứng dụng không ký được gì nếu bạn không nhập mã PIN cho đúng nội dung đó.
+consent-holder = Ký bằng chữ ký của
+consent-count = Số chữ ký
+consent-description = Ứng dụng mô tả
+consent-hashes = Giá trị băm của từng nội dung
+consent-hashes-hint = Hãy so với giá trị mà ứng dụng đang hiển thị. Mã PIN chỉ cho phép ký đúng những giá trị này, mỗi giá trị một lần, trong năm phút.
+consent-more-hashes = Và { $count } giá trị khác.
+consent-pin-hint = Mã PIN chỉ dùng cho những nội dung trên; ứng dụng không nhìn thấy mã PIN.
+consent-origin = Sau khi chọn, bạn trở về { $origin }.
+consent-agree = Đồng ý
+consent-sign = Cho phép ký
+consent-refuse = Từ chối
+consent-warning = Chỉ đồng ý nếu chính bạn vừa bắt đầu việc này trong ứng dụng đó. Nếu không chắc, hãy từ chối.
