@@ -2,11 +2,13 @@
 //! Environment variables `CHUKY__SECTION__KEY` override the file. No secret is a setting; PINs lie in files of their own.
 
 mod authority;
+mod documents;
 mod network;
 mod payments;
 
 pub use {
     authority::{AuthorityConfig, MOST_LIST_PARTS},
+    documents::DocumentsConfig,
     network::Network,
     payments::PaymentsConfig,
 };
@@ -35,6 +37,7 @@ pub struct Config {
     pub messages: MessagesConfig,
     pub verification: VerificationConfig,
     pub payments: PaymentsConfig,
+    pub documents: DocumentsConfig,
     /// How often somebody may try.
     pub rates: RatesConfig,
 }
@@ -247,6 +250,7 @@ pub struct Settings {
     pub spool_dir: Option<PathBuf>,
     pub verification: VerificationConfig,
     pub payments: PaymentsConfig,
+    pub documents: DocumentsConfig,
     pub trusted_proxies: Vec<Network>,
     pub rates: RatesConfig,
     pub order_policy: chuky_pki::payment::OrderPolicy,
@@ -349,6 +353,7 @@ impl Settings {
             verification: config.verification,
             order_policy: config.payments.policy()?,
             payments: config.payments,
+            documents: config.documents,
             fonts_dir: config.fonts.directory,
             authority: config.authority,
             timestamps: config.timestamps,

@@ -20,6 +20,7 @@ pub mod fault;
 pub mod http;
 pub mod issuance;
 pub mod outbox;
+pub mod outgoing;
 pub mod rates;
 pub mod reader;
 pub mod registration;

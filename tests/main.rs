@@ -8,6 +8,7 @@ mod browser;
 mod faults;
 mod harness;
 mod issuance;
+mod outgoing;
 mod payment_forms;
 mod payment_race;
 mod payments;

@@ -40,6 +40,8 @@ identifiers! {
     ApiKeyId,
     /// A registration request (hồ sơ đề nghị cấp chứng thư).
     RequestId,
+    /// A document on its road out of an agency.
+    OutgoingId,
     /// A certificate, from its stored intent on.
     CertificateId,
     /// An order to revoke a list of certificates.

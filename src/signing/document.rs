@@ -201,7 +201,8 @@ impl Uploaded {
 pub async fn load(app: &App, by: &Principal, id: DocumentId) -> Result<Document> {
     let document = app.store.document_by_id(id).await?;
     let document = document.filter(|document| document.owner_id == by.account);
-    let document = document.filter(|document| document.state != DocumentState::Removed);
+    let document =
+        document.filter(|document| !matches!(document.state, DocumentState::Removed | DocumentState::Outgoing));
     Ok(document.ok_or_else(RequestError::not_found)?)
 }
 
@@ -219,7 +220,8 @@ pub async fn list(app: &App, by: &Principal, before: Option<&str>) -> Result<Doc
     let rows = app.store.list_documents(by.account, before, PAGE).await?;
     let next = rows.last().filter(|_| rows.len() as i64 == PAGE);
     let next = next.map(|last| format!("{}.{}", last.created_at.0, last.id));
-    let documents = rows.iter().map(|row| view_of(app, row)).collect::<Result<_>>()?;
+    let own = rows.iter().filter(|row| row.state != DocumentState::Outgoing);
+    let documents = own.map(|row| view_of(app, row)).collect::<Result<_>>()?;
     Ok(DocumentPage { documents, next })
 }
 
@@ -296,7 +298,7 @@ pub(super) fn subject(id: DocumentId) -> String {
 }
 
 /// The last part of a path, without control characters, never empty.
-fn checked_name(name: &str) -> String {
+pub(super) fn checked_name(name: &str) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
     let clean: String = last.chars().filter(|c| !c.is_control()).take(NAME_CHARACTERS).collect();
     match clean.trim() {
@@ -310,7 +312,7 @@ fn cursor(text: &str) -> Option<Cursor> {
     Some(Cursor { at: chuky_model::instant::Instant(at.parse().ok()?), id: id.parse().ok()? })
 }
 
-fn original(id: DocumentId) -> String {
+pub(super) fn original(id: DocumentId) -> String {
     format!("{id}.original")
 }
 
@@ -339,6 +341,6 @@ fn checked_media_type(stated: &str) -> String {
 }
 
 /// Where a name is encrypted for.
-const NAME: &str = "document.name";
+pub(super) const NAME: &str = "document.name";
 /// Longest type, and longest subtype (RFC 6838 §4.2).
 const MEDIA_TYPE_PART: usize = 127;

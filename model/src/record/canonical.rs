@@ -156,6 +156,7 @@ by_uuid!(
     UnlockId,
     ActivationId,
     DocumentId,
+    OutgoingId,
     AuditEntryId,
     SignatureId,
     BatchId,
@@ -187,7 +188,8 @@ by_name!(
     MerchantState,
     ActivationState,
     Decision,
-    DocumentState
+    DocumentState,
+    OutgoingState
 );
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ pub mod documents;
 pub(super) mod idempotency;
 mod json;
 pub(super) mod merchants;
+pub(super) mod outgoing;
 mod payment_orders;
 pub(super) mod providers;
 pub(super) mod receipts;
@@ -34,6 +35,7 @@ pub fn routes() -> Vec<Route> {
         credentials::routes(),
         unlocks::routes(),
         documents::routes(),
+        outgoing::routes(),
         transactions::routes(),
         payment_orders::routes(),
         receipts::routes(),

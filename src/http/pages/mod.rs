@@ -11,6 +11,7 @@ pub mod booth;
 pub mod certificate;
 pub mod certificates;
 pub mod credentials;
+pub mod documents;
 pub mod form;
 pub mod frame;
 pub mod home;
@@ -78,6 +79,8 @@ fn rendered(template: &impl askama::Template) -> String {
 mod gallery;
 #[cfg(test)]
 mod gallery_custody;
+#[cfg(test)]
+mod gallery_documents;
 #[cfg(test)]
 mod gallery_lifecycle;
 #[cfg(test)]

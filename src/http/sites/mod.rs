@@ -5,6 +5,7 @@ mod activate;
 mod booth;
 mod certificates;
 mod credentials;
+pub(super) mod documents;
 mod health;
 mod kept;
 pub mod login;
@@ -42,6 +43,7 @@ pub fn routes() -> Vec<Route> {
         registration::routes(),
         health::routes(),
         sign::routes(),
+        documents::routes(),
         credentials::routes(),
         certificates::routes(),
         revocations::routes(),

@@ -29,6 +29,8 @@ pub mod idempotency;
 pub mod limits;
 #[path = "../../src/merchant.rs"]
 pub mod merchant;
+#[path = "../../src/outgoing.rs"]
+pub mod outgoing;
 #[path = "../../src/payment.rs"]
 pub mod payment;
 #[path = "../../src/provider.rs"]
