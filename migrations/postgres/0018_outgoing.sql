@@ -95,3 +95,20 @@ BEGIN
 END $$;
 CREATE TRIGGER outgoing_series_only_grows BEFORE UPDATE ON outgoing_series FOR EACH ROW
     WHEN (NEW.last_number <= OLD.last_number) EXECUTE FUNCTION series_only_grows();
+
+-- Who acts for whom on the roads of their agency, and how long.
+CREATE TABLE delegation (
+    id UUID NOT NULL PRIMARY KEY,
+    from_account UUID NOT NULL REFERENCES account (id),
+    to_account UUID NOT NULL REFERENCES account (id),
+    starts_at BIGINT NOT NULL,
+    ends_at BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    ended_at BIGINT,
+    version BIGINT NOT NULL,
+    mac BYTEA NOT NULL,
+    CHECK (from_account <> to_account),
+    CHECK (ends_at > starts_at)
+);
+CREATE INDEX delegation_to ON delegation (to_account, ends_at);
+CREATE INDEX delegation_from ON delegation (from_account, ends_at);

@@ -92,3 +92,20 @@ CREATE TABLE outgoing_number (
 CREATE UNIQUE INDEX outgoing_number_given ON outgoing_number (outgoing_id) WHERE state = 'given';
 CREATE TRIGGER outgoing_number_no_delete BEFORE DELETE ON outgoing_number BEGIN SELECT RAISE(ABORT, 'rows of outgoing_number are never deleted'); END;
 CREATE TRIGGER outgoing_series_only_grows BEFORE UPDATE ON outgoing_series WHEN NEW.last_number <= OLD.last_number BEGIN SELECT RAISE(ABORT, 'a series only grows'); END;
+
+-- Who acts for whom on the roads of their agency, and how long.
+CREATE TABLE delegation (
+    id BLOB NOT NULL PRIMARY KEY,
+    from_account BLOB NOT NULL REFERENCES account (id),
+    to_account BLOB NOT NULL REFERENCES account (id),
+    starts_at INTEGER NOT NULL,
+    ends_at INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    ended_at INTEGER,
+    version INTEGER NOT NULL,
+    mac BLOB NOT NULL,
+    CHECK (from_account <> to_account),
+    CHECK (ends_at > starts_at)
+) STRICT;
+CREATE INDEX delegation_to ON delegation (to_account, ends_at);
+CREATE INDEX delegation_from ON delegation (from_account, ends_at);

@@ -55,7 +55,7 @@ pub async fn initial(app: &App, by: &Principal, id: OutgoingId, note: Option<&st
     road.stands(OutgoingState::Initials)?;
     let note = note.map(str::trim).filter(|note| !note.is_empty()).map(reason).transpose()?;
     let now = app.clock.now();
-    let step = road.waiting_step(by)?;
+    let step = road.waiting_step()?;
     step.state = StepState::Done;
     step.acted_by = Some(by.account);
     step.acted_at = Some(now);
@@ -74,7 +74,7 @@ pub async fn refuse(app: &App, by: &Principal, id: OutgoingId, why: &str) -> Res
     let now = app.clock.now();
     match before {
         OutgoingState::Initials | OutgoingState::Signing => {
-            let step = road.waiting_step(by)?;
+            let step = road.waiting_step()?;
             step.state = StepState::Refused;
             step.acted_by = Some(by.account);
             step.acted_at = Some(now);
@@ -142,8 +142,9 @@ pub async fn sign(
                 to_sign.push(one);
                 lines.push(None);
             }
-            Err(Error::Request(refused)) => lines.push(Some(line(*id, Err(refused.into())))),
-            Err(error) => return Err(error),
+            // Alone, an error of the world is told as such; among others it is one line's.
+            Err(error @ Error::Internal(_)) if wanted.len() == 1 => return Err(error),
+            Err(error) => lines.push(Some(line(*id, Err(error)))),
         }
     }
     // 3. One activation for all, and each stored by itself.
@@ -176,7 +177,7 @@ async fn ready(
 ) -> Result<(Road, ToSign)> {
     let mut road = Road::load(app, by, id).await?;
     road.stands(OutgoingState::Signing)?;
-    let step = road.waiting_step(by)?;
+    let step = road.waiting_step()?;
     if step.kind != StepKind::Sign {
         return Err(super::road::moved_on().into());
     }
@@ -201,7 +202,7 @@ async fn ready(
 
 async fn record(app: &App, by: &Principal, mut road: Road, made: signing::Unrecorded) -> Result<OutgoingView> {
     let now = app.clock.now();
-    let step = road.waiting_step(by)?;
+    let step = road.waiting_step()?;
     step.state = StepState::Done;
     step.acted_by = Some(by.account);
     step.acted_at = Some(now);

@@ -1,7 +1,7 @@
 //! A new outgoing document: the PDF looked at for marks of secrecy, its fields made, its road laid down.
 
 use super::{
-    details::{Details, Metadata, RecipientWanted, StepWanted},
+    details::{Details, Metadata, RecipientWanted},
     road::{Act, Road, digest, due, event},
     view::{self, OutgoingView},
 };
@@ -91,7 +91,7 @@ pub async fn draft(app: &App, by: &Principal, draft: Draft) -> Result<OutgoingVi
         mac: Vec::new(),
     };
     attestation::attest(&*app.tokens.subscribers, &mut row).await?;
-    let road = Road { row, steps };
+    let road = Road { row, steps, acts_for: vec![by.account] };
     store(app, by, (&road, &document), metadata.recipients, searched).await?;
     fault::point("outgoing.drafted");
     view::of_road(app, by, &road).await
@@ -112,7 +112,7 @@ async fn steps(app: &App, by: &Principal, id: OutgoingId, metadata: &Metadata) -
             position,
             kind: step.kind,
             stage,
-            account_id: colleague(app, by, step).await?,
+            account_id: colleague(app, by, &step.account).await?,
             state: StepState::Planned,
             acted_by: None,
             acted_at: None,
@@ -159,15 +159,15 @@ async fn store(
 }
 
 /// An account of the same agency that may act on its documents.
-async fn colleague(app: &App, by: &Principal, step: &StepWanted) -> Result<AccountId> {
-    let account = current::row(app, || app.store.account_by_login(&step.account)).await?;
+pub(super) async fn colleague(app: &App, by: &Principal, login: &str) -> Result<AccountId> {
+    let account = current::row(app, || app.store.account_by_login(login)).await?;
     let fits = |roles: &[Role]| roles.iter().any(|role| matches!(role, Role::Official | Role::Clerk));
     let account = account.filter(|account| {
         account.unit == by.unit && fits(&account.roles) && accounts::may_act(account, app.clock.now())
     });
     let account = account.ok_or_else(|| {
-        let vi = format!("Không có cán bộ “{}” trong cơ quan của bạn.", step.account);
-        let en = format!("Your agency has no official “{}”.", step.account);
+        let vi = format!("Không có cán bộ “{login}” trong cơ quan của bạn.");
+        let en = format!("Your agency has no official “{login}”.");
         RequestError::invalid("steps", "no_such_colleague", vi, en)
     })?;
     Ok(account.id)

@@ -36,3 +36,7 @@ pub const DRAFT_HOURS: i64 = 120;
 pub const DEADLINE_DAYS: i64 = 366;
 /// Packages delivered in one round.
 pub const DELIVERED_AT_ONCE: i64 = 50;
+/// Longest delegation, in days: a long leave.
+pub const DELEGATED_DAYS: i64 = 184;
+/// Delegations of one account that count at once.
+pub const DELEGATIONS: i64 = 50;

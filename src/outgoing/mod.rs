@@ -3,6 +3,7 @@
 //! its history and the audit entry. May use `signing`, `custody`, `reader`, `store` and `audit`; knows no HTTP and no SQL.
 
 mod act;
+mod delegation;
 mod details;
 mod draft;
 mod edxml;
@@ -14,6 +15,7 @@ mod send;
 mod view;
 
 pub use act::{BatchLine, initial, refuse, sign, submit, withdraw};
+pub use delegation::{DelegationView, delegate, delegations, end_delegation};
 pub use details::{Metadata, NumberShown, RecipientWanted, StepWanted, Urgency};
 pub use draft::{Draft, draft};
 pub use number::{NumberLine, give_number, register};

@@ -2,6 +2,7 @@
 //! made or brought back moves anything.
 
 use super::{
+    delegation::acts_for,
     details::Details,
     limits::{ACT_HOURS, CLERK_HOURS, DRAFT_HOURS, REASON_CHARACTERS},
 };
@@ -16,7 +17,7 @@ use crate::{
     signing::Unrecorded,
 };
 use chuky_model::{
-    id::OutgoingId,
+    id::{AccountId, OutgoingId},
     instant::Instant,
     record::{
         outgoing::{OutgoingDocument, OutgoingEvent, OutgoingStep},
@@ -31,6 +32,8 @@ use sha2::{Digest, Sha256};
 pub(super) struct Road {
     pub(super) row: OutgoingDocument,
     pub(super) steps: Vec<OutgoingStep>,
+    /// For whom whoever loaded it acts: that account first, then those who delegated to it.
+    pub(super) acts_for: Vec<AccountId>,
 }
 
 /// What belongs to a transition beside the row, its steps and its event.
@@ -53,7 +56,8 @@ pub(super) struct Act<'a> {
 impl Road {
     /// The road of that identifier, where the caller may see it.
     pub(super) async fn load(app: &App, by: &Principal, id: OutgoingId) -> Result<Self> {
-        let road = Self::of(app, id).await?;
+        let mut road = Self::of(app, id).await?;
+        road.acts_for = acts_for(app, by).await?;
         if !road.is_seen_by(by) {
             return Err(RequestError::not_found().into());
         }
@@ -67,7 +71,7 @@ impl Road {
             let row = row.ok_or_else(RequestError::not_found)?;
             let steps = app.store.outgoing_steps(id).await?;
             if row.steps_digest == digest(&steps) {
-                return Ok(Self { row, steps });
+                return Ok(Self { row, steps, acts_for: Vec::new() });
             }
             // It moved between the two reads, or somebody wrote into the steps.
             let again = app.store.outgoing_by_id(id).await?;
@@ -79,16 +83,24 @@ impl Road {
         Err(RequestError::try_again().into())
     }
 
-    /// Drafter, whoever has a part, and the agency's clerks. People of other agencies see nothing.
+    /// Drafter, whoever has a part or acts for somebody who has, and the agency's clerks. People of other agencies see nothing.
     pub(super) fn is_seen_by(&self, by: &Principal) -> bool {
-        let has_part = self.steps.iter().any(|step| step.account_id == by.account);
+        let has_part = self.steps.iter().any(|step| self.acts_for.contains(&step.account_id));
         by.unit == self.row.unit && (has_part || self.row.drafted_by == by.account || by.has(Role::Clerk))
     }
 
-    /// The caller's step that waits.
-    pub(super) fn waiting_step(&mut self, by: &Principal) -> Result<&mut OutgoingStep> {
-        let mine = |step: &&mut OutgoingStep| step.account_id == by.account && step.state == StepState::Waiting;
-        Ok(self.steps.iter_mut().find(mine).ok_or_else(not_your_turn)?)
+    /// The step that waits for whoever loaded the road: an own one before those of others.
+    pub(super) fn waiting(&self) -> Option<usize> {
+        let waits = |account: &AccountId| {
+            self.steps.iter().position(|step| step.account_id == *account && step.state == StepState::Waiting)
+        };
+        self.acts_for.iter().find_map(waits)
+    }
+
+    /// The same, to be changed.
+    pub(super) fn waiting_step(&mut self) -> Result<&mut OutgoingStep> {
+        let at = self.waiting();
+        Ok(at.and_then(|at| self.steps.get_mut(at)).ok_or_else(not_your_turn)?)
     }
 
     /// Refuses where the document does not stand where this can be done.

@@ -155,9 +155,13 @@ async fn deliver(app: &App, id: OutgoingId) -> Result<()> {
         fault::point("outgoing.package_laid");
         let now = app.clock.now();
         let mut transaction = app.store.begin().await?;
-        match recalled {
+        let first = match recalled {
             true => transaction.deliver_outgoing_recall(id, recipient.position, now).await?,
             false => transaction.deliver_outgoing(id, recipient.position, now).await?,
+        };
+        // Another node laid the same package in this moment.
+        if !first {
+            continue;
         }
         let subject = format!("outgoing_document:{id}");
         let entry = Entry::new(now, Kind::OutgoingDelivered, Actor::Service, subject);

@@ -2,6 +2,7 @@
 //! bytes. Reads only.
 
 use super::{
+    delegation::acts_for,
     details::{Details, Urgency},
     limits::{INBOX, PAGE},
     road::{Road, note_of},
@@ -21,7 +22,7 @@ use chuky_model::{
     record::{
         Cursor,
         outgoing::{OutgoingDocument, number_and_notation},
-        state::{OutgoingState, StepKind, StepState},
+        state::{OutgoingState, StepKind},
     },
     role::Role,
 };
@@ -63,6 +64,8 @@ pub struct RoadStep {
     /// `planned`, `waiting`, `done` or `refused`.
     pub state: String,
     pub acted_at: Option<String>,
+    /// Who did it, where it was somebody else in that person's place.
+    pub acted_by: Option<String>,
 }
 
 /// What happened.
@@ -130,12 +133,18 @@ pub struct OutgoingPage {
 /// What waits for the caller.
 pub async fn inboxes(app: &App, by: &Principal) -> Result<Inboxes> {
     let mut inboxes = Inboxes::default();
-    let waiting = current::rows(app, || app.store.outgoing_waiting_for(by.account, INBOX)).await?;
-    for row in waiting.iter().filter(|row| row.unit == by.unit) {
-        match row.state {
-            OutgoingState::Initials => inboxes.to_initial.push(of_row(app, row, Some("initial")).await?),
-            OutgoingState::Signing => inboxes.to_sign.push(of_row(app, row, Some("sign")).await?),
-            _ => {}
+    for account in acts_for(app, by).await? {
+        let waiting = current::rows(app, || app.store.outgoing_waiting_for(account, INBOX)).await?;
+        for row in waiting.iter().filter(|row| row.unit == by.unit) {
+            let (inbox, action) = match row.state {
+                OutgoingState::Initials => (&mut inboxes.to_initial, "initial"),
+                OutgoingState::Signing => (&mut inboxes.to_sign, "sign"),
+                _ => continue,
+            };
+            let view = of_row(app, row, Some(action)).await?;
+            if !inbox.iter().any(|other| other.id == view.id) {
+                inbox.push(view);
+            }
         }
     }
     if by.has(Role::Clerk) && !by.unit.is_empty() {
@@ -186,6 +195,10 @@ pub async fn one(app: &App, by: &Principal, id: OutgoingId) -> Result<OutgoingDe
             name: accounts::name_of(app, step.account_id).await?,
             state: step.state.name().to_owned(),
             acted_at: step.acted_at.map(Instant::rfc3339),
+            acted_by: match step.acted_by.filter(|actor| *actor != step.account_id) {
+                Some(actor) => Some(accounts::name_of(app, actor).await?),
+                None => None,
+            },
         });
     }
     let mut events = Vec::new();
@@ -231,7 +244,7 @@ pub(super) async fn of_road(app: &App, by: &Principal, road: &Road) -> Result<Ou
 
 fn action(road: &Road, by: &Principal) -> Option<&'static str> {
     let is_clerk = by.has(Role::Clerk) && by.unit == road.row.unit;
-    let mine = road.steps.iter().find(|step| step.account_id == by.account && step.state == StepState::Waiting);
+    let mine = road.waiting().and_then(|at| road.steps.get(at));
     match road.row.state {
         OutgoingState::Draft => (road.row.drafted_by == by.account).then_some("submit"),
         OutgoingState::Initials | OutgoingState::Signing => mine.map(|step| match step.kind {

@@ -174,8 +174,8 @@ queries! {
         write insert_outgoing_event(event: &OutgoingEvent) -> ();
         read outgoing_events(id: OutgoingId) -> Vec<OutgoingEvent>;
         write insert_outgoing_recipient(recipient: &OutgoingRecipient) -> ();
-        write deliver_outgoing(id: OutgoingId, position: i64, at: Instant) -> ();
-        write deliver_outgoing_recall(id: OutgoingId, position: i64, at: Instant) -> ();
+        write deliver_outgoing(id: OutgoingId, position: i64, at: Instant) -> bool;
+        write deliver_outgoing_recall(id: OutgoingId, position: i64, at: Instant) -> bool;
         write set_outgoing_status(id: OutgoingId, organ_id: &str, status: &str, note: Option<&[u8]>, at: Instant) -> ();
         read outgoing_recipients(id: OutgoingId) -> Vec<OutgoingRecipient>;
         write next_outgoing_number(unit: &str, year: i64, series: &str) -> i64;
@@ -184,6 +184,13 @@ queries! {
         write hold_outgoing(row: &OutgoingDocument) -> ();
         read outgoing_number_of(id: OutgoingId) -> Option<OutgoingNumber>;
         read outgoing_numbers(unit: &str, year: i64, series: &str, from: i64, limit: i64) -> Vec<OutgoingNumber>;
+    }
+    delegation {
+        write insert_delegation(row: &Delegation) -> ();
+        write update_delegation(row: &Delegation) -> ();
+        read delegation_by_id(id: DelegationId) -> Option<Delegation>;
+        read delegations_to(account_id: AccountId, now: Instant, limit: i64) -> Vec<Delegation>;
+        read delegations_around(account_id: AccountId, now: Instant, limit: i64) -> Vec<Delegation>;
     }
     document {
         write insert_document(document: &Document) -> ();

@@ -261,14 +261,14 @@ pub async fn insert_outgoing_recipient(
     Ok(())
 }
 
-/// Says when the package lies where its recipient fetches it.
+/// Says when the package lies where its recipient fetches it; `false` where that is said already.
 pub async fn deliver_outgoing(
     connection: &mut Connection,
     id: OutgoingId,
     position: i64,
     at: Instant,
-) -> Result<(), Error> {
-    query!(
+) -> Result<bool, Error> {
+    let done = query!(
         "UPDATE outgoing_recipient SET delivered_at = $3 WHERE outgoing_id = $1 AND position = $2 AND delivered_at IS NULL",
         id.0,
         position,
@@ -276,7 +276,7 @@ pub async fn deliver_outgoing(
     )
     .execute(connection)
     .await?;
-    Ok(())
+    Ok(done.rows_affected() == 1)
 }
 
 /// The same of the package that calls the document back.
@@ -285,8 +285,8 @@ pub async fn deliver_outgoing_recall(
     id: OutgoingId,
     position: i64,
     at: Instant,
-) -> Result<(), Error> {
-    query!(
+) -> Result<bool, Error> {
+    let done = query!(
         "UPDATE outgoing_recipient SET recall_delivered_at = $3
         WHERE outgoing_id = $1 AND position = $2 AND recall_delivered_at IS NULL",
         id.0,
@@ -295,7 +295,7 @@ pub async fn deliver_outgoing_recall(
     )
     .execute(connection)
     .await?;
-    Ok(())
+    Ok(done.rows_affected() == 1)
 }
 
 /// Says what a recipient says of the document; the latest counts. `Stale` where it is no recipient.

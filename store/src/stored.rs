@@ -95,6 +95,7 @@ columns! {
     ActivationId: Uuid = |id| Some(ActivationId(id));
     DocumentId: Uuid = |id| Some(DocumentId(id));
     OutgoingId: Uuid = |id| Some(OutgoingId(id));
+    DelegationId: Uuid = |id| Some(DelegationId(id));
     AuditEntryId: Uuid = |id| Some(AuditEntryId(id));
     SignatureId: Uuid = |id| Some(SignatureId(id));
     BatchId: Uuid = |id| Some(BatchId(id));

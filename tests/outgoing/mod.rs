@@ -3,6 +3,8 @@
 
 mod batch;
 mod crashes;
+mod delegation;
+mod pages;
 mod race;
 mod refusals;
 mod road;

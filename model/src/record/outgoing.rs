@@ -85,6 +85,20 @@ record! {
 }
 
 record! {
+    /// For a time another acts on the roads of their agency in somebody's place.
+    authenticated Delegation in "delegation" {
+        id: DelegationId,
+        from_account: AccountId,
+        to_account: AccountId,
+        starts_at: Instant,
+        ends_at: Instant,
+        created_at: Instant,
+        /// Taken back before its end.
+        ended_at: Option<Instant>,
+    }
+}
+
+record! {
     /// A number of the register.
     OutgoingNumber in "outgoing_number" {
         unit: String,

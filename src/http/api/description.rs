@@ -84,6 +84,9 @@ use utoipa::OpenApi;
         super::outgoing::refuse,
         super::outgoing::withdraw,
         super::outgoing::status,
+        super::delegations::delegate,
+        super::delegations::delegations,
+        super::delegations::end_delegation,
         super::verification::verify,
         super::verification_batch::verify_batch,
     )

@@ -4,6 +4,7 @@ mod accounts;
 pub(super) mod activations;
 pub(super) mod certificates;
 pub mod credentials;
+mod delegations;
 pub mod description;
 pub mod documents;
 pub(super) mod idempotency;
@@ -36,6 +37,7 @@ pub fn routes() -> Vec<Route> {
         unlocks::routes(),
         documents::routes(),
         outgoing::routes(),
+        delegations::routes(),
         transactions::routes(),
         payment_orders::routes(),
         receipts::routes(),

@@ -68,6 +68,8 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
         agency: Some(AGENCY.into()),
         issued_at: Some("2026-11-22T03:05:09Z".into()),
         steps: steps("done"),
+        may_refuse: false,
+        may_withdraw: false,
         may_recall: true,
         may_fetch_package: true,
         ..signing(language)

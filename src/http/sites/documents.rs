@@ -260,7 +260,10 @@ fn steps(detail: &OutgoingDetail) -> Vec<Step> {
         .iter()
         .map(|step| Step {
             kind: step.kind.clone(),
-            name: step.name.clone(),
+            name: match &step.acted_by {
+                Some(actor) => format!("{actor} ({})", step.name),
+                None => step.name.clone(),
+            },
             state: state_of(&step.state),
             at: step.acted_at.clone(),
         })

@@ -17,6 +17,8 @@ pub mod certificate;
 pub mod credential;
 #[path = "../../src/crl.rs"]
 pub mod crl;
+#[path = "../../src/delegation.rs"]
+pub mod delegation;
 #[path = "../../src/dialect.rs"]
 pub mod dialects;
 #[path = "../../src/document.rs"]
