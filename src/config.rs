@@ -3,6 +3,7 @@
 
 mod audit;
 mod authority;
+mod documents;
 mod network;
 mod payments;
 mod registration;
@@ -11,6 +12,7 @@ mod verification;
 pub use {
     audit::{AuditConfig, AuditSettings, PREFIX as AUDIT_LOG, Witness},
     authority::{AuthorityConfig, MOST_LIST_PARTS},
+    documents::DocumentsConfig,
     network::Network,
     payments::PaymentsConfig,
     registration::{RegistrationConfig, SecondSecretRule},
@@ -43,6 +45,7 @@ pub struct Config {
     pub verification: VerificationConfig,
     pub payments: PaymentsConfig,
     pub audit: AuditConfig,
+    pub documents: DocumentsConfig,
     /// How often somebody may try.
     pub rates: RatesConfig,
 }
@@ -237,6 +240,7 @@ pub struct Settings {
     pub verification: VerificationConfig,
     pub payments: PaymentsConfig,
     pub audit: AuditSettings,
+    pub documents: DocumentsConfig,
     pub trusted_proxies: Vec<Network>,
     pub rates: RatesConfig,
     pub order_policy: chuky_pki::payment::OrderPolicy,
@@ -341,6 +345,7 @@ impl Settings {
             verification: config.verification,
             order_policy: config.payments.policy()?,
             payments: config.payments,
+            documents: config.documents,
             fonts_dir: config.fonts.directory,
             authority: config.authority,
             registration: config.registration.checked(config.messages.spool_dir.is_some())?,

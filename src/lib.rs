@@ -23,6 +23,7 @@ pub mod http;
 pub mod issuance;
 pub mod oauth;
 pub mod outbox;
+pub mod outgoing;
 pub mod rates;
 pub mod reader;
 pub mod registration;

@@ -6,7 +6,7 @@ use crate::{
     custody,
     error::Result,
     issuance::{Authority, ceremony, ocsp, recovery, register, reminders, revocation, revocation_list},
-    oauth, outbox, signing, softhsm,
+    oauth, outbox, outgoing, signing, softhsm,
     transactions::retention,
 };
 use std::time::Duration;
@@ -72,6 +72,7 @@ pub async fn round(app: &App) {
     told("rows_not_cleared_up", clear_up(app).await);
     told("activations_not_closed", custody::close_expired(app).await);
     told("signing_not_cleared_up", signing::clear_up(app).await);
+    told("packages_not_delivered", outgoing::deliver_due(app).await);
     told("payments_not_forgotten", retention::forget_old(app).await);
     if is_held {
         told("reminders_not_written", reminders::send_due(app).await);

@@ -9,6 +9,7 @@ mod csc;
 mod faults;
 mod harness;
 mod issuance;
+mod outgoing;
 mod package;
 mod payment_clock;
 mod payment_forms;

@@ -42,6 +42,10 @@ identifiers! {
     OauthClientId,
     /// A registration request (hồ sơ đề nghị cấp chứng thư).
     RequestId,
+    /// A document on its road out of an agency.
+    OutgoingId,
+    /// What somebody lets another do for a time.
+    DelegationId,
     /// A certificate, from its stored intent on.
     CertificateId,
     /// An order to revoke a list of certificates.

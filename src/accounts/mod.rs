@@ -118,7 +118,8 @@ fn is_enabled(account: &Account) -> bool {
     account.disabled_at.is_none()
 }
 
-fn may_act(account: &Account, now: Instant) -> bool {
+/// Whether the account may act at that moment.
+pub fn may_act(account: &Account, now: Instant) -> bool {
     account.disabled_at.is_none_or(|disabled| disabled > now)
 }
 

@@ -122,7 +122,27 @@ kinds! {
     DocumentSigned = "document.signed",
     /// A row from before rows of documents had MACs was found as the log tells it.
     DocumentAttested = "document.attested",
+    /// Fields were filled in by an update that keeps every signature.
+    DocumentFilled = "document.filled",
     DocumentVerified = "document.verified",
+    OutgoingDrafted = "outgoing.drafted",
+    OutgoingSubmitted = "outgoing.submitted",
+    /// Ký nháy: agreed within the agency.
+    OutgoingInitialled = "outgoing.initialled",
+    OutgoingSigned = "outgoing.signed",
+    /// A number of the register was given; it is written into the document next.
+    OutgoingNumberGiven = "outgoing.number_given",
+    OutgoingNumbered = "outgoing.numbered",
+    OutgoingSealed = "outgoing.sealed",
+    OutgoingSent = "outgoing.sent",
+    OutgoingRecalled = "outgoing.recalled",
+    OutgoingRefused = "outgoing.refused",
+    OutgoingWithdrawn = "outgoing.withdrawn",
+    /// A package lies where its recipient fetches it.
+    OutgoingDelivered = "outgoing.delivered",
+    OutgoingStatus = "outgoing.status",
+    DelegationMade = "delegation.made",
+    DelegationEnded = "delegation.ended",
     /// A verdict was put under a short link.
     VerdictKept = "verdict.kept",
     PaymentsConsumed = "payments.consumed",

@@ -3,6 +3,7 @@
 //! such a document itself; it hands over a descriptor and gets a report, or the fact that there could be none.
 
 mod certificate;
+mod form;
 mod pool;
 mod probe;
 mod protocol;
@@ -11,6 +12,7 @@ mod sandbox;
 mod signing;
 mod worker;
 
+pub use form::{FieldsWanted, SignerWanted, TextWanted};
 pub use pool::{ReaderFailure, ReaderPool};
 pub use probe::Probe;
 pub use protocol::{Evidence, Task, TaskOutput};

@@ -105,6 +105,12 @@ pub enum Task {
     PrepareTimestamp { at: Instant, token_bytes: usize },
     /// Finds where a signature inside the XML document goes, and the digest of the document's canonical form and what is behind it.
     ReadEnveloped { algorithm: HashAlgorithm, behind: Vec<u8> },
+    /// Makes the fields of an outgoing document in a PDF that nobody has signed.
+    MakeFields(Box<super::FieldsWanted>),
+    /// Fills text fields of a PDF.
+    FillFields(Vec<(String, String)>),
+    /// Reads the lines of a PDF's first page.
+    ReadFirstPage,
     /// Adds long-term data to the signed document.
     AddLongTerm(LongTerm),
 }
@@ -165,6 +171,8 @@ pub enum TaskOutput {
     Enveloped(Enveloped),
     /// What must be appended to the document.
     Update(Vec<u8>),
+    /// Of the first page, without white space; `None` where it could not be read.
+    Lines(Option<Vec<String>>),
     Unsuitable(Unsuitable),
     Certificate(Box<CertificateReport>),
     Request(Result<super::RequestRead, super::RequestUnusable>),

@@ -111,7 +111,7 @@ impl Faces {
         Self { files: directory.and_then(|directory| map(directory).ok()), parsed: None }
     }
 
-    fn parsed(&mut self) -> Result<&Typefaces, WriteError> {
+    pub(super) fn parsed(&mut self) -> Result<&Typefaces, WriteError> {
         if self.parsed.is_none() {
             let [regular, bold, italic, bold_italic] = self.files.as_ref().ok_or(WriteError::Typeface)?;
             let [regular, bold] = [regular.to_vec(), bold.to_vec()];

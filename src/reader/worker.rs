@@ -2,11 +2,11 @@
 //! It reads nothing but the descriptors it is handed and writes nothing but answers.
 
 use super::{
-    certificate, probe,
+    certificate, form, probe,
     protocol::{self, Evidence, Task, TaskOutput},
     request,
     sandbox::{self, Confinement},
-    signing::{self, Faces},
+    signing::{self, Faces, Unsuitable},
 };
 use chuky_pki::{
     certificate::Certificate,
@@ -77,29 +77,17 @@ fn perform(
             let drawn = chuky_pki::picture::pages(document.bytes(), &wanted, &mut || begun.elapsed() < LONGEST_DRAWING);
             Ok(TaskOutput::Pictures(drawn.map_err(|none| none.to_string())))
         }
-        Task::Prepare(wanted) => {
-            let document = Document::map(descriptor)?;
-            Ok(match signing::prepare(document.bytes(), *wanted, faces) {
-                Ok(prepared) => TaskOutput::Prepared(Box::new(prepared)),
-                Err(unsuitable) => TaskOutput::Unsuitable(unsuitable),
-            })
+        Task::ReadFirstPage => {
+            Ok(TaskOutput::Lines(chuky_pki::picture::lines::first_page(Document::map(descriptor)?.bytes())))
         }
-        Task::PrepareTimestamp { at, token_bytes } => {
+        task @ (Task::Prepare(_)
+        | Task::PrepareTimestamp { .. }
+        | Task::ReadEnveloped { .. }
+        | Task::AddLongTerm(_)
+        | Task::MakeFields(_)
+        | Task::FillFields(_)) => {
             let document = Document::map(descriptor)?;
-            Ok(match signing::prepare_timestamp(document.bytes(), at, token_bytes) {
-                Ok(prepared) => TaskOutput::Prepared(Box::new(prepared)),
-                Err(unsuitable) => TaskOutput::Unsuitable(unsuitable),
-            })
-        }
-        Task::ReadEnveloped { algorithm, behind } => {
-            let document = Document::map(descriptor)?;
-            let enveloped = signing::enveloped(document.bytes(), algorithm, &behind);
-            Ok(enveloped.map_or_else(TaskOutput::Unsuitable, TaskOutput::Enveloped))
-        }
-        Task::AddLongTerm(data) => {
-            let document = Document::map(descriptor)?;
-            let update = signing::add_long_term(document.bytes(), data);
-            Ok(update.map_or_else(TaskOutput::Unsuitable, TaskOutput::Update))
+            Ok(update(task, document.bytes(), faces).unwrap_or_else(TaskOutput::Unsuitable))
         }
         Task::VerifyCertificate { name, certificate: der, evidence } => {
             Ok(TaskOutput::Certificate(Box::new(certificate::judge(&name, &der, &evidence))))
@@ -113,6 +101,23 @@ fn perform(
         Task::ReadRequest(input) => Ok(TaskOutput::Request(request::read(&input))),
         Task::Probe(wanted) => Ok(TaskOutput::Possible(probe::run(wanted))),
     }
+}
+
+/// What a signature, or what goes before and after it, appends to a document.
+fn update(task: Task, source: &[u8], faces: &mut Faces) -> Result<TaskOutput, Unsuitable> {
+    Ok(match task {
+        Task::Prepare(wanted) => TaskOutput::Prepared(Box::new(signing::prepare(source, *wanted, faces)?)),
+        Task::PrepareTimestamp { at, token_bytes } => {
+            TaskOutput::Prepared(Box::new(signing::prepare_timestamp(source, at, token_bytes)?))
+        }
+        Task::ReadEnveloped { algorithm, behind } => {
+            TaskOutput::Enveloped(signing::enveloped(source, algorithm, &behind)?)
+        }
+        Task::AddLongTerm(data) => TaskOutput::Update(signing::add_long_term(source, data)?),
+        Task::MakeFields(wanted) => TaskOutput::Update(form::make_fields(source, *wanted, faces)?),
+        Task::FillFields(values) => TaskOutput::Update(form::fill_fields(source, &values)?),
+        _ => unreachable!("only tasks that append come here"),
+    })
 }
 
 fn context(evidence: Evidence) -> io::Result<VerificationContext> {

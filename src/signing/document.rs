@@ -203,7 +203,9 @@ impl Uploaded {
 
 /// The caller's document. `not_found` where there is none.
 pub async fn load(app: &App, by: &Principal, id: DocumentId) -> Result<Document> {
-    let own = |document: &Document| document.owner_id == by.account && document.state != DocumentState::Removed;
+    let own = |document: &Document| {
+        document.owner_id == by.account && !matches!(document.state, DocumentState::Removed | DocumentState::Outgoing)
+    };
     let found = app.store.document_by_id(id).await?.filter(own).ok_or_else(RequestError::not_found)?;
     if found.mac.is_empty() {
         return Err(not_attested().into());
@@ -230,7 +232,8 @@ pub async fn list(app: &App, by: &Principal, before: Option<&str>) -> Result<Doc
     let rows = current::rows(app, || app.store.list_documents(by.account, before, PAGE)).await?;
     let next = rows.last().filter(|_| rows.len() as i64 == PAGE);
     let next = next.map(|last| format!("{}.{}", last.created_at.0, last.id));
-    let documents = rows.iter().map(|row| view_of(app, row)).collect::<Result<_>>()?;
+    let own = rows.iter().filter(|row| row.state != DocumentState::Outgoing);
+    let documents = own.map(|row| view_of(app, row)).collect::<Result<_>>()?;
     Ok(DocumentPage { documents, next })
 }
 
@@ -335,7 +338,7 @@ pub(super) fn view_of(app: &App, document: &Document) -> Result<DocumentView> {
 }
 
 /// The last part of a path, without control characters, never empty.
-fn checked_name(name: &str) -> String {
+pub(super) fn checked_name(name: &str) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
     let clean: String = last.chars().filter(|c| !c.is_control()).take(NAME_CHARACTERS).collect();
     match clean.trim() {
@@ -387,6 +390,6 @@ fn checked_media_type(stated: &str) -> String {
 }
 
 /// Where a name is encrypted for.
-const NAME: &str = "document.name";
+pub(super) const NAME: &str = "document.name";
 /// Longest type, and longest subtype (RFC 6838 §4.2).
 const MEDIA_TYPE_PART: usize = 127;

@@ -1,6 +1,7 @@
 //! Documents that people sign: given, kept encrypted, signed with a credential, handed back. A stranger's bytes are parsed in reader
 //! workers only; the service itself moves, hashes and encrypts them. May use `custody`, `issuance`, `reader` and `store`.
 
+mod batch;
 mod create;
 mod document;
 mod earlier;
@@ -10,11 +11,14 @@ mod form;
 pub mod limits;
 pub mod remote;
 mod request;
+mod routed;
 mod secrecy;
 mod sign;
 
+pub use batch::{ToSign, sign_all};
 pub use document::{Content, DocumentPage, DocumentView, Upload, Uploaded, clear_up, content, list, load, view};
 pub use earlier::attest_earlier;
 pub use request::{Format, Level, Look, Packaging, PageWanted, SignRequest};
-pub use secrecy::refuse_secret;
-pub use sign::{Signed, sign};
+pub use routed::{extended, of_road, routed_content, taken};
+pub use secrecy::{refuse_marked, refuse_secret};
+pub use sign::{Signed, Unrecorded, sign};

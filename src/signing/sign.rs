@@ -18,9 +18,10 @@ use crate::{
     audit::{self, Actor, Entry, Kind},
     current,
     custody::{self, Pin, Signer, Wanted},
-    error::{InternalError, RequestError, Result},
+    error::{Error, InternalError, RequestError, Result},
     fault,
     reader::{Preparation, ReaderFailure, Task, TaskOutput, Unsuitable},
+    store::Transaction,
 };
 use chuky_model::{
     algorithm::SignatureScheme,
@@ -67,16 +68,106 @@ pub async fn sign(app: &App, by: &Principal, id: DocumentId, wanted: &SignReques
         Form::Pades => Made { file: in_pdf(&order, clear).await?, content_after: None },
         _ => create::create(&order, clear).await?,
     };
-    fault::point("document.signed");
-    // 5. Nothing leaves that our own verifier does not call valid.
-    let report = verified(app, &around, &signer, form.file_name(&name), &made).await?;
-    let Made { file, content_after } = made;
-    if let Some(length) = content_after {
-        file.set_len(length).map_err(disk())?;
+    // 5 and 6. Verified by our own verifier, stored, with its audit entry.
+    let unrecorded = Unrecorded::new(&order, made).await?;
+    let mut transaction = app.store.begin().await?;
+    if let Err(error) = unrecorded.record(&mut transaction).await {
+        if matches!(error, Error::Request(_)) {
+            unrecorded.give_up(app);
+        }
+        return Err(error);
     }
-    // 6. Stored, with its audit entry.
-    let document = store(&order, document.clone(), file).await?;
+    transaction.commit().await?;
+    fault::point("document.signed_recorded");
+    let (document, report) = unrecorded.recorded(app);
     Ok(Signed { document: document::view_of(app, &document)?, report })
+}
+
+/// A signed document whose file is stored and whose row is not: whoever made it stores it with what belongs to it, in one transaction.
+pub struct Unrecorded {
+    document: Document,
+    earlier: Option<String>,
+    stored_as: String,
+    entry: Entry,
+    report: Report,
+}
+
+impl Unrecorded {
+    /// Nothing leaves that our own verifier does not call valid.
+    pub(super) async fn new(order: &Order<'_>, made: Made) -> Result<Self> {
+        fault::point("document.signed");
+        let Order { app, signer, around, form, name, .. } = *order;
+        let report = verified(app, around, signer, form.file_name(name), &made).await?;
+        let Made { file, content_after } = made;
+        if let Some(length) = content_after {
+            file.set_len(length).map_err(disk())?;
+        }
+        let content = serde_json::json!({
+            "credential": signer.credential.id, "level": order.wanted.level, "look": order.wanted.look, "format": form.name(),
+        });
+        Self::of_file(app, (order.by, order.document), (file, form), (Kind::DocumentSigned, content), report).await
+    }
+
+    /// Stores the file; the digest joins the entry's content.
+    pub(super) async fn of_file(
+        app: &App,
+        (by, document): (&Principal, &Document),
+        (mut clear, form): (File, Form),
+        (kind, mut content): (Kind, serde_json::Value),
+        report: Report,
+    ) -> Result<Self> {
+        let mut document = document.clone();
+        let earlier = document.signed_stored_as.clone();
+        // Two who sign the same version at once write two files; the row of one of them is stored.
+        let next = document.version.saturating_add(1);
+        let stored_as = format!("{}.{next}.{}.signed", document.id, Uuid::new_v4().simple());
+        let (app_, name) = (app.clone(), stored_as.clone());
+        let stored =
+            tokio::task::spawn_blocking(move || files::store(&app_.settings, &app_.vault, &name, &mut clear)).await;
+        let Written { sha256, size } = stored.map_err(|error| InternalError::other(error.to_string()))??;
+        fault::point("document.signed_stored");
+        content["sha256"] = hex::encode(&sha256).into();
+        document.signed_sha256 = Some(sha256);
+        document.signed_size = Some(i64::try_from(size).unwrap_or(i64::MAX));
+        document.signed_stored_as = Some(stored_as.clone());
+        document.signed_format = Some(form.name().to_owned());
+        if document.state != DocumentState::Outgoing {
+            document.state = DocumentState::Signed;
+        }
+        document.updated_at = app.clock.now();
+        attestation::attest_change(&*app.tokens.subscribers, &mut document).await?;
+        let entry = Entry::of_row(document.updated_at, kind, Actor::Account(by.account), &document);
+        Ok(Self { document, earlier, stored_as, entry: entry.with(content), report })
+    }
+
+    /// Stores the row and its audit entry. A conflict where the document has changed meanwhile.
+    pub async fn record(&self, transaction: &mut Transaction) -> Result<()> {
+        match transaction.update_document(&self.document).await {
+            Err(crate::store::Error::Stale) => return Err(moved_on().into()),
+            other => other?,
+        }
+        audit::record(transaction, self.entry.clone()).await?;
+        Ok(())
+    }
+
+    /// SHA-256 of the signed bytes.
+    pub fn sha256(&self) -> Vec<u8> {
+        self.document.signed_sha256.clone().unwrap_or_default()
+    }
+
+    /// Once it is committed: the file before it is of no further use.
+    pub fn recorded(self, app: &App) -> (Document, Report) {
+        current::changed(app, &self.document);
+        if let Some(earlier) = self.earlier {
+            files::remove(&app.settings, &earlier);
+        }
+        (self.document, self.report)
+    }
+
+    /// Where it cannot be recorded.
+    pub fn give_up(self, app: &App) {
+        files::remove(&app.settings, &self.stored_as);
+    }
 }
 
 /// A signed file; what it covers may stand behind it, for the verifier.
@@ -102,36 +193,60 @@ fn form(document: &Document, wanted: &SignRequest) -> Result<Form> {
 }
 
 /// The steps for PDF; the finished file comes back.
-async fn in_pdf(order: &Order<'_>, mut clear: File) -> Result<File> {
-    let Order { app, by, signer, around, wanted, .. } = *order;
-    // 2. Everything but the signature, prepared where a stranger's file may be parsed.
-    let prepared = prepare(app, signer, around, wanted, &clear).await?;
-    let scheme = signer.credential.algorithm.default_scheme();
-    let (prepared, digest) = digested(prepared, scheme, clear.try_clone().map_err(disk())?).await?;
-    // 3. What the key signs, then the PIN, the activation for exactly that, and the HSM.
-    let to_make = SignatureToMake::detached(scheme, &digest, &signer.certificate).map_err(pki)?;
-    let hashes = Wanted { scheme, hashes: vec![to_make.digest_to_sign().to_vec()], document: Some(order.document.id) };
-    let signatures = custody::sign_hashes(app, by, signer.credential.id, order.pin, hashes).await?;
+async fn in_pdf(order: &Order<'_>, clear: File) -> Result<File> {
+    let prepared = PreparedPdf::new(order, clear).await?;
+    let (scheme, document) = (order.signer.credential.algorithm.default_scheme(), Some(order.document.id));
+    let wanted = Wanted { scheme, hashes: vec![prepared.digest_to_sign().to_vec()], document };
+    let signatures = custody::sign_hashes(order.app, order.by, order.signer.credential.id, order.pin, wanted).await?;
     let signature = signatures.first().ok_or_else(|| InternalError::other("the HSM gave no signature"))?;
-    // 4. The container finished, as the level asks.
-    // Not verified here: step 5 verifies the whole document.
-    let mut cms = to_make.assemble_unverified(signature, Some(&around.travelling()?));
-    if wanted.level != Level::B {
-        let token = around.timestamp(app, &crypto::sha256(signature)).await?;
-        cms = build::with_signature_timestamp(&cms, &token).map_err(pki)?;
+    prepared.finish(order, signature).await
+}
+
+/// A PDF with everything of a signature but its value.
+pub(super) struct PreparedPdf {
+    clear: File,
+    prepared: Prepared,
+    to_make: SignatureToMake,
+}
+
+impl PreparedPdf {
+    /// Prepared where a stranger's file may be parsed; what is signed is computed here.
+    pub(super) async fn new(order: &Order<'_>, clear: File) -> Result<Self> {
+        let Order { app, signer, around, wanted, .. } = *order;
+        let prepared = prepare(app, signer, around, wanted, &clear).await?;
+        let scheme = signer.credential.algorithm.default_scheme();
+        let (prepared, digest) = digested(prepared, scheme, clear.try_clone().map_err(disk())?).await?;
+        let to_make = SignatureToMake::detached(scheme, &digest, &signer.certificate).map_err(pki)?;
+        Ok(Self { clear, prepared, to_make })
     }
-    let update = prepared.finish(&cms).map_err(|error| InternalError::Pki(error.to_string()))?;
-    append(&mut clear, &update)?;
-    if matches!(wanted.level, Level::LT | Level::LTA) {
-        let data = around.long_term(app, signer).await?;
-        let answer = read(app, Task::AddLongTerm(data), &clear).await?;
-        let TaskOutput::Update(update) = answer else { return Err(unexpected().into()) };
+
+    pub(super) fn digest_to_sign(&self) -> &[u8] {
+        self.to_make.digest_to_sign()
+    }
+
+    /// The container finished, as the level asks.
+    pub(super) async fn finish(self, order: &Order<'_>, signature: &[u8]) -> Result<File> {
+        let Order { app, signer, around, wanted, .. } = *order;
+        let Self { mut clear, prepared, to_make } = self;
+        // Not verified here: the whole document is, afterwards.
+        let mut cms = to_make.assemble_unverified(signature, Some(&around.travelling()?));
+        if wanted.level != Level::B {
+            let token = around.timestamp(app, &crypto::sha256(signature)).await?;
+            cms = build::with_signature_timestamp(&cms, &token).map_err(pki)?;
+        }
+        let update = prepared.finish(&cms).map_err(|error| InternalError::Pki(error.to_string()))?;
         append(&mut clear, &update)?;
+        if matches!(wanted.level, Level::LT | Level::LTA) {
+            let data = around.long_term(app, signer).await?;
+            let answer = read(app, Task::AddLongTerm(data), &clear).await?;
+            let TaskOutput::Update(update) = answer else { return Err(unexpected().into()) };
+            append(&mut clear, &update)?;
+        }
+        if wanted.level == Level::LTA {
+            document_timestamp(order, &mut clear).await?;
+        }
+        Ok(clear)
     }
-    if wanted.level == Level::LTA {
-        document_timestamp(order, &mut clear).await?;
-    }
-    Ok(clear)
 }
 
 /// EN 319 142-1 §5.4.3: the archive timestamp of a PDF, over the whole of it.
@@ -224,46 +339,6 @@ pub(super) async fn verified(
     Err(InternalError::other("the own verifier does not call the new signature valid").into())
 }
 
-async fn store(order: &Order<'_>, mut document: Document, mut clear: File) -> Result<Document> {
-    let Order { app, by, signer, wanted, form, .. } = *order;
-    let earlier = document.signed_stored_as.clone();
-    // Two who sign the same version at once write two files; the row of one of them is stored.
-    let name = format!("{}.{}.{}.signed", document.id, document.version.saturating_add(1), Uuid::new_v4().simple());
-    let (app_, name_) = (app.clone(), name.clone());
-    let stored =
-        tokio::task::spawn_blocking(move || files::store(&app_.settings, &app_.vault, &name_, &mut clear)).await;
-    let Written { sha256, size } = stored.map_err(|error| InternalError::other(error.to_string()))??;
-    fault::point("document.signed_stored");
-    document.signed_sha256 = Some(sha256.clone());
-    document.signed_size = Some(i64::try_from(size).unwrap_or(i64::MAX));
-    document.signed_stored_as = Some(name.clone());
-    document.signed_format = Some(form.name().to_owned());
-    document.state = DocumentState::Signed;
-    document.updated_at = app.clock.now();
-    attestation::attest_change(&*app.tokens.subscribers, &mut document).await?;
-    let mut transaction = app.store.begin().await?;
-    match transaction.update_document(&document).await {
-        Err(crate::store::Error::Stale) => {
-            files::remove(&app.settings, &name);
-            return Err(moved_on().into());
-        }
-        other => other?,
-    }
-    let entry = Entry::of_row(document.updated_at, Kind::DocumentSigned, Actor::Account(by.account), &document);
-    let content = serde_json::json!({
-        "sha256": hex::encode(&sha256), "credential": signer.credential.id, "level": wanted.level, "look": wanted.look,
-        "format": form.name(),
-    });
-    audit::record(&mut transaction, entry.with(content)).await?;
-    transaction.commit().await?;
-    current::changed(app, &document);
-    fault::point("document.signed_recorded");
-    if let Some(earlier) = earlier {
-        files::remove(&app.settings, &earlier);
-    }
-    Ok(document)
-}
-
 /// Hands a task to a reader; what the document does not allow is told to the person who asked.
 pub(super) async fn read(app: &App, task: Task, clear: &File) -> Result<TaskOutput> {
     let file = clear.try_clone().map_err(disk())?;
@@ -284,7 +359,7 @@ pub(super) async fn read(app: &App, task: Task, clear: &File) -> Result<TaskOutp
     }
 }
 
-fn append(clear: &mut File, update: &[u8]) -> Result<()> {
+pub(super) fn append(clear: &mut File, update: &[u8]) -> Result<()> {
     let appended = clear.seek(SeekFrom::End(0)).and_then(|_| clear.write_all(update));
     Ok(appended.map_err(disk())?)
 }

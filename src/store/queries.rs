@@ -6,8 +6,8 @@ use chuky_model::{
     id::*,
     instant::Instant,
     record::{
-        Cursor, account::*, audit::*, certificate::*, credential::*, document::*, oauth::*, payment::*, request::*,
-        revocation::*, state::*, verdict::*, work::*,
+        Cursor, account::*, audit::*, certificate::*, credential::*, document::*, oauth::*, outgoing::*, payment::*,
+        request::*, revocation::*, state::*, verdict::*, work::*,
     },
     request::{Hierarchy, RequestState},
     serial::Serial,
@@ -162,6 +162,39 @@ queries! {
         write update_unlock(unlock: &Unlock) -> ();
         read unlock_by_id(id: UnlockId) -> Option<Unlock>;
         read list_unlocks(state: UnlockState, after: Cursor, limit: i64) -> Vec<Unlock>;
+    }
+    outgoing {
+        write insert_outgoing(row: &OutgoingDocument) -> ();
+        write update_outgoing(row: &OutgoingDocument) -> ();
+        read outgoing_by_id(id: OutgoingId) -> Option<OutgoingDocument>;
+        read outgoing_waiting_for(account_id: AccountId, limit: i64) -> Vec<OutgoingDocument>;
+        read outgoing_in_state(unit: &str, state: OutgoingState, limit: i64) -> Vec<OutgoingDocument>;
+        read outgoing_undelivered(limit: i64) -> Vec<OutgoingDocument>;
+        read list_outgoing(unit: &str, before: Cursor, limit: i64) -> Vec<OutgoingDocument>;
+        read outgoing_drafted_by(account_id: AccountId, before: Cursor, limit: i64) -> Vec<OutgoingDocument>;
+        write insert_outgoing_step(step: &OutgoingStep) -> ();
+        write update_outgoing_step(step: &OutgoingStep) -> ();
+        read outgoing_steps(id: OutgoingId) -> Vec<OutgoingStep>;
+        write insert_outgoing_event(event: &OutgoingEvent) -> ();
+        read outgoing_events(id: OutgoingId) -> Vec<OutgoingEvent>;
+        write insert_outgoing_recipient(recipient: &OutgoingRecipient) -> ();
+        write deliver_outgoing(id: OutgoingId, position: i64, at: Instant) -> bool;
+        write deliver_outgoing_recall(id: OutgoingId, position: i64, at: Instant) -> bool;
+        write set_outgoing_status(id: OutgoingId, organ_id: &str, status: &str, note: Option<&[u8]>, at: Instant) -> ();
+        read outgoing_recipients(id: OutgoingId) -> Vec<OutgoingRecipient>;
+        write next_outgoing_number(unit: &str, year: i64, series: &str) -> i64;
+        write insert_outgoing_number(number: &OutgoingNumber) -> ();
+        write void_outgoing_number(id: OutgoingId, reason: &str) -> u64;
+        write hold_outgoing(row: &OutgoingDocument) -> ();
+        read outgoing_number_of(id: OutgoingId) -> Option<OutgoingNumber>;
+        read outgoing_numbers(unit: &str, year: i64, series: &str, from: i64, limit: i64) -> Vec<OutgoingNumber>;
+    }
+    delegation {
+        write insert_delegation(row: &Delegation) -> ();
+        write update_delegation(row: &Delegation) -> ();
+        read delegation_by_id(id: DelegationId) -> Option<Delegation>;
+        read delegations_to(account_id: AccountId, now: Instant, limit: i64) -> Vec<Delegation>;
+        read delegations_around(account_id: AccountId, now: Instant, limit: i64) -> Vec<Delegation>;
     }
     document {
         write insert_document(document: &Document) -> ();

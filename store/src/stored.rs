@@ -95,6 +95,8 @@ columns! {
     UnlockId: Uuid = |id| Some(UnlockId(id));
     ActivationId: Uuid = |id| Some(ActivationId(id));
     DocumentId: Uuid = |id| Some(DocumentId(id));
+    OutgoingId: Uuid = |id| Some(OutgoingId(id));
+    DelegationId: Uuid = |id| Some(DelegationId(id));
     AuditEntryId: Uuid = |id| Some(AuditEntryId(id));
     SignatureId: Uuid = |id| Some(SignatureId(id));
     BatchId: Uuid = |id| Some(BatchId(id));
@@ -121,6 +123,10 @@ columns! {
     ActivationState: String = |name| ActivationState::from_name(&name);
     Decision: String = |name| Decision::from_name(&name);
     DocumentState: String = |name| DocumentState::from_name(&name);
+    OutgoingState: String = |name| OutgoingState::from_name(&name);
+    StepKind: String = |name| StepKind::from_name(&name);
+    StepState: String = |name| StepState::from_name(&name);
+    NumberState: String = |name| NumberState::from_name(&name);
     JobState: String = |name| JobState::from_name(&name);
     MessageChannel: String = |name| MessageChannel::from_name(&name);
 }

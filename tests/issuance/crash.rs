@@ -22,14 +22,18 @@ use std::{
 /// A service process of its own over the data of a [`TestApp`].
 pub struct Service {
     pub process: Child,
-    url: String,
+    pub url: String,
 }
 
 impl Service {
     /// It ends by itself at that point, or stands still there with `stop:` before the name.
     pub async fn start(test: &TestApp, point: &str) -> Self {
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let process = Command::new(EXECUTABLE)
+        let mut command = Command::new(EXECUTABLE);
+        if let Some(folder) = &test.app.settings.documents.delivery_dir {
+            command.env("CHUKY__DOCUMENTS__DELIVERY_DIR", folder);
+        }
+        let process = command
             .args(["serve", "--no-demo", "--data-dir"])
             .arg(test.data_dir())
             .env("CHUKY__SERVER__LISTEN", address.to_string())

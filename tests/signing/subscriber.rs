@@ -45,7 +45,7 @@ pub async fn official(test: &TestApp, algorithm: &str) -> Subscriber {
     enrol(test, "dangky", request, "can.bo", algorithm).await
 }
 
-async fn enrol(test: &TestApp, by: &str, request: Value, login: &str, algorithm: &str) -> Subscriber {
+pub async fn enrol(test: &TestApp, by: &str, request: Value, login: &str, algorithm: &str) -> Subscriber {
     let entering = test.log_in(by).await;
     let (status, entered) = test.post("/api/v1/requests", &entering, &request).await;
     assert_eq!(status, 201, "{entered}");

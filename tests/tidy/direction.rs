@@ -16,6 +16,7 @@ const FLOWS: &[&str] = &[
     "src/registration",
     "src/issuance",
     "src/signing",
+    "src/outgoing",
     "src/verification",
     "src/transactions",
     "src/reports",

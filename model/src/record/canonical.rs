@@ -156,6 +156,8 @@ by_uuid!(
     UnlockId,
     ActivationId,
     DocumentId,
+    OutgoingId,
+    DelegationId,
     AuditEntryId,
     SignatureId,
     BatchId,
@@ -188,7 +190,8 @@ by_name!(
     MerchantState,
     ActivationState,
     Decision,
-    DocumentState
+    DocumentState,
+    OutgoingState
 );
 
 #[cfg(test)]

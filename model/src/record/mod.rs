@@ -9,6 +9,7 @@ pub mod credential;
 pub mod cursor;
 pub mod document;
 pub mod oauth;
+pub mod outgoing;
 pub mod payment;
 pub mod request;
 pub mod revocation;

@@ -122,8 +122,52 @@ named! {
         Receiving = "receiving",
         Ready = "ready",
         Signed = "signed",
+        /// On its road out of an agency: only that road changes it.
+        Outgoing = "outgoing",
         /// Its bytes are removed.
         Removed = "removed",
+    }
+    /// Where an outgoing document stands.
+    OutgoingState {
+        /// Its drafter looks at it.
+        Draft = "draft",
+        /// Waits for initials (ký nháy).
+        Initials = "initials",
+        /// Waits for competent persons' signatures.
+        Signing = "signing",
+        /// Signed; the clerk gives number and date.
+        Numbering = "numbering",
+        /// The agency's seal is missing.
+        Sealing = "sealing",
+        /// Sealed, to be sent.
+        Sealed = "sealed",
+        Sent = "sent",
+        /// Called back from its recipients.
+        Recalled = "recalled",
+        /// Somebody on the road refused it; its number, where it had one, is void.
+        Refused = "refused",
+        /// Its drafter took it back.
+        Withdrawn = "withdrawn",
+    }
+    /// What a person does with an outgoing document.
+    StepKind {
+        /// Ký nháy: agreed within the agency, no signature in law.
+        Initials = "initials",
+        Sign = "sign",
+    }
+    /// Where such a part stands.
+    StepState {
+        /// Its turn comes later.
+        Planned = "planned",
+        Waiting = "waiting",
+        Done = "done",
+        Refused = "refused",
+    }
+    /// Where a number of the register stands.
+    NumberState {
+        Given = "given",
+        /// Nobody has it any more, and nobody ever will.
+        Void = "void",
     }
     /// Where a piece of work stands.
     JobState {
@@ -139,6 +183,23 @@ named! {
     }
 }
 
+impl OutgoingState {
+    /// Whether a document may go from this state to that one.
+    pub fn may_become(self, next: OutgoingState) -> bool {
+        use OutgoingState::*;
+        match self {
+            Draft => matches!(next, Initials | Signing | Withdrawn),
+            Initials => matches!(next, Initials | Signing | Refused | Withdrawn),
+            Signing => matches!(next, Signing | Numbering | Refused | Withdrawn),
+            Numbering => matches!(next, Sealing | Refused),
+            Sealing => matches!(next, Sealed | Refused),
+            Sealed => matches!(next, Sent | Refused),
+            Sent => next == Recalled,
+            Recalled | Refused | Withdrawn => false,
+        }
+    }
+}
+
 impl CertificateState {
     /// Whether a certificate may go from this state to that one.
     pub fn may_become(self, next: CertificateState) -> bool {
@@ -149,5 +210,26 @@ impl CertificateState {
                 | (Self::Issued, Self::Suspended | Self::Revoked)
                 | (Self::Suspended, Self::Issued | Self::Revoked)
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::OutgoingState::{self, *};
+
+    #[test]
+    fn no_outgoing_document_goes_back_or_skips_the_seal() {
+        let before = |next: OutgoingState| -> Vec<OutgoingState> {
+            OutgoingState::ALL.iter().copied().filter(|state| state.may_become(next)).collect()
+        };
+        assert_eq!(before(Draft), []);
+        assert_eq!(before(Numbering), [Signing]);
+        assert_eq!(before(Sealing), [Numbering]);
+        assert_eq!(before(Sealed), [Sealing]);
+        assert_eq!(before(Sent), [Sealed]);
+        assert_eq!(before(Recalled), [Sent]);
+        for ended in [Recalled, Refused, Withdrawn] {
+            assert!(OutgoingState::ALL.iter().all(|next| !ended.may_become(*next)));
+        }
     }
 }

@@ -26,3 +26,5 @@ pub const LARGEST_SIDE: usize = 16_384;
 pub const SIDE_SEARCHED: usize = 1_400;
 /// QR codes of one picture that are read.
 pub const CODES_IN_A_PICTURE: usize = 8;
+/// Letters of a page that are read: a page of a statute has about 5,000.
+pub const LETTERS: usize = 100_000;

@@ -5,6 +5,7 @@ pub mod code;
 mod difference;
 mod draw;
 pub mod limits;
+pub mod lines;
 mod place;
 
 use crate::pdf::{PdfFile, signature};

@@ -129,7 +129,11 @@ pub async fn content(
     Query(query): Query<ContentQuery>,
 ) -> Result<Response> {
     let original = query.version.as_deref() == Some("original");
-    let content = signing::content(&app, &caller.required()?, parse(&id)?, original).await?;
+    file_answer(signing::content(&app, &caller.required()?, parse(&id)?, original).await?)
+}
+
+/// A document as an answer, streamed.
+pub(in crate::http) fn file_answer(content: signing::Content) -> Result<Response> {
     let mut headers = HeaderMap::new();
     let value = |text: &str| {
         HeaderValue::from_str(text).map_err(|_| InternalError::other("a header of a document cannot be written"))

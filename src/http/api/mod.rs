@@ -5,12 +5,14 @@ pub(super) mod activations;
 mod audit;
 pub(super) mod certificates;
 pub mod credentials;
+mod delegations;
 pub mod description;
 pub mod documents;
 pub(super) mod idempotency;
 mod json;
 pub(super) mod merchants;
 mod oauth_clients;
+pub(super) mod outgoing;
 mod payment_orders;
 pub(super) mod providers;
 pub(super) mod receipts;
@@ -38,6 +40,8 @@ pub fn routes() -> Vec<Route> {
         credentials::routes(),
         unlocks::routes(),
         documents::routes(),
+        outgoing::routes(),
+        delegations::routes(),
         transactions::routes(),
         payment_orders::routes(),
         receipts::routes(),

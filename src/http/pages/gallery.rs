@@ -495,6 +495,7 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
         super::gallery_consent::screens(language),
         super::gallery_custody::screens(language),
         super::gallery_lifecycle::screens(language),
+        super::gallery_documents::screens(language),
         super::gallery_payments::screens(language),
     ];
     parts.into_iter().flatten().collect()

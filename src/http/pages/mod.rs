@@ -13,6 +13,7 @@ pub mod certificate;
 pub mod certificates;
 pub mod consent;
 pub mod credentials;
+pub mod documents;
 pub mod form;
 pub mod frame;
 pub mod home;
@@ -84,6 +85,8 @@ mod gallery_audit;
 mod gallery_consent;
 #[cfg(test)]
 mod gallery_custody;
+#[cfg(test)]
+mod gallery_documents;
 #[cfg(test)]
 mod gallery_lifecycle;
 #[cfg(test)]

@@ -79,6 +79,14 @@ pub struct CredentialChoice {
     pub tries_left: u32,
 }
 
+impl CredentialChoice {
+    /// Until when it is valid, and how many tries are left.
+    pub fn note(&self, frame: &Frame) -> String {
+        let until = texts::screen_day(&self.valid_until.rfc3339());
+        frame.fill("sign-credential-note", &[("until", &until), ("left", &self.tries_left.to_string())])
+    }
+}
+
 /// What was chosen before, when something did not fit. Never the PIN.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SignChoices {
@@ -137,8 +145,7 @@ impl SignPage {
     }
 
     fn choice_note(&self, choice: &CredentialChoice) -> String {
-        let until = texts::screen_day(&choice.valid_until.rfc3339());
-        self.frame.fill("sign-credential-note", &[("until", &until), ("left", &choice.tries_left.to_string())])
+        choice.note(&self.frame)
     }
 
     fn places(&self) -> &'static [Place] {

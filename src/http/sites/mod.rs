@@ -7,6 +7,7 @@ mod booth;
 mod certificates;
 mod consent;
 mod credentials;
+pub(super) mod documents;
 mod health;
 mod kept;
 pub mod login;
@@ -46,6 +47,7 @@ pub fn routes() -> Vec<Route> {
         registration::routes(),
         health::routes(),
         sign::routes(),
+        documents::routes(),
         credentials::routes(),
         certificates::routes(),
         revocations::routes(),

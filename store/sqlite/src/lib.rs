@@ -19,6 +19,8 @@ pub mod certificate;
 pub mod credential;
 #[path = "../../src/crl.rs"]
 pub mod crl;
+#[path = "../../src/delegation.rs"]
+pub mod delegation;
 #[path = "../../src/dialect.rs"]
 pub mod dialects;
 #[path = "../../src/document.rs"]
@@ -33,6 +35,8 @@ pub mod limits;
 pub mod merchant;
 #[path = "../../src/oauth.rs"]
 pub mod oauth;
+#[path = "../../src/outgoing.rs"]
+pub mod outgoing;
 #[path = "../../src/payment.rs"]
 pub mod payment;
 #[path = "../../src/provider.rs"]

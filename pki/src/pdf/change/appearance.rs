@@ -166,6 +166,14 @@ fn drawn_text(
     }
 }
 
+/// What a font's `ToUnicode` says of its codes; empty where there is none.
+pub(in crate::pdf) fn letters_of_font(file: &PdfFile<'_>, font: &Dictionary) -> BTreeMap<u32, String> {
+    match file.value(font, "ToUnicode") {
+        Object::Stream(stream) => file.decoded(&stream).map(|map| character_map(&map)).unwrap_or_default(),
+        _ => BTreeMap::new(),
+    }
+}
+
 /// How a font's codes become text.
 #[derive(Debug, Default)]
 struct FontMap {
@@ -184,10 +192,7 @@ impl FontMap {
         let written = fonts.dictionary().and_then(|fonts| fonts.value_of(name)).cloned().unwrap_or_default();
         let font = file.resolve(&written);
         let Some(font) = font.dictionary() else { return Ok(Self::default()) };
-        let letters = match file.value(font, "ToUnicode") {
-            Object::Stream(stream) => file.decoded(&stream).map(|map| character_map(&map)).unwrap_or_default(),
-            _ => BTreeMap::new(),
-        };
+        let letters = letters_of_font(file, font);
         let subtype = file.value(font, "Subtype");
         let descriptor = file.value(font, "FontDescriptor");
         let embedded =

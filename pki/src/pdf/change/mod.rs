@@ -15,6 +15,7 @@ mod same;
 mod steps;
 mod structure;
 
+pub(in crate::pdf) use appearance::letters_of_font;
 pub use kind::{ChangeKind, Needs};
 pub use permission::Permissions;
 pub use steps::{Step, steps};

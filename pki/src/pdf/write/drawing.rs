@@ -156,7 +156,7 @@ impl<'a> Drawing<'a> {
 }
 
 /// Type0 with Identity-H and ToUnicode (ISO 32000-2 §9.7), so that text can be searched and copied.
-fn write_font(update: &mut Update, typeface: &Typeface, subset: &Subset) -> ObjectId {
+pub(super) fn write_font(update: &mut Update, typeface: &Typeface, subset: &Subset) -> ObjectId {
     let name = format!("{}+{}", subset.tag, typeface.postscript_name());
     let file = update.allocate();
     update.stream(file, &format!("/Length1 {}/Filter/FlateDecode", subset.file_length), &subset.file);

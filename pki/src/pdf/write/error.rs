@@ -37,6 +37,14 @@ pub enum WriteError {
     FieldTaken(String),
     #[error("no signature field of this name: {0:?}")]
     NoSuchField(String),
+    #[error("the document is signed, so fields can no longer be added")]
+    FieldsAfterSigning,
+    #[error("a text field cannot stand on a turned page")]
+    TurnedPage,
+    #[error("no empty text field of this name: {0:?}")]
+    NoSuchTextField(String),
+    #[error("the field holds a value already: {0:?}")]
+    AlreadyFilled(String),
     #[error("the signature needs {needed} bytes, {reserved} were reserved")]
     ContentsTooSmall { needed: usize, reserved: usize },
     #[error("the typeface cannot be read")]
@@ -98,6 +106,9 @@ impl WriteError {
                 "This field is already signed or is not a signature field.",
             ),
             Self::NoSuchField(_) => ("Tài liệu không có ô chữ ký này.", "The document has no such signature field."),
+            Self::FieldsAfterSigning | Self::TurnedPage | Self::NoSuchTextField(_) | Self::AlreadyFilled(_) => {
+                self.of_text_fields()
+            }
             Self::ContentsTooSmall { .. } => (
                 "Chữ ký lớn hơn chỗ dành sẵn; hãy thử lại.",
                 "The signature is larger than the room reserved for it; try again.",
@@ -115,5 +126,19 @@ impl WriteError {
             Self::TooMany(_) => ("Tài liệu có quá nhiều thành phần.", "The document has too many parts."),
         };
         Bilingual::new(vi, en)
+    }
+    fn of_text_fields(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::FieldsAfterSigning => (
+                "Tài liệu đã có chữ ký nên không thể thêm ô số và ngày; hãy dùng bản chưa ký.",
+                "The document is signed already, so fields for number and date cannot be added; use the unsigned version.",
+            ),
+            Self::TurnedPage => (
+                "Trang có ô số hoặc ngày bị xoay; hãy xuất lại PDF với trang đứng.",
+                "The page with the number or the date is turned; export the PDF with upright pages.",
+            ),
+            Self::AlreadyFilled(_) => ("Ô này đã được điền.", "The field is filled already."),
+            _ => ("Tài liệu không có ô này.", "The document has no such text field."),
+        }
     }
 }

@@ -46,7 +46,7 @@ pub(super) fn target(source: &Source<'_>, fields: &[FormField], field: &Field) -
 }
 
 /// `Signature1`, `Signature2`… or the name wanted, where no field has it. A full stop would make it a field within a field.
-fn free_name(fields: &[FormField], wanted: Option<&str>) -> Result<String, WriteError> {
+pub(super) fn free_name(fields: &[FormField], wanted: Option<&str>) -> Result<String, WriteError> {
     if fields.len() > limits::FORM_FIELDS {
         return Err(WriteError::TooMany("fields"));
     }
@@ -65,6 +65,16 @@ fn free_name(fields: &[FormField], wanted: Option<&str>) -> Result<String, Write
 }
 
 fn placed(source: &Source<'_>, name: String, placement: Placement) -> Result<Target, WriteError> {
+    let (page, rectangle, (width, height)) = place_on(source, placement)?;
+    let quarter_turns = page.quarter_turns;
+    Ok(Target { holder: Holder::New { name, page, rectangle }, width, height, quarter_turns, lock: None })
+}
+
+/// The page, the rectangle in its own coordinates, and width and height as shown.
+pub(super) fn place_on(
+    source: &Source<'_>,
+    placement: Placement,
+) -> Result<(TargetPage, [f32; 4], (f32, f32)), WriteError> {
     let page = source.page(match placement.page {
         PageChoice::First => Some(1),
         PageChoice::Last => None,
@@ -78,8 +88,7 @@ fn placed(source: &Source<'_>, name: String, placement: Placement) -> Result<Tar
     let corner = |x: f32, y: f32| to_page(&page, x, y);
     let ((a, b), (c, d)) = (corner(left, bottom), corner(right, top));
     let rectangle = [a.min(c), b.min(d), a.max(c), b.max(d)];
-    let quarter_turns = page.quarter_turns;
-    Ok(Target { holder: Holder::New { name, page, rectangle }, width, height, quarter_turns, lock: None })
+    Ok((page, rectangle, (width, height)))
 }
 
 /// A point of the page as shown, from its lower left corner, in the page's own coordinates (ISO 32000-2 table 31, `Rotate`).
@@ -160,17 +169,17 @@ pub(super) fn write(
                 body += &format!("/AP<</N {}>>", syntax::reference(form));
             }
             update.raw(field, (body + ">>").as_bytes());
-            annotate(source, update, page, field);
-            Ok(Additions { field: Some(field) })
+            annotate(source, update, page, &[field]);
+            Ok(Additions { fields: vec![field], resources: None })
         }
     }
 }
 
-/// Adds the widget to the page's annotations, whether they stand in the page or in an object of their own.
-fn annotate(source: &Source<'_>, update: &mut Update, page: &TargetPage, field: ObjectId) {
+/// Adds widgets to the page's annotations, whether they stand in the page or in an object of their own.
+pub(super) fn annotate(source: &Source<'_>, update: &mut Update, page: &TargetPage, fields: &[ObjectId]) {
     let present = page.dictionary.value("Annots");
     let elements = present.map(|present| source.file.resolve(present)).unwrap_or_default();
-    let longer = longer(&elements, field);
+    let longer = longer(&elements, fields);
     match (present, &elements) {
         (Some(Object::Reference(id)), Object::Array(_)) => {
             let mut body = Vec::new();
@@ -181,14 +190,14 @@ fn annotate(source: &Source<'_>, update: &mut Update, page: &TargetPage, field: 
     }
 }
 
-/// An array with one reference more.
-fn longer(array: &Object, field: ObjectId) -> Object {
+/// An array with more references.
+fn longer(array: &Object, fields: &[ObjectId]) -> Object {
     let mut elements = array.array().unwrap_or_default().to_vec();
-    elements.push(Object::Reference(field));
+    elements.extend(fields.iter().map(|field| Object::Reference(*field)));
     Object::Array(elements.into())
 }
 
-/// Lists the new field in the form and raises the flags (ISO 32000-2 table 225: signatures exist, append only); writes the
+/// Lists the new fields in the form and raises the flags (ISO 32000-2 table 225: signatures exist, append only); writes the
 /// catalogue where it must change, with one more entry where wanted.
 pub(super) fn write_form(
     source: &Source<'_>,
@@ -203,10 +212,11 @@ pub(super) fn write_form(
     if flags & 3 != 3 {
         changes.push(("SigFlags", Object::Integer(flags | 3)));
     }
-    if let Some(field) = additions.field {
+    changes.extend(additions.resources.map(|resources| ("DR", resources)));
+    if !additions.fields.is_empty() {
         let listed = form.value("Fields");
         let elements = listed.map(|listed| source.file.resolve(listed)).unwrap_or_default();
-        let longer = longer(&elements, field);
+        let longer = longer(&elements, &additions.fields);
         match (listed, &elements) {
             (Some(Object::Reference(id)), Object::Array(_)) => {
                 let mut body = Vec::new();

@@ -5,6 +5,7 @@ mod appearance;
 mod drawing;
 mod error;
 mod field;
+mod form;
 mod geometry;
 pub mod limits;
 mod long_term;
@@ -17,6 +18,7 @@ mod update;
 
 pub use appearance::Look;
 pub use error::WriteError;
+pub use form::{SignatureField, TextField, add_fields, fill_fields};
 pub use geometry::{PageGeometry, page_geometry};
 pub use long_term::{LongTermData, add_long_term_data};
 pub use picture::Picture;

@@ -299,8 +299,10 @@ fn pdf_date(time: Instant) -> String {
 /// What the form needs besides the field itself.
 #[derive(Default)]
 pub(super) struct Additions {
-    /// A new field to be listed in `Fields`.
-    pub field: Option<ObjectId>,
+    /// New fields to be listed in `Fields`.
+    pub fields: Vec<ObjectId>,
+    /// The form's resources where they change.
+    pub resources: Option<Object>,
 }
 
 /// A dictionary as an object of its own.

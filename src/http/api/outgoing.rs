@@ -1,0 +1,470 @@
+//! Outgoing documents: drafting, initials, signing, number and date, the seal, sending, statuses and recall; inboxes, the register of
+//! numbers, the document and its edXML package. Each handler calls one flow.
+
+use super::{
+    credentials::with_pin,
+    documents::{broken_off, file_answer},
+    idempotency::once,
+    json::JsonBody,
+    requests::read_cursor,
+};
+use crate::{
+    app::App,
+    custody::Pin,
+    error::{InternalError, RequestError, Result},
+    http::{Access, Caller, Remote, Route, pages::form::Secret, upload},
+    outgoing::{
+        self, BatchLine, Draft, Inboxes, Metadata, NumberLine, OutgoingDetail, OutgoingPage, OutgoingView, limits,
+    },
+    signing,
+};
+use axum::{
+    Json,
+    extract::{DefaultBodyLimit, Multipart, Path, Query, Request, State, multipart::Field},
+    http::{HeaderMap, Method, StatusCode},
+    response::Response,
+    routing::{get, post},
+};
+use chuky_model::{
+    id::{CredentialId, OutgoingId},
+    record::Cursor,
+    role::Role,
+};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{self, Read, Seek},
+};
+use utoipa::ToSchema;
+
+/// Who has a part in outgoing documents.
+pub(in crate::http) const PEOPLE: Access = Access::Roles(&[Role::Official, Role::Clerk]);
+/// Who numbers, seals and sends.
+pub(in crate::http) const CLERKS: Access = Access::Roles(&[Role::Clerk]);
+
+pub(super) fn routes() -> Vec<Route> {
+    let with_picture = || DefaultBodyLimit::max(LARGEST_SIGN_BODY);
+    let at = |method, path, access, handler| Route::new(method, path, access, handler);
+    vec![
+        at(Method::POST, "/api/v1/documents/outgoing", PEOPLE, post(draft).layer(DefaultBodyLimit::disable())),
+        at(Method::GET, "/api/v1/documents/outgoing", PEOPLE, get(list)),
+        at(Method::GET, "/api/v1/documents/outgoing/inboxes", PEOPLE, get(inboxes)),
+        at(Method::GET, "/api/v1/documents/outgoing/register", CLERKS, get(register)),
+        at(Method::POST, "/api/v1/documents/outgoing/sign", PEOPLE, post(sign_many).layer(with_picture())),
+        at(Method::GET, "/api/v1/documents/outgoing/{id}", PEOPLE, get(show)),
+        at(Method::GET, "/api/v1/documents/outgoing/{id}/content", PEOPLE, get(content)),
+        at(Method::GET, "/api/v1/documents/outgoing/{id}/package", CLERKS, get(package)),
+        at(Method::POST, "/api/v1/documents/outgoing/{id}/submit", PEOPLE, post(submit)),
+        at(Method::POST, "/api/v1/documents/outgoing/{id}/initials", PEOPLE, post(initials)),
+        at(Method::POST, "/api/v1/documents/outgoing/{id}/sign", PEOPLE, post(sign).layer(with_picture())),
+        at(Method::POST, "/api/v1/documents/outgoing/{id}/number", CLERKS, post(number)),
+        at(Method::POST, "/api/v1/documents/outgoing/{id}/seal", CLERKS, post(seal).layer(with_picture())),
+        at(Method::POST, "/api/v1/documents/outgoing/{id}/send", CLERKS, post(send)),
+        at(Method::POST, "/api/v1/documents/outgoing/{id}/recall", CLERKS, post(recall)),
+        at(Method::POST, "/api/v1/documents/outgoing/{id}/refuse", PEOPLE, post(refuse)),
+        at(Method::POST, "/api/v1/documents/outgoing/{id}/withdraw", PEOPLE, post(withdraw)),
+        at(Method::POST, "/api/v1/documents/outgoing/{id}/status", CLERKS, post(status)),
+    ]
+}
+
+/// A key with its PIN.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KeyBody {
+    #[schema(value_type = String)]
+    credential: CredentialId,
+    #[schema(value_type = String)]
+    pin: Secret,
+    /// Base64 of a PNG: the handwriting or the seal.
+    #[serde(default)]
+    picture: Option<String>,
+    /// What the caller was shown; nothing is signed where the document is another by now.
+    #[serde(default)]
+    content_sha256: Option<String>,
+}
+
+/// Several documents with one PIN and one activation.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BatchBody {
+    #[schema(value_type = String)]
+    credential: CredentialId,
+    #[schema(value_type = String)]
+    pin: Secret,
+    #[serde(default)]
+    picture: Option<String>,
+    /// At most 50.
+    documents: Vec<BatchDocument>,
+}
+
+/// One of them.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BatchDocument {
+    #[schema(value_type = String)]
+    id: OutgoingId,
+    #[serde(default)]
+    content_sha256: Option<String>,
+}
+
+/// What became of each, in order.
+#[derive(Serialize, ToSchema)]
+pub struct BatchAnswer {
+    documents: Vec<BatchLine>,
+}
+
+/// A remark.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct NoteBody {
+    note: Option<String>,
+}
+
+/// Why.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReasonBody {
+    reason: String,
+}
+
+/// What a recipient says.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StatusBody {
+    organ_id: String,
+    /// Two digits by QCVN 102:2016/BTTTT: 01 arrived, 02 refused, 03 received, 04 awaiting assignment, 05 processing, 06 done, 13, 15, 16.
+    status: String,
+    #[serde(default)]
+    note: Option<String>,
+}
+
+/// Where a list begins.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct ListQuery {
+    before: Option<String>,
+}
+
+/// Which part of the register.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct RegisterQuery {
+    year: Option<i64>,
+    series: Option<String>,
+    from: i64,
+}
+
+/// Part of the register, in order.
+#[derive(Serialize, ToSchema)]
+pub struct RegisterAnswer {
+    numbers: Vec<NumberLine>,
+}
+
+/// Takes a draft: `multipart/form-data` with `secrecy` and `metadata` (JSON) before `document` (PDF). A classified document is refused
+/// before a byte of it is taken.
+#[utoipa::path(post, path = "/api/v1/documents/outgoing", request_body(content = Metadata, content_type = "multipart/form-data"),
+    responses((status = 201, body = OutgoingView), (status = 413), (status = 422)))]
+pub async fn draft(State(app): State<App>, caller: Caller, headers: HeaderMap, request: Request) -> Result<Response> {
+    let by = caller.required()?;
+    let (draft, identity) = read_draft(&app, upload::form(request).await?, |_| Ok(()), &mut BTreeMap::new()).await?;
+    let flow = outgoing::draft(&app, &by, draft);
+    once(&app, &by, "POST /api/v1/documents/outgoing", (&headers, &identity), StatusCode::CREATED, flow).await
+}
+
+/// The agency's documents for its clerks, one's own drafts for others; newest first.
+#[utoipa::path(get, path = "/api/v1/documents/outgoing", params(("before" = Option<String>, Query)),
+    responses((status = 200, body = OutgoingPage)))]
+pub async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    Query(query): Query<ListQuery>,
+) -> Result<Json<OutgoingPage>> {
+    let before = query.before.as_deref().map_or(Some(Cursor::NEWEST), read_cursor);
+    let before = before.ok_or_else(RequestError::not_found)?;
+    Ok(Json(outgoing::list(&app, &caller.required()?, before).await?))
+}
+
+/// What waits for the caller.
+#[utoipa::path(get, path = "/api/v1/documents/outgoing/inboxes", responses((status = 200, body = Inboxes)))]
+pub async fn inboxes(State(app): State<App>, caller: Caller) -> Result<Json<Inboxes>> {
+    Ok(Json(outgoing::inboxes(&app, &caller.required()?).await?))
+}
+
+#[utoipa::path(get, path = "/api/v1/documents/outgoing/register",
+    params(("year" = Option<i64>, Query), ("series" = Option<String>, Query), ("from" = Option<i64>, Query)),
+    responses((status = 200, body = RegisterAnswer)))]
+/// The register of the agency's numbers: a year (this one by default) and a series, void numbers with their reason.
+pub async fn register(
+    State(app): State<App>,
+    caller: Caller,
+    Query(query): Query<RegisterQuery>,
+) -> Result<Json<RegisterAnswer>> {
+    let series = query.series.unwrap_or_else(|| "CV".to_owned());
+    let numbers = outgoing::register(&app, &caller.required()?, query.year, &series, query.from).await?;
+    Ok(Json(RegisterAnswer { numbers }))
+}
+
+/// One document with its road, history and recipients.
+#[utoipa::path(get, path = "/api/v1/documents/outgoing/{id}", params(("id" = String, Path)),
+    responses((status = 200, body = OutgoingDetail), (status = 404)))]
+pub async fn show(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<Json<OutgoingDetail>> {
+    Ok(Json(outgoing::one(&app, &caller.required()?, read(&id)?).await?))
+}
+
+/// The PDF as it is now.
+#[utoipa::path(get, path = "/api/v1/documents/outgoing/{id}/content", params(("id" = String, Path)),
+    responses((status = 200), (status = 404)))]
+pub async fn content(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<Response> {
+    file_answer(outgoing::content(&app, &caller.required()?, read(&id)?).await?)
+}
+
+/// The edXML package (QCVN 102:2016/BTTTT) of a sent document, or of its recall.
+#[utoipa::path(get, path = "/api/v1/documents/outgoing/{id}/package", params(("id" = String, Path)),
+    responses((status = 200), (status = 404), (status = 409)))]
+pub async fn package(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<Response> {
+    file_answer(outgoing::package(&app, &caller.required()?, read(&id)?).await?)
+}
+
+/// Sends one's own draft on its road.
+#[utoipa::path(post, path = "/api/v1/documents/outgoing/{id}/submit", params(("id" = String, Path)),
+    responses((status = 200, body = OutgoingView), (status = 404), (status = 409)))]
+pub async fn submit(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<Json<OutgoingView>> {
+    Ok(Json(outgoing::submit(&app, &caller.required()?, read(&id)?).await?))
+}
+
+/// Ký nháy: agreed within the agency.
+#[utoipa::path(post, path = "/api/v1/documents/outgoing/{id}/initials", params(("id" = String, Path)), request_body = NoteBody,
+    responses((status = 200, body = OutgoingView), (status = 404), (status = 409)))]
+pub async fn initials(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    body: JsonBody<NoteBody>,
+) -> Result<Json<OutgoingView>> {
+    Ok(Json(outgoing::initial(&app, &caller.required()?, read(&id)?, body.value.note.as_deref()).await?))
+}
+
+/// A competent person signs one document.
+#[utoipa::path(post, path = "/api/v1/documents/outgoing/{id}/sign", params(("id" = String, Path)), request_body = KeyBody,
+    responses((status = 200, body = BatchLine), (status = 403), (status = 404), (status = 409), (status = 422)))]
+pub async fn sign(
+    State(app): State<App>,
+    caller: Caller,
+    remote: Remote,
+    Path(id): Path<String>,
+    body: JsonBody<KeyBody>,
+) -> Result<Json<BatchLine>> {
+    let KeyBody { credential, pin, picture, content_sha256 } = body.value;
+    let wanted = [(read(&id)?, content_sha256)];
+    let lines = signed(&app, caller, &remote, (credential, &pin), &wanted, picture.as_deref()).await?;
+    let line = lines.into_iter().next().ok_or_else(|| InternalError::other("a batch without a line"))?;
+    Ok(Json(line))
+}
+
+/// A competent person signs up to fifty documents with one activation; each line says what became of one.
+#[utoipa::path(post, path = "/api/v1/documents/outgoing/sign", request_body = BatchBody,
+    responses((status = 200, body = BatchAnswer), (status = 403), (status = 422)))]
+pub async fn sign_many(
+    State(app): State<App>,
+    caller: Caller,
+    remote: Remote,
+    body: JsonBody<BatchBody>,
+) -> Result<Json<BatchAnswer>> {
+    let BatchBody { credential, pin, picture, documents } = body.value;
+    let wanted: Vec<_> = documents.into_iter().map(|one| (one.id, one.content_sha256)).collect();
+    let documents = signed(&app, caller, &remote, (credential, &pin), &wanted, picture.as_deref()).await?;
+    Ok(Json(BatchAnswer { documents }))
+}
+
+async fn signed(
+    app: &App,
+    caller: Caller,
+    remote: &Remote,
+    (credential, pin): (CredentialId, &Secret),
+    wanted: &[(OutgoingId, Option<String>)],
+    picture: Option<&str>,
+) -> Result<Vec<BatchLine>> {
+    let by = caller.required()?;
+    let pin = Pin::enter(pin.reveal()).map_err(RequestError::from)?;
+    with_pin(app, &by, remote, outgoing::sign(app, &by, credential, &pin, wanted, picture)).await
+}
+
+/// The clerk gives the next number of the agency's series and the date, and writes them into the document.
+#[utoipa::path(post, path = "/api/v1/documents/outgoing/{id}/number", params(("id" = String, Path)),
+    responses((status = 200, body = OutgoingView), (status = 404), (status = 409)))]
+pub async fn number(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<Json<OutgoingView>> {
+    Ok(Json(outgoing::give_number(&app, &caller.required()?, read(&id)?).await?))
+}
+
+/// The clerk seals with the agency's certificate.
+#[utoipa::path(post, path = "/api/v1/documents/outgoing/{id}/seal", params(("id" = String, Path)), request_body = KeyBody,
+    responses((status = 200, body = OutgoingView), (status = 403), (status = 404), (status = 409), (status = 422)))]
+pub async fn seal(
+    State(app): State<App>,
+    caller: Caller,
+    remote: Remote,
+    Path(id): Path<String>,
+    body: JsonBody<KeyBody>,
+) -> Result<Json<OutgoingView>> {
+    let by = caller.required()?;
+    let KeyBody { credential, pin, picture, .. } = body.value;
+    let pin = Pin::enter(pin.reveal()).map_err(RequestError::from)?;
+    let flow = outgoing::seal(&app, &by, read(&id)?, credential, &pin, picture.as_deref());
+    Ok(Json(with_pin(&app, &by, &remote, flow).await?))
+}
+
+/// Sends the sealed document to its recipients.
+#[utoipa::path(post, path = "/api/v1/documents/outgoing/{id}/send", params(("id" = String, Path)),
+    responses((status = 200, body = OutgoingView), (status = 404), (status = 409)))]
+pub async fn send(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<Json<OutgoingView>> {
+    Ok(Json(outgoing::send(&app, &caller.required()?, read(&id)?).await?))
+}
+
+/// Calls a sent document back.
+#[utoipa::path(post, path = "/api/v1/documents/outgoing/{id}/recall", params(("id" = String, Path)), request_body = ReasonBody,
+    responses((status = 200, body = OutgoingView), (status = 404), (status = 409), (status = 422)))]
+pub async fn recall(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    body: JsonBody<ReasonBody>,
+) -> Result<Json<OutgoingView>> {
+    Ok(Json(outgoing::recall(&app, &caller.required()?, read(&id)?, &body.value.reason).await?))
+}
+
+/// Whoever has it refuses it; a number that it has is void from then on.
+#[utoipa::path(post, path = "/api/v1/documents/outgoing/{id}/refuse", params(("id" = String, Path)), request_body = ReasonBody,
+    responses((status = 200, body = OutgoingView), (status = 404), (status = 409), (status = 422)))]
+pub async fn refuse(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    body: JsonBody<ReasonBody>,
+) -> Result<Json<OutgoingView>> {
+    Ok(Json(outgoing::refuse(&app, &caller.required()?, read(&id)?, &body.value.reason).await?))
+}
+
+/// The drafter takes it back, before everybody has signed.
+#[utoipa::path(post, path = "/api/v1/documents/outgoing/{id}/withdraw", params(("id" = String, Path)), request_body = ReasonBody,
+    responses((status = 200, body = OutgoingView), (status = 404), (status = 409), (status = 422)))]
+pub async fn withdraw(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    body: JsonBody<ReasonBody>,
+) -> Result<Json<OutgoingView>> {
+    Ok(Json(outgoing::withdraw(&app, &caller.required()?, read(&id)?, &body.value.reason).await?))
+}
+
+/// Records what a recipient says of the document.
+#[utoipa::path(post, path = "/api/v1/documents/outgoing/{id}/status", params(("id" = String, Path)), request_body = StatusBody,
+    responses((status = 200, body = OutgoingView), (status = 404), (status = 409), (status = 422)))]
+pub async fn status(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    body: JsonBody<StatusBody>,
+) -> Result<Json<OutgoingView>> {
+    let StatusBody { organ_id, status, note } = body.value;
+    let by = caller.required()?;
+    Ok(Json(outgoing::status(&app, &by, read(&id)?, (&organ_id, &status), note.as_deref()).await?))
+}
+
+/// Reads a draft's form. The class, the metadata and whatever `admit` wants come before the document; the class may not be missing. Fields
+/// of a page's form are metadata, too, and are left in `fields` for the page that shows them again.
+pub(in crate::http) async fn read_draft(
+    app: &App,
+    mut form: Multipart,
+    admit: impl Fn(&str) -> Result<()>,
+    fields: &mut BTreeMap<String, String>,
+) -> Result<(Draft, Vec<u8>)> {
+    let mut size = 0_usize;
+    while let Some(mut field) = upload::next_field(&mut form).await? {
+        let name = field.name().unwrap_or_default().to_owned();
+        if name != "document" {
+            let text = bounded(&mut field).await?;
+            if name == "secrecy" {
+                signing::refuse_secret(Some(&text))?;
+            }
+            size = size.saturating_add(text.len());
+            if size > limits::METADATA_BYTES || fields.len() > MOST_FIELDS {
+                return Err(broken_off().into());
+            }
+            fields.insert(name, text);
+            continue;
+        }
+        admit(fields.get("csrf").map(String::as_str).unwrap_or_default())?;
+        if !fields.contains_key("secrecy") {
+            return Err(not_before().into());
+        }
+        let metadata = match fields.get("metadata") {
+            Some(text) => Metadata::read(text)?,
+            None if fields.contains_key("subject") => crate::http::sites::documents::metadata(fields),
+            None => return Err(not_before().into()),
+        };
+        let metadata = metadata.checked(app.clock.now())?;
+        let name = field.file_name().unwrap_or_default().to_owned();
+        let clear = upload::spool_field(app, &mut field).await?.finish().await?;
+        drop(field);
+        // Whatever follows could still say that the document is classified.
+        while let Some(mut field) = upload::next_field(&mut form).await? {
+            if field.name() == Some("secrecy") {
+                signing::refuse_secret(Some(&bounded(&mut field).await?))?;
+            }
+        }
+        let said = format!("{metadata:?}");
+        let identity = identity(clear.try_clone().map_err(InternalError::io("a spool file"))?, &said).await?;
+        return Ok((Draft { metadata, clear, name }, identity));
+    }
+    Err(RequestError::invalid("document", "document_missing", "Chưa có tệp nào được gửi lên.", "No file was sent.")
+        .into())
+}
+
+/// Digest of the file, with the metadata.
+async fn identity(mut file: File, metadata: &str) -> Result<Vec<u8>> {
+    let metadata = metadata.to_owned();
+    let digested = tokio::task::spawn_blocking(move || {
+        let (mut digest, mut piece) = (Sha256::new(), vec![0; signing::limits::PIECE]);
+        file.rewind()?;
+        loop {
+            match file.read(&mut piece)? {
+                0 => break,
+                count => digest.update(piece.get(..count).unwrap_or_default()),
+            }
+        }
+        io::Result::Ok(format!("{}\n{metadata}", hex::encode(digest.finalize())).into_bytes())
+    });
+    let digested = digested.await.map_err(|error| InternalError::other(error.to_string()))?;
+    Ok(digested.map_err(InternalError::io("a spool file"))?)
+}
+
+async fn bounded(field: &mut Field<'_>) -> Result<String> {
+    let mut text = Vec::new();
+    while let Some(piece) = field.chunk().await.map_err(|_| broken_off())? {
+        if text.len().saturating_add(piece.len()) > limits::METADATA_BYTES {
+            return Err(broken_off().into());
+        }
+        text.extend_from_slice(&piece);
+    }
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+fn not_before() -> RequestError {
+    RequestError::invalid(
+        "secrecy",
+        "class_not_before",
+        "Độ mật (secrecy) và thông tin văn bản (metadata) phải được gửi trước tệp. Chưa có nội dung nào được nhận.",
+        "The class (secrecy) and the metadata come before the file. Nothing of it was taken.",
+    )
+}
+
+pub(in crate::http) fn read(id: &str) -> Result<OutgoingId> {
+    Ok(id.parse().map_err(|_| RequestError::not_found())?)
+}
+
+/// Bytes: a picture of 4 MiB in base64, and the rest.
+const LARGEST_SIGN_BODY: usize = 6 << 20;
+/// Fields of the form of a draft.
+const MOST_FIELDS: usize = 40;

@@ -1,0 +1,192 @@
+//! The pages of outgoing documents in every state worth looking at. Test code only.
+#![allow(clippy::unwrap_used)]
+
+use super::{
+    Problems,
+    documents::{
+        DocumentPage, DocumentRow, DocumentsPage, Happened, Inbox, NewDocumentForm, NewDocumentPage, Outcome,
+        Recipient, Step,
+    },
+    gallery::{AGENCY, LONG_NAME, Screen, at, frame, refused},
+    sign::CredentialChoice,
+};
+use chuky_model::{id::CredentialId, text::Language};
+
+const SUBJECT: &str = "Về việc tăng cường sử dụng chữ ký số chuyên dùng công vụ trong giải quyết thủ tục hành chính trên địa bàn thành phố";
+
+/// The pages.
+pub(super) fn screens(language: Language) -> Vec<Screen> {
+    let full = DocumentsPage {
+        frame: frame(language, "/documents"),
+        inboxes: vec![
+            Inbox { name: "to-initial", rows: vec![row("initials", Some("initial"))] },
+            Inbox { name: "to-sign", rows: vec![row("signing", Some("sign")), overdue()] },
+            Inbox { name: "to-number", rows: vec![row("numbering", Some("number"))] },
+            Inbox { name: "sent", rows: vec![numbered("sent", None)] },
+        ],
+        credentials: vec![key()],
+        outcomes: Vec::new(),
+        problems: Problems::none(),
+    };
+    let batch = DocumentsPage {
+        outcomes: vec![
+            Outcome { document: id(), subject: SUBJECT.into(), signed: true, detail: String::new() },
+            Outcome {
+                document: id(),
+                subject: "Quyết định nâng lương".into(),
+                signed: false,
+                detail: "Văn bản không còn ở bước này.".into(),
+            },
+        ],
+        problems: refused("pin", "Mã PIN không đúng. Bạn còn 4 lần."),
+        ..full.clone()
+    };
+    let empty = DocumentsPage {
+        frame: frame(language, "/documents"),
+        inboxes: vec![Inbox { name: "drafts", rows: Vec::new() }],
+        credentials: Vec::new(),
+        outcomes: Vec::new(),
+        problems: Problems::none(),
+    };
+    let form = NewDocumentForm {
+        subject: SUBJECT.into(),
+        type_name: "Quyết định".into(),
+        type_code: "QĐ".into(),
+        notation: "UBND".into(),
+        place: "Hà Nội".into(),
+        initials: "truong.phong".into(),
+        signers: "pho.chu.tich, chu.tich".into(),
+        parallel: true,
+        recipients: "H26.18 Sở Tư pháp\n000.00.00.H49 Ủy ban nhân dân tỉnh Quảng Ninh".into(),
+        ..NewDocumentForm::default()
+    };
+    let new = |form: NewDocumentForm, problems| {
+        NewDocumentPage { frame: frame(language, "/documents/new"), form, problems }.html()
+    };
+    let sent = DocumentPage {
+        row: numbered("sent", None),
+        agency: Some(AGENCY.into()),
+        issued_at: Some("2026-11-22T03:05:09Z".into()),
+        steps: steps("done"),
+        may_refuse: false,
+        may_withdraw: false,
+        may_recall: true,
+        may_fetch_package: true,
+        ..signing(language)
+    };
+    vec![
+        ("documents", full.html()),
+        ("documents-batch", batch.html()),
+        ("documents-empty", empty.html()),
+        ("document-sign", signing(language).html()),
+        ("document-sent", sent.html()),
+        ("document-new", new(NewDocumentForm::default(), Problems::none())),
+        ("document-new-refused", new(form, refused("steps", "Không có cán bộ “chu.tich” trong cơ quan của bạn."))),
+    ]
+}
+
+fn signing(language: Language) -> DocumentPage {
+    let happened = |kind: &str, at: &str, note: Option<&str>| Happened {
+        kind: kind.into(),
+        name: LONG_NAME.into(),
+        at: at.into(),
+        note: note.map(str::to_owned),
+    };
+    DocumentPage {
+        frame: frame(language, "/documents/0199a7c2-1111-7000-8000-00000000abcd"),
+        row: overdue(),
+        place: "Hà Nội".into(),
+        agency: None,
+        issued_at: None,
+        marks_searched: false,
+        steps: steps("waiting"),
+        history: vec![
+            happened("drafted", "2026-11-20T01:00:00Z", None),
+            happened("submitted", "2026-11-20T01:05:00Z", None),
+            happened("initialled", "2026-11-20T02:00:00Z", Some("Đồng ý trình; đề nghị ký trong ngày.")),
+        ],
+        recipients: vec![
+            Recipient {
+                organ_id: "H26.18".into(),
+                name: "Sở Tư pháp".into(),
+                delivered_at: Some("2026-11-22T04:00:00Z".into()),
+                status: Some("02".into()),
+                status_note: Some("Thiếu phụ lục".into()),
+                status_at: Some("2026-11-22T05:00:00Z".into()),
+            },
+            Recipient {
+                organ_id: "000.00.00.H49".into(),
+                name: "Ủy ban nhân dân tỉnh Quảng Ninh".into(),
+                delivered_at: None,
+                status: None,
+                status_note: None,
+                status_at: None,
+            },
+        ],
+        credentials: vec![key()],
+        may_refuse: true,
+        may_withdraw: true,
+        may_recall: false,
+        may_fetch_package: false,
+        problems: Problems::none(),
+    }
+}
+
+fn steps(last: &'static str) -> Vec<Step> {
+    let step = |kind: &str, name: &str, state: &'static str| Step {
+        kind: kind.into(),
+        name: name.into(),
+        state,
+        at: (state == "done").then(|| "2026-11-21T02:00:00Z".into()),
+    };
+    let clerk = if last == "done" { "done" } else { "planned" };
+    vec![
+        step("initials", LONG_NAME, "done"),
+        step("sign", "Trần Văn Khương", last),
+        step("number", "", clerk),
+        step("seal", "", clerk),
+        step("send", "", clerk),
+    ]
+}
+
+fn row(state: &str, action: Option<&str>) -> DocumentRow {
+    DocumentRow {
+        document: id(),
+        subject: SUBJECT.into(),
+        type_name: "Quyết định".into(),
+        code: None,
+        state: state.into(),
+        urgency: "normal",
+        drafted_by: LONG_NAME.into(),
+        due_at: Some("2026-11-24T03:00:00Z".into()),
+        overdue: false,
+        action: action.map(str::to_owned),
+        content_sha256: "4f1d0c9a".repeat(8),
+    }
+}
+
+fn overdue() -> DocumentRow {
+    DocumentRow {
+        overdue: true,
+        urgency: "hoa_toc",
+        subject: "Quyết định nâng lương".into(),
+        ..row("signing", Some("sign"))
+    }
+}
+
+fn numbered(state: &str, action: Option<&str>) -> DocumentRow {
+    DocumentRow { code: Some("05/QĐ-UBND".into()), due_at: None, ..row(state, action) }
+}
+
+fn key() -> CredentialChoice {
+    CredentialChoice {
+        credential: CredentialId("0199a7c2-2222-7000-8000-00000000abcd".parse().unwrap()),
+        holder: LONG_NAME.into(),
+        valid_until: at("2031-11-22T02:00:00Z"),
+        tries_left: 5,
+    }
+}
+
+fn id() -> String {
+    "0199a7c2-1111-7000-8000-00000000abcd".into()
+}

@@ -1,0 +1,322 @@
+//! What a document is about, as its drafter says it: parsed and bounded once, stored encrypted with its road.
+
+use super::limits::{
+    DEADLINE_DAYS, NAME_CHARACTERS, NOTATION_CHARACTERS, RECIPIENTS, SHORT_CHARACTERS, STEPS, SUBJECT_CHARACTERS,
+};
+use crate::{
+    app::App,
+    error::{InternalError, RequestError, Result},
+};
+use chuky_model::{
+    id::OutgoingId,
+    instant::Instant,
+    record::{
+        outgoing::{OutgoingDocument, number_and_notation},
+        state::StepKind,
+    },
+};
+use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
+
+/// What a drafter hands in beside the PDF.
+#[derive(Clone, Debug, Default, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Metadata {
+    /// Trích yếu, at most 500 characters.
+    pub subject: String,
+    /// Abbreviation of the type, `QĐ`; left out for a công văn.
+    #[serde(default)]
+    pub type_code: String,
+    /// Name of the type, `Quyết định`; default `Công văn`.
+    #[serde(default)]
+    pub type_name: String,
+    /// Behind the number and the type: `UBND`, `BNV-VP`.
+    pub notation: String,
+    /// Which numbering of the agency and the year it takes part in; default the type, or `CV`.
+    #[serde(default)]
+    pub series: String,
+    /// Place of issue, `Hà Nội`.
+    pub place: String,
+    /// `normal`, `khan` (KHẨN), `thuong_khan` (THƯỢNG KHẨN) or `hoa_toc` (HỎA TỐC).
+    #[serde(default)]
+    pub urgency: Urgency,
+    /// RFC 3339: until when the signers are to sign.
+    #[serde(default)]
+    pub due: Option<String>,
+    /// Whether the field shows `Số: 15/QĐ-UBND`, or the number alone where the draft has the rest printed.
+    #[serde(default)]
+    pub number_shown: NumberShown,
+    /// Left, bottom, right, top in points on the first page; the decree's usual places where left out.
+    #[serde(default)]
+    pub number_rectangle: Option<[f32; 4]>,
+    #[serde(default)]
+    pub date_rectangle: Option<[f32; 4]>,
+    /// Who acts, in order.
+    pub steps: Vec<StepWanted>,
+    /// Whom it goes to.
+    #[serde(default)]
+    pub recipients: Vec<RecipientWanted>,
+}
+
+/// One person's part.
+#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StepWanted {
+    /// `initials` or `sign`; every initials come before the first signature.
+    #[schema(value_type = String)]
+    pub kind: StepKind,
+    /// Log-in name of an account of the same agency.
+    pub account: String,
+    /// Those of one stage act in any order, the next stage after all of them; left out: one after the other.
+    #[serde(default)]
+    pub stage: Option<u16>,
+    /// Page from 1 and rectangle of the signature; the last page's lower right where left out.
+    #[serde(default)]
+    pub page: Option<u32>,
+    #[serde(default)]
+    pub rectangle: Option<[f32; 4]>,
+}
+
+/// An agency that it goes to.
+#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RecipientWanted {
+    /// Code by Decision 20/2020/QĐ-TTg (`H26.18`) or in the older form (`000.00.18.H26`).
+    pub organ_id: String,
+    pub name: String,
+}
+
+/// How soon it is to be dealt with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Urgency {
+    #[default]
+    Normal,
+    Khan,
+    ThuongKhan,
+    HoaToc,
+}
+
+/// What the number's field shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NumberShown {
+    #[default]
+    Whole,
+    Number,
+}
+
+/// What is stored encrypted.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Details {
+    pub subject: String,
+    pub type_name: String,
+    pub place: String,
+    pub urgency: Urgency,
+    pub due: Option<Instant>,
+    pub number_shown: NumberShown,
+    /// Whether the first page's text was searched for marks of secrecy.
+    pub searched: bool,
+}
+
+impl Metadata {
+    /// Checked and with its defaults filled in.
+    pub fn checked(mut self, now: Instant) -> Result<Self> {
+        for (field, value, most) in [
+            ("subject", &mut self.subject, SUBJECT_CHARACTERS),
+            ("type_name", &mut self.type_name, SHORT_CHARACTERS),
+            ("type_code", &mut self.type_code, NOTATION_CHARACTERS),
+            ("notation", &mut self.notation, NOTATION_CHARACTERS),
+            ("series", &mut self.series, NOTATION_CHARACTERS),
+            ("place", &mut self.place, SHORT_CHARACTERS),
+        ] {
+            *value = line(field, value, most)?;
+        }
+        for (field, value) in [("subject", &self.subject), ("notation", &self.notation), ("place", &self.place)] {
+            if value.is_empty() {
+                return Err(missing(field).into());
+            }
+        }
+        for (field, value) in [("type_code", &self.type_code), ("notation", &self.notation)] {
+            if !value.chars().all(|letter| letter.is_alphanumeric() || "-.&".contains(letter)) {
+                return Err(malformed(field).into());
+            }
+        }
+        if self.type_name.is_empty() {
+            "Công văn".clone_into(&mut self.type_name);
+        }
+        if self.series.is_empty() {
+            self.series = if self.type_code.is_empty() { "CV".to_owned() } else { self.type_code.clone() };
+        }
+        if self.due()?.is_some_and(|due| due <= now || due > now.plus_seconds(DEADLINE_DAYS * 86_400)) {
+            return Err(malformed("due").into());
+        }
+        self.check_steps()?;
+        self.check_recipients()?;
+        Ok(self)
+    }
+
+    /// The drafter's deadline.
+    pub fn due(&self) -> Result<Option<Instant>> {
+        let read = |text: &str| Instant::parse_rfc3339(text).ok_or_else(|| malformed("due").into());
+        self.due.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(read).transpose()
+    }
+
+    /// The stage of each step, in order.
+    pub fn stages(&self) -> Vec<i64> {
+        self.steps.iter().zip(1_i64..).map(|(step, place)| step.stage.map_or(place, i64::from)).collect()
+    }
+
+    fn check_steps(&self) -> Result<()> {
+        let signs = |step: &StepWanted| step.kind == StepKind::Sign;
+        let stages = self.stages();
+        let of = |wanted: bool| stages.iter().zip(&self.steps).filter(move |(_, step)| signs(step) == wanted);
+        let first = of(true).map(|(stage, _)| *stage).min();
+        let in_order = of(false).all(|(stage, _)| first.is_some_and(|first| *stage < first));
+        let mut names = HashSet::new();
+        let once = self.steps.iter().all(|step| names.insert((signs(step), step.account.as_str())));
+        if first.is_none() || !in_order || !once || self.steps.len() > STEPS {
+            let (vi, en) = (
+                "Cần ít nhất một người ký; ký nháy đứng trước mọi chữ ký; mỗi người ký một lần; không quá 20 bước.",
+                "At least one person signs, initials come before every signature, each person signs once, at most 20 steps.",
+            );
+            return Err(RequestError::invalid("steps", "steps_invalid", vi, en).into());
+        }
+        Ok(())
+    }
+
+    fn check_recipients(&mut self) -> Result<()> {
+        let mut codes = HashSet::new();
+        for recipient in &mut self.recipients {
+            recipient.name = line("recipients", &recipient.name, NAME_CHARACTERS)?;
+            recipient.organ_id = recipient.organ_id.trim().to_owned();
+            if !is_agency_code(&recipient.organ_id) || recipient.name.is_empty() || !codes.insert(&recipient.organ_id) {
+                return Err(malformed("recipients").into());
+            }
+        }
+        if self.recipients.len() > RECIPIENTS {
+            return Err(malformed("recipients").into());
+        }
+        Ok(())
+    }
+}
+
+impl Details {
+    /// Encrypted for its row.
+    pub fn sealed(&self, app: &App, id: OutgoingId) -> Result<Vec<u8>> {
+        let plain = serde_json::to_vec(self).map_err(|error| InternalError::other(error.to_string()))?;
+        app.vault.seal(PLACE, &id.to_string(), &plain)
+    }
+
+    /// Of a row.
+    pub fn of(app: &App, row: &OutgoingDocument) -> Result<Self> {
+        let plain = app.vault.open(PLACE, &row.id.to_string(), &row.details)?;
+        Ok(serde_json::from_slice(&plain).map_err(|error| InternalError::other(error.to_string()))?)
+    }
+
+    /// What the number's field shows.
+    pub fn number_text(&self, row: &OutgoingDocument, number: i64) -> String {
+        match self.number_shown {
+            NumberShown::Whole => format!("Số: {}", number_and_notation(number, &row.type_code, &row.notation)),
+            NumberShown::Number => format!("{number:02}"),
+        }
+    }
+
+    /// `Hà Nội, ngày 05 tháng 02 năm 2026`: days below 10 and the months 1 and 2 with a leading zero (Decree 30/2020/NĐ-CP,
+    /// Appendix I, part II, 4.b).
+    pub fn date_text(&self, issued: Instant) -> String {
+        let Some(date) = issued.in_vietnam() else { return String::new() };
+        let month = u8::from(date.month());
+        let month = if month < 3 { format!("{month:02}") } else { month.to_string() };
+        format!("{}, ngày {:02} tháng {month} năm {}", self.place, date.day(), date.year())
+    }
+}
+
+/// At most 35 of digits, capitals and full stops (QĐ 20/2020/QĐ-TTg), in groups; the older form is one of them too.
+pub fn is_agency_code(code: &str) -> bool {
+    (1..=35).contains(&code.len())
+        && code.split('.').all(|group| {
+            !group.is_empty() && group.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase())
+        })
+}
+
+/// One line of text, bounded.
+pub fn line(field: &'static str, text: &str, most: usize) -> Result<String> {
+    let text = text.trim();
+    if text.chars().count() > most || text.chars().any(char::is_control) {
+        let vi = format!("Nội dung này có tối đa {most} ký tự trên một dòng.");
+        let en = format!("This text has at most {most} characters on one line.");
+        return Err(RequestError::invalid(field, "text_too_long", vi, en).into());
+    }
+    Ok(text.to_owned())
+}
+
+fn missing(field: &'static str) -> RequestError {
+    let (vi, en) = ("Hãy điền mục này.", "Fill this in.");
+    RequestError::invalid(field, "field_missing", vi, en)
+}
+
+fn malformed(field: &'static str) -> RequestError {
+    let (vi, en) = ("Mục này không đúng mẫu; xem mô tả ở /api/docs.", "This does not have its form; see /api/docs.");
+    RequestError::invalid(field, "field_invalid", vi, en)
+}
+
+/// Where details are encrypted for.
+const PLACE: &str = "outgoing_document.details";
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn metadata(steps: &str) -> Result<Metadata> {
+        let text = format!(
+            r#"{{"subject":"Về việc thử","notation":"UBND","type_code":"QĐ","place":"Hà Nội","steps":{steps}}}"#
+        );
+        serde_json::from_str::<Metadata>(&text).unwrap().checked(Instant::from_unix_seconds(1_800_000_000))
+    }
+
+    #[test]
+    fn a_road_has_initials_first_and_a_signature() {
+        let good = metadata(r#"[{"kind":"initials","account":"a"},{"kind":"sign","account":"b"}]"#).unwrap();
+        assert_eq!((good.stages(), good.series.as_str()), (vec![1, 2], "QĐ"));
+        let side_by_side = r#"[{"kind":"sign","account":"a","stage":1},{"kind":"sign","account":"b","stage":1}]"#;
+        assert_eq!(metadata(side_by_side).unwrap().stages(), [1, 1]);
+        for bad in [
+            "[]",
+            r#"[{"kind":"initials","account":"a"}]"#,
+            r#"[{"kind":"sign","account":"a"},{"kind":"initials","account":"b"}]"#,
+            r#"[{"kind":"sign","account":"a"},{"kind":"sign","account":"a"}]"#,
+            r#"[{"kind":"initials","account":"b","stage":1},{"kind":"sign","account":"a","stage":1}]"#,
+        ] {
+            assert!(metadata(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn both_forms_of_agency_codes_and_nothing_else() {
+        for code in ["H26", "H26.18", "G09.03.2", "000.00.00.H49", "000.18.26.H49"] {
+            assert!(is_agency_code(code), "{code}");
+        }
+        for code in ["", ".", "H26.", "h26", "H26/18", "H26 18", "../H26", "H26.18.000000000000000000000000000000"] {
+            assert!(!is_agency_code(code), "{code}");
+        }
+    }
+
+    #[test]
+    fn dates_and_numbers_are_written_as_the_decree_wants() {
+        let details = Details {
+            subject: String::new(),
+            type_name: String::new(),
+            place: "Hà Nội".to_owned(),
+            urgency: Urgency::Normal,
+            due: None,
+            number_shown: NumberShown::Whole,
+            searched: true,
+        };
+        let date = |text: &str| details.date_text(Instant::parse_rfc3339(text).unwrap());
+        assert_eq!(date("2026-02-04T17:30:00Z"), "Hà Nội, ngày 05 tháng 02 năm 2026", "by Vietnam's clock");
+        assert_eq!(date("2026-11-22T03:00:00Z"), "Hà Nội, ngày 22 tháng 11 năm 2026");
+        assert_eq!(date("2026-03-09T03:00:00Z"), "Hà Nội, ngày 09 tháng 3 năm 2026");
+    }
+}

@@ -1,0 +1,42 @@
+//! Bounds of the road of outgoing documents, with their units and reasons.
+
+/// Characters of a subject (Decree 30/2020/NĐ-CP, Appendix VI: Subject).
+pub const SUBJECT_CHARACTERS: usize = 500;
+/// Characters of the notation behind the number (Appendix VI: CodeNotation).
+pub const NOTATION_CHARACTERS: usize = 30;
+/// Characters of an agency's name (Appendix VI: OrganName).
+pub const NAME_CHARACTERS: usize = 200;
+/// Characters of a place of issue or a type's name.
+pub const SHORT_CHARACTERS: usize = 100;
+/// Characters of a reason.
+pub const REASON_CHARACTERS: usize = 500;
+/// People on one road: the longest chain of a ministry's joint circular.
+pub const STEPS: usize = 20;
+/// Recipients of one document: every ward of a province, with its departments.
+pub const RECIPIENTS: usize = 500;
+/// Documents signed with one activation.
+pub const BATCH: usize = 50;
+/// Documents of one page of a list.
+pub const PAGE: i64 = 50;
+/// Documents of one inbox that are shown at once.
+pub const INBOX: i64 = 200;
+/// Lines of the register shown at once.
+pub const REGISTER: i64 = 100;
+/// Bytes of a document's metadata.
+pub const METADATA_BYTES: usize = 128 << 10;
+/// Bytes of a document that an edXML package carries: base64 of it and the frame stay below what the axis takes.
+pub const PACKAGED_BYTES: u64 = 100 << 20;
+/// Hours that a person on the road has, where the drafter names no time.
+pub const ACT_HOURS: i64 = 48;
+/// Hours that a clerk has: the same or the next working day (Decree 30/2020/NĐ-CP, article 18).
+pub const CLERK_HOURS: i64 = 24;
+/// Hours after which a draft is overdue.
+pub const DRAFT_HOURS: i64 = 120;
+/// Furthest deadline that a drafter may set, in days.
+pub const DEADLINE_DAYS: i64 = 366;
+/// Packages delivered in one round.
+pub const DELIVERED_AT_ONCE: i64 = 50;
+/// Longest delegation, in days: a long leave.
+pub const DELEGATED_DAYS: i64 = 184;
+/// Delegations of one account that count at once.
+pub const DELEGATIONS: i64 = 50;

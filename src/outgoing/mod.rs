@@ -1,0 +1,27 @@
+//! Outgoing documents (văn bản đi): drafted, agreed by initials, signed by competent persons, numbered and dated by the clerk, sealed by
+//! the agency, sent, and called back. Each transition is one transaction: a compare-and-swap on the road's row, its step, an event of
+//! its history and the audit entry. May use `signing`, `custody`, `reader`, `store` and `audit`; knows no HTTP and no SQL.
+
+mod act;
+mod delegation;
+mod details;
+mod draft;
+mod edxml;
+pub mod limits;
+mod number;
+mod road;
+mod seal;
+mod send;
+mod view;
+
+pub use act::{BatchLine, initial, refuse, sign, submit, withdraw};
+pub use delegation::{DelegationView, delegate, delegations, end_delegation};
+pub use details::{Metadata, NumberShown, RecipientWanted, StepWanted, Urgency};
+pub use draft::{Draft, draft};
+pub use number::{NumberLine, give_number, register};
+pub use seal::seal;
+pub use send::{deliver_due, package, recall, send, status};
+pub use view::{
+    Inboxes, OutgoingDetail, OutgoingPage, OutgoingView, RecipientView, RoadEvent, RoadStep, content, inboxes, list,
+    one,
+};

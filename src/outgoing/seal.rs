@@ -1,0 +1,76 @@
+//! The agency's seal, over everything: the competent persons' signatures, number and date. It closes every field of the document.
+
+use super::{
+    details::Details,
+    draft::SEAL,
+    road::{Act, Road, clerk},
+    view::{self, OutgoingView},
+};
+use crate::{
+    accounts::Principal,
+    app::App,
+    audit::Kind,
+    custody::{self, Pin},
+    error::{InternalError, RequestError, Result},
+    signing::{self, Level, Look, SignRequest, ToSign},
+};
+use chuky_model::{
+    id::{CredentialId, OutgoingId},
+    record::{outgoing::OutgoingDocument, state::OutgoingState},
+};
+
+/// The clerk seals with the agency's certificate.
+pub async fn seal(
+    app: &App,
+    by: &Principal,
+    id: OutgoingId,
+    credential: CredentialId,
+    pin: &Pin,
+    picture: Option<&str>,
+) -> Result<OutgoingView> {
+    // 1. A numbered document, and a seal rather than a person's certificate.
+    let mut road = Road::load(app, by, id).await?;
+    clerk(by)?;
+    road.stands(OutgoingState::Sealing)?;
+    let signer = custody::signer(app, by, credential).await?;
+    if signer.personal_number().is_some() {
+        return Err(RequestError::invalid(
+            "credential",
+            "not_a_seal",
+            "Hãy chọn chứng thư của cơ quan: văn thư đóng dấu bằng con dấu số của cơ quan, không bằng chữ ký cá nhân.",
+            "Choose the agency's certificate: the clerk seals with the agency's seal, not with a personal signature.",
+        )
+        .into());
+    }
+    let subject = signer.certificate.subject();
+    let agency = subject.organization();
+    let agency = if agency.is_empty() { subject.common_name() } else { agency };
+    // 2. Sealed into the field made for it.
+    let document = signing::of_road(app, road.row.document_id).await?;
+    let wanted = SignRequest {
+        level: Level::LT,
+        look: Look::Seal,
+        field: Some(SEAL.to_owned()),
+        picture: picture.map(str::to_owned),
+        ..SignRequest::plain(credential)
+    };
+    let sealed = signing::sign_all(app, by, credential, pin, &[ToSign { document, wanted }]).await?;
+    let sealed = sealed.into_iter().next().ok_or_else(|| InternalError::other("nothing was sealed"))??;
+    // 3. The row with the agency's name.
+    let details = Details::of(app, &road.row)?;
+    road.row.agency = Some(app.vault.seal(AGENCY, &id.to_string(), agency.as_bytes())?);
+    road.moves_to(OutgoingState::Sealed, &details, app.clock.now());
+    let act = Act { by, kind: Kind::OutgoingSealed, note: None };
+    road.store_file(app, OutgoingState::Sealing, act, sealed).await?;
+    view::of_road(app, by, &road).await
+}
+
+/// The agency's name as its seal's certificate has it, once it is sealed.
+pub(super) fn agency_of(app: &App, row: &OutgoingDocument) -> Result<Option<String>> {
+    let Some(sealed) = &row.agency else { return Ok(None) };
+    let plain = app.vault.open(AGENCY, &row.id.to_string(), sealed)?;
+    Ok(Some(String::from_utf8_lossy(&plain).into_owned()))
+}
+
+/// Where the agency's name is encrypted for.
+const AGENCY: &str = "outgoing_document.agency";

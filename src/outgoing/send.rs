@@ -1,0 +1,257 @@
+//! Sending: the sealed document becomes an edXML package for its recipients, is laid where they fetch it, their statuses come back, and it
+//! may be called back with a reason. Delivery runs from rows and can be repeated: a package that lies there already is written again as
+//! it was.
+
+use super::{
+    details::{Details, Urgency},
+    edxml::{Business, Package},
+    limits::{DELIVERED_AT_ONCE, PACKAGED_BYTES},
+    road::{Act, Also, Road, clerk, note_of, reason},
+    seal::agency_of,
+    view::{self, OutgoingView},
+};
+use crate::{
+    accounts::{self, Principal},
+    app::App,
+    audit::{self, Actor, Entry, Kind},
+    error::{InternalError, RequestError, Result},
+    fault,
+    signing::{self, Content, files},
+    store,
+};
+use chuky_model::{
+    id::OutgoingId,
+    instant::Instant,
+    record::{
+        outgoing::{OutgoingEvent, OutgoingRecipient, number_and_notation},
+        state::{OutgoingState, StepKind},
+    },
+};
+use std::{fs, fs::File, io, path::Path};
+
+/// Sends a sealed document to its recipients.
+pub async fn send(app: &App, by: &Principal, id: OutgoingId) -> Result<OutgoingView> {
+    let mut road = Road::load(app, by, id).await?;
+    clerk(by)?;
+    road.stands(OutgoingState::Sealed)?;
+    if app.store.outgoing_recipients(id).await?.is_empty() {
+        let (vi, en) = ("Văn bản này không có nơi nhận.", "This document has no recipient.");
+        return Err(RequestError::conflict("no_recipient", vi, en).into());
+    }
+    let document = signing::of_road(app, road.row.document_id).await?;
+    if document.signed_size.and_then(|size| u64::try_from(size).ok()).is_none_or(|size| size > PACKAGED_BYTES) {
+        let megabytes = PACKAGED_BYTES >> 20;
+        let vi = format!("Văn bản lớn hơn {megabytes} MiB nên không gửi được qua trục liên thông.");
+        let en = format!("The document is larger than {megabytes} MiB, too large for a package.");
+        return Err(RequestError::conflict("package_too_large", vi, en).into());
+    }
+    let details = Details::of(app, &road.row)?;
+    road.moves_to(OutgoingState::Sent, &details, app.clock.now());
+    road.store(app, OutgoingState::Sealed, Act { by, kind: Kind::OutgoingSent, note: None }, Also::Nothing).await?;
+    delivered(app, id).await;
+    view::of_road(app, by, &road).await
+}
+
+/// Calls a sent document back, with a reason.
+pub async fn recall(app: &App, by: &Principal, id: OutgoingId, why: &str) -> Result<OutgoingView> {
+    let mut road = Road::load(app, by, id).await?;
+    clerk(by)?;
+    let why = reason(why)?;
+    road.stands(OutgoingState::Sent)?;
+    let details = Details::of(app, &road.row)?;
+    road.moves_to(OutgoingState::Recalled, &details, app.clock.now());
+    let act = Act { by, kind: Kind::OutgoingRecalled, note: Some(&why) };
+    // The number stays the document's: it was issued, and its recall is on record beside it.
+    road.store(app, OutgoingState::Sent, act, Also::Nothing).await?;
+    delivered(app, id).await;
+    view::of_road(app, by, &road).await
+}
+
+/// Records what a recipient says of the document: two digits by QCVN 102:2016/BTTTT.
+pub async fn status(
+    app: &App,
+    by: &Principal,
+    id: OutgoingId,
+    (organ_id, status): (&str, &str),
+    note: Option<&str>,
+) -> Result<OutgoingView> {
+    let road = Road::load(app, by, id).await?;
+    clerk(by)?;
+    if !matches!(road.row.state, OutgoingState::Sent | OutgoingState::Recalled) {
+        return Err(super::road::moved_on().into());
+    }
+    if !STATUSES.contains(&status) {
+        let (vi, en) = (
+            "Mã trạng thái là 01, 02, 03, 04, 05, 06, 13, 15 hoặc 16.",
+            "The status is 01, 02, 03, 04, 05, 06, 13, 15 or 16.",
+        );
+        return Err(RequestError::invalid("status", "status_unknown", vi, en).into());
+    }
+    let note = note.map(str::trim).filter(|note| !note.is_empty()).map(reason).transpose()?;
+    let sealed = note.map(|note| app.vault.seal(STATUS_NOTE, &id.to_string(), note.as_bytes())).transpose()?;
+    let now = app.clock.now();
+    let mut transaction = app.store.begin().await?;
+    match transaction.set_outgoing_status(id, organ_id, status, sealed.as_deref(), now).await {
+        Err(store::Error::Stale) => return Err(RequestError::not_found().into()),
+        other => other?,
+    }
+    let subject = format!("outgoing_document:{id}");
+    let entry = Entry::new(now, Kind::OutgoingStatus, Actor::Account(by.account), subject);
+    audit::record(&mut transaction, entry.with(serde_json::json!({ "recipient": organ_id, "status": status }))).await?;
+    transaction.commit().await?;
+    view::of_road(app, by, &road).await
+}
+
+/// The package as its recipients get it: of a sent document, or of its recall.
+pub async fn package(app: &App, by: &Principal, id: OutgoingId) -> Result<Content> {
+    let road = Road::load(app, by, id).await?;
+    clerk(by)?;
+    if !matches!(road.row.state, OutgoingState::Sent | OutgoingState::Recalled) {
+        return Err(super::road::moved_on().into());
+    }
+    let recipients = app.store.outgoing_recipients(id).await?;
+    let file = packaged(app, &road, &recipients).await?;
+    let size = file.metadata().map_err(InternalError::io("an edXML package"))?.len();
+    Ok(Content { file, name: file_name(&road), size, media_type: "application/xml".to_owned() })
+}
+
+/// Lays every package that waits where its recipient fetches it. The worker loop calls it.
+pub async fn deliver_due(app: &App) -> Result<()> {
+    if app.settings.documents.delivery_dir.is_none() {
+        return Ok(());
+    }
+    for row in app.store.outgoing_undelivered(DELIVERED_AT_ONCE).await? {
+        delivered(app, row.id).await;
+    }
+    Ok(())
+}
+
+/// Delivers a document, and leaves to the next round what fails now.
+async fn delivered(app: &App, id: OutgoingId) {
+    if let Err(error) = deliver(app, id).await {
+        tracing::error!(event = "package_not_delivered", document = %id, %error);
+    }
+}
+
+async fn deliver(app: &App, id: OutgoingId) -> Result<()> {
+    let Some(folder) = app.settings.documents.delivery_dir.clone() else { return Ok(()) };
+    let road = Road::of(app, id).await?;
+    let recalled = road.row.state == OutgoingState::Recalled;
+    let recipients = app.store.outgoing_recipients(id).await?;
+    let waits = |one: &&OutgoingRecipient| match recalled {
+        true => one.recall_delivered_at.is_none(),
+        false => one.delivered_at.is_none(),
+    };
+    if !recipients.iter().any(|one| waits(&one)) {
+        return Ok(());
+    }
+    let package = packaged(app, &road, &recipients).await?;
+    for recipient in recipients.iter().filter(waits) {
+        let (from, name) = (package.try_clone().map_err(InternalError::io("an edXML package"))?, file_name(&road));
+        let into = folder.join(&recipient.organ_id);
+        let laid = tokio::task::spawn_blocking(move || lay(from, &into, &name)).await;
+        let laid = laid.map_err(|error| InternalError::other(error.to_string()))?;
+        laid.map_err(InternalError::io("the folder of outgoing packages"))?;
+        fault::point("outgoing.package_laid");
+        let now = app.clock.now();
+        let mut transaction = app.store.begin().await?;
+        let first = match recalled {
+            true => transaction.deliver_outgoing_recall(id, recipient.position, now).await?,
+            false => transaction.deliver_outgoing(id, recipient.position, now).await?,
+        };
+        // Another node laid the same package in this moment.
+        if !first {
+            continue;
+        }
+        let subject = format!("outgoing_document:{id}");
+        let entry = Entry::new(now, Kind::OutgoingDelivered, Actor::Service, subject);
+        let content = serde_json::json!({ "recipient": recipient.organ_id, "recall": recalled });
+        audit::record(&mut transaction, entry.with(content)).await?;
+        transaction.commit().await?;
+    }
+    Ok(())
+}
+
+/// Writes a file whole under its name, or not at all.
+fn lay(mut package: File, into: &Path, name: &str) -> io::Result<()> {
+    use std::io::Seek;
+    fs::create_dir_all(into)?;
+    let mut beside = tempfile::NamedTempFile::new_in(into)?;
+    package.rewind()?;
+    io::copy(&mut package, &mut beside)?;
+    beside.as_file().sync_all()?;
+    beside.persist(into.join(name)).map_err(|error| error.error)?;
+    File::open(into)?.sync_all()
+}
+
+fn file_name(road: &Road) -> String {
+    let kind = if road.row.state == OutgoingState::Recalled { "recall.edxml" } else { "edxml" };
+    format!("{}.{kind}", road.row.id)
+}
+
+async fn packaged(app: &App, road: &Road, recipients: &[OutgoingRecipient]) -> Result<File> {
+    let row = &road.row;
+    let details = Details::of(app, row)?;
+    let events = app.store.outgoing_events(row.id).await?;
+    let last = |kind: Kind| events.iter().rev().find(|event| event.kind == kind.name());
+    let sent = last(Kind::OutgoingSent).ok_or_else(unfinished)?;
+    let recalled = last(Kind::OutgoingRecalled);
+    let why = recalled.map(|event| note_of(app, event)).transpose()?.flatten().unwrap_or_default();
+    let (Some(number), Some(issued)) = (row.number, row.issued_at) else { return Err(unfinished().into()) };
+    let agency = agency_of(app, row)?.ok_or_else(unfinished)?;
+    let signer = road.steps.iter().rev().find(|step| step.kind == StepKind::Sign).ok_or_else(unfinished)?;
+    let signer = accounts::name_of(app, signer.account_id).await?;
+    let code = number_and_notation(number, &row.type_code, &row.notation);
+    let (number, notation) = code.split_once('/').unwrap_or((&code, ""));
+    let document = signing::of_road(app, row.document_id).await?;
+    let content = match recalled {
+        Some(_) => None,
+        None => Some(signing::routed_content(app, &document).await?),
+    };
+    let content_id = row.document_id.to_string();
+    let traced = recalled.unwrap_or(sent);
+    let package = Package {
+        business: if recalled.is_some() { Business::Recall(&why) } else { Business::New },
+        from: (&row.unit, &agency),
+        to: recipients.iter().map(|one| (one.organ_id.as_str(), one.name.as_str())).collect(),
+        code: (number, notation),
+        place: &details.place,
+        issued_on: day(issued),
+        type_name: &details.type_name,
+        subject: &details.subject,
+        signer: &signer,
+        priority: match details.urgency {
+            Urgency::Normal => 0,
+            Urgency::Khan => 1,
+            Urgency::ThuongKhan => 2,
+            Urgency::HoaToc => 3,
+        },
+        traced_at: moment(traced),
+        content_id: &content_id,
+        file_name: content.as_ref().map(|content| content.name.as_str()).unwrap_or_default(),
+    };
+    let file = content.as_ref().map(|content| content.file.try_clone()).transpose();
+    let file = file.map_err(InternalError::io("a document to be sent"))?;
+    package.write(file, files::unnamed(&app.settings)?)
+}
+
+/// `2026/11/22`, by Vietnam's clock.
+fn day(at: Instant) -> String {
+    let Some(at) = at.in_vietnam() else { return String::new() };
+    format!("{:04}/{:02}/{:02}", at.year(), u8::from(at.month()), at.day())
+}
+
+/// `2026/11/22 10:05:09`.
+fn moment(event: &OutgoingEvent) -> String {
+    let Some(at) = event.happened_at.in_vietnam() else { return String::new() };
+    format!("{} {:02}:{:02}:{:02}", day(event.happened_at), at.hour(), at.minute(), at.second())
+}
+
+fn unfinished() -> InternalError {
+    InternalError::other("a document that was sent without number, signer or agency")
+}
+
+/// QCVN 102:2016/BTTTT: 01 arrived, 02 refused, 03 received, 04 awaiting assignment, 05 processing, 06 done; 13, 15 and 16 about a recall.
+const STATUSES: [&str; 9] = ["01", "02", "03", "04", "05", "06", "13", "15", "16"];
+/// Where a status' note is encrypted for.
+pub(super) const STATUS_NOTE: &str = "outgoing_recipient.status_note";

@@ -1,0 +1,300 @@
+//! What people see of outgoing documents: their inboxes with the next action, a document with its road as steps with who and when, and its
+//! bytes. Reads only.
+
+use super::{
+    delegation::acts_for,
+    details::{Details, Urgency},
+    limits::{INBOX, PAGE},
+    road::{Road, note_of},
+    seal::agency_of,
+    send::STATUS_NOTE,
+};
+use crate::{
+    accounts::{self, Principal},
+    app::App,
+    current,
+    error::Result,
+    signing::{self, Content},
+};
+use chuky_model::{
+    id::OutgoingId,
+    instant::Instant,
+    record::{
+        Cursor,
+        outgoing::{OutgoingDocument, number_and_notation},
+        state::{OutgoingState, StepKind},
+    },
+    role::Role,
+};
+use serde::{Deserialize, Serialize};
+
+/// An outgoing document in one line.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct OutgoingView {
+    pub id: String,
+    /// `draft`, `initials`, `signing`, `numbering`, `sealing`, `sealed`, `sent`, `recalled`, `refused` or `withdrawn`.
+    pub state: String,
+    /// What the caller may do now: `submit`, `initial`, `sign`, `number`, `seal` or `send`.
+    pub action: Option<String>,
+    /// RFC 3339: until when whoever has it is to act; absent once nobody is.
+    pub due_at: Option<String>,
+    pub overdue: bool,
+    /// `15/QĐ-UBND`, once it has a number.
+    pub code: Option<String>,
+    pub series: String,
+    pub type_name: String,
+    pub subject: String,
+    /// `normal`, `khan`, `thuong_khan` or `hoa_toc`.
+    #[schema(value_type = String)]
+    pub urgency: Urgency,
+    pub drafted_by: String,
+    pub created_at: String,
+    pub updated_at: String,
+    /// Hex of the SHA-256 of the bytes that the next one acts on; signing may repeat it.
+    pub content_sha256: String,
+}
+
+/// A person's part.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct RoadStep {
+    /// `initials` or `sign`.
+    pub kind: String,
+    pub stage: i64,
+    pub name: String,
+    /// `planned`, `waiting`, `done` or `refused`.
+    pub state: String,
+    pub acted_at: Option<String>,
+    /// Who did it, where it was somebody else in that person's place.
+    pub acted_by: Option<String>,
+}
+
+/// What happened.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct RoadEvent {
+    /// `outgoing.submitted` and so on.
+    pub kind: String,
+    pub state: String,
+    pub name: String,
+    pub at: String,
+    pub note: Option<String>,
+}
+
+/// Whom it goes to, and what they said.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct RecipientView {
+    pub organ_id: String,
+    pub name: String,
+    pub delivered_at: Option<String>,
+    pub recall_delivered_at: Option<String>,
+    pub status: Option<String>,
+    pub status_note: Option<String>,
+    pub status_at: Option<String>,
+}
+
+/// A document with its road.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct OutgoingDetail {
+    #[serde(flatten)]
+    pub document: OutgoingView,
+    pub agency: Option<String>,
+    pub place: String,
+    pub issued_at: Option<String>,
+    /// Whether the first page's text could be searched for marks of secrecy; a scanned page has none.
+    pub marks_searched: bool,
+    pub steps: Vec<RoadStep>,
+    pub events: Vec<RoadEvent>,
+    pub recipients: Vec<RecipientView>,
+    /// Whether the caller may refuse it, withdraw it, call it back.
+    pub may_refuse: bool,
+    pub may_withdraw: bool,
+    pub may_recall: bool,
+}
+
+/// The caller's inboxes, oldest first; `drafts` newest first.
+#[derive(Clone, Debug, Default, Serialize, utoipa::ToSchema)]
+pub struct Inboxes {
+    pub to_initial: Vec<OutgoingView>,
+    pub to_sign: Vec<OutgoingView>,
+    pub to_number: Vec<OutgoingView>,
+    pub to_seal: Vec<OutgoingView>,
+    pub to_send: Vec<OutgoingView>,
+    pub sent: Vec<OutgoingView>,
+    pub drafts: Vec<OutgoingView>,
+}
+
+/// A page of a list, newest first.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct OutgoingPage {
+    pub documents: Vec<OutgoingView>,
+    /// For `before`; absent on the last page.
+    pub next: Option<String>,
+}
+
+/// What waits for the caller.
+pub async fn inboxes(app: &App, by: &Principal) -> Result<Inboxes> {
+    let mut inboxes = Inboxes::default();
+    for account in acts_for(app, by).await? {
+        let waiting = current::rows(app, || app.store.outgoing_waiting_for(account, INBOX)).await?;
+        for row in waiting.iter().filter(|row| row.unit == by.unit) {
+            let (inbox, action) = match row.state {
+                OutgoingState::Initials => (&mut inboxes.to_initial, "initial"),
+                OutgoingState::Signing => (&mut inboxes.to_sign, "sign"),
+                _ => continue,
+            };
+            let view = of_row(app, row, Some(action)).await?;
+            if !inbox.iter().any(|other| other.id == view.id) {
+                inbox.push(view);
+            }
+        }
+    }
+    if by.has(Role::Clerk) && !by.unit.is_empty() {
+        for (state, action, inbox) in [
+            (OutgoingState::Numbering, Some("number"), &mut inboxes.to_number),
+            (OutgoingState::Sealing, Some("seal"), &mut inboxes.to_seal),
+            (OutgoingState::Sealed, Some("send"), &mut inboxes.to_send),
+            (OutgoingState::Sent, None, &mut inboxes.sent),
+        ] {
+            for row in current::rows(app, || app.store.outgoing_in_state(&by.unit, state, INBOX)).await? {
+                inbox.push(of_row(app, &row, action).await?);
+            }
+        }
+    }
+    let own = current::rows(app, || app.store.outgoing_drafted_by(by.account, Cursor::NEWEST, PAGE)).await?;
+    for row in own {
+        let action = (row.state == OutgoingState::Draft).then_some("submit");
+        inboxes.drafts.push(of_row(app, &row, action).await?);
+    }
+    Ok(inboxes)
+}
+
+/// The agency's documents for its clerks, one's own drafts for others.
+pub async fn list(app: &App, by: &Principal, before: Cursor) -> Result<OutgoingPage> {
+    let whole = by.has(Role::Clerk) && !by.unit.is_empty();
+    let rows = match whole {
+        true => current::rows(app, || app.store.list_outgoing(&by.unit, before, PAGE)).await?,
+        false => current::rows(app, || app.store.outgoing_drafted_by(by.account, before, PAGE)).await?,
+    };
+    let full = i64::try_from(rows.len()).is_ok_and(|count| count == PAGE);
+    let next = rows.last().filter(|_| full).map(|last| format!("{}_{}", last.created_at.0, last.id));
+    let mut documents = Vec::new();
+    for row in &rows {
+        documents.push(of_row(app, row, None).await?);
+    }
+    Ok(OutgoingPage { documents, next })
+}
+
+/// One document with its road.
+pub async fn one(app: &App, by: &Principal, id: OutgoingId) -> Result<OutgoingDetail> {
+    let road = Road::load(app, by, id).await?;
+    let details = Details::of(app, &road.row)?;
+    let mut steps = Vec::new();
+    for step in &road.steps {
+        steps.push(RoadStep {
+            kind: step.kind.name().to_owned(),
+            stage: step.stage,
+            name: accounts::name_of(app, step.account_id).await?,
+            state: step.state.name().to_owned(),
+            acted_at: step.acted_at.map(Instant::rfc3339),
+            acted_by: match step.acted_by.filter(|actor| *actor != step.account_id) {
+                Some(actor) => Some(accounts::name_of(app, actor).await?),
+                None => None,
+            },
+        });
+    }
+    let mut events = Vec::new();
+    for event in app.store.outgoing_events(id).await? {
+        events.push(RoadEvent {
+            name: accounts::name_of(app, event.account_id).await?,
+            note: note_of(app, &event)?,
+            kind: event.kind,
+            state: event.state.name().to_owned(),
+            at: event.happened_at.rfc3339(),
+        });
+    }
+    let is_clerk = by.has(Role::Clerk);
+    let state = road.row.state;
+    let own_turn = matches!(action(&road, by), Some("initial" | "sign"));
+    let with_clerk = matches!(state, OutgoingState::Numbering | OutgoingState::Sealing | OutgoingState::Sealed);
+    Ok(OutgoingDetail {
+        document: of_road(app, by, &road).await?,
+        agency: agency_of(app, &road.row)?,
+        place: details.place,
+        issued_at: road.row.issued_at.map(Instant::rfc3339),
+        marks_searched: details.searched,
+        steps,
+        events,
+        recipients: recipients(app, id).await?,
+        may_refuse: own_turn || (is_clerk && with_clerk),
+        may_withdraw: road.row.drafted_by == by.account && state.may_become(OutgoingState::Withdrawn),
+        may_recall: is_clerk && state == OutgoingState::Sent,
+    })
+}
+
+/// The document's bytes as they are now.
+pub async fn content(app: &App, by: &Principal, id: OutgoingId) -> Result<Content> {
+    let road = Road::load(app, by, id).await?;
+    let document = signing::of_road(app, road.row.document_id).await?;
+    signing::routed_content(app, &document).await
+}
+
+/// A road in one line, with what the caller may do.
+pub(super) async fn of_road(app: &App, by: &Principal, road: &Road) -> Result<OutgoingView> {
+    of_row(app, &road.row, action(road, by)).await
+}
+
+fn action(road: &Road, by: &Principal) -> Option<&'static str> {
+    let is_clerk = by.has(Role::Clerk) && by.unit == road.row.unit;
+    let mine = road.waiting().and_then(|at| road.steps.get(at));
+    match road.row.state {
+        OutgoingState::Draft => (road.row.drafted_by == by.account).then_some("submit"),
+        OutgoingState::Initials | OutgoingState::Signing => mine.map(|step| match step.kind {
+            StepKind::Initials => "initial",
+            StepKind::Sign => "sign",
+        }),
+        OutgoingState::Numbering => is_clerk.then_some("number"),
+        OutgoingState::Sealing => is_clerk.then_some("seal"),
+        OutgoingState::Sealed => is_clerk.then_some("send"),
+        _ => None,
+    }
+}
+
+async fn of_row(app: &App, row: &OutgoingDocument, action: Option<&str>) -> Result<OutgoingView> {
+    let details = Details::of(app, row)?;
+    let ended = matches!(
+        row.state,
+        OutgoingState::Sent | OutgoingState::Recalled | OutgoingState::Refused | OutgoingState::Withdrawn
+    );
+    Ok(OutgoingView {
+        id: row.id.to_string(),
+        state: row.state.name().to_owned(),
+        action: action.map(str::to_owned),
+        due_at: (!ended).then(|| row.due_at.rfc3339()),
+        overdue: !ended && row.due_at < app.clock.now(),
+        code: row.number.map(|number| number_and_notation(number, &row.type_code, &row.notation)),
+        series: row.series.clone(),
+        type_name: details.type_name,
+        subject: details.subject,
+        urgency: details.urgency,
+        drafted_by: accounts::name_of(app, row.drafted_by).await?,
+        created_at: row.created_at.rfc3339(),
+        updated_at: row.updated_at.rfc3339(),
+        content_sha256: hex::encode(&row.content_sha256),
+    })
+}
+
+async fn recipients(app: &App, id: OutgoingId) -> Result<Vec<RecipientView>> {
+    let mut views = Vec::new();
+    for row in app.store.outgoing_recipients(id).await? {
+        let note = row.status_note.map(|sealed| app.vault.open(STATUS_NOTE, &id.to_string(), &sealed)).transpose()?;
+        views.push(RecipientView {
+            organ_id: row.organ_id,
+            name: row.name,
+            delivered_at: row.delivered_at.map(Instant::rfc3339),
+            recall_delivered_at: row.recall_delivered_at.map(Instant::rfc3339),
+            status: row.status,
+            status_note: note.map(|note| String::from_utf8_lossy(&note).into_owned()),
+            status_at: row.status_at.map(Instant::rfc3339),
+        });
+    }
+    Ok(views)
+}

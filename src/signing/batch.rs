@@ -1,0 +1,98 @@
+//! Several PDFs signed with one activation: each is prepared, the activation is for exactly their digests, and each is finished by itself.
+//! One that cannot be prepared or finished is told beside the others and does not keep them back.
+
+use super::{
+    create::Order,
+    document::{self, Bytes},
+    evidence::Surroundings,
+    form::Form,
+    request::SignRequest,
+    sign::{Made, PreparedPdf, Unrecorded},
+};
+use crate::{
+    accounts::Principal,
+    app::App,
+    custody::{self, Pin, Wanted},
+    error::{InternalError, Result},
+};
+use chuky_model::{id::CredentialId, record::document::Document};
+
+/// A PDF with how it is to be signed; whoever gives it has checked that the caller may.
+pub struct ToSign {
+    pub document: Document,
+    pub wanted: SignRequest,
+}
+
+/// Signs all with one PIN and one activation. What came of each, in order: a signed file whose row the caller records. The whole fails
+/// where nothing can be signed at all: a wrong PIN, a revoked certificate.
+pub async fn sign_all(
+    app: &App,
+    by: &Principal,
+    credential: CredentialId,
+    pin: &Pin,
+    all: &[ToSign],
+) -> Result<Vec<Result<Unrecorded>>> {
+    // 1. Who signs, and each document as far as its digest.
+    let signer = custody::signer(app, by, credential).await?;
+    let around = Surroundings::of(app, &signer).await?;
+    let mut prepared = Vec::new();
+    for one in all {
+        let name = document::name_of(app, &one.document)?;
+        let order = Order {
+            app,
+            by,
+            signer: &signer,
+            around: &around,
+            wanted: &one.wanted,
+            pin,
+            document: &one.document,
+            name: &name,
+            form: Form::Pades,
+        };
+        prepared.push((prepare(&order).await, name.clone()));
+    }
+    // 2. One activation for exactly these. Copies of one document have one digest, which is signed once.
+    let mut hashes: Vec<Vec<u8>> = Vec::new();
+    for hash in prepared.iter().filter_map(|(one, _)| one.as_ref().ok()).map(PreparedPdf::digest_to_sign) {
+        if !hashes.iter().any(|known| known == hash) {
+            hashes.push(hash.to_vec());
+        }
+    }
+    let mut signatures = Vec::new();
+    if !hashes.is_empty() {
+        let scheme = signer.credential.algorithm.default_scheme();
+        let document = all.first().filter(|_| all.len() == 1).map(|one| one.document.id);
+        let wanted = Wanted { scheme, hashes: hashes.clone(), document };
+        signatures = custody::sign_hashes(app, by, credential, pin, wanted).await?;
+    }
+    // 3. Each by itself.
+    let mut made = Vec::new();
+    for ((prepared, name), one) in prepared.into_iter().zip(all) {
+        let order = Order {
+            app,
+            by,
+            signer: &signer,
+            around: &around,
+            wanted: &one.wanted,
+            pin,
+            document: &one.document,
+            name: &name,
+            form: Form::Pades,
+        };
+        let outcome = async {
+            let prepared = prepared?;
+            let at = hashes.iter().position(|hash| hash == prepared.digest_to_sign());
+            let signature = at.and_then(|at| signatures.get(at));
+            let signature = signature.ok_or_else(|| InternalError::other("the HSM gave no signature"))?;
+            let file = prepared.finish(&order, signature).await?;
+            Unrecorded::new(&order, Made { file, content_after: None }).await
+        };
+        made.push(outcome.await);
+    }
+    Ok(made)
+}
+
+async fn prepare(order: &Order<'_>) -> Result<PreparedPdf> {
+    let clear = document::opened(order.app, order.document, Bytes::newest(order.document)).await?;
+    PreparedPdf::new(order, clear).await
+}

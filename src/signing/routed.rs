@@ -1,0 +1,113 @@
+//! Documents that a road of several people carries: taken from an upload that lies in an unnamed file, extended by a reader, handed out.
+//! Who may do what is the road's to decide; documents of one person only are not found here.
+
+use super::{
+    document::{self, Bytes, Content, NAME},
+    files,
+    form::{Form, PDF, not_pdf},
+    limits::HEADER_WITHIN,
+    sign::{Unrecorded, append, disk, read, unexpected},
+};
+use crate::{
+    accounts::Principal,
+    app::App,
+    attestation,
+    audit::Kind,
+    error::{InternalError, RequestError, Result},
+    fault,
+    reader::{Evidence, Task, TaskOutput},
+};
+use chuky_model::{
+    id::DocumentId,
+    record::{document::Document, state::DocumentState},
+    report::{Integrity, Report},
+};
+use std::{
+    fs::File,
+    io::{Read, Seek},
+};
+use uuid::Uuid;
+
+/// Looks for marks of secrecy on the first page, makes the fields, and stores the document encrypted. The row is the caller's to insert;
+/// says whether the first page could be read.
+pub async fn taken(app: &App, by: &Principal, mut clear: File, name: &str, fields: Task) -> Result<(Document, bool)> {
+    let mut head = Vec::new();
+    clear.rewind().map_err(disk())?;
+    clear.by_ref().take(HEADER_WITHIN as u64).read_to_end(&mut head).map_err(disk())?;
+    if !head.windows(5).any(|window| window == b"%PDF-") {
+        return Err(not_pdf().into());
+    }
+    let TaskOutput::Lines(lines) = read(app, Task::ReadFirstPage, &clear).await? else {
+        return Err(unexpected().into());
+    };
+    super::refuse_marked(lines.as_deref().unwrap_or_default())?;
+    let TaskOutput::Update(update) = read(app, fields, &clear).await? else { return Err(unexpected().into()) };
+    append(&mut clear, &update)?;
+    let id = DocumentId(Uuid::now_v7());
+    let stored_as = document::original(id);
+    let (app_, stored_as_) = (app.clone(), stored_as.clone());
+    let written =
+        tokio::task::spawn_blocking(move || files::store(&app_.settings, &app_.vault, &stored_as_, &mut clear));
+    let written = written.await.map_err(|error| InternalError::other(error.to_string()))??;
+    fault::point("outgoing.stored");
+    let now = app.clock.now();
+    let mut document = Document {
+        id,
+        owner_id: by.account,
+        name: app.vault.seal(NAME, &id.to_string(), document::checked_name(name).as_bytes())?,
+        media_type: PDF.to_owned(),
+        state: DocumentState::Outgoing,
+        sha256: written.sha256,
+        size: i64::try_from(written.size).unwrap_or(i64::MAX),
+        stored_as,
+        signed_sha256: None,
+        signed_size: None,
+        signed_stored_as: None,
+        signed_format: None,
+        created_at: now,
+        updated_at: now,
+        version: 1,
+        mac: Vec::new(),
+    };
+    attestation::attest(&*app.tokens.subscribers, &mut document).await?;
+    Ok((document, lines.is_some()))
+}
+
+/// The document of a road.
+pub async fn of_road(app: &App, id: DocumentId) -> Result<Document> {
+    let document = document::genuine(app, id).await?;
+    let document = document.filter(|document| document.state == DocumentState::Outgoing);
+    Ok(document.ok_or_else(RequestError::not_found)?)
+}
+
+/// The bytes as they are now.
+pub async fn routed_content(app: &App, document: &Document) -> Result<Content> {
+    let bytes = Bytes::newest(document);
+    let size = bytes.written.size;
+    let file = document::opened(app, document, bytes).await?;
+    let name = document::name_of(app, document)?;
+    Ok(Content { file, name, size, media_type: PDF.to_owned() })
+}
+
+/// The document with what a reader appends; every signature in it must still be intact. The row is the caller's to record.
+pub async fn extended(app: &App, by: &Principal, document: &Document, task: Task) -> Result<Unrecorded> {
+    let mut clear = routed_content(app, document).await?.file;
+    let TaskOutput::Update(update) = read(app, task, &clear).await? else { return Err(unexpected().into()) };
+    append(&mut clear, &update)?;
+    let report = judged(app, &clear).await?;
+    if report.integrity != Integrity::Intact {
+        tracing::error!(event = "extension_breaks_signatures", integrity = ?report.integrity);
+        return Err(InternalError::other("an update would break a signature").into());
+    }
+    let filled = (Kind::DocumentFilled, serde_json::json!({}));
+    Unrecorded::of_file(app, (by, document), (clear, Form::Pades), filled, report).await
+}
+
+async fn judged(app: &App, clear: &File) -> Result<Report> {
+    let evidence = Evidence::at(app.clock.now());
+    let task = Task::Verify { name: "document.pdf".to_owned(), evidence, content_after: None };
+    match read(app, task, clear).await? {
+        TaskOutput::Report(report) => Ok(*report),
+        _ => Err(unexpected().into()),
+    }
+}
