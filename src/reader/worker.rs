@@ -8,8 +8,10 @@ use super::{
     sandbox::{self, Confinement},
     signing::{self, Faces},
 };
+use chuky_model::table::{Table, TableUnreadable};
 use chuky_pki::{
     certificate::Certificate,
+    office::workbook,
     picture::code::codes,
     verify::{Recorded, VerificationContext, policy::ValidationPolicy},
 };
@@ -110,9 +112,14 @@ fn perform(
             Ok(TaskOutput::TrustedList(read.map(Box::new)))
         }
         Task::ReadCodes { wanted } => Ok(TaskOutput::Codes(codes(Document::map(descriptor)?.bytes(), &wanted))),
+        Task::ReadTable => Ok(TaskOutput::Table(table(Document::map(descriptor)?.bytes()))),
         Task::ReadRequest(input) => Ok(TaskOutput::Request(request::read(&input))),
         Task::Probe(wanted) => Ok(TaskOutput::Possible(probe::run(wanted))),
     }
+}
+
+fn table(bytes: &[u8]) -> Result<Table, TableUnreadable> {
+    if workbook::is_workbook(bytes) { workbook::read(bytes) } else { Table::of_csv(bytes) }
 }
 
 fn context(evidence: Evidence) -> io::Result<VerificationContext> {

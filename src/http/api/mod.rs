@@ -2,6 +2,7 @@
 
 mod accounts;
 pub(super) mod activations;
+pub(super) mod agency_lists;
 pub(super) mod certificates;
 pub mod credentials;
 pub mod description;
@@ -16,6 +17,7 @@ pub(super) mod requests;
 pub(super) mod revocation_orders;
 mod session;
 mod transactions;
+mod units;
 pub mod unlocks;
 pub(super) mod verification;
 mod verification_batch;
@@ -39,6 +41,8 @@ pub fn routes() -> Vec<Route> {
         receipts::routes(),
         providers::routes(),
         merchants::routes(),
+        units::routes(),
+        agency_lists::routes(),
         verification::routes(),
         description::routes(),
     ]

@@ -17,6 +17,7 @@ pub mod home;
 pub mod kept;
 pub mod language;
 pub mod limits;
+pub mod lists;
 pub mod login;
 pub mod merchant;
 pub mod payments;
@@ -80,6 +81,8 @@ mod gallery;
 mod gallery_custody;
 #[cfg(test)]
 mod gallery_lifecycle;
+#[cfg(test)]
+mod gallery_lists;
 #[cfg(test)]
 mod gallery_payments;
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod certificates;
 mod credentials;
 mod health;
 mod kept;
+mod lists;
 pub mod login;
 mod merchant;
 mod payments;
@@ -40,6 +41,7 @@ pub fn routes() -> Vec<Route> {
         activate::routes(),
         booth::routes(),
         registration::routes(),
+        lists::routes(),
         health::routes(),
         sign::routes(),
         credentials::routes(),
