@@ -22,6 +22,7 @@ use crate::{
     tokens::{self, RootToken, Tokens},
     transactions::{Payments, Receipts, Registry, Remembered, receipts::RECEIPT_KEY, retention},
     trust::TrustFolder,
+    units,
     vault::Vault,
     verification::{Admission, Policies},
 };
@@ -63,6 +64,8 @@ pub struct Inner {
     pub register: Register,
     /// OCSP answers made in advance.
     pub answers: Answers,
+    /// Administrative units, once they were read.
+    pub units: units::Kept,
     /// Held while a message is handed over.
     pub spooling: outbox::Spooling,
     /// Held by whoever publishes revocation lists.
@@ -175,6 +178,7 @@ impl App {
             authority: authority::Kept::default(),
             register: Register::new(replay),
             answers: Answers::default(),
+            units: units::Kept::default(),
             spooling: outbox::Spooling::default(),
             publications: revocation_list::Publications::default(),
             policies,

@@ -35,6 +35,7 @@ pub mod store;
 pub mod tokens;
 pub mod transactions;
 pub mod trust;
+pub mod units;
 pub mod vault;
 pub mod verification;
 pub mod witness;

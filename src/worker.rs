@@ -6,7 +6,9 @@ use crate::{
     custody,
     error::Result,
     issuance::{Authority, ceremony, ocsp, recovery, register, reminders, revocation, revocation_list},
-    oauth, outbox, outgoing, signing, softhsm,
+    oauth, outbox, outgoing,
+    registration::lists,
+    signing, softhsm,
     transactions::retention,
 };
 use std::time::Duration;
@@ -66,6 +68,7 @@ pub async fn round(app: &App) {
         told("authority_not_read", Authority::refresh(app).await);
         told("register_not_kept_up", register::keep_up(app).await);
         told("orders_not_carried_out", revocation::run_due(app).await);
+        told("agency_lists_not_carried_out", lists::run_due(app).await);
         told("suspensions_not_ended", revocation::end_suspensions(app).await);
         told("lists_not_published", revocation_list::publish_due(app).await);
     }

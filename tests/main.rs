@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod access;
+mod agency;
 mod audit;
 mod browser;
 mod csc;

@@ -50,6 +50,10 @@ identifiers! {
     CertificateId,
     /// An order to revoke a list of certificates.
     RevocationOrderId,
+    /// A list of administrative units that was loaded.
+    UnitListId,
+    /// An agency's list of officials.
+    AgencyListId,
     /// A subscriber's sealed key with its certificate (CSC API: credential).
     CredentialId,
     /// A request to unlock a credential.

@@ -24,6 +24,16 @@ pub enum Sex {
     Female,
 }
 
+/// In what a card and its number differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disagreement {
+    /// The digits 5 and 6 are not the year's last two.
+    Year,
+    /// They are, and the fourth digit is of another century.
+    Century,
+    Sex,
+}
+
 impl PersonalNumber {
     /// Reads 12 ASCII digits; surrounding white space is dropped.
     pub fn parse(text: &str) -> Result<Self, PersonalNumberError> {
@@ -48,6 +58,23 @@ impl PersonalNumber {
     /// The sex that the fourth digit states: even male, odd female.
     pub fn sex(&self) -> Sex {
         if (self.0.as_bytes()[3] - b'0').is_multiple_of(2) { Sex::Male } else { Sex::Female }
+    }
+
+    /// Where the birth was registered; `None` where the first three digits are no province's.
+    pub fn province(&self) -> Option<&'static str> {
+        self.0.get(..3).and_then(crate::province::province_of)
+    }
+
+    /// What of a year of birth and a sex does not fit the number, each by itself.
+    pub fn disagreements(&self, year: u16, sex: Option<Sex>) -> Vec<Disagreement> {
+        let stated = self.birth_year();
+        let time = match (stated == year, stated % 100 == year % 100) {
+            (true, _) => None,
+            (false, true) => Some(Disagreement::Century),
+            (false, false) => Some(Disagreement::Year),
+        };
+        let sex = sex.filter(|sex| *sex != self.sex()).map(|_| Disagreement::Sex);
+        time.into_iter().chain(sex).collect()
     }
 
     /// The four-digit year of birth that the digits 4–6 state.

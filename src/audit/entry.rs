@@ -84,6 +84,21 @@ kinds! {
     RevocationRejected = "revocation.rejected",
     /// Every certificate of the list is revoked.
     RevocationFinished = "revocation.finished",
+    /// A list of administrative units was loaded.
+    UnitsLoaded = "units.loaded",
+    /// An agency's list of officials was uploaded.
+    AgencyListUploaded = "agency_list.uploaded",
+    /// A line of it was corrected or removed.
+    AgencyListCorrected = "agency_list.corrected",
+    /// It waits for a second pair of eyes.
+    AgencyListEntered = "agency_list.entered",
+    AgencyListDropped = "agency_list.dropped",
+    AgencyListApproved = "agency_list.approved",
+    AgencyListRejected = "agency_list.rejected",
+    /// One line of it was rejected.
+    AgencyLineRejected = "agency_line.rejected",
+    /// Every line has its outcome.
+    AgencyListFinished = "agency_list.finished",
     /// The subscriber is told that the certificate ends soon.
     CertificateReminded = "certificate.reminded",
     CrlPublished = "crl.published",

@@ -18,6 +18,7 @@ mod secret;
 mod serve;
 mod sign;
 mod trust;
+mod units;
 mod verify;
 mod verify_certificate;
 mod worker;
@@ -57,6 +58,7 @@ enum Command {
     Revocations(revocations::Revocations),
     Sign(sign::Sign),
     Trust(trust::Trust),
+    Units(units::Units),
     Verify(verify::Verify),
     VerifyCertificate(verify_certificate::VerifyCertificate),
     #[command(hide = true)]
@@ -91,6 +93,7 @@ pub fn run() -> ExitCode {
         Command::Revocations(command) => command.run(&common),
         Command::Sign(command) => command.run(&common),
         Command::Trust(command) => command.run(&common),
+        Command::Units(command) => command.run(&common),
         Command::Verify(command) => command.run(&common),
         Command::VerifyCertificate(command) => command.run(&common),
         Command::Worker(command) => command.run(),

@@ -5,6 +5,7 @@ use chuky_model::{
     algorithm::HashAlgorithm,
     instant::Instant,
     report::{CertificateReport, Report},
+    table::{Table, TableUnreadable},
 };
 use chuky_pki::{
     creation::Enveloped,
@@ -97,6 +98,8 @@ pub enum Task {
     ReadCodes { wanted: String },
     /// Reads a certification request (DER or PEM); no document.
     ReadRequest(Vec<u8>),
+    /// Reads the table in the CSV file or workbook whose descriptor comes along.
+    ReadTable,
     /// Tries the sandbox; no document.
     Probe(super::Probe),
     /// Prepares a signature in the document.
@@ -178,6 +181,7 @@ pub enum TaskOutput {
     Request(Result<super::RequestRead, super::RequestUnusable>),
     Codes(Result<Vec<String>, Unreadable>),
     TrustedList(Result<Box<TrustedList>, ListRefused>),
+    Table(Result<Table, TableUnreadable>),
     /// What a probe found possible that must not be.
     Possible(Vec<String>),
 }

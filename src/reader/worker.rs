@@ -8,8 +8,10 @@ use super::{
     sandbox::{self, Confinement},
     signing::{self, Faces, Unsuitable},
 };
+use chuky_model::table::{Table, TableUnreadable};
 use chuky_pki::{
     certificate::Certificate,
+    office::workbook,
     picture::code::codes,
     verify::{Gaps, Recorded, VerificationContext, policy::ValidationPolicy},
 };
@@ -98,6 +100,7 @@ fn perform(
             Ok(TaskOutput::TrustedList(read.map(Box::new)))
         }
         Task::ReadCodes { wanted } => Ok(TaskOutput::Codes(codes(Document::map(descriptor)?.bytes(), &wanted))),
+        Task::ReadTable => Ok(TaskOutput::Table(table(Document::map(descriptor)?.bytes()))),
         Task::ReadRequest(input) => Ok(TaskOutput::Request(request::read(&input))),
         Task::Probe(wanted) => Ok(TaskOutput::Possible(probe::run(wanted))),
     }
@@ -118,6 +121,10 @@ fn update(task: Task, source: &[u8], faces: &mut Faces) -> Result<TaskOutput, Un
         Task::FillFields(values) => TaskOutput::Update(form::fill_fields(source, &values)?),
         _ => unreachable!("only tasks that append come here"),
     })
+}
+
+fn table(bytes: &[u8]) -> Result<Table, TableUnreadable> {
+    if workbook::is_workbook(bytes) { workbook::read(bytes) } else { Table::of_csv(bytes) }
 }
 
 fn context(evidence: Evidence) -> io::Result<VerificationContext> {

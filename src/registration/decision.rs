@@ -9,9 +9,11 @@ use crate::{
     attestation,
     audit::{self, Actor, Entry, Kind},
     error::{InternalError, RequestError, Result},
+    store::Transaction,
 };
 use chuky_model::{
-    id::RequestId,
+    id::{AccountId, RequestId},
+    instant::Instant,
     record::{
         request::{self as rows, Approval, RegistrationRequest},
         state::Decision,
@@ -33,33 +35,67 @@ pub async fn approve(app: &App, by: &Principal, id: RequestId, content_digest: &
     }
     second::check_reachable(app, &request, &details).await?;
     // 3. Decision, code, new state and audit entry in one transaction.
-    let now = app.clock.now();
-    let mut row = rows::ActivationCode {
-        request_id: id,
-        code_hash: ActivationCode::random().hash(app).to_vec(),
-        tries: 0,
-        expires_at: super::code::expiry(app, now),
-        redeemed_at: None,
-        created_at: now,
-        receipt_key: None,
-        second_secret: None,
-        messages: None,
-        version: 1,
-        mac: Vec::new(),
-    };
-    attestation::attest(&*app.tokens.subscribers, &mut row).await?;
-    let approval = attested_approval(app, by, id, Decision::Approved, &digest, None).await?;
-    request.decided_by = Some(by.account);
-    request.decided_at = Some(now);
+    let approval = Approving::prepare(app, by.account, id, digest, false).await?;
     let mut transaction = app.store.begin().await?;
-    advance(app, &mut transaction, &mut request, RequestState::Approved).await?;
-    transaction.insert_approval(&approval).await?;
-    transaction.insert_activation_code(&row).await?;
-    let entry = Entry::of_row(now, Kind::RequestApproved, Actor::Account(by.account), &request);
-    audit::record(&mut transaction, entry.with(serde_json::json!({ "content": hex::encode(digest) }))).await?;
-    audit::record(&mut transaction, Entry::of_row(now, Kind::CodeMade, Actor::Account(by.account), &row)).await?;
+    approval.store(app, &mut transaction, &mut request).await?;
     transaction.commit().await?;
     RequestView::of(app, &request)
+}
+
+/// The approval of one request, made before its transaction begins: its rows have their MACs.
+pub(super) struct Approving {
+    approval: Approval,
+    code: ActivationCode,
+    row: rows::ActivationCode,
+}
+
+impl Approving {
+    /// An approval over that digest, with a fresh code for the subscriber. `sent` where the code itself goes to their contact, past all staff.
+    pub(super) async fn prepare(app: &App, by: AccountId, id: RequestId, digest: [u8; 32], sent: bool) -> Result<Self> {
+        let now = app.clock.now();
+        let code = ActivationCode::random();
+        let mut row = rows::ActivationCode {
+            request_id: id,
+            code_hash: code.hash(app).to_vec(),
+            tries: 0,
+            expires_at: super::code::expiry(app, now),
+            redeemed_at: None,
+            created_at: now,
+            receipt_key: None,
+            second_secret: sent.then(second::of_code_sent),
+            messages: sent.then_some(1),
+            version: 1,
+            mac: Vec::new(),
+        };
+        attestation::attest(&*app.tokens.subscribers, &mut row).await?;
+        let approval = attested_approval(app, by, id, Decision::Approved, &digest, None).await?;
+        Ok(Self { approval, code, row })
+    }
+
+    /// What the code opens until when.
+    pub(super) fn code(&self) -> (&ActivationCode, Instant) {
+        (&self.code, self.row.expires_at)
+    }
+
+    /// Stores it with the request's new state and the entries of both.
+    pub(super) async fn store(
+        self,
+        app: &App,
+        transaction: &mut Transaction,
+        request: &mut RegistrationRequest,
+    ) -> Result<()> {
+        let (now, actor) = (self.approval.decided_at, Actor::Account(self.approval.approver_id));
+        request.decided_by = Some(self.approval.approver_id);
+        request.decided_at = Some(now);
+        advance(app, transaction, request, RequestState::Approved).await?;
+        transaction.insert_approval(&self.approval).await?;
+        transaction.insert_activation_code(&self.row).await?;
+        let content = serde_json::json!({ "content": hex::encode(&self.approval.content_digest) });
+        let entry = Entry::of_row(now, Kind::RequestApproved, actor, request);
+        audit::record(transaction, entry.with(content)).await?;
+        audit::record(transaction, Entry::of_row(now, Kind::CodeMade, actor, &self.row)).await?;
+        Ok(())
+    }
 }
 
 /// Rejects a request with a reason that its subscriber may read.
@@ -71,7 +107,7 @@ pub async fn reject(app: &App, by: &Principal, id: RequestId, reason: &str) -> R
         return Err(RequestError::invalid("reason", "reason_missing", vi, en).into());
     }
     let digest = digest(app, &request, &open(app, &request)?);
-    let approval = attested_approval(app, by, id, Decision::Rejected, &digest, Some(reason)).await?;
+    let approval = attested_approval(app, by.account, id, Decision::Rejected, &digest, Some(reason)).await?;
     let now = app.clock.now();
     request.decided_by = Some(by.account);
     request.decided_at = Some(now);
@@ -193,7 +229,7 @@ async fn decidable(app: &App, by: &Principal, id: RequestId) -> Result<Registrat
 
 async fn attested_approval(
     app: &App,
-    by: &Principal,
+    by: AccountId,
     id: RequestId,
     decision: Decision,
     digest: &[u8; 32],
@@ -201,7 +237,7 @@ async fn attested_approval(
 ) -> Result<Approval> {
     let mut approval = Approval {
         request_id: id,
-        approver_id: by.account,
+        approver_id: by,
         decision,
         content_digest: digest.to_vec(),
         reason: reason.map(str::to_owned),

@@ -4,6 +4,7 @@
 mod code;
 mod decision;
 mod details;
+pub mod lists;
 mod modification;
 mod overview;
 mod renewal;
@@ -31,7 +32,7 @@ use crate::{
     store::Transaction,
 };
 use chuky_model::{
-    id::RequestId,
+    id::{AccountId, RequestId},
     record::request::RegistrationRequest,
     request::{Hierarchy, RequestState, SubjectKind},
     role::Role,
@@ -62,7 +63,7 @@ pub async fn submit(
     // 3. One open request a person and hierarchy, and of everything else one of each name.
     refuse_second(app, hierarchy, &details).await?;
     // 4. The row with its MAC, and its audit entry, in one transaction.
-    entered(app, new_request(app, by, hierarchy, unit, &details)?).await
+    entered(app, new_request(app, by.account, hierarchy, unit, &details)?).await
 }
 
 /// Who enters requests: operators at booths those of citizens, registrars all others.
@@ -105,7 +106,7 @@ fn already_open() -> RequestError {
 /// A request that was just entered, not stored yet.
 fn new_request(
     app: &App,
-    by: &Principal,
+    by: AccountId,
     hierarchy: Hierarchy,
     unit: &str,
     details: &Details,
@@ -119,7 +120,7 @@ fn new_request(
         person_lookup: person_lookup(app, details).to_vec(),
         details: seal(app, id, details)?,
         unit: unit.to_owned(),
-        entered_by: by.account,
+        entered_by: by,
         created_at: now,
         decided_by: None,
         decided_at: None,
@@ -137,16 +138,22 @@ fn new_request(
 async fn entered(app: &App, mut request: RegistrationRequest) -> Result<RequestView> {
     attestation::attest(&*app.tokens.subscribers, &mut request).await?;
     let mut transaction = app.store.begin().await?;
-    transaction.insert_request(&request).await?;
-    let content = serde_json::json!({
-        "hierarchy": request.hierarchy, "unit": request.unit, "follows": request.follows_certificate,
-        "kind": open(app, &request)?.kind,
-    });
-    let actor = Actor::Account(request.entered_by);
-    let entry = Entry::of_row(request.created_at, Kind::RequestSubmitted, actor, &request);
-    audit::record(&mut transaction, entry.with(content)).await?;
+    insert(app, &mut transaction, &request).await?;
     transaction.commit().await?;
     RequestView::of(app, &request)
+}
+
+/// Inserts an entered request, whose MAC is made, with its audit entry.
+async fn insert(app: &App, transaction: &mut Transaction, request: &RegistrationRequest) -> Result<()> {
+    transaction.insert_request(request).await?;
+    let content = serde_json::json!({
+        "hierarchy": request.hierarchy, "unit": request.unit, "follows": request.follows_certificate,
+        "kind": open(app, request)?.kind,
+    });
+    let actor = Actor::Account(request.entered_by);
+    let entry = Entry::of_row(request.created_at, Kind::RequestSubmitted, actor, request);
+    audit::record(transaction, entry.with(content)).await?;
+    Ok(())
 }
 
 /// The request of that identifier as it is now, its MAC checked. `not_found` where there is none.

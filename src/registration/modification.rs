@@ -71,7 +71,7 @@ pub async fn modify(app: &App, by: &Principal, serial: &str, changes: Changes) -
     let new = Details { replaces, ..new };
     refuse_second(app, certificate.hierarchy, &new).await?;
     // 3. The row with its MAC, and its audit entry.
-    let mut request = new_request(app, by, certificate.hierarchy, &unit, &new)?;
+    let mut request = new_request(app, by.account, certificate.hierarchy, &unit, &new)?;
     request.follows_certificate = Some(certificate.id);
     entered(app, request).await
 }

@@ -45,7 +45,7 @@ pub async fn renew(app: &App, by: &Principal, serial: &str) -> Result<RequestVie
     // 3. One open request of the same.
     refuse_second(app, request.hierarchy, &details).await?;
     // 4. The row with its MAC, and its audit entry.
-    let mut follower = new_request(app, by, request.hierarchy, &request.unit, &details)?;
+    let mut follower = new_request(app, by.account, request.hierarchy, &request.unit, &details)?;
     follower.follows_certificate = Some(certificate.id);
     entered(app, follower).await
 }

@@ -6,8 +6,8 @@ use chuky_model::{
     id::*,
     instant::Instant,
     record::{
-        Cursor, account::*, audit::*, certificate::*, credential::*, document::*, oauth::*, outgoing::*, payment::*,
-        request::*, revocation::*, state::*, verdict::*, work::*,
+        Cursor, account::*, agency::*, audit::*, certificate::*, credential::*, document::*, oauth::*, outgoing::*,
+        payment::*, request::*, revocation::*, state::*, verdict::*, work::*,
     },
     request::{Hierarchy, RequestState},
     serial::Serial,
@@ -125,6 +125,22 @@ queries! {
         write finish_revocation_line(line: &RevocationLine) -> ();
         read revocation_lines(order_id: RevocationOrderId, from: i64, limit: i64) -> Vec<RevocationLine>;
         read count_revocation_lines_done(order_id: RevocationOrderId) -> i64;
+    }
+    agency {
+        write insert_unit_list(list: &UnitList) -> ();
+        read count_unit_lists() -> i64;
+        read unit_lists() -> Vec<UnitList>;
+        write insert_agency_list(list: &AgencyList) -> ();
+        write update_agency_list(list: &AgencyList) -> ();
+        read agency_list_by_id(id: AgencyListId) -> Option<AgencyList>;
+        read agency_lists_in(state: AgencyListState, limit: i64) -> Vec<AgencyList>;
+        read list_agency_lists(before: Cursor, limit: i64) -> Vec<AgencyList>;
+        write insert_agency_line(line: &AgencyLine) -> ();
+        write correct_agency_line(line: &AgencyLine) -> ();
+        write remove_agency_line(list_id: AgencyListId, position: i64) -> ();
+        write finish_agency_line(line: &AgencyLine) -> ();
+        read agency_lines(list_id: AgencyListId, from: i64, limit: i64) -> Vec<AgencyLine>;
+        read count_open_agency_lines(list_id: AgencyListId) -> i64;
     }
     crl {
         write publish_crl(list: &Crl) -> ();

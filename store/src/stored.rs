@@ -91,6 +91,10 @@ columns! {
     RequestId: Uuid = |id| Some(RequestId(id));
     CertificateId: Uuid = |id| Some(CertificateId(id));
     CredentialId: Uuid = |id| Some(CredentialId(id));
+    UnitListId: Uuid = |id| Some(UnitListId(id));
+    AgencyListId: Uuid = |id| Some(AgencyListId(id));
+    AgencyListState: String = |name| AgencyListState::from_name(&name);
+    AgencyLineOutcome: String = |name| AgencyLineOutcome::from_name(&name);
     RevocationOrderId: Uuid = |id| Some(RevocationOrderId(id));
     UnlockId: Uuid = |id| Some(UnlockId(id));
     ActivationId: Uuid = |id| Some(ActivationId(id));

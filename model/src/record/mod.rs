@@ -2,6 +2,7 @@
 //! read and written is the business of `store`, what it may become that of the flows; encrypted columns stay encrypted here.
 
 pub mod account;
+pub mod agency;
 pub mod audit;
 pub mod canonical;
 pub mod certificate;

@@ -90,6 +90,28 @@ named! {
         /// Somebody else revoked it before.
         RevokedBefore = "revoked_before",
     }
+    /// Where an agency's list of officials stands.
+    AgencyListState {
+        /// Being corrected by who uploaded it.
+        Draft = "draft",
+        /// Waits for a second pair of eyes.
+        Entered = "entered",
+        /// Being carried out.
+        Approved = "approved",
+        /// Every line has its outcome.
+        Done = "done",
+        Rejected = "rejected",
+        /// Given up before anybody decided on it.
+        Dropped = "dropped",
+    }
+    /// What became of one line of such a list.
+    AgencyLineOutcome {
+        /// Its request is approved, and its code on the way.
+        Approved = "approved",
+        Rejected = "rejected",
+        /// The person has another request under way meanwhile.
+        RequestOpen = "request_open",
+    }
     /// Where a change to a payment provider's terms stands.
     ChangeState {
         /// Waits for a second pair of eyes.

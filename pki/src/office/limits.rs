@@ -8,3 +8,7 @@ pub const ENTRIES: usize = 50_000;
 pub const SIGNATURES: usize = 64;
 /// Longest part searched for references to other files, bytes.
 pub const SEARCHED: usize = 64 << 20;
+/// Longest sheet and longest list of shared strings of a workbook, bytes: twelve thousand rows of ten cells have nine megabytes.
+pub const SHEET: usize = 32 << 20;
+/// Most text of all cells of a sheet together, bytes: a shared string counts each time it is shown.
+pub const CELLS_TEXT: usize = 32 << 20;

@@ -6,6 +6,8 @@ pub mod limits;
 pub mod open_document;
 pub mod part;
 pub mod relationship;
+pub mod workbook;
+pub mod workbook_maker;
 
 pub use content_types::ContentTypes;
 pub use relationship::Relationship;

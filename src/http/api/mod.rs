@@ -2,6 +2,7 @@
 
 mod accounts;
 pub(super) mod activations;
+pub(super) mod agency_lists;
 mod audit;
 pub(super) mod certificates;
 pub mod credentials;
@@ -20,6 +21,7 @@ pub(super) mod requests;
 pub(super) mod revocation_orders;
 mod session;
 mod transactions;
+mod units;
 pub mod unlocks;
 pub(super) mod verification;
 mod verification_batch;
@@ -47,6 +49,8 @@ pub fn routes() -> Vec<Route> {
         receipts::routes(),
         providers::routes(),
         merchants::routes(),
+        units::routes(),
+        agency_lists::routes(),
         verification::routes(),
         description::routes(),
     ]

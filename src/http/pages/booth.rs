@@ -9,9 +9,22 @@
 //!
 //! `GET /booth/requests/{id}` shows the step a request has reached; the page asks for it again by itself.
 
-use super::{Frame, Problems, certificate::CodeCard, form::checked, rendered, rows::Row, texts};
+use super::{
+    Frame, Problems,
+    certificate::CodeCard,
+    form::checked,
+    problems::{Problem, Wording},
+    rendered,
+    rows::Row,
+    texts,
+};
 use askama::Template;
-use chuky_model::{card::CardError, id::RequestId, instant::Instant, request::RequestState};
+use chuky_model::{
+    card::{CardError, CardField, CardNotice},
+    id::RequestId,
+    instant::Instant,
+    request::RequestState,
+};
 use serde::Deserialize;
 
 /// What the first step posts to `/booth/card`. The card's text wins over the typed fields.
@@ -48,18 +61,16 @@ impl CardForm {
     }
 
     /// What does not fit, beside the field it is about: the scanned text as a whole, or the field that was typed.
-    pub fn problems(&self, error: &CardError) -> Problems {
-        let (field, key) = match error {
-            CardError::TooLong => ("address", "problem-card-too-long"),
-            CardError::MissingFields => ("address", "problem-card-fields"),
-            CardError::Number(_) => ("personal_number", "problem-number-digits"),
-            CardError::EmptyName => ("full_name", "problem-name-empty"),
-            CardError::BirthDate => ("birth_date", "problem-birth-date"),
-            CardError::BirthYearDiffers => ("birth_date", "problem-birth-year"),
-            CardError::SexDiffers => ("sex", "problem-sex"),
-        };
+    pub fn problems(&self, errors: &[CardError]) -> Problems {
         let scanned = !self.card_text.trim().is_empty();
-        Problems::one(if scanned { "card_text" } else { field }, key)
+        let place = |error: &CardError| match error.field() {
+            _ if scanned => CardField::Whole.name(),
+            // Who types by hand has no field for the text as a whole.
+            CardField::Whole => CardField::Address.name(),
+            field => field.name(),
+        };
+        let problem = |error: &CardError| Problem { field: place(error), wording: Wording::Said(error.said()) };
+        Problems(errors.iter().map(problem).collect())
     }
 }
 
@@ -112,6 +123,8 @@ pub struct EnterStep {
 pub struct CompareStep {
     /// The card as read: [`super::certificate::card_rows`].
     pub rows: Vec<Row>,
+    /// What is unusual about the card and no fault.
+    pub notices: Vec<CardNotice>,
     pub form: ConfirmForm,
     /// Of the fields of [`ConfirmForm`].
     pub problems: Problems,
@@ -220,7 +233,8 @@ mod tests {
             address: "Số 1 Tràng Tiền | Hà Nội".into(),
             ..CardForm::default()
         };
-        let card = Card::parse(&typed.as_card_text()).expect("the typed fields are those of a card");
+        let today = time::macros::date!(2026 - 11 - 26);
+        let card = Card::parse(&typed.as_card_text(), today).expect("the typed fields are those of a card");
         assert_eq!((card.full_name.as_str(), card.birth_date), ("Nguyễn Thị Hồng Ưởng", (5, 3, 1990)));
     }
 }

@@ -13,7 +13,7 @@ use super::{
 use crate::verification::{Judged, Kept};
 use axum::http::StatusCode;
 use chuky_model::{
-    card::Card,
+    card::{Card, CardError, CardNotice},
     id::{CredentialId, RequestId},
     instant::Instant,
     report::{
@@ -26,6 +26,7 @@ use chuky_model::{
 
 pub(super) const LONG_NAME: &str = "Công Tằng Tôn Nữ Nguyễn Phước Thị Hoàng Quỳnh Ưởng";
 pub(super) const AGENCY: &str = "Ủy ban nhân dân phường Văn Miếu - Quốc Tử Giám, thành phố Hà Nội";
+const TODAY: time::Date = time::macros::date!(2026 - 11 - 26);
 const CARD: &str = "001190012345||Công Tằng Tôn Nữ Nguyễn Phước Thị Hoàng Quỳnh Ưởng|05031990|Nữ|Số 1 ngõ 102 Tràng Tiền, phường Hoàn Kiếm, Hà Nội|01012022";
 
 /// A page in one state: its name and its HTML.
@@ -279,9 +280,10 @@ fn booth_screens(language: Language) -> Vec<Screen> {
         address: "Hà Nội".into(),
         ..CardForm::default()
     };
-    let problems = Problems::one("personal_number", "problem-number-digits");
+    let problems = typed.problems(&Card::parse(&typed.as_card_text(), TODAY).unwrap_err());
     let compare = CompareStep {
-        rows: card_rows(&Card::parse(CARD).unwrap(), &frame(language, "/booth")),
+        rows: card_rows(&Card::parse(CARD, TODAY).unwrap(), &frame(language, "/booth")),
+        notices: vec![CardNotice::FurtherFields, CardNotice::UnknownProvince],
         form: ConfirmForm {
             card_text: CARD.into(),
             province: "Hà Nội".into(),
@@ -323,7 +325,7 @@ fn content(hierarchy: Hierarchy) -> CertificateContent {
     CertificateContent {
         hierarchy,
         common_name: LONG_NAME.into(),
-        personal_number: Card::parse(CARD).unwrap().number.masked(),
+        personal_number: Card::parse(CARD, TODAY).unwrap().number.masked(),
         title: only_official("Phó Chủ tịch Thường trực"),
         organization: only_official(AGENCY),
         organizational_unit: only_official("Văn phòng Hội đồng nhân dân và Ủy ban nhân dân"),
@@ -379,7 +381,7 @@ fn registration_screens(language: Language) -> Vec<Screen> {
         }
     };
     let form = OfficialForm { full_name: LONG_NAME.into(), phone: "sai".into(), ..OfficialForm::default() };
-    let problems = Problems::one("birth_date", "problem-birth-date").and("personal_number", "problem-number-digits");
+    let problems = booth::CardForm::default().problems(&[CardError::BirthDateForm, CardError::NumberLength]);
     let refused = RequestPage {
         problems: refused("reason", "Hãy ghi lý do từ chối, tối đa 500 ký tự."),
         ..one(Decision::Offered, RequestState::Submitted, None)
@@ -496,6 +498,7 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
         super::gallery_custody::screens(language),
         super::gallery_lifecycle::screens(language),
         super::gallery_documents::screens(language),
+        super::gallery_lists::screens(language),
         super::gallery_payments::screens(language),
     ];
     parts.into_iter().flatten().collect()

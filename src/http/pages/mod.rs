@@ -20,6 +20,7 @@ pub mod home;
 pub mod kept;
 pub mod language;
 pub mod limits;
+pub mod lists;
 pub mod login;
 pub mod merchant;
 pub mod payments;
@@ -89,6 +90,8 @@ mod gallery_custody;
 mod gallery_documents;
 #[cfg(test)]
 mod gallery_lifecycle;
+#[cfg(test)]
+mod gallery_lists;
 #[cfg(test)]
 mod gallery_payments;
 #[cfg(test)]

@@ -55,7 +55,7 @@ async fn enter(State(app): State<App>, visit: Visit) -> Result<Response> {
 async fn read_card(State(app): State<App>, visit: Visit, PageForm(form): PageForm<CardForm>) -> Result<Response> {
     visit.posting(&form.csrf)?;
     let card_text = form.as_card_text();
-    match Card::parse(&card_text) {
+    match Card::parse(&card_text, today(&app)) {
         Ok(card) => {
             let details = Details::from_card(&card);
             let form = ConfirmForm {
@@ -66,7 +66,8 @@ async fn read_card(State(app): State<App>, visit: Visit, PageForm(form): PageFor
                 ..ConfirmForm::default()
             };
             let rows = card_rows(&card, &visit.frame);
-            let step = BoothStep::Compare(Box::new(CompareStep { rows, form, problems: Problems::none() }));
+            let notices = card.notices.clone();
+            let step = BoothStep::Compare(Box::new(CompareStep { rows, notices, form, problems: Problems::none() }));
             page(&app, visit, StatusCode::OK, step).await
         }
         Err(error) => {
@@ -79,7 +80,7 @@ async fn read_card(State(app): State<App>, visit: Visit, PageForm(form): PageFor
 
 async fn submit(State(app): State<App>, visit: Visit, PageForm(form): PageForm<ConfirmForm>) -> Result<Response> {
     let by = visit.posting(&form.csrf)?;
-    let card = match Card::parse(&form.card_text) {
+    let card = match Card::parse(&form.card_text, today(&app)) {
         Ok(card) => card,
         Err(error) => {
             let form = CardForm { card_text: form.card_text, ..CardForm::default() };
@@ -94,9 +95,9 @@ async fn submit(State(app): State<App>, visit: Visit, PageForm(form): PageForm<C
             problems = problems.and(field, "problem-compare-first");
         }
     }
-    let rows = card_rows(&card, &visit.frame);
+    let (rows, notices) = (card_rows(&card, &visit.frame), card.notices.clone());
     if !problems.is_empty() {
-        let step = BoothStep::Compare(Box::new(CompareStep { rows, form, problems }));
+        let step = BoothStep::Compare(Box::new(CompareStep { rows, notices, form, problems }));
         return page(&app, visit, StatusCode::UNPROCESSABLE_ENTITY, step).await;
     }
     let (province, locality) = (form.province.clone(), form.locality.clone());
@@ -109,7 +110,7 @@ async fn submit(State(app): State<App>, visit: Visit, PageForm(form): PageForm<C
         Ok(id) => Ok(Redirect::to(&format!("/booth/requests/{id}")).into_response()),
         Err(error) => {
             let (status, problems) = shown_beside(error)?;
-            let step = BoothStep::Compare(Box::new(CompareStep { rows, form, problems }));
+            let step = BoothStep::Compare(Box::new(CompareStep { rows, notices, form, problems }));
             page(&app, visit, status, step).await
         }
     }
@@ -118,6 +119,11 @@ async fn submit(State(app): State<App>, visit: Visit, PageForm(form): PageForm<C
 async fn show(State(app): State<App>, visit: Visit, Path(id): Path<String>) -> Result<Response> {
     let road = registration::road(&app, visit.required()?, read_id(&id)?).await?;
     page(&app, visit, StatusCode::OK, step(road, None)).await
+}
+
+/// The day it is in Vietnam.
+fn today(app: &App) -> time::Date {
+    app.clock.now().in_vietnam().map_or(time::Date::MIN, |moment| moment.date())
 }
 
 /// A form without fields of its own.

@@ -10,6 +10,7 @@ mod credentials;
 pub(super) mod documents;
 mod health;
 mod kept;
+mod lists;
 pub mod login;
 mod merchant;
 mod payments;
@@ -45,6 +46,7 @@ pub fn routes() -> Vec<Route> {
         activate::routes(),
         booth::routes(),
         registration::routes(),
+        lists::routes(),
         health::routes(),
         sign::routes(),
         documents::routes(),

@@ -11,6 +11,8 @@ pub use transaction::{commit, rollback};
 
 #[path = "../../src/account.rs"]
 pub mod account;
+#[path = "../../src/agency.rs"]
+pub mod agency;
 #[path = "../../src/audit.rs"]
 pub mod audit;
 #[path = "../../src/certificate.rs"]

@@ -1,0 +1,216 @@
+//! What a registrar or approver is shown of a list: its progress, and its lines with what is wrong in place. Personal numbers are masked,
+//! except in the cell of one's own draft that is to be corrected.
+
+use super::{
+    CheckedLine, Column, RowProblem, TITLE, checked_lines, differs, line_digest, load, may_decide, may_upload,
+};
+use crate::{
+    accounts::{self, Principal},
+    app::App,
+    current,
+    error::{RequestError, Result},
+    units,
+};
+use chuky_model::{
+    id::{AgencyListId, RequestId},
+    instant::Instant,
+    record::{
+        Cursor,
+        agency::AgencyList,
+        state::{AgencyLineOutcome, AgencyListState},
+    },
+};
+use serde::Serialize;
+
+/// A list as it is shown and answered.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct ListView {
+    #[schema(value_type = String)]
+    pub id: AgencyListId,
+    /// `draft`, `entered`, `approved`, `done`, `rejected` or `dropped`.
+    #[schema(value_type = String)]
+    pub state: AgencyListState,
+    pub title: String,
+    pub unit: String,
+    /// What the unit was called when the list was uploaded; empty where that is not known.
+    pub unit_name: String,
+    pub size: i64,
+    /// Lines without an outcome yet.
+    pub open: i64,
+    /// What an approval must repeat; absent of a draft.
+    pub content_digest: Option<String>,
+    /// Display names, and RFC 3339.
+    pub entered_by: String,
+    pub uploaded_at: String,
+    pub entered_at: Option<String>,
+    pub decided_by: Option<String>,
+    pub decided_at: Option<String>,
+    pub rejection_reason: Option<String>,
+    pub finished_at: Option<String>,
+    /// Whether the reader may correct, enter or drop it.
+    pub own: bool,
+    /// Whether the reader may decide it: a second pair of eyes.
+    pub decidable: bool,
+}
+
+/// One cell as it is shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct Value {
+    pub column: &'static str,
+    pub text: String,
+}
+
+/// One line.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct LineView {
+    pub position: i64,
+    /// The row of the file.
+    pub row: i64,
+    pub values: Vec<Value>,
+    pub problems: Vec<RowProblem>,
+    /// What an approval of this line alone must repeat; absent of a draft and of a decided line.
+    pub content_digest: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub outcome: Option<AgencyLineOutcome>,
+    pub reason: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub request: Option<RequestId>,
+}
+
+/// A list with some of its lines.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct ListDetail {
+    #[serde(flatten)]
+    pub list: ListView,
+    /// Lines of a draft that something is wrong with.
+    pub wrong: usize,
+    pub lines: Vec<LineView>,
+    /// The position of the next line, to be passed as `from`; absent on the last page.
+    pub next: Option<i64>,
+}
+
+/// Which lines to show.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Shown {
+    #[default]
+    All,
+    /// Only those that something is wrong with.
+    Wrong,
+    /// Only those without an outcome.
+    Open,
+}
+
+/// Lists that the caller may see, newest first, before a cursor; with the cursor of the next page.
+pub async fn lists(app: &App, by: &Principal, before: Cursor) -> Result<(Vec<ListView>, Option<Cursor>)> {
+    let rows = current::rows(app, || app.store.list_agency_lists(before, PAGE)).await?;
+    let full = i64::try_from(rows.len()).is_ok_and(|count| count == PAGE);
+    let next = rows.last().filter(|_| full).map(|last| Cursor { at: last.uploaded_at, id: last.id.0 });
+    let mut views = Vec::new();
+    for row in rows.iter().filter(|row| may_see(by, row)) {
+        views.push(view(app, by, row).await?);
+    }
+    Ok((views, next))
+}
+
+/// One list with its lines from a position on.
+pub async fn list(app: &App, by: &Principal, id: AgencyListId, shown: Shown, from: i64) -> Result<ListDetail> {
+    let list = load(app, id).await?;
+    if !may_see(by, &list) {
+        return Err(RequestError::not_found().into());
+    }
+    let view = view(app, by, &list).await?;
+    let lines = match list.state {
+        AgencyListState::Draft => checked_lines(app, &list).await?,
+        AgencyListState::Dropped => unchecked(app, &list).await?,
+        _ => {
+            let rows = app.store.agency_lines(id, 0, list.size.saturating_add(1)).await?;
+            super::entered_lines(app, &list, rows, &*units::known(app).await?)?
+        }
+    };
+    let wrong = lines.iter().filter(|line| !line.problems.is_empty()).count();
+    let wanted = |line: &&CheckedLine| match shown {
+        Shown::All => true,
+        Shown::Wrong => !line.problems.is_empty(),
+        Shown::Open => line.line.outcome.is_none(),
+    };
+    let mut wanted = lines.iter().filter(wanted).filter(|line| line.line.position >= from);
+    let page: Vec<&CheckedLine> = wanted.by_ref().take(LINES).collect();
+    let next = wanted.next().map(|line| line.line.position);
+    let lines = page.into_iter().map(|line| line_view(app, &view, &list, line)).collect::<Result<_>>()?;
+    Ok(ListDetail { list: view, wrong, lines, next })
+}
+
+async fn unchecked(app: &App, list: &AgencyList) -> Result<Vec<CheckedLine>> {
+    let rows = app.store.agency_lines(list.id, 0, super::MOST_LINES).await?;
+    let line =
+        |line| Ok(CheckedLine { cells: super::cells_of(app, &line)?, line, details: None, problems: Vec::new() });
+    rows.into_iter().map(line).collect()
+}
+
+fn line_view(app: &App, view: &ListView, list: &AgencyList, checked: &CheckedLine) -> Result<LineView> {
+    let CheckedLine { line, cells, details, problems } = checked;
+    let value = |column: Column| {
+        let in_place = view.own && problems.iter().any(|problem| problem.column == column.name());
+        let text = match cells.number() {
+            Some(number) if column == Column::PersonalNumber && !in_place => number.masked(),
+            _ => cells.text(column),
+        };
+        Value { column: column.name(), text }
+    };
+    let content_digest = match list.state {
+        AgencyListState::Entered if line.outcome.is_none() => {
+            let details = details.as_ref().ok_or_else(differs)?;
+            Some(hex::encode(line_digest(app, list, line, cells, details)))
+        }
+        _ => None,
+    };
+    Ok(LineView {
+        position: line.position,
+        row: line.row_number,
+        values: Column::ALL.into_iter().map(value).collect(),
+        problems: problems.clone(),
+        content_digest,
+        outcome: line.outcome,
+        reason: line.reason.clone(),
+        request: line.request_id,
+    })
+}
+
+async fn view(app: &App, by: &Principal, list: &AgencyList) -> Result<ListView> {
+    let title = app.vault.open(TITLE, &list.id.to_string(), &list.title)?;
+    let decided_by = match list.decided_by {
+        Some(account) => Some(accounts::name_of(app, account).await?),
+        None => None,
+    };
+    let unit = units::unit_at(app, &list.unit, list.uploaded_at).await?;
+    let own = list.entered_by == by.account;
+    Ok(ListView {
+        id: list.id,
+        state: list.state,
+        title: String::from_utf8_lossy(&title).into_owned(),
+        unit: list.unit.clone(),
+        unit_name: unit.map(|unit| unit.name).unwrap_or_default(),
+        size: list.size,
+        open: app.store.count_open_agency_lines(list.id).await?,
+        content_digest: list.content_digest.as_ref().map(hex::encode),
+        entered_by: accounts::name_of(app, list.entered_by).await?,
+        uploaded_at: list.uploaded_at.rfc3339(),
+        entered_at: list.entered_at.map(Instant::rfc3339),
+        decided_by,
+        decided_at: list.decided_at.map(Instant::rfc3339),
+        rejection_reason: list.rejection_reason.clone(),
+        finished_at: list.finished_at.map(Instant::rfc3339),
+        own,
+        decidable: list.state == AgencyListState::Entered && may_decide(by) && !own,
+    })
+}
+
+/// Who uploaded it sees it always, who decides once it is entered.
+fn may_see(by: &Principal, list: &AgencyList) -> bool {
+    (may_upload(by) && list.entered_by == by.account) || (may_decide(by) && list.entered_at.is_some())
+}
+
+/// Lists a page.
+const PAGE: i64 = 50;
+/// Lines a page.
+const LINES: usize = 100;
