@@ -135,7 +135,8 @@ impl App {
         let created_after = store.latest_restoration().await?.and_then(|row| row.reconciled_at);
         let policy = OrderPolicy { created_after, ..settings.order_policy.clone() };
         let replay = Replay::new(store.clone(), &audit_key, remembered.clone())?;
-        let first = retention::first_day(&settings.payments, clock.now());
+        let age = retention::Age::at_start(&store, &clock).await?;
+        let first = retention::first_day(&settings.payments, age.time(&clock));
         let accepted = Arc::new(Remembered::new(settings.payments.most_remembered, first));
         let registry = Arc::new(Registry::default());
         let told = (accepted.clone(), registry.clone());
@@ -157,7 +158,7 @@ impl App {
             kept_rows: KeptRows::default(),
             rates: Rates::new(settings.rates.clone()),
             fetcher: Fetcher::new(&settings.verification.fetch),
-            payments: Payments::start(store.clone(), tokens.subscribers.clone(), policy, (accepted, registry)),
+            payments: Payments::start(store.clone(), tokens.subscribers.clone(), policy, (accepted, registry), age),
             receipts: Receipts::start(tokens.status.clone(), clock.clone(), settings.public_url.clone(), receipt_key)?,
             sequencer: tokio::spawn(sequencer.run()),
             settings,

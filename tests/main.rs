@@ -8,6 +8,7 @@ mod browser;
 mod faults;
 mod harness;
 mod issuance;
+mod payment_clock;
 mod payment_forms;
 mod payment_race;
 mod payments;

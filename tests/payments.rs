@@ -42,13 +42,13 @@ pub fn outcome(answer: &Value) -> (&str, &str) {
     (answer["verdict"].as_str().unwrap(), answer["seen"].as_str().unwrap())
 }
 
-struct Scene {
-    test: TestApp,
-    provider: String,
-    payer: Payer,
+pub struct Scene {
+    pub test: TestApp,
+    pub provider: String,
+    pub payer: Payer,
 }
 
-async fn scene(backend: Backend) -> Scene {
+pub async fn scene(backend: Backend) -> Scene {
     let test = TestApp::start(backend).await;
     let provider = key_of(&test, "vi.dien.tu", Role::PaymentProvider).await;
     let payer = Authority::enter(&test.app).await.payer(&test.app, p256()).await;

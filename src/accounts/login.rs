@@ -118,11 +118,11 @@ pub async fn log_in(app: &App, attempt: LogIn) -> Result<LoggedIn> {
             if let Some(until) = until {
                 return Err(locked(until, now).into());
             }
-            app.rates.take(Kind::LogInAddress, &attempt.from, now)?;
+            app.rates.take(Kind::LogInAddress, &attempt.from, app.clock.steady())?;
             format!("{}\n{}", attempt.from, attempt.login)
         }
     };
-    app.rates.take(Kind::LogIn, &caller, now)?;
+    app.rates.take(Kind::LogIn, &caller, app.clock.steady())?;
     // 2. The try is counted before it is made.
     let account = match account {
         Some(account) => Some(count_try(app, account, now).await?),

@@ -44,13 +44,16 @@ impl Default for PaymentsConfig {
 }
 
 impl PaymentsConfig {
+    /// How long a service may have rested before its wall clock needs the audit log's word: payments are kept for that much longer.
+    pub const REST_SECONDS: i64 = 3_600;
+
     /// Refuses a retention that ends before an order can have expired everywhere: one accepted at the last moment of a day may be presented
-    /// until its window and the clock skew are over.
+    /// until its window and the clock skew are over, and a process may begin an hour ahead.
     fn check(&self) -> Result<(), ConfigError> {
-        let shortest = (self.longest_window_seconds.saturating_add(self.clock_skew_seconds)) / 86_400 + 1;
+        let fresh = self.longest_window_seconds.saturating_add(self.clock_skew_seconds);
+        let shortest = fresh.saturating_add(Self::REST_SECONDS) / 86_400 + 1;
         if !(shortest..=400).contains(&self.retention_days) {
-            let what =
-                "is at least the days of longest_window_seconds and clock_skew_seconds and one more, at most 400";
+            let what = "is at least the days of longest_window_seconds, clock_skew_seconds and an hour, and one more, at most 400";
             return Err(invalid("payments.retention_days", what));
         }
         if !(1_000..=500_000_000).contains(&self.most_remembered) {
@@ -86,6 +89,7 @@ impl PaymentsConfig {
             longest_window_seconds: self.longest_window_seconds,
             clock_skew_seconds: self.clock_skew_seconds,
             created_after: None,
+            remembered_from: None,
             certificate_policies,
             layouts: self.layouts.clone(),
         })

@@ -85,5 +85,5 @@ fn unknown() -> RequestError {
 /// One more short link of this caller: counted by account, or by address for whoever is not logged in.
 pub fn allow_link(app: &App, caller: Option<&Principal>, remote: &Remote) -> Result<(), RequestError> {
     let caller = caller.map_or_else(|| remote.as_str().to_owned(), |principal| principal.account.to_string());
-    app.rates.take(Kind::VerdictLink, &caller, app.clock.now())
+    app.rates.take(Kind::VerdictLink, &caller, app.clock.steady())
 }

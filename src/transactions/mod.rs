@@ -57,6 +57,8 @@ pub struct Payments {
     pub registry: Arc<Registry>,
     /// What became of payments.
     pub figures: Figures,
+    /// What payments are forgotten by.
+    pub age: retention::Age,
     /// Names this process among those that share the database.
     process: Uuid,
 }
@@ -71,6 +73,8 @@ pub struct Judged {
 /// A verifier with the moment at which its trust was read; the process's own clock, since only its age counts.
 struct Ready {
     verifier: Arc<Verifier>,
+    /// What had been forgotten by then.
+    forgotten: Option<Instant>,
     since: std::time::Instant,
 }
 
@@ -81,6 +85,7 @@ impl Payments {
         hsm: Arc<dyn Hsm>,
         policy: OrderPolicy,
         (remembered, registry): (Arc<Remembered>, Arc<Registry>),
+        age: retention::Age,
     ) -> Self {
         let lookup = lookup::Lookup::start(store.clone());
         let consumer = Consumer::start(store, hsm, remembered.clone());
@@ -92,6 +97,7 @@ impl Payments {
             remembered,
             registry,
             figures: Figures::default(),
+            age,
             process: Uuid::new_v4(),
         }
     }
@@ -107,17 +113,23 @@ impl Payments {
     }
 
     async fn verifier(&self, app: &App) -> Result<Arc<Verifier>> {
+        let forgotten = self.remembered.forgotten();
         if let Some(ready) = &*self.verifier.read().unwrap_or_else(PoisonError::into_inner)
+            && ready.forgotten == forgotten
             && ready.since.elapsed() < TRUST_READ_AGAIN
         {
             return Ok(ready.verifier.clone());
         }
         let trust = standing::trust(app, &app.store).await?;
         let empty = trust.anchors.is_empty();
-        let verifier = Arc::new(Verifier::new(trust, self.policy.clone()));
+        let verifier =
+            Arc::new(Verifier::new(trust, OrderPolicy { remembered_from: forgotten, ..self.policy.clone() }));
         if !empty {
-            *self.verifier.write().unwrap_or_else(PoisonError::into_inner) =
-                Some(Ready { verifier: verifier.clone(), since: std::time::Instant::now() });
+            *self.verifier.write().unwrap_or_else(PoisonError::into_inner) = Some(Ready {
+                verifier: verifier.clone(),
+                forgotten,
+                since: std::time::Instant::now(),
+            });
         }
         Ok(verifier)
     }

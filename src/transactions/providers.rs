@@ -192,7 +192,7 @@ fn subject(row: &PaymentProvider) -> String {
 pub async fn admit(app: &App, caller: &Principal) -> Result<()> {
     let snapshot = snapshot(app).await?;
     let Some(quota) = snapshot.terms.get(&caller.account).and_then(|terms| terms.rate) else { return Ok(()) };
-    let now = app.clock.now().0;
+    let now = app.clock.steady().0;
     let mut rates = locked(&app.payments.registry.rates);
     let full = rates.entry(caller.account).or_insert(now);
     let period = i64::from(quota.seconds).saturating_mul(1_000_000);

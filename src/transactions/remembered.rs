@@ -29,6 +29,13 @@ pub(super) struct GroupContent {
     pub identities: String,
 }
 
+/// What is read of the audit entry about payments that were removed.
+#[derive(Deserialize)]
+struct ForgottenContent {
+    /// RFC 3339.
+    before: String,
+}
+
 /// The first 64 bits of each of these identities, as the log carries them.
 pub(super) fn joined(rows: &[&PaymentIdentity]) -> String {
     let octets: Vec<u8> =
@@ -43,18 +50,27 @@ pub struct Remembered {
     most: usize,
     /// Earlier days are over: the log may tell of them once more.
     first: AtomicI64,
+    /// Rows of payments that were accepted before this have been removed.
+    forgotten: AtomicI64,
 }
 
 impl Remembered {
     /// An empty memory for so many payments of that day and later ones.
     pub fn new(most: usize, first: i64) -> Self {
-        Self { days: RwLock::default(), most, first: AtomicI64::new(first) }
+        Self { days: RwLock::default(), most, first: AtomicI64::new(first), forgotten: AtomicI64::new(i64::MIN) }
     }
 
     /// Learns from an entry of the audit log; entries about other things are passed over.
     pub fn read(&self, entry: &AuditEntry) {
+        if entry.kind == Kind::PaymentsForgotten.name() {
+            let read = serde_json::from_slice::<ForgottenContent>(&entry.content).ok();
+            if let Some(before) = read.and_then(|content| Instant::parse_rfc3339(&content.before)) {
+                self.forgot_before(before);
+            }
+        }
         let day = day(entry.recorded_at);
-        if entry.kind != Kind::PaymentsConsumed.name() || day < self.first.load(Ordering::SeqCst) {
+        let first = self.first.load(Ordering::SeqCst).max(self.forgotten().map_or(i64::MIN, self::day));
+        if entry.kind != Kind::PaymentsConsumed.name() || day < first {
             return;
         }
         let read = serde_json::from_slice::<GroupContent>(&entry.content).ok();
@@ -87,9 +103,21 @@ impl Remembered {
         self.memory().values().map(HashSet::len).sum()
     }
 
-    /// Forgets the days before that one.
+    /// Rows of payments accepted before that moment are being removed, here or on another node. Whoever judges refuses their orders.
+    pub fn forgot_before(&self, before: Instant) {
+        self.forgotten.fetch_max(before.0, Ordering::SeqCst);
+        let mut days = self.days.write().unwrap_or_else(PoisonError::into_inner);
+        *days = days.split_off(&day(before));
+    }
+
+    /// Before when accepted payments have left no row; `None` where none was ever removed.
+    pub fn forgotten(&self) -> Option<Instant> {
+        Some(Instant(self.forgotten.load(Ordering::SeqCst))).filter(|before| before.0 > i64::MIN)
+    }
+
+    /// Forgets the days before that one; where it lies further back than before, what the log tells from now on of the days between is kept.
     pub fn forget_before(&self, first: i64) {
-        self.first.fetch_max(first, Ordering::SeqCst);
+        self.first.store(first, Ordering::SeqCst);
         let mut days = self.days.write().unwrap_or_else(PoisonError::into_inner);
         *days = days.split_off(&first);
     }
@@ -181,5 +209,23 @@ mod tests {
         learnt.forget_before(4);
         learnt.read(&entry(Kind::PaymentsConsumed, serde_json::to_vec(&content).unwrap()));
         assert!(learnt.count() == 0 && !learnt.holds(&rows[0].identity));
+        // Back by a day, whose entries count again.
+        learnt.forget_before(3);
+        learnt.read(&entry(Kind::PaymentsConsumed, serde_json::to_vec(&content).unwrap()));
+        assert_eq!(learnt.count(), 300);
+        // The greatest of what was removed.
+        assert_eq!(learnt.forgotten(), None);
+        for (before, greatest) in
+            [("1970-01-03T00:00:00Z", 2), ("1970-01-02T00:00:00Z", 2), ("1970-01-04T00:00:00Z", 3)]
+        {
+            let content = serde_json::json!({ "before": before, "groups": 1, "payments": 1 });
+            learnt.read(&entry(Kind::PaymentsForgotten, content.to_string().into_bytes()));
+            assert_eq!(learnt.forgotten(), Some(Instant(greatest * MICROSECONDS_A_DAY)));
+        }
+        // What was removed is missed by nobody, whatever the first day is.
+        assert_eq!(learnt.count(), 300);
+        learnt.forgot_before(Instant(4 * MICROSECONDS_A_DAY));
+        learnt.read(&entry(Kind::PaymentsConsumed, serde_json::to_vec(&content).unwrap()));
+        assert_eq!(learnt.count(), 0);
     }
 }

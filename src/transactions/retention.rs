@@ -1,14 +1,18 @@
 //! How long accepted payments are kept: whole days (UTC), longer than an order can be fresh anywhere. What is older goes in small
-//! transactions, recorded in the audit log, from whichever node holds the lease.
+//! transactions, recorded in the audit log, from whichever node holds the lease. A wall clock that jumped ahead, or is ahead of the log at
+//! the start, makes nothing older: payments are kept, and an alarm tells.
 
 use super::remembered::{MICROSECONDS_A_DAY, day};
 use crate::{
     app::App,
     audit::{self, Actor, Entry, Kind},
+    clock::Clock,
     config::PaymentsConfig,
     error::Result,
+    store::Store,
 };
 use chuky_model::instant::Instant;
+use std::sync::atomic::{AtomicBool, Ordering};
 use uuid::Uuid;
 
 /// What one round took away.
@@ -18,15 +22,53 @@ pub struct Forgotten {
     pub payments: u64,
 }
 
-/// The first day (UTC) whose payments are kept now.
-pub fn first_day(settings: &PaymentsConfig, now: Instant) -> i64 {
-    day(now).saturating_sub(settings.retention_days)
+/// The first day (UTC) whose payments are kept then.
+pub fn first_day(settings: &PaymentsConfig, at: Instant) -> i64 {
+    day(at).saturating_sub(settings.retention_days)
+}
+
+/// The time that payments are forgotten by: never later than the wall clock, than what went by since the start, and than the audit log
+/// lets it be.
+#[derive(Debug, Default)]
+pub struct Age {
+    /// By how much the wall clock at the start was ahead of what the log's last head allows.
+    ahead_microseconds: i64,
+    /// Whether the alarm was raised already.
+    alarmed: AtomicBool,
+}
+
+impl Age {
+    /// At the start of a process. A service that rested longer forgets that much later, until it is started again.
+    pub async fn at_start(store: &Store, clock: &Clock) -> Result<Self> {
+        let head = store.latest_audit_head().await?;
+        let ahead = head.map_or(0, |head| {
+            clock.certain().0.saturating_sub(head.signed_at.plus_seconds(PaymentsConfig::REST_SECONDS).0)
+        });
+        Ok(Self { ahead_microseconds: ahead.max(0), alarmed: AtomicBool::default() })
+    }
+
+    /// The time now.
+    pub fn time(&self, clock: &Clock) -> Instant {
+        Instant(clock.certain().0.saturating_sub(self.ahead_microseconds))
+    }
+
+    /// Says once that the clock jumped, and again after it was right for a while.
+    fn watch(&self, clock: &Clock) {
+        let seconds = clock.ahead_seconds();
+        let jumped = seconds > JUMP_SECONDS;
+        if jumped && !self.alarmed.swap(true, Ordering::SeqCst) {
+            tracing::error!(event = "clock_jumped", seconds, "the clock runs ahead; payments are kept");
+        } else if !jumped {
+            self.alarmed.store(false, Ordering::SeqCst);
+        }
+    }
 }
 
 /// Removes groups of days that are past the retention, a bounded number in one round.
 pub async fn forget_old(app: &App) -> Result<Forgotten> {
     let now = app.clock.now();
-    let first_kept = first_day(&app.settings.payments, now);
+    app.payments.age.watch(&app.clock);
+    let first_kept = first_day(&app.settings.payments, app.payments.age.time(&app.clock));
     let before = Instant(first_kept.saturating_mul(MICROSECONDS_A_DAY));
     app.payments.remembered().forget_before(first_kept);
     let mut forgotten = Forgotten::default();
@@ -54,6 +96,8 @@ pub async fn forget_old(app: &App) -> Result<Forgotten> {
             "before": before.rfc3339(), "groups": step.groups, "payments": step.payments,
         });
         audit::record(&mut transaction, entry.with(content)).await?;
+        // Before the rows are gone: an order of those days is not taken for new, whatever the clock says by then.
+        app.payments.remembered().forgot_before(before);
         transaction.commit().await?;
         forgotten.groups = forgotten.groups.saturating_add(step.groups);
         forgotten.payments = forgotten.payments.saturating_add(step.payments);
@@ -68,5 +112,7 @@ const STEPS_A_ROUND: usize = 50;
 const LEASE: &str = "payments-retention";
 /// A node that died is replaced after this long.
 const LEASE_SECONDS: i64 = 60;
+/// Beyond this the clock was set, not steered.
+const JUMP_SECONDS: i64 = 60;
 /// Days for which counts of payments outlive the payments.
 const USAGE_DAYS: i64 = 92;

@@ -28,6 +28,8 @@ pub struct OrderPolicy {
     pub clock_skew_seconds: i64,
     /// Orders that were created before this may have been accepted without a trace: the database was restored from a backup.
     pub created_after: Option<Instant>,
+    /// What was accepted before this has been forgotten: an order of then could only be fresh by a clock that was set back.
+    pub remembered_from: Option<Instant>,
     /// Certificate policies (RFC 5280 §4.2.1.4), one of which a signer's certificate must name; any certificate will do where there are none.
     pub certificate_policies: Vec<ObjectIdentifier>,
     /// How switches write what they sign.
@@ -41,6 +43,7 @@ impl Default for OrderPolicy {
             longest_window_seconds: super::limits::LONGEST_WINDOW_SECONDS,
             clock_skew_seconds: super::limits::CLOCK_SKEW_SECONDS,
             created_after: None,
+            remembered_from: None,
             certificate_policies: Vec::new(),
             layouts: Vec::new(),
         }
@@ -187,6 +190,10 @@ pub fn freshness(order: &PaymentOrder, policy: &OrderPolicy, now: Instant) -> Re
     if expires <= now {
         return Err((Reason::Expired, format!("expired {}, now {}", expires.rfc3339(), now.rfc3339())));
     }
+    // An order is accepted at `created` less the skew at the earliest.
+    if policy.remembered_from.is_some_and(|from| created <= from.plus_seconds(policy.clock_skew_seconds)) {
+        return Err((Reason::NotRemembered, format!("created {}", created.rfc3339())));
+    }
     Ok(())
 }
 
@@ -256,6 +263,13 @@ mod tests {
         assert_eq!(judged("2026-11-22T03:00:30Z"), Err(Reason::BeforeRestoration));
         assert_eq!(judged("2026-11-22T02:59:30Z"), Err(Reason::BeforeRestoration), "the payer's clock may run ahead");
         assert_eq!(judged("2026-11-22T02:50:00Z"), Ok(()));
+        let judged = |from: &str| {
+            let policy = OrderPolicy { remembered_from: Instant::parse_rfc3339(from), ..OrderPolicy::default() };
+            freshness(&order, &policy, now).map_err(|(reason, _)| reason)
+        };
+        assert_eq!(judged("2026-11-22T03:00:30Z"), Err(Reason::NotRemembered));
+        assert_eq!(judged("2026-11-22T02:59:00Z"), Err(Reason::NotRemembered));
+        assert_eq!(judged("2026-11-22T02:58:59Z"), Ok(()));
     }
 
     proptest! {

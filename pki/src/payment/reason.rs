@@ -119,6 +119,9 @@ reasons! {
     BeforeRestoration "before_restoration" "freshness" Indeterminate
         "Lệnh được lập trước khi hệ thống được khôi phục từ bản sao lưu, nên không biết đã được chấp nhận chưa; hãy lập lệnh mới."
         "The order was created before the service was restored from a backup, so whether it was accepted is not known: make a new one.";
+    NotRemembered "not_remembered" "freshness" Indeterminate
+        "Lệnh được lập vào những ngày mà hệ thống không còn lưu các khoản đã chấp nhận, nên không biết đã được chấp nhận chưa; hãy lập lệnh mới."
+        "The order was created in days of which accepted payments are no longer kept, so whether it was accepted is not known: make a new one.";
     Expired "expired" "freshness" Rejected
         "Lệnh thanh toán đã hết hạn." "The payment order has expired.";
     PayerMismatch "payer_mismatch" "payer" Rejected
@@ -169,8 +172,18 @@ impl Reason {
 
     /// Whether time alone brought it about, so that it says nothing against an order that was accepted earlier.
     pub fn is_of_time(self) -> bool {
-        use Reason::{BeforeRestoration, CertificateExpired, CertificateRevoked, CertificateSuspended, Expired};
-        matches!(self, BeforeRestoration | Expired | CertificateExpired | CertificateRevoked | CertificateSuspended)
+        use Reason::{
+            BeforeRestoration, CertificateExpired, CertificateRevoked, CertificateSuspended, Expired, NotRemembered,
+        };
+        matches!(
+            self,
+            BeforeRestoration
+                | NotRemembered
+                | Expired
+                | CertificateExpired
+                | CertificateRevoked
+                | CertificateSuspended
+        )
     }
 }
 

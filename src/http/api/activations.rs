@@ -149,7 +149,7 @@ fn receipt_key(headers: &HeaderMap) -> Result<Option<ReceiptKey>> {
 
 /// A wrong code counts against the address it comes from.
 pub(in crate::http) fn guess<'r>(app: &App, remote: &'r Remote) -> (Kind, &'r str, Instant) {
-    (Kind::ActivationAddress, remote.as_str(), app.clock.now())
+    (Kind::ActivationAddress, remote.as_str(), app.clock.steady())
 }
 
 /// Redeems a code, once, for a key that the subscriber keeps on a token of their own: a certificate without a credential here. A client

@@ -60,7 +60,7 @@ pub(in crate::http) async fn with_pin<T>(
     remote: &Remote,
     flow: impl Future<Output = Result<T>>,
 ) -> Result<T> {
-    let now = app.clock.now();
+    let now = app.clock.steady();
     app.rates.take(Kind::Pin, &by.account.to_string(), now)?;
     app.rates.guessing((Kind::PinAddress, remote.as_str(), now), WRONG_PIN, flow).await
 }

@@ -55,7 +55,7 @@ pub async fn verify(State(app): State<App>, remote: Remote, body: Bytes) -> Resu
 
 /// Counts one check of a receipt, which is cheap but not free.
 pub fn allow(app: &App, remote: &Remote) -> Result<(), RequestError> {
-    app.rates.take(Kind::VerifyAddress, remote.as_str(), app.clock.now())
+    app.rates.take(Kind::VerifyAddress, remote.as_str(), app.clock.steady())
 }
 
 /// A receipt with the message that it should be about.

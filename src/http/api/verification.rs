@@ -212,7 +212,7 @@ fn page_answer(page: PagePictures) -> PageAnswer {
 
 /// One more document of this caller: counted by account, or by address for whoever is not logged in.
 pub(in crate::http) fn allow(app: &App, caller: Option<&Principal>, remote: &Remote) -> Result<(), RequestError> {
-    let now = app.clock.now();
+    let now = app.clock.steady();
     match caller {
         Some(principal) => app.rates.take(Kind::Verify, &principal.account.to_string(), now),
         None => app.rates.take(Kind::VerifyAddress, remote.as_str(), now),

@@ -160,6 +160,9 @@ async fn metrics(State(app): State<App>) -> Response {
     figure("chuky_audit_entries", "Entries in the audit log's tree.", &[(String::new(), entries)]);
     let remembered = app.payments.remembered().count();
     figure("chuky_payments_remembered", "Accepted payments in this process's memory.", &[(String::new(), remembered)]);
+    let ahead = usize::try_from(app.clock.ahead_seconds()).unwrap_or_default();
+    let help = "Seconds by which the wall clock jumped ahead since the start; payments are forgotten later by it.";
+    figure("chuky_clock_ahead_seconds", help, &[(String::new(), ahead)]);
     let help = "Payments of each provider by what became of them, since the start.";
     figure("chuky_payments", help, &payments(&app));
     let reasons = app.payments.figures.reasons().into_iter();
