@@ -11,6 +11,7 @@ mod issuance;
 mod payment_clock;
 mod payment_forms;
 mod payment_race;
+mod payment_standing;
 mod payments;
 mod providers;
 mod rates;

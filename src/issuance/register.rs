@@ -159,6 +159,13 @@ impl Register {
         self.memory().issuers.get(issuer_label)?.told.get(&key(serial)).copied()
     }
 
+    /// Labels of the issuers of which the log tells something about this serial number. Ask [`follow`] first.
+    pub fn told_by(&self, serial: &Serial) -> Vec<String> {
+        let (memory, key) = (self.memory(), key(serial));
+        let knows = |issued: &Issued| issued.told.contains_key(&key) || issued.held.contains_key(&key);
+        memory.issuers.iter().filter(|(_, issued)| knows(issued)).map(|(label, _)| label.clone()).collect()
+    }
+
     /// From when to when a certificate was suspended, oldest first, of suspensions that were lifted. Ask [`follow`] first.
     pub fn suspensions(&self, issuer_label: &str, serial: &Serial) -> Vec<(Instant, Instant)> {
         let memory = self.memory();

@@ -73,6 +73,7 @@ pub struct Judged {
 /// A verifier with the moment at which its trust was read; the process's own clock, since only its age counts.
 struct Ready {
     verifier: Arc<Verifier>,
+    issuers: Arc<Vec<standing::Issuer>>,
     /// What had been forgotten by then.
     forgotten: Option<Instant>,
     since: std::time::Instant,
@@ -112,26 +113,28 @@ impl Payments {
         *self.verifier.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    async fn verifier(&self, app: &App) -> Result<Arc<Verifier>> {
+    async fn verifier(&self, app: &App) -> Result<(Arc<Verifier>, Arc<Vec<standing::Issuer>>)> {
         let forgotten = self.remembered.forgotten();
         if let Some(ready) = &*self.verifier.read().unwrap_or_else(PoisonError::into_inner)
             && ready.forgotten == forgotten
             && ready.since.elapsed() < TRUST_READ_AGAIN
         {
-            return Ok(ready.verifier.clone());
+            return Ok((ready.verifier.clone(), ready.issuers.clone()));
         }
-        let trust = standing::trust(app, &app.store).await?;
+        let (trust, issuers) = standing::trust(app).await?;
+        let issuers = Arc::new(issuers);
         let empty = trust.anchors.is_empty();
         let verifier =
             Arc::new(Verifier::new(trust, OrderPolicy { remembered_from: forgotten, ..self.policy.clone() }));
         if !empty {
             *self.verifier.write().unwrap_or_else(PoisonError::into_inner) = Some(Ready {
                 verifier: verifier.clone(),
+                issuers: issuers.clone(),
                 forgotten,
                 since: std::time::Instant::now(),
             });
         }
-        Ok(verifier)
+        Ok((verifier, issuers))
     }
 }
 
@@ -165,7 +168,7 @@ async fn judge<'m>(
     read: impl FnOnce(&Verifier, Instant) -> Presented<'m> + Send,
 ) -> Result<Judged> {
     let now = app.clock.now();
-    let verifier = app.payments.verifier(app).await?;
+    let (verifier, issuers) = app.payments.verifier(app).await?;
 
     // 1. Signature, certificate, chain, order, freshness, payer.
     let presented = read(&verifier, now);
@@ -173,7 +176,7 @@ async fn judge<'m>(
     let examined = verifier.examine(&presented, named.as_ref(), now);
 
     // 2. Revocation: our own certificates by our records, others by what came along.
-    let status = standing::own_status(app, examined.certificate()).await?;
+    let status = standing::own_status(app, examined.path(), &issuers).await?;
     let status = status.unwrap_or_else(|| examined.embedded_status());
     let signer = examined.certificate().map(|certificate| *certificate.fingerprint());
     let judgement = examined.conclude(status.clone());

@@ -4,17 +4,16 @@
 
 use crate::{
     app::App,
-    attestation, current,
+    current,
     error::{InternalError, Result},
     issuance::register::{self, Standing, Told},
-    store::Store,
 };
 use chuky_model::{
     id::CertificateId,
     instant::Instant,
     record::{
         certificate::Certificate as Row,
-        state::{CertificateState, KeyPurpose},
+        state::{AuthorityState, CertificateState, KeyPurpose},
     },
 };
 use chuky_pki::{
@@ -52,11 +51,21 @@ pub async fn certificate(app: &App, id: CertificateId) -> Result<Certificate> {
     Certificate::from_der(&der).map_err(|error| InternalError::Pki(error.to_string()).into())
 }
 
-/// The status of a signer's certificate, from the authority's own records. That of a busy signer is told from memory: its row is read
-/// again after [`current::KEPT_FOR`], while every change that the audit log tells shows at once.
-/// `None` for a certificate that was not issued here.
-pub async fn own_status(app: &App, certificate: Option<&Certificate>) -> Result<Option<Status>> {
-    let Some(certificate) = certificate else { return Ok(None) };
+/// A key of this authority that certifies, as payments are told by it.
+#[derive(Debug)]
+pub struct Issuer {
+    label: String,
+    /// DER.
+    spki: Vec<u8>,
+    has_ended: bool,
+}
+
+/// The status of a signer's certificate, from the authority's own records; `path` is its verified path. That of a busy signer is told from
+/// memory: its row is read again after [`current::KEPT_FOR`], while every change that the audit log tells shows at once.
+/// `None` where no certificate of the path was issued here. Of what one of this authority's keys issued, nobody else says anything: a
+/// certificate that no row knows is unknown, whatever lists came with the message.
+pub async fn own_status(app: &App, path: &[Certificate], issuers: &[Issuer]) -> Result<Option<Status>> {
+    let Some(certificate) = path.first() else { return Ok(None) };
     register::follow(app).await?;
     let fingerprint = certificate.fingerprint();
     if let Some(row) = current::recall::<Row>(app, fingerprint).await?
@@ -64,46 +73,80 @@ pub async fn own_status(app: &App, certificate: Option<&Certificate>) -> Result<
     {
         return Ok(Some(Status::Good));
     }
-    let found = app.store.certificate_by_fingerprint(fingerprint).await?;
-    // What the audit log says weighs more than a row that SQL may have put back.
-    let told = found.and_then(|row| app.register.told(&row.issuer_label, &row.serial));
+    let own = |above: &Certificate| issuers.iter().find(|issuer| issuer.spki == above.spki_der());
+    let Some((place, issuer)) = path.iter().skip(1).enumerate().find_map(|(place, above)| Some((place, own(above)?)))
+    else {
+        return Ok(None);
+    };
+    let unknown = |why: &str| Ok(Some(Status::Unknown(why.to_owned())));
+    if place > 0 {
+        return unknown("a CA of the path is not one of this authority's, which certified it");
+    }
+    if issuer.has_ended {
+        return unknown("the CA that issued the certificate has ended");
+    }
+    let Some(serial) = certificate.serial() else { return unknown("the serial number is none that is issued here") };
+    // What the audit log says weighs more than a row that SQL may have put back, changed or taken away.
+    let told = app.register.told(&issuer.label, &serial);
     if let Some(Told { standing: Standing::Revoked, at, .. }) = told {
         return Ok(Some(Status::Revoked { at }));
     }
-    let row = register::genuine(app, || app.store.certificate_by_fingerprint(fingerprint)).await?;
-    let Some(row) = row else { return Ok(None) };
+    let row = register::genuine(app, || app.store.certificate_by_serial(&issuer.label, &serial)).await?;
+    match row {
+        Some(row) if row.fingerprint.as_deref() == Some(fingerprint.as_slice()) => Ok(Some(by_row(app, row))),
+        None if told.is_some() => {
+            tracing::error!(event = "row_missing", table = "certificate");
+            Err(InternalError::RowForged { table: "certificate" }.into())
+        }
+        row => {
+            // Signed by the CA's key, and not by this service.
+            tracing::error!(event = "certificate_not_issued", issuer = issuer.label, %serial, other = row.is_some());
+            unknown("no such certificate was issued here")
+        }
+    }
+}
+
+/// What a genuine row says.
+fn by_row(app: &App, row: Row) -> Status {
     let since = row.revoked_at.unwrap_or(Instant(i64::MIN));
-    Ok(Some(match row.state {
-        CertificateState::Issued => {
-            current::keep(app, fingerprint, Arc::new(row));
+    match (row.state, row.fingerprint.clone()) {
+        (CertificateState::Issued, Some(fingerprint)) => {
+            current::keep(app, &fingerprint, Arc::new(row));
             Status::Good
         }
-        CertificateState::Suspended => Status::Suspended { at: since },
-        CertificateState::Revoked | CertificateState::Void => Status::Revoked { at: since },
-        CertificateState::Intended | CertificateState::Signing => {
-            Status::Unknown("the certificate is not yet issued".to_owned())
-        }
-    }))
+        (CertificateState::Suspended, _) => Status::Suspended { at: since },
+        (CertificateState::Revoked | CertificateState::Void, _) => Status::Revoked { at: since },
+        _ => Status::Unknown("the certificate is not yet issued".to_owned()),
+    }
 }
 
 /// The same, where nothing else tells of a certificate that was not issued here.
-pub async fn status(app: &App, certificate: &Certificate) -> Result<Status> {
+pub async fn status(app: &App, path: &[Certificate], issuers: &[Issuer]) -> Result<Status> {
     let unknown = || Status::Unknown("the certificate was not issued here".to_owned());
-    Ok(own_status(app, Some(certificate)).await?.unwrap_or_else(unknown))
+    Ok(own_status(app, path, issuers).await?.unwrap_or_else(unknown))
 }
 
-/// Both hierarchies: roots as anchors, issuing certificates as intermediates.
-pub async fn trust(app: &App, store: &Store) -> Result<Trust> {
-    let mut trust = Trust::default();
-    for key in store.authority_keys().await? {
-        let key = attestation::check(&*app.tokens.subscribers, key).await?;
+/// Both hierarchies: roots as anchors, issuing certificates and those of roots by roots as intermediates; and every key that certifies or
+/// did. A CA that has ended vouches for nobody.
+pub async fn trust(app: &App) -> Result<(Trust, Vec<Issuer>)> {
+    let (mut trust, mut issuers) = (Trust::default(), Vec::new());
+    let read = |der: &[u8]| Certificate::from_der(der).map_err(|error| InternalError::Pki(error.to_string()));
+    for key in current::rows(app, || app.store.authority_keys()).await? {
         let Some(der) = &key.certificate else { continue };
-        let certificate = Certificate::from_der(der).map_err(|error| InternalError::Pki(error.to_string()))?;
-        match key.purpose {
-            KeyPurpose::Root => trust.anchors.push(certificate),
-            KeyPurpose::Issuing => trust.intermediates.push(certificate),
-            _ => {}
+        let certificate = read(der)?;
+        let has_ended = key.state == Some(AuthorityState::Ended);
+        let trusted = match key.purpose {
+            KeyPurpose::Root => &mut trust.anchors,
+            KeyPurpose::Issuing => &mut trust.intermediates,
+            _ => continue,
+        };
+        issuers.push(Issuer { label: key.label, spki: certificate.spki_der().to_vec(), has_ended });
+        if !has_ended {
+            trusted.push(certificate);
         }
     }
-    Ok(trust)
+    for cross in current::rows(app, || app.store.cross_certificates()).await? {
+        trust.intermediates.push(read(&cross.certificate)?);
+    }
+    Ok((trust, issuers))
 }

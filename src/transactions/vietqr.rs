@@ -151,14 +151,17 @@ async fn judge(
         return stop(CodeVerdict::NotValid, "signature_invalid");
     }
     checks.push(Check::passed("signature_value"));
-    let trust = standing::trust(app, &app.store).await?;
-    if let Err(error) = path::validate(&certificate, &trust.intermediates, &trust.anchors, now, Purpose::Any) {
-        checks.push(Check::failed("certificate_path", error.to_string()));
-        let expired = !certificate.is_valid_at(now);
-        return stop(CodeVerdict::NotValid, if expired { "certificate_expired" } else { "path_invalid" });
-    }
+    let (trust, issuers) = standing::trust(app).await?;
+    let path = match path::validate(&certificate, &trust.intermediates, &trust.anchors, now, Purpose::Any) {
+        Ok(path) => path,
+        Err(error) => {
+            checks.push(Check::failed("certificate_path", error.to_string()));
+            let expired = !certificate.is_valid_at(now);
+            return stop(CodeVerdict::NotValid, if expired { "certificate_expired" } else { "path_invalid" });
+        }
+    };
     checks.push(Check::passed("certificate_path"));
-    match standing::status(app, &certificate).await? {
+    match standing::status(app, path.certificates(), &issuers).await? {
         Status::Good => {}
         Status::Revoked { at } => {
             checks.push(Check::failed("revocation", format!("revoked {}", at.rfc3339())));

@@ -3,7 +3,6 @@
 
 use crate::{
     app::App,
-    attestation,
     error::{InternalError, Result},
     issuance::{Authority, limits::LONGEST_LIST_IN_MEMORY, ocsp, register, revocation_list, status},
     reader::Evidence,
@@ -18,7 +17,10 @@ use chuky_pki::{
     revocation::Hold,
     verify::{TrustSnapshot, leave_open},
 };
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// Evidence for the default policy, at the present moment.
 pub async fn of_authority(app: &App) -> Result<Evidence> {
@@ -44,10 +46,10 @@ pub async fn present(app: &App) -> Result<Option<Arc<TrustSnapshot>>> {
 /// and of all where that list is too long for a reader.
 pub async fn newer_status(app: &App, report: &Report) -> Result<Vec<Vec<u8>>> {
     let mut answers = Vec::new();
-    for row in signers(app, report).await? {
-        let list = app.store.latest_crl_head(&row.issuer_label).await?;
+    for (issuer_label, serial) in signers(app, report).await? {
+        let list = app.store.latest_crl_head(&issuer_label).await?;
         let list = list.filter(|list| list.length <= LONGEST_LIST_IN_MEMORY);
-        let told = match status::standing(app, &row.issuer_label, &row.serial).await? {
+        let told = match status::standing(app, &issuer_label, &serial).await? {
             Status::Revoked { at, .. } => list.is_some_and(|list| list.this_update >= at),
             _ => list.is_some(),
         };
@@ -55,7 +57,7 @@ pub async fn newer_status(app: &App, report: &Report) -> Result<Vec<Vec<u8>>> {
             continue;
         }
         // The certificate itself: no row can change what it says.
-        let row = attestation::check(&*app.tokens.subscribers, row).await?;
+        let row = genuine(app, &issuer_label, &serial).await?;
         if let Some(certificate) = status::certificate_of(app, &row)? {
             answers.push(ocsp::response_about(app, &certificate).await?);
         }
@@ -67,13 +69,13 @@ pub async fn newer_status(app: &App, report: &Report) -> Result<Vec<Vec<u8>>> {
 /// certificates are good again and newer lists know nothing of it.
 pub async fn lifted_holds(app: &App, report: &Report) -> Result<Vec<Hold>> {
     let mut holds = Vec::new();
-    for row in signers(app, report).await? {
-        let suspensions = app.register.suspensions(&row.issuer_label, &row.serial);
+    for (issuer_label, serial) in signers(app, report).await? {
+        let suspensions = app.register.suspensions(&issuer_label, &serial);
         if suspensions.is_empty() {
             continue;
         }
         // Which certificate it is: no later version of its row says something else.
-        let row = attestation::check(&*app.tokens.subscribers, row).await?;
+        let row = genuine(app, &issuer_label, &serial).await?;
         let certificate = row.fingerprint.as_deref().and_then(|fingerprint| fingerprint.try_into().ok());
         let certificate = certificate.ok_or(InternalError::RowForged { table: "certificate" })?;
         holds.extend(suspensions.into_iter().map(|(from, until)| Hold { certificate, from, until }));
@@ -81,20 +83,28 @@ pub async fn lifted_holds(app: &App, report: &Report) -> Result<Vec<Hold>> {
     Ok(holds)
 }
 
-/// Rows of this authority's certificates whose serial number a signer's has.
-async fn signers(app: &App, report: &Report) -> Result<Vec<Row>> {
-    let mut rows: Vec<Row> = Vec::new();
+/// The row of a certificate that the audit log or a row tells of.
+async fn genuine(app: &App, issuer_label: &str, serial: &Serial) -> Result<Row> {
+    let row = register::genuine(app, || app.store.certificate_by_serial(issuer_label, serial)).await?;
+    Ok(row.ok_or_else(|| {
+        tracing::error!(event = "row_missing", table = "certificate");
+        InternalError::RowForged { table: "certificate" }
+    })?)
+}
+
+/// This authority's certificates whose serial number a signer's has: those that the audit log tells something of, whatever SQL made of
+/// their rows, and those that rows know.
+async fn signers(app: &App, report: &Report) -> Result<Vec<(String, Serial)>> {
+    let mut found = BTreeMap::new();
     register::follow(app).await?;
     for serial in serials(report).into_iter().take(MOST_SIGNERS) {
         let serial = hex::decode(serial).ok().and_then(|octets| Serial::from_octets(&octets).ok());
         let Some(serial) = serial else { continue };
-        for row in app.store.certificates_by_serial(&serial).await? {
-            if rows.iter().all(|known| known.id != row.id) {
-                rows.push(row);
-            }
-        }
+        let rows = app.store.certificates_by_serial(&serial).await?;
+        let labels = rows.into_iter().map(|row| row.issuer_label).chain(app.register.told_by(&serial));
+        found.extend(labels.map(|label| ((label, serial.as_octets().to_vec()), serial.clone())));
     }
-    Ok(rows)
+    Ok(found.into_iter().map(|((label, _), serial)| (label, serial)).collect())
 }
 
 /// Whoever signed, each once, in the order of the report. What is broken or altered stays so whatever a signer's status is.

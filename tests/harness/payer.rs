@@ -40,7 +40,8 @@ pub struct Holder {
 
 /// An issuing authority under a root, both known to the service.
 pub struct Authority {
-    issuing: Holder,
+    pub root: Holder,
+    pub issuing: Holder,
 }
 
 /// A payer whose certificate the service has a row of.
@@ -101,7 +102,13 @@ impl Authority {
         enter_key(app, &root, KeyPurpose::Root, None).await;
         enter_key(app, &issuing, KeyPurpose::Issuing, Some("payments-Root".to_owned())).await;
         app.payments.forget_trust();
-        Self { issuing }
+        Self { root, issuing }
+    }
+
+    /// Whoever the authority's key made a certificate for behind the service's back.
+    pub fn stranger(&self, app: &App) -> Payer {
+        let holder = issue("TEST Nguyễn Thị Ưởng", false, p256(), Some(&self.issuing), app.clock.now());
+        Payer { holder, id: CertificateId(Uuid::now_v7()), issuing: self.issuing.certificate.to_der().unwrap() }
     }
 
     /// A payer with a certificate that the service issued.

@@ -12,7 +12,7 @@ mod kinds;
 mod lifecycle;
 mod listed;
 mod modification;
-mod own_key;
+pub mod own_key;
 mod pages;
 mod responder;
 mod revocation_lists;

@@ -217,7 +217,15 @@ impl Examined {
         self.signer.as_ref().filter(|signer| signer.path.is_ok()).map(|signer| &signer.certificate)
     }
 
-    /// The status by the lists and answers that came with the message, for a certificate that the flow knows nothing of. Every certificate of
+    /// The verified path, from the signer's certificate to the anchor; empty where there is none.
+    pub fn path(&self) -> &[Certificate] {
+        match self.signer.as_ref().map(|signer| &signer.path) {
+            Some(Ok(chain)) => chain.path.certificates(),
+            _ => &[],
+        }
+    }
+
+    /// The status by the lists and answers that came with the message, for a certificate of whose issuer the flow knows nothing. Every certificate of
     /// the path must be good by them.
     pub fn embedded_status(&self) -> Status {
         let Some(Ok(chain)) = self.signer.as_ref().map(|signer| &signer.path) else {
