@@ -261,3 +261,55 @@ async fn the_documents_clients_run() {
     }
     first(run("node".into(), "verify.mjs", &orders[2..]), 2, "Node");
 }
+
+async fn one_signature_is_one_order(backend: Backend) {
+    let layout = |name: &str, separator: &str, bank: &str| -> chuky_pki::payment::Layout {
+        let text = format!(
+            "name = \"{name}\"\nseparator = \"{separator}\"\ncurrency = \"VND\"\nvalid_seconds = 900\nfields = [{{ member = \"id\" }}, {{ member = \"payer\" }}, \
+             {{ member = \"payee\", prefix = \"account:{bank}:\" }}, {{ member = \"amount\" }}, {{ member = \"created\", form = \"compact\" }}]"
+        );
+        toml::from_str(&text).unwrap()
+    };
+    let layouts = [layout("bank-a", "|", "970436"), layout("bank-b", "|", "970418"), layout("bank-c", ";", "970418")];
+    let test = TestApp::start_with(backend, |settings| settings.order_policy.layouts.extend(layouts)).await;
+    let provider = key_of(&test, "vi.dien.tu", Role::PaymentProvider).await;
+    let payer = Authority::enter(&test.app).await.payer(&test.app, p256()).await;
+    let created: String =
+        test.app.clock.now().plus_seconds(7 * 3_600).rfc3339().chars().filter(char::is_ascii_digit).take(14).collect();
+    let certificate = String::from_utf8(payer.holder.certificate.to_pem().unwrap()).unwrap();
+    let issuing = String::from_utf8(X509::from_der(&payer.issuing).unwrap().to_pem().unwrap()).unwrap();
+    let ask = async |name: &str, content: &str| {
+        let body = json!({
+            "signature": STANDARD.encode(value(&payer, content)), "content": content, "layout": name, "algorithm": "ES256",
+            "certificate": certificate
+        });
+        let (status, answer) =
+            test.request("POST", VERIFY, &provider, "application/json", body.to_string().into()).await;
+        assert_eq!(status, 200, "{answer} {issuing}");
+        answer
+    };
+    let content = ["INV-77", crate::harness::payer::UID, "0123456789", "150000", &created].join("|");
+    for name in ["bank-a", "bank-b"] {
+        let answer = ask(name, &content).await;
+        assert_eq!(
+            (outcome(&answer), &answer["reasons"]),
+            (("rejected", "not_consumed"), &json!(["ambiguous_layout"])),
+            "{name}"
+        );
+    }
+    assert_eq!(test.sql("SELECT COUNT(*) FROM payment_identity"), "0");
+    // One that a single layout reads is accepted.
+    let answer = ask("bank-c", &content.replace('|', ";")).await;
+    assert_eq!(outcome(&answer), ("accepted", "first"), "{answer}");
+    test.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_signature_is_one_order_on_sqlite() {
+    one_signature_is_one_order(Backend::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_signature_is_one_order_on_postgres() {
+    one_signature_is_one_order(Backend::Postgres).await;
+}

@@ -80,8 +80,17 @@ impl PaymentsConfig {
         })?;
         for (at, layout) in self.layouts.iter().enumerate() {
             layout.check().map_err(|what| invalid("payments.layouts", &format!("{}: {what}", layout.name)))?;
-            if self.layouts.iter().skip(at.saturating_add(1)).any(|other| other.name == layout.name) {
+            let mut later = self.layouts.iter().skip(at.saturating_add(1));
+            if later.clone().any(|other| other.name == layout.name) {
                 return Err(invalid("payments.layouts", "two have the same name"));
+            }
+            // What a switch signs does not name the layout, so one signature would be two orders.
+            if let Some(other) = later.find(|other| !layout.is_apart(other)) {
+                let what = format!(
+                    "{} and {}: the same content could be an order by both; give them another number of fields, or each a field with a literal of its own",
+                    layout.name, other.name
+                );
+                return Err(invalid("payments.layouts", &what));
             }
         }
         Ok(OrderPolicy {
@@ -120,6 +129,23 @@ mod tests {
             assert!(policy(text).unwrap_err().to_string().starts_with(key), "{text}");
         }
         assert!(toml::from_str::<PaymentsConfig>("largest = 1").is_err());
+    }
+
+    #[test]
+    fn layouts_that_nothing_tells_apart_are_refused() {
+        let layout = |name: &str, kind: &str, bank: &str| {
+            format!(
+                "[[layouts]]\nname = \"{name}\"\nseparator = \"|\"\ncurrency = \"VND\"\nvalid_seconds = 900\nfields = [{kind}{{ member = \"id\" }}, \
+                 {{ member = \"payer\" }}, {{ member = \"payee\", prefix = \"account:{bank}:\" }}, {{ member = \"amount\" }}, {{ member = \"created\" }}]\n"
+            )
+        };
+        let policy = |text: String| toml::from_str::<PaymentsConfig>(&text).unwrap().policy();
+        let literal = |text: &str| format!("{{ member = \"other\", literal = \"{text}\" }}, ");
+        let refused = policy(layout("a", "", "970436") + &layout("b", "", "970418")).unwrap_err().to_string();
+        assert!(refused.starts_with("payments.layouts") && refused.contains("a and b"), "{refused}");
+        assert!(policy(layout("a", &literal("A"), "970436") + &layout("b", &literal("B"), "970418")).is_ok());
+        assert!(policy(layout("a", &literal("A"), "970436") + &layout("b", "", "970418")).is_ok());
+        assert!(policy(layout("a", "", "970436") + &layout("b", "", "970436")).is_ok(), "they read the same");
     }
 
     #[test]

@@ -80,6 +80,32 @@ pub enum Form {
     Compact,
 }
 
+impl Field {
+    /// Whether a width is filled with zeros in front.
+    fn has_leading_zeros(&self) -> bool {
+        self.member == Member::Amount && self.form != Form::Decimal
+    }
+
+    /// Whether no value can stand in both fields.
+    fn is_apart(&self, other: &Self) -> bool {
+        let widths = (self.width, other.width);
+        if matches!(widths, (Some(one), Some(two)) if one != two) {
+            return true;
+        }
+        // A value without a width is as it stands; one with a width is as long as that.
+        let cannot = |literal: &Self, free: &Self| match (&literal.literal, literal.width, free.width) {
+            (Some(literal), None, Some(width)) => literal.chars().count() != width,
+            _ => false,
+        };
+        let literals = match (&self.literal, &other.literal) {
+            (Some(one), Some(two)) => one != two && self.has_leading_zeros() == other.has_leading_zeros(),
+            _ => false,
+        };
+        // With a width on one side only, spaces and zeros may make two literals the same value.
+        (literals && self.width.is_some() == other.width.is_some()) || cannot(self, other) || cannot(other, self)
+    }
+}
+
 fn vietnam() -> String {
     "+07:00".to_owned()
 }
@@ -123,6 +149,38 @@ impl Layout {
             return Err("the end of validity is a field, or valid_seconds, and not both".to_owned());
         }
         Ok(())
+    }
+
+    /// Whether no byte string can be read by both layouts as different orders, as far as layouts of the same kind go: by another number of
+    /// fields, another length, or a value that is always the same. Layouts with different separators are told apart by the content only.
+    pub fn is_apart(&self, other: &Self) -> bool {
+        let same = Self { name: other.name.clone(), ..self.clone() };
+        if same == *other || self.separator != other.separator {
+            return true;
+        }
+        if self.separator.is_none() {
+            let (own, others) = (self.fixed(), other.fixed());
+            let differ =
+                |(one, two): (&Option<char>, &Option<char>)| matches!((one, two), (Some(one), Some(two)) if one != two);
+            return own.len() != others.len() || own.iter().zip(&others).any(differ);
+        }
+        self.fields.len() != other.fields.len()
+            || self.fields.iter().zip(&other.fields).any(|(one, two)| one.is_apart(two))
+    }
+
+    /// The characters of a content without separators, where they are always the same.
+    fn fixed(&self) -> Vec<Option<char>> {
+        let mut fixed = Vec::new();
+        for field in &self.fields {
+            let width = field.width.unwrap_or_default();
+            let literal = field.literal.as_deref().filter(|_| !field.has_leading_zeros());
+            let padded = literal.map(|literal| literal.chars().chain(std::iter::repeat(' ')).take(width).map(Some));
+            match padded {
+                Some(padded) => fixed.extend(padded),
+                None => fixed.extend(std::iter::repeat_n(None, width)),
+            }
+        }
+        fixed
     }
 
     /// The order that a byte string stands for.
@@ -203,7 +261,7 @@ impl Layout {
         }
         let padded = |(value, field): (&'t str, &Field)| match field.width {
             Some(width) if value.chars().count() != width => Err(count()),
-            Some(_) if field.member == Member::Amount && field.form != Form::Decimal => {
+            Some(_) if field.has_leading_zeros() => {
                 let digits = value.trim_start_matches('0');
                 Ok(if digits.is_empty() { "0" } else { digits })
             }
@@ -315,5 +373,46 @@ mod tests {
             assert!(layout(&SEPARATED.replace(was, is)).check().is_err(), "{was} -> {is}");
         }
         assert!(toml::from_str::<Layout>(&SEPARATED.replace("member = \"id\"", "member = \"id\", other = 1")).is_err());
+    }
+
+    #[test]
+    fn layouts_are_apart_by_a_literal_a_width_or_the_count_of_fields() {
+        let apart = |one: &str, two: &str| {
+            let (one, two) = (layout(one), layout(two));
+            assert_eq!(one.is_apart(&two), two.is_apart(&one));
+            one.is_apart(&two)
+        };
+        let with = |was: &str, is: &str| SEPARATED.replace("name = \"switch\"", "name = \"other\"").replace(was, is);
+        assert!(apart(SEPARATED, &with("", "")), "the same by another name reads the same");
+        assert!(apart(SEPARATED, &with("0200", "0210")));
+        assert!(apart(SEPARATED, &with("separator = \"|\"", "separator = \";\"")));
+        assert!(apart(SEPARATED, &with("{ member = \"id\" },", "{ member = \"id\" }, { member = \"other\" },")));
+        assert!(apart(SEPARATED, &with("literal = \"0200\"", "width = 5")));
+        for (was, is) in [
+            ("970436", "970418"),
+            ("CCCD:", "MST:"),
+            ("VND", "USD"),
+            ("valid_seconds = 900", "valid_seconds = 60"),
+            (", literal = \"0200\"", ""),
+            (", literal = \"0200\"", ", width = 4"),
+            (
+                "{ member = \"payee\", prefix = \"account:970436:\" }, { member = \"amount\" }",
+                "{ member = \"amount\" }, { member = \"payee\" }",
+            ),
+        ] {
+            let other = with(was, is);
+            assert!(SEPARATED.contains(was) && !apart(SEPARATED, &other), "{was} -> {is}");
+        }
+        let fixed = |kind: &str, id: usize, payee: &str| {
+            format!(
+                "name = \"{payee}\"\ncurrency = \"VND\"\nvalid_seconds = 900\nfields = [{{ member = \"other\", width = 4{kind} }}, \
+                 {{ member = \"id\", width = {id} }}, {{ member = \"payer\", width = 12 }}, {{ member = \"payee\", width = 12, prefix = \"{payee}\" }}, \
+                 {{ member = \"amount\", width = 9 }}, {{ member = \"created\", width = 14, form = \"compact\" }}]"
+            )
+        };
+        assert!(apart(&fixed("", 10, "a:"), &fixed("", 11, "b:")));
+        assert!(apart(&fixed(", literal = \"02\"", 10, "a:"), &fixed(", literal = \"0201\"", 10, "b:")));
+        assert!(!apart(&fixed(", literal = \"02\"", 10, "a:"), &fixed(", literal = \"02\"", 10, "b:")));
+        assert!(!apart(&fixed("", 10, "a:"), &fixed(", literal = \"02\"", 10, "b:")));
     }
 }

@@ -96,6 +96,9 @@ reasons! {
         "Nội dung được ký không đúng mẫu lệnh thanh toán." "The signed content does not follow the schema of a payment order.";
     OrderDuplicateMember "order_duplicate_member" "order" Rejected
         "Một trường của lệnh thanh toán xuất hiện hai lần." "A member of the payment order appears twice.";
+    AmbiguousLayout "ambiguous_layout" "order" Rejected
+        "Nội dung được ký đọc được theo nhiều cách ghép trường (layout) thành những lệnh khác nhau."
+        "The signed content can be read by several layouts, as different orders.";
     MessageNotSupported "message_not_supported" "order" Rejected
         "Nội dung XML không phải là thông điệp pain.001, pain.013 hoặc pacs.008." "The XML is no pain.001, pain.013 or pacs.008 message.";
     SeveralTransactions "several_transactions" "order" Rejected
