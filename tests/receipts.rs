@@ -217,3 +217,71 @@ fn the_example_in_the_documentation_holds() {
     let (code, text) = verify("single.jws", single, &[]);
     assert!(code == 0 && text.contains("INV-1"), "{text}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_receipt_of_a_form_is_about_all_its_parts() {
+    let scene = scene().await;
+    let order = scene.payer.order(&scene.test.app, "INV-1").to_string();
+    let jws = scene.payer.sign(&serde_json::from_str(&order).unwrap());
+    let mut parts = jws.split('.');
+    let (protected, payload, signature) = (parts.next().unwrap(), parts.next().unwrap(), parts.next().unwrap());
+    let detached = format!("{protected}..{signature}");
+    let content = URL.decode(payload).unwrap();
+    let altered = String::from_utf8(content.clone()).unwrap().replace("150000", "150001").into_bytes();
+    let form = |content: &[u8]| {
+        let mut body = Vec::new();
+        for (name, part) in [("signature", detached.as_bytes()), ("content", content)] {
+            body.extend(format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n").bytes());
+            body.extend_from_slice(part);
+            body.extend(b"\r\n");
+        }
+        body.extend(b"--x--\r\n");
+        body
+    };
+    let mut stated = Vec::new();
+    for content in [&altered, &content] {
+        let path = "/api/v1/transactions/verify?receipt=jws";
+        let (status, answer) =
+            scene.test.request("POST", path, &scene.provider, "multipart/form-data; boundary=x", form(content)).await;
+        assert_eq!(status, 200, "{answer}");
+        let receipt: Value = serde_json::from_slice(
+            &URL.decode(answer["receipt"].as_str().unwrap().split('.').nth(1).unwrap()).unwrap(),
+        )
+        .unwrap();
+        assert_eq!(receipt["content_sha256"], hex::encode(chuky_pki::crypto::sha256(content)));
+        assert_eq!(receipt["verdict"], answer["verdict"]);
+        let (code, text) = scene.command(std::slice::from_ref(&answer), &[]);
+        assert!(code == 0 && text.contains(receipt["content_sha256"].as_str().unwrap()), "{text}");
+        stated.push(receipt);
+    }
+    let of = |name: &str| [stated[0][name].clone(), stated[1][name].clone()];
+    assert_eq!(of("verdict"), ["rejected", "accepted"]);
+    let [one, other] = of("message_sha256");
+    assert_eq!(one, other, "the signature is the same");
+    let [one, other] = of("content_sha256");
+    assert_ne!(one, other);
+
+    // A bare signature: layout, algorithm and certificate are named beside it, and stand in the receipt whatever becomes of it.
+    let pem = scene.payer.holder.certificate.to_pem().unwrap();
+    let der = scene.payer.holder.certificate.to_der().unwrap();
+    let mut body = Vec::new();
+    let parts: [(&str, &[u8]); 5] =
+        [("signature", b"x"), ("content", b"y"), ("layout", b"bank"), ("algorithm", b"ES256"), ("certificate", &pem)];
+    for (name, part) in parts {
+        body.extend(format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n").bytes());
+        body.extend_from_slice(part);
+        body.extend(b"\r\n");
+    }
+    body.extend(b"--x--\r\n");
+    let path = "/api/v1/transactions/verify?receipt=merkle";
+    let (_, answer) = scene.test.request("POST", path, &scene.provider, "multipart/form-data; boundary=x", body).await;
+    let payload = URL.decode(answer["receipt"]["payload"].as_str().unwrap()).unwrap();
+    let receipt: Value = serde_json::from_slice(&payload).unwrap();
+    let expected = hex::encode(chuky_pki::crypto::sha256(&der));
+    assert_eq!(
+        [&receipt["layout"], &receipt["algorithm"], &receipt["certificate_sha256"]],
+        [&json!("bank"), &json!("ES256"), &json!(expected)],
+        "{receipt}"
+    );
+    assert_eq!(scene.judged(std::slice::from_ref(&answer)), ["valid 1"]);
+}

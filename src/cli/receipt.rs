@@ -131,6 +131,15 @@ fn shown(name: &str, checked: &CheckedReceipt, language: Language) -> String {
         lines.push(format!("  {}: {verdict}, {seen} {}", say("kết luận", "verdict"), receipt.reasons.join(" ")));
         lines.push(format!("  {}: {}", say("mã lệnh", "order"), receipt.id.as_deref().unwrap_or("–")));
         lines.push(format!("  {}: {}  {}", say("thời điểm", "judged"), receipt.judged, receipt.issuer));
+        let beside = &receipt.beside;
+        for (name, stated) in [
+            (say("SHA-256 của nội dung", "content SHA-256"), &beside.content_sha256),
+            (say("cách ghép trường", "layout"), &beside.layout),
+            (say("SHA-256 của chứng thư số", "certificate SHA-256"), &beside.certificate_sha256),
+            (say("số hiệu chứng thư số", "certificate serial number"), &beside.certificate_serial),
+        ] {
+            lines.extend(stated.as_ref().map(|stated| format!("  {name}: {stated}")));
+        }
     }
     let open = checked.checks.iter().filter(|check| check.outcome != Outcome::Passed);
     lines.extend(open.map(|check| {

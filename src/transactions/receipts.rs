@@ -20,7 +20,7 @@ use chuky_pki::{
     jose::{Form, JoseError, JwsAlgorithm, SignerReference, Unsigned},
     payment::{
         VerifiedOrder,
-        receipt::{Batch, Receipt, ReceiptKeys, identifier, jwk_set},
+        receipt::{Batch, Beside, Receipt, ReceiptKeys, identifier, jwk_set},
     },
 };
 use std::sync::Arc;
@@ -82,7 +82,7 @@ impl Receipts {
     pub fn receipt(
         &self,
         caller: &Principal,
-        message: &[u8],
+        (message, beside): (&[u8], Beside),
         answer: &PaymentAnswer,
         order: Option<&VerifiedOrder>,
     ) -> Receipt {
@@ -92,6 +92,7 @@ impl Receipts {
             seen: answer.seen,
             reasons: answer.reasons.clone(),
             message_sha256: hex::encode(sha256(message.trim_ascii())),
+            beside,
             id: order.map(|order| order.order.id.clone()),
             order_sha256: order.map(|order| hex::encode(order.digest)),
             asked_by: caller.account.to_string(),
@@ -161,7 +162,7 @@ async fn run(mut receiver: mpsc::Receiver<Waiting>, signer: Arc<Signer>) {
 pub async fn with_receipt(
     app: &App,
     caller: &Principal,
-    message: &[u8],
+    message: (&[u8], Beside),
     judged: super::Judged,
     form: Option<ReceiptForm>,
 ) -> Result<PaymentAnswer> {

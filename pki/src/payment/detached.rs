@@ -146,7 +146,7 @@ fn fields_of(mut members: Map<String, Value>) -> Result<Fields, Refusal> {
     })
 }
 
-fn certificate_der(bytes: &[u8]) -> Result<Vec<u8>, Refusal> {
+pub(super) fn certificate_der(bytes: &[u8]) -> Result<Vec<u8>, Refusal> {
     if bytes.first() == Some(&0x30) {
         return Ok(bytes.to_vec());
     }

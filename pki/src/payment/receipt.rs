@@ -8,7 +8,9 @@ mod keys;
 pub use check::{CheckedReceipt, Standing, check};
 pub use keys::{ReceiptKeys, identifier, jwk_set};
 
+use super::detached::{Fields, certificate_der};
 use crate::{
+    crypto::sha256,
     jose::{JoseError, JwsAlgorithm, SignerReference, Unsigned, json},
     merkle::{Hash, Tree, leaf_hash},
 };
@@ -21,6 +23,8 @@ use serde::{Deserialize, Serialize};
 
 /// The media type in `typ` of a receipt that is a JWS of its own.
 pub const KIND: &str = "chuky-payment-receipt+json";
+/// Octets of a name that stands in a receipt as it was sent; of a longer one its digest does.
+const LONGEST_NAME: usize = 128;
 /// The media type in `typ` of a signed root.
 pub const ROOT_KIND: &str = "chuky-payment-receipt-root+json";
 
@@ -35,6 +39,9 @@ pub struct Receipt {
     pub reasons: Vec<String>,
     /// SHA-256 of the message as it was sent, without white space around it; lower-case hex.
     pub message_sha256: String,
+    /// What stood beside the signature; absent where the message is one piece.
+    #[serde(flatten)]
+    pub beside: Beside,
     /// The order's own id; absent where no order could be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
@@ -45,6 +52,47 @@ pub struct Receipt {
     pub asked_by: String,
     /// RFC 3339: when it was judged.
     pub judged: String,
+}
+
+/// What is said beside a signature that came as a part of a form: with `message_sha256`, which is the signature's, all that was judged.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Beside {
+    /// SHA-256 of the content, lower-case hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_sha256: Option<String>,
+    /// The layout that was named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layout: Option<String>,
+    /// The algorithm that was named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub algorithm: Option<String>,
+    /// SHA-256 of the certificate that was sent (of its DER, where it can be read) or named by it, lower-case hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate_sha256: Option<String>,
+    /// The certificate's serial number, where it was named by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate_serial: Option<String>,
+}
+
+impl Beside {
+    /// Of the fields of a form.
+    pub fn of(fields: &Fields) -> Self {
+        let digest = |bytes: &[u8]| hex::encode(sha256(bytes));
+        let short = |text: Option<&str>| {
+            text.map(|text| {
+                if text.len() > LONGEST_NAME { format!("sha256:{}", digest(text.as_bytes())) } else { text.to_owned() }
+            })
+        };
+        let sent =
+            fields.certificate.as_ref().map(|sent| digest(&certificate_der(sent).unwrap_or_else(|_| sent.clone())));
+        Self {
+            content_sha256: fields.content.as_deref().map(digest),
+            layout: short(fields.layout.as_deref()),
+            algorithm: short(fields.algorithm.as_deref()),
+            certificate_sha256: sent.or_else(|| short(fields.sha256.as_deref()).map(|text| text.to_lowercase())),
+            certificate_serial: short(fields.serial.as_deref()),
+        }
+    }
 }
 
 /// What is signed for a tree of receipts.

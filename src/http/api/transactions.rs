@@ -21,7 +21,11 @@ use axum::{
     routing::{get, post},
 };
 use chuky_model::payment::PaymentAnswer;
-use chuky_pki::payment::{Fields, limits::LONGEST_MESSAGE, receipt::Receipt};
+use chuky_pki::payment::{
+    Fields,
+    limits::LONGEST_MESSAGE,
+    receipt::{Beside, Receipt},
+};
 use serde::{Deserialize, Serialize};
 use std::{future::poll_fn, pin::Pin, time::Duration};
 use tokio::{
@@ -52,7 +56,7 @@ pub(super) fn routes() -> Vec<Route> {
 /// Verifies one signed payment: a JWS (compact or JSON), a signed ISO 20022 message, a CMS object, or the fields `signature` and
 /// `content` (with `layout`, `algorithm` and the certificate for a bare signature) as a JSON object or a form. A payment provider's call
 /// consumes it once. A rejected payment is an answer, too. With `?receipt=jws` or `?receipt=merkle` the answer carries the service's signed
-/// receipt; of a form, the part `signature` is the message that it names.
+/// receipt; of a form, the part `signature` is the message that it names, and the other parts stand in it as digests or names.
 pub async fn verify(
     State(app): State<App>,
     caller: Caller,
@@ -63,13 +67,13 @@ pub async fn verify(
     let form = query.form()?;
     if upload::is_form(request.headers()) {
         let fields = fields(upload::form(request).await?).await?;
-        let message = fields.signature.clone().unwrap_or_default();
+        let (message, beside) = (fields.signature.clone().unwrap_or_default(), Beside::of(&fields));
         let judged = verify_detached_payment(&app, &by, fields).await?;
-        return Ok(Json(with_receipt(&app, &by, &message, judged, form).await?));
+        return Ok(Json(with_receipt(&app, &by, (&message, beside), judged, form).await?));
     }
     let body = Bytes::from_request(request, &()).await.map_err(|_| cut_short())?;
     let judged = verify_payment(&app, &by, &body).await?;
-    Ok(Json(with_receipt(&app, &by, &body, judged, form).await?))
+    Ok(Json(with_receipt(&app, &by, (&body, Beside::default()), judged, form).await?))
 }
 
 /// A signature beside its content, as a form.
@@ -218,10 +222,14 @@ impl Line {
         };
         match form {
             Some(ReceiptForm::Merkle) => {
-                let receipt = app.receipts.receipt(&by, &line, &judged.answer, judged.order.as_ref());
+                let receipt =
+                    app.receipts.receipt(&by, (&line, Beside::default()), &judged.answer, judged.order.as_ref());
                 Self { answer: LineAnswer::of(Ok(judged.answer)), receipt: Some(receipt) }
             }
-            form => Self { answer: LineAnswer::of(with_receipt(&app, &by, &line, judged, form).await), receipt: None },
+            form => Self {
+                answer: LineAnswer::of(with_receipt(&app, &by, (&line, Beside::default()), judged, form).await),
+                receipt: None,
+            },
         }
     }
 }

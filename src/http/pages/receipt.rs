@@ -64,6 +64,15 @@ impl ReceiptPage {
         rows.push(Row::new(frame, "receipts-judged", &texts::screen_time(&receipt.judged)));
         rows.push(Row::new(frame, "receipts-issuer", &receipt.issuer));
         rows.push(Row::new(frame, "receipts-message", &receipt.message_sha256));
+        let beside = &receipt.beside;
+        for (text, stated) in [
+            ("receipts-content", &beside.content_sha256),
+            ("receipts-layout", &beside.layout),
+            ("receipts-certificate", &beside.certificate_sha256),
+            ("receipts-certificate-serial", &beside.certificate_serial),
+        ] {
+            rows.extend(stated.as_ref().map(|stated| Row::new(frame, text, stated)));
+        }
         if let Some(size) = checked.tree_size.filter(|size| *size > 1) {
             rows.push(Row::new(frame, "receipts-tree", &texts::grouped(size)));
         }

@@ -149,6 +149,10 @@ fn about(checked: &mut CheckedReceipt, message: Option<&[u8]>) {
         (None, _) => Check::not_done("about_message", "no message was given"),
     };
     checked.checks.push(check);
+    // Of a form the message is the signature alone: whoever has that does not know yet what it stood beside.
+    if checked.receipt.as_ref().is_some_and(|receipt| receipt.beside.content_sha256.is_some()) {
+        checked.checks.push(Check::not_done("about_content", "compare the content's SHA-256 with content_sha256"));
+    }
 }
 
 fn conclude(checked: CheckedReceipt) -> CheckedReceipt {
