@@ -96,13 +96,13 @@ fn empty_list(at: &Path, name: &str, holder: &Holder) -> Vec<u8> {
     fs::write(at.join(format!("{name}.pem")), holder.certificate.to_pem().unwrap()).unwrap();
     fs::write(at.join(format!("{name}.key")), holder.key.private_key_to_pem_pkcs8().unwrap()).unwrap();
     let settings = "[ca]\ndefault_ca = own\n[own]\ndatabase = index\ncrlnumber = number\ndefault_md = sha256\ndefault_crl_days = 1\n\
-         crl_extensions = further\n[further]\nauthorityKeyIdentifier = keyid:always,issuer:always\n";
+         crl_extensions = further\n[further]\nauthorityKeyIdentifier = issuer:always\n";
     fs::write(at.join("settings"), settings).unwrap();
     let text = run(
         at,
         &format!(
-            ": >index; echo 01 >number; openssl ca -gencrl -config settings -cert {name}.pem -keyfile {name}.key -out {name}.crl && \
-             openssl crl -in {name}.crl -outform DER -out {name}.der"
+            "(: >index; echo 01 >number; openssl ca -gencrl -config settings -cert {name}.pem -keyfile {name}.key -out {name}.crl && \
+             openssl crl -in {name}.crl -outform DER -out {name}.der)"
         ),
     );
     fs::read(at.join(format!("{name}.der"))).unwrap_or_else(|_| panic!("{text}"))

@@ -69,7 +69,8 @@ impl Remembered {
             }
         }
         let day = day(entry.recorded_at);
-        if entry.kind != Kind::PaymentsConsumed.name() || day < self.first.load(Ordering::SeqCst) {
+        let first = self.first.load(Ordering::SeqCst).max(self.forgotten().map_or(i64::MIN, self::day));
+        if entry.kind != Kind::PaymentsConsumed.name() || day < first {
             return;
         }
         let read = serde_json::from_slice::<GroupContent>(&entry.content).ok();
@@ -102,9 +103,11 @@ impl Remembered {
         self.memory().values().map(HashSet::len).sum()
     }
 
-    /// Rows of payments accepted before that moment are being removed, here or on another node.
+    /// Rows of payments accepted before that moment are being removed, here or on another node. Whoever judges refuses their orders.
     pub fn forgot_before(&self, before: Instant) {
         self.forgotten.fetch_max(before.0, Ordering::SeqCst);
+        let mut days = self.days.write().unwrap_or_else(PoisonError::into_inner);
+        *days = days.split_off(&day(before));
     }
 
     /// Before when accepted payments have left no row; `None` where none was ever removed.
@@ -219,5 +222,10 @@ mod tests {
             learnt.read(&entry(Kind::PaymentsForgotten, content.to_string().into_bytes()));
             assert_eq!(learnt.forgotten(), Some(Instant(greatest * MICROSECONDS_A_DAY)));
         }
+        // What was removed is missed by nobody, whatever the first day is.
+        assert_eq!(learnt.count(), 300);
+        learnt.forgot_before(Instant(4 * MICROSECONDS_A_DAY));
+        learnt.read(&entry(Kind::PaymentsConsumed, serde_json::to_vec(&content).unwrap()));
+        assert_eq!(learnt.count(), 0);
     }
 }

@@ -85,7 +85,7 @@ pub async fn own_status(app: &App, path: &[Certificate], issuers: &[Issuer]) -> 
     if issuer.has_ended {
         return unknown("the CA that issued the certificate has ended");
     }
-    let Ok(serial) = certificate.serial() else { return unknown("the serial number is none that is issued here") };
+    let Some(serial) = certificate.serial() else { return unknown("the serial number is none that is issued here") };
     // What the audit log says weighs more than a row that SQL may have put back, changed or taken away.
     let told = app.register.told(&issuer.label, &serial);
     if let Some(Told { standing: Standing::Revoked, at, .. }) = told {

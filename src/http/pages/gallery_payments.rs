@@ -47,7 +47,13 @@ fn receipts(language: Language) -> Vec<Screen> {
         seen: Seen::First,
         reasons: Vec::new(),
         message_sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".into(),
-        beside: Beside::default(),
+        beside: Beside {
+            content_sha256: Some("2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824".into()),
+            layout: Some("napas".into()),
+            algorithm: Some("ES256".into()),
+            certificate_sha256: Some("486ea46224d1bb4fb680f34f7c9ad96a8f24ec88be73ea8e5a6c65260e9cb8a7".into()),
+            certificate_serial: None,
+        },
         id: Some("INV-2026-000123".into()),
         order_sha256: Some("60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752".into()),
         asked_by: "0199a7c2-2222-7000-8000-00000000abcd".into(),
@@ -64,7 +70,8 @@ fn receipts(language: Language) -> Vec<Screen> {
         tree_size: Some(4_096),
         checks,
     };
-    let open = vec![Check::passed("format"), Check::not_done("about_message", "")];
+    let open =
+        vec![Check::passed("format"), Check::not_done("about_message", ""), Check::not_done("about_content", "")];
     let failed = vec![Check::passed("format"), Check::failed("signature_value", "")];
     let valid = "Biên nhận hợp lệ: dịch vụ đã đưa ra đúng kết luận này.";
     let wrong = "Biên nhận không hợp lệ: nội dung hoặc chữ ký không khớp. Đừng tin biên nhận này.";
