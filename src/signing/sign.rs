@@ -52,6 +52,7 @@ pub async fn sign(app: &App, by: &Principal, id: DocumentId, wanted: &SignReques
     let document = document::load(app, by, id).await?;
     let form = form(&document, wanted)?;
     let signer = custody::signer(app, by, wanted.credential).await?;
+    wanted.check_look(app, &signer).await?;
     let around = Surroundings::of(app, &signer).await?;
     let stored_as = document.signed_stored_as.clone().unwrap_or_else(|| document.stored_as.clone());
     let clear = document::opened(app, stored_as).await?;
