@@ -4,6 +4,7 @@
 mod checking;
 mod custody;
 mod holders;
+mod proof;
 mod signing;
 
 use crate::harness::{
