@@ -1,6 +1,6 @@
 //! Who may do what: the whole table of route × role against a running service, log-in, and the road of a request.
 
-use crate::harness::app::{Backend, TestApp};
+use crate::harness::app::{ACCOUNT_PASSWORD, Backend, TestApp};
 use chuky::http;
 use chuky_model::role::Role;
 use serde_json::{Value, json};
@@ -123,6 +123,58 @@ async fn nobody_approves_what_they_entered() {
     let path = format!("/api/v1/requests/{}/approve", request["id"].as_str().unwrap());
     let (status, answer) = test.post(&path, &key, &json!({ "content_digest": request["content_digest"] })).await;
     assert_eq!((status, answer["type"].as_str().unwrap()), (403, "urn:chuky:problem:own_request"));
+}
+
+/// One person with several accounts is one pair of eyes, and nobody decides about themselves.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn four_eyes_are_two_people() {
+    const STAFF: &str = "001085070001";
+    let test = TestApp::sqlite().await;
+    let enters = test.account("nhap.lieu", &[Role::Operator], Some(STAFF)).await.1;
+    let (same, same_key) = test.account("duyet.cung.nguoi", &[Role::Approver], Some(STAFF)).await;
+    let (_, subject) = test.account("duyet.cho.minh", &[Role::Approver], Some(CITIZEN)).await;
+    let (_, unknown) = test.account("duyet.vo.danh", &[Role::Approver], None).await;
+    let decided = async |request: &Value, token: &str, what: &str| {
+        let path = format!("/api/v1/requests/{}/{what}", request["id"].as_str().unwrap());
+        let body = match what {
+            "approve" => json!({ "content_digest": request["content_digest"] }),
+            _ => json!({ "reason": "Thiếu giấy tờ" }),
+        };
+        let (status, answer) = test.post(&path, token, &body).await;
+        (status, answer["type"].as_str().unwrap_or_default().trim_start_matches("urn:chuky:problem:").to_owned())
+    };
+    let refused = |code: &str| (403, code.to_owned());
+    let (_, request) = test.post("/api/v1/requests", &enters, &citizen()).await;
+    for what in ["approve", "reject"] {
+        assert_eq!(decided(&request, &same_key, what).await, refused("own_request"), "{what}");
+        assert_eq!(decided(&request, &subject, what).await, refused("own_certificate"), "{what}");
+    }
+    // An approval that was given before anybody knew that the two are one opens nothing once it is known.
+    let (late, late_key) = test.account("duyet.truoc.do", &[Role::Approver], None).await;
+    assert_eq!(decided(&request, &late_key, "approve").await.0, 200);
+    let code = test.code(&request, &enters).await;
+    let number = test.app.vault.lookup("person", STAFF);
+    chuky::accounts::name_person(&test.app, chuky::audit::Actor::Service, late, number).await.unwrap();
+    let body = json!({ "code": code, "login": "hong.uong", "password": ACCOUNT_PASSWORD, "pin": "mèo-xanh-ăn-phở" });
+    assert_eq!(test.post("/api/v1/activations", "", &body).await.0, 500);
+    // The holder of a certificate changes it from one account and cannot approve that from another, known or not.
+    let mut other = citizen();
+    other["subscriber"]["personal_number"] = json!("001190012346");
+    let operator = test.log_in("gianhang").await;
+    let (_, first) = test.post("/api/v1/requests", &operator, &other).await;
+    test.approve(&first).await;
+    let body = json!({ "code": test.code(&first, &operator).await, "login": "hai.vai", "password": ACCOUNT_PASSWORD, "pin": "mèo-xanh-ăn-phở" });
+    let (status, receipt) = test.post("/api/v1/activations", "", &body).await;
+    assert_eq!(status, 201, "{receipt}");
+    let holder = test.session_of("001190012346").await;
+    let (_, own) = test.account("hai.vai.duyet", &[Role::Approver], Some("001190012346")).await;
+    let path = format!("/api/v1/certificates/{}/modify", receipt["serial"].as_str().unwrap());
+    let (status, changed) = test.post(&path, &holder, &json!({ "full_name": "Phạm Khác Hẳn" })).await;
+    assert_eq!(status, 201, "{changed}");
+    assert_eq!(decided(&changed, &own, "approve").await, refused("own_request"));
+    assert_eq!(decided(&changed, &unknown, "approve").await, refused("approver_unknown"));
+    test.approve(&changed).await;
+    assert!(same != late);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -5,6 +5,7 @@ mod checking;
 mod consent;
 mod custody;
 mod holders;
+mod proof;
 mod signing;
 
 use crate::harness::{

@@ -3,6 +3,11 @@
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
 
+/// Whether a letter turns the direction in which those around it are shown (UAX #9 §2.1 to §2.6): a name with one reads as another.
+pub fn turns_direction(letter: char) -> bool {
+    matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// The language a person is shown. Vietnamese is the default everywhere.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

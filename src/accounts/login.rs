@@ -28,7 +28,7 @@ pub struct NewAccount {
     pub display_name: String,
     /// The code of the unit the account belongs to; empty for none.
     pub unit: String,
-    /// Keyed hash of the person's number, for subscribers.
+    /// Keyed hash of the person's number: of subscribers, and of staff, whose four eyes are then known to be two people's.
     pub person_lookup: Option<[u8; 32]>,
 }
 

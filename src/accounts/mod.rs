@@ -6,12 +6,14 @@ mod api_key;
 mod device;
 mod login;
 mod password;
+mod person;
 mod session;
 mod withdrawal;
 
 pub use api_key::create_api_key;
 pub use login::{LogIn, LoggedIn, NewAccount, add_account, create_account, log_in, prepare_account};
 pub use password::{Password, SHORTEST_PASSWORD};
+pub use person::name_person;
 pub use session::{SESSION_SECONDS, SessionToken, log_out, open_session};
 pub use withdrawal::{disable_account, remove_role, revoke_api_key};
 

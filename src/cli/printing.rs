@@ -4,7 +4,7 @@
 use crate::http::pages::texts;
 use chuky_model::{
     report::{CertificateReport, Change, Check, Indication, Outcome, Report, SignatureReport, Signer},
-    text::Language,
+    text::{Language, turns_direction},
 };
 use std::io::{self, Write};
 
@@ -64,11 +64,8 @@ impl Lines {
 
     fn add(&mut self, indent: usize, line: &str) {
         self.text.extend(std::iter::repeat_n(' ', indent));
-        // Control characters and the marks that turn the direction of writing.
-        let turns =
-            |letter| matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        self.text
-            .extend(line.chars().map(|letter| if letter.is_control() || turns(letter) { '\u{fffd}' } else { letter }));
+        let steers = |letter: char| letter.is_control() || turns_direction(letter);
+        self.text.extend(line.chars().map(|letter| if steers(letter) { '\u{fffd}' } else { letter }));
         self.text.push('\n');
     }
 

@@ -5,6 +5,7 @@ mod holders;
 mod listed;
 mod order;
 mod replaced;
+mod roles;
 mod run;
 mod suspensions;
 
@@ -175,6 +176,10 @@ async fn changed_for(app: &App, by: Actor, row: &mut Row, change: Change, why: &
         Change::Revoke { .. } => closed_credential(app, row, now).await?,
         _ => None,
     };
+    let narrowed = match change {
+        Change::Revoke { .. } => roles::narrowed(app, row, now).await?,
+        _ => None,
+    };
     // 3. One transaction, with its audit entry.
     let mut content = serde_json::json!({ "ground": why.ground });
     if !why.asked.is_empty() {
@@ -201,8 +206,15 @@ async fn changed_for(app: &App, by: Actor, row: &mut Row, change: Change, why: &
         let entry = Entry::of_row(now, Kind::CredentialClosed, by, credential);
         audit::record(&mut transaction, entry).await?;
     }
+    if let Some(account) = &narrowed {
+        transaction.update_account(account).await.map_err(overtaken)?;
+        audit::record(&mut transaction, Entry::of_row(now, Kind::AccountChanged, by, account)).await?;
+    }
     let entry = register::commit(app, transaction, row, (kind, by), content).await?;
     current::changed(app, row);
+    if let Some(account) = &narrowed {
+        current::changed(app, account);
+    }
     Ok(entry)
 }
 
@@ -315,7 +327,7 @@ fn is_staff_of(by: &Principal, hierarchy: Hierarchy) -> bool {
 }
 
 /// Whom the certificate names; `None` of one that nobody requested, which is the service's own.
-async fn kind_of(app: &App, row: &Row) -> Result<Option<SubjectKind>> {
+pub async fn kind_of(app: &App, row: &Row) -> Result<Option<SubjectKind>> {
     let Some(request) = row.request_id else { return Ok(None) };
     let request = registration::load(app, request).await?;
     Ok(Some(registration::open(app, &request)?.kind))

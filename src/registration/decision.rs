@@ -4,11 +4,11 @@ use super::{
     ActivationCode, Details, Redeemable, RequestView, advance, deciding, load, moved_on, open, redeemable, second,
 };
 use crate::{
-    accounts::Principal,
+    accounts::{self, Principal},
     app::App,
     attestation,
     audit::{self, Actor, Entry, Kind},
-    error::{InternalError, RequestError, Result},
+    error::{InternalError, RequestError, RequestErrorKind, Result},
     store::Transaction,
 };
 use chuky_model::{
@@ -182,14 +182,19 @@ pub async fn withdraw(app: &App, by: &Principal, id: RequestId) -> Result<Reques
     RequestView::of(app, &request)
 }
 
-/// Passes where the request was approved by somebody who did not enter it, over the content it has now.
+/// Whether that approver is known to have entered the request or to be its subject.
+async fn has_part(app: &App, approver: AccountId, request: &RegistrationRequest) -> Result<bool> {
+    Ok(matches!(concern(app, approver, request).await?, Some(Concern::Entered | Concern::Subject)))
+}
+
+/// Passes where the request was approved by somebody who neither entered it nor is its subject, over the content it has now.
 pub(super) async fn check_approval(app: &App, request: &RegistrationRequest) -> Result<()> {
     let expected = digest(app, request, &open(app, request)?);
     for approval in app.store.approvals_of_request(request.id).await? {
         let approval = attestation::check(&*app.tokens.subscribers, approval).await?;
         if approval.decision == Decision::Approved
             && approval.content_digest == expected
-            && approval.approver_id != request.entered_by
+            && !has_part(app, approval.approver_id, request).await?
         {
             return Ok(());
         }
@@ -215,16 +220,72 @@ async fn decidable(app: &App, by: &Principal, id: RequestId) -> Result<Registrat
     if !by.has(deciding(open(app, &request)?.kind)) {
         return Err(RequestError::forbidden().into());
     }
-    if request.entered_by == by.account {
-        return Err(RequestError::new(
-            crate::error::RequestErrorKind::Forbidden,
-            "own_request",
-            "Bạn đã nhập hồ sơ này nên không thể tự duyệt. Hãy nhờ một người khác.",
-            "You entered this request, so somebody else must decide on it.",
-        )
-        .into());
+    if let Some(concern) = concern(app, by.account, &request).await? {
+        return Err(concern.refusal().into());
     }
     if request.state != RequestState::Submitted { Err(moved_on().into()) } else { Ok(request) }
+}
+
+/// Why an account is no second pair of eyes for a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Concern {
+    /// Its person entered the request, with whichever account.
+    Entered,
+    /// Its person is who the request is about.
+    Subject,
+    /// Nobody knows whose it is, and the subscriber entered the request: it may be the same person's.
+    Unknown,
+}
+
+impl Concern {
+    fn refusal(self) -> RequestError {
+        let (code, vi, en) = match self {
+            Self::Entered => (
+                "own_request",
+                "Bạn đã nhập hồ sơ này nên không thể tự duyệt. Hãy nhờ một người khác.",
+                "You entered this request, so somebody else must decide on it.",
+            ),
+            Self::Subject => (
+                "own_certificate",
+                "Hồ sơ này là của chính bạn nên bạn không thể duyệt. Hãy nhờ một người khác.",
+                "This request is about yourself, so somebody else must decide on it.",
+            ),
+            Self::Unknown => (
+                "approver_unknown",
+                "Tài khoản của bạn không ghi là của người nào, nên không thể duyệt hồ sơ do người được cấp tự gửi. Hãy nhờ người duyệt khác.",
+                "Your account does not say whose it is, so it cannot decide on what a subscriber entered. Ask another approver.",
+            ),
+        };
+        RequestError::new(RequestErrorKind::Forbidden, code, vi, en)
+    }
+}
+
+/// What keeps that account from deciding on a request. Where nobody knows whose two staff accounts are, they count as two people.
+async fn concern(app: &App, approver: AccountId, request: &RegistrationRequest) -> Result<Option<Concern>> {
+    if accounts::same_person(app, approver, request.entered_by).await? {
+        return Ok(Some(Concern::Entered));
+    }
+    let subject = Some(&request.person_lookup);
+    let person = accounts::person_of(app, approver).await?;
+    if person.as_ref() == subject {
+        return Ok(Some(Concern::Subject));
+    }
+    let by_subscriber = accounts::person_of(app, request.entered_by).await?.as_ref() == subject;
+    Ok((person.is_none() && by_subscriber).then_some(Concern::Unknown))
+}
+
+/// Refuses a decision on what is about the approver.
+pub(super) async fn refuse_subject(app: &App, approver: AccountId, details: &Details) -> Result<()> {
+    let person = accounts::person_of(app, approver).await?;
+    match person.is_some_and(|person| person == super::person_lookup(app, details)) {
+        true => Err(Concern::Subject.refusal().into()),
+        false => Ok(()),
+    }
+}
+
+/// Whether the caller's person has a part in the request, so that somebody else decides.
+pub async fn is_concerned(app: &App, by: &Principal, id: RequestId) -> Result<bool> {
+    Ok(concern(app, by.account, &load(app, id).await?).await?.is_some())
 }
 
 async fn attested_approval(

@@ -5,6 +5,7 @@ use chuky_model::{
     card::Card,
     person::{PersonalNumber, Sex},
     request::{Hierarchy, SubjectKind},
+    text::turns_direction,
 };
 use chuky_pki::crl::Reason;
 use serde::{Deserialize, Serialize};
@@ -196,7 +197,9 @@ impl Details {
             ("device_serial", &self.device_serial, 64),
         ];
         for (field, value, longest) in bounds {
-            if value.chars().count() > longest || value.chars().any(char::is_control) {
+            if value.chars().count() > longest
+                || value.chars().any(|letter| letter.is_control() || turns_direction(letter))
+            {
                 let vi = format!("Nội dung quá dài (tối đa {longest} ký tự) hoặc có ký tự không hợp lệ.");
                 let en = format!("Too long (at most {longest} characters) or with characters that are not allowed.");
                 return Err(RequestError::invalid(field, "too_long", vi, en).into());
@@ -373,5 +376,7 @@ mod tests {
         assert!(Details { birth_date: "1991-03-05".into(), ..details() }.checked(Hierarchy::Citizens).is_err());
         assert!(Details { sex: Sex::Male, ..details() }.checked(Hierarchy::Citizens).is_err());
         assert!(Details { full_name: "x".repeat(65), ..details() }.checked(Hierarchy::Citizens).is_err());
+        let turned = "Nguyễn \u{202e}gnờưH".to_owned();
+        assert!(Details { full_name: turned, ..details() }.checked(Hierarchy::Citizens).is_err());
     }
 }

@@ -14,7 +14,7 @@ mod view;
 pub use code::{
     ActivationCode, Earlier, MadeCode, ReceiptKey, Redeemable, earlier, make_code, may_make_code, redeemable,
 };
-pub use decision::{approve, check_confirmed, content_digest, refuse, reject, withdraw};
+pub use decision::{approve, check_confirmed, content_digest, is_concerned, refuse, reject, withdraw};
 pub use details::{Details, Replacement};
 pub use modification::{Changes, modifiable, modify, not_in_force};
 pub use overview::{Booth, Listed, Road, booth, list_all, road};

@@ -93,6 +93,7 @@ pub async fn sign_all(
 }
 
 async fn prepare(order: &Order<'_>) -> Result<PreparedPdf> {
+    order.wanted.check_look(order.app, order.signer).await?;
     let clear = document::opened(order.app, order.document, Bytes::newest(order.document)).await?;
     PreparedPdf::new(order, clear).await
 }

@@ -18,6 +18,7 @@ use crate::{
 use chuky_model::{
     id::DocumentId,
     record::{Cursor, document::Document, state::DocumentState},
+    text::turns_direction,
 };
 use serde::{Deserialize, Serialize};
 use std::fs::File;
@@ -337,10 +338,11 @@ pub(super) fn view_of(app: &App, document: &Document) -> Result<DocumentView> {
     })
 }
 
-/// The last part of a path, without control characters, never empty.
+/// The last part of a path, without letters that control how it is shown, never empty.
 pub(super) fn checked_name(name: &str) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let clean: String = last.chars().filter(|c| !c.is_control()).take(NAME_CHARACTERS).collect();
+    let shown = last.chars().filter(|letter| !letter.is_control() && !turns_direction(*letter));
+    let clean: String = shown.take(NAME_CHARACTERS).collect();
     match clean.trim() {
         "" => "van-ban.pdf".to_owned(),
         name => name.to_owned(),
@@ -393,3 +395,14 @@ fn checked_media_type(stated: &str) -> String {
 pub(super) const NAME: &str = "document.name";
 /// Longest type, and longest subtype (RFC 6838 §4.2).
 const MEDIA_TYPE_PART: usize = 127;
+
+#[cfg(test)]
+mod tests {
+    use super::checked_name;
+
+    #[test]
+    fn a_name_keeps_nothing_that_steers_how_it_is_shown() {
+        assert_eq!(checked_name("C:\\thư\\hợp \u{202e}đồng\u{7}.pdf"), "hợp đồng.pdf");
+        assert_eq!(checked_name("\u{2066}\u{2069}"), "van-ban.pdf");
+    }
+}

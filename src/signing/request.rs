@@ -3,12 +3,17 @@
 
 use super::limits::REASON_CHARACTERS;
 use crate::{
+    app::App,
     custody::Signer,
     error::{RequestError, Result},
+    issuance::revocation,
     reader::{Appearance, Corner, Page, Place},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use chuky_model::id::CredentialId;
+use chuky_model::{
+    id::CredentialId,
+    request::{Hierarchy, SubjectKind},
+};
 use chuky_pki::pdf::write::limits::PICTURE_BYTES;
 use serde::{Deserialize, Serialize};
 
@@ -140,6 +145,28 @@ impl SignRequest {
         .into())
     }
 
+    /// Passes where the certificate is one that may be shown so: an official's, an agency's seal. What a look says is not the signer's to
+    /// choose.
+    pub(super) async fn check_look(&self, app: &App, signer: &Signer) -> Result<()> {
+        let fits = match self.look {
+            Look::Invisible | Look::Citizen => true,
+            Look::Official => {
+                signer.row.hierarchy == Hierarchy::Officials && is_of(app, signer, SubjectKind::Person).await?
+            }
+            Look::Seal => is_of(app, signer, SubjectKind::Seal).await?,
+        };
+        if fits {
+            return Ok(());
+        }
+        Err(RequestError::invalid(
+            "look",
+            "look_of_another",
+            "Hình thức này dành cho chứng thư cán bộ hoặc con dấu cơ quan; chứng thư đã chọn không phải loại đó. Hãy chọn hình thức khác.",
+            "This look is an official's or an agency's seal's, and the chosen certificate is not. Choose another look.",
+        )
+        .into())
+    }
+
     /// What is shown of this signer.
     pub(super) fn appearance(&self, signer: &Signer) -> Result<Appearance> {
         let subject = signer.certificate.subject();
@@ -191,6 +218,10 @@ impl SignRequest {
         };
         Ok((bounded("reason", &self.reason)?, bounded("location", &self.location)?))
     }
+}
+
+async fn is_of(app: &App, signer: &Signer, kind: SubjectKind) -> Result<bool> {
+    Ok(revocation::kind_of(app, &signer.row).await? == Some(kind))
 }
 
 fn picture(text: &str) -> Result<Vec<u8>> {

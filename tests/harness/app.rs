@@ -121,13 +121,23 @@ impl TestApp {
 
     /// An account of those roles, perhaps of the person with that number, with an API key for an hour.
     pub async fn account(&self, login: &str, roles: &[Role], person: Option<&str>) -> (AccountId, String) {
+        self.account_of(login, roles, person.map(|number| self.app.vault.lookup("person", number))).await
+    }
+
+    /// The same with the keyed hash of the number.
+    pub async fn account_of(
+        &self,
+        login: &str,
+        roles: &[Role],
+        person_lookup: Option<[u8; 32]>,
+    ) -> (AccountId, String) {
         let new = NewAccount {
             login: login.to_owned(),
             password: Password::choose(ACCOUNT_PASSWORD).unwrap(),
             roles: roles.to_vec(),
             display_name: login.to_owned(),
             unit: String::new(),
-            person_lookup: person.map(|number| self.app.vault.lookup("person", number)),
+            person_lookup,
         };
         let account = accounts::create_account(&self.app, Actor::Service, new).await.unwrap();
         let end = self.app.clock.now().plus_seconds(3_600);

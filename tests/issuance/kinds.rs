@@ -2,7 +2,7 @@
 //! certificate says, and what foreign tools say of it.
 
 use super::{PASSWORD, PIN, fetch, lists, own_key, run};
-use crate::harness::app::TestApp;
+use crate::{harness::app::TestApp, signing::subscriber::plain_pdf};
 use chuky_model::role::Role;
 use serde_json::{Value, json};
 use std::{fs, path::Path};
@@ -136,6 +136,15 @@ async fn a_clerk_seals_with_the_key_in_the_module() {
     let (status, answer) = test.get("/api/v1/credentials", clerk).await;
     assert_eq!(status, 200, "{answer}");
     assert!(answer.to_string().contains(receipt["serial"].as_str().unwrap()), "{answer}");
+    // The seal's look is its own; its clerk is nobody's official.
+    let (status, document) = test.request("POST", "/api/v1/documents", clerk, "application/pdf", plain_pdf()).await;
+    assert_eq!(status, 201, "{document}");
+    let path = format!("/api/v1/documents/{}/sign", document["id"].as_str().unwrap());
+    let order = |look: &str| json!({ "credential": receipt["credential"], "pin": PIN, "look": look });
+    let (status, answer) = test.post(&path, clerk, &order("official")).await;
+    assert_eq!((status, &answer["type"]), (422, &json!("urn:chuky:problem:look_of_another")), "{answer}");
+    let (status, answer) = test.post(&path, clerk, &order("seal")).await;
+    assert_eq!(status, 200, "{answer}");
     // A key type that the profile does not certify is refused before anything is reserved.
     let mut other = request("seal");
     other["subscriber"]["subject_name"] = json!("Văn phòng phường");
@@ -143,6 +152,34 @@ async fn a_clerk_seals_with_the_key_in_the_module() {
     let body = json!({ "code": code, "pin": PIN, "algorithm": "rsa2048" });
     let (status, answer) = test.post("/api/v1/activations", clerk, &body).await;
     assert_eq!((status, &answer["type"]), (422, &json!("urn:chuky:problem:algorithm_not_admitted")), "{answer}");
+}
+
+/// What made a clerk or a provider of an account goes with the certificate; another one of the kind keeps it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_role_goes_with_the_last_certificate_that_brought_it() {
+    let test = TestApp::sqlite().await;
+    let directory = tempfile::tempdir().unwrap();
+    let officer = test.log_in("quantri").await;
+    let seal = issued_of(&test, "seal", directory.path()).await;
+    let provider = issued_of(&test, "payment_provider", directory.path()).await;
+    let mut other = request("seal");
+    other["subscriber"]["subject_name"] = json!("Văn phòng phường");
+    let code = approved_by(&test, "duyet", &other).await;
+    let body = json!({ "code": code, "pin": PIN });
+    let (status, second) = test.post("/api/v1/activations", &test.session_of(RESPONSIBLE).await, &body).await;
+    assert_eq!(status, 201, "{second}");
+    let roles = async || test.app.store.account_by_login("of.seal").await.unwrap().unwrap().roles;
+    assert_eq!(roles().await, [Role::Clerk, Role::PaymentProvider]);
+    for (receipt, left) in
+        [(&seal, vec![Role::Clerk, Role::PaymentProvider]), (&provider, vec![Role::Clerk]), (&second, vec![])]
+    {
+        let path = format!("/api/v1/certificates/{}/revoke", receipt["serial"].as_str().unwrap());
+        let (status, answer) = test.post(&path, &officer, &json!({ "reason": "privilege_withdrawn" })).await;
+        assert_eq!(status, 200, "{answer}");
+        assert_eq!(roles().await, left);
+    }
+    let clerk = test.session_of(RESPONSIBLE).await;
+    assert_eq!(test.get("/api/v1/documents", &clerk).await.0, 403);
 }
 
 /// A payment provider's certificate stands beside those of citizens; who serves citizens at a booth cannot stop its payments.

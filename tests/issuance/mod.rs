@@ -14,7 +14,7 @@ mod listed;
 mod modification;
 pub mod own_key;
 mod pages;
-mod proof;
+pub mod proof;
 mod responder;
 mod revocation_lists;
 mod revocation_orders;

@@ -2,6 +2,7 @@
 
 use super::{approved, citizen, crash::Service, fetch, issued, kinds::issued_of, lists, redemption, run};
 use crate::harness::app::{Backend, TestApp};
+use chuky_model::role::Role;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -63,6 +64,12 @@ async fn ordered(backend: Backend) {
     // Never by who entered it, never something else, and operators learn nothing of it.
     assert_eq!(test.post(&format!("{path}/approve"), &officer, &digest).await.0, 403);
     assert_eq!(test.post(&format!("{path}/approve"), &operator, &digest).await.0, 403);
+    // Nor by the same person in another account.
+    let person = test.app.store.account_by_login("quantri").await.unwrap().unwrap().person_lookup.unwrap();
+    let twin = test.account_of("quantri.duyet", &[Role::Approver], Some(person.try_into().unwrap())).await.1;
+    let (status, answer) = test.post(&format!("{path}/approve"), &twin, &digest).await;
+    assert_eq!((status, &answer["type"]), (403, &json!("urn:chuky:problem:own_request")), "{answer}");
+    assert_eq!(test.get(&path, &twin).await.1["decidable"], json!(false));
     assert_eq!(test.get(&path, &operator).await.0, 404);
     let other = json!({ "content_digest": "00" });
     assert_eq!(test.post(&format!("{path}/approve"), &approver, &other).await.0, 409);

@@ -21,9 +21,9 @@ async fn every_level_and_look_is_accepted_by_foreign_tools() {
         assert!(both.starts_with(&signed), "a signature is appended");
         judged_valid(&test, &folder, &format!("both-{level}.pdf"), &both, 2).await;
     }
-    // The same document twice by one person, and an agency's look on the first page.
+    // The same document twice by one person, at the head of the first page.
     let id = citizen.upload(&test, &letter).await;
-    for look in ["seal", "invisible"] {
+    for look in ["citizen", "invisible"] {
         let (status, answer) = citizen
             .ask(&test, &id, PIN, json!({ "level": "LT", "look": look, "page": "first", "place": "top-left" }))
             .await;
@@ -77,7 +77,9 @@ async fn what_cannot_be_signed_costs_no_try_and_leaves_nothing() {
     let id = citizen.upload(&test, &plain_pdf()).await;
     for more in [
         json!({ "look": "citizen", "page": 9 }),
-        json!({ "look": "official", "picture": "bm90IGEgcGljdHVyZQ==" }),
+        // What only an official or an agency is shown as.
+        json!({ "look": "official" }),
+        json!({ "look": "seal" }),
         json!({ "field": "no such field" }),
         json!({ "look": "citizen", "rectangle": [0, 0, 0, 0] }),
     ] {
@@ -87,8 +89,13 @@ async fn what_cannot_be_signed_costs_no_try_and_leaves_nothing() {
     let (_, credentials) = test.get("/api/v1/credentials", &citizen.token).await;
     assert_eq!(credentials["credentials"][0]["tries_left"], 5, "no try was counted: {credentials}");
     assert_eq!(test.sql("SELECT count(*) FROM audit_entry WHERE kind = 'pin.tried'").trim(), "0");
-    // Somebody else's document and credential are not found.
+    // Somebody else's document and credential are not found; a picture that is none, and a seal that is no official's.
     let official = official(&test, "p256").await;
+    let letter = official.upload(&test, &plain_pdf()).await;
+    for more in [json!({ "look": "official", "picture": "bm90IGEgcGljdHVyZQ==" }), json!({ "look": "seal" })] {
+        let (status, answer) = official.ask(&test, &letter, PIN, more.clone()).await;
+        assert_eq!(status, 422, "{more}: {answer}");
+    }
     let (status, _) = test.get(&format!("/api/v1/documents/{id}"), &official.token).await;
     assert_eq!(status, 404);
     let foreign = json!({ "credential": citizen.credential });

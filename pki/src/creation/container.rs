@@ -6,6 +6,7 @@ use crate::algorithm::DigestAlgorithm;
 use crate::error::{Error, Result};
 use crate::xml::algorithm::digest_uri;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use chuky_model::text::turns_direction;
 use flate2::Crc;
 
 /// Which container.
@@ -122,7 +123,9 @@ fn check_name(name: &str) -> Result<()> {
         || name == "."
         || name == ".."
         || name.eq_ignore_ascii_case("mimetype")
-        || name.chars().any(|character| character.is_control() || matches!(character, '/' | '\\' | ':'));
+        || name.chars().any(|character| {
+            character.is_control() || turns_direction(character) || matches!(character, '/' | '\\' | ':')
+        });
     if bad { Err(Error::Refused("the file's name cannot stand in a container".into())) } else { Ok(()) }
 }
 
@@ -192,3 +195,17 @@ const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
 const LARGEST: u32 = u32::MAX - (1 << 20);
 /// Bytes of a file's name.
 const LONGEST_NAME: usize = 255;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_reads_as_another_is_refused() {
+        let framed = |name: &str| frame(Kind::Simple, File { name, size: 0, crc: 0 }, &[]).is_ok();
+        assert!(framed("hợp đồng.pdf"));
+        for name in ["hợp\u{202e}fdp.exe", "a\u{2067}b", "a\u{200f}b", "a\u{61c}b", "a/b", "mimetype", "", "a\nb"] {
+            assert!(!framed(name), "{name:?}");
+        }
+    }
+}

@@ -227,7 +227,10 @@ async fn page(
         entered: road.entered,
         decided: road.decided,
         rejection: road.view.rejection_reason.clone(),
-        decision: decision(by, &road.view),
+        decision: match decision(by, &road.view) {
+            Decision::Offered if registration::is_concerned(app, by, id).await? => Decision::OwnEntry,
+            decision => decision,
+        },
         modifiable: road.serial.filter(|_| by.has(registration::entering(road.view.hierarchy, road.view.kind))),
         code,
         may_make_code: road.view.state == RequestState::Approved && registration::may_make_code(app, by, id).await?,

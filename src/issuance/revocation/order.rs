@@ -1,5 +1,5 @@
 //! Orders to revoke a list of certificates (a unit's staff, a compromised batch of devices): shown as what would be revoked, entered over
-//! the digest of exactly that, approved by another account over the same digest, and then carried out by [`super::run`].
+//! the digest of exactly that, approved by another person over the same digest, and then carried out by [`super::run`].
 
 use super::{
     Change, Ground, ListOutcome, Listed, Reason, admit,
@@ -169,7 +169,7 @@ pub async fn decide(
         return Err(RequestError::forbidden().into());
     }
     let mut order = load(app, id).await?;
-    if order.entered_by == by.account {
+    if accounts::same_person(app, by.account, order.entered_by).await? {
         return Err(RequestError::new(
             RequestErrorKind::Forbidden,
             "own_request",
@@ -327,7 +327,9 @@ async fn view(app: &App, by: &Principal, order: &RevocationOrder) -> Result<Orde
         decided_at: order.decided_at.map(Instant::rfc3339),
         rejection_reason: order.rejection_reason.clone(),
         finished_at: order.finished_at.map(Instant::rfc3339),
-        decidable: order.state == RevocationOrderState::Entered && may_decide(by) && order.entered_by != by.account,
+        decidable: order.state == RevocationOrderState::Entered
+            && may_decide(by)
+            && !accounts::same_person(app, by.account, order.entered_by).await?,
     })
 }
 

@@ -2,11 +2,12 @@
 
 use super::{CheckedLine, changed, differs, entered_lines, line_digest, load, may_decide, moved_on, run};
 use crate::{
-    accounts::Principal,
+    accounts::{self, Principal},
     app::App,
     attestation,
     audit::{self, Actor, Entry, Kind},
     error::{RequestError, RequestErrorKind, Result},
+    registration::decision::refuse_subject,
     units,
 };
 use chuky_model::{
@@ -27,6 +28,12 @@ pub async fn decide(app: &App, by: &Principal, id: AgencyListId, decision: Resul
             return Err(content_differs().into());
         }
         Ok(_) => {
+            let lines = app.store.agency_lines(id, 0, list.size.saturating_add(1)).await?;
+            let lines = entered_lines(app, &list, lines, &*units::known(app).await?)?;
+            let open = lines.iter().filter(|line| line.line.outcome.is_none());
+            for details in open.filter_map(|line| line.details.as_ref()) {
+                refuse_subject(app, by.account, details).await?;
+            }
             list.state = AgencyListState::Approved;
             Kind::AgencyListApproved
         }
@@ -68,6 +75,7 @@ pub async fn decide_line(
     match decision {
         Ok(seen) => {
             let details = line.details.as_ref().ok_or_else(differs)?;
+            refuse_subject(app, by.account, details).await?;
             if hex::encode(line_digest(app, &list, &line.line, &line.cells, details)) != seen {
                 return Err(content_differs().into());
             }
@@ -109,7 +117,7 @@ async fn decidable(app: &App, by: &Principal, id: AgencyListId) -> Result<Agency
         return Err(RequestError::forbidden().into());
     }
     let list = load(app, id).await?;
-    if list.entered_by == by.account {
+    if accounts::same_person(app, by.account, list.entered_by).await? {
         return Err(RequestError::new(
             RequestErrorKind::Forbidden,
             "own_request",
