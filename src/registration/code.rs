@@ -1,6 +1,6 @@
 //! The one-time code with which a subscriber redeems an approved request: shown once, stored as a keyed hash, ending after a while.
 
-use super::{Details, load, moved_on, open, view::may_see};
+use super::{Details, load, moved_on, open, view::Sight};
 use crate::{
     accounts::Principal,
     app::App,
@@ -143,7 +143,7 @@ pub struct RenewedCode {
 pub async fn renew_code(app: &App, by: &Principal, id: RequestId) -> Result<RenewedCode> {
     // 1. Whose request, and whether it still waits.
     let request = load(app, id).await?;
-    if !may_see(by, request.hierarchy, open(app, &request)?.kind) {
+    if !Sight::of(app).await?.sees(by, &request, open(app, &request)?.kind) {
         return Err(RequestError::not_found().into());
     }
     if request.state != RequestState::Approved {

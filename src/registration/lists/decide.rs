@@ -7,7 +7,6 @@ use crate::{
     attestation,
     audit::{self, Actor, Entry, Kind},
     error::{RequestError, RequestErrorKind, Result},
-    units,
 };
 use chuky_model::{
     id::AgencyListId,
@@ -59,7 +58,7 @@ pub async fn decide_line(
     // 1. The line as it was entered: the whole list must be what it was then.
     let list = decidable(app, by, id).await?;
     let lines = app.store.agency_lines(id, 0, list.size.saturating_add(1)).await?;
-    let lines = entered_lines(app, &list, lines, &*units::known(app).await?)?;
+    let lines = entered_lines(app, &list, lines)?;
     let line = lines.into_iter().find(|line| line.line.position == position).ok_or_else(RequestError::not_found)?;
     if line.line.outcome.is_some() {
         return Err(moved_on().into());

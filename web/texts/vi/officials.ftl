@@ -47,3 +47,4 @@ column-title = Chức vụ
 column-province = Tỉnh, thành phố
 column-locality = Phường, xã
 column-unit = Mã đơn vị
+officials-reject-open = Từ chối cả danh sách
