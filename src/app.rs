@@ -3,7 +3,7 @@
 use crate::{
     attestation::CheckedRows,
     audit::{
-        Covered, Sequencer,
+        Covered, Log, Sequencer,
         head::{AUDIT_KEY, RememberedHead},
         replay::Replay,
     },
@@ -12,6 +12,7 @@ use crate::{
     current::KeptRows,
     custody::Stretcher,
     error::{InternalError, Result},
+    fetching::Fetcher,
     issuance::{IssuingPolicy, authority, ocsp::Answers, register::Register, revocation_list},
     outbox,
     rates::Rates,
@@ -53,6 +54,8 @@ pub struct Inner {
     /// Rows that were read a moment ago.
     pub kept_rows: KeptRows,
     pub audit: Covered,
+    /// The log as others see it.
+    pub log: Arc<Log>,
     /// Certificate profiles and lists of bad keys.
     pub issuing: IssuingPolicy,
     /// The authority's keys, once they were read.
@@ -71,6 +74,8 @@ pub struct Inner {
     pub policies: Policies,
     /// Anchors and trusted lists that the administrator recorded.
     pub trust: Arc<TrustFolder>,
+    /// Fetches what others publish, where the settings name hosts.
+    pub fetcher: Fetcher,
     /// Bounds the uploads under way.
     pub admission: Admission,
     /// The binary whose `worker …` commands are run.
@@ -144,6 +149,7 @@ impl App {
             told.1.read(entry);
         });
         let audit_key = (tokens.status.clone(), audit_key);
+        let log = Log::new(store.clone(), audit_key.clone(), clock.clone(), settings.audit.clone())?;
         let (sequencer, audit) = Sequencer::new(store.clone(), audit_key, clock.clone(), remembered, listener);
         Ok(Self(Arc::new(Inner {
             trust: Arc::new(TrustFolder::of(&settings.data_dir)),
@@ -156,6 +162,7 @@ impl App {
             checked_rows: CheckedRows::default(),
             kept_rows: KeptRows::default(),
             rates: Rates::new(settings.rates.clone()),
+            fetcher: Fetcher::new(&settings.verification.fetch),
             payments: Payments::start(store.clone(), tokens.subscribers.clone(), policy, (accepted, registry)),
             receipts: Receipts::start(tokens.status.clone(), clock.clone(), settings.public_url.clone(), receipt_key)?,
             sequencer: tokio::spawn(sequencer.run()),
@@ -165,6 +172,7 @@ impl App {
             tokens,
             vault,
             audit,
+            log: Arc::new(log),
             issuing,
             authority: authority::Kept::default(),
             register: Register::new(replay),

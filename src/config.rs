@@ -1,14 +1,18 @@
 //! Settings: a raw `Config` as TOML and environment write it becomes `Settings` once, checked, with every default named.
 //! Environment variables `CHUKY__SECTION__KEY` override the file. No secret is a setting; PINs lie in files of their own.
 
+mod audit;
 mod authority;
 mod network;
 mod payments;
+mod verification;
 
 pub use {
+    audit::{AuditConfig, AuditSettings, PREFIX as AUDIT_LOG, Witness},
     authority::{AuthorityConfig, MOST_LIST_PARTS},
     network::Network,
     payments::PaymentsConfig,
+    verification::VerificationConfig,
 };
 
 use crate::{outbox::MessagesConfig, rates::RatesConfig};
@@ -35,6 +39,7 @@ pub struct Config {
     pub messages: MessagesConfig,
     pub verification: VerificationConfig,
     pub payments: PaymentsConfig,
+    pub audit: AuditConfig,
     /// How often somebody may try.
     pub rates: RatesConfig,
 }
@@ -50,20 +55,6 @@ pub struct ServerConfig {
     pub largest_upload_mib: u64,
     /// Addresses or networks (`10.0.0.0/8`) of proxies whose `X-Forwarded-For` is believed; none by default.
     pub trusted_proxies: Vec<String>,
-}
-
-/// What verdicts are made by.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct VerificationConfig {
-    /// The validation policy where nobody names one.
-    pub policy: String,
-    /// A folder of further policies, one TOML file each.
-    pub policies_dir: Option<PathBuf>,
-    /// Days after its issue for which a trusted list is relied on at most, where its next update is not earlier.
-    pub trusted_list_days: i64,
-    /// Days that a verdict stays under its short link.
-    pub link_days: i64,
 }
 
 /// Which database.
@@ -213,12 +204,6 @@ impl Default for ReadersConfig {
     }
 }
 
-impl Default for VerificationConfig {
-    fn default() -> Self {
-        Self { policy: "default".to_owned(), policies_dir: None, trusted_list_days: 183, link_days: 90 }
-    }
-}
-
 impl Default for FontsConfig {
     fn default() -> Self {
         Self { directory: PathBuf::from("/usr/share/fonts/truetype/liberation2") }
@@ -247,6 +232,7 @@ pub struct Settings {
     pub spool_dir: Option<PathBuf>,
     pub verification: VerificationConfig,
     pub payments: PaymentsConfig,
+    pub audit: AuditSettings,
     pub trusted_proxies: Vec<Network>,
     pub rates: RatesConfig,
     pub order_policy: chuky_pki::payment::OrderPolicy,
@@ -308,6 +294,7 @@ impl Settings {
                 "are 1 to 3650",
             ));
         }
+        config.verification.fetch.check().map_err(|what| invalid("verification.fetch", &what))?;
         if !config.rates.is_usable() {
             return Err(invalid("rates", "each quota has a count of at least 1 and 1 to 86400 seconds"));
         }
@@ -327,6 +314,7 @@ impl Settings {
             secrets_dir,
             data_dir: data_dir.to_owned(),
             listen,
+            audit: config.audit.checked(&public_url)?,
             public_url,
             largest_upload: config.server.largest_upload_mib.saturating_mul(1 << 20),
             database_url: config

@@ -30,28 +30,40 @@ pub async fn prepare(app: &App) -> Result<()> {
 /// Starts the background loop; a step that fails is logged and tried again in the next round.
 pub fn start(app: &App) -> JoinHandle<()> {
     let app = app.clone();
-    tokio::spawn(async move {
-        for beat in 1_u64.. {
-            tokio::time::sleep(BEAT).await;
-            if let Err(error) = softhsm::mend(&app.settings.data_dir).await {
-                tracing::error!(event = "softhsm_not_mended", error = %error);
-            }
-            if let Err(error) = ocsp::renew(&app).await {
-                tracing::error!(event = "ocsp_answers_not_renewed", error = %error);
-            }
-            if beat % BEATS_A_ROUND != 0 {
-                continue;
-            }
-            round(&app).await;
+    tokio::spawn(async move { tokio::join!(app.log.clone().run(), rounds(app)).1 })
+}
+
+async fn rounds(app: App) {
+    for beat in 1_u64.. {
+        tokio::time::sleep(BEAT).await;
+        if let Err(error) = softhsm::mend(&app.settings.data_dir).await {
+            tracing::error!(event = "softhsm_not_mended", error = %error);
         }
-    })
+        if let Err(error) = ocsp::renew(&app).await {
+            tracing::error!(event = "ocsp_answers_not_renewed", error = %error);
+        }
+        if let Err(error) = taken_back(&app).await {
+            tracing::error!(event = "issues_not_taken_back", error = %error);
+        }
+        if beat % BEATS_A_ROUND != 0 {
+            continue;
+        }
+        round(&app).await;
+    }
+}
+
+/// What another node left, soon after its end: its subscribers wait for it.
+async fn taken_back(app: &App) -> Result<()> {
+    if ceremony::was_held(app).await? {
+        recovery::abandoned(app).await?;
+    }
+    Ok(())
 }
 
 /// One round. Whatever fails in a step is logged, and keeps no other step back: what others rely on comes first, messages come last.
 pub async fn round(app: &App) {
     let is_held = told("ceremony_not_read", ceremony::was_held(app).await).unwrap_or(false);
     if is_held {
-        told("issues_not_taken_back", recovery::overdue(app).await);
         told("authority_not_read", Authority::refresh(app).await);
         told("register_not_kept_up", register::keep_up(app).await);
         told("orders_not_carried_out", revocation::run_due(app).await);
@@ -85,7 +97,7 @@ async fn clear_up(app: &App) -> Result<()> {
 
 /// How long an `Idempotency-Key` is remembered. A call that a crash cut short is free to be made again after it.
 const KEYS_REMEMBERED_SECONDS: i64 = 86_400;
-/// Between two renewals of OCSP answers.
+/// Between two renewals of OCSP answers, and two looks at what other nodes left.
 const BEAT: Duration = Duration::from_secs(5);
 /// A round every thirty seconds.
 const BEATS_A_ROUND: u64 = 6;

@@ -192,7 +192,7 @@ async fn digested(prepared: Prepared, scheme: SignatureScheme, mut clear: File) 
 
 async fn verified(app: &App, around: &Surroundings, signer: &Signer, name: String, made: &Made) -> Result<Report> {
     let evidence = around.judging(app).await?;
-    let TaskOutput::Report(report) =
+    let TaskOutput::Report(report, _) =
         read(app, Task::Verify { name, evidence, content_after: made.content_after }, &made.file).await?
     else {
         return Err(unexpected().into());

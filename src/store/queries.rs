@@ -226,7 +226,7 @@ queries! {
     audit {
         write insert_audit_entry(entry: &AuditEntry) -> ();
         read pending_audit_entries(limit: i64) -> Vec<AuditEntry>;
-        write append_audit_leaf(leaf: &AuditLeaf) -> ();
+        write append_audit_leaves(leaves: &[AuditLeaf]) -> ();
         read audit_size() -> i64;
         read list_audit_leaves(from: i64, limit: i64) -> Vec<(AuditLeaf, AuditEntry)>;
         read pending_audit_entries_of(noun: &str, limit: i64) -> Vec<AuditEntry>;
@@ -235,8 +235,7 @@ queries! {
         read count_audit_entries(kind: &str, subject: &str) -> i64;
         read newest_row_version(subject: &str) -> Option<i64>;
         read list_audit_entries(before: Cursor, limit: i64) -> Vec<AuditEntry>;
-        write store_audit_tile(tile: &AuditTile) -> ();
-        read audit_tile(level: i64, tile: i64) -> Option<AuditTile>;
+        read audit_hashes(from: i64, limit: i64) -> Vec<(i64, Vec<u8>)>;
         write insert_audit_head(head: &AuditHead) -> ();
         read latest_audit_head() -> Option<AuditHead>;
         read list_audit_heads(after_size: i64, limit: i64) -> Vec<AuditHead>;

@@ -1,6 +1,11 @@
 //! The audit log: entries are inserted unlinked in the transaction of what they record; the sequencer appends them to the Merkle log.
 
-use crate::{Connection, Error, error::moved, stored::Stored};
+use crate::{
+    Connection, Error,
+    dialect::{Dialect, Statements},
+    error::moved,
+    stored::Stored,
+};
 use chuky_model::{
     id::AuditEntryId,
     instant::Instant,
@@ -78,18 +83,10 @@ pub async fn pending_audit_entries_of(
     .await?)
 }
 
-/// Appends an entry to the log. `Conflict` where another sequencer has used the place or appended the entry.
-pub async fn append_audit_leaf(connection: &mut Connection, leaf: &AuditLeaf) -> Result<(), Error> {
-    query!(
-        "INSERT INTO audit_leaf (sequence, entry_id, hash) VALUES ($1, $2, $3)",
-        leaf.sequence,
-        leaf.entry_id.0,
-        leaf.hash
-    )
-    .execute(&mut *connection)
-    .await?;
-    let done = query!("DELETE FROM audit_pending WHERE entry_id = $1", leaf.entry_id.0).execute(connection).await?;
-    moved(done.rows_affected())
+/// Appends entries to the log. `Conflict` where another sequencer has used a place or appended an entry.
+pub async fn append_audit_leaves(connection: &mut Connection, leaves: &[AuditLeaf]) -> Result<(), Error> {
+    let taken = Statements::append_leaves(connection, leaves).await?;
+    if usize::try_from(taken) == Ok(leaves.len()) { Ok(()) } else { Err(Error::Stale) }
 }
 
 /// How many entries the log holds: the next leaf's sequence.
@@ -204,30 +201,17 @@ pub async fn list_audit_entries(
     .await?)
 }
 
-/// Stores a tile, or more of one that was not full. A tile never shrinks: `Stale` where it would.
-pub async fn store_audit_tile(connection: &mut Connection, tile: &AuditTile) -> Result<(), Error> {
-    let done = query!(
-        "INSERT INTO audit_tile (level, tile, hashes) VALUES ($1, $2, $3) ON CONFLICT (level, tile) DO UPDATE
-        SET hashes = excluded.hashes WHERE LENGTH(audit_tile.hashes) <= LENGTH(excluded.hashes)",
-        tile.level,
-        tile.tile,
-        tile.hashes
+/// Hashes of the log's leaves from a sequence on, in order, each with its sequence.
+pub async fn audit_hashes(connection: &mut Connection, from: i64, limit: i64) -> Result<Vec<(i64, Vec<u8>)>, Error> {
+    let rows = query!(
+        r#"SELECT sequence AS "sequence!: i64", hash AS "hash!: Vec<u8>" FROM audit_leaf
+        WHERE sequence >= $1 ORDER BY sequence LIMIT $2"#,
+        from,
+        limit
     )
-    .execute(connection)
+    .fetch_all(connection)
     .await?;
-    moved(done.rows_affected())
-}
-
-/// One tile of the tree.
-pub async fn audit_tile(connection: &mut Connection, level: i64, tile: i64) -> Result<Option<AuditTile>, Error> {
-    Ok(sqlx::query_as!(
-        AuditTile,
-        "SELECT level, tile, hashes FROM audit_tile WHERE level = $1 AND tile = $2",
-        level,
-        tile
-    )
-    .fetch_optional(connection)
-    .await?)
+    Ok(rows.into_iter().map(|row| (row.sequence, row.hash)).collect())
 }
 
 /// Stores a signed head after the one of `head.previous_size` (0 for the first). `Conflict` where another followed it.

@@ -3,6 +3,7 @@
 mod accounts;
 pub(super) mod activations;
 pub(super) mod agency_lists;
+mod audit;
 pub(super) mod certificates;
 pub mod credentials;
 pub mod description;
@@ -29,6 +30,7 @@ pub fn routes() -> Vec<Route> {
     [
         session::routes(),
         accounts::routes(),
+        audit::routes(),
         requests::routes(),
         activations::routes(),
         certificates::routes(),
