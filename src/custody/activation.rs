@@ -96,10 +96,16 @@ pub(super) async fn open(
     // 1. Nothing is counted for what cannot be signed, nor while the HSM is away.
     check(app, signer, &wanted)?;
     let (app, by, signer, pin) = (app.clone(), by.clone(), signer.clone(), pin.clone());
-    to_its_end(async move { opened(&app, &by, &signer, &pin, wanted).await }).await
+    to_its_end(async move { opened(&app, (&by, &signer), &pin, wanted, later).await }).await
 }
 
-async fn opened(app: &App, by: &Principal, signer: &Signer, pin: &Pin, wanted: Wanted) -> Result<Activated> {
+async fn opened(
+    app: &App,
+    (by, signer): (&Principal, &Signer),
+    pin: &Pin,
+    wanted: Wanted,
+    later: Option<Later>,
+) -> Result<Activated> {
     // 2. The try, counted and under a signed audit head before it is made.
     fault::point("sign.before_count");
     let counted = tries::count(app, by, signer.credential.id).await?;

@@ -1,7 +1,7 @@
 //! The one-time code with which a subscriber redeems an approved request: shown once, stored as a keyed hash, ending after a while. It
 //! opens a request and proves nobody: who redeems it also logs in, or gives the second secret (`second`).
 
-use super::{Details, load, moved_on, open, second, view::may_see};
+use super::{Details, load, moved_on, open, second, view::Sight};
 use crate::{
     accounts::{self, Principal},
     app::App,
@@ -198,7 +198,7 @@ async fn hands_on(app: &App, by: &Principal, request: &RegistrationRequest, deta
     if by.is_in_session() && person(by.account).await?.as_ref() == subscriber {
         return Ok(());
     }
-    if !may_see(by, request.hierarchy, details.kind) {
+    if !Sight::of(app).await?.sees(by, request, details.kind) {
         return Err(RequestError::not_found().into());
     }
     if person(request.entered_by).await?.as_ref() == subscriber {

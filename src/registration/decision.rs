@@ -277,7 +277,7 @@ async fn concern(app: &App, approver: AccountId, request: &RegistrationRequest) 
 /// Refuses a decision on what is about the approver.
 pub(super) async fn refuse_subject(app: &App, approver: AccountId, details: &Details) -> Result<()> {
     let person = accounts::person_of(app, approver).await?;
-    match person.is_some_and(|person| person == super::person_lookup(app, details)) {
+    match person.is_some_and(|person| person == super::person_lookup(app, details).as_slice()) {
         true => Err(Concern::Subject.refusal().into()),
         false => Ok(()),
     }

@@ -51,6 +51,10 @@ pub async fn submit(
     if !by.has(entering(hierarchy, details.kind)) {
         return Err(RequestError::forbidden().into());
     }
+    if !view::Sight::of(app).await?.is_own(by, unit, app.clock.now()) {
+        let (vi, en) = ("Đơn vị này không thuộc đơn vị của bạn.", "This unit does not belong to yours.");
+        return Err(RequestError::invalid("unit", "unit_of_others", vi, en).into());
+    }
     // 2. The content, by rule.
     if details.replaces.is_some() {
         let (vi, en) = (

@@ -3,7 +3,7 @@
 
 use super::{
     RequestView, is_open, load,
-    view::{PAGE, may_see, may_see_some},
+    view::{PAGE, Sight, may_see_some},
 };
 use crate::{
     accounts::{self, Principal},
@@ -79,12 +79,13 @@ pub async fn list_all(
     };
     let full = i64::try_from(rows.len()).is_ok_and(|count| count == PAGE);
     let next = rows.last().filter(|_| full).map(|row| Cursor { at: row.created_at, id: row.id.0 });
+    let sight = Sight::of(app).await?;
     let mut names = Names::default();
     let mut listed = Vec::new();
     for row in rows.into_iter().filter(|row| may_see_some(by, row.hierarchy)) {
         let row = attestation::check(&*app.tokens.subscribers, row).await?;
         let view = RequestView::of(app, &row)?;
-        if may_see(by, view.hierarchy, view.kind) {
+        if sight.sees(by, &row, view.kind) {
             let entered_by = names.of(app, row.entered_by).await?;
             listed.push(Listed { view, entered: row.created_at, entered_by });
         }
@@ -96,7 +97,7 @@ pub async fn list_all(
 pub async fn road(app: &App, by: &Principal, id: RequestId) -> Result<Road> {
     let request = load(app, id).await?;
     let view = RequestView::of(app, &request)?;
-    if !may_see(by, view.hierarchy, view.kind) {
+    if !Sight::of(app).await?.sees(by, &request, view.kind) {
         return Err(RequestError::not_found().into());
     }
     let mut names = Names::default();

@@ -6,6 +6,7 @@ use crate::{
     app::App,
     attestation,
     error::{RequestError, Result},
+    units,
 };
 use chuky_model::{
     id::{AccountId, CertificateId, RequestId},
@@ -13,8 +14,10 @@ use chuky_model::{
     record::{Cursor, request::RegistrationRequest},
     request::{Hierarchy, RequestState, SubjectKind},
     role::Role,
+    unit::{Unit, Units},
 };
 use serde::Serialize;
+use std::sync::Arc;
 
 /// A request as it is shown and answered.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
@@ -112,7 +115,7 @@ pub async fn own(app: &App, by: &Principal) -> Result<Vec<RequestView>> {
 pub async fn view(app: &App, by: &Principal, id: RequestId) -> Result<RequestView> {
     let request = load(app, id).await?;
     let view = RequestView::of(app, &request)?;
-    if may_see(by, view.hierarchy, view.kind) { Ok(view) } else { Err(RequestError::not_found().into()) }
+    if Sight::of(app).await?.sees(by, &request, view.kind) { Ok(view) } else { Err(RequestError::not_found().into()) }
 }
 
 /// Requests in a state that the caller may see, oldest first, after a cursor; with the cursor of the next page.
@@ -124,6 +127,7 @@ pub async fn list(
 ) -> Result<(Vec<RequestView>, Option<Cursor>)> {
     let rows = app.store.list_requests(state, after, PAGE).await?;
     let next = rows.last().filter(|_| rows.len() as i64 == PAGE).map(|row| Cursor { at: row.created_at, id: row.id.0 });
+    let sight = Sight::of(app).await?;
     let mut views = Vec::new();
     for row in rows {
         if !may_see_some(by, row.hierarchy) {
@@ -131,14 +135,48 @@ pub async fn list(
         }
         let row = attestation::check(&*app.tokens.subscribers, row).await?;
         let view = RequestView::of(app, &row)?;
-        if may_see(by, view.hierarchy, view.kind) {
+        if sight.sees(by, &row, view.kind) {
             views.push(view);
         }
     }
     Ok((views, next))
 }
 
-pub(super) fn may_see(by: &Principal, hierarchy: Hierarchy, kind: SubjectKind) -> bool {
+/// Which requests somebody sees: by role; and who only enters requests those of their own unit and of units below it.
+pub(super) struct Sight {
+    units: Arc<Units>,
+    today: String,
+}
+
+impl Sight {
+    /// As of now.
+    pub(super) async fn of(app: &App) -> Result<Self> {
+        Ok(Self { units: units::known(app).await?, today: units::day_of(app.clock.now()) })
+    }
+
+    /// Whether the caller sees a request of that kind.
+    pub(super) fn sees(&self, by: &Principal, request: &RegistrationRequest, kind: SubjectKind) -> bool {
+        let decides = by.has(Role::Approver) || by.has(super::deciding(kind));
+        may_see(by, request.hierarchy, kind) && (decides || self.is_own(by, &request.unit, request.created_at))
+    }
+
+    /// Whether a unit, as it was called at a moment, is the caller's or lies below it today; also where its area went there. Whoever belongs
+    /// to no unit that is known, or to the whole city, is not narrowed; what names no unit that is known belongs to accounts of the same text.
+    pub(super) fn is_own(&self, by: &Principal, unit: &str, at: Instant) -> bool {
+        let Some(own) = self.units.unit_at(&by.unit, &self.today) else { return true };
+        if own.parent.is_none() {
+            return true;
+        }
+        let Some(then) = self.units.unit_at(unit, &units::day_of(at)) else { return unit == by.unit };
+        let is_within = |unit: &Unit| self.units.is_within(&unit.code, &own.code, &self.today);
+        match then.is_in_force(&self.today) {
+            true => is_within(then),
+            false => self.units.successors(then).into_iter().any(is_within),
+        }
+    }
+}
+
+fn may_see(by: &Principal, hierarchy: Hierarchy, kind: SubjectKind) -> bool {
     by.has(Role::Approver) || by.has(super::entering(hierarchy, kind)) || by.has(super::deciding(kind))
 }
 

@@ -47,15 +47,10 @@ async fn road(test: &TestApp, screen: Screen, prefix: &str) {
     assert_eq!(browser.count(".line").await, 4);
     browser.whole_picture("list-decide").await;
     browser.press(".decision button.main").await;
-    browser.see("section.card").await;
-    for _ in 0..50 {
-        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-        browser.go(address).await;
-        if browser.see(".state").await == "Đã hoàn tất" {
-            break;
-        }
-    }
-    assert_eq!(browser.see(".state").await, "Đã hoàn tất");
+    // The page follows the job by itself.
+    browser.see(".state-done").await;
+    browser.go(address).await;
+    assert_eq!(browser.see(".state-done").await, "Đã hoàn tất");
     assert!(browser.see(".line .state").await.contains("Đã duyệt"));
     browser.whole_picture("list-done").await;
     browser.close().await;
@@ -66,4 +61,30 @@ async fn a_list_is_corrected_in_place_and_approved_by_another() {
     let test = TestApp::sqlite().await;
     road(&test, Screen::Desk, "001").await;
     road(&test, Screen::Phone, "002").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_scanner_types_anywhere_on_the_booths_page() {
+    let test = TestApp::sqlite().await;
+    for screen in [Screen::Desk, Screen::Phone] {
+        let browser = Browser::open(&test.url, screen).await;
+        browser.go("/booth").await;
+        browser.log_in("gianhang", &test.passwords["gianhang"]).await;
+        // Everything that does not fit is told at once, the text kept.
+        browser.scan("003190012345||Tran Van Duc|29021990|Nam|Ha Noi|01012022\n").await;
+        browser.see("#card_text-problem").await;
+        assert_eq!(browser.count(".problem").await, 1);
+        browser.go("/booth").await;
+        browser.scan("003190012345||Tran Van Duc|05031991|Nam|Ha Noi|01012022\n").await;
+        browser.see("#card_text-problem").await;
+        assert_eq!(browser.count(".problem").await, 2);
+        browser.picture("booth-two-problems").await;
+        // A good card is shown for comparison, with what is unusual about it.
+        browser.go("/booth").await;
+        browser.scan("003090012345||Tran Van Duc|05031990|Nam|Phuong Ba Dinh, Ha Noi|01012022|Tran Van A\n").await;
+        assert_eq!(browser.see("main .card dd").await, "Tran Van Duc");
+        assert_eq!(browser.count(".notice").await, 2);
+        browser.whole_picture("booth-notices").await;
+        browser.close().await;
+    }
 }

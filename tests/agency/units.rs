@@ -1,8 +1,12 @@
 //! Administrative units through the service: looked up by day, and the next reform loaded without a release.
 
 use crate::harness::app::{Backend, TestApp};
+use chuky::{
+    accounts::{self, NewAccount, Password},
+    audit::Actor,
+};
 use chuky_model::role::Role;
-use serde_json::json;
+use serde_json::{Value, json};
 
 const PATH: &str = "/api/v1/units";
 
@@ -52,4 +56,56 @@ async fn the_next_reform_is_loaded_on_sqlite() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_next_reform_is_loaded_on_postgres() {
     reform(Backend::Postgres).await;
+}
+
+/// An operator of a unit, by an API key.
+async fn operator(test: &TestApp, unit: &str) -> String {
+    let new = NewAccount {
+        login: format!("gian.hang.{unit}"),
+        password: Password::choose("một mật khẩu dài và riêng").unwrap(),
+        roles: vec![Role::Operator],
+        display_name: format!("Gian hàng {unit}"),
+        unit: unit.to_owned(),
+        person_lookup: None,
+    };
+    let account = accounts::create_account(&test.app, Actor::Service, new).await.unwrap();
+    let end = test.app.clock.now().plus_seconds(3_600);
+    accounts::create_api_key(&test.app, Actor::Service, account, "test", end).await.unwrap().to_string()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operator_of_a_ward_sees_that_ward_only() {
+    let test = TestApp::sqlite().await;
+    let (ward, other, city) =
+        (operator(&test, "00004").await, operator(&test, "00070").await, test.log_in("gianhang").await);
+    let citizen = |unit: &str, number: &str| {
+        json!({ "hierarchy": "citizens", "unit": unit, "subscriber": {
+            "full_name": "Nguyễn Thị Hồng Ưởng", "personal_number": number, "birth_date": "1990-03-05",
+            "sex": "female", "province": "Hà Nội", "locality": "Phường Ba Đình" } })
+    };
+    // Nobody enters for a ward that is not theirs.
+    let (status, refused) = test.post("/api/v1/requests", &ward, &citizen("00070", "001190012345")).await;
+    assert_eq!((status, &refused["type"]), (422, &json!("urn:chuky:problem:unit_of_others")), "{refused}");
+    let mut paths = Vec::new();
+    for (token, unit, number) in [(&ward, "00004", "001190012345"), (&other, "00070", "001190012346")] {
+        let (status, request) = test.post("/api/v1/requests", token, &citizen(unit, number)).await;
+        assert_eq!(status, 201, "{request}");
+        paths.push(format!("/api/v1/requests/{}", request["id"].as_str().unwrap()));
+    }
+    for (token, seen) in [(&ward, [200, 404]), (&other, [404, 200]), (&city, [200, 200])] {
+        let mut statuses = Vec::new();
+        for path in &paths {
+            statuses.push(test.get(path, token).await.0);
+        }
+        assert_eq!(statuses, seen);
+        let (_, list) = test.get("/api/v1/requests?state=submitted", token).await;
+        let count = list["requests"].as_array().map_or(0, Vec::len);
+        assert_eq!(count, seen.iter().filter(|status| **status == 200).count(), "{list}");
+        assert_eq!(list["error"], Value::Null);
+    }
+    // Whoever decides sees every one.
+    let approver = test.log_in("duyet").await;
+    assert_eq!(test.get(&paths[0], &approver).await.0, 200);
+    // A withdrawn or renewed code is somebody else's matter, too.
+    assert_eq!(test.post(&format!("{}/code", paths[1]), &ward, &json!({})).await.0, 404);
 }

@@ -93,6 +93,13 @@ impl Browser {
         field.send_keys(text).await.unwrap();
     }
 
+    /// Takes the cursor out of every field, and types as a scanner does.
+    pub async fn scan(&self, text: &str) {
+        self.client.execute("document.activeElement.blur()", Vec::new()).await.unwrap();
+        let body = self.client.find(Locator::Css("body")).await.unwrap();
+        body.send_keys(text).await.unwrap();
+    }
+
     /// Chooses a file in the file field of that name.
     pub async fn choose_file(&self, selector: &str, file: &std::path::Path) {
         let field = self.client.find(Locator::Css(selector)).await.unwrap();

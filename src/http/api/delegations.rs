@@ -2,6 +2,7 @@
 
 use super::{certificates::moment, idempotency::once, json::JsonBody, outgoing::PEOPLE};
 use crate::{
+    accounts::Principal,
     app::App,
     error::{RequestError, Result},
     http::{Caller, Route},
@@ -58,7 +59,7 @@ pub async fn delegate(
     let JsonBody { value, bytes } = body;
     let starts = moment(value.starts.as_deref())?;
     let ends = moment(Some(&value.ends))?.ok_or_else(RequestError::not_found)?;
-    let flow = outgoing::delegate(&app, &by, &value.to, (starts, ends));
+    let flow = async move |app: App, by: Principal| outgoing::delegate(&app, &by, &value.to, (starts, ends)).await;
     once(&app, &by, "POST /api/v1/documents/delegations", (&headers, &bytes), StatusCode::CREATED, flow).await
 }
 

@@ -9,6 +9,7 @@ use super::{
     requests::read_cursor,
 };
 use crate::{
+    accounts::Principal,
     app::App,
     custody::Pin,
     error::{InternalError, RequestError, Result},
@@ -169,7 +170,7 @@ pub struct RegisterAnswer {
 pub async fn draft(State(app): State<App>, caller: Caller, headers: HeaderMap, request: Request) -> Result<Response> {
     let by = caller.required()?;
     let (draft, identity) = read_draft(&app, upload::form(request).await?, |_| Ok(()), &mut BTreeMap::new()).await?;
-    let flow = outgoing::draft(&app, &by, draft);
+    let flow = async move |app: App, by: Principal| outgoing::draft(&app, &by, draft).await;
     once(&app, &by, "POST /api/v1/documents/outgoing", (&headers, &identity), StatusCode::CREATED, flow).await
 }
 

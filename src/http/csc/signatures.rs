@@ -3,6 +3,7 @@
 
 use super::{Access, Route, both, failure::Failure, fields::Fields};
 use crate::{
+    accounts::Principal,
     app::App,
     custody::{self, Sad},
     http::{
@@ -59,7 +60,7 @@ async fn sign_hash(
     let signer = custody::signer(&app, &by, id).await?;
     fields.check_scheme(signer.credential.algorithm.default_scheme())?;
     let identity = identity(&sad, id, &hashes.concat());
-    let flow = async {
+    let flow = async move |app: App, by: Principal| {
         let signatures = remote::sign_hashes(&app, &by, &signer, &sad, &hashes).await?;
         Ok(Signatures { signatures: signatures.iter().map(|one| STANDARD.encode(one)).collect() })
     };
@@ -106,7 +107,7 @@ async fn sign_doc(
         content.extend_from_slice(format!("{:?}{:?}", one.form, one.level).as_bytes());
     }
     let identity = identity(&sad, id, &content);
-    let flow = async {
+    let flow = async move |app: App, by: Principal| {
         let objects = remote::sign_objects(&app, &by, &signer, &sad, &wanted).await?;
         let mut answer = Documents { document_with_signature: Vec::new(), signature_object: Vec::new() };
         for (one, object) in wanted.iter().zip(&objects) {

@@ -46,7 +46,7 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
         ListPage { frame: place("/registration/lists"), card, wrong, lines, shown, next: None, problems }.html()
     };
     let number = Some(("personal_number", "Số định danh này đã có ở dòng 2 của danh sách."));
-    let ward = Some(("locality", "Phường Trúc Bạch chỉ có đến 2024-12-31; nay là Phường Ba Đình (00004)."));
+    let ward = Some(("locality", "Phường Trúc Bạch chỉ có đến 31/12/2024; nay là Phường Ba Đình (00004)."));
     let wrong = vec![line(3, number, None, false), line(4, ward, None, false)];
     let open = vec![line(2, None, None, true), line(3, None, None, true)];
     let done = vec![

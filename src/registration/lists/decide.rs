@@ -8,7 +8,6 @@ use crate::{
     audit::{self, Actor, Entry, Kind},
     error::{RequestError, RequestErrorKind, Result},
     registration::decision::refuse_subject,
-    units,
 };
 use chuky_model::{
     id::AgencyListId,
@@ -29,7 +28,7 @@ pub async fn decide(app: &App, by: &Principal, id: AgencyListId, decision: Resul
         }
         Ok(_) => {
             let lines = app.store.agency_lines(id, 0, list.size.saturating_add(1)).await?;
-            let lines = entered_lines(app, &list, lines, &*units::known(app).await?)?;
+            let lines = entered_lines(app, &list, lines)?;
             let open = lines.iter().filter(|line| line.line.outcome.is_none());
             for details in open.filter_map(|line| line.details.as_ref()) {
                 refuse_subject(app, by.account, details).await?;
@@ -66,7 +65,7 @@ pub async fn decide_line(
     // 1. The line as it was entered: the whole list must be what it was then.
     let list = decidable(app, by, id).await?;
     let lines = app.store.agency_lines(id, 0, list.size.saturating_add(1)).await?;
-    let lines = entered_lines(app, &list, lines, &*units::known(app).await?)?;
+    let lines = entered_lines(app, &list, lines)?;
     let line = lines.into_iter().find(|line| line.line.position == position).ok_or_else(RequestError::not_found)?;
     if line.line.outcome.is_some() {
         return Err(moved_on().into());

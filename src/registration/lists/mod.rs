@@ -35,7 +35,6 @@ use chuky_model::{
     request::{Hierarchy, RequestState},
     role::Role,
     table::Cell,
-    unit::Units,
 };
 use row::{Against, Cells, Checked};
 use std::collections::HashMap;
@@ -158,7 +157,7 @@ async fn line_at(app: &App, id: AgencyListId, position: i64) -> Result<AgencyLin
 async fn checked_lines(app: &App, list: &AgencyList) -> Result<Vec<CheckedLine>> {
     let units = units::known(app).await?;
     let (today, day) = today(app);
-    let against = Against { units: &units, today, day: &day, within: &list.unit };
+    let against = Against { units: Some(&units), today, day: &day, within: &list.unit };
     let mut lines = Vec::new();
     // The first row of each personal number.
     let mut first: HashMap<[u8; 32], i64> = HashMap::new();
@@ -240,13 +239,13 @@ fn digest_of(app: &App, list: &AgencyList, lines: &[CheckedLine]) -> Result<Vec<
     Ok(app.vault.lookup("agency_list", &all).to_vec())
 }
 
-/// The lines of an entered list, read anew; an error where they are not those that were entered. What the register says of a person by now
-/// does not matter here.
-fn entered_lines(app: &App, list: &AgencyList, lines: Vec<AgencyLine>, whole: &Units) -> Result<Vec<CheckedLine>> {
+/// The lines of an entered list, read anew; an error where they are not those that were entered. What the register and the units say
+/// by now does not matter here.
+fn entered_lines(app: &App, list: &AgencyList, lines: Vec<AgencyLine>) -> Result<Vec<CheckedLine>> {
     let entered = list.entered_at.ok_or_else(differs)?;
     let day = units::day_of(entered);
     let today = entered.in_vietnam().map_or(time::Date::MAX, |moment| moment.date());
-    let against = Against { units: whole, today, day: &day, within: &list.unit };
+    let against = Against { units: None, today, day: &day, within: &list.unit };
     let mut checked = Vec::with_capacity(lines.len());
     for line in lines {
         let cells = cells_of(app, &line)?;

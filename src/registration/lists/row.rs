@@ -188,7 +188,8 @@ fn is_heading(column: Column, text: &str) -> bool {
 /// What rows are checked against.
 #[derive(Clone, Copy)]
 pub struct Against<'a> {
-    pub units: &'a Units,
+    /// `None` of lists that were checked against them when they were handed in.
+    pub units: Option<&'a Units>,
     pub today: Date,
     /// `YYYY-MM-DD` of the same.
     pub day: &'a str,
@@ -240,7 +241,9 @@ pub fn check(cells: &Cells, against: Against<'_>) -> Checked {
         );
         found.push(RowProblem::new(Column::Phone, "phone_form", vi, en));
     }
-    found.extend(place_problems(cells, against));
+    if let Some(units) = against.units {
+        found.extend(place_problems(cells, units, against));
+    }
     problems.extend(found);
     let details = match (number, born, sex) {
         (Some(number), Some(born), Some(sex)) if problems.is_empty() => {
@@ -314,8 +317,8 @@ fn cell_problem(cells: &Cells, column: Column) -> Option<RowProblem> {
 }
 
 /// Units that are not there, or not any more.
-fn place_problems(cells: &Cells, against: Against<'_>) -> Vec<RowProblem> {
-    let Against { units, day, within, .. } = against;
+fn place_problems(cells: &Cells, units: &Units, against: Against<'_>) -> Vec<RowProblem> {
+    let Against { day, within, .. } = against;
     let mut problems = Vec::new();
     let (province, locality, code) =
         (cells.text(Column::Province), cells.text(Column::Locality), cells.text(Column::Unit));
@@ -346,7 +349,7 @@ fn place_problems(cells: &Cells, against: Against<'_>) -> Vec<RowProblem> {
 }
 
 fn merged(column: Column, unit: &Unit, after: &[&Unit]) -> RowProblem {
-    let last = unit.valid_to.as_deref().unwrap_or_default();
+    let last = day_on_screen(unit.valid_to.as_deref().unwrap_or_default());
     let names: Vec<String> = after.iter().map(|unit| format!("{} ({})", unit.name, unit.code)).collect();
     let (vi, en) = match names.is_empty() {
         true => ("không rõ đơn vị kế tiếp".to_owned(), "what followed is not known".to_owned()),
@@ -355,6 +358,11 @@ fn merged(column: Column, unit: &Unit, after: &[&Unit]) -> RowProblem {
     let (vi, en) =
         (format!("{} chỉ có đến {last}; {vi}.", unit.name), format!("{} was there until {last}; {en}.", unit.name));
     RowProblem::new(column, "unit_merged", vi, en)
+}
+
+/// `31/12/2024` of `2024-12-31`.
+fn day_on_screen(day: &str) -> String {
+    day.split('-').rev().collect::<Vec<_>>().join("/")
 }
 
 /// `0912345678` of whatever form a mobile number is written in; `None` of anything else.

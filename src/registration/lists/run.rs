@@ -73,7 +73,7 @@ async fn carry_out(app: &App, id: AgencyListId, holder: &str) -> Result<bool> {
     let mut list = load(app, id).await?;
     let (AgencyListState::Approved, Some(approver)) = (list.state, list.decided_by) else { return Ok(false) };
     let lines = app.store.agency_lines(id, 0, list.size.saturating_add(1)).await?;
-    let lines = entered_lines(app, &list, lines, &*units::known(app).await?)?;
+    let lines = entered_lines(app, &list, lines)?;
     // 2. Those without an outcome, one by one.
     let mut renewed = app.clock.now();
     for line in lines.into_iter().filter(|line| line.line.outcome.is_none()) {

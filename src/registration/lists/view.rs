@@ -124,7 +124,7 @@ pub async fn list(app: &App, by: &Principal, id: AgencyListId, shown: Shown, fro
         AgencyListState::Dropped => unchecked(app, &list).await?,
         _ => {
             let rows = app.store.agency_lines(id, 0, list.size.saturating_add(1)).await?;
-            super::entered_lines(app, &list, rows, &*units::known(app).await?)?
+            super::entered_lines(app, &list, rows)?
         }
     };
     let wrong = lines.iter().filter(|line| !line.problems.is_empty()).count();

@@ -47,3 +47,4 @@ column-title = Title
 column-province = Province or city
 column-locality = Ward or commune
 column-unit = Code of the unit
+officials-reject-open = Reject the whole list
