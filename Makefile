@@ -6,7 +6,7 @@ help:
 	@echo "make test    every test: unit, integration, browser, interoperability, tidy"
 	@echo "make check   format, lints as errors, tidy"
 	@echo "make bench   figures beside limits and peers; ROWS=\"prefix …\" chooses"
-	@echo "make soak    long fault, kill and load runs; SECONDS_EACH=600"
+	@echo "make soak    long fault, kill and load runs; SECONDS_EACH=600, RUNS=\"part of a name …\""
 	@echo "make fuzz    mutated input against every parser; SECONDS_EACH=60"
 	@echo "make clean   remove what was built; keeps var/"
 

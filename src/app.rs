@@ -12,6 +12,7 @@ use crate::{
     current::KeptRows,
     custody::Stretcher,
     error::{InternalError, Result},
+    fetching::Fetcher,
     issuance::{IssuingPolicy, authority, ocsp::Answers, register::Register, revocation_list},
     outbox,
     rates::Rates,
@@ -68,6 +69,8 @@ pub struct Inner {
     pub policies: Policies,
     /// Anchors and trusted lists that the administrator recorded.
     pub trust: Arc<TrustFolder>,
+    /// Fetches what others publish, where the settings name hosts.
+    pub fetcher: Fetcher,
     /// Bounds the uploads under way.
     pub admission: Admission,
     /// The binary whose `worker …` commands are run.
@@ -153,6 +156,7 @@ impl App {
             checked_rows: CheckedRows::default(),
             kept_rows: KeptRows::default(),
             rates: Rates::new(settings.rates.clone()),
+            fetcher: Fetcher::new(&settings.verification.fetch),
             payments: Payments::start(store.clone(), tokens.subscribers.clone(), policy, (accepted, registry)),
             receipts: Receipts::start(tokens.status.clone(), clock.clone(), settings.public_url.clone(), receipt_key)?,
             sequencer: tokio::spawn(sequencer.run()),

@@ -4,11 +4,13 @@
 mod authority;
 mod network;
 mod payments;
+mod verification;
 
 pub use {
     authority::{AuthorityConfig, MOST_LIST_PARTS},
     network::Network,
     payments::PaymentsConfig,
+    verification::VerificationConfig,
 };
 
 use crate::{outbox::MessagesConfig, rates::RatesConfig};
@@ -50,20 +52,6 @@ pub struct ServerConfig {
     pub largest_upload_mib: u64,
     /// Addresses or networks (`10.0.0.0/8`) of proxies whose `X-Forwarded-For` is believed; none by default.
     pub trusted_proxies: Vec<String>,
-}
-
-/// What verdicts are made by.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct VerificationConfig {
-    /// The validation policy where nobody names one.
-    pub policy: String,
-    /// A folder of further policies, one TOML file each.
-    pub policies_dir: Option<PathBuf>,
-    /// Days after its issue for which a trusted list is relied on at most, where its next update is not earlier.
-    pub trusted_list_days: i64,
-    /// Days that a verdict stays under its short link.
-    pub link_days: i64,
 }
 
 /// Which database.
@@ -213,12 +201,6 @@ impl Default for ReadersConfig {
     }
 }
 
-impl Default for VerificationConfig {
-    fn default() -> Self {
-        Self { policy: "default".to_owned(), policies_dir: None, trusted_list_days: 183, link_days: 90 }
-    }
-}
-
 impl Default for FontsConfig {
     fn default() -> Self {
         Self { directory: PathBuf::from("/usr/share/fonts/truetype/liberation2") }
@@ -308,6 +290,7 @@ impl Settings {
                 "are 1 to 3650",
             ));
         }
+        config.verification.fetch.check().map_err(|what| invalid("verification.fetch", &what))?;
         if !config.rates.is_usable() {
             return Err(invalid("rates", "each quota has a count of at least 1 and 1 to 86400 seconds"));
         }

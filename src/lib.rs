@@ -1,6 +1,6 @@
 //! Chuky: digital-signature issuance, signing and verification with keys in a PKCS#11 HSM.
 //! Flows (`accounts`, `oauth`, `registration`, `issuance`, `signing`, `verification`, `trust`, `transactions`) hold what happens in which order;
-//! `http` and `cli` bring requests to them; `store` and the packages below do the work.
+//! `http` and `cli` bring requests to them; `fetching` is the only way out to other machines; `store` and the packages below do the work.
 
 pub mod accounts;
 pub mod app;
@@ -17,6 +17,7 @@ pub mod custody;
 pub mod demo;
 pub mod error;
 pub mod fault;
+pub mod fetching;
 pub mod http;
 pub mod issuance;
 pub mod oauth;

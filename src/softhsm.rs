@@ -54,7 +54,8 @@ fn put_back(file: &Path) -> bool {
 }
 
 fn replace(file: &Path, content: &[u8]) -> io::Result<()> {
-    let beside = file.with_extension("new");
+    // Nodes on one machine may do this at one time: each by a file of its own.
+    let beside = file.with_extension(format!("{}.new", std::process::id()));
     fs::write(&beside, content)?;
     fs::File::open(&beside)?.sync_all()?;
     fs::rename(&beside, file)

@@ -6,6 +6,7 @@ mod queries;
 
 pub use error::Error;
 
+use chuky_model::id::CertificateId;
 use std::path::{Path, PathBuf};
 
 /// An open database. Cheap to clone.
@@ -24,6 +25,25 @@ pub enum Transaction {
     Sqlite(chuky_store_sqlite::Transaction),
     /// On PostgreSQL an error ends the transaction: only `Stale` leaves it usable.
     Postgres(chuky_store_postgres::Transaction),
+}
+
+/// Work that every other process can tell somebody is at; let go of when this is dropped, and when the process ends in whatever way.
+#[derive(Debug)]
+pub enum Held {
+    /// By a file of its own, or by nothing: see [`Store::hold_issue`].
+    Sqlite(Option<chuky_store_sqlite::Held>),
+    /// By a lock of a connection.
+    Postgres(chuky_store_postgres::Held),
+}
+
+impl Held {
+    /// Whether it is held still.
+    pub fn lasts(&self) -> bool {
+        match self {
+            Self::Sqlite(_) => true,
+            Self::Postgres(held) => held.lasts(),
+        }
+    }
 }
 
 /// The file of a SQLite database's address, as opening it finds it: percent-encoded, and perhaps with parameters. `None` of PostgreSQL.
@@ -80,6 +100,23 @@ impl Store {
             Self::Sqlite(store) => store.snapshot(file).await.map(|()| true).map_err(Error::from),
             Self::Postgres(_) => Ok(false),
         }
+    }
+
+    /// Holds work of that name while no other process on the database does; `None` where one does.
+    pub async fn hold(&self, name: &str) -> Result<Option<Held>, Error> {
+        Ok(match self {
+            Self::Sqlite(store) => store.hold(name)?.map(|held| Held::Sqlite(Some(held))),
+            Self::Postgres(store) => store.hold(name).await?.map(Held::Postgres),
+        })
+    }
+
+    /// Holds the issue of a certificate; `None` where somebody is at it. On SQLite nobody need be told: one process issues, and what it
+    /// left it takes back when it starts.
+    pub async fn hold_issue(&self, id: CertificateId) -> Result<Option<Held>, Error> {
+        Ok(match self {
+            Self::Sqlite(_) => Some(Held::Sqlite(None)),
+            Self::Postgres(store) => store.hold_row(id.0).await?.map(Held::Postgres),
+        })
     }
 
     /// Whether the database answers: for `readyz`.

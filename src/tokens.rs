@@ -88,7 +88,7 @@ pub fn key_reader(spki_der: &[u8], lasting: Lasting) -> Option<Judge> {
         Lasting::Always => PublicKey::of_service(spki_der).ok()?,
         Lasting::Briefly => PublicKey::from_spki_der(spki_der).ok()?,
     };
-    Some(Judge::new(move |scheme, digest, signature| key.verify_digest(scheme.into(), digest, signature).is_ok()))
+    Some(Judge::of_many(move |scheme, signed| key.verify_digests(scheme.into(), signed.iter().copied()).is_ok()))
 }
 
 /// Waits until every second token was compared with the first of its role, and refuses to serve with one that holds other keys. A token

@@ -37,6 +37,9 @@ pub fn start(app: &App) -> JoinHandle<()> {
             if let Err(error) = ocsp::renew(&app).await {
                 tracing::error!(event = "ocsp_answers_not_renewed", error = %error);
             }
+            if let Err(error) = taken_back(&app).await {
+                tracing::error!(event = "issues_not_taken_back", error = %error);
+            }
             if beat % BEATS_A_ROUND != 0 {
                 continue;
             }
@@ -45,11 +48,18 @@ pub fn start(app: &App) -> JoinHandle<()> {
     })
 }
 
+/// What another node left, soon after its end: its subscribers wait for it.
+async fn taken_back(app: &App) -> Result<()> {
+    if ceremony::was_held(app).await? {
+        recovery::abandoned(app).await?;
+    }
+    Ok(())
+}
+
 /// One round. Whatever fails in a step is logged, and keeps no other step back: what others rely on comes first, messages come last.
 pub async fn round(app: &App) {
     let is_held = told("ceremony_not_read", ceremony::was_held(app).await).unwrap_or(false);
     if is_held {
-        told("issues_not_taken_back", recovery::overdue(app).await);
         told("authority_not_read", Authority::refresh(app).await);
         told("register_not_kept_up", register::keep_up(app).await);
         told("orders_not_carried_out", revocation::run_due(app).await);
@@ -84,7 +94,7 @@ async fn clear_up(app: &App) -> Result<()> {
 
 /// How long an `Idempotency-Key` is remembered. A call that a crash cut short is free to be made again after it.
 const KEYS_REMEMBERED_SECONDS: i64 = 86_400;
-/// Between two renewals of OCSP answers.
+/// Between two renewals of OCSP answers, and two looks at what other nodes left.
 const BEAT: Duration = Duration::from_secs(5);
 /// A round every thirty seconds.
 const BEATS_A_ROUND: u64 = 6;

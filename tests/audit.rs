@@ -1,11 +1,16 @@
-//! The audit log against an administrator with SQL: what was changed, dropped, cut or replaced is found.
+//! The audit log against an administrator with SQL: what was changed, dropped, cut or replaced is found. And against kills: it goes on.
 
 use crate::harness::app::{Backend, EXECUTABLE, TestApp};
 use chuky::{
-    app::{audit_key_file, remembered_head},
-    audit::verify::verify,
+    app::{App, audit_key_file, remembered_head},
+    audit::{Actor, Entry, Kind, record, verify::verify},
+    clock::Clock,
 };
-use std::process::Command;
+use std::{
+    net::TcpStream,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
 
 async fn faults(test: &TestApp) -> Vec<String> {
     let key = std::fs::read(audit_key_file(&test.app.settings)).unwrap();
@@ -78,6 +83,60 @@ async fn tampering_is_found_on_sqlite() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tampering_is_found_on_postgres() {
     tampering_is_found(Backend::Postgres).await;
+}
+
+/// Of a killed service only the lease is left: the log goes on at once, however long that lasts. A living one's is not taken from it.
+async fn goes_on_after_a_kill(backend: Backend) {
+    let (directory, settings) = TestApp::start(backend).await.rest().await;
+    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut service = Command::new(EXECUTABLE)
+        .args(["serve", "--no-demo", "--data-dir"])
+        .arg(directory.path().join("var"))
+        .env("CHUKY__SERVER__LISTEN", address.to_string())
+        .env("CHUKY__DATABASE__URL", &settings.database_url)
+        .env("CHUKY__HSM__RSA_STOCK", "0")
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let since = Instant::now();
+    while TcpStream::connect(address).is_err() {
+        assert!(since.elapsed() < Duration::from_secs(60), "the service did not start");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let sql = |statement: &str| crate::harness::database::run(&settings.database_url, statement).unwrap();
+    let holder = || sql("SELECT holder FROM lease WHERE name = 'audit-sequencer'");
+    let first = holder();
+    service.kill().unwrap();
+    service.wait().unwrap();
+    sql("UPDATE lease SET held_until = held_until + 3600000000");
+    let test = TestApp::wake(directory, settings.clone()).await;
+    covered(&test.app).await;
+    let second = holder();
+    assert_ne!(second, first);
+    let other = App::open(settings.clone(), Clock::default(), EXECUTABLE.into()).await.unwrap();
+    covered(&other).await;
+    assert_eq!(holder(), second);
+    drop(other);
+    covered(&test.app).await;
+}
+
+/// An entry is recorded and under a signed head within three seconds; a dead service's lease has an hour to go.
+async fn covered(app: &App) {
+    let mut transaction = app.store.begin().await.unwrap();
+    let entry = Entry::new(app.clock.now(), Kind::SessionTried, Actor::Service, "account:nobody".to_owned());
+    let entry = record(&mut transaction, entry).await.unwrap();
+    transaction.commit().await.unwrap();
+    tokio::time::timeout(Duration::from_secs(3), app.audit.wait(entry)).await.expect("soon").unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_goes_on_after_a_kill_on_sqlite() {
+    goes_on_after_a_kill(Backend::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_goes_on_after_a_kill_on_postgres() {
+    goes_on_after_a_kill(Backend::Postgres).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,7 +2,7 @@
 //! timestamps that loses no row, a second token that takes over, and one with other keys that is refused.
 
 use crate::{
-    harness::app::{EXECUTABLE, TestApp},
+    harness::app::{Backend, EXECUTABLE, TestApp},
     issuance::{self, run},
     signing::subscriber::{self, PIN, plain_pdf},
 };
@@ -22,7 +22,7 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
     sync::{
-        Arc,
+        Arc, LazyLock,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -84,7 +84,10 @@ fn control(data: &Path) -> PathBuf {
 }
 
 fn fail(test: &TestApp, lines: &str) {
-    static SEED: AtomicU64 = AtomicU64::new(1);
+    static SEED: LazyLock<AtomicU64> = LazyLock::new(|| {
+        let told = std::env::var("CHUKY_SOAK_SEED").ok().and_then(|text| text.parse().ok());
+        AtomicU64::new(told.unwrap_or(1))
+    });
     let (file, seed) = (control(&test.data_dir()), SEED.fetch_add(1, Ordering::Relaxed));
     fs::write(file.with_extension("new"), format!("seed {seed}\n{lines}\n")).unwrap();
     fs::rename(file.with_extension("new"), file).unwrap();
@@ -178,21 +181,39 @@ async fn until_done(good: u16, mut ask: impl AsyncFnMut() -> (u16, Value)) -> (u
     unreachable!("the loop ends by itself")
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn soak_a_storm_over_the_service_loses_no_row() {
+async fn storms(backend: Backend) {
     let soak = std::env::var("CHUKY_SOAK_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(0);
     let length = Duration::from_secs(if soak > 0 { 10 } else { 3 });
     let (began, soak) = (Instant::now(), Duration::from_secs(soak));
-    let test = Arc::new(TestApp::with(behind_fault_module).await);
+    let test = Arc::new(TestApp::start_with(backend, behind_fault_module).await);
     let citizen = subscriber::citizen(&test).await;
+    let mut sum = [0; 2];
     let mut round = 0;
     while round == 0 || began.elapsed() < soak {
-        storm_round(&test, &citizen, length, round).await;
+        let counts = storm_round(&test, &citizen, length, round).await;
+        sum = [sum[0] + counts[0], sum[1] + counts[1]];
         round += 1;
     }
+    println!("soak: storms on {backend:?}: {round} of {length:?}, {} calls answered, {} refused", sum[0], sum[1]);
 }
 
-async fn storm_round(test: &Arc<TestApp>, citizen: &subscriber::Subscriber, length: Duration, round: u32) {
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn soak_a_storm_over_the_service_loses_no_row_on_sqlite() {
+    storms(Backend::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn soak_a_storm_over_the_service_loses_no_row_on_postgres() {
+    storms(Backend::Postgres).await;
+}
+
+/// One storm; how many calls were answered and refused.
+async fn storm_round(
+    test: &Arc<TestApp>,
+    citizen: &subscriber::Subscriber,
+    length: Duration,
+    round: u32,
+) -> [usize; 2] {
     let storm = Storm {
         test: Arc::clone(test),
         seen: Arc::default(),
@@ -245,16 +266,17 @@ async fn storm_round(test: &Arc<TestApp>, citizen: &subscriber::Subscriber, leng
         assert_eq!(storm.seen.refused.load(Ordering::Relaxed), refused, "refused after the return");
     };
     let (serials, (tries, signed), ()) = tokio::join!(redeeming, signing, returning);
-    println!("signed after {tries} refusals");
     storm.over.store(true, Ordering::Release);
     for caller in callers {
         tokio::time::timeout(Duration::from_secs(30), caller).await.expect("no caller is stuck").unwrap();
     }
     let counted = |count: &AtomicUsize| count.load(Ordering::Relaxed);
-    println!("{} answered, {} refused", counted(&storm.seen.answered), counted(&storm.seen.refused));
+    let counts = [counted(&storm.seen.answered), counted(&storm.seen.refused)];
+    println!("{} answered, {} refused; signed after {tries} refusals", counts[0], counts[1]);
     assert_eq!(signed["report"]["indication"], "TOTAL_PASSED", "{signed}");
     stamped_well(at, &storm.seen.stamped.lock().unwrap());
     nothing_lost(test, &requests, &serials).await;
+    counts
 }
 
 /// The citizen's own certificate with what else a receipt holds.

@@ -189,11 +189,14 @@ fn run(
     nodes.iter_mut().for_each(Node::wait);
     let addresses: Vec<SocketAddr> = nodes.iter().map(|node| node.address).collect();
     let stop = Arc::new(AtomicBool::new(false));
+    let longest = Duration::from_secs(if messages.len() > PAYMENTS { 3_000 } else { 240 });
+    let late = Instant::now() + longest;
     let killer = {
         let stop = stop.clone();
-        thread::spawn(move || kill_on(nodes, cluster, seed, &stop))
+        // On a machine so busy that nodes hardly answer before they are killed again, clients come to their end in the second half.
+        let until = Instant::now() + longest / 2;
+        thread::spawn(move || kill_on(nodes, cluster, seed, (&stop, until)))
     };
-    let late = Instant::now() + Duration::from_secs(if messages.len() > PAYMENTS { 3_000 } else { 240 });
     let clients: Vec<_> = (0..CLIENTS)
         .map(|number| {
             let (addresses, key, messages) = (addresses.clone(), key.to_owned(), messages.clone());
@@ -214,17 +217,20 @@ fn run(
     (cluster, firsts.values().filter(|told| **told == 0).count(), kills)
 }
 
-/// Kills a node or restarts the database every now and then.
+/// Kills a node or restarts the database every now and then, until told to stop or so late; then waits to be told.
 fn kill_on(
     mut nodes: Vec<Node>,
     cluster: Option<OwnCluster>,
     seed: u64,
-    stop: &AtomicBool,
+    (stop, until): (&AtomicBool, Instant),
 ) -> (Vec<Node>, Option<OwnCluster>, u32) {
     let mut random = StdRng::seed_from_u64(seed);
     let mut kills = 0;
     while !stop.load(Ordering::Relaxed) {
         thread::sleep(Duration::from_millis(random.random_range(500..4_000)));
+        if Instant::now() > until {
+            continue;
+        }
         match &cluster {
             Some(cluster) if random.random_range(0..3) == 0 => cluster.restart(),
             _ => {

@@ -33,11 +33,13 @@ pub struct Context {
     token: Option<Rc<Token>>,
     hsm: Option<Arc<Supervised>>,
     runtime: Option<Rc<Runtime>>,
+    million: Option<Rc<status::Million>>,
 }
 
 impl Context {
     pub fn new() -> Result<Self, String> {
-        Ok(Self { fixtures: Fixtures::ready()?, peer: None, token: None, hsm: None, runtime: None })
+        let fixtures = Fixtures::ready()?;
+        Ok(Self { fixtures, peer: None, token: None, hsm: None, runtime: None, million: None })
     }
 
     pub fn peer(&mut self) -> Result<Rc<RefCell<Peer>>, String> {
@@ -127,6 +129,7 @@ pub const ALL: &[Entry] = &[
     Entry { name: "crl.million.memory", make: status::crl_million_memory },
     Entry { name: "ocsp.cached", make: status::ocsp_cached },
     Entry { name: "ocsp.nonce", make: status::ocsp_nonce },
+    Entry { name: "ocsp.nonce.cpu", make: status::ocsp_nonce_cpu },
     Entry { name: "ocsp.nonce.memory", make: status::ocsp_in_memory },
     Entry { name: "tsa", make: status::tsa },
     Entry { name: "payment.verify.es256", make: payment::es256 },

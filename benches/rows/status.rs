@@ -47,13 +47,26 @@ pub fn ocsp_cached(context: &mut Context) -> Result<Row, String> {
 
 /// Answers signed for their nonces through the service's workers, beside raw signing in one process.
 pub fn ocsp_nonce(context: &mut Context) -> Result<Row, String> {
+    let (ours, limit) = nonces(context)?;
+    Ok(Row { unit: Unit::PerSecond, ours, limit: Some(limit), peer: None, goals: vec![Goal::RatioAtLeast(0.7)] })
+}
+
+/// The same by what it costs, which a busy machine changes less than the rate. On two cores the rate's goal is 2 ÷ 0.7 times the limit.
+pub fn ocsp_nonce_cpu(context: &mut Context) -> Result<Row, String> {
+    let (ours, limit) = nonces(context)?;
+    Ok(Row { unit: Unit::CpuMicroseconds, ours, limit: Some(limit), peer: None, goals: Vec::new() })
+}
+
+type Sides = (Box<dyn Side>, Box<dyn Side>);
+
+fn nonces(context: &mut Context) -> Result<Sides, String> {
     let runtime = context.runtime()?;
     let service = Service::start(&runtime, Kind::Sqlite)?;
     let question = runtime.block_on(question(&service))?;
     let limit = context.token()?.raw(KeyAlgorithm::P256)?;
     let app = service.app.clone();
     std::mem::forget(service);
-    let ours = Batch::new("through the workers", children(), move |count| {
+    let ours: Box<dyn Side> = Batch::new("through the workers", children(), move |count| {
         let share = count.div_ceil(u32::try_from(CALLERS).unwrap_or(1));
         runtime.block_on(async {
             let callers: Vec<_> = (0..CALLERS)
@@ -75,7 +88,7 @@ pub fn ocsp_nonce(context: &mut Context) -> Result<Row, String> {
             Ok(())
         })
     });
-    Ok(Row { unit: Unit::PerSecond, ours, limit: Some(limit), peer: None, goals: vec![Goal::RatioAtLeast(0.7)] })
+    Ok((ours, limit))
 }
 
 /// Request read, answer built and signed with a key in memory, as the peer does.
@@ -130,7 +143,7 @@ pub fn tsa(_: &mut Context) -> Result<Row, String> {
 
 /// A list of a million entries made, signed and stored, beside SHA-256 of as many bytes.
 pub fn crl_million(context: &mut Context) -> Result<Row, String> {
-    let million = Million::prepare(context)?;
+    let million = Million::of(context)?;
     let length = million.publish()?;
     let limit = raw::sha256(vec![0x42; usize::try_from(length).unwrap_or_default()]);
     let ours = Batch::new("service", children(), move |count| (0..count).try_for_each(|_| million.publish().map(drop)));
@@ -139,27 +152,40 @@ pub fn crl_million(context: &mut Context) -> Result<Row, String> {
 
 /// What the process takes beyond what it had, while it makes such a list.
 pub fn crl_million_memory(context: &mut Context) -> Result<Row, String> {
-    let million = Million::prepare(context)?;
+    let million = Million::of(context)?;
+    // The last row that needs it: the next ones pay for nothing of it.
+    context.million = None;
     million.publish()?;
     let goals = vec![Goal::ValueAtMost(48.0)];
     Ok(Row { unit: Unit::Mebibytes, ours: Box::new(Growth(million)), limit: None, peer: None, goals })
 }
 
 /// A service that knows of a million revocations.
-struct Million {
+pub struct Million {
     runtime: Rc<Runtime>,
     service: Service,
 }
 
 impl Million {
-    /// The audit log of another node is put into the database, and the service reads it as it reads any.
+    /// The run's own: its preparation takes longer than the rows that use it.
+    fn of(context: &mut Context) -> Result<Rc<Self>, String> {
+        if let Some(million) = &context.million {
+            return Ok(Rc::clone(million));
+        }
+        let prepared = Rc::new(Self::prepare(context)?);
+        context.million = Some(Rc::clone(&prepared));
+        Ok(prepared)
+    }
+
+    /// The audit log of another node is put into the database, with identifiers that grow as the service's own do, and the service reads it as
+    /// it reads any.
     fn prepare(context: &mut Context) -> Result<Self, String> {
         let runtime = context.runtime()?;
         let service = Service::start(&runtime, Kind::Sqlite)?;
         let at = service.app.clock.now().0;
         let insert = format!(
-            "BEGIN; WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000) \
-             INSERT INTO audit_entry (id, recorded_at, kind, actor, subject, content) SELECT randomblob(16), {at} + i, 'certificate.revoked', 'service', 'certificate:' || i, \
+            "PRAGMA cache_size = -200000; BEGIN; WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000) \
+             INSERT INTO audit_entry (id, recorded_at, kind, actor, subject, content) SELECT CAST(printf('%016d', i) AS BLOB), {at} + i, 'certificate.revoked', 'service', 'certificate:' || printf('%07d', i), \
              CAST('{{\"issuer\":\"{ISSUER}\",\"serial\":\"40' || lower(hex(randomblob(15))) || '\",\"version\":4,\"revoked_at\":{at},' \
              || '\"code\":' || (i % 6) || ',\"generation\":1}}' AS BLOB) FROM n; \
              INSERT INTO audit_pending SELECT id, recorded_at FROM audit_entry WHERE kind = 'certificate.revoked'; \
@@ -191,7 +217,7 @@ impl Million {
     }
 }
 
-struct Growth(Million);
+struct Growth(Rc<Million>);
 
 impl Side for Growth {
     fn name(&self) -> String {

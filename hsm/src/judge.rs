@@ -16,21 +16,34 @@ pub enum Lasting {
     Briefly,
 }
 
-/// Says whether a signature of one key over a digest is genuine.
+/// Says whether signatures of one key over digests are genuine.
 #[derive(Clone)]
-pub struct Judge(Arc<Verify>);
+pub struct Judge(Arc<VerifyAll>);
 
-type Verify = dyn Fn(SignatureScheme, &[u8], &[u8]) -> bool + Send + Sync;
+/// A digest and the signature over it.
+pub type Signed<'s> = (&'s [u8], &'s [u8]);
+
+type VerifyAll = dyn Fn(SignatureScheme, &[Signed<'_>]) -> bool + Send + Sync;
 
 impl Judge {
     /// From a function of scheme, digest and signature (DER `Ecdsa-Sig-Value` or RSA octets).
     pub fn new(verify: impl Fn(SignatureScheme, &[u8], &[u8]) -> bool + Send + Sync + 'static) -> Self {
+        Self::of_many(move |scheme, signed| signed.iter().all(|(digest, signature)| verify(scheme, digest, signature)))
+    }
+
+    /// From a function that judges several at once: whether all are genuine.
+    pub fn of_many(verify: impl Fn(SignatureScheme, &[Signed<'_>]) -> bool + Send + Sync + 'static) -> Self {
         Self(Arc::new(verify))
     }
 
     /// Whether the signature is one over the digest.
     pub fn accepts(&self, scheme: SignatureScheme, digest: &[u8], signature: &[u8]) -> bool {
-        (self.0)(scheme, digest, signature)
+        self.accepts_all(scheme, &[(digest, signature)])
+    }
+
+    /// Whether each signature is one over its digest.
+    pub fn accepts_all(&self, scheme: SignatureScheme, signed: &[Signed<'_>]) -> bool {
+        (self.0)(scheme, signed)
     }
 }
 

@@ -28,7 +28,7 @@ pub mod worker;
 pub use api::{Health, Hsm, Standing, TokenHealth};
 pub use error::Error;
 pub use in_process::InProcess;
-pub use judge::{Judge, KeyReader, Lasting};
+pub use judge::{Judge, KeyReader, Lasting, Signed};
 pub use message::{
     ActivationContext, Fingerprint, KeyContext, OpenedActivation, Probe, Request, Response, SealedKey, ServiceKey,
     SignActivated,

@@ -74,5 +74,7 @@ pub const COMPARISON_STALLS: u32 = 3;
 pub const STALL: Duration = Duration::from_secs(2);
 /// Each item of a batch adds to it: RSA-4096 on SoftHSM signs about 200 a second.
 pub const STALL_AN_ITEM: Duration = Duration::from_millis(20);
-/// Once a worker's start was seen to take some time, one that takes eight times as long is given up, but not before this.
+/// Once a worker was seen to sleep for some time in its start, one that sleeps eight times as long is given up, but not before this.
 pub const START_LEAST: Duration = Duration::from_secs(2);
+/// How much longer a worker may take that waits for this machine (a processor, a disk) and not for its token.
+pub const STARVED: Duration = Duration::from_secs(4);

@@ -85,7 +85,7 @@ pub(crate) fn start(core: &Arc<Core>) -> Option<JoinHandle<()>> {
         return None;
     }
     let core = Arc::clone(core);
-    Some(std::thread::spawn(move || {
+    let filling = move || {
         while !core.stock.stopped.load(Ordering::Acquire) {
             if let Err(error) = fill(&core) {
                 tracing::warn!(event = "hsm.stock.failed", %error);
@@ -93,7 +93,10 @@ pub(crate) fn start(core: &Arc<Core>) -> Option<JoinHandle<()>> {
                 std::thread::sleep(PAUSE_AFTER_FAILURE);
             }
         }
-    }))
+    };
+    let started = std::thread::Builder::new().name(THREAD.to_owned()).spawn(filling);
+    // Without it keys are made when they are asked for.
+    started.inspect_err(|error| tracing::warn!(event = "hsm.stock.failed", %error)).ok()
 }
 
 /// Fills until stopped or until the token refuses; the session that made the keys lives as long.
@@ -117,6 +120,8 @@ fn fill(core: &Core) -> Result<(), Error> {
     Ok(())
 }
 
+/// Its name, by which the supervisor tells its work from that of calls.
+pub(crate) const THREAD: &str = "hsm-stock";
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(2);
 const PAUSE_WHEN_FULL: Duration = Duration::from_secs(1);
 const YIELD: Duration = Duration::from_millis(20);

@@ -35,12 +35,11 @@ impl Instant {
     /// `Wed, 25 Nov 2026 20:09:17 GMT`, as HTTP headers carry it (RFC 9110 §5.6.7).
     pub fn http_date(self) -> String {
         let moment = OffsetDateTime::from_unix_timestamp(self.unix_seconds()).unwrap_or(OffsetDateTime::UNIX_EPOCH);
-        let (day, month) = (moment.weekday().to_string(), moment.month().to_string());
+        let day = DAYS.get(usize::from(moment.weekday().number_days_from_monday())).unwrap_or(&"");
+        let month = MONTHS.get(usize::from(u8::from(moment.month())).wrapping_sub(1)).unwrap_or(&"");
         format!(
-            "{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT",
-            day.get(..3).unwrap_or_default(),
+            "{day}, {:02} {month} {:04} {:02}:{:02}:{:02} GMT",
             moment.day(),
-            month.get(..3).unwrap_or_default(),
             moment.year(),
             moment.hour(),
             moment.minute(),
@@ -79,6 +78,10 @@ impl Instant {
     }
 }
 
+/// RFC 9110 §5.6.7, `day-name` and `month`.
+const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,5 +92,14 @@ mod tests {
         assert_eq!(instant.vietnamese(), "22/11/2026 10:05:09 +07:00");
         assert_eq!(instant.rfc3339(), "2026-11-22T03:05:09Z");
         assert_eq!(Instant::parse_rfc3339("2026-11-22T10:05:09+07:00"), Some(instant));
+    }
+
+    #[test]
+    fn http_dates_name_day_and_month() {
+        let text = |time: &str| Instant::parse_rfc3339(time).expect("a valid time").http_date();
+        assert_eq!(text("2026-11-25T20:09:17Z"), "Wed, 25 Nov 2026 20:09:17 GMT");
+        assert_eq!(text("2024-01-01T00:00:00Z"), "Mon, 01 Jan 2024 00:00:00 GMT");
+        assert_eq!(text("2028-02-29T23:59:59.9Z"), "Tue, 29 Feb 2028 23:59:59 GMT");
+        assert_eq!(text("2028-12-31T01:02:03Z"), "Sun, 31 Dec 2028 01:02:03 GMT");
     }
 }

@@ -236,14 +236,7 @@ impl PublicKey {
             return Err(Error::AlgorithmDoesNotFitKey);
         }
         match (&*self.0, algorithm) {
-            (Kind::Ec { .. }, SignatureAlgorithm::Ecdsa(_)) => {
-                let parsed = EcdsaSig::from_der(signature).map_err(|_| Error::BadSignature)?;
-                // ECDSA_verify does the same: only the DER form of the two integers is a signature.
-                if parsed.to_der().map_err(|_| Error::BadSignature)? != signature {
-                    return Err(Error::BadSignature);
-                }
-                self.verify_ecdsa(digest, &parsed)
-            }
+            (Kind::Ec { .. }, SignatureAlgorithm::Ecdsa(_)) => self.verify_ecdsa(digest, &ecdsa_value(signature)?),
             (Kind::Ec { .. }, SignatureAlgorithm::EcdsaPlain(_)) => self.verify_ecdsa_raw(digest, signature),
             (Kind::Rsa { key, pss_only: false, .. }, SignatureAlgorithm::RsaPkcs1(hash)) => {
                 verify_pkcs1(key, hash, digest, signature)
@@ -259,6 +252,29 @@ impl PublicKey {
             }
             _ => Err(Error::AlgorithmDoesNotFitKey),
         }
+    }
+
+    /// Verifies signatures over digests; all are genuine, or it is an error. Of a key with a table this costs less than one by one.
+    pub fn verify_digests<'s>(
+        &self,
+        algorithm: SignatureAlgorithm,
+        signed: impl Iterator<Item = (&'s [u8], &'s [u8])>,
+    ) -> Result<()> {
+        let mut signed = signed;
+        if let (Kind::Ec { curve: Curve::P256, table, .. }, SignatureAlgorithm::Ecdsa(hash)) = (&*self.0, algorithm)
+            && let Some(Some(table)) = table.get()
+            && hash.length() == DigestAlgorithm::Sha256.length()
+        {
+            let mut parsed = Vec::new();
+            for (digest, signature) in signed {
+                if digest.len() != hash.length() {
+                    return Err(Error::AlgorithmDoesNotFitKey);
+                }
+                parsed.push((digest, ecdsa_value(signature)?));
+            }
+            return table.verify(parsed.iter().map(|(digest, signature)| (*digest, &**signature)));
+        }
+        signed.try_for_each(|(digest, signature)| self.verify_digest(algorithm, digest, signature))
     }
 
     /// Verifies a signature over a message, with any algorithm.
@@ -292,9 +308,20 @@ impl PublicKey {
     fn verify_ecdsa(&self, digest: &[u8], signature: &EcdsaSig) -> Result<()> {
         let Kind::Ec { curve, key, table } = &*self.0 else { return Err(Error::AlgorithmDoesNotFitKey) };
         match table.get() {
-            Some(Some(table)) if digest.len() == curve.coordinate_length() => table.verify(digest, signature),
+            Some(Some(table)) if digest.len() == curve.coordinate_length() => {
+                table.verify(std::iter::once((digest, &**signature)))
+            }
             _ => verdict(signature.verify(digest, key)),
         }
+    }
+}
+
+/// ECDSA_verify does the same: only the DER form of the two integers is a signature.
+fn ecdsa_value(signature: &[u8]) -> Result<EcdsaSig> {
+    let parsed = EcdsaSig::from_der(signature).map_err(|_| Error::BadSignature)?;
+    match parsed.to_der() {
+        Ok(der) if der == signature => Ok(parsed),
+        _ => Err(Error::BadSignature),
     }
 }
 

@@ -12,6 +12,7 @@ use crate::extension::{self, KeyUsage};
 use crate::ocsp::{OcspResponse, Status};
 use crate::oid;
 use crate::path::VerifiedPath;
+use crate::verify::Period;
 use chuky_model::instant::Instant;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -34,6 +35,28 @@ pub struct Evidence {
     pub crls: Arc<[Crl]>,
     pub ocsp_responses: Arc<[OcspResponse]>,
     pub holds: Arc<[Hold]>,
+    /// Responders that are trusted by configuration.
+    pub responders: Arc<[TrustedResponder]>,
+}
+
+/// A responder whose answers count without a word of the issuer (RFC 6960 §4.2.2.2, local configuration): a service that a trusted list names
+/// beside the authority.
+#[derive(Clone, Debug)]
+pub struct TrustedResponder {
+    pub certificate: Certificate,
+    /// SHA-256 of the authorities' certificates.
+    pub answers_for: Vec<[u8; 32]>,
+    /// When it was trusted.
+    pub periods: Vec<Period>,
+}
+
+impl TrustedResponder {
+    /// Whether it may answer about certificates of that issuer at that moment.
+    fn may_answer(&self, issuer: &Certificate, at: Instant) -> bool {
+        self.answers_for.contains(issuer.fingerprint())
+            && self.periods.iter().any(|period| period.contains(at))
+            && self.certificate.is_valid_at(at)
+    }
 }
 
 /// A suspension that was lifted, in the word of the authority that keeps the register: the whole truth about when it began and ended,
@@ -60,12 +83,18 @@ impl Evidence {
             crls: crls.iter().filter_map(|der| Crl::parse(der).ok()).collect(),
             ocsp_responses: ocsp_responses.iter().filter_map(|der| OcspResponse::parse(der).ok()).collect(),
             holds: Arc::default(),
+            responders: Arc::default(),
         }
     }
 
     /// Of one certificate.
     pub fn holds_of(&self, certificate: &Certificate) -> Vec<Hold> {
         self.holds.iter().filter(|hold| hold.certificate == *certificate.fingerprint()).cloned().collect()
+    }
+
+    /// The same with responders that are trusted by configuration.
+    pub fn with_responders(self, responders: Arc<[TrustedResponder]>) -> Self {
+        Self { responders, ..self }
     }
 
     /// The same with suspensions that were lifted.
@@ -134,7 +163,7 @@ pub fn usable<'e>(
 ) -> (Vec<Finding<'e>>, Vec<String>) {
     let (mut findings, mut reasons) = (Vec::new(), Vec::new());
     for response in evidence.ocsp_responses.iter() {
-        match from_ocsp(certificate, issuer, response) {
+        match from_ocsp(certificate, issuer, response, &evidence.responders) {
             Some(Ok(finding)) if responder_was_revoked(&finding, issuer, evidence) => {
                 reasons.push(format!(
                     "OCSP answer of {}: its responder's certificate was revoked",
@@ -230,10 +259,15 @@ fn from_ocsp<'e>(
     certificate: &Certificate,
     issuer: &Certificate,
     response: &'e OcspResponse,
+    trusted: &[TrustedResponder],
 ) -> Option<Result<Finding<'e>, String>> {
     let single = response.status_of(certificate, issuer)?;
     let label = |text: &str| format!("OCSP answer of {}: {text}", response.produced_at.rfc3339());
-    let responder = match response.verify(issuer) {
+    let by_configuration = || {
+        let mut trusted = trusted.iter().filter(|one| one.may_answer(issuer, response.produced_at));
+        trusted.find(|one| response.is_signed_by(&one.certificate)).map(|one| one.certificate.clone())
+    };
+    let responder = match response.verify(issuer).or_else(|error| by_configuration().ok_or(error)) {
         Ok(responder) => Some(responder).filter(|responder| responder.spki_der() != issuer.spki_der()),
         Err(error) => return Some(Err(label(&error.to_string()))),
     };

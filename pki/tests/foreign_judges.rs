@@ -70,7 +70,12 @@ fn openssl_accepts_chain_and_crl() {
         path::validate(&citizen, std::slice::from_ref(&hierarchy.issuing), &anchors, now(), Purpose::DocumentSigning)
             .unwrap();
     assert_eq!(path.certificates().len(), 3);
-    let evidence = Evidence { crls: [Crl::parse(&list).unwrap()].into(), ocsp_responses: [].into(), holds: [].into() };
+    let evidence = Evidence {
+        crls: [Crl::parse(&list).unwrap()].into(),
+        ocsp_responses: [].into(),
+        holds: [].into(),
+        ..Evidence::default()
+    };
     assert!(matches!(revocation::judge(&citizen, &hierarchy.issuing, &evidence, now()), Revocation::Good { .. }));
     let status = revocation::judge(&official, &hierarchy.issuing, &evidence, now());
     assert!(matches!(status, Revocation::Revoked { reason: Reason::KeyCompromise, .. }));

@@ -31,7 +31,12 @@ fn a_lifted_hold_stays_for_the_time_it_lasted() {
         list(&hierarchy, 3, minute(3_000), None),
     ];
     let judge = |lists: &[Crl], at| {
-        let evidence = Evidence { crls: lists.to_vec().into(), ocsp_responses: Vec::new().into(), holds: [].into() };
+        let evidence = Evidence {
+            crls: lists.to_vec().into(),
+            ocsp_responses: Vec::new().into(),
+            holds: [].into(),
+            ..Evidence::default()
+        };
         revocation::judge(&citizen, &hierarchy.issuing, &evidence, at)
     };
     let suspended = Revocation::Revoked { at: minute(10), reason: Reason::RemoveFromCrl };

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     clock::Clock,
     error::{InternalError, RequestError, Result},
-    store::Store,
+    store::{Held, Store},
 };
 use chuky_hsm::Hsm;
 use chuky_model::{
@@ -31,6 +31,8 @@ pub struct Sequencer {
     remembered: RememberedHead,
     holder: String,
     held_until: Instant,
+    /// While this is held no other process that lives appends, whatever a dead one's lease says.
+    alone: Option<Held>,
     frontier: Option<Frontier>,
     rows: Arc<RowVersions>,
     listener: Listener,
@@ -74,6 +76,7 @@ impl Sequencer {
                 remembered,
                 holder: Uuid::now_v7().to_string(),
                 held_until: Instant(0),
+                alone: None,
                 frontier: None,
                 rows,
                 listener,
@@ -125,15 +128,20 @@ impl Sequencer {
         Ok(())
     }
 
-    /// Renews the lease only in its second half: an idle log writes little.
+    /// Renews the lease only in its second half: an idle log writes little. A process that died lets go of `alone` with its end, so its
+    /// lease need not run out; one that only cannot be seen any more keeps it until then.
     async fn hold_lease(&mut self) -> Result<bool> {
         let now = self.clock.now();
         if now.plus_seconds(LEASE_SECONDS / 2) < self.held_until {
             return Ok(true);
         }
         let until = now.plus_seconds(LEASE_SECONDS);
+        if !self.alone.as_ref().is_some_and(Held::lasts) {
+            self.alone = self.store.hold(LEASE).await?;
+        }
+        let ended_by = if self.alone.is_some() { Instant(i64::MAX) } else { now };
         let mut transaction = self.store.begin().await?;
-        let held = transaction.take_lease(LEASE, &self.holder, now, until).await?.is_some();
+        let held = transaction.take_lease(LEASE, &self.holder, ended_by, until).await?.is_some();
         transaction.commit().await?;
         self.held_until = if held { until } else { Instant(0) };
         Ok(held)
@@ -146,15 +154,16 @@ impl Sequencer {
             if waiting.is_empty() {
                 return Ok(appended);
             }
-            let mut transaction = self.store.begin().await?;
             let mut grown = frontier.clone();
+            let mut leaves = Vec::with_capacity(waiting.len());
             for entry in &waiting {
                 let hash = leaf_hash(&leaf(entry));
                 let sequence = size_column(grown.size())?;
-                let leaf = AuditLeaf { sequence, entry_id: entry.id, hash: hash.to_vec() };
-                transaction.append_audit_leaf(&leaf).await?;
+                leaves.push(AuditLeaf { sequence, entry_id: entry.id, hash: hash.to_vec() });
                 grown.append(hash);
             }
+            let mut transaction = self.store.begin().await?;
+            transaction.append_audit_leaves(&leaves).await?;
             transaction.commit().await?;
             self.rows.learn_from(&waiting);
             waiting.iter().for_each(|entry| (self.listener)(entry));
@@ -279,6 +288,7 @@ const AFTER_FAILURE: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// Entries placed in one transaction.
 const BATCH: i64 = 1_000;
-const LEASE: &str = "audit-sequencer";
-/// A node that died is replaced after this long.
+/// The name of the work that one process does at a time, and of the file beside a SQLite database by which it holds it.
+pub const LEASE: &str = "audit-sequencer";
+/// A node that vanished with its host is replaced after this long; one that was killed at once.
 const LEASE_SECONDS: i64 = 6;

@@ -1,6 +1,7 @@
 //! What of the data directory goes into a backup, and where a restored database lies: by what paths lead to, never by how they are written.
 
 use crate::{
+    audit::sequencer,
     config::Settings,
     error::{InternalError, RequestError, Result},
     store::sqlite_file,
@@ -81,14 +82,14 @@ pub(super) fn workplace(prefix: &str, parent: &Path) -> Result<tempfile::TempDir
     Ok(made.map_err(InternalError::io(parent.display().to_string()))?)
 }
 
-/// A SQLite database's file with what SQLite keeps beside it.
+/// A SQLite database's file with what SQLite and the audit log's sequencer keep beside it.
 pub(super) fn of_database(file: &Path) -> Vec<PathBuf> {
     let with = |end: &str| {
         let mut name = OsString::from(file);
         name.push(end);
         PathBuf::from(name)
     };
-    ["", "-wal", "-shm", "-journal"].map(with).to_vec()
+    ["", "-wal", "-shm", "-journal", &format!("-{}", sequencer::LEASE)].map(with).to_vec()
 }
 
 /// Where a path leads: absolute and without links, as far as it is there.

@@ -1,4 +1,4 @@
-//! All of axum. Every route is declared once, in a table with the roles it admits; the router is built from that table, and
+//! All of axum. Every route is declared once, in a table with the roles it admits; the router is built from those tables, and
 //! a test holds the whole of route × role. Handlers extract, call one flow, and render.
 
 pub mod api;
@@ -52,7 +52,7 @@ pub fn routes() -> Vec<Route> {
 /// The whole service as one router.
 pub fn router(app: App) -> Router {
     let mut router = Router::new();
-    for route in routes() {
+    for route in [api::routes(), csc::routes(), sites::routes()].into_iter().flatten() {
         let guarded = middleware::from_fn_with_state((app.clone(), route.access), guard::guard);
         let mut handler = route.handler.layer(guarded);
         if route.path.starts_with("/csc/") && route.method == Method::POST {
@@ -74,7 +74,20 @@ pub fn router(app: App) -> Router {
         .fallback(sites::refusals::not_found)
         .method_not_allowed_fallback(async || StatusCode::METHOD_NOT_ALLOWED)
         .layer(around)
+        .merge(for_relying_parties())
         .with_state(app)
+}
+
+/// What relying parties' software asks for: nobody is logged in there, so nobody is looked for, and no browser is spoken to.
+fn for_relying_parties() -> Router<App> {
+    let around = ServiceBuilder::new()
+        .layer(MapResponseLayer::new(with_security_headers))
+        .layer(CatchPanicLayer::new())
+        .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, LONGEST_REQUEST))
+        .layer(DefaultBodyLimit::max(LARGEST_SMALL_BODY));
+    let routes = pki::routes().into_iter();
+    let router = routes.fold(Router::new(), |router, Route { path, handler, .. }| router.route(path, handler));
+    router.method_not_allowed_fallback(async || StatusCode::METHOD_NOT_ALLOWED).layer(around)
 }
 
 fn with_security_headers<B>(mut response: Response<B>) -> Response<B> {

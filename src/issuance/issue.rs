@@ -16,10 +16,10 @@ use crate::{
     attestation,
     audit::{self, Actor, Entry, Kind},
     custody::{Pin, SealParameters},
-    error::{RequestError, Result},
+    error::{InternalError, RequestError, Result},
     fault,
     registration::{self, Details, ReceiptKey, Redeemable},
-    store,
+    store::{self, Held},
 };
 use chuky_hsm::{KeyContext, SealedKey};
 use chuky_model::{
@@ -54,8 +54,20 @@ pub struct Redemption {
     pub key: Option<ReceiptKey>,
 }
 
-/// Redeems an activation code: key, certificate, credential and account of its subscriber.
+/// Redeems an activation code: key, certificate, credential and account of its subscriber. Goes to its end also where the caller is gone.
 pub async fn redeem(app: &App, redemption: Redemption) -> Result<Receipt> {
+    let app = app.clone();
+    to_its_end(async move { redeem_now(&app, redemption).await }).await
+}
+
+/// Whoever asked may hang up: what they began is finished all the same, and what they ask again finds it.
+pub(super) async fn to_its_end<T: Send + 'static>(
+    issue: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
+    tokio::spawn(issue).await.map_err(|error| InternalError::other(format!("an issue broke off: {error}")))?
+}
+
+async fn redeem_now(app: &App, redemption: Redemption) -> Result<Receipt> {
     // 1. The approved request behind the code, and what its subscriber chose.
     let Redeemable { request, details, mut code } = registration::redeemable(app, &redemption.code).await?;
     registration::check_confirmed(app, &request, &details, redemption.confirmed.as_deref())?;
@@ -93,6 +105,8 @@ pub(super) struct Issue {
     pub intent: CertificateIntent,
     /// The certificate that this one takes the place of, and why that one is revoked.
     pub replaces: Option<(CertificateId, Reason)>,
+    /// Tells the other nodes that somebody is at it.
+    _held: Option<Held>,
 }
 
 /// What a new account is opened with; not looked at where the person has one.
@@ -207,6 +221,8 @@ pub(super) async fn intend(
         code.receipt_key = receipt_key;
         attestation::attest_change(&*app.tokens.subscribers, code).await?;
     }
+    // Before there is a row that another node could take for one that nobody is at work on.
+    let held = app.store.hold_issue(id).await?;
     let mut transaction = app.store.begin().await?;
     registration::advance(app, &mut transaction, &mut request, RequestState::Issuing).await?;
     if claimed {
@@ -221,7 +237,7 @@ pub(super) async fn intend(
     let issuing = Entry::of_row(now, Kind::RequestIssuing, Actor::Anonymous, &request);
     audit::record(&mut transaction, issuing.with(serde_json::json!({ "confirmed": confirmed }))).await?;
     transaction.commit().await?;
-    Ok(Issue { request, row, intent, replaces })
+    Ok(Issue { request, row, intent, replaces, _held: held })
 }
 
 async fn complete(app: &App, issuer: &CertifiedKey, issue: &mut Issue, chosen: Chosen) -> Result<Receipt> {

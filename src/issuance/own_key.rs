@@ -73,6 +73,11 @@ pub struct OwnKeyReceipt {
 /// Redeems an activation code with a certification request: a certificate without a credential, and the account of its subscriber.
 /// Whoever lost the answer sends the same with the same receipt key and gets the receipt of the same certificate; `true` then.
 pub async fn redeem_with_own_key(app: &App, redemption: OwnKeyRedemption) -> Result<(OwnKeyReceipt, bool)> {
+    let app = app.clone();
+    issue::to_its_end(async move { redeem_now(&app, redemption).await }).await
+}
+
+async fn redeem_now(app: &App, redemption: OwnKeyRedemption) -> Result<(OwnKeyReceipt, bool)> {
     if let Some(key) = &redemption.key
         && let Some((request, _)) = receipt::done(app, &redemption.code, key).await?
     {

@@ -29,27 +29,40 @@ pub(super) struct Finished<'a> {
     pub certificate: Option<&'a Certificate>,
 }
 
-/// Takes back everything that was half done when the service last ended. On SQLite no other process issues; on PostgreSQL another
-/// node may be at work, so only what is older than any issue takes is taken back.
+/// Takes back what was half done when the service last ended. On SQLite no other process issues; on PostgreSQL another node may be at
+/// work, so only what nobody holds is taken back.
 pub async fn at_start(app: &App) -> Result<usize> {
-    let now = app.clock.now();
     match app.store {
-        Store::Sqlite(_) => run(app, now, false).await,
-        Store::Postgres(_) => overdue(app).await,
+        Store::Sqlite(_) => run(app, Reach::Everything).await,
+        Store::Postgres(_) => abandoned(app).await,
     }
 }
 
 /// Takes back everything that is half done, whoever began it: nobody is at work on a database that came out of a backup.
 pub(super) async fn all_restored(app: &App) -> Result<usize> {
-    run(app, app.clock.now(), true).await
+    run(app, Reach::Restored).await
 }
 
-/// Takes back what is older than any issue takes: its node is gone.
-pub async fn overdue(app: &App) -> Result<usize> {
-    run(app, app.clock.now().plus_seconds(-LONGEST_ISSUE_SECONDS), false).await
+/// Takes back what nobody is at work on any more: its process has ended, or it is older than any issue takes.
+pub async fn abandoned(app: &App) -> Result<usize> {
+    run(app, Reach::Abandoned).await
 }
 
-async fn run(app: &App, before: Instant, restored: bool) -> Result<usize> {
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    Everything,
+    /// Everything, and what may have been finished after the backup.
+    Restored,
+    Abandoned,
+}
+
+/// What was finished meanwhile stays: each step is a compare-and-swap, so an issue that somebody is at work on after all is ended and
+/// never doubled.
+async fn run(app: &App, reach: Reach) -> Result<usize> {
+    let now = app.clock.now();
+    let overdue = now.plus_seconds(-LONGEST_ISSUE_SECONDS);
+    let finished = Finished { at: now, reason: Reason::Unspecified, invalid_since: None, certificate: None };
+    let finished = (reach == Reach::Restored).then_some(finished);
     let mut taken_back = 0;
     for state in [CertificateState::Intended, CertificateState::Signing] {
         let mut after = Cursor::OLDEST;
@@ -57,14 +70,19 @@ async fn run(app: &App, before: Instant, restored: bool) -> Result<usize> {
             let rows = app.store.list_certificates(state, after, PAGE).await?;
             let Some(last) = rows.last() else { break };
             after = Cursor { at: last.updated_at, id: last.id.0 };
-            for row in rows.iter().filter(|row| row.updated_at <= before) {
-                let finished = Finished {
-                    at: app.clock.now(),
-                    reason: Reason::Unspecified,
-                    invalid_since: None,
-                    certificate: None,
-                };
-                taken_back += usize::from(take_back_known(app, row.id, restored.then_some(finished)).await?);
+            for row in rows {
+                let mut held = None;
+                if reach == Reach::Abandoned && row.updated_at > overdue {
+                    // On SQLite this process is at work on it. On PostgreSQL it is held until it is back, so that one node takes it back.
+                    if matches!(app.store, Store::Postgres(_)) {
+                        held = app.store.hold_issue(row.id).await?;
+                    }
+                    if held.is_none() {
+                        continue;
+                    }
+                }
+                taken_back += usize::from(take_back_known(app, row.id, finished).await?);
+                drop(held);
             }
         }
     }
@@ -121,5 +139,6 @@ pub(super) async fn take_back_known(app: &App, id: CertificateId, finished: Opti
 }
 
 const PAGE: i64 = 100;
-/// RSA-4096 may take two minutes in the HSM; every other step is far shorter.
+/// RSA-4096 may take two minutes in the HSM; every other step is far shorter. What is older is taken back even where its node seems to be
+/// at work: the server may not have noticed yet that a host vanished.
 const LONGEST_ISSUE_SECONDS: i64 = 600;

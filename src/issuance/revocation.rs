@@ -23,7 +23,7 @@ use crate::{
     audit::{self, Actor, Entry, Kind},
     current,
     error::{InternalError, RequestError, Result},
-    store,
+    registration, store,
 };
 use chuky_model::{
     id::{AccountId, AuditEntryId, CertificateId},
@@ -34,7 +34,7 @@ use chuky_model::{
         revocation::RevocationLine,
         state::{CertificateState, CredentialState, RevocationOutcome},
     },
-    request::Hierarchy,
+    request::{Hierarchy, SubjectKind},
     role::Role,
     serial::Serial,
 };
@@ -143,6 +143,9 @@ pub async fn change(
 ) -> Result<CertificateView> {
     // 1. The certificate, and whether the caller may.
     let row = find(app, by, serial).await?;
+    if change == Change::Resume && !is_staff_for(app, by, &row).await? {
+        return Err(RequestError::forbidden().into());
+    }
     // 2. The new standing, stored.
     let (row, entry) = changed(app, by, row, change, &why.into()).await?;
     app.audit.wait(entry).await?;
@@ -153,7 +156,8 @@ pub async fn change(
     shown(app, by, &row)
 }
 
-/// Gives a certificate its new standing, in one transaction with its audit entry, which the caller waits for; publishes nothing.
+/// Gives a certificate that the caller may change its new standing, in one transaction with its audit entry, which the caller waits for;
+/// publishes nothing.
 async fn changed(app: &App, by: &Principal, mut row: Row, change: Change, why: &Why) -> Result<(Row, AuditEntryId)> {
     admit(by, &mut row.clone(), change, app.clock.now())?;
     let entry = changed_for(app, Actor::Account(by.account), &mut row, change, why).await?;
@@ -202,11 +206,8 @@ async fn changed_for(app: &App, by: Actor, row: &mut Row, change: Change, why: &
     Ok(entry)
 }
 
-/// Gives a row its new standing, where the caller and the old one allow it.
+/// Gives a row that the caller may change its new standing, where the reason and the old one allow it.
 fn admit(by: &Principal, row: &mut Row, change: Change, now: Instant) -> Result<()> {
-    if change == Change::Resume && !is_staff_for(by, row.hierarchy) {
-        return Err(RequestError::forbidden().into());
-    }
     if let Change::Revoke { reason, invalid_since } = change {
         check_reason(by, reason)?;
         check_invalid_since(row, invalid_since, now)?;
@@ -281,7 +282,7 @@ async fn find(app: &App, by: &Principal, serial: &str) -> Result<Row> {
         let row = as_it_is(app, row.id).await?;
         let issued =
             matches!(row.state, CertificateState::Issued | CertificateState::Suspended | CertificateState::Revoked);
-        if issued && (is_own(by, &row) || is_staff_for(by, row.hierarchy)) {
+        if issued && (is_own(by, &row) || is_staff_for(app, by, &row).await?) {
             return Ok(row);
         }
     }
@@ -298,12 +299,26 @@ fn is_own(by: &Principal, row: &Row) -> bool {
     row.account_id == Some(by.account)
 }
 
-fn is_staff_for(by: &Principal, hierarchy: Hierarchy) -> bool {
-    by.has(Role::SecurityOfficer)
-        || match hierarchy {
-            Hierarchy::Citizens => by.has(Role::Operator),
-            Hierarchy::Officials => by.has(Role::Registrar),
-        }
+/// Whether the caller answers for certificates of that kind: whoever enters their requests, and the security officer for all.
+async fn is_staff_for(app: &App, by: &Principal, row: &Row) -> Result<bool> {
+    if !is_staff_of(by, row.hierarchy) || by.has(Role::SecurityOfficer) {
+        return Ok(by.has(Role::SecurityOfficer));
+    }
+    let kind = kind_of(app, row).await?;
+    Ok(kind.is_some_and(|kind| by.has(registration::entering(row.hierarchy, kind))))
+}
+
+/// Whether the caller answers for certificates of some kind of the hierarchy.
+fn is_staff_of(by: &Principal, hierarchy: Hierarchy) -> bool {
+    let mut kinds = SubjectKind::ALL.into_iter().filter(|kind| kind.profile(hierarchy).is_some());
+    by.has(Role::SecurityOfficer) || kinds.any(|kind| by.has(registration::entering(hierarchy, kind)))
+}
+
+/// Whom the certificate names; `None` of one that nobody requested, which is the service's own.
+async fn kind_of(app: &App, row: &Row) -> Result<Option<SubjectKind>> {
+    let Some(request) = row.request_id else { return Ok(None) };
+    let request = registration::load(app, request).await?;
+    Ok(Some(registration::open(app, &request)?.kind))
 }
 
 pub(super) async fn closed_credential(app: &App, row: &Row, now: Instant) -> Result<Option<Credential>> {

@@ -12,7 +12,7 @@ use chuky_pki::{
     picture::{PagePictures, Wanted, code::Unreadable},
     revocation::Hold,
     trusted_list::TrustedList,
-    verify::{ListRefused, TrustSnapshot, policy::ValidationPolicy},
+    verify::{Fetched, Gap, ListRefused, TrustSnapshot, policy::ValidationPolicy},
 };
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
@@ -128,6 +128,10 @@ pub struct Evidence {
     pub at: Instant,
     /// The validation policy's text.
     pub policy: String,
+    /// What was fetched because an earlier verdict on the same document lacked it; unread.
+    pub fetched: Vec<Fetched>,
+    /// Whether the reader says what was missing.
+    pub wants_gaps: bool,
 }
 
 impl Evidence {
@@ -143,6 +147,8 @@ impl Evidence {
             holds: vec![],
             at,
             policy,
+            fetched: vec![],
+            wants_gaps: false,
         }
     }
 }
@@ -151,7 +157,8 @@ impl Evidence {
 #[derive(Debug, Serialize, Deserialize)]
 pub enum TaskOutput {
     Hello(super::Confinement),
-    Report(Box<Report>),
+    /// The report, and what it lacked where that was asked for.
+    Report(Box<Report>, Vec<Gap>),
     /// Pictures of pages, or why there are none.
     Pictures(Result<Vec<PagePictures>, String>),
     Prepared(Box<Prepared>),

@@ -11,7 +11,7 @@ use super::{
 use chuky_pki::{
     certificate::Certificate,
     picture::code::codes,
-    verify::{Recorded, VerificationContext, policy::ValidationPolicy},
+    verify::{Gaps, Recorded, VerificationContext, policy::ValidationPolicy},
 };
 use std::{
     fs::File,
@@ -69,7 +69,7 @@ fn perform(
                 }
             };
             let report = chuky_pki::verify::verify_with_content(bytes, content, &name, &context);
-            Ok(TaskOutput::Report(Box::new(report)))
+            Ok(TaskOutput::Report(Box::new(report), context.gaps.take()))
         }
         Task::Draw(wanted) => {
             let document = Document::map(descriptor)?;
@@ -119,7 +119,8 @@ fn context(evidence: Evidence) -> io::Result<VerificationContext> {
     let read = |list: Vec<Vec<u8>>| {
         list.iter().map(|der| Certificate::from_der(der)).collect::<Result<Vec<_>, _>>().map_err(io::Error::other)
     };
-    Ok(VerificationContext {
+    let gaps = if evidence.wants_gaps { Gaps::collecting() } else { Gaps::default() };
+    let context = VerificationContext {
         anchors: read(evidence.anchors)?,
         recorded: evidence.trust.map(Recorded::read).transpose().map_err(io::Error::other)?.map(Arc::new),
         intermediates: read(evidence.intermediates)?,
@@ -128,7 +129,9 @@ fn context(evidence: Evidence) -> io::Result<VerificationContext> {
         holds: evidence.holds,
         at: evidence.at,
         policy: ValidationPolicy::of_text(&evidence.policy).map_err(io::Error::other)?,
-    })
+        gaps,
+    };
+    Ok(context.with_fetched(evidence.fetched))
 }
 
 /// A document as bytes, mapped where it is a file with content.

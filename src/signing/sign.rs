@@ -199,7 +199,7 @@ pub(super) async fn verified(
     made: &Made,
 ) -> Result<Report> {
     let evidence = around.judging(app).await?;
-    let TaskOutput::Report(report) =
+    let TaskOutput::Report(report, _) =
         read(app, Task::Verify { name, evidence, content_after: made.content_after }, &made.file).await?
     else {
         return Err(unexpected().into());

@@ -228,7 +228,7 @@ queries! {
     audit {
         write insert_audit_entry(entry: &AuditEntry) -> ();
         read pending_audit_entries(limit: i64) -> Vec<AuditEntry>;
-        write append_audit_leaf(leaf: &AuditLeaf) -> ();
+        write append_audit_leaves(leaves: &[AuditLeaf]) -> ();
         read audit_size() -> i64;
         read list_audit_leaves(from: i64, limit: i64) -> Vec<(AuditLeaf, AuditEntry)>;
         read pending_audit_entries_of(noun: &str, limit: i64) -> Vec<AuditEntry>;

@@ -6,7 +6,7 @@ use super::manifest::{self, AnchorRow, ListRow, Manifest, ServiceRow};
 use crate::error::{InternalError, Result};
 use chuky_model::instant::Instant;
 use chuky_pki::crypto::sha256;
-use chuky_pki::verify::{RecordedAnchor, TrustSnapshot};
+use chuky_pki::verify::{AnchorPurpose, RecordedAnchor, TrustSnapshot};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -112,6 +112,7 @@ impl TrustFolder {
             periods: vec![period],
             known_until: None,
             origin: format!("recorded on {}: {}", row.added, row.origin),
+            answers_for: Vec::new(),
         })
     }
 
@@ -131,6 +132,7 @@ impl TrustFolder {
                     periods: periods.clone(),
                     known_until: Some(known_until),
                     origin: origin(row, service),
+                    answers_for: answers_for(row, service),
                 });
             }
         }
@@ -168,6 +170,18 @@ impl TrustFolder {
         };
         written().map_err(|error| InternalError::io("the folder of trust data")(error).into())
     }
+}
+
+/// The authorities about whose certificates a responder may answer: those of its own provider in the same list.
+fn answers_for(row: &ListRow, service: &ServiceRow) -> Vec<[u8; 32]> {
+    if service.purpose != Some(AnchorPurpose::Statuses) {
+        return Vec::new();
+    }
+    let of_provider = |other: &&ServiceRow| {
+        other.provider == service.provider && other.purpose.is_some_and(|purpose| purpose != AnchorPurpose::Statuses)
+    };
+    let certificates = row.services.iter().filter(of_provider).flat_map(|other| &other.certificates);
+    certificates.filter_map(|digest| hex::decode(digest).ok()?.try_into().ok()).collect()
 }
 
 fn origin(row: &ListRow, service: &ServiceRow) -> String {

@@ -22,9 +22,14 @@ use crate::{
     app::App,
     audit::{Actor, Entry, Kind, record},
     error::{Error, InternalError, Result},
+    fetching::Fetcher,
     reader::{Evidence, ReaderFailure, ReaderPool, Task, TaskOutput},
 };
-use chuky_model::{instant::Instant, report::Report};
+use chuky_model::{
+    instant::Instant,
+    report::{Check, Report},
+};
+use chuky_pki::verify::Gap;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::{
@@ -85,8 +90,8 @@ async fn judge_recorded(
         Some(spool) => Some(spool.finish().await?),
         None => None,
     };
-    let copy = content.as_ref().map(again).transpose()?;
-    let mut report = judge(&app.readers, &name, again(&document)?, copy, evidence.clone()).await.map_err(no_reader)?;
+    let (workers, files) = ((&app.readers, &app.fetcher), (&document, content.as_ref()));
+    let (mut report, fetches) = judge_fetching(workers, &name, files, &mut evidence).await.map_err(no_reader)?;
     // 3. A revocation that is newer than the published list: the verdict is made again with today's status.
     //    The same with suspensions that were lifted meanwhile, and where the list is too long to be handed to a reader.
     let newer = evidence::newer_status(app, &report).await?;
@@ -96,6 +101,7 @@ async fn judge_recorded(
         evidence.holds = holds;
         report = judge(&app.readers, &name, document, content, evidence).await.map_err(no_reader)?;
     }
+    report.checks.extend(fetches);
     evidence::leave_unasked_open(&mut report);
     // 4. The audit log: which bytes, which answer.
     let subject = format!("document:{}", report.sha256.as_deref().unwrap_or("unread"));
@@ -129,6 +135,39 @@ pub async fn judge(
     content: Option<File>,
     evidence: Evidence,
 ) -> Result<Report, ReaderFailure> {
+    Ok(judge_with_gaps(readers, name, document, content, evidence).await?.0)
+}
+
+/// The same with what others published, where the settings allow to fetch it. The reader, which has no network, says what it lacked; what is
+/// fetched goes into `evidence` unread, and the reader judges again. Returns what was fetched and what was not, as checks.
+pub async fn judge_fetching(
+    (readers, fetcher): (&ReaderPool, &Fetcher),
+    name: &str,
+    (document, content): (&File, Option<&File>),
+    evidence: &mut Evidence,
+) -> Result<(Report, Vec<Check>), ReaderFailure> {
+    let again = |file: &File| file.try_clone().map_err(ReaderFailure::NotStarted);
+    evidence.wants_gaps = fetcher.is_on();
+    let mut visit = fetcher.visit();
+    loop {
+        let content = content.map(again).transpose()?;
+        let (report, gaps) = judge_with_gaps(readers, name, again(document)?, content, evidence.clone()).await?;
+        let found = visit.fill(gaps).await;
+        if found.is_empty() {
+            return Ok((report, visit.checks()));
+        }
+        evidence.fetched.extend(found);
+    }
+}
+
+async fn judge_with_gaps(
+    readers: &ReaderPool,
+    name: &str,
+    document: File,
+    content: Option<File>,
+    evidence: Evidence,
+) -> Result<(Report, Vec<Gap>), ReaderFailure> {
+    let unread = |name: &str, digest, reason: &str| (unread(name, digest, reason), Vec::new());
     let length = document.metadata().map_err(ReaderFailure::NotStarted)?.len();
     if length > limits::LARGEST_FILE {
         let reason = format!("the file has {length} bytes; at most {} are read", limits::LARGEST_FILE);
@@ -141,7 +180,7 @@ pub async fn judge(
     };
     let task = Task::Verify { name: name.to_owned(), evidence, content_after };
     match readers.run(task, Some(handed)).await {
-        Ok(TaskOutput::Report(report)) => Ok(*report),
+        Ok(TaskOutput::Report(report, gaps)) => Ok((*report, gaps)),
         Ok(_) => Ok(unread(name, unread::digest_of(&kept), "the reader answered another question")),
         Err(failure @ (ReaderFailure::TimedOut(_) | ReaderFailure::Crashed(_))) => {
             Ok(unread(name, unread::digest_of(&kept), &failure.to_string()))

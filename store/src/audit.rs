@@ -1,6 +1,11 @@
 //! The audit log: entries are inserted unlinked in the transaction of what they record; the sequencer appends them to the Merkle log.
 
-use crate::{Connection, Error, error::moved, stored::Stored};
+use crate::{
+    Connection, Error,
+    dialect::{Dialect, Statements},
+    error::moved,
+    stored::Stored,
+};
 use chuky_model::{
     id::AuditEntryId,
     instant::Instant,
@@ -78,18 +83,10 @@ pub async fn pending_audit_entries_of(
     .await?)
 }
 
-/// Appends an entry to the log. `Conflict` where another sequencer has used the place or appended the entry.
-pub async fn append_audit_leaf(connection: &mut Connection, leaf: &AuditLeaf) -> Result<(), Error> {
-    query!(
-        "INSERT INTO audit_leaf (sequence, entry_id, hash) VALUES ($1, $2, $3)",
-        leaf.sequence,
-        leaf.entry_id.0,
-        leaf.hash
-    )
-    .execute(&mut *connection)
-    .await?;
-    let done = query!("DELETE FROM audit_pending WHERE entry_id = $1", leaf.entry_id.0).execute(connection).await?;
-    moved(done.rows_affected())
+/// Appends entries to the log. `Conflict` where another sequencer has used a place or appended an entry.
+pub async fn append_audit_leaves(connection: &mut Connection, leaves: &[AuditLeaf]) -> Result<(), Error> {
+    let taken = Statements::append_leaves(connection, leaves).await?;
+    if usize::try_from(taken) == Ok(leaves.len()) { Ok(()) } else { Err(Error::Stale) }
 }
 
 /// How many entries the log holds: the next leaf's sequence.

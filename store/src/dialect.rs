@@ -3,7 +3,7 @@
 use crate::{Connection, Error};
 use chuky_model::{
     instant::Instant,
-    record::{payment::PaymentIdentity, work::Job},
+    record::{audit::AuditLeaf, payment::PaymentIdentity, work::Job},
 };
 use std::future::Future;
 
@@ -24,6 +24,12 @@ pub trait Dialect {
         connection: &mut Connection,
         identities: &[Vec<u8>],
     ) -> impl Future<Output = Result<Vec<StoredOrder>, Error>> + Send;
+
+    /// Puts leaves of the audit log in their places and takes their entries from those that wait; how many did.
+    fn append_leaves(
+        connection: &mut Connection,
+        leaves: &[AuditLeaf],
+    ) -> impl Future<Output = Result<u64, Error>> + Send;
 
     /// Claims jobs that are due: nobody else is given them before `until`.
     fn claim_due_jobs(

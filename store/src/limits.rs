@@ -14,6 +14,9 @@ pub const BUSY_TIMEOUT: Duration = Duration::from_millis(5_000);
 pub const FIRST_TRIES: u32 = 100;
 /// See `FIRST_TRIES`.
 pub const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// How often the connection that tells what a process is at work on is looked at while it is idle: a server notices the end of a
+/// process at once, and a process the end of its connection within this.
+pub const PRESENCE_LOOKED_AT: Duration = Duration::from_secs(2);
 /// Prepared statements kept by each connection: more than there are queries.
 pub const STATEMENTS: usize = 512;
 /// Rows of one page of a list.

@@ -1,8 +1,10 @@
 //! The service is killed (-9) before and after each effect of an issue; after the next start nothing half done is left, the serial
-//! that may have been signed is revoked, and the same code brings a certificate under a new serial.
+//! that may have been signed is revoked, and the same code brings a certificate under a new serial. Of several nodes a living one is
+//! left alone, a dead one's work is taken back by the others, and one that comes back too late finishes nothing.
 
 use super::{approved, citizen, fetch, ocsp, redemption};
-use crate::harness::app::{EXECUTABLE, TestApp};
+use crate::harness::app::{Backend, EXECUTABLE, TestApp};
+use chuky::issuance::recovery;
 use chuky_model::{
     record::{certificate::Certificate, state::CertificateState},
     request::RequestState,
@@ -10,6 +12,8 @@ use chuky_model::{
 use serde_json::Value;
 use std::{
     collections::HashSet,
+    fs,
+    io::Write,
     net::TcpListener,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -22,21 +26,17 @@ pub struct Service {
 }
 
 impl Service {
-    pub async fn start(test: &TestApp, crash_at: &str) -> Self {
-        Self::start_with(test, "CHUKY_CRASH_AT", crash_at).await
-    }
-
-    /// `variable` is what tells the process where it ends or stands still.
-    pub async fn start_with(test: &TestApp, variable: &str, point: &str) -> Self {
+    /// It ends by itself at that point, or stands still there with `stop:` before the name.
+    pub async fn start(test: &TestApp, point: &str) -> Self {
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let process = Command::new(EXECUTABLE)
             .args(["serve", "--no-demo", "--data-dir"])
             .arg(test.data_dir())
             .env("CHUKY__SERVER__LISTEN", address.to_string())
             .env("CHUKY__SERVER__PUBLIC_URL", &test.url)
-            .env("CHUKY__HSM__RSA_STOCK", "0")
             .env("CHUKY__DATABASE__URL", &test.app.settings.database_url)
-            .env(variable, point)
+            .env("CHUKY__HSM__RSA_STOCK", "0")
+            .env("CHUKY_CRASH_AT", point)
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
@@ -59,6 +59,28 @@ impl Service {
             Some((status, answer.body_mut().read_json().ok()?))
         });
         sent.await.unwrap()
+    }
+
+    /// Asks for a redemption and hangs up when it has begun; the service stops itself there.
+    async fn hang_up_when_stopped(&self, body: &Value) {
+        let text = body.to_string();
+        let host = self.url.trim_start_matches("http://").to_owned();
+        let head = format!(
+            "POST /api/v1/activations HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+            text.len()
+        );
+        let mut caller = std::net::TcpStream::connect(host).unwrap();
+        caller.write_all(format!("{head}{text}").as_bytes()).unwrap();
+        self.until_stopped().await;
+    }
+
+    async fn until_stopped(&self) {
+        let status = || fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        until("the service stops", async || status().contains("State:\tT")).await;
+    }
+
+    fn goes_on(&self) {
+        assert!(Command::new("kill").args(["-CONT", &self.process.id().to_string()]).status().unwrap().success());
     }
 
     /// Posts as the holder of a token; the service may die over it.
@@ -94,9 +116,26 @@ impl Drop for Service {
     }
 }
 
+async fn until(what: &str, condition: impl AsyncFn() -> bool) {
+    let since = Instant::now();
+    while !condition().await {
+        assert!(since.elapsed() < Duration::from_secs(60), "{what}: not within a minute");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_service_that_is_killed_leaves_nothing_half_done() {
-    let test = TestApp::sqlite().await;
+async fn a_service_that_is_killed_leaves_nothing_half_done_on_sqlite() {
+    killed_at_each_effect(Backend::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_that_is_killed_leaves_nothing_half_done_on_postgres() {
+    killed_at_each_effect(Backend::Postgres).await;
+}
+
+async fn killed_at_each_effect(backend: Backend) {
+    let test = TestApp::start(backend).await;
     let (id, code) = approved(&test, "gianhang", &citizen()).await;
     let body = redemption(&code, "citizen");
     let mut expected_void = 0;
@@ -113,11 +152,14 @@ async fn a_service_that_is_killed_leaves_nothing_half_done() {
         service.end();
         // The next start takes it back.
         let mut service = Service::start(&test, "").await;
+        if backend == Backend::Postgres {
+            // Where the server had not noticed the end yet, soon after it.
+            until(point, async || state(&test, &id).await == RequestState::Approved).await;
+        }
         service.end();
         expected_void += reserved;
         expected_revoked += signing;
-        let request = test.app.store.request_by_id(id.parse().unwrap()).await.unwrap().unwrap();
-        assert_eq!(request.state, RequestState::Approved, "{point}");
+        assert_eq!(state(&test, &id).await, RequestState::Approved, "{point}");
         let rows = rows(&test, &id).await;
         assert!(rows.iter().all(|row| row.state == CertificateState::Void), "{point}");
         let revoked = rows.iter().filter(|row| row.revoked_at.is_some()).count();
@@ -137,6 +179,68 @@ async fn a_service_that_is_killed_leaves_nothing_half_done() {
     let issued: Vec<_> = rows.iter().filter(|row| row.state == CertificateState::Issued).collect();
     assert_eq!((rows.len(), issued.len()), (expected_void + 1, 1));
     judged(&test, &rows, issued[0]).await;
+}
+
+/// Several nodes on one database: what a living one is at work on is left alone, however slow it is; when it is killed another node
+/// takes it back by itself, in seconds.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_nodes_work_is_taken_back_by_another_and_a_living_ones_is_not() {
+    let test = TestApp::start(Backend::Postgres).await;
+    let (id, code) = approved(&test, "gianhang", &citizen()).await;
+    let mut node = Service::start(&test, "stop:issue.after_signing").await;
+    node.hang_up_when_stopped(&redemption(&code, "citizen")).await;
+    for _ in 0..3 {
+        assert_eq!(recovery::abandoned(&test.app).await.unwrap(), 0);
+        assert_eq!(rows(&test, &id).await[0].state, CertificateState::Signing);
+    }
+    let killed = Instant::now();
+    node.end();
+    until("taken back", async || state(&test, &id).await == RequestState::Approved).await;
+    assert!(killed.elapsed() < Duration::from_secs(20), "{:?}", killed.elapsed());
+    let rows = rows(&test, &id).await;
+    assert_eq!((rows.len(), rows[0].state), (1, CertificateState::Void));
+    assert!(rows[0].revoked_at.is_some());
+}
+
+/// A node that was out of reach for longer than any issue takes finds that its work was taken back: it finishes nothing, whatever it had
+/// the token sign meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_comes_back_too_late_issues_nothing() {
+    let test = TestApp::start(Backend::Postgres).await;
+    for point in ["stop:issue.after_key", "stop:issue.after_signing", "stop:issue.after_signature"] {
+        let (id, code) = approved(&test, "gianhang", &citizen()).await;
+        let login = point.trim_start_matches("stop:").replace('_', "-");
+        let body = redemption(&code, &login);
+        let node = Service::start(&test, point).await;
+        node.hang_up_when_stopped(&body).await;
+        test.app.clock.shift_seconds(700);
+        // By this or by the round of the background.
+        recovery::abandoned(&test.app).await.unwrap();
+        until(point, async || state(&test, &id).await == RequestState::Approved).await;
+        let (status, receipt) = test.post("/api/v1/activations", "", &body).await;
+        assert_eq!(status, 201, "{point}: {receipt}");
+        node.goes_on();
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let rows = rows(&test, &id).await;
+        let states: Vec<_> = rows.iter().map(|row| (row.state, row.revoked_at.is_some())).collect();
+        let signed = point != "stop:issue.after_key";
+        assert_eq!(states, [(CertificateState::Void, signed), (CertificateState::Issued, false)], "{point}");
+        assert_eq!(rows[1].serial.to_string(), receipt["serial"], "{point}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_issue_is_finished_for_a_caller_who_hung_up() {
+    let test = TestApp::sqlite().await;
+    let (id, code) = approved(&test, "gianhang", &citizen()).await;
+    let node = Service::start(&test, "stop:issue.after_intent").await;
+    node.hang_up_when_stopped(&redemption(&code, "citizen")).await;
+    node.goes_on();
+    until("issued", async || state(&test, &id).await == RequestState::Issued).await;
+}
+
+async fn state(test: &TestApp, request: &str) -> RequestState {
+    test.app.store.request_by_id(request.parse().unwrap()).await.unwrap().unwrap().state
 }
 
 async fn rows(test: &TestApp, request: &str) -> Vec<Certificate> {

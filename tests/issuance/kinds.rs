@@ -142,6 +142,25 @@ async fn a_clerk_seals_with_the_key_in_the_module() {
     assert_eq!((status, &answer["type"]), (422, &json!("urn:chuky:problem:algorithm_not_admitted")), "{answer}");
 }
 
+/// A payment provider's certificate stands beside those of citizens; who serves citizens at a booth cannot stop its payments.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_is_changed_by_those_who_enter_its_kind() {
+    let test = TestApp::sqlite().await;
+    let directory = tempfile::tempdir().unwrap();
+    let receipt = issued_of(&test, "payment_provider", directory.path()).await;
+    let path = format!("/api/v1/certificates/{}", receipt["serial"].as_str().unwrap());
+    let (operator, registrar) = (test.log_in("gianhang").await, test.log_in("dangky").await);
+    assert_eq!(test.get(&path, &operator).await.0, 404);
+    for (change, body) in [("suspend", json!({})), ("revoke", json!({ "reason": "unspecified" }))] {
+        let (status, answer) = test.post(&format!("{path}/{change}"), &operator, &body).await;
+        assert_eq!(status, 404, "{change}: {answer}");
+    }
+    let (status, answer) = test.get(&path, &registrar).await;
+    assert_eq!((status, &answer["state"]), (200, &json!("issued")), "{answer}");
+    let (status, answer) = test.post(&format!("{path}/suspend"), &registrar, &json!({})).await;
+    assert_eq!((status, &answer["state"]), (200, &json!("suspended")), "{answer}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn foreign_tools_accept_every_kind() {
     let test = TestApp::sqlite().await;

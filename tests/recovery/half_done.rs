@@ -23,7 +23,7 @@ enum Shown {
 /// Stops a service in an issue, makes a backup, and lets it go on to its end. The receipt.
 async fn caught(test: &TestApp, point: &str, state: &str, out: &Path) -> Value {
     let (_, code) = approved(test, "gianhang", &person("001190012353")).await;
-    let mut service = Service::start_with(test, "CHUKY_STOP_AT", point).await;
+    let mut service = Service::start(test, &format!("stop:{point}")).await;
     let process = service.process.id();
     let body = redemption(&code, "giua");
     let backed_up = async {

@@ -22,16 +22,22 @@ async fn entries_wait_until_they_are_appended(database: Database) {
     assert_eq!(store.audit_size().await.unwrap(), 0);
 
     let mut transaction = store.begin().await.unwrap();
-    transaction.append_audit_leaf(&leaf(0, &early)).await.unwrap();
+    transaction.append_audit_leaves(&[leaf(0, &early)]).await.unwrap();
     transaction.commit().await.unwrap();
     assert_eq!(store.pending_audit_entries(10).await.unwrap(), vec![late.clone()]);
     assert_eq!(store.audit_size().await.unwrap(), 1);
     for taken in [leaf(0, &late), leaf(1, &early)] {
         let mut transaction = store.begin().await.unwrap();
-        assert!(matches!(transaction.append_audit_leaf(&taken).await, Err(Error::Conflict(_))));
+        assert!(matches!(transaction.append_audit_leaves(&[taken]).await, Err(Error::Conflict(_))));
     }
+    // All or none.
     let mut transaction = store.begin().await.unwrap();
-    transaction.append_audit_leaf(&leaf(1, &late)).await.unwrap();
+    let both = [leaf(1, &late), leaf(0, &late)];
+    assert!(matches!(transaction.append_audit_leaves(&both).await, Err(Error::Conflict(_))));
+    drop(transaction);
+    assert_eq!(store.audit_size().await.unwrap(), 1);
+    let mut transaction = store.begin().await.unwrap();
+    transaction.append_audit_leaves(&[leaf(1, &late)]).await.unwrap();
     transaction.commit().await.unwrap();
     let log = store.list_audit_leaves(0, 10).await.unwrap();
     assert_eq!(log, vec![(leaf(0, &early), early.clone()), (leaf(1, &late), late.clone())]);
@@ -72,7 +78,7 @@ async fn history_is_not_rewritten(database: Database) {
     let entry = sample::entry("subject", 0);
     let mut transaction = database.store.begin().await.unwrap();
     transaction.insert_audit_entry(&entry).await.unwrap();
-    transaction.append_audit_leaf(&leaf(0, &entry)).await.unwrap();
+    transaction.append_audit_leaves(&[leaf(0, &entry)]).await.unwrap();
     transaction.insert_audit_head(&head(1, 0)).await.unwrap();
     transaction.insert_certificate(&sample::certificate(sample::serial(1))).await.unwrap();
     transaction.commit().await.unwrap();

@@ -2,6 +2,7 @@
 
 mod certificates;
 mod command;
+mod fetching;
 mod readers;
 mod reports;
 pub mod service;

@@ -1,5 +1,5 @@
 //! The report on a verdict as a file: PDF for people under the service's seal, XML of ETSI TS 119 102-2, and both on the command line.
-//! Foreign judges: qpdf, pdfsig, pdftotext, xmllint.
+//! Foreign judges: qpdf, pdfsig, OpenSSL, pdftotext, xmllint.
 
 use super::command::chuky;
 use crate::harness::app::TestApp;
@@ -78,6 +78,12 @@ async fn the_service_seals_a_report_that_people_can_read() {
     // The seal, as poppler and as we see it; and gone with one byte changed.
     let seen = said("pdfsig", &["-nocert", &file]);
     assert!(seen.contains("Chuky TEST Timestamp - Officials") && seen.contains("Total document signed"), "{seen}");
+    // pdfsig knows the seal as one of a kind that it cannot validate; OpenSSL validates it, over the very bytes that it covers.
+    assert!(!seen.contains("Digest Mismatch") && !seen.contains("Invalid"), "{seen}");
+    assert_eq!(validated(&test, directory.path(), &pdf).await, Ok(()));
+    let mut other = pdf.clone();
+    other[20] ^= 1;
+    assert!(validated(&test, directory.path(), &other).await.is_err());
     let (_, judged) = test.request("POST", VERIFY, "", "application/pdf", pdf.clone()).await;
     let stamps = judged["timestamps"].as_array().unwrap();
     assert_eq!((stamps.len(), stamps[0]["indication"].as_str()), (1, Some("TOTAL_PASSED")), "{judged}");
@@ -87,6 +93,29 @@ async fn the_service_seals_a_report_that_people_can_read() {
     changed[at] ^= 1;
     let (_, judged) = test.request("POST", VERIFY, "", "application/pdf", changed).await;
     assert_ne!(judged["timestamps"][0]["indication"], "TOTAL_PASSED", "{judged}");
+}
+
+/// Whether OpenSSL finds the file's last document timestamp valid (RFC 3161), up to the roots of this service.
+async fn validated(test: &TestApp, directory: &Path, pdf: &[u8]) -> Result<(), String> {
+    let find = |what: &[u8]| pdf.windows(what.len()).rposition(|window| window == what).unwrap();
+    let range = String::from_utf8_lossy(&pdf[find(b"/ByteRange")..][..120]).into_owned();
+    let range = range.split(['[', ']']).nth(1).unwrap().to_owned();
+    let numbers: Vec<usize> = range.split_whitespace().map(|number| number.parse().unwrap()).collect();
+    let [start, first, second, rest] = numbers[..] else { panic!("{range}") };
+    assert_eq!((start, second + rest), (0, pdf.len()), "{range}");
+    let covered = written(directory, "covered", &[&pdf[..first], &pdf[second..]].concat());
+    let digits: String = String::from_utf8_lossy(&pdf[first + 1..second - 1]).into_owned();
+    let padded = hex::decode(digits).unwrap();
+    let length = 4 + usize::from(padded[2]) * 256 + usize::from(padded[3]);
+    let token = written(directory, "token.der", &padded[..length]);
+    let authority = chuky::issuance::Authority::of(&test.app).await.unwrap();
+    let pem = |all: &[chuky_pki::certificate::Certificate]| all.iter().map(|one| one.to_pem()).collect::<String>();
+    let roots = written(directory, "roots.pem", pem(&authority.anchors()).as_bytes());
+    let others = written(directory, "others.pem", pem(&authority.intermediates()).as_bytes());
+    let arguments = ["-token_in", "-in", &token, "-data", &covered, "-CAfile", &roots, "-untrusted", &others];
+    let output = Command::new("openssl").args(["ts", "-verify"]).args(arguments).output().unwrap();
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    if output.status.success() && said.contains("Verification: OK") { Ok(()) } else { Err(said) }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -293,4 +322,34 @@ async fn a_page_gives_back_only_a_verdict_of_this_service() {
     assert_eq!(ask("", "link").await.0, 422);
     test.app.clock.shift_seconds(86_401);
     assert_eq!(ask(handed, "pdf").await.0, 422);
+}
+
+/// Who is logged in posts the token of the page; a form from elsewhere that carries the cookie alone is refused.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_report_is_made_only_by_the_form_of_the_page() {
+    let test = TestApp::sqlite().await;
+    let login = test.passwords.keys().next().unwrap().clone();
+    let session = ("cookie", format!("chuky_session={}", test.log_in(&login).await));
+    let (kind, body) = form("một.txt", b"one");
+    let (status, _, shown) =
+        test.exchange("POST", "/verify", vec![session.clone(), ("content-type", kind)], body).await;
+    assert_eq!(status, 200);
+    let shown = String::from_utf8(shown).unwrap();
+    let value = |name: &str| {
+        let form = shown.split("class=\"report-form\"").nth(1).unwrap();
+        let rest = form.split(&format!("name=\"{name}\" value=\"")).nth(1).unwrap();
+        rest.split('"').next().unwrap().to_owned()
+    };
+    let (handed, token) = (value("handed"), value("csrf"));
+    assert!(!token.is_empty());
+    for (csrf, wanted, expected) in [
+        (String::new(), "link", 409),
+        (token.replace(|digit: char| digit.is_ascii_digit(), "0"), "pdf", 409),
+        (token.clone(), "pdf", 200),
+        (token.clone(), "link", 303),
+    ] {
+        let body = format!("handed={handed}&form={wanted}&csrf={csrf}").into_bytes();
+        let headers = vec![session.clone(), ("content-type", "application/x-www-form-urlencoded".to_owned())];
+        assert_eq!(test.exchange("POST", "/verify/report", headers, body).await.0, expected, "{wanted} {csrf}");
+    }
 }

@@ -14,6 +14,8 @@ pub enum Fault {
     Code(u64),
     /// It is late by so many milliseconds.
     Delay(u64),
+    /// It is late by so many milliseconds, in which it works for nothing: as on a machine that is too busy for it.
+    Spin(u64),
     /// It never returns, whatever becomes of the file.
     Hang,
     /// The token is not present, and the sessions of this process are dead for good.
@@ -102,6 +104,7 @@ impl Order {
             match word.split_once('=') {
                 Some(("rv", name)) => fault = Some(Fault::Code(code(name, line))),
                 Some(("delay", value)) => fault = Some(Fault::Delay(numeral(value, line))),
+                Some(("spin", value)) => fault = Some(Fault::Spin(numeral(value, line))),
                 Some(("per_mille", value)) => per_mille = numeral(value, line),
                 Some(("count", value)) => count = Some(numeral(value, line)),
                 None if word == "hang" => fault = Some(Fault::Hang),

@@ -9,7 +9,7 @@
 //! * vanish
 //! ```
 //!
-//! with the faults `rv=CKR_…`, `delay=MILLISECONDS`, `hang`, `vanish`, `crash`, `flip`, `other`, `short`. The first line that applies is
+//! with the faults `rv=CKR_…`, `delay=MILLISECONDS`, `spin=MILLISECONDS`, `hang`, `vanish`, `crash`, `flip`, `other`, `short`. The first line that applies is
 //! met. It is built beside the tests and never shipped. **All unsafe code of the tests stands here**: a C interface cannot be
 //! offered without it, and whoever calls it keeps the rules of PKCS#11 (pointers that are valid for their stated lengths).
 #![allow(unsafe_code, non_snake_case, missing_docs)]
@@ -28,7 +28,7 @@ use std::{
         OnceLock,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 struct Behind {
@@ -80,6 +80,13 @@ fn before(function: &str) -> Result<Option<Fault>, CK_RV> {
         Some(Fault::Code(code)) => Err(code),
         Some(Fault::Delay(milliseconds)) => {
             std::thread::sleep(Duration::from_millis(milliseconds));
+            Ok(None)
+        }
+        Some(Fault::Spin(milliseconds)) => {
+            let began = Instant::now();
+            while began.elapsed() < Duration::from_millis(milliseconds) {
+                std::hint::spin_loop();
+            }
             Ok(None)
         }
         Some(Fault::Hang) => loop {

@@ -73,15 +73,14 @@ impl Engine {
         let inputs =
             digests.iter().map(|digest| encoding::signing_input(scheme, digest)).collect::<Result<Vec<_>, _>>()?;
         let mechanism = encoding::mechanism(scheme);
-        inputs
-            .iter()
-            .zip(digests)
-            .map(|(input, digest)| {
-                let raw = self.session.sign(&mechanism, private, input)?;
-                let signature = encoding::signature_value(scheme, raw)?;
-                if judge.accepts(scheme, digest, &signature) { Ok(signature) } else { Err(Error::wrong("signature")) }
-            })
-            .collect()
+        let sign = |input: &Vec<u8>| {
+            let raw = self.session.sign(&mechanism, private, input)?;
+            encoding::signature_value(scheme, raw)
+        };
+        let signatures = inputs.iter().map(sign).collect::<Result<Vec<_>, Error>>()?;
+        let signed: Vec<_> = digests.iter().zip(&signatures).map(|(d, s)| (d.as_slice(), s.as_slice())).collect();
+        // All at once, which costs less than one by one.
+        if judge.accepts_all(scheme, &signed) { Ok(signatures) } else { Err(Error::wrong("signature")) }
     }
 
     /// Signs random digests with the private key and judges them by the public one, before anybody relies on the pair.

@@ -148,7 +148,8 @@ impl Shared {
     }
 }
 
-/// How long a start may take: no hung start may keep a token from service much longer than starts take that do not hang.
+/// How long a worker may sleep in its start: no hung start may keep a token from service much longer than starts do that do not hang, on
+/// however busy a machine.
 #[derive(Debug)]
 pub(super) struct Patience {
     limit: Duration,
@@ -166,7 +167,7 @@ impl Patience {
         self.limit
     }
 
-    /// A start succeeded in that time.
+    /// A start succeeded that slept so long.
     pub(super) fn learn(&mut self, took: Duration) {
         self.limit = took.saturating_mul(8).clamp(limits::START_LEAST, limits::START);
         self.missed = 0;

@@ -145,9 +145,9 @@ impl Link {
         Ok(())
     }
 
-    /// Whether some call has waited longer than it may.
-    pub(super) fn is_hung(&self, now: Instant) -> bool {
-        self.waiting().values().any(|waiting| now >= waiting.hung_at)
+    /// For how long some call has waited longer than it may.
+    pub(super) fn hung_for(&self, now: Instant) -> Option<Duration> {
+        self.waiting().values().filter_map(|waiting| now.checked_duration_since(waiting.hung_at)).max()
     }
 
     pub(super) fn is_idle(&self) -> bool {
@@ -211,14 +211,14 @@ mod tests {
         let asked = link.ask(&Request::Fingerprint, within).await;
         assert!(matches!(asked, Err(Failure::Busy)), "{asked:?}");
         let later = Instant::now().checked_add(Duration::from_secs(30)).unwrap();
-        assert!(!link.is_hung(later), "only the call may prove it");
+        assert!(link.hung_for(later).is_none(), "only the call may prove it");
         assert!(sent.try_recv().is_err(), "it was not given to the worker");
         link.answered(FromWorker::Answer { id: 0, result: Ok(Response::Passed) }).unwrap();
         call.await.unwrap().unwrap().unwrap();
         // With a thread free it is asked, its time begins then, and it proves the worker hung.
         let asked = link.ask(&Request::Fingerprint, within).await;
         assert!(matches!(asked, Err(Failure::Deadline)), "{asked:?}");
-        assert!(link.is_hung(Instant::now()));
+        assert!(link.hung_for(Instant::now()).is_some());
     }
 
     /// Whoever had a thread's place when the worker ended is told so at once, and does not wait for an answer that nobody gives.

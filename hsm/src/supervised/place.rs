@@ -12,6 +12,7 @@ use crate::{
     provision::{Prepared, Secrets},
     secret::{Pin, Secret32},
     settings::{Settings, TokenAddress},
+    stock,
 };
 use std::{
     os::{fd::OwnedFd, unix::process::CommandExt},
@@ -27,7 +28,7 @@ use tokio::{
     },
     process::{Child, Command},
     sync::mpsc,
-    time::{interval, sleep, timeout},
+    time::{MissedTickBehavior, interval, sleep},
 };
 use zeroize::Zeroizing;
 
@@ -40,11 +41,11 @@ pub(super) async fn keep(shared: Arc<Shared>, token: usize, index: usize) {
     loop {
         let started = {
             let mut patience = starting.lock().await;
-            let began = Instant::now();
-            let started = start(&shared.settings, address, patience.limit()).await;
+            let mut slept = Duration::ZERO;
+            let started = start(&shared.settings, address, patience.limit(), &mut slept).await;
             match &started {
-                Ok(_) => patience.learn(began.elapsed()),
-                Err(_) if began.elapsed() >= patience.limit() => patience.missed(),
+                Ok(_) => patience.learn(slept),
+                Err(_) if slept >= patience.limit() => patience.missed(),
                 Err(_) => {}
             }
             started
@@ -123,7 +124,8 @@ async fn change_token(settings: &Settings, (so_pin, initialise): (&Pin, bool), t
         initialise,
         task,
     });
-    match first_answer(&mut worker, &order, limits::START).await? {
+    let mut slept = Duration::ZERO;
+    match first_answer(&mut worker, &order, limits::START, &mut slept).await? {
         FromWorker::Prepared(result) => result,
         FromWorker::Started(_) | FromWorker::Answer { .. } => Err(unexpected()),
     }
@@ -134,10 +136,11 @@ async fn start(
     settings: &Settings,
     address: &TokenAddress,
     patience: Duration,
+    slept: &mut Duration,
 ) -> Result<(Worker, Fingerprint), Error> {
     let mut worker = spawn(settings, &address.environment)?;
     let order = ToWorker::Start(Start::of(settings, address)?);
-    match first_answer(&mut worker, &order, patience).await? {
+    match first_answer(&mut worker, &order, patience, slept).await? {
         FromWorker::Started(Ok(fingerprint)) => Ok((worker, fingerprint)),
         FromWorker::Started(Err(error)) => {
             end(&mut worker.child).await;
@@ -168,14 +171,36 @@ fn spawn(settings: &Settings, environment: &[(String, String)]) -> Result<Worker
     Ok(Worker { child, process, reader, writer })
 }
 
-/// Sends the first frame and reads the answer to it. A worker that gives none in time is killed with the value that owns it.
-async fn first_answer(worker: &mut Worker, order: &ToWorker, patience: Duration) -> Result<FromWorker, Error> {
+/// Sends the first frame and reads the answer to it. A worker that has slept for that long, or gives none until `limits::START`, is killed
+/// with the value that owns it. `slept` is how long it was neither ready to run nor at a disk: what is owed to the machine is not the token's.
+async fn first_answer(
+    worker: &mut Worker,
+    order: &ToWorker,
+    patience: Duration,
+    slept: &mut Duration,
+) -> Result<FromWorker, Error> {
     let frame = frame::encode(order)?;
-    let answered = timeout(patience, async {
+    let process = worker.process;
+    let answered = async {
         worker.writer.write_all(&frame).await.map_err(|error| failed("HSM worker", &error))?;
         frame::receive::<FromWorker>(&mut worker.reader).await.map_err(|error| Error::unavailable(error.to_string()))
-    });
-    answered.await.unwrap_or_else(|_| Err(Error::unavailable("the token did not open in time")))
+    };
+    let given_up = async {
+        let began = Instant::now();
+        let mut looked = began;
+        while *slept < patience && began.elapsed() < limits::START {
+            sleep(TICK).await;
+            let now = Instant::now();
+            if !waits_for_machine(process) {
+                *slept = slept.saturating_add(now.saturating_duration_since(looked));
+            }
+            looked = now;
+        }
+    };
+    tokio::select! {
+        answer = answered => answer,
+        () = given_up => Err(Error::unavailable("the token did not open in time")),
+    }
 }
 
 fn failed(what: &str, error: &std::io::Error) -> Error {
@@ -261,9 +286,20 @@ async fn watch(link: &Link, settings: &Settings) -> End {
     }
 }
 
+/// A call is late and the worker sleeps, looked at several times: an answer that was only just given may still be on its way here.
 async fn until_hung(link: &Link) {
     let mut ticks = interval(TICK);
-    while !link.is_hung(Instant::now()) {
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut asleep = 0_u32;
+    loop {
+        asleep = match link.hung_for(Instant::now()) {
+            Some(hung) if hung >= limits::STARVED => return,
+            Some(_) if !waits_for_machine(link.process) => asleep.saturating_add(1),
+            _ => 0,
+        };
+        if asleep >= ASLEEP {
+            return;
+        }
         ticks.tick().await;
     }
 }
@@ -294,6 +330,19 @@ fn resident_bytes(process: u32) -> Option<u64> {
     Some(pages.saturating_mul(PAGE_BYTES))
 }
 
+/// Whether a thread of the process is ready to run or waits for a disk (proc(5), `/proc/PID/task/TID/stat`): on a busy machine it is late
+/// through no fault of its token's, for which it would sleep. The thread that makes keys in advance does not count.
+fn waits_for_machine(process: u32) -> bool {
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{process}/task")) else { return false };
+    threads.flatten().any(|thread| {
+        let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        // "TID (name) STATE …"
+        stat.split_once('(')
+            .and_then(|(_, rest)| rest.rsplit_once(") "))
+            .is_some_and(|(name, rest)| name != stock::THREAD && (rest.starts_with('R') || rest.starts_with('D')))
+    })
+}
+
 async fn end(child: &mut Child) {
     // SIGKILL reaches a stopped process too. An error means that it has ended already.
     drop(child.kill().await);
@@ -301,5 +350,26 @@ async fn end(child: &mut Child) {
 
 /// How often a worker is looked at.
 const TICK: Duration = Duration::from_millis(25);
+/// So many looks in a row that find it asleep show it hung: a tenth of a second.
+const ASLEEP: u32 = 4;
 /// The page size of the platforms served; a wrong one shifts a bound that is a rule of thumb.
 const PAGE_BYTES: u64 = 4_096;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_process_that_sleeps_does_not_wait_for_the_machine_and_one_that_runs_does() {
+        let mut sleeping = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let mut running = std::process::Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(500));
+        let found = [sleeping.id(), running.id()].map(waits_for_machine);
+        for process in [&mut sleeping, &mut running] {
+            process.kill().unwrap();
+            process.wait().unwrap();
+        }
+        assert_eq!(found, [false, true]);
+    }
+}

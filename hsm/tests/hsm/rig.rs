@@ -4,11 +4,12 @@ use crate::world::World;
 use chuky_hsm::{Hsm, PinSource, Settings, Standing, Supervised, TokenAddress, TokenKind};
 use chuky_model::algorithm::KeyAlgorithm;
 use std::{
+    collections::HashMap,
     path::{Path, PathBuf},
     process::Command,
     sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
+        Arc, LazyLock,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -17,6 +18,41 @@ use std::{
 pub struct Rig {
     pub hsm: Arc<Supervised>,
     control: PathBuf,
+    over: Arc<AtomicBool>,
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+    }
+}
+
+/// SoftHSM cuts a token's file to nothing before it writes it anew at a log-in: a worker that is killed just then leaves a token that
+/// nobody finds. What the service does about it (`src/softhsm.rs`) is done here too, as these tests are about tokens, not about SoftHSM.
+fn mend(tokens: PathBuf) -> Arc<AtomicBool> {
+    let over = Arc::new(AtomicBool::new(false));
+    let until = Arc::clone(&over);
+    std::thread::spawn(move || {
+        let mut kept: HashMap<PathBuf, Vec<u8>> = HashMap::new();
+        while !until.load(Ordering::Relaxed) {
+            for token in std::fs::read_dir(&tokens).into_iter().flatten().flatten() {
+                let file = token.path().join("token.object");
+                let whole = || std::fs::read(&file).ok().filter(|content| !content.is_empty());
+                if let Some(content) = whole() {
+                    kept.insert(file, content);
+                    continue;
+                }
+                // Whoever is writing it just now takes far less.
+                std::thread::sleep(Duration::from_millis(100));
+                if let (None, Some(content)) = (whole(), kept.get(&file)) {
+                    let beside = file.with_extension("new");
+                    drop(std::fs::write(&beside, content).and_then(|()| std::fs::rename(&beside, &file)));
+                }
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    });
+    over
 }
 
 pub fn fault_module() -> PathBuf {
@@ -41,6 +77,7 @@ impl Rig {
                 hsm.generate_service_key("key", KeyAlgorithm::P256).await.unwrap();
             });
         }
+        let over = mend(world.configuration.with_file_name("tokens"));
         let (mut settings, control) = Self::settings(world, kind);
         if second {
             settings.standby.push(clone_of(world, "clone"));
@@ -48,7 +85,7 @@ impl Rig {
         change(&mut settings);
         let hsm = world.wait(async { Arc::new(Supervised::start(settings)) });
         world.wait(hsm.wait_ready()).unwrap();
-        Self { hsm, control }
+        Self { hsm, control, over }
     }
 
     pub fn settings(world: &World, kind: TokenKind) -> (Settings, PathBuf) {
@@ -67,7 +104,10 @@ impl Rig {
 
     /// What calls meet from now on. Counts start anew.
     pub fn fail(&self, lines: &str) {
-        static SEED: AtomicUsize = AtomicUsize::new(1);
+        static SEED: LazyLock<AtomicUsize> = LazyLock::new(|| {
+            let told = std::env::var("CHUKY_SOAK_SEED").ok().and_then(|text| text.parse().ok());
+            AtomicUsize::new(told.unwrap_or(1))
+        });
         let seed = SEED.fetch_add(1, Ordering::Relaxed);
         write(&self.control, &format!("seed {seed}\n{lines}\n"));
     }

@@ -35,13 +35,17 @@ fn storm_length() -> Duration {
 }
 
 /// In `make soak` one storm after the other until the time is over, each with a seed of its own.
-fn storms(mut one: impl FnMut()) {
+fn storms(what: &str, mut one: impl FnMut() -> Arc<Seen>) {
     let seconds = std::env::var("CHUKY_SOAK_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(0);
     let (began, length) = (Instant::now(), Duration::from_secs(seconds));
-    one();
-    while began.elapsed() < length {
-        one();
+    let (mut count, mut answered, mut refused) = (0, 0, 0);
+    while count == 0 || began.elapsed() < length {
+        let seen = one();
+        count += 1;
+        answered += seen.answered.load(Ordering::Relaxed);
+        refused += seen.refused.load(Ordering::Relaxed);
     }
+    println!("soak: storms, {what}: {count} of {:?}, {answered} signatures, {refused} refused", storm_length());
 }
 
 const STORM: &str = "C_Sign crash per_mille=30\nC_Sign hang per_mille=5\nC_Sign flip per_mille=100\nC_Sign other per_mille=50\n\
@@ -51,15 +55,16 @@ const STORM: &str = "C_Sign crash per_mille=30\nC_Sign hang per_mille=5\nC_Sign 
 
 fn storm(world: &World) {
     let rig = Rig::new(world, TokenKind::Authority, false, |_| {});
-    storms(|| drop(one_storm(world, &rig)));
+    storms("one token", || one_storm(world, &rig));
 }
 
 fn storm_with_second(world: &World) {
     let rig = Rig::new(world, TokenKind::Authority, true, |_| {});
-    storms(|| {
+    storms("two tokens", || {
         let seen = one_storm(world, &rig);
         let (answered, refused) = (seen.answered.load(Ordering::Relaxed), seen.refused.load(Ordering::Relaxed));
         assert!(refused * 100 <= answered, "{refused} of {answered} were refused though a second token was there");
+        seen
     });
 }
 

@@ -13,7 +13,7 @@ mod signer;
 pub use archive::{ArchiveTimestamp, ArchiveVersion, Protected};
 pub use evidence::before_evidence_records;
 pub use read::{Attribute, SignerIdentifier, SignerInfo};
-pub use signer::SignerFindings;
+pub use signer::{ATTRIBUTE_ORDER, SignerFindings};
 
 use crate::algorithm::DigestAlgorithm;
 use crate::certificate::Certificate;

@@ -129,7 +129,8 @@ impl SignerInfo {
         }
         let reference = certificate.as_ref().and_then(|certificate| self.check_reference(certificate));
         checks.extend(reference.clone());
-        checks.push(self.check_signature(certificate.as_ref(), data, content_digest.as_deref()));
+        let value = self.check_signature(certificate.as_ref(), data, content_digest.as_deref(), &mut checks);
+        checks.push(value);
         let single_time = self.single_signed(&oid::SIGNING_TIME).ok();
         SignerFindings {
             checks,
@@ -275,6 +276,7 @@ impl SignerInfo {
         certificate: Option<&Certificate>,
         data: &Signed<'_>,
         content_digest: Option<&[u8]>,
+        checks: &mut Vec<Check>,
     ) -> Check {
         const NAME: &str = "signature_value";
         let Some(certificate) = certificate else { return Check::not_done(NAME, "there is no key to check it with") };
@@ -284,10 +286,17 @@ impl SignerInfo {
             (_, Err(error)) => return Check::not_done(NAME, error.to_string()),
         };
         let verified = match (&self.signed_attributes_der, content_digest, data.content) {
-            (Some(attributes), _, _) => key.verify_message(algorithm, attributes, &self.signature).or_else(|error| {
-                // RFC 5652 §5.4 signs the DER order; some signers keep another order in the file.
-                let sorted = in_der_order(attributes)?;
-                if sorted == *attributes { Err(error) } else { key.verify_message(algorithm, &sorted, &self.signature) }
+            (Some(attributes), _, _) => in_der_order(attributes).and_then(|sorted| {
+                // RFC 5652 §5.4: the DER encoding is signed, whatever order the file keeps them in.
+                let verified = key.verify_message(algorithm, &sorted, &self.signature);
+                let as_they_stand = || key.verify_message(algorithm, attributes, &self.signature);
+                match verified {
+                    Err(_) if sorted != *attributes && as_they_stand().is_ok() => {
+                        checks.push(Check { reason: IN_FILE_ORDER.to_owned(), ..Check::passed(ATTRIBUTE_ORDER) });
+                        Ok(())
+                    }
+                    other => other,
+                }
             }),
             (None, Some(digest), _) if algorithm.digest().is_some() => {
                 key.verify_digest(algorithm, digest, &self.signature)
@@ -316,6 +325,12 @@ fn are_signed_attributes(content: &[u8]) -> bool {
     }
     false
 }
+
+/// The check on how signed attributes are ordered, only there where the value does not fit their DER encoding. What that is worth is the
+/// matter of the format.
+pub const ATTRIBUTE_ORDER: &str = "attribute_order";
+const IN_FILE_ORDER: &str =
+    "the value fits the signed attributes in the order of the file, and not their DER encoding (RFC 5652 §5.4)";
 
 fn in_der_order(set: &[u8]) -> Result<Vec<u8>> {
     let mut reader = Element::only(set, "signed attributes")?.reader();

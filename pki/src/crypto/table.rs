@@ -47,46 +47,80 @@ impl Table {
         precompute(&group).then_some(Self(group))
     }
 
-    /// FIPS 186-5 §6.4.2 over a digest as long as the curve's order: with w = s⁻¹, whether (e·w)G + (r·w)Q has r for its x.
-    pub(super) fn verify(&self, digest: &[u8], signature: &EcdsaSigRef) -> Result<()> {
+    /// FIPS 186-5 §6.4.2 over digests as long as the curve's order: with w = s⁻¹, whether (e·w)G + (r·w)Q has r for its x. All or none.
+    pub(super) fn verify<'s>(&self, signed: impl Iterator<Item = (&'s [u8], &'s EcdsaSigRef)>) -> Result<()> {
         let standard = Curve::P256.group()?;
-        match holds(standard, &self.0, digest, signature) {
+        match all_hold(standard, &self.0, &signed.collect::<Vec<_>>()) {
             Ok(true) => Ok(()),
             _ => Err(Error::BadSignature),
         }
     }
 }
 
-fn holds(
+fn all_hold(
     standard: &EcGroup,
     with_table: &EcGroup,
-    digest: &[u8],
-    signature: &EcdsaSigRef,
+    signed: &[(&[u8], &EcdsaSigRef)],
 ) -> std::result::Result<bool, ErrorStack> {
-    let (r, s) = (signature.r(), signature.s());
     let mut context = BigNumContext::new()?;
     let mut order = BigNum::new()?;
     standard.order(&mut order, &mut context)?;
     let in_range = |number: &BigNumRef| !number.is_negative() && number.num_bits() > 0 && *number < *order;
-    if !in_range(r) || !in_range(s) {
+    if !signed.iter().all(|(_, signature)| in_range(signature.r()) && in_range(signature.s())) {
         return Ok(false);
     }
-    let mut inverse = BigNum::new()?;
-    inverse.mod_inverse(s, &order, &mut context)?;
-    let (mut of_generator, mut of_key) = (BigNum::new()?, BigNum::new()?);
-    of_generator.mod_mul(&*BigNum::from_slice(digest)?, &inverse, &order, &mut context)?;
-    of_key.mod_mul(r, &inverse, &order, &mut context)?;
-    let (mut left, mut right, mut sum) = (EcPoint::new(standard)?, EcPoint::new(standard)?, EcPoint::new(standard)?);
-    left.mul_generator2(standard, &of_generator, &mut context)?;
-    right.mul_generator2(with_table, &of_key, &mut context)?;
-    sum.add(standard, &left, &right, &mut context)?;
-    if sum.is_infinity(standard) {
-        return Ok(false);
+    let inverses = inverses(signed.iter().map(|(_, signature)| signature.s()), &order, &mut context)?;
+    for ((digest, signature), inverse) in signed.iter().zip(&inverses) {
+        let (mut of_generator, mut of_key) = (BigNum::new()?, BigNum::new()?);
+        of_generator.mod_mul(&*BigNum::from_slice(digest)?, inverse, &order, &mut context)?;
+        of_key.mod_mul(signature.r(), inverse, &order, &mut context)?;
+        let (mut left, mut right) = (EcPoint::new(standard)?, EcPoint::new(standard)?);
+        left.mul_generator2(standard, &of_generator, &mut context)?;
+        right.mul_generator2(with_table, &of_key, &mut context)?;
+        let mut sum = EcPoint::new(standard)?;
+        sum.add(standard, &left, &right, &mut context)?;
+        if sum.is_infinity(standard) {
+            return Ok(false);
+        }
+        let (mut x, mut y, mut reduced) = (BigNum::new()?, BigNum::new()?, BigNum::new()?);
+        sum.affine_coordinates(standard, &mut x, &mut y, &mut context)?;
+        reduced.nnmod(&x, &order, &mut context)?;
+        if *reduced != *signature.r() {
+            return Ok(false);
+        }
     }
-    let (mut x, mut y, mut reduced) = (BigNum::new()?, BigNum::new()?, BigNum::new()?);
-    sum.affine_coordinates(standard, &mut x, &mut y, &mut context)?;
-    reduced.nnmod(&x, &order, &mut context)?;
-    Ok(*reduced == *r)
+    Ok(true)
+}
+
+/// The inverses of numbers between 0 and a prime, for one inversion and three multiplications each (Montgomery): an inversion takes as long
+/// as forty multiplications.
+fn inverses<'s>(
+    numbers: impl Iterator<Item = &'s BigNumRef>,
+    prime: &BigNumRef,
+    context: &mut BigNumContext,
+) -> std::result::Result<Vec<BigNum>, ErrorStack> {
+    let numbers: Vec<&BigNumRef> = numbers.collect();
+    // The product of all numbers before each.
+    let mut before = Vec::with_capacity(numbers.len());
+    let mut product = BigNum::from_u32(1)?;
+    for number in &numbers {
+        let mut next = BigNum::new()?;
+        next.mod_mul(&product, number, prime, context)?;
+        before.push(std::mem::replace(&mut product, next));
+    }
+    let mut rest = BigNum::new()?;
+    rest.mod_inverse(&product, prime, context)?;
+    // From the last to the first: the inverse of the product up to here, times what stands before.
+    let mut inverses = Vec::with_capacity(numbers.len());
+    for (number, before) in numbers.iter().zip(&before).rev() {
+        let (mut inverse, mut next) = (BigNum::new()?, BigNum::new()?);
+        inverse.mod_mul(&rest, before, prime, context)?;
+        next.mod_mul(&rest, number, prime, context)?;
+        inverses.push(inverse);
+        rest = next;
+    }
+    inverses.reverse();
+    Ok(inverses)
 }
 
 /// `EC_GROUP_precompute_mult`, which the crate does not wrap.
@@ -124,6 +158,35 @@ mod tests {
 
     fn has_table(key: &PublicKey) -> bool {
         matches!(&*key.0, Kind::Ec { table, .. } if matches!(table.get(), Some(Some(_))))
+    }
+
+    #[test]
+    fn many_at_once_are_genuine_or_none_is() {
+        let (key, with, without) = pair();
+        let signed: Vec<([u8; 32], Vec<u8>)> = (0..9_u8)
+            .map(|number| {
+                let digest = sha256(&[number]);
+                (digest, EcdsaSig::sign(&digest, &key).unwrap().to_der().unwrap())
+            })
+            .collect();
+        let accepts = |key: &PublicKey, signed: &[([u8; 32], Vec<u8>)]| {
+            key.verify_digests(ALGORITHM, signed.iter().map(|(digest, signature)| (&digest[..], &signature[..])))
+                .is_ok()
+        };
+        for count in 0..=signed.len() {
+            assert!(accepts(&with, &signed[..count]) && accepts(&without, &signed[..count]), "{count}");
+        }
+        for place in 0..signed.len() {
+            let mut other_digest = signed.clone();
+            other_digest[place].0[7] ^= 1;
+            let mut other_signature = signed.clone();
+            *other_signature[place].1.last_mut().unwrap() ^= 1;
+            let mut exchanged = signed.clone();
+            exchanged[place].1 = signed[(place + 1) % signed.len()].1.clone();
+            for wrong in [other_digest, other_signature, exchanged] {
+                assert!(!accepts(&with, &wrong) && !accepts(&without, &wrong), "{place}");
+            }
+        }
     }
 
     #[test]

@@ -116,11 +116,7 @@ impl OcspResponse {
     /// Returns the responder's certificate.
     pub fn verify(&self, issuer: &Certificate) -> Result<Certificate> {
         for candidate in std::iter::once(issuer).chain(&self.certificates) {
-            let named = match &self.responder {
-                Responder::Name(name) => candidate.subject().matches(name),
-                Responder::Key(hash) => crypto::digest(DigestAlgorithm::Sha1, candidate.key_octets()) == *hash,
-            };
-            if !named {
+            if !self.names(candidate) {
                 continue;
             }
             let own = candidate.spki_der() == issuer.spki_der() && candidate.subject().matches(issuer.subject());
@@ -132,6 +128,19 @@ impl OcspResponse {
             return Ok(candidate.clone());
         }
         Err(Error::Refused("RFC 6960 §4.2.2.2: the responder is not authorised by the issuer".into()))
+    }
+
+    /// Whether the holder of this certificate signed it. Whether he may is another matter.
+    pub fn is_signed_by(&self, responder: &Certificate) -> bool {
+        let verified = || responder.public_key()?.verify_message(self.algorithm.clone()?, &self.tbs, &self.signature);
+        self.names(responder) && verified().is_ok()
+    }
+
+    fn names(&self, candidate: &Certificate) -> bool {
+        match &self.responder {
+            Responder::Name(name) => candidate.subject().matches(name),
+            Responder::Key(hash) => crypto::digest(DigestAlgorithm::Sha1, candidate.key_octets()) == *hash,
+        }
     }
 
     fn is_delegated(&self, responder: &Certificate, issuer: &Certificate) -> bool {

@@ -1,7 +1,9 @@
 //! A PDF file opened over a slice: its cross-reference chain, its objects loaded when asked for, its streams decoded.
 //! A prefix of the slice opened as a file of its own is the document as an earlier revision showed it.
 
+mod chain;
 mod entries;
+mod fields;
 mod protection;
 mod shared;
 
@@ -13,11 +15,13 @@ use super::object::{Dictionary, Object, ObjectId, Stream};
 use super::object_stream::ObjectStream;
 use super::recovery;
 use super::tree::{FormField, Page};
+use super::work;
 use super::xref::{Entry, Section, stream_at};
+use chain::Chain;
 use protection::Protection;
 use shared::Shared;
 use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
 /// How the objects of the file are found.
@@ -36,7 +40,7 @@ pub struct PdfFile<'a> {
     /// Added to every offset that the file names.
     shift: usize,
     /// Newest first; empty where recovered.
-    sections: Vec<Section>,
+    sections: Chain,
     /// Filled where recovered.
     recovered: BTreeMap<u32, Entry>,
     trailer: Dictionary,
@@ -49,10 +53,9 @@ pub struct PdfFile<'a> {
     loading: RefCell<Vec<u32>>,
     decoded: Cell<usize>,
     oddities: RefCell<Vec<Oddity>>,
-    /// Entries of all sections but the oldest, where there are many; built when the chain is complete.
-    updates: OnceCell<Option<HashMap<u32, Entry>>>,
     pages: OnceCell<Rc<Vec<Page>>>,
     fields: OnceCell<Rc<Vec<FormField>>>,
+    field_ids: OnceCell<Rc<HashSet<ObjectId>>>,
 }
 
 impl<'a> PdfFile<'a> {
@@ -133,7 +136,7 @@ impl<'a> PdfFile<'a> {
             data,
             reading,
             shift: 0,
-            sections: Vec::new(),
+            sections: Chain::default(),
             recovered: BTreeMap::new(),
             trailer: Dictionary::default(),
             protection: Protection::None,
@@ -144,33 +147,48 @@ impl<'a> PdfFile<'a> {
             loading: RefCell::default(),
             decoded: Cell::new(0),
             oddities: RefCell::default(),
-            updates: OnceCell::new(),
             pages: OnceCell::new(),
             fields: OnceCell::new(),
+            field_ids: OnceCell::new(),
         }
     }
 
     fn follow_chain(&mut self, first: Section) -> Result<(), PdfError> {
+        if let Some(known) = self.shared.chain(first.offset, self.shift, self.data.len()) {
+            self.sections = known;
+            return Ok(());
+        }
         let mut seen = BTreeSet::from([first.offset]);
+        let mut sections = Vec::new();
+        let mut is_whole = true;
         let mut next = Some(first);
         while let Some(section) = next.take() {
             let previous = section.previous();
-            self.sections.push(section);
+            sections.push(section);
             let Some(previous) = previous else { break };
             let offset = previous.saturating_add(self.shift);
-            if self.sections.len() >= limits::SECTIONS {
+            if sections.len() >= limits::SECTIONS {
                 return Err(PdfError::Limit("cross-reference sections"));
             }
             if !seen.insert(offset) {
                 self.note(Oddity::BrokenChain { offset });
+                is_whole = false;
                 break;
             }
             match self.shared.section(self.data, offset, self.shift) {
                 Ok(section) => next = Some(section),
                 // `Prev 0` is written by careless producers for "none"; readers ignore it.
-                Err(_) if previous == 0 => self.note(Oddity::BrokenChain { offset }),
+                Err(_) if previous == 0 => {
+                    self.note(Oddity::BrokenChain { offset });
+                    is_whole = false;
+                }
                 Err(error) => return Err(error),
             }
+        }
+        self.sections = Chain::of(sections);
+        // What was noted on the way is noted for each revision anew.
+        if is_whole {
+            self.shared.keep_chain(&self.sections, self.shift);
         }
         Ok(())
     }
@@ -300,6 +318,7 @@ impl<'a> PdfFile<'a> {
 
     /// Reads the object at an offset, and gives its end where it means the same in every revision that reaches there.
     fn read_at(&self, id: ObjectId, offset: usize) -> (Option<Object>, Option<usize>) {
+        work::count(1);
         let mut lexer = Lexer::new(self.data, offset);
         let Some(written) = lexer.take_object_header().filter(|found| found.number == id.number) else {
             self.note(Oddity::WrongEntry(id));
@@ -398,11 +417,6 @@ impl<'a> PdfFile<'a> {
     /// The pages in order, at most `limits::PAGES`.
     pub fn pages(&self) -> Rc<Vec<Page>> {
         Rc::clone(self.pages.get_or_init(|| Rc::new(self.walk_pages())))
-    }
-
-    /// The terminal fields in order, at most `limits::FIELDS`.
-    pub fn fields(&self) -> Rc<Vec<FormField>> {
-        Rc::clone(self.fields.get_or_init(|| Rc::new(self.walk_fields())))
     }
 
     /// Where `startxref` points, as the last section is referred to by the next revision's `Prev`: without the header's shift.

@@ -64,8 +64,8 @@ pub const CRYPT_FILTERS: usize = 64;
 pub const STEPPED_OVER: usize = 256 << 10;
 /// Objects times cross-reference sections up to which that is done.
 pub const STEPPING_LOOKUPS: usize = 50_000;
-/// Entries of a long chain of updates that are kept in one index.
-pub const INDEXED_UPDATES: usize = 20_000;
+/// Entries of a long chain of updates that are kept in one index: some ten MiB.
+pub const INDEXED_UPDATES: usize = 200_000;
 /// Objects that a field may lead to for its later revisions to be compared by what changed among them.
 pub const FIELD_OBJECTS: usize = 256;
 /// Revisions of one file that are kept open.

@@ -21,6 +21,7 @@ pub mod sheet;
 pub mod signature;
 mod tree;
 pub mod typeface;
+pub mod work;
 pub mod write;
 mod xref;
 

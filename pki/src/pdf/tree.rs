@@ -4,7 +4,10 @@
 use super::file::PdfFile;
 use super::limits;
 use super::object::{Dictionary, Object, ObjectId};
-use std::collections::BTreeSet;
+use super::work;
+use std::collections::HashSet;
+use std::ops::Deref;
+use std::rc::Rc;
 
 /// One page, in reading order.
 #[derive(Clone, Debug)]
@@ -25,9 +28,13 @@ impl Page {
     }
 }
 
-/// A terminal field: one that has a type and no kids that are fields.
+/// A terminal field: one that has a type and no kids that are fields. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct FormField {
+pub struct FormField(Rc<FieldParts>);
+
+/// What a field is.
+#[derive(Debug)]
+pub struct FieldParts {
     pub id: Option<ObjectId>,
     /// The fully qualified name, parts joined by a full stop, as UTF-8.
     pub name: String,
@@ -39,7 +46,19 @@ pub struct FormField {
     pub widgets: Vec<(Option<ObjectId>, Object)>,
 }
 
+impl Deref for FormField {
+    type Target = FieldParts;
+    fn deref(&self) -> &FieldParts {
+        &self.0
+    }
+}
+
 impl FormField {
+    fn new(parts: FieldParts) -> Self {
+        work::count(1);
+        Self(Rc::new(parts))
+    }
+
     /// The value as written, the field's own or inherited.
     pub fn value(&self, key: &str) -> Option<&Object> {
         let own = self.dictionary.dictionary().and_then(|dictionary| dictionary.value(key));
@@ -96,7 +115,7 @@ impl PdfFile<'_> {
         let form = self.form();
         let roots = form.dictionary().map(|form| self.value(form, "Fields")).unwrap_or_default();
         let mut fields = Vec::new();
-        let mut seen = BTreeSet::new();
+        let mut seen = HashSet::new();
         let mut stack: Vec<_> = roots
             .array()
             .unwrap_or_default()
@@ -107,6 +126,12 @@ impl PdfFile<'_> {
         while let Some((node, above, prefix, depth)) = stack.pop() {
             let id = node.reference();
             if depth > limits::TREE_DEPTH || fields.len() >= limits::FIELDS || id.is_some_and(|id| !seen.insert(id)) {
+                continue;
+            }
+            if depth == 0
+                && let Some(known) = id.and_then(|id| self.known_field(id))
+            {
+                fields.push(known);
                 continue;
             }
             let object = self.resolve(&node);
@@ -127,7 +152,14 @@ impl PdfFile<'_> {
             } else {
                 widgets.iter().map(|widget| (widget.reference(), self.resolve(widget))).collect()
             };
-            fields.push(FormField { id, name, dictionary: object, inherited: above, widgets });
+            // At the top, without kids and with its own name: nothing but this one object says what it is.
+            let reference = |key: &str| dictionary.value(key).and_then(Object::reference).is_some();
+            let alone = depth == 0 && !dictionary.contains("Kids") && !reference("T");
+            let field = FormField::new(FieldParts { id, name, inherited: above, widgets, dictionary: object.clone() });
+            if let Some(id) = id.filter(|id| alone && !matches!(self.object(*id), Object::Reference(_))) {
+                self.keep_field(id, &field);
+            }
+            fields.push(field);
         }
         fields
     }

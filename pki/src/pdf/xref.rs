@@ -231,6 +231,18 @@ impl Section {
         }
     }
 
+    /// The highest number that this section speaks about.
+    pub fn highest(&self) -> Option<u32> {
+        let own = match &self.entries {
+            Entries::Table(runs) | Entries::Stream { runs, .. } => {
+                let filled = runs.iter().filter(|run| run.count > 0);
+                filled.map(|run| run.first.saturating_add(run.count - 1)).max()
+            }
+            Entries::Irregular(entries) => entries.last().map(|(number, _)| *number),
+        };
+        own.max(self.hybrid.as_ref().and_then(|hybrid| hybrid.highest()))
+    }
+
     /// The offset that `Prev` names, `None` where there is no such key or it is no offset.
     pub fn previous(&self) -> Option<usize> {
         let previous = self.trailer.value("Prev")?;

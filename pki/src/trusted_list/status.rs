@@ -30,11 +30,12 @@ fn shortened(uri: &str, beginnings: &[&str]) -> String {
     beginnings.iter().find_map(|beginning| uri.strip_prefix(beginning)).unwrap_or(&uri).to_owned()
 }
 
-/// Authorities whose certificates sign documents, and timestamp authorities.
+/// Authorities whose certificates sign documents, timestamp authorities, and responders.
 pub(super) fn purpose(kind: &str) -> Option<AnchorPurpose> {
     match kind {
         "CA/QC" | "CA/PKC" | "NationalRootCA-QC" => Some(AnchorPurpose::Signatures),
         "TSA" | "TSA/QTST" | "TSA/TSS-QC" | "TSA/TSS-AdESQCandQES" => Some(AnchorPurpose::Timestamps),
+        "Certstatus/OCSP" | "Certstatus/OCSP/QC" => Some(AnchorPurpose::Statuses),
         _ => None,
     }
 }

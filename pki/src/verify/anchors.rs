@@ -4,9 +4,11 @@
 use super::VerificationContext;
 use crate::certificate::Certificate;
 use crate::path::Purpose;
+use crate::revocation::TrustedResponder;
 use chuky_model::instant::Instant;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// What an anchor is trusted for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -14,10 +16,12 @@ use std::borrow::Cow;
 pub enum AnchorPurpose {
     Signatures,
     Timestamps,
+    /// OCSP answers about certificates of the authorities beside it in a trusted list; ends no path.
+    Statuses,
 }
 
 impl AnchorPurpose {
-    /// By the name that command line and manifest use.
+    /// By the name that the command line uses: what an administrator may record an anchor for.
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::Signatures, Self::Timestamps].into_iter().find(|purpose| purpose.name() == name)
     }
@@ -27,6 +31,7 @@ impl AnchorPurpose {
         match self {
             Self::Signatures => "signatures",
             Self::Timestamps => "timestamps",
+            Self::Statuses => "statuses",
         }
     }
 
@@ -67,6 +72,14 @@ pub struct RecordedAnchor {
     pub known_until: Option<Instant>,
     /// Where it comes from, in one line for the report.
     pub origin: String,
+    /// SHA-256 of the authorities' certificates about whose certificates it may answer, where its purpose is status.
+    pub answers_for: Vec<[u8; 32]>,
+}
+
+impl RecordedAnchor {
+    fn is_responder(&self) -> bool {
+        self.purposes == [AnchorPurpose::Statuses]
+    }
 }
 
 /// Everything that was recorded, at one moment.
@@ -96,14 +109,27 @@ impl TrustSnapshot {
 pub struct Recorded {
     snapshot: TrustSnapshot,
     anchors: Vec<(Certificate, RecordedAnchor)>,
+    responders: Arc<[TrustedResponder]>,
 }
 
 impl Recorded {
     /// Reads the certificates; an error where one is none.
     pub fn read(mut snapshot: TrustSnapshot) -> crate::error::Result<Self> {
         let recorded = std::mem::take(&mut snapshot.anchors).into_iter();
-        let anchors = recorded.map(|anchor| Ok((Certificate::from_der(&anchor.certificate)?, anchor)));
-        Ok(Self { anchors: anchors.collect::<crate::error::Result<_>>()?, snapshot })
+        let read = recorded.map(|anchor| Ok((Certificate::from_der(&anchor.certificate)?, anchor)));
+        let read = read.collect::<crate::error::Result<Vec<_>>>()?;
+        let (responders, anchors): (Vec<_>, Vec<_>) = read.into_iter().partition(|(_, anchor)| anchor.is_responder());
+        let responders = responders.into_iter().map(|(certificate, anchor)| TrustedResponder {
+            certificate,
+            answers_for: anchor.answers_for.clone(),
+            periods: trusted_periods(&anchor),
+        });
+        Ok(Self { anchors, responders: responders.collect(), snapshot })
+    }
+
+    /// Responders that trusted lists name.
+    pub(super) fn responders(&self) -> Arc<[TrustedResponder]> {
+        Arc::clone(&self.responders)
     }
 
     /// Snapshot, without its anchors.
@@ -225,6 +251,15 @@ impl VerificationContext {
     }
 }
 
+/// The periods of a record, each only as far as its list speaks.
+fn trusted_periods(anchor: &RecordedAnchor) -> Vec<Period> {
+    let shorter = |period: &Period| {
+        let until = period.until.into_iter().chain(anchor.known_until).min();
+        Period { until, ..*period }
+    };
+    anchor.periods.iter().map(shorter).collect()
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Standing {
     Trusted,
@@ -266,6 +301,7 @@ mod tests {
             periods: vec![period(10, Some(20)), period(30, None)],
             known_until: known.map(at),
             origin: String::new(),
+            answers_for: Vec::new(),
         };
         let standings = |known: Option<i64>| [9, 10, 19, 20, 30, 39, 40].map(|time| standing(&anchor(known), at(time)));
         use Standing::{NotTrusted, Trusted, Unknown};

@@ -1,6 +1,6 @@
 //! The verdict on an Associated Signature Container (EN 319 162-1): the archive's structure, which files each signature covers by
-//! way of its manifest, the signatures themselves, and what nobody signed. A file that no signature covers, or a covered one that
-//! is missing, is said, and the container is not intact.
+//! way of its manifest, the signatures themselves, and what nobody signed. A covered file that is missing, or one that a reader would take
+//! for signed and that no signature covers, is said, and the container is not intact; another file that nobody signed is named first.
 
 mod coverage;
 mod timestamps;
@@ -101,12 +101,18 @@ fn conclude(report: &mut Report, lone: Option<Integrity>) {
         (Outcome::Failed, "coverage" | "file_list") => Integrity::Altered,
         // A record that fails is not used as a proof; it takes nothing from signatures.
         (Outcome::Failed, "evidence_record") => Integrity::Intact,
+        // What is signed stays intact; the report says what is not.
+        (Outcome::Failed, coverage::UNSIGNED_PARTS) => Integrity::Intact,
         (Outcome::Failed, _) => Integrity::Broken,
         (Outcome::NotDone, "manifest" | "timestamps" | "signatures" | "coverage") => Integrity::Unknown,
         _ => Integrity::Intact,
     });
     let worst = of_container.chain([worst]).max_by_key(|integrity| badness(*integrity)).unwrap_or(Integrity::Unknown);
     conclusion::conclude(report, worst);
+    let unsigned = report.checks.iter().find(|check| check.name == coverage::UNSIGNED_PARTS);
+    if let Some(parts) = unsigned.map(|check| check.reason.clone()) {
+        conclusion::with_unsigned_parts(report, &parts);
+    }
 }
 
 fn unread_check(error: &Error) -> Check {

@@ -9,11 +9,13 @@ use super::store::Material;
 use super::trust::{self, Proof};
 use crate::algorithm::DigestAlgorithm;
 use crate::asn1::{Element, tag};
-use crate::cms::{ArchiveTimestamp, Attribute, SignedData, SignerFindings, SignerInfo, before_evidence_records};
+use crate::cms::{
+    ATTRIBUTE_ORDER, ArchiveTimestamp, Attribute, SignedData, SignerFindings, SignerInfo, before_evidence_records,
+};
 use crate::evidence_record::EvidenceRecord;
 use crate::{crypto, limits, oid};
 use chuky_model::instant::Instant;
-use chuky_model::report::{Check, SignatureReport, TimestampReport};
+use chuky_model::report::{Check, Outcome, SignatureReport, TimestampReport};
 use der::asn1::ObjectIdentifier;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -78,6 +80,7 @@ impl Judge<'_> {
             let id = format!("{}signer {}", self.prefix, at + 1);
             let mut findings =
                 signer.check(self.data, &self.material.certificates, &mut |algorithm| self.content.digest(algorithm));
+            doubt_order(&mut findings);
             findings.checks.splice(0..0, self.before.iter().cloned());
             let (proof, signature_times) = self.timestamps(signer, &id, &mut lines);
             let content_times = self.content_timestamps(signer, &id, &mut lines);
@@ -259,7 +262,8 @@ impl Judge<'_> {
                     continue;
                 }
             };
-            let findings = counter.check_counter_signature(signed, self.data, &self.material.certificates);
+            let mut findings = counter.check_counter_signature(signed, self.data, &self.material.certificates);
+            doubt_order(&mut findings);
             // What proves the age of the signature around it need not cover it: only its own timestamps count.
             let (time, signature_times) = self.timestamps(&counter, &id, lines);
             let checks = [findings.checks.as_slice(), &remarks(&counter)].concat();
@@ -341,6 +345,13 @@ fn draft<'f>(
         changes: Vec::new(),
         checks,
     }
+}
+
+/// Readers of CMS files disagree about a value that does not fit the DER encoding of its attributes: some refuse it, as RFC 5652 §5.4 says, others
+/// take the order of the file. What two readers see differently is not intact. Readers of PDF all take the order of the file.
+fn doubt_order(findings: &mut SignerFindings) {
+    let order = findings.checks.iter_mut().filter(|check| check.name == ATTRIBUTE_ORDER);
+    order.for_each(|check| check.outcome = Outcome::NotDone);
 }
 
 /// What constraints look at, but for the timestamps.

@@ -47,6 +47,19 @@ pub(super) fn conclude(report: &mut Report, integrity: Integrity) {
     };
 }
 
+/// The same answer for a file of which these parts are not signed, where what is signed is intact. It is never *passed* as a whole: the policy's
+/// constraint is that all of a document is signed (EN 319 102-1 §5.2.8), and each signature's own line tells what it is worth.
+pub(super) fn with_unsigned_parts(report: &mut Report, parts: &str) {
+    if report.integrity != Integrity::Intact {
+        return;
+    }
+    if report.indication == Indication::TotalPassed {
+        (report.indication, report.sub_indication) =
+            (Indication::Indeterminate, Some(SubIndication::SigConstraintsFailure));
+    }
+    (report.message, report.next_step) = sentences::unsigned_parts(&report.message, parts);
+}
+
 /// Leaves signatures open whose signers' status nobody could ask for, and with them the file.
 pub fn leave_open(report: &mut Report, is_meant: impl Fn(&Signer) -> bool, reason: &str) {
     let meant = |line: &&mut SignatureReport| {

@@ -14,6 +14,7 @@ use crate::pdf::signature::PdfSignature;
 use crate::timestamp::TimestampToken;
 use chuky_model::instant::Instant;
 use chuky_model::report::{Change, Check, Indication, Integrity, SignatureReport, SubIndication, TimestampReport};
+use std::collections::BTreeSet;
 
 /// A signature with everything found out about its bytes.
 #[derive(Debug)]
@@ -39,16 +40,22 @@ impl Judged {
         findings: impl Iterator<Item = &'f Finding>,
         later_levels: &[Option<i64>],
     ) {
+        let (mut seen, earlier) = (BTreeSet::new(), self.changes.len());
         for finding in findings {
             let (permitted, rule) = self.permissions.judge(finding);
+            let kept = self.changes.len() < crate::pdf::limits::CHANGES;
+            if (permitted && !kept)
+                || !seen.insert((finding.kind, finding.page, finding.detail.as_str(), permitted, rule))
+            {
+                continue;
+            }
             let change = Change {
                 kind: finding.kind.name().to_owned(),
                 permitted,
                 page: finding.page,
                 detail: format!("{}: {rule}", finding.detail),
             };
-            let kept = self.changes.len() < crate::pdf::limits::CHANGES;
-            if (kept || !permitted) && !self.changes.contains(&change) {
+            if !self.changes.iter().take(earlier).any(|known| *known == change) {
                 self.changes.push(change);
             }
         }

@@ -9,6 +9,7 @@ mod cms_part;
 mod conclusion;
 mod digests;
 mod format;
+mod gaps;
 mod judged;
 mod jws_file;
 mod line;
@@ -38,6 +39,7 @@ use chuky_model::instant::Instant;
 use chuky_model::report::{Check, DocumentFormat, Indication, Integrity, Report, SubIndication, TrustUsed};
 pub use conclusion::leave_open;
 use format::Kind;
+pub use gaps::{Fetched, Gap, Gaps};
 use policy::ValidationPolicy;
 use std::sync::Arc;
 pub use trusted_list::{ListRefused, read_trusted_list, services_of_unchecked_list};
@@ -61,6 +63,8 @@ pub struct VerificationContext {
     pub at: Instant,
     /// What the verdict is made by.
     pub policy: Arc<ValidationPolicy>,
+    /// Collects what was missing; the verdict does not depend on it.
+    pub gaps: Gaps,
 }
 
 impl VerificationContext {
@@ -75,6 +79,7 @@ impl VerificationContext {
             holds: Vec::new(),
             at,
             policy: ValidationPolicy::standard(),
+            gaps: Gaps::default(),
         }
     }
 }

@@ -90,6 +90,20 @@ pub(super) fn only_part(message: &Bilingual, covers: &str) -> Bilingual {
     )
 }
 
+/// The sentences on a file with parts that nobody signed: these are named before anything else is said.
+pub(super) fn unsigned_parts(message: &Bilingual, parts: &str) -> Sentences {
+    (
+        Bilingual::new(
+            format!("KHÔNG ĐƯỢC KÝ: {parts}. Chữ ký hay dấu thời gian chỉ bao phủ phần còn lại. {}", message.vi),
+            format!("NOT SIGNED: {parts}. Signatures and timestamps cover the rest only. {}", message.en),
+        ),
+        Bilingual::new(
+            "Không sử dụng phần không được ký như thể người ký đã ký; hãy hỏi người ký về phần đó.",
+            "Do not use what is not signed as if the signer had signed it; ask the signer about it.",
+        ),
+    )
+}
+
 /// The sentence on a document whose signed manifest names files that were not there to be compared.
 pub(super) fn parts_not_at_hand(message: &Bilingual, count: usize) -> Bilingual {
     let (vi, en) = (message.vi.trim_end_matches('.'), message.en.trim_end_matches('.'));

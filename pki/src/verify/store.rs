@@ -116,6 +116,10 @@ impl Gathering {
             list.dedup();
         }
         let evidence = Evidence::read(&self.crls, &self.responses).with_holds(&context.holds);
+        let evidence = match &context.recorded {
+            Some(recorded) => evidence.with_responders(recorded.responders()),
+            None => evidence,
+        };
         Material::new(self.certificates, evidence)
     }
 }

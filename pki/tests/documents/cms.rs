@@ -176,6 +176,53 @@ pub fn counter_signature(value: &[u8]) -> Vec<u8> {
     ])
 }
 
+/// A signature over attributes in the order that is signed, which the file keeps in another.
+fn with_attributes(signed: &[Vec<u8>], kept: &[Vec<u8>]) -> Vec<u8> {
+    let certificate = own(&signer().certificate);
+    let key = signer().key.ec_key().unwrap();
+    let digest = openssl::sha::sha256(&write::parts(tag::SET, signed));
+    let algorithm = |oid: &der::asn1::ObjectIdentifier| write::sequence(&[write::oid(oid)]);
+    let signer_info = write::sequence(&[
+        write::unsigned(1),
+        write::sequence(&[
+            certificate.issuer().as_der().to_vec(),
+            write::element(tag::INTEGER, certificate.serial_octets()),
+        ]),
+        algorithm(&oid::SHA256),
+        write::parts(tag::constructed(0), kept),
+        algorithm(&oid::ECDSA_WITH_SHA256),
+        write::octet_string(&EcdsaSig::sign(&digest, &key).unwrap().to_der().unwrap()),
+    ]);
+    let content = write::element(tag::constructed(0), &write::octet_string(CONTENT));
+    let signed = write::sequence(&[
+        write::unsigned(1),
+        write::element(tag::SET, &algorithm(&oid::SHA256)),
+        write::sequence(&[write::oid(&oid::DATA), content]),
+        write::element(tag::constructed(0), certificate.der()),
+        write::element(tag::SET, &signer_info),
+    ]);
+    write::sequence(&[write::oid(&oid::SIGNED_DATA), write::element(tag::constructed(0), &signed)])
+}
+
+#[test]
+fn signed_attributes_are_signed_in_their_der_encoding() {
+    let attribute = |kind, value: &[u8]| write::sequence(&[write::oid(kind), write::element(tag::SET, value)]);
+    let content_type = attribute(&oid::CONTENT_TYPE, &write::oid(&oid::DATA));
+    let digest = attribute(&oid::MESSAGE_DIGEST, &write::octet_string(&openssl::sha::sha256(CONTENT)));
+    let sorted = [content_type.clone(), digest.clone()];
+    let reversed = [digest, content_type];
+    for (signed, kept, integrity) in [
+        (&sorted, &sorted, Integrity::Intact),
+        (&sorted, &reversed, Integrity::Intact),
+        // RFC 5652 §5.4 knows one form: readers that follow it refuse this one, others take it.
+        (&reversed, &reversed, Integrity::Unknown),
+        (&reversed, &sorted, Integrity::Broken),
+    ] {
+        let report = verdict(&with_attributes(signed, kept), None);
+        assert_eq!(report.integrity, integrity, "{report:#?}");
+    }
+}
+
 #[test]
 fn a_counter_signature_gets_its_line() {
     let cms = signer().sign(&[CONTENT]);

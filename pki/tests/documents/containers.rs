@@ -3,7 +3,7 @@
 use crate::made::{
     EXTENDED, File, SIMPLE, archive, extended, file, manifest, now, signer, simple, token, trusting, verdict,
 };
-use chuky_model::report::{DocumentFormat, Integrity, Report};
+use chuky_model::report::{DocumentFormat, Indication, Integrity, Outcome, Report};
 use chuky_pki::verify::verify_with_content;
 
 fn judged(files: &[File]) -> Report {
@@ -33,7 +33,7 @@ fn honest_containers_are_intact() {
 
 #[test]
 fn what_nobody_signed_is_said() {
-    for name in ["c.txt", "META-INF/note.txt", "META-INF/deep/signature.p7s"] {
+    for name in ["META-INF/note.txt", "meta-inf/note.txt", "META-INF/deep/signature.p7s", "mimetype2"] {
         let report = judged(&[extended(), vec![file(name, "slipped in")]].concat());
         assert_eq!(report.integrity, Integrity::Altered, "{name}");
         assert!(report.checks.iter().any(|check| check.name == "coverage" && check.reason.contains(name)), "{name}");
@@ -49,6 +49,63 @@ fn what_nobody_signed_is_said() {
         judged(&changed(extended(), "b.txt", |file| file.content = b"other".to_vec())).integrity,
         Integrity::Broken
     );
+}
+
+/// The report on a container with a file more, judged by somebody who trusts the signer.
+fn with_file(files: Vec<File>, name: &str) -> Report {
+    let bytes = archive(&[files, vec![file(name, "slipped in")]].concat());
+    verify_with_content(&bytes, None, "container", &trusting())
+}
+
+#[test]
+fn a_file_added_to_a_signed_container_is_never_presented_as_signed() {
+    let honest = verify_with_content(&archive(&extended()), None, "container", &trusting());
+    assert!(!honest.message.en.contains("NOT SIGNED"), "{honest:#?}");
+    for name in ["c.txt", "folder/other.pdf", "h\u{e1}t.pdf"] {
+        let report = with_file(extended(), name);
+        let last = name.rsplit('/').next().unwrap();
+        assert_eq!(report.integrity, Integrity::Intact, "{report:#?}");
+        // What is signed keeps its own verdict, the whole is never passed, and the file is named before anything else.
+        assert_ne!(report.indication, Indication::TotalPassed, "{name}");
+        assert_eq!(report.signatures[0].covers, "2 of 3 files", "{name}");
+        for text in [&report.message.en, &report.message.vi] {
+            let named = text.find(last).unwrap();
+            assert!(named < text.find("a.txt").unwrap_or(usize::MAX) && named < 60, "{text}");
+        }
+        assert!(report.message.en.starts_with("NOT SIGNED: ") && report.message.vi.starts_with("KHÔNG ĐƯỢC KÝ: "));
+        let check = report.checks.iter().find(|check| check.name == "unsigned_parts").unwrap();
+        assert!(check.outcome == Outcome::Failed && check.reason.contains(last), "{check:?}");
+    }
+    // A direction mark in a name is shown as what it is.
+    assert!(with_file(extended(), "x\u{202e}fdp.exe").message.en.contains("\\u{202e}"));
+}
+
+#[test]
+fn an_added_file_that_could_be_taken_for_a_signed_one_is_not_intact() {
+    // Names that a reader, a file system or a person takes for those of signed files.
+    for name in ["A.TXT", "x/a.txt", "a%2Etxt", "a .txt", "a\u{200b}.txt", "x/y/B.TXT", "-_-"] {
+        let report = with_file(extended(), name);
+        assert_eq!(report.integrity, Integrity::Altered, "{name}: {report:#?}");
+    }
+    // Where one signature stands for all of the container.
+    let as_extended = |files: Vec<File>| changed(files, "mimetype", |file| file.content = EXTENDED.into());
+    assert_ne!(with_file(simple(), "c.txt").integrity, Integrity::Intact);
+    assert_ne!(with_file(as_extended(simple()), "c.txt").integrity, Integrity::Intact);
+    let entries = ["a.txt", "b.txt", "c.txt"]
+        .map(|path| format!(r#"<m:file-entry m:full-path="{path}" m:media-type="text/plain"/>"#))
+        .concat();
+    let list =
+        format!(r#"<m:manifest xmlns:m="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0">{entries}</m:manifest>"#);
+    let listed = [extended(), vec![file("META-INF/manifest.xml", list)]].concat();
+    assert_eq!(with_file(listed, "c.txt").integrity, Integrity::Altered);
+    // A signature over nothing but the container's own files signs no document.
+    let own = manifest("META-INF/signature001.p7s", &[("mimetype", EXTENDED.as_bytes())]);
+    let nothing = vec![
+        file("mimetype", EXTENDED),
+        file("META-INF/signature001.p7s", signer().sign(&[own.as_bytes()])),
+        file("META-INF/ASiCManifest001.xml", own),
+    ];
+    assert_eq!(with_file(nothing, "c.txt").integrity, Integrity::Altered);
 }
 
 #[test]

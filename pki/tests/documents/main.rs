@@ -13,6 +13,7 @@ mod known_status;
 mod made;
 mod office_attacks;
 mod past;
+mod responders;
 mod sub_indications;
 mod verdicts;
 mod world;

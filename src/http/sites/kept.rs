@@ -42,6 +42,9 @@ struct HandedForm {
     handed: String,
     /// `pdf`, `xml`, `json` or `link`.
     form: String,
+    /// The form's token, where somebody is logged in.
+    #[serde(default)]
+    csrf: String,
 }
 
 async fn report(
@@ -50,6 +53,9 @@ async fn report(
     remote: Remote,
     PageForm(form): PageForm<HandedForm>,
 ) -> Result<Response> {
+    if visit.principal.is_some() {
+        visit.posting(&form.csrf)?;
+    }
     let judged = verification::from_handed(&app, &form.handed)?;
     if form.form == "link" {
         allow_link(&app, visit.principal.as_ref(), &remote)?;

@@ -64,7 +64,7 @@ pub async fn of_caller(app: &App, by: &Principal, whom: &str) -> Result<Vec<Cert
     for row in rows.into_iter().filter(was_issued).take(MOST_SHOWN) {
         let row = as_it_is(app, row.id).await?;
         let usable = row.state != CertificateState::Revoked && row.not_after > now;
-        if usable && is_staff_for(by, row.hierarchy) {
+        if usable && is_staff_for(app, by, &row).await? {
             views.push(shown(app, by, &row)?);
         }
     }

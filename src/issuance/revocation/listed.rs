@@ -1,12 +1,14 @@
 //! One change for many certificates: those of a unit's staff, or of a batch of devices. Each is changed by itself, so that one that
 //! cannot be keeps no other from it; the list is published once at the end.
 
-use super::{Change, Ground, Why, admit, as_it_is, changed, find, is_staff_for, register, revocation_list, shown};
+use super::{
+    Change, Ground, Why, admit, as_it_is, changed, find, is_staff_for, is_staff_of, kind_of, register, revocation_list,
+    shown,
+};
 use crate::{
     accounts::Principal,
     app::App,
     error::{Error, RequestError, Result},
-    registration,
 };
 use chuky_model::{
     record::{Cursor, certificate::Certificate as Row, state::CertificateState},
@@ -145,15 +147,16 @@ async fn named(app: &App, by: &Principal, serials: Vec<String>) -> Result<Named>
     }
     let mut rows = Vec::with_capacity(serials.len());
     for serial in serials {
-        let row = find(app, by, &serial).await;
-        // Whoever is only a subscriber changes their own certificates one by one.
-        let row = row.and_then(|row| match is_staff_for(by, row.hierarchy) {
-            true => Ok(row),
-            false => Err(RequestError::not_found().into()),
-        });
+        let row = find_for_staff(app, by, &serial).await;
         rows.push((serial, row));
     }
     Ok(rows)
+}
+
+/// Whoever is only a subscriber changes their own certificates one by one.
+async fn find_for_staff(app: &App, by: &Principal, serial: &str) -> Result<Row> {
+    let row = find(app, by, serial).await?;
+    if is_staff_for(app, by, &row).await? { Ok(row) } else { Err(RequestError::not_found().into()) }
 }
 
 async fn of_unit(
@@ -162,7 +165,7 @@ async fn of_unit(
     hierarchy: Hierarchy,
     (unit, kind): (&str, Option<SubjectKind>),
 ) -> Result<Named> {
-    if !is_staff_for(by, hierarchy) {
+    if !is_staff_of(by, hierarchy) {
         return Err(RequestError::forbidden().into());
     }
     register::follow(app).await?;
@@ -176,19 +179,14 @@ async fn of_unit(
             return Err(wrong_length().into());
         }
         for row in page {
-            if !is_of_kind(app, &row, kind).await? {
+            let wanted = kind.is_none() || kind_of(app, &row).await? == kind;
+            if !wanted || !is_staff_for(app, by, &row).await? {
                 continue;
             }
             let serial = row.serial.to_string();
             rows.push((serial, as_it_is(app, row.id).await));
         }
     }
-}
-
-async fn is_of_kind(app: &App, row: &Row, kind: Option<SubjectKind>) -> Result<bool> {
-    let (Some(kind), Some(request)) = (kind, row.request_id) else { return Ok(kind.is_none()) };
-    let request = registration::load(app, request).await?;
-    Ok(registration::open(app, &request)?.kind == kind)
 }
 
 /// From the row: what was changed is told whatever else may be wrong with it, without a name where the certificate cannot be shown.

@@ -1,10 +1,14 @@
 //! What is PostgreSQL's own: the pool, and the statements that SQLite words differently.
 
-use crate::{Error, limits, stored::Stored};
+use crate::{
+    Error, limits,
+    presence::{self, Held, Presence},
+    stored::Stored,
+};
 use chuky_model::{
     id::JobId,
     instant::Instant,
-    record::{payment::PaymentIdentity, state::JobState, work::Job},
+    record::{audit::AuditLeaf, payment::PaymentIdentity, state::JobState, work::Job},
 };
 use sqlx::{
     ConnectOptions, PgPool, Postgres,
@@ -31,6 +35,7 @@ pub type Transaction = sqlx::Transaction<'static, Postgres>;
 #[derive(Clone, Debug)]
 pub struct Store {
     pool: PgPool,
+    presence: Presence,
 }
 
 impl Store {
@@ -42,6 +47,7 @@ impl Store {
             // An acknowledged commit is on the disk, whatever the server's setting.
             .options([("synchronous_commit", "on")])
             .disable_statement_logging();
+        let presence = Presence::over(&options);
         let pool = PgPoolOptions::new()
             .max_connections(limits::CONNECTIONS)
             .acquire_timeout(limits::ACQUIRE_TIMEOUT)
@@ -49,7 +55,7 @@ impl Store {
             .await?;
         // Under sqlx's advisory lock, so by one process at a time.
         MIGRATIONS.run_direct(None, &mut *pool.acquire().await?, false).await?;
-        Ok(Self { pool })
+        Ok(Self { pool, presence })
     }
 
     /// Begins a transaction that writes (READ COMMITTED: what must not move under it is a compare-and-swap).
@@ -62,7 +68,17 @@ impl Store {
         Ok(self.pool.acquire().await?)
     }
 
-    /// Closes every connection.
+    /// Holds work of that name while no other process on the database does; `None` where one does.
+    pub async fn hold(&self, name: &str) -> Result<Option<Held>, Error> {
+        self.presence.hold(presence::key_of_name(name)).await
+    }
+
+    /// Holds what belongs to a row; `None` where somebody does, in this process or another.
+    pub async fn hold_row(&self, id: Uuid) -> Result<Option<Held>, Error> {
+        self.presence.hold(presence::key_of_id(id)).await
+    }
+
+    /// Closes the connections of reads and transactions. Whatever this process holds it holds until it is let go.
     pub async fn close(&self) {
         self.pool.close().await;
     }
@@ -117,6 +133,23 @@ impl Dialect for Statements {
                 .fetch_all(connection)
                 .await?;
         Ok(rows.into_iter().map(|row| (row.identity, row.order_digest)).collect())
+    }
+
+    async fn append_leaves(connection: &mut Connection, leaves: &[AuditLeaf]) -> Result<u64, Error> {
+        let sequences: Vec<i64> = leaves.iter().map(|leaf| leaf.sequence).collect();
+        let entries: Vec<Uuid> = leaves.iter().map(|leaf| leaf.entry_id.0).collect();
+        let hashes: Vec<Vec<u8>> = leaves.iter().map(|leaf| leaf.hash.clone()).collect();
+        query!(
+            "INSERT INTO audit_leaf (sequence, entry_id, hash)
+                SELECT * FROM UNNEST($1::BIGINT[], $2::UUID[], $3::BYTEA[])",
+            &sequences,
+            &entries,
+            &hashes,
+        )
+        .execute(&mut *connection)
+        .await?;
+        let done = query!("DELETE FROM audit_pending WHERE entry_id = ANY($1::UUID[])", &entries);
+        Ok(done.execute(connection).await?.rows_affected())
     }
 
     async fn claim_due_jobs(

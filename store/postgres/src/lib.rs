@@ -2,9 +2,11 @@
 //! `dialect.rs` differs. Functions take a connection and return records of `chuky-model`; nothing here decides anything.
 
 mod dialect;
+mod presence;
 
 pub use dialect::{Connection, Dialect, Reader, Store, Transaction};
 pub use error::Error;
+pub use presence::Held;
 pub use transaction::{commit, rollback};
 
 #[path = "../../src/account.rs"]

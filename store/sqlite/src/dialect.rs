@@ -1,10 +1,14 @@
 //! What is SQLite's own: opening the file, one writer and several readers, and the statements that PostgreSQL words differently.
 
-use crate::{Error, limits, stored::Stored};
+use crate::{
+    Error, limits,
+    presence::{self, Held},
+    stored::Stored,
+};
 use chuky_model::{
     id::JobId,
     instant::Instant,
-    record::{payment::PaymentIdentity, state::JobState, work::Job},
+    record::{audit::AuditLeaf, payment::PaymentIdentity, state::JobState, work::Job},
 };
 use sqlx::{
     ConnectOptions, Sqlite, SqlitePool,
@@ -13,7 +17,10 @@ use sqlx::{
     query,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use std::{path::Path, str::FromStr};
+use std::{
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
 pub use crate::dialects::{Dialect, StoredOrder};
 
@@ -31,6 +38,7 @@ pub type Transaction = sqlx::Transaction<'static, Sqlite>;
 pub struct Store {
     writer: SqlitePool,
     readers: SqlitePool,
+    file: PathBuf,
 }
 
 impl Store {
@@ -55,13 +63,14 @@ impl Store {
             .disable_statement_logging();
         let pool =
             || SqlitePoolOptions::new().acquire_timeout(limits::ACQUIRE_TIMEOUT).idle_timeout(None).max_lifetime(None);
+        let file = options.get_filename().to_owned();
         let writer = first(pool().max_connections(1), &options).await?;
         // All or nothing, and one process at a time: sqlx itself takes no lock on SQLite.
         let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
         MIGRATIONS.run_direct(None, &mut *transaction, false).await?;
         transaction.commit().await?;
         let readers = pool().max_connections(limits::READERS).connect_with(options.read_only(true)).await?;
-        Ok(Self { writer, readers })
+        Ok(Self { writer, readers, file })
     }
 
     /// Begins a transaction that writes. There is one at a time: others wait here, not at the commit.
@@ -79,6 +88,11 @@ impl Store {
         let mut reader = self.readers.acquire().await?;
         sqlx::query("VACUUM INTO $1").bind(file).execute(&mut *reader).await?;
         Ok(())
+    }
+
+    /// Holds work of that name while no other process on the file does; `None` where one does.
+    pub fn hold(&self, name: &str) -> Result<Option<Held>, Error> {
+        presence::hold(&self.file, name)
     }
 
     /// Closes every connection.
@@ -160,6 +174,26 @@ impl Dialect for Statements {
         .fetch_all(connection)
         .await?;
         Ok(rows.into_iter().map(|row| (row.identity, row.order_digest)).collect())
+    }
+
+    async fn append_leaves(connection: &mut Connection, leaves: &[AuditLeaf]) -> Result<u64, Error> {
+        // One statement for all, see `stored_orders`: SEQUENCE, ENTRY, HASH.
+        let text = |leaf: &AuditLeaf| {
+            format!(r#"[{},"{}","{}"]"#, leaf.sequence, leaf.entry_id.0.simple(), hex::encode(&leaf.hash))
+        };
+        let leaves = format!("[{}]", leaves.iter().map(text).collect::<Vec<_>>().join(","));
+        query!(
+            "INSERT INTO audit_leaf (sequence, entry_id, hash)
+            SELECT value ->> 0, unhex(value ->> 1), unhex(value ->> 2) FROM json_each($1)",
+            leaves
+        )
+        .execute(&mut *connection)
+        .await?;
+        let done = query!(
+            "DELETE FROM audit_pending WHERE entry_id IN (SELECT unhex(value ->> 1) FROM json_each($1))",
+            leaves
+        );
+        Ok(done.execute(connection).await?.rows_affected())
     }
 
     async fn claim_due_jobs(

@@ -100,7 +100,7 @@ pub async fn check(test: &TestApp, notes: &[Note], lists: &[List]) -> Counts {
     let (receipts_lost, changes_unanswered) = told_to_clients(notes, &rows, &issuing);
     let count = |state: &str| rows.values().filter(|row| row.state == state).count();
     let void_revoked = rows.values().filter(|row| row.state == "void" && row.revoked).count();
-    let counts = Counts {
+    Counts {
         issued: count("issued") + count("revoked") + count("suspended"),
         revoked: count("revoked"),
         suspended: count("suspended"),
@@ -110,9 +110,7 @@ pub async fn check(test: &TestApp, notes: &[Note], lists: &[List]) -> Counts {
         changes_unanswered,
         lists_seen: lists.len(),
         audit_entries,
-    };
-    println!("kill loop: {counts:?}");
-    counts
+    }
 }
 
 /// RFC 5280 §5.2.3: numbers only grow, and a number names one list; so does `thisUpdate`.

@@ -7,7 +7,8 @@ use crate::pdf::file::PdfFile;
 use crate::pdf::lexer::Lexer;
 use crate::pdf::object::{Dictionary, Object, ObjectId};
 use crate::pdf::tree::{FIELD_INHERITED, FormField, text};
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::OnceCell;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// Widgets of signature fields that are new in the later revision.
 pub(super) type NewWidgets = BTreeSet<ObjectId>;
@@ -98,17 +99,22 @@ impl Comparison<'_, '_> {
     }
 
     fn fields(&self) -> NewWidgets {
-        let mut by_id: BTreeMap<ObjectId, usize> = BTreeMap::new();
-        let mut by_name: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        for (at, field) in self.old_fields.iter().enumerate() {
-            by_id.extend(field.id.map(|id| (id, at)));
-            by_name.entry(&field.name).or_default().push(at);
-        }
-        let mut met = BTreeSet::new();
+        let by_id: HashMap<ObjectId, usize> =
+            self.old_fields.iter().enumerate().filter_map(|(at, field)| Some((field.id?, at))).collect();
+        // Asked only for fields that have another number now.
+        let by_name: OnceCell<HashMap<&str, Vec<usize>>> = OnceCell::new();
+        let names = || {
+            let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();
+            for (at, field) in self.old_fields.iter().enumerate() {
+                by_name.entry(&field.name).or_default().push(at);
+            }
+            by_name
+        };
+        let mut met = HashSet::new();
         let mut widgets = NewWidgets::new();
         for field in self.new_fields.iter() {
             let known = field.id.and_then(|id| by_id.get(&id).copied()).or_else(|| {
-                let candidates = by_name.get(field.name.as_str())?;
+                let candidates = by_name.get_or_init(names).get(field.name.as_str())?;
                 candidates.iter().copied().find(|at| !met.contains(at))
             });
             match known.and_then(|at| Some((at, self.old_fields.get(at)?))) {

@@ -25,7 +25,7 @@ use super::object::{Object, ObjectId};
 use super::tree::{FormField, Page};
 use quiet::Quiet;
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::rc::Rc;
 
 /// One difference.
@@ -53,9 +53,7 @@ pub(super) struct Comparison<'f, 'd> {
     old_page_index: BTreeMap<ObjectId, usize>,
     new_page_index: BTreeMap<ObjectId, usize>,
     /// Fields, widgets and annotations: compared on their own, so references to them need only agree.
-    held: BTreeSet<ObjectId>,
-    /// Fields and widgets that both revisions know.
-    common_fields: BTreeSet<ObjectId>,
+    held: Held,
     /// Pairs that were found to be the same, with whether held references were taken by their number.
     known_same: RefCell<HashSet<(ObjectId, ObjectId, bool)>>,
     pairs: Cell<usize>,
@@ -64,6 +62,26 @@ pub(super) struct Comparison<'f, 'd> {
     redefined: Option<HashSet<u32>>,
     same_page_order: bool,
     quiet: &'f Quiet,
+}
+
+/// Objects by what they are.
+struct Held {
+    /// Fields and widgets of each revision.
+    old: Rc<HashSet<ObjectId>>,
+    new: Rc<HashSet<ObjectId>>,
+    /// Annotations of both.
+    annotations: HashSet<ObjectId>,
+}
+
+impl Held {
+    fn contains(&self, id: &ObjectId) -> bool {
+        self.old.contains(id) || self.new.contains(id) || self.annotations.contains(id)
+    }
+
+    /// Whether it is a field or widget that both revisions know.
+    fn is_common_field(&self, id: &ObjectId) -> bool {
+        self.old.contains(id) && self.new.contains(id)
+    }
 }
 
 /// Every difference between the two readings, `old` being the signed one.
@@ -91,22 +109,15 @@ impl<'f, 'd> Comparison<'f, 'd> {
     fn new(old: &'f PdfFile<'d>, new: &'f PdfFile<'d>, quiet: &'f Quiet) -> Self {
         let (old_pages, new_pages) = (old.pages(), new.pages());
         let (old_fields, new_fields) = (old.fields(), new.fields());
-        let of_fields = |fields: &[FormField]| -> BTreeSet<ObjectId> {
-            let ids = |field: &FormField| -> Vec<ObjectId> {
-                field.id.into_iter().chain(field.widgets.iter().filter_map(|(id, _)| *id)).collect()
-            };
-            fields.iter().flat_map(ids).collect()
-        };
-        let (of_old, of_new) = (of_fields(&old_fields), of_fields(&new_fields));
-        let common_fields = of_old.intersection(&of_new).copied().collect();
-        let mut held: BTreeSet<ObjectId> = of_old.union(&of_new).copied().collect();
+        let mut annotations = HashSet::new();
         for (file, pages) in [(old, &old_pages), (new, &new_pages)] {
             for page in pages.iter() {
-                let annotations = page.value(file, "Annots");
-                let annotations = annotations.array().unwrap_or_default().iter().take(limits::ANNOTATIONS);
-                held.extend(annotations.filter_map(Object::reference));
+                let listed = page.value(file, "Annots");
+                let listed = listed.array().unwrap_or_default().iter().take(limits::ANNOTATIONS);
+                annotations.extend(listed.filter_map(Object::reference));
             }
         }
+        let held = Held { old: old.field_ids(), new: new.field_ids(), annotations };
         let index = |pages: &[Page]| -> BTreeMap<ObjectId, usize> {
             pages.iter().enumerate().filter_map(|(at, page)| Some((page.id?, at))).collect()
         };
@@ -122,7 +133,6 @@ impl<'f, 'd> Comparison<'f, 'd> {
             old_fields,
             new_fields,
             held,
-            common_fields,
             known_same: RefCell::default(),
             pairs: Cell::new(0),
             findings: RefCell::default(),

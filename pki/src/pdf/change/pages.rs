@@ -7,7 +7,7 @@ use crate::pdf::file::PdfFile;
 use crate::pdf::limits;
 use crate::pdf::object::{Dictionary, Object, ObjectId};
 use crate::pdf::tree::Page;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// Markup that cannot pass for content: ISO 32000-2 §12.5.6. `FreeText`, `Stamp`, `Square` and the like can.
 const PLAIN_ANNOTATIONS: [&[u8]; 8] =
@@ -92,7 +92,7 @@ impl Comparison<'_, '_> {
             self.add(ChangeKind::Unknown, page, None, "more annotations than can be judged".to_owned());
             return;
         }
-        let ids = |list: &[Object]| -> BTreeSet<ObjectId> { list.iter().filter_map(Object::reference).collect() };
+        let ids = |list: &[Object]| -> HashSet<ObjectId> { list.iter().filter_map(Object::reference).collect() };
         let (old_ids, new_ids) = (ids(&old_list), ids(&new_list));
         let mut direct: Vec<Object> = old_list.iter().filter(|object| object.reference().is_none()).cloned().collect();
         let mut covered = 0.0;
@@ -119,6 +119,14 @@ impl Comparison<'_, '_> {
 
     /// Annotations are drawn in order, so an order that changed can hide one.
     fn judge_order(&self, page: Option<u32>, old: &[Object], new: &[Object]) {
+        // Mostly some were added behind those that there were.
+        if new.starts_with(old) {
+            let before: HashSet<ObjectId> = old.iter().filter_map(Object::reference).collect();
+            let later = new.get(old.len()..).unwrap_or_default().iter().filter_map(Object::reference);
+            if later.into_iter().all(|id| !before.contains(&id)) {
+                return;
+            }
+        }
         let common = |list: &[Object], other: &[Object]| -> Vec<ObjectId> {
             let other: BTreeSet<ObjectId> = other.iter().filter_map(Object::reference).collect();
             list.iter().filter_map(Object::reference).filter(|id| other.contains(id)).collect()
@@ -197,7 +205,7 @@ impl Comparison<'_, '_> {
 
     fn annotation_changed(&self, page: Option<u32>, id: ObjectId) {
         // The form's comparison has looked at the widgets of fields that both revisions know.
-        if self.common_fields.contains(&id) {
+        if self.held.is_common_field(&id) {
             return;
         }
         let (old, new) = (self.old.object(id), self.new.object(id));

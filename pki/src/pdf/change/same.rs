@@ -4,6 +4,7 @@
 use super::Comparison;
 use crate::pdf::limits;
 use crate::pdf::object::{Dictionary, Object, ObjectId, Stream};
+use crate::pdf::work;
 use std::collections::HashSet;
 
 /// Entries that describe how a stream is written, not what it is.
@@ -28,6 +29,7 @@ impl Comparison<'_, '_> {
         let mut pending: Pending = vec![(old.clone(), new.clone(), held)];
         while let Some((old, new, held)) = pending.pop() {
             self.pairs.set(self.pairs.get().saturating_add(1));
+            work::count(1);
             let within = self.pairs.get() <= limits::COMPARED_PAIRS;
             if !within || !self.same_step(&old, &new, held, &mut assumed, &mut pending) {
                 return false;

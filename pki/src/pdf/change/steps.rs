@@ -155,7 +155,7 @@ fn size_leaves_out(new: &PdfFile<'_>, from: usize) -> bool {
     let (later, earlier): (Vec<_>, Vec<_>) = new.sections().iter().partition(|section| section.offset >= from);
     let sizes = later.iter().filter_map(|section| section.trailer.value("Size").and_then(Object::integer));
     let size = sizes.min().unwrap_or(0);
-    earlier.iter().flat_map(|section| section.numbers()).any(|number| i64::from(number) >= size)
+    earlier.iter().filter_map(|section| section.highest()).any(|number| i64::from(number) >= size)
 }
 
 /// Whether the last `startxref` and its `%%EOF` stand where every reader looks for them, and nothing but white space follows.

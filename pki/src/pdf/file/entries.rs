@@ -2,7 +2,6 @@
 //! Looks entries up and guesses nothing.
 
 use super::{PdfFile, Reading};
-use crate::pdf::limits;
 use crate::pdf::xref::{Entry, Section};
 
 impl PdfFile<'_> {
@@ -11,7 +10,7 @@ impl PdfFile<'_> {
         if self.reading == Reading::Recovered {
             return self.recovered.get(&number).copied();
         }
-        match self.listed(number)? {
+        match self.sections.listed(self.data, number)? {
             Entry::Offset { offset, generation } => {
                 Some(Entry::Offset { offset: offset.saturating_add(self.shift), generation })
             }
@@ -24,27 +23,6 @@ impl PdfFile<'_> {
         match self.entry(number) {
             Some(Entry::Offset { offset, .. }) => Some(offset),
             _ => None,
-        }
-    }
-
-    /// What the newest section that speaks about the number says. A long chain of updates is looked through once.
-    fn listed(&self, number: u32) -> Option<Entry> {
-        let updates = self.updates.get_or_init(|| {
-            let (_, later) = self.sections.split_last().filter(|(_, later)| later.len() > 3)?;
-            let most = later.iter().flat_map(Section::numbers).take(limits::INDEXED_UPDATES + 1).count();
-            (most <= limits::INDEXED_UPDATES).then(|| {
-                let pairs = later.iter().rev().flat_map(|section| {
-                    section.numbers().filter_map(|number| Some((number, section.entry(self.data, number)?)))
-                });
-                pairs.collect()
-            })
-        });
-        match updates {
-            Some(known) => known
-                .get(&number)
-                .copied()
-                .or_else(|| self.sections.last().and_then(|section| section.entry(self.data, number))),
-            None => self.sections.iter().find_map(|section| section.entry(self.data, number)),
         }
     }
 

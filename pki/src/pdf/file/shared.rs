@@ -1,9 +1,12 @@
 //! What revisions of one file have in common: sections and objects by their offset, read once however many revisions are looked at.
 //! Keeps only what means the same wherever the file is cut behind it.
 
+use super::chain::Chain;
 use crate::pdf::encryption::Encryption;
 use crate::pdf::error::PdfError;
-use crate::pdf::object::{Dictionary, Object};
+use crate::pdf::object::{Dictionary, Object, ObjectId};
+use crate::pdf::tree::FormField;
+use crate::pdf::work;
 use crate::pdf::xref::Section;
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
@@ -13,6 +16,10 @@ use std::rc::Rc;
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     sections: RefCell<HashMap<(usize, usize), Section>>,
+    /// The first chain that was followed to its end, with the shift that it was followed with.
+    chain: OnceCell<(Chain, usize)>,
+    /// Fields by the offset of their object.
+    fields: RefCell<HashMap<usize, (ObjectId, FormField)>>,
     /// By offset: number, end, object.
     objects: RefCell<HashMap<usize, (u32, usize, Object)>>,
     /// The security handler that the objects were opened with, once one revision has said which.
@@ -27,9 +34,37 @@ impl Shared {
         {
             return Ok(known.clone());
         }
+        work::count(1);
         let section = Section::read(data, offset, shift)?;
         self.sections.borrow_mut().insert((offset, shift), section.clone());
         Ok(section)
+    }
+
+    /// The chain from the section at this offset on, where it is known and the first `length` bytes hold all of it.
+    pub(super) fn chain(&self, offset: usize, shift: usize, length: usize) -> Option<Chain> {
+        let (chain, _) = self.chain.get().filter(|(_, own)| *own == shift)?;
+        chain.from_section(offset, length)
+    }
+
+    /// Keeps the first chain, which is mostly the whole file's.
+    pub(super) fn keep_chain(&self, chain: &Chain, shift: usize) {
+        self.chain.get_or_init(|| (chain.clone(), shift));
+    }
+
+    /// The field whose object lies at this offset, where it is known and the object ends before the slice does.
+    pub(super) fn field(&self, offset: usize, id: ObjectId, length: usize) -> Option<FormField> {
+        let fields = self.fields.borrow();
+        let (own, field) = fields.get(&offset)?;
+        let objects = self.objects.borrow();
+        let is_there = objects.get(&offset).is_some_and(|(number, end, _)| *number == id.number && *end <= length);
+        (*own == id && is_there).then(|| field.clone())
+    }
+
+    /// Keeps a field whose object is kept.
+    pub(super) fn keep_field(&self, offset: usize, id: ObjectId, field: &FormField) {
+        if self.objects.borrow().get(&offset).is_some_and(|(number, _, _)| *number == id.number) {
+            self.fields.borrow_mut().insert(offset, (id, field.clone()));
+        }
     }
 
     /// The handler opened from this dictionary and identifier, where it is the one in common.

@@ -10,7 +10,7 @@ use crate::evidence_record::{Alternatives, canonical_form};
 use crate::verify::cades::Content;
 use crate::verify::xml_signature::is_markup;
 use crate::xml::canonical::Method;
-use crate::xml::transform::has_comments;
+use crate::xml::transform::{has_comments, percent_decoded};
 use chuky_model::report::{Check, DocumentFormat, Outcome};
 use std::collections::BTreeSet;
 
@@ -188,19 +188,43 @@ impl<'a> Container<'a> {
         if known == data.len() { "whole_file".to_owned() } else { format!("{known} of {} files", data.len()) }
     }
 
-    /// Every data file must be covered.
+    /// Every data file must be covered, or be one that nobody can take for a signed one.
     pub(super) fn check_coverage(&self, covered: &BTreeSet<usize>) -> Check {
-        let left: Vec<String> = self
-            .entries_of(Role::Data)
-            .into_iter()
-            .filter(|at| !covered.contains(at))
-            .map(|at| self.label(at))
-            .collect();
+        let (known, left): (Vec<usize>, Vec<usize>) =
+            self.entries_of(Role::Data).into_iter().partition(|at| covered.contains(at));
         if left.is_empty() {
-            Check::passed("coverage")
-        } else {
-            Check::failed("coverage", format!("no signature covers {}", some(&left)))
+            return Check::passed("coverage");
         }
+        let names: Vec<String> = left.iter().map(|at| format!("{:?}", self.label(*at))).collect();
+        match self.taken_for_signed(&known, &left) {
+            None => Check::failed(UNSIGNED_PARTS, some(&names)),
+            Some(why) => Check::failed("coverage", format!("no signature covers {}; {why}", some(&names))),
+        }
+    }
+
+    /// Why a reader would take one of the files `left` for a signed one. An `ASiCManifest` lists what is signed and leaves the rest unsaid
+    /// (EN 319 162-1 §4.4.3.2), so that a file beside it is a file of its own; everywhere else the container is signed as a whole.
+    fn taken_for_signed(&self, known: &[usize], left: &[usize]) -> Option<String> {
+        let is_there = |role| self.roles.contains(&role);
+        if self.simple || is_there(Role::Xades) || is_there(Role::FileList) || !is_there(Role::Manifest) {
+            return Some("a container of this kind is signed as a whole".to_owned());
+        }
+        if known.is_empty() {
+            return Some("no file is signed".to_owned());
+        }
+        let signed: BTreeSet<String> = known.iter().filter_map(|at| confusable_name(self.name(*at))).collect();
+        left.iter().find_map(|at| {
+            let label = self.label(*at);
+            match confusable_name(self.name(*at)) {
+                None => Some(format!("{label:?} stands among the container's own files")),
+                Some(name) if signed.contains(&name) => Some(format!("{label:?} has the name of a signed file")),
+                Some(_) => None,
+            }
+        })
+    }
+
+    fn name(&self, at: usize) -> &[u8] {
+        self.archive.entries().get(at).map_or(&[], |entry| &entry.name)
     }
 
     /// Every entry's bytes must be what the archive says they are.
@@ -320,6 +344,17 @@ fn nothing<'a>(reason: &str) -> Covered<'a> {
     }
 }
 
+/// What a person sees of a file's name, so that two that look alike are one: the last part of the path, percent-encoding taken off, letters and
+/// digits alone, in lower case. `None` for what stands where the container keeps files of its own.
+fn confusable_name(name: &[u8]) -> Option<String> {
+    let name = percent_decoded(&String::from_utf8_lossy(name)).to_lowercase();
+    let (folder, file) = name.rsplit_once('/').unwrap_or(("", &name));
+    let own = folder.split('/').next() == Some("meta-inf") || file.starts_with("mimetype");
+    let seen: String = file.chars().filter(|letter| letter.is_alphanumeric()).collect();
+    // A name without any letter looks like any other.
+    (!own && !seen.is_empty()).then_some(seen)
+}
+
 /// Some of a list, so that a report stays readable.
 fn some(list: &[String]) -> String {
     let shown: Vec<String> = list.iter().take(MOST_TOLD).map(|one| one.chars().take(120).collect()).collect();
@@ -329,6 +364,8 @@ fn some(list: &[String]) -> String {
     }
 }
 
+/// The check on files that no signature covers and that nobody takes for signed ones.
+pub(super) const UNSIGNED_PARTS: &str = "unsigned_parts";
 const SIMPLE: &str = "application/vnd.etsi.asic-s+zip";
 const EXTENDED: &str = "application/vnd.etsi.asic-e+zip";
 /// Names and findings told one by one.

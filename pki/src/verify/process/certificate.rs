@@ -7,6 +7,7 @@ use crate::crl::Reason;
 use crate::path::{self, PathError, VerifiedPath};
 use crate::revocation::{self, Finding, Revocation};
 use crate::verify::anchors::NotTrusted;
+use crate::verify::gaps;
 use crate::verify::trust::{ON_HOLD, REVOKED_SINCE, Trust};
 use chuky_model::instant::Instant;
 use chuky_model::report::{Check, SubIndication};
@@ -25,7 +26,12 @@ pub(super) fn validate(validation: &Validation<'_>, at: Instant, fresh_at: Insta
     let anchors = context.anchors_then(purpose, certificate, certificates, validation.proof.time);
     let (path, out_of_period) = match find(validation, &anchors, at) {
         Ok(found) => found,
-        Err(error) => return recorded_otherwise(validation, at, &error),
+        Err(error) => {
+            if matches!(error, PathError::NoPath) {
+                gaps::issuer_is_missing(certificate, validation.material, context);
+            }
+            return recorded_otherwise(validation, at, &error);
+        }
     };
     // Step 3.
     if let Some(sunset) = context.policy.sunset(path.anchor()).filter(|sunset| at >= *sunset) {
@@ -33,6 +39,7 @@ pub(super) fn validate(validation: &Validation<'_>, at: Instant, fresh_at: Insta
         let check = Check::failed("certificate_path", reason);
         return Trust::open(vec![check], SubIndication::NoCertificateChainFoundNoPoe);
     }
+    gaps::status_is_missing(&path, validation.material, fresh_at, context);
     // Steps 4 a to 4 d, 6 and 8.
     let (trust, known_at) = match judge_chain(validation, &path, at, fresh_at) {
         Ok((checks, known_at)) => (Trust::passed(checks), known_at),

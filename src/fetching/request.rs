@@ -1,0 +1,124 @@
+//! One request: the name is looked up once, every address that it has is checked, and the connection goes to an address that was checked. No
+//! proxy, no redirect, no connection used twice.
+
+use super::address::is_public;
+use std::{
+    fmt,
+    io::{self, ErrorKind},
+    net::{IpAddr, SocketAddr, ToSocketAddrs},
+    sync::{Arc, mpsc},
+    time::Duration,
+};
+use ureq::{
+    Agent,
+    config::Config,
+    http::Uri,
+    unversioned::{
+        resolver::{ResolvedSocketAddrs, Resolver},
+        transport::{DefaultConnector, NextTimeout},
+    },
+};
+
+/// Looks a host's addresses up.
+pub type Lookup = Arc<dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + Send + Sync>;
+
+/// Which addresses may be connected to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Those of the public internet.
+    Public,
+    /// Any, this machine's own among them: for tests alone.
+    DangerAnyAddress,
+}
+
+impl Reach {
+    fn admits(self, address: IpAddr) -> bool {
+        self == Self::DangerAnyAddress || is_public(address)
+    }
+}
+
+/// By the system's resolver.
+pub(super) fn system_lookup() -> Lookup {
+    Arc::new(|host, port| Ok((host, port).to_socket_addrs()?.collect()))
+}
+
+/// What asks; cheap to clone.
+#[derive(Clone)]
+pub(super) struct Client(Agent);
+
+impl Client {
+    pub(super) fn new(lookup: Lookup, reach: Reach, patience: Duration) -> Self {
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            // None, whatever the environment says: a proxy would connect where it likes.
+            .proxy(None)
+            .max_idle_connections(0)
+            .max_response_header_size(LONGEST_HEAD)
+            .user_agent("chuky")
+            .timeout_global(Some(patience))
+            .build();
+        Self(Agent::with_parts(config, DefaultConnector::default(), Checked { lookup, reach, patience }))
+    }
+
+    /// GET, or POST with an OCSP request (RFC 6960 appendix A). The body of a 200, within the bound.
+    pub(super) fn ask(&self, uri: &Uri, request: Option<&[u8]>, left: Duration) -> Result<Vec<u8>, String> {
+        let failed = |error: ureq::Error| error.to_string();
+        let answer = match request {
+            None => self.0.get(uri.clone()).config().timeout_global(Some(left)).build().call(),
+            Some(request) => {
+                let post = self.0.post(uri.clone()).content_type("application/ocsp-request");
+                post.config().timeout_global(Some(left)).build().send(request)
+            }
+        };
+        let mut answer = answer.map_err(failed)?;
+        match answer.status().as_u16() {
+            200 => answer.body_mut().with_config().limit(LARGEST).read_to_vec().map_err(failed),
+            status @ 300..=399 => Err(format!("it answers {status}, and redirects are not followed")),
+            status => Err(format!("it answers {status}")),
+        }
+    }
+}
+
+/// Resolves a name to addresses that all may be connected to.
+struct Checked {
+    lookup: Lookup,
+    reach: Reach,
+    patience: Duration,
+}
+
+impl fmt::Debug for Checked {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Checked({:?})", self.reach)
+    }
+}
+
+impl Resolver for Checked {
+    fn resolve(&self, uri: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let authority = uri.authority().ok_or(ureq::Error::HostNotFound)?;
+        let (host, port) = (authority.host().to_owned(), authority.port_u16().unwrap_or(80));
+        // The system's resolver waits as long as it likes; nobody else does.
+        let (answer, waiting) = mpsc::channel();
+        let lookup = Arc::clone(&self.lookup);
+        std::thread::Builder::new().spawn(move || drop(answer.send(lookup(&host, port))))?;
+        let late = |_| ureq::Error::Io(ErrorKind::TimedOut.into());
+        let found = waiting.recv_timeout(self.patience).map_err(late)??;
+        // One address that is not public among them is enough: a name that points inside is not to be trusted with the rest.
+        if found.iter().any(|found| !self.reach.admits(found.ip())) {
+            return Err(ureq::Error::Other(Box::new(io::Error::other(
+                "its name leads to an address that is not public",
+            ))));
+        }
+        let mut addresses = self.empty();
+        found.into_iter().take(MOST_ADDRESSES).for_each(|found| addresses.push(found));
+        if addresses.is_empty() { Err(ureq::Error::HostNotFound) } else { Ok(addresses) }
+    }
+}
+
+/// Bytes of one answer: the largest lists of nations have some tens of MiB; those of document signers stay below this.
+const LARGEST: u64 = 8 << 20;
+/// Bytes of an answer's head.
+const LONGEST_HEAD: usize = 16 << 10;
+/// Addresses of one host that are tried.
+const MOST_ADDRESSES: usize = 4;
