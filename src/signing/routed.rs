@@ -42,6 +42,15 @@ pub async fn taken(app: &App, by: &Principal, mut clear: File, name: &str, field
     super::refuse_marked(lines.as_deref().unwrap_or_default())?;
     let TaskOutput::Update(update) = read(app, fields, &clear).await? else { return Err(unexpected().into()) };
     append(&mut clear, &update)?;
+    Ok((stored(app, by, clear, (name, PDF)).await?, lines.is_some()))
+}
+
+/// Stores a package that came from another agency, encrypted. The row is the caller's to insert.
+pub async fn package_taken(app: &App, by: &Principal, clear: File, name: &str) -> Result<Document> {
+    stored(app, by, clear, (name, "application/xml")).await
+}
+
+async fn stored(app: &App, by: &Principal, mut clear: File, (name, media_type): (&str, &str)) -> Result<Document> {
     let id = DocumentId(Uuid::now_v7());
     let stored_as = document::original(id);
     let (app_, stored_as_) = (app.clone(), stored_as.clone());
@@ -50,11 +59,11 @@ pub async fn taken(app: &App, by: &Principal, mut clear: File, name: &str, field
     let written = written.await.map_err(|error| InternalError::other(error.to_string()))??;
     fault::point("outgoing.stored");
     let now = app.clock.now();
-    let document = Document {
+    Ok(Document {
         id,
         owner_id: by.account,
         name: app.vault.seal(NAME, &id.to_string(), document::checked_name(name).as_bytes())?,
-        media_type: PDF.to_owned(),
+        media_type: media_type.to_owned(),
         state: DocumentState::Outgoing,
         sha256: written.sha256,
         size: i64::try_from(written.size).unwrap_or(i64::MAX),
@@ -66,8 +75,7 @@ pub async fn taken(app: &App, by: &Principal, mut clear: File, name: &str, field
         created_at: now,
         updated_at: now,
         version: 1,
-    };
-    Ok((document, lines.is_some()))
+    })
 }
 
 /// The document of a road.
@@ -107,7 +115,7 @@ async fn judged(app: &App, clear: &File) -> Result<Report> {
     let evidence = Evidence::at(app.clock.now());
     let task = Task::Verify { name: "document.pdf".to_owned(), evidence, content_after: None };
     match read(app, task, clear).await? {
-        TaskOutput::Report(report) => Ok(*report),
+        TaskOutput::Report(report, _) => Ok(*report),
         _ => Err(unexpected().into()),
     }
 }

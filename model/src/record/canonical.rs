@@ -157,6 +157,7 @@ by_uuid!(
     ActivationId,
     DocumentId,
     OutgoingId,
+    IncomingId,
     DelegationId,
     AuditEntryId,
     SignatureId,

@@ -8,6 +8,7 @@ pub mod certificate;
 pub mod credential;
 pub mod cursor;
 pub mod document;
+pub mod incoming;
 pub mod outgoing;
 pub mod payment;
 pub mod request;

@@ -8,6 +8,7 @@ mod delegations;
 pub mod description;
 pub mod documents;
 pub(super) mod idempotency;
+mod incoming;
 mod json;
 pub(super) mod merchants;
 pub(super) mod outgoing;
@@ -38,6 +39,7 @@ pub fn routes() -> Vec<Route> {
         documents::routes(),
         outgoing::routes(),
         delegations::routes(),
+        incoming::routes(),
         transactions::routes(),
         payment_orders::routes(),
         receipts::routes(),
