@@ -1,6 +1,7 @@
 //! Settings: a raw `Config` as TOML and environment write it becomes `Settings` once, checked, with every default named.
 //! Environment variables `CHUKY__SECTION__KEY` override the file. No secret is a setting; PINs lie in files of their own.
 
+mod audit;
 mod authority;
 mod documents;
 mod network;
@@ -8,6 +9,7 @@ mod payments;
 mod verification;
 
 pub use {
+    audit::{AuditConfig, AuditSettings, PREFIX as AUDIT_LOG, Witness},
     authority::{AuthorityConfig, MOST_LIST_PARTS},
     documents::DocumentsConfig,
     network::Network,
@@ -39,6 +41,7 @@ pub struct Config {
     pub messages: MessagesConfig,
     pub verification: VerificationConfig,
     pub payments: PaymentsConfig,
+    pub audit: AuditConfig,
     pub documents: DocumentsConfig,
     /// How often somebody may try.
     pub rates: RatesConfig,
@@ -232,6 +235,7 @@ pub struct Settings {
     pub spool_dir: Option<PathBuf>,
     pub verification: VerificationConfig,
     pub payments: PaymentsConfig,
+    pub audit: AuditSettings,
     pub documents: DocumentsConfig,
     pub trusted_proxies: Vec<Network>,
     pub rates: RatesConfig,
@@ -314,6 +318,7 @@ impl Settings {
             secrets_dir,
             data_dir: data_dir.to_owned(),
             listen,
+            audit: config.audit.checked(&public_url)?,
             public_url,
             largest_upload: config.server.largest_upload_mib.saturating_mul(1 << 20),
             database_url: config

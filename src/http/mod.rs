@@ -4,6 +4,7 @@
 pub mod api;
 mod closed;
 mod guard;
+mod log;
 pub mod pages;
 mod pki;
 pub mod problem;
@@ -11,6 +12,7 @@ mod remote;
 mod report_file;
 pub mod sites;
 mod upload;
+pub mod witness;
 
 pub use closed::serve_until_reconciled;
 pub use guard::{Access, Caller};
@@ -45,13 +47,13 @@ impl Route {
 
 /// Every route of the service.
 pub fn routes() -> Vec<Route> {
-    [api::routes(), pki::routes(), sites::routes()].into_iter().flatten().collect()
+    [api::routes(), pki::routes(), log::routes(), sites::routes()].into_iter().flatten().collect()
 }
 
 /// The whole service as one router.
 pub fn router(app: App) -> Router {
     let mut router = Router::new();
-    for route in [api::routes(), sites::routes()].into_iter().flatten() {
+    for route in [api::routes(), log::routes(), sites::routes()].into_iter().flatten() {
         let guarded = middleware::from_fn_with_state((app.clone(), route.access), guard::guard);
         router = router.route(route.path, route.handler.layer(guarded));
     }

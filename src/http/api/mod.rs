@@ -2,6 +2,7 @@
 
 mod accounts;
 pub(super) mod activations;
+mod audit;
 pub(super) mod certificates;
 pub mod credentials;
 mod delegations;
@@ -30,6 +31,7 @@ pub fn routes() -> Vec<Route> {
     [
         session::routes(),
         accounts::routes(),
+        audit::routes(),
         requests::routes(),
         activations::routes(),
         certificates::routes(),
