@@ -112,3 +112,30 @@ CREATE TABLE delegation (
 );
 CREATE INDEX delegation_to ON delegation (to_account, ends_at);
 CREATE INDEX delegation_from ON delegation (from_account, ends_at);
+
+-- Incoming documents, each package registered once, and the number that an agency's register has reached.
+CREATE TABLE incoming_document (
+    id UUID NOT NULL PRIMARY KEY,
+    document_id UUID NOT NULL UNIQUE REFERENCES document (id),
+    unit TEXT NOT NULL,
+    sender_id TEXT NOT NULL,
+    message_id TEXT NOT NULL,
+    details BYTEA NOT NULL,
+    state TEXT NOT NULL,
+    year BIGINT,
+    number BIGINT,
+    received_by UUID NOT NULL REFERENCES account (id),
+    received_at BIGINT NOT NULL,
+    UNIQUE (unit, year, number),
+    CHECK ((state = 'registered') = (number IS NOT NULL)),
+    CHECK ((year IS NULL) = (number IS NULL))
+);
+CREATE UNIQUE INDEX incoming_document_registered ON incoming_document (unit, sender_id, message_id) WHERE state = 'registered';
+CREATE INDEX incoming_document_by_unit ON incoming_document (unit, received_at, id);
+CREATE TABLE incoming_series (
+    unit TEXT NOT NULL,
+    year BIGINT NOT NULL,
+    last_number BIGINT NOT NULL,
+    PRIMARY KEY (unit, year)
+);
+CREATE TRIGGER incoming_document_append_only BEFORE UPDATE OR DELETE ON incoming_document FOR EACH ROW EXECUTE FUNCTION append_only();

@@ -109,3 +109,31 @@ CREATE TABLE delegation (
 ) STRICT;
 CREATE INDEX delegation_to ON delegation (to_account, ends_at);
 CREATE INDEX delegation_from ON delegation (from_account, ends_at);
+
+-- Incoming documents, each package registered once, and the number that an agency's register has reached.
+CREATE TABLE incoming_document (
+    id BLOB NOT NULL PRIMARY KEY,
+    document_id BLOB NOT NULL UNIQUE REFERENCES document (id),
+    unit TEXT NOT NULL,
+    sender_id TEXT NOT NULL,
+    message_id TEXT NOT NULL,
+    details BLOB NOT NULL,
+    state TEXT NOT NULL,
+    year INTEGER,
+    number INTEGER,
+    received_by BLOB NOT NULL REFERENCES account (id),
+    received_at INTEGER NOT NULL,
+    UNIQUE (unit, year, number),
+    CHECK ((state = 'registered') = (number IS NOT NULL)),
+    CHECK ((year IS NULL) = (number IS NULL))
+) STRICT;
+CREATE UNIQUE INDEX incoming_document_registered ON incoming_document (unit, sender_id, message_id) WHERE state = 'registered';
+CREATE INDEX incoming_document_by_unit ON incoming_document (unit, received_at, id);
+CREATE TABLE incoming_series (
+    unit TEXT NOT NULL,
+    year INTEGER NOT NULL,
+    last_number INTEGER NOT NULL,
+    PRIMARY KEY (unit, year)
+) STRICT;
+CREATE TRIGGER incoming_document_no_update BEFORE UPDATE ON incoming_document BEGIN SELECT RAISE(ABORT, 'rows of incoming_document are never changed or deleted'); END;
+CREATE TRIGGER incoming_document_no_delete BEFORE DELETE ON incoming_document BEGIN SELECT RAISE(ABORT, 'rows of incoming_document are never changed or deleted'); END;

@@ -44,6 +44,8 @@ identifiers! {
     RequestId,
     /// A document on its road out of an agency.
     OutgoingId,
+    /// A document that another agency sent.
+    IncomingId,
     /// What somebody lets another do for a time.
     DelegationId,
     /// A certificate, from its stored intent on.

@@ -156,6 +156,9 @@ kinds! {
     /// A package lies where its recipient fetches it.
     OutgoingDelivered = "outgoing.delivered",
     OutgoingStatus = "outgoing.status",
+    /// An edXML package was entered into the register of incoming documents.
+    IncomingRegistered = "incoming.registered",
+    IncomingRefused = "incoming.refused",
     DelegationMade = "delegation.made",
     DelegationEnded = "delegation.ended",
     /// A verdict was put under a short link.

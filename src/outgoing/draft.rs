@@ -131,7 +131,7 @@ async fn store(
     let (id, now) = (road.row.id, road.row.created_at);
     let event = event(app, &road.row, Act { by, kind: Kind::OutgoingDrafted, note: None }, now)?;
     let mut transaction = app.store.begin().await?;
-    transaction.insert_document(document).await?;
+    signing::insert_taken(&mut transaction, by, document).await?;
     transaction.insert_outgoing(&road.row).await?;
     for step in &road.steps {
         transaction.insert_outgoing_step(step).await?;
@@ -151,9 +151,6 @@ async fn store(
         transaction.insert_outgoing_recipient(&row).await?;
     }
     transaction.insert_outgoing_event(&event).await?;
-    let uploaded = Entry::of_row(now, Kind::DocumentUploaded, Actor::Account(by.account), document);
-    let content = serde_json::json!({ "sha256": hex::encode(&document.sha256), "size": document.size });
-    audit::record(&mut transaction, uploaded.with(content)).await?;
     let entry = Entry::of_row(now, Kind::OutgoingDrafted, Actor::Account(by.account), &road.row);
     let mut said = road.said();
     said["marks_searched"] = searched.into();

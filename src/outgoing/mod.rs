@@ -1,12 +1,13 @@
 //! Outgoing documents (văn bản đi): drafted, agreed by initials, signed by competent persons, numbered and dated by the clerk, sealed by
 //! the agency, sent, and called back. Each transition is one transaction: a compare-and-swap on the road's row, its step, an event of
-//! its history and the audit entry. May use `signing`, `custody`, `reader`, `store` and `audit`; knows no HTTP and no SQL.
+//! its history and the audit entry. Incoming packages are judged and registered here, too. May use `signing`, `custody`, `reader`, `store` and `audit`; knows no HTTP and no SQL.
 
 mod act;
 mod delegation;
 mod details;
 mod draft;
 mod edxml;
+mod incoming;
 pub mod limits;
 mod number;
 mod road;
@@ -18,6 +19,7 @@ pub use act::{BatchLine, initial, refuse, sign, submit, withdraw};
 pub use delegation::{DelegationView, delegate, delegations, end_delegation};
 pub use details::{Metadata, NumberShown, RecipientWanted, StepWanted, Urgency};
 pub use draft::{Draft, draft};
+pub use incoming::{AttachmentView, IncomingPage, IncomingView, incoming, incoming_one, incoming_package, receive};
 pub use number::{NumberLine, give_number, register};
 pub use seal::seal;
 pub use send::{deliver_due, package, recall, send, status};

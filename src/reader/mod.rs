@@ -4,6 +4,7 @@
 
 mod certificate;
 mod form;
+mod package;
 mod pool;
 mod probe;
 mod protocol;
@@ -13,6 +14,7 @@ mod signing;
 mod worker;
 
 pub use form::{FieldsWanted, SignerWanted, TextWanted};
+pub use package::{AttachmentRead, PackageRead, PackageUnusable};
 pub use pool::{ReaderFailure, ReaderPool};
 pub use probe::Probe;
 pub use protocol::{Evidence, Task, TaskOutput};

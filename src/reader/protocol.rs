@@ -114,6 +114,8 @@ pub enum Task {
     FillFields(Vec<(String, String)>),
     /// Reads the lines of a PDF's first page.
     ReadFirstPage,
+    /// Reads an edXML package.
+    ReadPackage,
     /// Adds long-term data to the signed document.
     AddLongTerm(LongTerm),
 }
@@ -174,6 +176,7 @@ pub enum TaskOutput {
     Enveloped(Enveloped),
     /// What must be appended to the document.
     Update(Vec<u8>),
+    Package(Result<super::PackageRead, super::PackageUnusable>),
     /// Of the first page, without white space; `None` where it could not be read.
     Lines(Option<Vec<String>>),
     Unsuitable(Unsuitable),

@@ -2,7 +2,7 @@
 //! It reads nothing but the descriptors it is handed and writes nothing but answers.
 
 use super::{
-    certificate, form, probe,
+    certificate, form, package, probe,
     protocol::{self, Evidence, Task, TaskOutput},
     request,
     sandbox::{self, Confinement},
@@ -82,6 +82,7 @@ fn perform(
         Task::ReadFirstPage => {
             Ok(TaskOutput::Lines(chuky_pki::picture::lines::first_page(Document::map(descriptor)?.bytes())))
         }
+        Task::ReadPackage => Ok(TaskOutput::Package(package::read(Document::map(descriptor)?.bytes()))),
         task @ (Task::Prepare(_)
         | Task::PrepareTimestamp { .. }
         | Task::ReadEnveloped { .. }

@@ -19,6 +19,6 @@ pub use batch::{ToSign, sign_all};
 pub use document::{Content, DocumentPage, DocumentView, Upload, Uploaded, clear_up, content, list, load, view};
 pub use earlier::attest_earlier;
 pub use request::{Format, Level, Look, Packaging, PageWanted, SignRequest};
-pub use routed::{extended, of_road, routed_content, taken};
+pub use routed::{extended, insert_taken, of_road, package_taken, routed_content, taken};
 pub use secrecy::{refuse_marked, refuse_secret};
-pub use sign::{Signed, Unrecorded, sign};
+pub use sign::{Signed, Unrecorded, read as read_by_reader, sign};

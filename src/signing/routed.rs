@@ -12,10 +12,11 @@ use crate::{
     accounts::Principal,
     app::App,
     attestation,
-    audit::Kind,
+    audit::{self, Actor, Entry, Kind},
     error::{InternalError, RequestError, Result},
     fault,
     reader::{Evidence, Task, TaskOutput},
+    store::Transaction,
 };
 use chuky_model::{
     id::DocumentId,
@@ -43,6 +44,15 @@ pub async fn taken(app: &App, by: &Principal, mut clear: File, name: &str, field
     super::refuse_marked(lines.as_deref().unwrap_or_default())?;
     let TaskOutput::Update(update) = read(app, fields, &clear).await? else { return Err(unexpected().into()) };
     append(&mut clear, &update)?;
+    Ok((stored(app, by, clear, (name, PDF)).await?, lines.is_some()))
+}
+
+/// Stores a package that came from another agency, encrypted. The row is the caller's to insert.
+pub async fn package_taken(app: &App, by: &Principal, clear: File, name: &str) -> Result<Document> {
+    stored(app, by, clear, (name, "application/xml")).await
+}
+
+async fn stored(app: &App, by: &Principal, mut clear: File, (name, media_type): (&str, &str)) -> Result<Document> {
     let id = DocumentId(Uuid::now_v7());
     let stored_as = document::original(id);
     let (app_, stored_as_) = (app.clone(), stored_as.clone());
@@ -55,7 +65,7 @@ pub async fn taken(app: &App, by: &Principal, mut clear: File, name: &str, field
         id,
         owner_id: by.account,
         name: app.vault.seal(NAME, &id.to_string(), document::checked_name(name).as_bytes())?,
-        media_type: PDF.to_owned(),
+        media_type: media_type.to_owned(),
         state: DocumentState::Outgoing,
         sha256: written.sha256,
         size: i64::try_from(written.size).unwrap_or(i64::MAX),
@@ -70,7 +80,16 @@ pub async fn taken(app: &App, by: &Principal, mut clear: File, name: &str, field
         mac: Vec::new(),
     };
     attestation::attest(&*app.tokens.subscribers, &mut document).await?;
-    Ok((document, lines.is_some()))
+    Ok(document)
+}
+
+/// Inserts the row of what was taken, with its entry in the audit log.
+pub async fn insert_taken(transaction: &mut Transaction, by: &Principal, document: &Document) -> Result<()> {
+    transaction.insert_document(document).await?;
+    let entry = Entry::of_row(document.created_at, Kind::DocumentUploaded, Actor::Account(by.account), document);
+    let content = serde_json::json!({ "sha256": hex::encode(&document.sha256), "size": document.size });
+    audit::record(transaction, entry.with(content)).await?;
+    Ok(())
 }
 
 /// The document of a road.
@@ -107,7 +126,7 @@ async fn judged(app: &App, clear: &File) -> Result<Report> {
     let evidence = Evidence::at(app.clock.now());
     let task = Task::Verify { name: "document.pdf".to_owned(), evidence, content_after: None };
     match read(app, task, clear).await? {
-        TaskOutput::Report(report) => Ok(*report),
+        TaskOutput::Report(report, _) => Ok(*report),
         _ => Err(unexpected().into()),
     }
 }

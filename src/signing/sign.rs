@@ -341,7 +341,7 @@ pub(super) async fn verified(
 }
 
 /// Hands a task to a reader; what the document does not allow is told to the person who asked.
-pub(super) async fn read(app: &App, task: Task, clear: &File) -> Result<TaskOutput> {
+pub async fn read(app: &App, task: Task, clear: &File) -> Result<TaskOutput> {
     let file = clear.try_clone().map_err(disk())?;
     match app.readers.run(task, Some(file)).await {
         Ok(TaskOutput::Unsuitable(unsuitable)) => Err(unsuitable_error(unsuitable).into()),

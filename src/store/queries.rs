@@ -6,8 +6,8 @@ use chuky_model::{
     id::*,
     instant::Instant,
     record::{
-        Cursor, account::*, agency::*, audit::*, certificate::*, credential::*, document::*, oauth::*, outgoing::*,
-        payment::*, request::*, revocation::*, state::*, verdict::*, work::*,
+        Cursor, account::*, agency::*, audit::*, certificate::*, credential::*, document::*, incoming::*, oauth::*,
+        outgoing::*, payment::*, request::*, revocation::*, state::*, verdict::*, work::*,
     },
     request::{Hierarchy, RequestState},
     serial::Serial,
@@ -211,6 +211,13 @@ queries! {
         read delegation_by_id(id: DelegationId) -> Option<Delegation>;
         read delegations_to(account_id: AccountId, now: Instant, limit: i64) -> Vec<Delegation>;
         read delegations_around(account_id: AccountId, now: Instant, limit: i64) -> Vec<Delegation>;
+    }
+    incoming {
+        write insert_incoming(row: &IncomingDocument) -> ();
+        write next_incoming_number(unit: &str, year: i64) -> i64;
+        read incoming_by_id(id: IncomingId) -> Option<IncomingDocument>;
+        read incoming_registered(unit: &str, sender_id: &str, message_id: &str) -> Option<IncomingDocument>;
+        read list_incoming(unit: &str, before: Cursor, limit: i64) -> Vec<IncomingDocument>;
     }
     document {
         write insert_document(document: &Document) -> ();

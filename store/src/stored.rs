@@ -100,6 +100,8 @@ columns! {
     ActivationId: Uuid = |id| Some(ActivationId(id));
     DocumentId: Uuid = |id| Some(DocumentId(id));
     OutgoingId: Uuid = |id| Some(OutgoingId(id));
+    IncomingId: Uuid = |id| Some(IncomingId(id));
+    IncomingState: String = |name| IncomingState::from_name(&name);
     DelegationId: Uuid = |id| Some(DelegationId(id));
     AuditEntryId: Uuid = |id| Some(AuditEntryId(id));
     SignatureId: Uuid = |id| Some(SignatureId(id));

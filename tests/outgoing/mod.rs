@@ -4,6 +4,7 @@
 mod batch;
 mod crashes;
 mod delegation;
+mod incoming;
 mod pages;
 mod race;
 mod refusals;

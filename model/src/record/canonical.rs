@@ -159,6 +159,7 @@ by_uuid!(
     ActivationId,
     DocumentId,
     OutgoingId,
+    IncomingId,
     DelegationId,
     AuditEntryId,
     SignatureId,

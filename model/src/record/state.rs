@@ -185,6 +185,12 @@ named! {
         Done = "done",
         Refused = "refused",
     }
+    /// What became of an incoming document.
+    IncomingState {
+        Registered = "registered",
+        /// Sent back with the reason.
+        Refused = "refused",
+    }
     /// Where a number of the register stands.
     NumberState {
         Given = "given",

@@ -10,6 +10,7 @@ mod delegations;
 pub mod description;
 pub mod documents;
 pub(super) mod idempotency;
+mod incoming;
 mod json;
 pub(super) mod merchants;
 mod oauth_clients;
@@ -44,6 +45,7 @@ pub fn routes() -> Vec<Route> {
         documents::routes(),
         outgoing::routes(),
         delegations::routes(),
+        incoming::routes(),
         transactions::routes(),
         payment_orders::routes(),
         receipts::routes(),

@@ -31,6 +31,8 @@ pub mod document;
 mod error;
 #[path = "../../src/idempotency.rs"]
 pub mod idempotency;
+#[path = "../../src/incoming.rs"]
+pub mod incoming;
 #[path = "../../src/limits.rs"]
 pub mod limits;
 #[path = "../../src/merchant.rs"]

@@ -1,0 +1,26 @@
+//! Incoming documents (văn bản đến): what another agency sent, and what became of it.
+
+use super::{record, state::IncomingState};
+use crate::{id::*, instant::Instant};
+
+record! {
+    /// A package that was received.
+    IncomingDocument in "incoming_document" {
+        id: IncomingId,
+        /// The package's bytes.
+        document_id: DocumentId,
+        /// The receiving agency, by its code.
+        unit: String,
+        /// The sending agency, by its code.
+        sender_id: String,
+        /// Day, number and notation, as the sender names the document.
+        message_id: String,
+        /// Encrypted: subject, verdicts, reason.
+        details: Vec<u8>,
+        state: IncomingState,
+        year: Option<i64>,
+        number: Option<i64>,
+        received_by: AccountId,
+        received_at: Instant,
+    }
+}
