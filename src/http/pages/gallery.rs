@@ -494,7 +494,6 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
         super::gallery_audit::screens(language),
         super::gallery_custody::screens(language),
         super::gallery_lifecycle::screens(language),
-        super::gallery_lists::screens(language),
         super::gallery_payments::screens(language),
     ];
     parts.into_iter().flatten().collect()
