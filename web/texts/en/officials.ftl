@@ -48,3 +48,5 @@ column-province = Province or city
 column-locality = Ward or commune
 column-unit = Code of the unit
 officials-reject-open = Reject the whole list
+officials-template-workbook = XLSX
+officials-template-csv = CSV

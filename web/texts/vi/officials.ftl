@@ -48,3 +48,5 @@ column-province = Tỉnh, thành phố
 column-locality = Phường, xã
 column-unit = Mã đơn vị
 officials-reject-open = Từ chối cả danh sách
+officials-template-workbook = XLSX
+officials-template-csv = CSV
