@@ -1,5 +1,5 @@
 # Every command prints what it is doing and ends with a plain result. The work is in scripts/.
-.PHONY: help run test check bench soak fuzz clean
+.PHONY: help run test check bench soak fuzz package clean
 
 help:
 	@echo "make run     install what is missing, build, make the demonstration on first start, serve"
@@ -8,6 +8,7 @@ help:
 	@echo "make bench   figures beside limits and peers; ROWS=\"prefix …\" chooses"
 	@echo "make soak    long fault, kill and load runs; SECONDS_EACH=600, RUNS=\"part of a name …\""
 	@echo "make fuzz    mutated input against every parser; SECONDS_EACH=60"
+	@echo "make package a Debian package in target/packages"
 	@echo "make clean   remove what was built; keeps var/"
 
 run:
@@ -27,6 +28,9 @@ soak:
 
 fuzz:
 	@scripts/fuzz
+
+package:
+	@scripts/package
 
 clean:
 	@rm -rf target

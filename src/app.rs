@@ -3,7 +3,7 @@
 use crate::{
     attestation::CheckedRows,
     audit::{
-        Covered, Sequencer,
+        Covered, Log, Sequencer,
         head::{AUDIT_KEY, RememberedHead},
         replay::Replay,
     },
@@ -53,6 +53,8 @@ pub struct Inner {
     /// Rows that were read a moment ago.
     pub kept_rows: KeptRows,
     pub audit: Covered,
+    /// The log as others see it.
+    pub log: Arc<Log>,
     /// Certificate profiles and lists of bad keys.
     pub issuing: IssuingPolicy,
     /// The authority's keys, once they were read.
@@ -144,6 +146,7 @@ impl App {
             told.1.read(entry);
         });
         let audit_key = (tokens.status.clone(), audit_key);
+        let log = Log::new(store.clone(), audit_key.clone(), clock.clone(), settings.audit.clone())?;
         let (sequencer, audit) = Sequencer::new(store.clone(), audit_key, clock.clone(), remembered, listener);
         Ok(Self(Arc::new(Inner {
             trust: Arc::new(TrustFolder::of(&settings.data_dir)),
@@ -166,6 +169,7 @@ impl App {
             tokens,
             vault,
             audit,
+            log: Arc::new(log),
             issuing,
             authority: authority::Kept::default(),
             register: Register::new(replay),

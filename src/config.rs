@@ -1,12 +1,14 @@
 //! Settings: a raw `Config` as TOML and environment write it becomes `Settings` once, checked, with every default named.
 //! Environment variables `CHUKY__SECTION__KEY` override the file. No secret is a setting; PINs lie in files of their own.
 
+mod audit;
 mod authority;
 mod network;
 mod payments;
 mod verification;
 
 pub use {
+    audit::{AuditConfig, AuditSettings, PREFIX as AUDIT_LOG, Witness},
     authority::{AuthorityConfig, MOST_LIST_PARTS},
     network::Network,
     payments::PaymentsConfig,
@@ -37,6 +39,7 @@ pub struct Config {
     pub messages: MessagesConfig,
     pub verification: VerificationConfig,
     pub payments: PaymentsConfig,
+    pub audit: AuditConfig,
     /// How often somebody may try.
     pub rates: RatesConfig,
 }
@@ -229,6 +232,7 @@ pub struct Settings {
     pub spool_dir: Option<PathBuf>,
     pub verification: VerificationConfig,
     pub payments: PaymentsConfig,
+    pub audit: AuditSettings,
     pub trusted_proxies: Vec<Network>,
     pub rates: RatesConfig,
     pub order_policy: chuky_pki::payment::OrderPolicy,
@@ -310,6 +314,7 @@ impl Settings {
             secrets_dir,
             data_dir: data_dir.to_owned(),
             listen,
+            audit: config.audit.checked(&public_url)?,
             public_url,
             largest_upload: config.server.largest_upload_mib.saturating_mul(1 << 20),
             database_url: config

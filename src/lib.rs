@@ -35,4 +35,5 @@ pub mod transactions;
 pub mod trust;
 pub mod vault;
 pub mod verification;
+pub mod witness;
 pub mod worker;

@@ -28,24 +28,26 @@ pub async fn prepare(app: &App) -> Result<()> {
 /// Starts the background loop; a step that fails is logged and tried again in the next round.
 pub fn start(app: &App) -> JoinHandle<()> {
     let app = app.clone();
-    tokio::spawn(async move {
-        for beat in 1_u64.. {
-            tokio::time::sleep(BEAT).await;
-            if let Err(error) = softhsm::mend(&app.settings.data_dir).await {
-                tracing::error!(event = "softhsm_not_mended", error = %error);
-            }
-            if let Err(error) = ocsp::renew(&app).await {
-                tracing::error!(event = "ocsp_answers_not_renewed", error = %error);
-            }
-            if let Err(error) = taken_back(&app).await {
-                tracing::error!(event = "issues_not_taken_back", error = %error);
-            }
-            if beat % BEATS_A_ROUND != 0 {
-                continue;
-            }
-            round(&app).await;
+    tokio::spawn(async move { tokio::join!(app.log.clone().run(), rounds(app)).1 })
+}
+
+async fn rounds(app: App) {
+    for beat in 1_u64.. {
+        tokio::time::sleep(BEAT).await;
+        if let Err(error) = softhsm::mend(&app.settings.data_dir).await {
+            tracing::error!(event = "softhsm_not_mended", error = %error);
         }
-    })
+        if let Err(error) = ocsp::renew(&app).await {
+            tracing::error!(event = "ocsp_answers_not_renewed", error = %error);
+        }
+        if let Err(error) = taken_back(&app).await {
+            tracing::error!(event = "issues_not_taken_back", error = %error);
+        }
+        if beat % BEATS_A_ROUND != 0 {
+            continue;
+        }
+        round(&app).await;
+    }
 }
 
 /// What another node left, soon after its end: its subscribers wait for it.

@@ -15,9 +15,11 @@ use openssl::{ecdsa::EcdsaSig, hash::MessageDigest, nid::Nid, pkey_ctx::PkeyCtx}
 use std::sync::{Arc, OnceLock};
 
 pub mod cipher;
+mod ed25519;
 mod factors;
 mod proven;
 mod table;
+pub use ed25519::Ed25519Key;
 pub use proven::forget_proven_signatures;
 use table::Table;
 

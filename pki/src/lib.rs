@@ -33,6 +33,7 @@ pub mod qualified;
 pub mod revocation;
 pub mod signed;
 pub mod timestamp;
+pub mod transparency;
 pub mod trusted_list;
 pub mod verify;
 pub mod vietqr;

@@ -214,6 +214,32 @@ pub async fn record(transaction: &mut Transaction, entry: Entry) -> Result<Audit
     Ok(id)
 }
 
+/// The columns of a leaf, each with its value as text, in their order; `None` of what is no leaf of this log.
+pub fn columns(leaf: &[u8]) -> Option<Vec<(String, String)>> {
+    let mut rest = leaf.strip_prefix(b"chuky-row-v1")?;
+    let mut part = || -> Option<&[u8]> {
+        let (length, more) = rest.split_first_chunk::<8>()?;
+        let (part, more) = more.split_at_checked(usize::try_from(u64::from_be_bytes(*length)).ok()?)?;
+        rest = more;
+        Some(part)
+    };
+    if part()? != b"audit_entry" {
+        return None;
+    }
+    let mut columns = Vec::new();
+    while let Some(name) = part() {
+        let (name, value) = (std::str::from_utf8(name).ok()?, part()?);
+        let text = match (name, value.first_chunk::<8>()) {
+            ("id", _) => Uuid::from_slice(value).ok()?.to_string(),
+            ("recorded_at", Some(at)) => Instant(i64::from_be_bytes(*at)).rfc3339(),
+            ("row_version", Some(version)) => i64::from_be_bytes(*version).to_string(),
+            _ => String::from_utf8(value.to_vec()).ok()?,
+        };
+        columns.push((name.to_owned(), text));
+    }
+    Some(columns)
+}
+
 /// The bytes that become the entry's leaf: every column by name. The place in the log is not part of them.
 pub fn leaf(row: &AuditEntry) -> Vec<u8> {
     let mut content = Content::new("audit_entry");

@@ -3,12 +3,18 @@
 
 pub mod entry;
 pub mod head;
+pub mod history;
 pub mod merkle;
+pub mod published;
 pub mod replay;
 pub mod sequencer;
+pub mod tree;
 pub mod verify;
 mod versions;
+mod witnesses;
 
 pub use entry::{Actor, Entry, Kind, record};
+pub use published::Log;
 pub use sequencer::{Covered, Sequencer};
 pub use versions::RowVersions;
+pub use witnesses::Cosigned;

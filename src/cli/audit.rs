@@ -1,4 +1,8 @@
-//! `chuky audit verify`: checks the whole audit log against its signed heads and the head remembered outside the database.
+//! `chuky audit …`: checks the whole audit log against its signed heads and the head remembered outside the database, prints the key that its
+//! checkpoints are verified with, checks a proof, and is a witness.
+
+mod check;
+mod witness;
 
 use super::{Common, runtime, unusable};
 use crate::{
@@ -9,6 +13,7 @@ use crate::{
     store::Store,
 };
 use chuky_model::text::Language;
+use chuky_pki::transparency::VerifierKey;
 use clap::{Args, Subcommand};
 use std::{path::PathBuf, process::ExitCode};
 
@@ -27,16 +32,36 @@ enum Action {
         #[arg(long, value_name = "DIR", default_value = "var")]
         data_dir: PathBuf,
     },
+    /// In khóa để kiểm tra nhật ký / Print the key that checkpoints are verified with
+    Key {
+        /// Directory of the service's data
+        #[arg(long, value_name = "DIR", default_value = "var")]
+        data_dir: PathBuf,
+    },
+    Check(check::Check),
+    Witness(witness::Serve),
 }
 
 impl Audit {
     /// Runs the command: 0 where the log is whole, 1 where it is not, 2 where it cannot be read.
     pub fn run(self, common: &Common) -> ExitCode {
-        let Action::Verify { data_dir } = self.action;
-        let settings = match Settings::load(common.config.as_deref(), &data_dir) {
+        let data_dir = match &self.action {
+            Action::Verify { data_dir } | Action::Key { data_dir } => data_dir,
+            Action::Check(_) | Action::Witness(_) => return self.action.without_service(common),
+        };
+        let settings = match Settings::load(common.config.as_deref(), data_dir) {
             Ok(settings) => settings,
             Err(error) => return unusable(error),
         };
+        if matches!(self.action, Action::Key { .. }) {
+            return match published_key(&settings) {
+                Ok(key) => {
+                    println!("{key}");
+                    ExitCode::SUCCESS
+                }
+                Err(error) => unusable(error),
+            };
+        }
         let runtime = match runtime() {
             Ok(runtime) => runtime,
             Err(error) => return unusable(error),
@@ -46,6 +71,23 @@ impl Audit {
             Err(error) => unusable(error),
         }
     }
+}
+
+impl Action {
+    fn without_service(self, common: &Common) -> ExitCode {
+        match self {
+            Self::Check(check) => check.run(common),
+            Self::Witness(witness) => witness.run(common),
+            Self::Verify { .. } | Self::Key { .. } => ExitCode::from(2),
+        }
+    }
+}
+
+fn published_key(settings: &Settings) -> Result<VerifierKey> {
+    let path = audit_key_file(settings);
+    let spki = std::fs::read(&path).map_err(InternalError::io(path.display().to_string()))?;
+    let key = VerifierKey::ecdsa(&settings.audit.origin, &spki);
+    Ok(key.map_err(|error| InternalError::Pki(error.to_string()))?)
 }
 
 async fn check(settings: &Settings) -> Result<Findings> {

@@ -72,6 +72,7 @@ struct Common {
 
 /// Parses the arguments and runs the command.
 pub fn run() -> ExitCode {
+    keep_out_of_dumps();
     let arguments = Arguments::parse();
     let common = Common { config: arguments.config, language: arguments.lang.unwrap_or_else(language_of_environment) };
     match arguments.command {
@@ -93,6 +94,16 @@ pub fn run() -> ExitCode {
         Command::Verify(command) => command.run(&common),
         Command::VerifyCertificate(command) => command.run(&common),
         Command::Worker(command) => command.run(),
+    }
+}
+
+/// No memory of this process is written to a disk when it crashes, and no other process of the same user looks into it: it may hold PINs,
+/// peppers and keys that were unwrapped. Each worker does it for itself, because a new program begins without it.
+fn keep_out_of_dumps() {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    if setrlimit(Resource::Core, none).and_then(|()| set_dumpable_behavior(DumpableBehavior::NotDumpable)).is_err() {
+        eprintln!("chuky: memory of this process may be dumped");
     }
 }
 

@@ -4,6 +4,7 @@
 use crate::{
     accounts::{self, Principal},
     app::App,
+    config::AUDIT_LOG,
     error::{Error, RequestError},
     oauth,
 };
@@ -108,7 +109,8 @@ async fn identify(app: &App, path: &str, headers: &HeaderMap) -> Result<Option<P
 /// A person is sent to the log-in page; a program gets a problem.
 fn refuse(known: bool, request: &Request) -> Response {
     let path = request.uri().path();
-    let page = request.method() == axum::http::Method::GET && !path.starts_with("/api/");
+    let is_for_programs = path.starts_with("/api/") || path.starts_with(&format!("{AUDIT_LOG}/"));
+    let page = request.method() == axum::http::Method::GET && !is_for_programs;
     match (known, page) {
         (true, _) => Error::from(RequestError::forbidden()).into_response(),
         (false, true) => Redirect::to(&format!("/login?next={path}")).into_response(),

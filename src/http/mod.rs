@@ -5,6 +5,7 @@ pub mod api;
 mod closed;
 mod csc;
 mod guard;
+mod log;
 pub mod pages;
 mod pki;
 pub mod problem;
@@ -12,6 +13,7 @@ mod remote;
 mod report_file;
 pub mod sites;
 mod upload;
+pub mod witness;
 
 pub use closed::serve_until_reconciled;
 pub use guard::{Access, Caller};
@@ -46,13 +48,13 @@ impl Route {
 
 /// Every route of the service.
 pub fn routes() -> Vec<Route> {
-    [api::routes(), csc::routes(), pki::routes(), sites::routes()].into_iter().flatten().collect()
+    [api::routes(), csc::routes(), pki::routes(), log::routes(), sites::routes()].into_iter().flatten().collect()
 }
 
 /// The whole service as one router.
 pub fn router(app: App) -> Router {
     let mut router = Router::new();
-    for route in [api::routes(), csc::routes(), sites::routes()].into_iter().flatten() {
+    for route in [api::routes(), csc::routes(), log::routes(), sites::routes()].into_iter().flatten() {
         let guarded = middleware::from_fn_with_state((app.clone(), route.access), guard::guard);
         let mut handler = route.handler.layer(guarded);
         if route.path.starts_with("/csc/") && route.method == Method::POST {

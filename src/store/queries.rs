@@ -237,8 +237,7 @@ queries! {
         read count_audit_entries(kind: &str, subject: &str) -> i64;
         read newest_row_version(subject: &str) -> Option<i64>;
         read list_audit_entries(before: Cursor, limit: i64) -> Vec<AuditEntry>;
-        write store_audit_tile(tile: &AuditTile) -> ();
-        read audit_tile(level: i64, tile: i64) -> Option<AuditTile>;
+        read audit_hashes(from: i64, limit: i64) -> Vec<(i64, Vec<u8>)>;
         write insert_audit_head(head: &AuditHead) -> ();
         read latest_audit_head() -> Option<AuditHead>;
         read list_audit_heads(after_size: i64, limit: i64) -> Vec<AuditHead>;

@@ -201,30 +201,17 @@ pub async fn list_audit_entries(
     .await?)
 }
 
-/// Stores a tile, or more of one that was not full. A tile never shrinks: `Stale` where it would.
-pub async fn store_audit_tile(connection: &mut Connection, tile: &AuditTile) -> Result<(), Error> {
-    let done = query!(
-        "INSERT INTO audit_tile (level, tile, hashes) VALUES ($1, $2, $3) ON CONFLICT (level, tile) DO UPDATE
-        SET hashes = excluded.hashes WHERE LENGTH(audit_tile.hashes) <= LENGTH(excluded.hashes)",
-        tile.level,
-        tile.tile,
-        tile.hashes
+/// Hashes of the log's leaves from a sequence on, in order, each with its sequence.
+pub async fn audit_hashes(connection: &mut Connection, from: i64, limit: i64) -> Result<Vec<(i64, Vec<u8>)>, Error> {
+    let rows = query!(
+        r#"SELECT sequence AS "sequence!: i64", hash AS "hash!: Vec<u8>" FROM audit_leaf
+        WHERE sequence >= $1 ORDER BY sequence LIMIT $2"#,
+        from,
+        limit
     )
-    .execute(connection)
+    .fetch_all(connection)
     .await?;
-    moved(done.rows_affected())
-}
-
-/// One tile of the tree.
-pub async fn audit_tile(connection: &mut Connection, level: i64, tile: i64) -> Result<Option<AuditTile>, Error> {
-    Ok(sqlx::query_as!(
-        AuditTile,
-        "SELECT level, tile, hashes FROM audit_tile WHERE level = $1 AND tile = $2",
-        level,
-        tile
-    )
-    .fetch_optional(connection)
-    .await?)
+    Ok(rows.into_iter().map(|row| (row.sequence, row.hash)).collect())
 }
 
 /// Stores a signed head after the one of `head.previous_size` (0 for the first). `Conflict` where another followed it.

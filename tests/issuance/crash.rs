@@ -119,7 +119,7 @@ impl Drop for Service {
 async fn until(what: &str, condition: impl AsyncFn() -> bool) {
     let since = Instant::now();
     while !condition().await {
-        assert!(since.elapsed() < Duration::from_secs(60), "{what}: not within a minute");
+        assert!(since.elapsed() < Duration::from_secs(180), "{what}: not within three minutes");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

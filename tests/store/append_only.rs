@@ -5,7 +5,7 @@ use crate::harness::database::Database;
 use chuky::store::Error;
 use chuky_model::record::{Cursor, audit::*};
 
-on_both!(entries_wait_until_they_are_appended, heads_and_tiles_only_grow, history_is_not_rewritten);
+on_both!(entries_wait_until_they_are_appended, heads_only_grow, history_is_not_rewritten);
 
 fn leaf(sequence: i64, entry: &AuditEntry) -> AuditLeaf {
     AuditLeaf { sequence, entry_id: entry.id, hash: sample::digest(entry.subject.as_bytes()) }
@@ -58,20 +58,15 @@ fn head(size: i64, previous_size: i64) -> AuditHead {
     }
 }
 
-async fn heads_and_tiles_only_grow(database: Database) {
+async fn heads_only_grow(database: Database) {
     let store = &database.store;
     let mut transaction = store.begin().await.unwrap();
     transaction.insert_audit_head(&head(5, 0)).await.unwrap();
     transaction.insert_audit_head(&head(8, 5)).await.unwrap();
     assert!(matches!(transaction.insert_audit_head(&head(9, 5)).await, Err(Error::Stale)));
-    let tile = |octets| AuditTile { level: 0, tile: 0, hashes: vec![1; octets] };
-    transaction.store_audit_tile(&tile(32)).await.unwrap();
-    transaction.store_audit_tile(&tile(64)).await.unwrap();
-    assert!(matches!(transaction.store_audit_tile(&tile(32)).await, Err(Error::Stale)));
     transaction.commit().await.unwrap();
     assert_eq!(store.latest_audit_head().await.unwrap(), Some(head(8, 5)));
     assert_eq!(store.list_audit_heads(5, 10).await.unwrap(), vec![head(8, 5)]);
-    assert_eq!(store.audit_tile(0, 0).await.unwrap(), Some(tile(64)));
 }
 
 async fn history_is_not_rewritten(database: Database) {

@@ -33,16 +33,6 @@ record! {
 }
 
 record! {
-    /// A tile of the Merkle tree: up to 256 hashes of one level.
-    AuditTile in "audit_tile" {
-        level: i64,
-        tile: i64,
-        /// The hashes one after another, 32 octets each.
-        hashes: Vec<u8>,
-    }
-}
-
-record! {
     /// A signed head of the log.
     AuditHead in "audit_head" {
         size: i64,

@@ -2,6 +2,7 @@
 
 mod accounts;
 pub(super) mod activations;
+mod audit;
 pub(super) mod certificates;
 pub mod credentials;
 pub mod description;
@@ -28,6 +29,7 @@ pub fn routes() -> Vec<Route> {
     [
         session::routes(),
         accounts::routes(),
+        audit::routes(),
         oauth_clients::routes(),
         requests::routes(),
         activations::routes(),

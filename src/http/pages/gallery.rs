@@ -489,6 +489,7 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
         booth_screens(language),
         registration_screens(language),
         subscriber_screens(language),
+        super::gallery_audit::screens(language),
         super::gallery_consent::screens(language),
         super::gallery_custody::screens(language),
         super::gallery_lifecycle::screens(language),

@@ -7,6 +7,7 @@
 
 pub mod activate;
 pub mod assets;
+pub mod audit;
 pub mod booth;
 pub mod certificate;
 pub mod certificates;
@@ -77,6 +78,8 @@ fn rendered(template: &impl askama::Template) -> String {
 
 #[cfg(test)]
 mod gallery;
+#[cfg(test)]
+mod gallery_audit;
 #[cfg(test)]
 mod gallery_consent;
 #[cfg(test)]

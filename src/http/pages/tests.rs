@@ -182,6 +182,10 @@ fn pages_keep_their_own_policy_and_miss_no_text() {
             }
             for form in page.split("<form").skip(1) {
                 let form = form.split("</form>").next().unwrap();
+                // A search changes nothing, and its address may be kept.
+                if form.starts_with(" role=\"search\" method=\"get\"") {
+                    continue;
+                }
                 assert!(form.contains("method=\"post\""), "{name}: a form that does not post");
                 assert!(form.contains("name=\"csrf\" value=\"form-token\""), "{name}: a form without its token");
             }

@@ -3,6 +3,7 @@
 
 use crate::{
     app::App,
+    audit::published::WitnessState,
     http::{Access, Route},
     issuance::timestamp,
     outbox,
@@ -126,6 +127,11 @@ fn payments(app: &App) -> Vec<(String, usize)> {
     app.payments.figures.providers().into_iter().flat_map(each).collect()
 }
 
+fn signed_by(witness: &WitnessState) -> (String, usize) {
+    let size = witness.last.as_ref().map_or(0, |last| last.size);
+    (format!("{{witness=\"{}\"}}", witness.name.replace(['\\', '"'], "")), figure_of(size))
+}
+
 fn figure_of(count: u64) -> usize {
     usize::try_from(count).unwrap_or(usize::MAX)
 }
@@ -158,6 +164,8 @@ async fn metrics(State(app): State<App>) -> Response {
     figure("chuky_database_ready", "1 where the database answers.", &[(String::new(), usize::from(size.is_ok()))]);
     let entries = usize::try_from(size.unwrap_or_default()).unwrap_or_default();
     figure("chuky_audit_entries", "Entries in the audit log's tree.", &[(String::new(), entries)]);
+    let witnesses: Vec<_> = app.log.witnesses().await.into_iter().map(|witness| signed_by(&witness)).collect();
+    figure("chuky_audit_witness_signed", "Entries under the last checkpoint that the witness signed.", &witnesses);
     let remembered = app.payments.remembered().count();
     figure("chuky_payments_remembered", "Accepted payments in this process's memory.", &[(String::new(), remembered)]);
     let help = "Payments of each provider by what became of them, since the start.";

@@ -2,6 +2,7 @@
 //! the same page beside the field; everything else becomes a page of refusal. Must never decide what a flow decides.
 
 mod activate;
+mod audit;
 mod booth;
 mod certificates;
 mod consent;
@@ -37,6 +38,7 @@ pub fn routes() -> Vec<Route> {
     ];
     [
         shared,
+        audit::routes(),
         login::routes(),
         consent::routes(),
         activate::routes(),

@@ -1,0 +1,108 @@
+//! What is set for the audit log as others see it: its name, how often it is signed for them, and the witnesses that sign it too.
+
+use super::{ConfigError, invalid};
+use chuky_pki::transparency::{
+    VerifierKey,
+    limits::LONGEST_NAME,
+    note::{SignatureType, check_name},
+};
+use serde::Deserialize;
+use std::time::Duration;
+
+/// The published audit log.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuditConfig {
+    /// The log's name in its checkpoints; from `server.public_url` where absent. Another name is another log.
+    pub origin: Option<String>,
+    /// Seconds between two checkpoints.
+    pub checkpoint_seconds: u64,
+    pub witnesses: Vec<WitnessConfig>,
+}
+
+/// One witness.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WitnessConfig {
+    /// `http://host:port/…`: what it answers is verified by its key, and what it is sent is public.
+    pub url: String,
+    /// As it publishes it: `name+id+key`.
+    pub key: String,
+}
+
+impl Default for AuditConfig {
+    fn default() -> Self {
+        Self { origin: None, checkpoint_seconds: 10, witnesses: Vec::new() }
+    }
+}
+
+/// The same, checked.
+#[derive(Clone, Debug)]
+pub struct AuditSettings {
+    pub origin: String,
+    pub every: Duration,
+    pub witnesses: Vec<Witness>,
+}
+
+/// One witness, checked.
+#[derive(Clone, Debug)]
+pub struct Witness {
+    /// Without a trailing slash.
+    pub url: String,
+    pub key: VerifierKey,
+}
+
+impl AuditConfig {
+    /// Checks what is set.
+    pub(super) fn checked(self, public_url: &str) -> Result<AuditSettings, ConfigError> {
+        let host = public_url.split_once("://").map_or(public_url, |(_, host)| host);
+        let origin = self.origin.unwrap_or_else(|| format!("{host}{PREFIX}"));
+        check_name(&origin)
+            .map_err(|_| invalid("audit.origin", &format!("has 1 to {LONGEST_NAME} octets, no space and no plus")))?;
+        if !(1..=3_600).contains(&self.checkpoint_seconds) {
+            return Err(invalid("audit.checkpoint_seconds", "is 1 to 3600"));
+        }
+        if self.witnesses.len() > MOST_WITNESSES {
+            return Err(invalid("audit.witnesses", "are at most 15"));
+        }
+        let witnesses = self.witnesses.into_iter().map(WitnessConfig::checked).collect::<Result<Vec<_>, _>>()?;
+        Ok(AuditSettings { origin, every: Duration::from_secs(self.checkpoint_seconds), witnesses })
+    }
+}
+
+impl WitnessConfig {
+    fn checked(self) -> Result<Witness, ConfigError> {
+        if !self.url.starts_with("http://") {
+            return Err(invalid("audit.witnesses.url", "starts with http://"));
+        }
+        let key = VerifierKey::parse(&self.key).ok().filter(|key| key.kind == SignatureType::Cosignature);
+        let key = key.ok_or_else(|| invalid("audit.witnesses.key", "is a witness's key, name+id+key"))?;
+        Ok(Witness { url: self.url.trim_end_matches('/').to_owned(), key })
+    }
+}
+
+/// Where the log is served.
+pub const PREFIX: &str = "/audit/log";
+/// Verifiers of notes accept at least sixteen signatures.
+const MOST_WITNESSES: usize = 15;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_log_is_named_by_its_address_and_wrong_settings_are_refused() {
+        let checked = |text: &str| toml::from_str::<AuditConfig>(text).unwrap().checked("https://chuky.example");
+        assert_eq!(checked("").unwrap().origin, "chuky.example/audit/log");
+        assert_eq!(checked("origin = \"nhat-ky.example\"").unwrap().origin, "nhat-ky.example");
+        for (text, key) in [
+            ("origin = \"a b\"", "audit.origin"),
+            ("checkpoint_seconds = 0", "audit.checkpoint_seconds"),
+            ("[[witnesses]]\nurl = \"https://w\"\nkey = \"\"", "audit.witnesses.url"),
+            ("[[witnesses]]\nurl = \"http://w\"\nkey = \"w+00000000+AQ==\"", "audit.witnesses.key"),
+        ] {
+            assert!(checked(text).unwrap_err().to_string().starts_with(key), "{text}");
+        }
+    }
+}

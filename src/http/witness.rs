@@ -1,0 +1,63 @@
+//! A witness over HTTP (C2SP tlog-witness): one call, and its key to look at. Nobody logs in: a checkpoint that its log signed is all it takes.
+
+use crate::{
+    error::InternalError,
+    witness::{Refusal, Witness},
+};
+use axum::{
+    Router,
+    body::Bytes,
+    extract::{DefaultBodyLimit, State},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use chuky_pki::transparency::limits::LONGEST_NOTE;
+use std::{sync::Arc, time::Duration};
+use tower::ServiceBuilder;
+use tower_http::{catch_panic::CatchPanicLayer, timeout::TimeoutLayer};
+
+/// Serves until `stop` resolves.
+pub async fn serve(
+    witness: Witness,
+    listener: tokio::net::TcpListener,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), InternalError> {
+    let around = ServiceBuilder::new()
+        .layer(CatchPanicLayer::new())
+        .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, LONGEST_REQUEST))
+        .layer(DefaultBodyLimit::max(LONGEST_NOTE));
+    let router = Router::new()
+        .route("/add-checkpoint", post(add_checkpoint))
+        .route("/key", get(async |State(witness): State<Arc<Witness>>| format!("{}\n", witness.key())))
+        .layer(around)
+        .with_state(Arc::new(witness));
+    axum::serve(listener, router).with_graceful_shutdown(stop).await.map_err(InternalError::io("serving"))
+}
+
+async fn add_checkpoint(State(witness): State<Arc<Witness>>, body: Bytes) -> Response {
+    let signed = tokio::task::spawn_blocking(move || witness.add_checkpoint(&body)).await;
+    let refusal = match signed {
+        Ok(Ok(line)) => return plain(StatusCode::OK, format!("{line}\n")),
+        Ok(Err(refusal)) => refusal,
+        Err(error) => Refusal::Internal(InternalError::other(error.to_string())),
+    };
+    tracing::warn!(event = "checkpoint_refused", reason = %refusal);
+    match refusal {
+        Refusal::Malformed | Refusal::Backwards => plain(StatusCode::BAD_REQUEST, format!("{refusal}\n")),
+        Refusal::UnknownLog => plain(StatusCode::NOT_FOUND, format!("{refusal}\n")),
+        Refusal::NotSigned => plain(StatusCode::FORBIDDEN, format!("{refusal}\n")),
+        Refusal::Inconsistent => plain(StatusCode::UNPROCESSABLE_ENTITY, format!("{refusal}\n")),
+        Refusal::OtherSize(size) | Refusal::OtherRoot(size) => {
+            (StatusCode::CONFLICT, [(header::CONTENT_TYPE, "text/x.tlog.size")], format!("{size}\n")).into_response()
+        }
+        // The reason stands in the log of this machine.
+        Refusal::Internal(_) => plain(StatusCode::INTERNAL_SERVER_ERROR, "internal\n".to_owned()),
+    }
+}
+
+fn plain(status: StatusCode, text: String) -> Response {
+    (status, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
+}
+
+const LONGEST_REQUEST: Duration = Duration::from_secs(10);
