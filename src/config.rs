@@ -297,10 +297,8 @@ impl Settings {
         }
         let days = [config.verification.link_days, config.verification.trusted_list_days, config.seal.pepper_days];
         if !days.iter().all(|days| (1..=3_650).contains(days)) {
-            return Err(invalid(
-                "verification.link_days, verification.trusted_list_days, seal.pepper_days",
-                "are 1 to 3650",
-            ));
+            let keys = "verification.link_days, verification.trusted_list_days, seal.pepper_days";
+            return Err(invalid(keys, "are 1 to 3650"));
         }
         config.verification.fetch.check().map_err(|what| invalid("verification.fetch", &what))?;
         if !config.rates.is_usable() {
