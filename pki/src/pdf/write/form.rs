@@ -176,7 +176,7 @@ impl Fonts {
             let names = (0..=limits::FORM_FIELDS).map(|number| format!("Chuky{}{number}", u8::from(italic)));
             let free = names.into_iter().find(|name| !present.contains(name));
             let name = free.ok_or(WriteError::TooMany("fonts"))?;
-            let font = write_font(update, typeface, &typeface.subset(letters.chars())?);
+            let font = write_font(update, typeface, &*typeface.subset(letters.chars())?);
             added.push((name, font));
         }
         let changes = added.iter().map(|(name, font)| (name.as_str(), Object::Reference(*font))).collect();
