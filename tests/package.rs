@@ -51,8 +51,18 @@ fn unit_value<'u>(unit: &'u str, name: &str) -> &'u str {
     unit.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('=')).unwrap()
 }
 
+/// Ends with the test, whatever becomes of it.
+struct Service(Child);
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// Starts what the unit starts, in the tree.
-fn started(tree: &Path, unit: &str, listen: &str) -> Child {
+fn started(tree: &Path, unit: &str, listen: &str) -> Service {
     let here = |word: &str| match word.starts_with('/') {
         true => tree.join(word.trim_start_matches('/')).display().to_string(),
         false => word.to_owned(),
@@ -65,7 +75,7 @@ fn started(tree: &Path, unit: &str, listen: &str) -> Child {
     }
     let mut command = Command::new(&words[0]);
     command.args(&words[1..]).env("CHUKY__SERVER__LISTEN", listen).env("CHUKY__HSM__RSA_STOCK", "0");
-    command.spawn().unwrap()
+    Service(command.spawn().unwrap())
 }
 
 #[test]
@@ -94,18 +104,18 @@ fn the_package_is_installed_started_and_removed() {
     let mut answer = loop {
         match agent.get(format!("http://{listen}/healthz")).call() {
             Ok(answer) => break answer,
-            Err(_) => assert!(since.elapsed() < Duration::from_secs(120) && service.try_wait().unwrap().is_none()),
+            Err(_) => assert!(since.elapsed() < Duration::from_secs(120) && service.0.try_wait().unwrap().is_none()),
         }
         std::thread::sleep(Duration::from_millis(100));
     };
     assert_eq!(answer.body_mut().read_to_string().unwrap(), "ok\n");
     assert_eq!(agent.get(format!("http://{listen}/readyz")).call().unwrap().status().as_u16(), 200);
     // No memory of it is ever written to a disk.
-    let limits = fs::read_to_string(format!("/proc/{}/limits", service.id())).unwrap();
+    let limits = fs::read_to_string(format!("/proc/{}/limits", service.0.id())).unwrap();
     let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
     assert_eq!(core.split_whitespace().nth(4), Some("0"), "{core}");
-    done(Command::new("kill").args(["-TERM", &service.id().to_string()]));
-    assert!(service.wait().unwrap().success());
+    done(Command::new("kill").args(["-TERM", &service.0.id().to_string()]));
+    assert!(service.0.wait().unwrap().success());
     // Removed, and purged: the data stay.
     if by_dpkg {
         done(dpkg(&tree).args(["--purge", "chuky"]));
