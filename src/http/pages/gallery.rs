@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 use super::{
-    Frame, Problems, activate, booth,
-    certificate::{CertificateContent, CodeCard, card_rows},
+    Frame, Problems, activate,
+    certificate::{CertificateContent, CodeCard},
     form::Secret,
     home, kept, login, refusal, registration, sign,
     verdict::{ReportLinks, VerdictCard},
@@ -13,7 +13,6 @@ use super::{
 use crate::verification::{Judged, Kept};
 use axum::http::StatusCode;
 use chuky_model::{
-    card::{Card, CardError, CardNotice},
     id::{CredentialId, RequestId},
     instant::Instant,
     report::{
@@ -26,8 +25,6 @@ use chuky_model::{
 
 pub(super) const LONG_NAME: &str = "Công Tằng Tôn Nữ Nguyễn Phước Thị Hoàng Quỳnh Ưởng";
 pub(super) const AGENCY: &str = "Ủy ban nhân dân phường Văn Miếu - Quốc Tử Giám, thành phố Hà Nội";
-const TODAY: time::Date = time::macros::date!(2026 - 11 - 26);
-const CARD: &str = "001190012345||Công Tằng Tôn Nữ Nguyễn Phước Thị Hoàng Quỳnh Ưởng|05031990|Nữ|Số 1 ngõ 102 Tràng Tiền, phường Hoàn Kiếm, Hà Nội|01012022";
 
 /// A page in one state: its name and its HTML.
 pub(super) type Screen = (&'static str, String);
@@ -44,7 +41,7 @@ fn stranger(language: Language, path: &str) -> Frame {
     Frame::new(language, path).with_csrf("form-token")
 }
 
-fn request() -> RequestId {
+pub(super) fn request() -> RequestId {
     RequestId("0199a7c2-1111-7000-8000-00000000abcd".parse().unwrap())
 }
 
@@ -53,7 +50,7 @@ pub(super) fn refused(field: &'static str, sentence: &str) -> Problems {
     Problems::said(Some(field), Bilingual::new(sentence, sentence))
 }
 
-fn code() -> CodeCard {
+pub(super) fn code() -> CodeCard {
     CodeCard::new("K7QF-3MPX-9TWH", "https://chuky.hanoi.example/activate", at("2026-11-22T04:05:00Z"))
 }
 
@@ -238,87 +235,6 @@ fn login_page(language: Language, problems: Problems) -> String {
     login::LoginPage { frame: stranger(language, "/login"), login, next: "/sign".into(), problems }.html()
 }
 
-fn booth_page(language: Language, step: booth::BoothStep, full: bool) -> String {
-    let row = |name: &str, state, entered: &str| booth::QueueRow {
-        request: request(),
-        name: name.into(),
-        state,
-        entered: at(entered),
-    };
-    let queue = vec![
-        row(LONG_NAME, RequestState::Submitted, "2026-11-22T02:58:00Z"),
-        row("Trần Văn Đức", RequestState::Approved, "2026-11-22T03:01:00Z"),
-        row("Lê Thị Bích", RequestState::Issuing, "2026-11-22T03:04:00Z"),
-    ];
-    booth::BoothPage {
-        frame: frame(language, "/booth"),
-        issued_today: if full { 1_104 } else { 0 },
-        entered_today: if full { 1_107 } else { 0 },
-        queue: if full { queue } else { Vec::new() },
-        step,
-    }
-    .html()
-}
-
-fn booth_screens(language: Language) -> Vec<Screen> {
-    use booth::{ApprovalStep, BoothStep, CardForm, CodeStep, CompareStep, ConfirmForm, EndStep, EnterStep};
-    let named =
-        |opened, code| BoothStep::Code(Box::new(CodeStep { request: request(), name: LONG_NAME.into(), code, opened }));
-    let end = |state, reason: Option<&str>, serial: Option<&str>| {
-        BoothStep::End(EndStep {
-            name: LONG_NAME.into(),
-            state,
-            serial: serial.map(Into::into),
-            reason: reason.map(Into::into),
-        })
-    };
-    let typed = CardForm {
-        full_name: LONG_NAME.into(),
-        personal_number: "00119001234".into(),
-        birth_date: "5/3/1990".into(),
-        sex: "Nữ".into(),
-        address: "Hà Nội".into(),
-        ..CardForm::default()
-    };
-    let problems = typed.problems(&Card::parse(&typed.as_card_text(), TODAY).unwrap_err());
-    let compare = CompareStep {
-        rows: card_rows(&Card::parse(CARD, TODAY).unwrap(), &frame(language, "/booth")),
-        notices: vec![CardNotice::FurtherFields, CardNotice::UnknownProvince],
-        form: ConfirmForm {
-            card_text: CARD.into(),
-            province: "Hà Nội".into(),
-            locality: "Phường Hoàn Kiếm".into(),
-            ..ConfirmForm::default()
-        },
-        problems: Problems::none(),
-    };
-    let unchecked =
-        CompareStep { problems: Problems::one("face_compared", "problem-compare-first"), ..compare.clone() };
-    vec![
-        ("booth-enter", booth_page(language, BoothStep::Enter(Box::default()), false)),
-        (
-            "booth-enter-problem",
-            booth_page(language, BoothStep::Enter(Box::new(EnterStep { form: typed, problems })), true),
-        ),
-        ("booth-compare", booth_page(language, BoothStep::Compare(Box::new(compare)), true)),
-        ("booth-compare-problem", booth_page(language, BoothStep::Compare(Box::new(unchecked)), true)),
-        (
-            "booth-approval",
-            booth_page(
-                language,
-                BoothStep::Approval(ApprovalStep { request: request(), name: LONG_NAME.into() }),
-                true,
-            ),
-        ),
-        ("booth-code", booth_page(language, named(false, Some(code())), true)),
-        ("booth-code-shown", booth_page(language, named(false, None), true)),
-        ("booth-opened", booth_page(language, named(true, None), true)),
-        ("booth-issued", booth_page(language, end(RequestState::Issued, None, Some("4f1d0c9a7be84d55")), true)),
-        ("booth-rejected", booth_page(language, end(RequestState::Rejected, Some("Ảnh không khớp"), None), true)),
-        ("booth-expired", booth_page(language, end(RequestState::Expired, None, None), true)),
-    ]
-}
-
 fn content(hierarchy: Hierarchy) -> CertificateContent {
     let official = hierarchy == Hierarchy::Officials;
     let only_official = |text: &str| if official { text.to_owned() } else { String::new() };
@@ -490,7 +406,7 @@ fn signed_page(language: Language) -> String {
 pub(super) fn screens(language: Language) -> Vec<Screen> {
     let parts = [
         public_screens(language),
-        booth_screens(language),
+        super::gallery_booth::screens(language),
         registration_screens(language),
         subscriber_screens(language),
         super::gallery_audit::screens(language),

@@ -83,6 +83,8 @@ mod gallery;
 #[cfg(test)]
 mod gallery_audit;
 #[cfg(test)]
+mod gallery_booth;
+#[cfg(test)]
 mod gallery_consent;
 #[cfg(test)]
 mod gallery_custody;
