@@ -3,9 +3,10 @@
 #![allow(clippy::unwrap_used)]
 
 use super::{
-    Frame, Problems, activate,
+    Frame, Problems, activate, booth,
     certificate::{CertificateContent, CodeCard},
     form::Secret,
+    gallery_booth::{CARD, TODAY},
     home, kept, login, refusal, registration, sign,
     verdict::{ReportLinks, VerdictCard},
     verify,
@@ -13,6 +14,7 @@ use super::{
 use crate::verification::{Judged, Kept};
 use axum::http::StatusCode;
 use chuky_model::{
+    card::{Card, CardError},
     id::{CredentialId, RequestId},
     instant::Instant,
     report::{

@@ -12,8 +12,8 @@ use chuky_model::{
     text::Language,
 };
 
-const TODAY: time::Date = time::macros::date!(2026 - 11 - 26);
-const CARD: &str = "001190012345||Công Tằng Tôn Nữ Nguyễn Phước Thị Hoàng Quỳnh Ưởng|05031990|Nữ|Số 1 ngõ 102 Tràng Tiền, phường Hoàn Kiếm, Hà Nội|01012022";
+pub(super) const TODAY: time::Date = time::macros::date!(2026 - 11 - 26);
+pub(super) const CARD: &str = "001190012345||Công Tằng Tôn Nữ Nguyễn Phước Thị Hoàng Quỳnh Ưởng|05031990|Nữ|Số 1 ngõ 102 Tràng Tiền, phường Hoàn Kiếm, Hà Nội|01012022";
 
 fn booth_page(language: Language, step: booth::BoothStep, full: bool) -> String {
     let row = |name: &str, state, entered: &str| booth::QueueRow {
