@@ -312,8 +312,7 @@ impl Settings {
         if positive.contains(&0) || config.readers.count == 0 || config.readers.documents_per_reader == 0 {
             return Err(invalid("hsm, readers", "counts are at least 1"));
         }
-        check_tokens(&config.hsm)?;
-        config.authority.check()?;
+        check_tokens(&config.hsm).and_then(|()| config.authority.check())?;
         let secrets_dir = config.hsm.secrets_dir.clone().unwrap_or_else(|| beside(data_dir, ".secrets"));
         Ok(Self {
             pins_dir: config.hsm.pins_dir.clone().unwrap_or_else(|| secrets_dir.clone()),

@@ -222,8 +222,11 @@ async fn a_killed_nodes_work_is_taken_back_by_another_and_a_living_ones_is_not()
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_comes_back_too_late_issues_nothing() {
     let test = TestApp::start(Backend::Postgres).await;
-    for point in ["stop:issue.after_key", "stop:issue.after_signing", "stop:issue.after_signature"] {
-        let (id, code) = approved(&test, "gianhang", &citizen()).await;
+    let points = ["stop:issue.after_key", "stop:issue.after_signing", "stop:issue.after_signature"];
+    for (number, point) in (0..).zip(points) {
+        let mut person = citizen();
+        person["subscriber"]["personal_number"] = format!("001190{:06}", 600_000 + number).into();
+        let (id, code) = approved(&test, "gianhang", &person).await;
         let login = point.trim_start_matches("stop:").replace('_', "-");
         let body = redemption(&code, &login);
         let node = Service::start(&test, point).await;
