@@ -187,10 +187,6 @@ pub fn freshness(order: &PaymentOrder, policy: &OrderPolicy, now: Instant) -> Re
     if policy.created_after.is_some_and(|after| created <= after.plus_seconds(policy.clock_skew_seconds)) {
         return Err((Reason::BeforeRestoration, format!("created {}", created.rfc3339())));
     }
-    // An order is accepted at `created` less the skew at the earliest.
-    if policy.remembered_from.is_some_and(|from| created <= from.plus_seconds(policy.clock_skew_seconds)) {
-        return Err((Reason::NotRemembered, format!("created {}", created.rfc3339())));
-    }
     if expires <= now {
         return Err((Reason::Expired, format!("expired {}, now {}", expires.rfc3339(), now.rfc3339())));
     }
