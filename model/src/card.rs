@@ -321,7 +321,7 @@ const LONGEST_ADDRESS: usize = 300;
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
 
     const TEXT: &str = "001190012345||Nguyễn Thị Hồng Ưởng|05031990|Nữ|Số 1 Tràng Tiền, Hoàn Kiếm, Hà Nội|01012022";

@@ -72,13 +72,13 @@ impl Package<'_> {
             )?;
             document.rewind()?;
             copy_base64(&mut document, &mut out)?;
-            write!(
+            writeln!(
                 out,
                 "</edXML:ContentTransferEncoded><edXML:AttachmentName>{name}</edXML:AttachmentName></edXML:Attachment>\
-                 </edXML:AttachmentEncoded></edXML:edXML>\n"
+                 </edXML:AttachmentEncoded></edXML:edXML>"
             )?;
         } else {
-            write!(out, "</edXML:edXMLEnvelope></edXML:edXML>\n")?;
+            writeln!(out, "</edXML:edXMLEnvelope></edXML:edXML>")?;
         }
         let mut file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.rewind()?;

@@ -75,7 +75,7 @@ fn is_told(document: &Document, entries: &[AuditEntry]) -> bool {
         && told.size == Some(document.size)
         && document.stored_as == original(document.id);
     let signed = (&document.signed_sha256, document.signed_size, &document.signed_stored_as);
-    let is_signed = match (of(Kind::DocumentSigned).last(), signed) {
+    let is_signed = match (of(Kind::DocumentSigned).next_back(), signed) {
         (None, (None, None, None)) => document.state == DocumentState::Ready && document.signed_format.is_none(),
         (Some(entry), (Some(sha256), Some(_), Some(stored_as))) => {
             let format = |format: &Option<String>| format.clone().unwrap_or_else(|| PADES.to_owned());

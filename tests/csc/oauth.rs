@@ -142,10 +142,10 @@ async fn road(backend: Backend) {
     let (status, list) = test.post("/csc/v1/credentials/list", &bearer, &json!({})).await;
     assert_eq!((status, &list["credentialIDs"][0]), (200, &json!(citizen.credential)));
     let one = hash("một");
-    let data = sad(&test, &citizen, &bearer, &[one.clone()]).await;
+    let data = sad(&test, &citizen, &bearer, std::slice::from_ref(&one)).await;
     // Not the user's own session: the data is the application's.
-    assert_eq!(sign(&test, &citizen, &citizen.token, &data, &[one.clone()]).await.0, 400);
-    assert_eq!(sign(&test, &citizen, &bearer, &data, &[one.clone()]).await.0, 200);
+    assert_eq!(sign(&test, &citizen, &citizen.token, &data, std::slice::from_ref(&one)).await.0, 400);
+    assert_eq!(sign(&test, &citizen, &bearer, &data, std::slice::from_ref(&one)).await.0, 200);
     // A token opens the signing API only.
     for path in ["/api/v1/session", "/api/v1/credentials", "/api/v1/documents"] {
         assert_eq!(test.get(path, &bearer).await.0, 401, "{path}");

@@ -199,7 +199,8 @@ async fn wrong_pins_are_counted_and_lock() {
     let citizen = citizen(&test).await;
     let (one, id) = (hash("một"), citizen.credential.as_str());
     let call = async |path: &str, body: Value| test.post(path, &citizen.token, &body).await;
-    let (status, answer) = authorize(&test, &citizen, &citizen.token, "không đúng đâu", &[one.clone()]).await;
+    let (status, answer) =
+        authorize(&test, &citizen, &citizen.token, "không đúng đâu", std::slice::from_ref(&one)).await;
     assert_eq!((status, error(&answer)), (400, ("invalid_pin", "The PIN is invalid")));
     let body = json!({
         "credentialID": id, "numSignatures": 1, "hashes": [one], "authData": [{ "id": "PIN", "value": "không đúng đâu" }],

@@ -171,7 +171,8 @@ async fn a_new_person_gives_the_second_secret_that_no_staff_saw() {
     for road in [HELD_HERE, OWN_KEY] {
         assert_eq!(redeem(road, code, "").await, (422, "second_secret_missing".to_owned()), "{road}");
     }
-    let wrong = if digits.starts_with('0') { format!("1{}", &digits[1..]) } else { format!("0{}", &digits[1..]) };
+    let first = if digits.starts_with('0') { '1' } else { '0' };
+    let wrong = format!("{first}{}", &digits[1..]);
     for road in [HELD_HERE, OWN_KEY, HELD_HERE, OWN_KEY] {
         assert_eq!(redeem(road, code, &wrong).await, (422, "second_secret_wrong".to_owned()), "{road}");
     }

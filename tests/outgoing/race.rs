@@ -55,8 +55,8 @@ async fn clerks_at_once(backend: Backend) {
     // Each document twice at once, all at the same time.
     let (test, clerk) = (std::sync::Arc::new(test), agency.clerk.token.clone());
     let mut asked = JoinSet::new();
-    for id in documents.iter().chain(&documents).cloned() {
-        let (test, clerk) = (test.clone(), clerk.clone());
+    for id in documents.iter().chain(&documents) {
+        let (test, clerk, id) = (test.clone(), clerk.clone(), id.clone());
         asked.spawn(async move { act(&test, &id, "number", &clerk, &json!({})).await });
     }
     let answers = asked.join_all().await;

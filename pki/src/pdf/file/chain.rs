@@ -44,7 +44,7 @@ impl Chain {
     }
 
     /// The same chain from the section at this offset on, where it was read from the first `length` bytes alone.
-    pub(super) fn from_section(&self, offset: usize, length: usize) -> Option<Self> {
+    pub(super) fn beginning_at(&self, offset: usize, length: usize) -> Option<Self> {
         let from = *self.parts.places.get(&offset)?;
         let fits = self.parts.reaches.get(from).is_some_and(|reach| *reach <= length);
         fits.then(|| Self { parts: Rc::clone(&self.parts), from })

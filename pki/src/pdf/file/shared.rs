@@ -43,7 +43,7 @@ impl Shared {
     /// The chain from the section at this offset on, where it is known and the first `length` bytes hold all of it.
     pub(super) fn chain(&self, offset: usize, shift: usize, length: usize) -> Option<Chain> {
         let (chain, _) = self.chain.get().filter(|(_, own)| *own == shift)?;
-        chain.from_section(offset, length)
+        chain.beginning_at(offset, length)
     }
 
     /// Keeps the first chain, which is mostly the whole file's.

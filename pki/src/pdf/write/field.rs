@@ -70,11 +70,11 @@ fn placed(source: &Source<'_>, name: String, placement: Placement) -> Result<Tar
     Ok(Target { holder: Holder::New { name, page, rectangle }, width, height, quarter_turns, lock: None })
 }
 
-/// The page, the rectangle in its own coordinates, and width and height as shown.
-pub(super) fn place_on(
-    source: &Source<'_>,
-    placement: Placement,
-) -> Result<(TargetPage, [f32; 4], (f32, f32)), WriteError> {
+/// A page, a rectangle in its own coordinates, and width and height as shown.
+pub(super) type Placed = (TargetPage, [f32; 4], (f32, f32));
+
+/// Where a placement lies.
+pub(super) fn place_on(source: &Source<'_>, placement: Placement) -> Result<Placed, WriteError> {
     let page = source.page(match placement.page {
         PageChoice::First => Some(1),
         PageChoice::Last => None,
