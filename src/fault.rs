@@ -11,6 +11,10 @@ pub fn point(name: &str) {
             None if wanted == name => rustix::process::Signal::KILL,
             _ => return,
         };
+        if signal == rustix::process::Signal::STOP {
+            // The audit log takes in what was just recorded: a process that stands still in the middle of that would lock a SQLite database.
+            std::thread::sleep(std::time::Duration::from_millis(500));
+        }
         let _ = rustix::process::kill_process(rustix::process::getpid(), signal);
     }
     #[cfg(not(debug_assertions))]
