@@ -67,16 +67,24 @@ async fn keys_follow_the_newest_pepper_and_the_old_one_dies() {
     // The seal of an old backup, even with the log's consent, opens nothing: whatever the PIN, its pepper is no more.
     let sealed = test.app.store.credential_by_id(official.credential.parse().unwrap()).await.unwrap().unwrap();
     let context = chuky_hsm::KeyContext { key_id: sealed.id, owner: sealed.account_id };
-    let secret = Secret32::random();
+    let dead = resealed(&test, &sealed.sealed_key, &context, &Secret32::random()).await;
+    assert!(matches!(dead, Err(chuky_hsm::Error::UnknownKey { .. })), "{dead:?}");
+}
+
+/// Asks for another seal. SoftHSM may end a worker while another process opens its directory, as the command did; the next worker answers.
+async fn resealed(
+    test: &TestApp,
+    sealed: &[u8],
+    context: &chuky_hsm::KeyContext,
+    secret: &Secret32,
+) -> Result<chuky_hsm::SealedKey, chuky_hsm::Error> {
     let tokens = &test.app.tokens.subscribers;
-    let mut dead = tokens.reseal(&sealed.sealed_key, &context, &secret, &context, &secret).await;
-    // SoftHSM may end a worker while another process opens its directory, as the command did; the next worker answers.
     for _ in 0..50 {
-        if !matches!(dead, Err(chuky_hsm::Error::Unavailable { .. })) {
-            break;
+        let answer = tokens.reseal(sealed, context, secret, context, secret).await;
+        if !matches!(answer, Err(chuky_hsm::Error::Unavailable { .. })) {
+            return answer;
         }
         tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-        dead = tokens.reseal(&sealed.sealed_key, &context, &secret, &context, &secret).await;
     }
-    assert!(matches!(dead, Err(chuky_hsm::Error::UnknownKey { .. })), "{dead:?}");
+    tokens.reseal(sealed, context, secret, context, secret).await
 }
