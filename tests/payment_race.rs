@@ -151,7 +151,7 @@ async fn raced(backend: Backend) {
     println!(
         "race on {backend:?}: {count} payments, {CLIENTS} clients, {kills} kills, {lost} first answers lost, CHUKY_SOAK_SEED={seed}"
     );
-    assert!(kills >= 2, "nothing was killed");
+    assert!(kills >= 1, "nothing was killed");
     // 3. Each is stored once, and the log tells as many.
     let test = TestApp::wake(directory, settings).await;
     assert_eq!(test.sql("SELECT COUNT(*) FROM payment_identity"), count.to_string());
@@ -227,7 +227,7 @@ fn kill_on(
     let mut random = StdRng::seed_from_u64(seed);
     let mut kills = 0;
     while !stop.load(Ordering::Relaxed) {
-        thread::sleep(Duration::from_millis(random.random_range(500..4_000)));
+        thread::sleep(Duration::from_millis(random.random_range(200..2_500)));
         if Instant::now() > until {
             continue;
         }

@@ -74,9 +74,9 @@ fn compare(known: &Fingerprint, found: &Fingerprint) -> Difference {
 
 impl Fingerprint {
     /// What tells that a token is not the one that it was, or not as it was: another key under a label than ever before, a secret key that is
-    /// gone. Old peppers are destroyed, the newest one never; a service key that is gone cannot sign wrongly.
+    /// gone. Old peppers are destroyed, the newest one never, be it one that was added since; a service key that is gone cannot sign wrongly.
     pub(crate) fn changed_to(&self, now: &Self) -> Vec<String> {
-        let newest = self.newest_pepper();
+        let newest = self.newest_pepper().max(now.newest_pepper());
         let keys =
             self.service_keys.iter().filter(|key| now.service_key(&key.label).is_some_and(|found| found != *key));
         let keys = keys.map(|key| format!("{} than before", other(&key.label)));
@@ -193,5 +193,9 @@ mod tests {
             "it has no chuky-pepper-2 any more",
         ];
         assert_eq!(known.changed_to(&back), what, "what had gone is not forgotten");
+        // Added and the old one destroyed while no worker looked: nothing has become another.
+        let early = token(&[], &[("row", 5), BOTH[0]]);
+        assert!(early.changed_to(&token(&[], &[("row", 5), BOTH[1]])).is_empty());
+        assert_eq!(early.changed_to(&token(&[], &[("row", 5)])), ["it has no chuky-pepper-1 any more"]);
     }
 }
