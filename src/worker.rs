@@ -75,6 +75,9 @@ pub async fn round(app: &App) {
     told("rows_not_cleared_up", clear_up(app).await);
     told("activations_not_closed", custody::close_expired(app).await);
     told("signing_not_cleared_up", signing::clear_up(app).await);
+    if is_held {
+        told("archives_not_renewed", signing::renew_archives(app).await);
+    }
     told("packages_not_delivered", outgoing::deliver_due(app).await);
     told("payments_not_forgotten", retention::forget_old(app).await);
     if is_held {

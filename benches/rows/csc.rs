@@ -132,11 +132,12 @@ impl Subscriber {
             },
         });
         let entered = caller.post("/api/v1/requests", &operator, &request)?;
-        let path = format!("/api/v1/requests/{}/approve", entered["id"].as_str().unwrap_or_default());
+        let path = |what: &str| format!("/api/v1/requests/{}/{what}", entered["id"].as_str().unwrap_or_default());
         let seen = json!({ "content_digest": entered["content_digest"] });
-        let approved = caller.post(&path, &approver, &seen)?;
+        caller.post(&path("approve"), &approver, &seen)?;
+        let made = caller.post(&path("code"), &operator, &json!({}))?;
         let redeem = json!({
-            "code": approved["activation_code"], "login": "bench.subscriber", "password": PASSWORD, "pin": PIN,
+            "code": made["activation_code"], "login": "bench.subscriber", "password": PASSWORD, "pin": PIN,
             "algorithm": "p256",
         });
         let request = caller.agent.post(format!("http://{}/api/v1/activations", caller.address));

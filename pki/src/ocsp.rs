@@ -110,9 +110,14 @@ impl AnswerToMake {
             write::bit_string(signature),
             certificates,
         ]);
-        let bytes = write::sequence(&[write::oid(&oid::OCSP_BASIC), write::octet_string(&basic)]);
-        write::sequence(&[write::element(tag::ENUMERATED, &[0]), write::element(tag::constructed(0), &bytes)])
+        successful(&basic)
     }
+}
+
+/// The `OCSPResponse` around a `BasicOCSPResponse` (RFC 6960 §4.2.1).
+fn successful(basic: &[u8]) -> Vec<u8> {
+    let bytes = write::sequence(&[write::oid(&oid::OCSP_BASIC), write::octet_string(basic)]);
+    write::sequence(&[write::element(tag::ENUMERATED, &[0]), write::element(tag::constructed(0), &bytes)])
 }
 
 fn single_response(line: &AnswerLine, archive_cutoff: Option<Instant>) -> Vec<u8> {

@@ -139,6 +139,8 @@ kinds! {
     DocumentAttested = "document.attested",
     /// Fields were filled in by an update that keeps every signature.
     DocumentFilled = "document.filled",
+    /// A signed document got long-term data and timestamps; no signature changed.
+    DocumentExtended = "document.extended",
     DocumentVerified = "document.verified",
     OutgoingDrafted = "outgoing.drafted",
     OutgoingSubmitted = "outgoing.submitted",

@@ -3,8 +3,8 @@
 
 use super::{
     Common,
-    client::{Client, ClientError, Session},
-    unusable,
+    client::{Client, ClientError},
+    in_session,
 };
 use crate::{error::Error, issuance::revocation::serials_of};
 use chuky_model::text::Language;
@@ -56,24 +56,10 @@ enum Action {
 impl Certificates {
     /// Runs the command.
     pub fn run(self, common: &Common) -> ExitCode {
-        let Some(session) = Session::load() else {
-            return unusable(match common.language {
-                Language::Vi => "hãy đăng nhập trước: chuky login TÊN",
-                Language::En => "log in first: chuky login NAME",
-            });
-        };
-        match self.change(&session, common.language) {
-            Ok(true) => ExitCode::SUCCESS,
-            Ok(false) => ExitCode::FAILURE,
-            Err(ClientError::Refused(why)) => {
-                eprintln!("chuky certificates: {why}");
-                ExitCode::FAILURE
-            }
-            Err(error) => unusable(error),
-        }
+        in_session(common, "certificates", |client| self.change(client, common.language))
     }
 
-    fn change(&self, session: &Session, language: Language) -> Result<bool, ClientError> {
+    fn change(&self, client: &Client, language: Language) -> Result<bool, ClientError> {
         let action = match self.action {
             Action::Revoke => "revoke",
             Action::Suspend => "suspend",
@@ -99,9 +85,8 @@ impl Certificates {
                 Error::Internal(error) => ClientError::Refused(error.to_string()),
             })?);
         }
-        let client = Client::of_session(session, language)?;
         if matches!(self.action, Action::Revoke) {
-            return self.order(&client, body, language);
+            return self.order(client, body, language);
         }
         let answer = client.post("/api/v1/certificate-lists", &body)?;
         let all = outcomes(&answer, language);

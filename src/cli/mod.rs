@@ -7,6 +7,7 @@ mod ceremony;
 mod certificates;
 mod client;
 mod doctor;
+mod extend;
 mod login;
 mod pepper;
 mod printing;
@@ -51,6 +52,7 @@ enum Command {
     Ceremony(ceremony::Ceremony),
     Certificates(certificates::Certificates),
     Doctor(doctor::Doctor),
+    Extend(extend::Extend),
     Login(login::Login),
     Pepper(pepper::Pepper),
     Receipt(receipt::Receipt),
@@ -86,6 +88,7 @@ pub fn run() -> ExitCode {
         Command::Ceremony(command) => command.run(&common),
         Command::Certificates(command) => command.run(&common),
         Command::Doctor(command) => command.run(&common),
+        Command::Extend(command) => command.run(&common),
         Command::Login(command) => command.run(&common),
         Command::Pepper(command) => command.run(&common),
         Command::Receipt(command) => command.run(&common),
@@ -142,6 +145,30 @@ fn printed(common: &Common, flow: impl Future<Output = crate::error::Result<Stri
 }
 
 /// Prints an error in the chosen language and gives the exit code for input that cannot be used.
+/// Runs a command through a service as the user who has logged in: 0 where `work` says that it was done, 1 where it says that it was not or the
+/// service refuses, 2 where something cannot be used.
+fn in_session(
+    common: &Common,
+    name: &str,
+    work: impl FnOnce(&client::Client) -> Result<bool, client::ClientError>,
+) -> ExitCode {
+    let Some(session) = client::Session::load() else {
+        return unusable(match common.language {
+            Language::Vi => "hãy đăng nhập trước: chuky login TÊN",
+            Language::En => "log in first: chuky login NAME",
+        });
+    };
+    match client::Client::of_session(&session, common.language).and_then(|client| work(&client)) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(client::ClientError::Refused(why)) => {
+            eprintln!("chuky {name}: {why}");
+            ExitCode::FAILURE
+        }
+        Err(error) => unusable(error),
+    }
+}
+
 fn unusable(message: impl std::fmt::Display) -> ExitCode {
     eprintln!("chuky: {message}");
     ExitCode::from(2)

@@ -2,10 +2,9 @@
 
 use super::{
     Common,
-    client::{Client, ClientError, Session},
-    unusable,
+    client::{Client, ClientError},
+    in_session,
 };
-use chuky_model::text::Language;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use std::process::ExitCode;
@@ -43,21 +42,7 @@ enum What {
 impl Revocations {
     /// Runs the command.
     pub fn run(self, common: &Common) -> ExitCode {
-        let Some(session) = Session::load() else {
-            return unusable(match common.language {
-                Language::Vi => "hãy đăng nhập trước: chuky login TÊN",
-                Language::En => "log in first: chuky login NAME",
-            });
-        };
-        let client = Client::of_session(&session, common.language);
-        match client.and_then(|client| self.what.done(&client)) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(ClientError::Refused(why)) => {
-                eprintln!("chuky revocations: {why}");
-                ExitCode::FAILURE
-            }
-            Err(error) => unusable(error),
-        }
+        in_session(common, "revocations", |client| self.what.done(client).map(|()| true))
     }
 }
 

@@ -3,9 +3,9 @@
 
 use super::{
     Common,
-    client::{Client, ClientError, Session},
+    client::{Client, ClientError},
+    in_session,
     secret::PinSource,
-    unusable,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use chuky_model::text::Language;
@@ -102,34 +102,23 @@ enum Level {
 impl Sign {
     /// Runs the command: 0 where the signed document was written.
     pub fn run(self, common: &Common) -> ExitCode {
-        let vietnamese = common.language == Language::Vi;
-        let say = |vi: &str, en: &str| (if vietnamese { vi } else { en }).to_owned();
-        let Some(session) = Session::load() else {
-            return unusable(say("hãy đăng nhập trước: chuky login TÊN", "log in first: chuky login NAME"));
-        };
-        match self.sign(&session, common) {
-            Ok(true) => {
+        in_session(common, "sign", |client| {
+            let signed = self.sign(client, common)?;
+            if signed {
                 println!("✓ {}", self.output.display());
-                ExitCode::SUCCESS
             }
-            Ok(false) => ExitCode::FAILURE,
-            Err(ClientError::Refused(why)) => {
-                eprintln!("chuky sign: {why}");
-                ExitCode::FAILURE
-            }
-            Err(error) => unusable(error),
-        }
+            Ok(signed)
+        })
     }
 
-    fn sign(&self, session: &Session, common: &Common) -> Result<bool, ClientError> {
+    fn sign(&self, client: &Client, common: &Common) -> Result<bool, ClientError> {
         let read = |path: &PathBuf| {
             File::open(path).map_err(|source| ClientError::Io { what: path.display().to_string(), source })
         };
         let mut file = read(&self.file)?;
         let sha256 =
             digest(&mut file).map_err(|source| ClientError::Io { what: self.file.display().to_string(), source })?;
-        let client = Client::of_session(session, common.language)?;
-        let credential = self.credential(&client, common.language)?;
+        let credential = self.credential(client, common.language)?;
         let mut wanted = json!({
             "credential": credential, "format": lower(&self.format), "level": format!("{:?}", self.level).to_uppercase(), "look": self.look, "page": self.page,
             "place": self.place, "field": self.field, "reason": self.reason, "location": self.location,
@@ -206,7 +195,7 @@ impl Sign {
 }
 
 /// SHA-256 of a file, which is left at its start.
-fn digest(file: &mut File) -> io::Result<Vec<u8>> {
+pub(super) fn digest(file: &mut File) -> io::Result<Vec<u8>> {
     let (mut hasher, mut piece) = (Hasher::new(DigestAlgorithm::Sha256), vec![0; PIECE]);
     loop {
         match file.read(&mut piece)? {
@@ -224,7 +213,7 @@ fn lower(choice: &impl std::fmt::Debug) -> String {
 }
 
 /// Percent-encoded for a query (RFC 3986 §2.1).
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut escaped = String::new();
     for byte in text.bytes() {
         match byte {

@@ -1,13 +1,21 @@
-//! What is set for outgoing documents: where their packages are laid. Holds paths only; nothing here opens or makes a folder.
+//! What is set for documents: where packages of sent ones are laid, and when archives are renewed. Nothing here opens or makes a folder.
 
 use serde::Deserialize;
 use std::path::PathBuf;
 
-/// Where the packages of sent documents go.
-#[derive(Clone, Debug, Default, Deserialize)]
+/// Where the packages of sent documents go, and how archives are kept.
+#[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DocumentsConfig {
     /// A folder in which each recipient's edXML packages are laid under the recipient's code, for the adapter of the document axis to
     /// fetch. Without it they are downloaded from the document's page.
     pub delivery_dir: Option<PathBuf>,
+    /// Days before the end of an archive timestamp's certificate or algorithms in which a document at level LTA gets the next one; 1 to 366.
+    pub renewal_days: i64,
+}
+
+impl Default for DocumentsConfig {
+    fn default() -> Self {
+        Self { delivery_dir: None, renewal_days: 90 }
+    }
 }

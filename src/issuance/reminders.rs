@@ -57,10 +57,10 @@ pub(super) async fn queue(app: &App, transaction: &mut Transaction, row: &Row) -
 pub async fn send_due(app: &App) -> Result<usize> {
     let now = app.clock.now();
     let mut transaction = app.store.begin().await?;
-    let jobs = transaction.claim_jobs(now, now.plus_seconds(CLAIM_SECONDS), AT_A_TIME).await?;
+    let jobs = transaction.claim_jobs(KIND, now, now.plus_seconds(CLAIM_SECONDS), AT_A_TIME).await?;
     transaction.commit().await?;
     let mut told = 0;
-    for job in jobs.into_iter().filter(|job| job.kind == KIND) {
+    for job in jobs {
         match tell(app, &job).await {
             Ok(true) => told += 1,
             Ok(false) => {}

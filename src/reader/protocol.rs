@@ -1,6 +1,6 @@
 //! Frames between the service and a reader worker: a length, postcard, and with a task the document's descriptor.
 
-use super::signing::{LongTerm, Preparation, Unsuitable};
+use super::signing::{Preparation, Unsuitable};
 use chuky_model::{
     algorithm::HashAlgorithm,
     instant::Instant,
@@ -9,7 +9,7 @@ use chuky_model::{
 };
 use chuky_pki::{
     creation::Enveloped,
-    pdf::write::Prepared,
+    pdf::write::{LongTermData, Prepared},
     picture::{PagePictures, Wanted, code::Unreadable},
     revocation::Hold,
     trusted_list::TrustedList,
@@ -117,7 +117,7 @@ pub enum Task {
     /// Reads an edXML package.
     ReadPackage,
     /// Adds long-term data to the signed document.
-    AddLongTerm(LongTerm),
+    AddLongTerm(LongTermData),
 }
 
 /// What a verdict may rely on beside the document itself, as bytes.
@@ -143,6 +143,8 @@ pub struct Evidence {
     pub fetched: Vec<Fetched>,
     /// Whether the reader says what was missing.
     pub wants_gaps: bool,
+    /// Whether the reader says what the verdict relied on.
+    pub wants_relied: bool,
 }
 
 impl Evidence {
@@ -160,16 +162,25 @@ impl Evidence {
             policy,
             fetched: vec![],
             wants_gaps: false,
+            wants_relied: false,
         }
     }
+}
+
+/// What is told beside a report, where it was asked for.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Aside {
+    /// What the verdict lacked.
+    pub gaps: Vec<Gap>,
+    /// What it relied on.
+    pub relied: LongTermData,
 }
 
 /// What came of a task.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum TaskOutput {
     Hello(super::Confinement),
-    /// The report, and what it lacked where that was asked for.
-    Report(Box<Report>, Vec<Gap>),
+    Report(Box<Report>, Aside),
     /// Pictures of pages, or why there are none.
     Pictures(Result<Vec<PagePictures>, String>),
     Prepared(Box<Prepared>),

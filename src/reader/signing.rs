@@ -77,14 +77,6 @@ pub enum Corner {
     BottomRight,
 }
 
-/// Certificates, CRLs and OCSP responses to embed, DER each.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct LongTerm {
-    pub certificates: Vec<Vec<u8>>,
-    pub crls: Vec<Vec<u8>>,
-    pub ocsp_responses: Vec<Vec<u8>>,
-}
-
 /// Why the document cannot be signed so, for the person who asked.
 #[derive(Clone, Debug, thiserror::Error, Serialize, Deserialize)]
 #[error("{reason}")]
@@ -169,13 +161,8 @@ pub(super) fn enveloped(source: &[u8], algorithm: HashAlgorithm, behind: &[u8]) 
 }
 
 /// The update that adds long-term data for the newest signature.
-pub(super) fn add_long_term(source: &[u8], data: LongTerm) -> Result<Vec<u8>, Unsuitable> {
-    let data = LongTermData {
-        certificates: data.certificates,
-        revocation_lists: data.crls,
-        ocsp_responses: data.ocsp_responses,
-    };
-    Ok(write::add_long_term_data(source, &data)?)
+pub(super) fn add_long_term(source: &[u8], data: &LongTermData) -> Result<Vec<u8>, Unsuitable> {
+    Ok(write::add_long_term_data(source, data)?)
 }
 
 /// The look with its size in points, nothing for an invisible one.

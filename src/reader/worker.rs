@@ -3,7 +3,7 @@
 
 use super::{
     certificate, form, package, probe,
-    protocol::{self, Evidence, Task, TaskOutput},
+    protocol::{self, Aside, Evidence, Task, TaskOutput},
     request,
     sandbox::{self, Confinement},
     signing::{self, Faces, Unsuitable},
@@ -13,7 +13,7 @@ use chuky_pki::{
     certificate::Certificate,
     office::workbook,
     picture::code::codes,
-    verify::{Gaps, Recorded, VerificationContext, policy::ValidationPolicy},
+    verify::{Gaps, Recorded, Relied, VerificationContext, policy::ValidationPolicy},
 };
 use std::{
     fs::File,
@@ -71,7 +71,8 @@ fn perform(
                 }
             };
             let report = chuky_pki::verify::verify_with_content(bytes, content, &name, &context);
-            Ok(TaskOutput::Report(Box::new(report), context.gaps.take()))
+            let aside = Aside { gaps: context.gaps.take(), relied: context.relied.take() };
+            Ok(TaskOutput::Report(Box::new(report), aside))
         }
         Task::Draw(wanted) => {
             let document = Document::map(descriptor)?;
@@ -117,7 +118,7 @@ fn update(task: Task, source: &[u8], faces: &mut Faces) -> Result<TaskOutput, Un
         Task::ReadEnveloped { algorithm, behind } => {
             TaskOutput::Enveloped(signing::enveloped(source, algorithm, &behind)?)
         }
-        Task::AddLongTerm(data) => TaskOutput::Update(signing::add_long_term(source, data)?),
+        Task::AddLongTerm(data) => TaskOutput::Update(signing::add_long_term(source, &data)?),
         Task::MakeFields(wanted) => TaskOutput::Update(form::make_fields(source, *wanted, faces)?),
         Task::FillFields(values) => TaskOutput::Update(form::fill_fields(source, &values)?),
         _ => unreachable!("only tasks that append come here"),
@@ -133,6 +134,7 @@ fn context(evidence: Evidence) -> io::Result<VerificationContext> {
         list.iter().map(|der| Certificate::from_der(der)).collect::<Result<Vec<_>, _>>().map_err(io::Error::other)
     };
     let gaps = if evidence.wants_gaps { Gaps::collecting() } else { Gaps::default() };
+    let relied = if evidence.wants_relied { Relied::collecting() } else { Relied::default() };
     let context = VerificationContext {
         anchors: read(evidence.anchors)?,
         recorded: evidence.trust.map(Recorded::read).transpose().map_err(io::Error::other)?.map(Arc::new),
@@ -143,6 +145,7 @@ fn context(evidence: Evidence) -> io::Result<VerificationContext> {
         at: evidence.at,
         policy: ValidationPolicy::of_text(&evidence.policy).map_err(io::Error::other)?,
         gaps,
+        relied,
     };
     Ok(context.with_fetched(evidence.fetched))
 }

@@ -14,7 +14,7 @@ use crate::{
     app::App,
     custody::{self, Pin, Signer, Wanted},
     error::{InternalError, RequestError, Result},
-    reader::{LongTerm, Task, TaskOutput},
+    reader::{Task, TaskOutput},
 };
 use chuky_model::{
     algorithm::{HashAlgorithm, SignatureScheme},
@@ -27,7 +27,6 @@ use chuky_pki::{
         self, Cades, DataObject, Enveloped, JadesToMake, Measure, Measured, Payload, XadesToMake,
         container::{self, Kind},
     },
-    pdf::write::LongTermData,
 };
 use std::{
     fs::File,
@@ -82,13 +81,12 @@ async fn raise(order: &Order<'_>, source: &Source, clear: &File, made: &mut crea
     if wanted.level == Level::B {
         return Ok(());
     }
-    let token = around.timestamp(app, &made.timestamped()).await?;
+    let token = around.stamping.timestamp(app, &made.timestamped()).await?;
     made.add_signature_timestamp(&token).map_err(pki)?;
     if wanted.level == Level::T {
         return Ok(());
     }
-    let LongTerm { certificates, crls: revocation_lists, ocsp_responses } = around.long_term(app, order.signer).await?;
-    made.add_validation_data(&LongTermData { certificates, revocation_lists, ocsp_responses }).map_err(pki)?;
+    made.add_validation_data(&around.long_term(app, order.signer).await?).map_err(pki)?;
     if wanted.level == Level::LT {
         return Ok(());
     }
@@ -101,7 +99,7 @@ async fn raise(order: &Order<'_>, source: &Source, clear: &File, made: &mut crea
         None => made.archived(&source.octets).map_err(pki)?,
     };
     let over: [u8; 32] = over.try_into().map_err(|_| unexpected())?;
-    let token = around.timestamp(app, &over).await?;
+    let token = around.stamping.timestamp(app, &over).await?;
     Ok(made.add_archive_timestamp(&token).map_err(pki)?)
 }
 

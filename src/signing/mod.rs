@@ -1,11 +1,13 @@
 //! Documents that people sign: given, kept encrypted, signed with a credential, handed back. A stranger's bytes are parsed in reader
 //! workers only; the service itself moves, hashes and encrypts them. May use `custody`, `issuance`, `reader` and `store`.
 
+mod archive;
 mod batch;
 mod create;
 mod document;
 mod earlier;
 mod evidence;
+mod extend;
 pub mod files;
 mod form;
 pub mod limits;
@@ -15,9 +17,11 @@ mod routed;
 mod secrecy;
 mod sign;
 
+pub use archive::renew_due as renew_archives;
 pub use batch::{ToSign, sign_all};
 pub use document::{Content, DocumentPage, DocumentView, Upload, Uploaded, clear_up, content, list, load, view};
 pub use earlier::attest_earlier;
+pub use extend::{ArchiveLevel, ExtensionRequest, extend};
 pub use request::{Format, Level, Look, Packaging, PageWanted, SignRequest};
 pub use routed::{extended, insert_taken, of_road, package_taken, routed_content, taken};
 pub use secrecy::{refuse_marked, refuse_secret};

@@ -15,7 +15,6 @@ use crate::{
     custody::{self, Pin, Sad, Signer},
     error::{InternalError, RequestError, RequestErrorKind, Result},
     issuance::timestamp,
-    reader::LongTerm,
 };
 use chuky_model::{id::CredentialId, instant::Instant, request::Hierarchy, role::Role};
 use chuky_pki::{
@@ -23,7 +22,6 @@ use chuky_pki::{
     cms::build::{self, Content, SignatureToMake},
     creation::{self, Cades},
     crypto,
-    pdf::write::LongTermData,
 };
 use std::io::Write;
 
@@ -174,21 +172,20 @@ async fn raised(
         return Ok(cms);
     }
     if wanted.form == ObjectForm::Pades {
-        let token = around.timestamp(app, &crypto::sha256(signature)).await?;
+        let token = around.stamping.timestamp(app, &crypto::sha256(signature)).await?;
         return Ok(build::with_signature_timestamp(&cms, &token).map_err(pki)?);
     }
     let mut made = creation::Made::Cades(Cades::new(cms, signature.to_vec()));
-    let token = around.timestamp(app, &made.timestamped()).await?;
+    let token = around.stamping.timestamp(app, &made.timestamped()).await?;
     made.add_signature_timestamp(&token).map_err(pki)?;
     if wanted.level != Level::T {
-        let LongTerm { certificates, crls: revocation_lists, ocsp_responses } = around.long_term(app, signer).await?;
-        made.add_validation_data(&LongTermData { certificates, revocation_lists, ocsp_responses }).map_err(pki)?;
+        made.add_validation_data(&around.long_term(app, signer).await?).map_err(pki)?;
     }
     if wanted.level == Level::LTA {
         let content =
             wanted.content.as_ref().ok_or_else(|| InternalError::other("an archive timestamp without document"))?;
         let over: [u8; 32] = made.archived(content).map_err(pki)?.try_into().map_err(|_| super::sign::unexpected())?;
-        let token = around.timestamp(app, &over).await?;
+        let token = around.stamping.timestamp(app, &over).await?;
         made.add_archive_timestamp(&token).map_err(pki)?;
     }
     Ok(made.into_bytes())

@@ -132,17 +132,7 @@ impl SignRequest {
 
     /// Refuses to sign other bytes than those that the signer was shown, where it is said which.
     pub(super) fn is_of(&self, sha256: &[u8]) -> Result<()> {
-        let Some(shown) = &self.sha256 else { return Ok(()) };
-        let shown = hex::decode(shown).ok().filter(|shown| shown.len() == sha256.len()).ok_or_else(sha256_invalid)?;
-        if shown == sha256 {
-            return Ok(());
-        }
-        Err(RequestError::conflict(
-            "document_another",
-            "Tệp trên hệ thống không phải là tệp bạn đã xem (sha256 khác nhau) nên không ký. Hãy mở lại văn bản, xem kỹ rồi ký.",
-            "The stored file is not the one you were shown (its sha256 differs), so it is not signed. Open the document again, look at it, then sign.",
-        )
-        .into())
+        is_shown(self.sha256.as_deref(), sha256)
     }
 
     /// Passes where the certificate is one that may be shown so: an official's, an agency's seal. What a look says is not the signer's to
@@ -218,6 +208,21 @@ impl SignRequest {
         };
         Ok((bounded("reason", &self.reason)?, bounded("location", &self.location)?))
     }
+}
+
+/// Passes where the bytes are those that somebody was shown, in hex, where it is said which.
+pub(super) fn is_shown(shown: Option<&str>, sha256: &[u8]) -> Result<()> {
+    let Some(shown) = shown else { return Ok(()) };
+    let shown = hex::decode(shown).ok().filter(|shown| shown.len() == sha256.len()).ok_or_else(sha256_invalid)?;
+    if shown == sha256 {
+        return Ok(());
+    }
+    Err(RequestError::conflict(
+        "document_another",
+        "Tệp trên hệ thống không phải là tệp bạn đã xem (sha256 khác nhau) nên không ký. Hãy mở lại văn bản, xem kỹ rồi ký.",
+        "The stored file is not the one you were shown (its sha256 differs), so it is not signed. Open the document again, look at it, then sign.",
+    )
+    .into())
 }
 
 async fn is_of(app: &App, signer: &Signer, kind: SubjectKind) -> Result<bool> {

@@ -119,7 +119,7 @@ pub async fn extended(app: &App, by: &Principal, document: &Document, task: Task
         return Err(InternalError::other("an update would break a signature").into());
     }
     let filled = (Kind::DocumentFilled, serde_json::json!({}));
-    Unrecorded::of_file(app, (by, document), (clear, Form::Pades), filled, report).await
+    Unrecorded::of_file(app, (Actor::Account(by.account), document), (clear, Form::Pades), filled, report).await
 }
 
 async fn judged(app: &App, clear: &File) -> Result<Report> {

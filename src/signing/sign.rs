@@ -3,9 +3,10 @@
 //! `create`.
 
 use super::{
+    archive,
     create::{self, Order},
     document::{self, Bytes, DocumentView},
-    evidence::Surroundings,
+    evidence::{Stamping, Surroundings},
     files::{self, Written},
     form::Form,
     limits::PIECE,
@@ -26,14 +27,18 @@ use crate::{
 use chuky_model::{
     algorithm::SignatureScheme,
     id::DocumentId,
-    record::{document::Document, state::DocumentState},
+    record::{
+        document::Document,
+        state::{DocumentState, JobState},
+        work::Job,
+    },
     report::{Indication, Integrity, Report},
 };
 use chuky_pki::{
     algorithm::DigestAlgorithm,
     cms::build::{self, SignatureToMake},
     crypto::{self, Hasher},
-    pdf::write::Prepared,
+    pdf::write::{LongTermData, Prepared},
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -71,16 +76,7 @@ pub async fn sign(app: &App, by: &Principal, id: DocumentId, wanted: &SignReques
     };
     // 5 and 6. Verified by our own verifier, stored, with its audit entry.
     let unrecorded = Unrecorded::new(&order, made).await?;
-    let mut transaction = app.store.begin().await?;
-    if let Err(error) = unrecorded.record(&mut transaction).await {
-        if matches!(error, Error::Request(_)) {
-            unrecorded.give_up(app);
-        }
-        return Err(error);
-    }
-    transaction.commit().await?;
-    fault::point("document.signed_recorded");
-    let (document, report) = unrecorded.recorded(app);
+    let (document, report) = unrecorded.stored(app, None).await?;
     Ok(Signed { document: document::view_of(app, &document)?, report })
 }
 
@@ -91,6 +87,8 @@ pub struct Unrecorded {
     stored_as: String,
     entry: Entry,
     report: Report,
+    /// When its archive timestamp is followed by the next, where it has one.
+    renewal: Option<Job>,
 }
 
 impl Unrecorded {
@@ -106,13 +104,22 @@ impl Unrecorded {
         let content = serde_json::json!({
             "credential": signer.credential.id, "level": order.wanted.level, "look": order.wanted.look, "format": form.name(),
         });
-        Self::of_file(app, (order.by, order.document), (file, form), (Kind::DocumentSigned, content), report).await
+        let by = Actor::Account(order.by.account);
+        let made =
+            Self::of_file(app, (by, order.document), (file, form), (Kind::DocumentSigned, content), report).await?;
+        match (form, order.wanted.level) {
+            (Form::Pades, Level::LTA) => {
+                let until = around.stamping.counts_until(app.clock.now())?;
+                archive::renewed_later(app, made, signer.row.hierarchy, until)
+            }
+            _ => Ok(made),
+        }
     }
 
     /// Stores the file; the digest joins the entry's content.
     pub(super) async fn of_file(
         app: &App,
-        (by, document): (&Principal, &Document),
+        (by, document): (Actor, &Document),
         (mut clear, form): (File, Form),
         (kind, mut content): (Kind, serde_json::Value),
         report: Report,
@@ -137,8 +144,8 @@ impl Unrecorded {
         }
         document.updated_at = app.clock.now();
         attestation::attest_change(&*app.tokens.subscribers, &mut document).await?;
-        let entry = Entry::of_row(document.updated_at, kind, Actor::Account(by.account), &document);
-        Ok(Self { document, earlier, stored_as, entry: entry.with(content), report })
+        let entry = Entry::of_row(document.updated_at, kind, by, &document);
+        Ok(Self { document, earlier, stored_as, entry: entry.with(content), report, renewal: None })
     }
 
     /// Stores the row and its audit entry. A conflict where the document has changed meanwhile.
@@ -148,7 +155,37 @@ impl Unrecorded {
             other => other?,
         }
         audit::record(transaction, self.entry.clone()).await?;
+        if let Some(job) = &self.renewal {
+            transaction.insert_job(job).await?;
+        }
         Ok(())
+    }
+
+    /// Records it in a transaction of its own, with the end of the job that it is the work of.
+    pub(super) async fn stored(self, app: &App, job: Option<&Job>) -> Result<(Document, Report)> {
+        let mut transaction = app.store.begin().await?;
+        if let Err(error) = self.record(&mut transaction).await {
+            if matches!(error, Error::Request(_)) {
+                self.give_up(app);
+            }
+            return Err(error);
+        }
+        if let Some(job) = job {
+            transaction.finish_job(job, JobState::Done, self.document.updated_at, None).await?;
+        }
+        transaction.commit().await?;
+        fault::point("document.signed_recorded");
+        Ok(self.recorded(app))
+    }
+
+    /// The row as it will be.
+    pub(super) fn document(&self) -> &Document {
+        &self.document
+    }
+
+    /// With the job that renews its archive timestamp.
+    pub(super) fn with_renewal(self, job: Job) -> Self {
+        Self { renewal: Some(job), ..self }
     }
 
     /// SHA-256 of the signed bytes.
@@ -232,33 +269,36 @@ impl PreparedPdf {
         // Not verified here: the whole document is, afterwards.
         let mut cms = to_make.assemble_unverified(signature, Some(&around.travelling()?));
         if wanted.level != Level::B {
-            let token = around.timestamp(app, &crypto::sha256(signature)).await?;
+            let token = around.stamping.timestamp(app, &crypto::sha256(signature)).await?;
             cms = build::with_signature_timestamp(&cms, &token).map_err(pki)?;
         }
         let update = prepared.finish(&cms).map_err(|error| InternalError::Pki(error.to_string()))?;
         append(&mut clear, &update)?;
         if matches!(wanted.level, Level::LT | Level::LTA) {
-            let data = around.long_term(app, signer).await?;
-            let answer = read(app, Task::AddLongTerm(data), &clear).await?;
-            let TaskOutput::Update(update) = answer else { return Err(unexpected().into()) };
-            append(&mut clear, &update)?;
+            add_long_term(app, around.long_term(app, signer).await?, &mut clear).await?;
         }
         if wanted.level == Level::LTA {
-            document_timestamp(order, &mut clear).await?;
+            document_timestamp(app, &around.stamping, &mut clear).await?;
         }
         Ok(clear)
     }
 }
 
+/// EN 319 142-1 §5.4.2: what a later verifier needs, in the document's store.
+pub(super) async fn add_long_term(app: &App, data: LongTermData, clear: &mut File) -> Result<()> {
+    let answer = read(app, Task::AddLongTerm(data), clear).await?;
+    let TaskOutput::Update(update) = answer else { return Err(unexpected().into()) };
+    append(clear, &update)
+}
+
 /// EN 319 142-1 §5.4.3: the archive timestamp of a PDF, over the whole of it.
-async fn document_timestamp(order: &Order<'_>, clear: &mut File) -> Result<()> {
-    let Order { app, around, .. } = *order;
-    let task = Task::PrepareTimestamp { at: app.clock.now(), token_bytes: around.timestamp_bytes()? };
+pub(super) async fn document_timestamp(app: &App, stamping: &Stamping, clear: &mut File) -> Result<()> {
+    let task = Task::PrepareTimestamp { at: app.clock.now(), token_bytes: stamping.timestamp_bytes()? };
     let TaskOutput::Prepared(prepared) = read(app, task, clear).await? else { return Err(unexpected().into()) };
     let (prepared, digest) =
         digested(*prepared, SignatureScheme::EcdsaSha256, clear.try_clone().map_err(disk())?).await?;
     let digest: [u8; 32] = digest.try_into().map_err(|_| unexpected())?;
-    let token = around.timestamp(app, &digest).await?;
+    let token = stamping.timestamp(app, &digest).await?;
     append(clear, &prepared.finish(&token).map_err(|error| InternalError::Pki(error.to_string()))?)
 }
 
@@ -269,7 +309,7 @@ async fn prepare(
     wanted: &SignRequest,
     clear: &File,
 ) -> Result<Prepared> {
-    let timestamp = if wanted.level == Level::B { 0 } else { around.timestamp_bytes()? };
+    let timestamp = if wanted.level == Level::B { 0 } else { around.stamping.timestamp_bytes()? };
     let (reason, location) = wanted.texts()?;
     let preparation = Preparation {
         signed_at: app.clock.now(),
@@ -318,7 +358,7 @@ pub(super) async fn verified(
     name: String,
     made: &Made,
 ) -> Result<Report> {
-    let evidence = around.judging(app).await?;
+    let evidence = around.stamping.judging(app).await?;
     let TaskOutput::Report(report, _) =
         read(app, Task::Verify { name, evidence, content_after: made.content_after }, &made.file).await?
     else {

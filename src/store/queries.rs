@@ -303,7 +303,7 @@ queries! {
         write take_lease(name: &str, holder: &str, now: Instant, until: Instant) -> Option<Lease>;
         write release_lease(name: &str, holder: &str) -> ();
         write insert_job(job: &Job) -> ();
-        write claim_jobs(now: Instant, until: Instant, limit: i64) -> Vec<Job>;
+        write claim_jobs(kind: &str, now: Instant, until: Instant, limit: i64) -> Vec<Job>;
         write finish_job(claimed: &Job, state: JobState, run_at: Instant, last_error: Option<&str>) -> ();
         write insert_message(message: &Message) -> ();
         read unsent_messages(limit: i64) -> Vec<Message>;

@@ -23,13 +23,13 @@ use crate::{
     audit::{Actor, Entry, Kind, record},
     error::{Error, InternalError, Result},
     fetching::Fetcher,
-    reader::{Evidence, ReaderFailure, ReaderPool, Task, TaskOutput},
+    reader::{Aside, Evidence, ReaderFailure, ReaderPool, Task, TaskOutput},
 };
 use chuky_model::{
     instant::Instant,
     report::{Check, Report},
 };
-use chuky_pki::verify::Gap;
+use chuky_pki::pdf::write::LongTermData;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::{
@@ -93,12 +93,7 @@ async fn judge_recorded(
     let (workers, files) = ((&app.readers, &app.fetcher), (&document, content.as_ref()));
     let (mut report, fetches) = judge_fetching(workers, &name, files, &mut evidence).await.map_err(no_reader)?;
     // 3. A revocation that is newer than the published list: the verdict is made again with today's status.
-    //    The same with suspensions that were lifted meanwhile, and where the list is too long to be handed to a reader.
-    let newer = evidence::newer_status(app, &report).await?;
-    let holds = evidence::lifted_holds(app, &report).await?;
-    if !newer.is_empty() || !holds.is_empty() {
-        evidence.ocsp_responses.extend(newer);
-        evidence.holds = holds;
+    if add_todays_status(app, &report, &mut evidence).await? {
         report = judge(&app.readers, &name, document, content, evidence).await.map_err(no_reader)?;
     }
     report.checks.extend(fetches);
@@ -113,6 +108,44 @@ async fn judge_recorded(
     record(&mut transaction, Entry::new(at, Kind::DocumentVerified, actor, subject).with(content)).await?;
     transaction.commit().await?;
     Ok(Judged { report, at })
+}
+
+/// A verdict on a PDF with what it relied on, for whoever adds that to the document; recorded with what comes of it, not here.
+pub struct Relying {
+    pub report: Report,
+    pub relied: LongTermData,
+    /// What it was judged by; the same again for what is made of the document.
+    pub evidence: Evidence,
+}
+
+/// Judges a document as [`verify_document`] does, and says what the verdict relied on.
+pub async fn judge_relying(app: &App, name: &str, document: &File) -> Result<Relying> {
+    let mut evidence = evidence::of_authority(app).await?;
+    let files = (document, None);
+    let (report, _) =
+        judge_fetching((&app.readers, &app.fetcher), name, files, &mut evidence).await.map_err(no_reader)?;
+    add_todays_status(app, &report, &mut evidence).await?;
+    evidence.wants_relied = true;
+    judge_again(app, name, document, evidence).await
+}
+
+/// Judges what was made of a document by the same evidence.
+pub async fn judge_again(app: &App, name: &str, document: &File, evidence: Evidence) -> Result<Relying> {
+    let judged = judge_with_aside(&app.readers, name, again(document)?, None, evidence.clone()).await;
+    let (mut report, Aside { relied, .. }) = judged.map_err(no_reader)?;
+    evidence::leave_unasked_open(&mut report);
+    Ok(Relying { report, relied, evidence })
+}
+
+/// Adds revocations that are newer than the published list, suspensions that were lifted meanwhile, and the status of signers where the list
+/// is too long to be handed to a reader. Whether there was any.
+async fn add_todays_status(app: &App, report: &Report, evidence: &mut Evidence) -> Result<bool> {
+    let newer = evidence::newer_status(app, report).await?;
+    let holds = evidence::lifted_holds(app, report).await?;
+    let any = !newer.is_empty() || !holds.is_empty();
+    evidence.ocsp_responses.extend(newer);
+    evidence.holds = holds;
+    Ok(any)
 }
 
 fn again(document: &File) -> Result<File> {
@@ -135,7 +168,7 @@ pub async fn judge(
     content: Option<File>,
     evidence: Evidence,
 ) -> Result<Report, ReaderFailure> {
-    Ok(judge_with_gaps(readers, name, document, content, evidence).await?.0)
+    Ok(judge_with_aside(readers, name, document, content, evidence).await?.0)
 }
 
 /// The same with what others published, where the settings allow to fetch it. The reader, which has no network, says what it lacked; what is
@@ -151,8 +184,8 @@ pub async fn judge_fetching(
     let mut visit = fetcher.visit();
     loop {
         let content = content.map(again).transpose()?;
-        let (report, gaps) = judge_with_gaps(readers, name, again(document)?, content, evidence.clone()).await?;
-        let found = visit.fill(gaps).await;
+        let (report, aside) = judge_with_aside(readers, name, again(document)?, content, evidence.clone()).await?;
+        let found = visit.fill(aside.gaps).await;
         if found.is_empty() {
             return Ok((report, visit.checks()));
         }
@@ -160,14 +193,14 @@ pub async fn judge_fetching(
     }
 }
 
-async fn judge_with_gaps(
+async fn judge_with_aside(
     readers: &ReaderPool,
     name: &str,
     document: File,
     content: Option<File>,
     evidence: Evidence,
-) -> Result<(Report, Vec<Gap>), ReaderFailure> {
-    let unread = |name: &str, digest, reason: &str| (unread(name, digest, reason), Vec::new());
+) -> Result<(Report, Aside), ReaderFailure> {
+    let unread = |name: &str, digest, reason: &str| (unread(name, digest, reason), Aside::default());
     let length = document.metadata().map_err(ReaderFailure::NotStarted)?.len();
     if length > limits::LARGEST_FILE {
         let reason = format!("the file has {length} bytes; at most {} are read", limits::LARGEST_FILE);
@@ -180,7 +213,7 @@ async fn judge_with_gaps(
     };
     let task = Task::Verify { name: name.to_owned(), evidence, content_after };
     match readers.run(task, Some(handed)).await {
-        Ok(TaskOutput::Report(report, gaps)) => Ok((*report, gaps)),
+        Ok(TaskOutput::Report(report, aside)) => Ok((*report, aside)),
         Ok(_) => Ok(unread(name, unread::digest_of(&kept), "the reader answered another question")),
         Err(failure @ (ReaderFailure::TimedOut(_) | ReaderFailure::Crashed(_))) => {
             Ok(unread(name, unread::digest_of(&kept), &failure.to_string()))

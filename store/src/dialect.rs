@@ -31,11 +31,11 @@ pub trait Dialect {
         leaves: &[AuditLeaf],
     ) -> impl Future<Output = Result<u64, Error>> + Send;
 
-    /// Claims jobs that are due: nobody else is given them before `until`.
+    /// Claims jobs of a kind that are due now: nobody else is given them before the second time.
     fn claim_due_jobs(
         connection: &mut Connection,
-        now: Instant,
-        until: Instant,
+        kind: &str,
+        times: (Instant, Instant),
         limit: i64,
     ) -> impl Future<Output = Result<Vec<Job>, Error>> + Send;
 }

@@ -66,14 +66,15 @@ pub async fn insert_job(connection: &mut Connection, job: &Job) -> Result<(), Er
     Ok(())
 }
 
-/// Claims due jobs until a time: whoever claims one and dies leaves it to the next after that time. Counts the try.
+/// Claims due jobs of a kind until a time: whoever claims one and dies leaves it to the next after that time. Counts the try.
 pub async fn claim_jobs(
     connection: &mut Connection,
+    kind: &str,
     now: Instant,
     until: Instant,
     limit: i64,
 ) -> Result<Vec<Job>, Error> {
-    Statements::claim_due_jobs(connection, now, until, limit).await
+    Statements::claim_due_jobs(connection, kind, (now, until), limit).await
 }
 
 /// Ends a claimed job's turn: done, failed for good, or queued again for `run_at`. `Stale` where the claim had run out and

@@ -4,6 +4,7 @@
 mod attacks;
 mod command_line;
 mod crashes;
+mod extension;
 mod formats;
 mod hang_up;
 mod large;

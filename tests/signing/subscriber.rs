@@ -171,7 +171,7 @@ pub async fn judged_valid(test: &TestApp, folder: &Path, name: &str, pdf: &[u8],
     pyhanko_accepts(test, &file, signatures).await;
 }
 
-async fn pyhanko_accepts(test: &TestApp, file: &Path, signatures: usize) {
+pub async fn pyhanko_accepts(test: &TestApp, file: &Path, signatures: usize) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let python = root.join("target/venv/bin/python");
     if !python.exists() {

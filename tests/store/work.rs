@@ -54,6 +54,8 @@ async fn jobs_are_claimed_once(database: Database) {
     for number in 0..40 {
         transaction.insert_job(&job(number % 2 * 1_000)).await.unwrap();
     }
+    // Another kind's work is somebody else's.
+    transaction.insert_job(&Job { kind: "remind".to_owned(), ..job(0) }).await.unwrap();
     transaction.commit().await.unwrap();
 
     let mut claimants = tokio::task::JoinSet::new();
@@ -61,7 +63,7 @@ async fn jobs_are_claimed_once(database: Database) {
         let store = database.store.clone();
         claimants.spawn(async move {
             let mut transaction = store.begin().await.unwrap();
-            let jobs = transaction.claim_jobs(sample::at(1), sample::at(60), 5).await.unwrap();
+            let jobs = transaction.claim_jobs("publish", sample::at(1), sample::at(60), 5).await.unwrap();
             transaction.commit().await.unwrap();
             jobs
         });
@@ -75,7 +77,7 @@ async fn jobs_are_claimed_once(database: Database) {
     let mut transaction = database.store.begin().await.unwrap();
     transaction.finish_job(done, JobState::Done, sample::at(2), None).await.unwrap();
     assert!(matches!(transaction.finish_job(done, JobState::Done, sample::at(2), None).await, Err(Error::Stale)));
-    let again = transaction.claim_jobs(sample::at(60), sample::at(120), 100).await.unwrap();
+    let again = transaction.claim_jobs("publish", sample::at(60), sample::at(120), 100).await.unwrap();
     assert_eq!(again.len(), 19, "what its claimant left undone");
     assert!(matches!(transaction.finish_job(dead, JobState::Done, sample::at(61), None).await, Err(Error::Stale)));
 }

@@ -36,6 +36,8 @@ enum Responder {
 #[derive(Clone, Debug)]
 pub struct OcspResponse {
     responder: Responder,
+    /// The `BasicOCSPResponse`.
+    basic: Vec<u8>,
     tbs: Vec<u8>,
     algorithm: Result<SignatureAlgorithm>,
     signature: Vec<u8>,
@@ -108,8 +110,8 @@ impl OcspResponse {
         let extensions = optional_extensions(&mut data, 1)?;
         data.finish(WHAT)?;
         let nonce = extension::find(&extensions, &oid::OCSP_NONCE).map(|nonce| read_nonce(&nonce.value)).transpose()?;
-        let tbs = tbs.raw.to_vec();
-        Ok(Self { responder, tbs, algorithm, signature, certificates, produced_at, singles, nonce })
+        let (basic, tbs) = (basic.raw.to_vec(), tbs.raw.to_vec());
+        Ok(Self { responder, basic, tbs, algorithm, signature, certificates, produced_at, singles, nonce })
     }
 
     /// Checks the signature and that the responder may speak for `issuer`: it is the issuer itself, or was delegated by it.
@@ -166,6 +168,11 @@ impl OcspResponse {
     /// SHA-256 of what is signed and the signature: the same however the answer is wrapped.
     pub fn identity(&self) -> [u8; 32] {
         crypto::sha256(&[self.tbs.as_slice(), &self.signature].concat())
+    }
+
+    /// As an `OCSPResponse`, whichever of the two forms it was read from.
+    pub fn to_der(&self) -> Vec<u8> {
+        super::successful(&self.basic)
     }
 
     /// Certificates that travel along.

@@ -18,6 +18,7 @@ mod pdf;
 pub mod policy;
 mod process;
 mod records;
+mod relied;
 mod second_reader;
 mod sentences;
 mod store;
@@ -41,6 +42,7 @@ pub use conclusion::leave_open;
 use format::Kind;
 pub use gaps::{Fetched, Gap, Gaps};
 use policy::ValidationPolicy;
+pub use relied::Relied;
 use std::sync::Arc;
 pub use trusted_list::{ListRefused, read_trusted_list, services_of_unchecked_list};
 
@@ -65,6 +67,8 @@ pub struct VerificationContext {
     pub policy: Arc<ValidationPolicy>,
     /// Collects what was missing; the verdict does not depend on it.
     pub gaps: Gaps,
+    /// Collects what was relied on; the verdict does not depend on it.
+    pub relied: Relied,
 }
 
 impl VerificationContext {
@@ -80,6 +84,7 @@ impl VerificationContext {
             at,
             policy: ValidationPolicy::standard(),
             gaps: Gaps::default(),
+            relied: Relied::default(),
         }
     }
 }

@@ -86,6 +86,7 @@ use utoipa::OpenApi;
         super::documents::show,
         super::documents::content,
         super::documents::sign,
+        super::documents::extend,
         super::outgoing::draft,
         super::outgoing::list,
         super::outgoing::inboxes,

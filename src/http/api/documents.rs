@@ -7,7 +7,7 @@ use crate::{
     custody::Pin,
     error::{Error, InternalError, RequestError, RequestErrorKind, Result},
     http::{Access, Caller, Remote, Route, pages::form::Secret},
-    signing::{self, DocumentPage, DocumentView, SignRequest, Signed, Upload},
+    signing::{self, DocumentPage, DocumentView, ExtensionRequest, SignRequest, Signed, Upload},
 };
 use axum::{
     Json,
@@ -37,6 +37,7 @@ pub(super) fn routes() -> Vec<Route> {
             SIGNERS,
             post(sign).layer(DefaultBodyLimit::max(LARGEST_SIGN_BODY)),
         ),
+        Route::new(Method::POST, "/api/v1/documents/{id}/extensions", SIGNERS, post(extend)),
     ]
 }
 
@@ -168,6 +169,25 @@ pub async fn sign(
     let flow = async move |app: App, by: Principal| {
         with_pin(&app, &by, &remote, signing::sign(&app, &by, id, &request, &pin)).await
     };
+    once(&app, &by, &route, (&headers, identity.as_bytes()), StatusCode::OK, flow).await
+}
+
+/// Takes a signed PDF to level LT or LTA, whoever signed it: adds the data that checks its signatures later, and timestamps. Refused (409)
+/// where its signatures do not count now. The answer holds the verdict on the result.
+#[utoipa::path(post, path = "/api/v1/documents/{id}/extensions", params(("id" = String, Path)), request_body = ExtensionRequest,
+    responses((status = 200, body = Signed), (status = 404), (status = 409), (status = 422)))]
+pub async fn extend(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: JsonBody<ExtensionRequest>,
+) -> Result<Response> {
+    let (by, wanted) = (caller.required()?, body.value);
+    let id = parse(&id)?;
+    let route = format!("POST /api/v1/documents/{id}/extensions");
+    let identity = format!("{wanted:?}");
+    let flow = async move |app: App, by: Principal| signing::extend(&app, &by, id, &wanted).await;
     once(&app, &by, &route, (&headers, identity.as_bytes()), StatusCode::OK, flow).await
 }
 

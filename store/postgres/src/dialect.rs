@@ -154,20 +154,21 @@ impl Dialect for Statements {
 
     async fn claim_due_jobs(
         connection: &mut Connection,
-        now: Instant,
-        until: Instant,
+        kind: &str,
+        (now, until): (Instant, Instant),
         limit: i64,
     ) -> Result<Vec<Job>, Error> {
         Ok(sqlx::query_as!(
             Job,
             r#"UPDATE job SET run_at = $2, tries = tries + 1 WHERE id IN (SELECT id FROM job WHERE state = 'queued'
-            AND run_at <= $1 ORDER BY run_at, id LIMIT $3 FOR UPDATE SKIP LOCKED) RETURNING id AS "id!: Stored<JobId>",
+            AND kind = $4 AND run_at <= $1 ORDER BY run_at, id LIMIT $3 FOR UPDATE SKIP LOCKED) RETURNING id AS "id!: Stored<JobId>",
             kind AS "kind!: String", payload AS "payload!: Vec<u8>", state AS "state!: Stored<JobState>",
             run_at AS "run_at!: Stored<Instant>", tries AS "tries!: i64", last_error,
             created_at AS "created_at!: Stored<Instant>""#,
             now.0,
             until.0,
-            limit
+            limit,
+            kind
         )
         .fetch_all(connection)
         .await?)

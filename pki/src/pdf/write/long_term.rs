@@ -6,10 +6,11 @@ use super::sign::write_dictionary;
 use super::source::{Source, signatures, with};
 use super::update::Update;
 use super::{WriteError, compress, limits};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// What is added; each item is the DER of one structure.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LongTermData {
     /// Of signers, authorities, OCSP responders and timestamp authorities.
     pub certificates: Vec<Vec<u8>>,

@@ -137,6 +137,7 @@ fn judge_chain(
         if place == 0 {
             known_at = by.map(|finding| finding.evidence_time);
         }
+        validation.context.relied.add(certificate, issuer, by);
         let used = by.map(|finding| used_for(finding, issuer)).unwrap_or_default();
         let used = std::iter::once(used_by(certificate, issuer)).chain(used);
         weakest = weakest.or_else(|| used.into_iter().find_map(|used| policy.weakness(&used, at)));

@@ -112,6 +112,7 @@ fn step(
         *revoked_since = known_since.or(*revoked_since);
     }
     let checks = told(certificate, &answer, true, Vec::new()).map_err(|_| refused(certificate, &answer))?;
+    validation.context.relied.add(certificate, issuer, by);
     let mut slid = control;
     match (&answer, by) {
         // b) Revoked later: what was signed with it counts until then.

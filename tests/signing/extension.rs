@@ -1,0 +1,216 @@
+//! Signed PDFs taken to a higher level, by their owner and by the service before an archive timestamp ends, through a simulated decade.
+
+use super::{
+    service::chuky,
+    subscriber::{PASSWORD, Subscriber, citizen, folder, plain_pdf, present},
+};
+use crate::harness::app::{Backend, TestApp};
+use chuky::{issuance::ceremony, signing, worker};
+use serde_json::{Value, json};
+
+const DAY: i64 = 86_400;
+
+async fn extend(test: &TestApp, who: &Subscriber, id: &str, level: &str) -> (u16, Value) {
+    test.post(&format!("/api/v1/documents/{id}/extensions"), &who.token, &json!({ "level": level })).await
+}
+
+fn problem(answer: &Value) -> &str {
+    answer["type"].as_str().unwrap_or_default().trim_start_matches("urn:chuky:problem:")
+}
+
+/// Documents that wait for their next timestamp.
+fn waiting(test: &TestApp) -> usize {
+    test.sql("SELECT count(*) FROM job WHERE kind = 'archive_renewal' AND state = 'queued'").trim().parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn signatures_of_every_level_are_extended() {
+    let test = TestApp::start(Backend::Sqlite).await;
+    let folder = folder("extension");
+    let citizen = citizen(&test).await;
+    for from in ["B", "T", "LT"] {
+        let signed = citizen.sign(&test, &plain_pdf(), json!({ "level": from })).await;
+        for to in ["LT", "LTA"] {
+            // As somebody who was handed the file: another document of the service's.
+            let id = citizen.upload(&test, &signed).await;
+            let (status, answer) = extend(&test, &citizen, &id, to).await;
+            assert_eq!(status, 200, "{from} to {to}: {answer}");
+            assert_eq!(answer["report"]["indication"], "TOTAL_PASSED", "{answer}");
+            let extended = citizen.content(&test, &id).await;
+            assert!(extended.starts_with(&signed), "only appended to");
+            // pdfsig counts document timestamps as signatures, pyHanko does not.
+            let name = format!("{from}-{to}.pdf");
+            std::fs::write(folder.join(&name), &extended).unwrap();
+            judged_by_pyhanko(&test, &folder, &name, &extended).await;
+            assert!(find(&extended, b"/DSS") && (to == "LT" || find(&extended, b"ETSI.RFC3161")));
+        }
+    }
+    assert_eq!(waiting(&test), 3, "each archive waits for its next timestamp");
+    // What is signed already by the service itself; again, and again.
+    let id = citizen.upload(&test, &plain_pdf()).await;
+    assert_eq!(citizen.ask(&test, &id, super::subscriber::PIN, json!({})).await.0, 200);
+    for _ in 0..2 {
+        let (status, answer) = extend(&test, &citizen, &id, "LTA").await;
+        assert_eq!((status, answer["report"]["integrity"].as_str().unwrap()), (200, "intact"), "{answer}");
+    }
+    let entries = test.sql("SELECT count(*) FROM audit_entry WHERE kind = 'document.extended'");
+    assert_eq!(entries.trim(), "8");
+}
+
+fn find(bytes: &[u8], what: &[u8]) -> bool {
+    bytes.windows(what.len()).any(|window| window == what)
+}
+
+async fn judged_by_pyhanko(test: &TestApp, folder: &std::path::Path, name: &str, pdf: &[u8]) {
+    let signatures = 1 + pdf.windows(12).filter(|window| window == b"ETSI.RFC3161").count();
+    if present("pdfsig") {
+        let output = std::process::Command::new("pdfsig").arg("-nocert").arg(folder.join(name)).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(said.matches("Signature is Valid.").count() >= 1 && !said.contains("invalid"), "{signatures}: {said}");
+    }
+    super::subscriber::pyhanko_accepts(test, &folder.join(name), 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_does_not_count_is_not_extended() {
+    let test = TestApp::start(Backend::Postgres).await;
+    let citizen = citizen(&test).await;
+    let refused = async |bytes: &[u8], level: &str| {
+        let id = citizen.upload(&test, bytes).await;
+        let (status, answer) = extend(&test, &citizen, &id, level).await;
+        (status, problem(&answer).to_owned())
+    };
+    assert_eq!(refused(&plain_pdf(), "LTA").await, (409, "document_not_signed".to_owned()));
+    let signed = citizen.sign(&test, &plain_pdf(), json!({ "level": "T" })).await;
+    // Altered, and covered by an update that nobody signed.
+    let mut altered = signed.clone();
+    let at = signed.windows(3).position(|window| window == b"200").unwrap();
+    altered[at] = b'3';
+    assert_eq!(refused(&altered, "LTA").await, (409, "signature_does_not_count".to_owned()));
+    // A level that needs the signer; another's document; other bytes than those that are meant.
+    assert_eq!(refused(&signed, "T").await.0, 422);
+    let id = citizen.upload(&test, &signed).await;
+    let path = format!("/api/v1/documents/{id}/extensions");
+    let other = super::subscriber::official(&test, "p256").await;
+    assert_eq!(test.post(&path, &other.token, &json!({})).await.0, 404);
+    let (status, answer) = test.post(&path, &citizen.token, &json!({ "sha256": "00".repeat(32) })).await;
+    assert_eq!((status, problem(&answer)), (409, "document_another"), "{answer}");
+    // Another format.
+    let id = {
+        let (status, document) =
+            test.request("POST", "/api/v1/documents?name=a.txt", &citizen.token, "text/plain", b"a".to_vec()).await;
+        assert_eq!(status, 201, "{document}");
+        document["id"].as_str().unwrap().to_owned()
+    };
+    let (status, answer) = extend(&test, &citizen, &id, "LTA").await;
+    assert_eq!((status, problem(&answer)), (422, "extension_of_format"), "{answer}");
+    assert_eq!(waiting(&test), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn archives_are_renewed_twice_in_a_decade_on_sqlite() {
+    archives_are_renewed_twice_in_a_decade(Backend::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn archives_are_renewed_twice_in_a_decade_on_postgres() {
+    archives_are_renewed_twice_in_a_decade(Backend::Postgres).await;
+}
+
+async fn archives_are_renewed_twice_in_a_decade(backend: Backend) {
+    let test = TestApp::start(backend).await;
+    let citizen = citizen(&test).await;
+    let id = citizen.upload(&test, &plain_pdf()).await;
+    let order = json!({ "level": "LTA" });
+    let (status, answer) = citizen.ask(&test, &id, super::subscriber::PIN, order).await;
+    assert_eq!(status, 200, "{answer}");
+    let mut before = bytes(&test, &id).await;
+    assert_eq!(signing::renew_archives(&test.app).await.unwrap(), 0, "nothing is due today");
+    for generation in [2, 3] {
+        // 80 days before the timestamp's certificate ends, and no other is there yet.
+        test.app.clock.shift_seconds((1_825 - 80) * DAY);
+        worker::round(&test.app).await;
+        assert_eq!(bytes(&test, &id).await, before, "a timestamp that ends no later is of no use");
+        let why = test.sql("SELECT last_error FROM job WHERE kind = 'archive_renewal' AND state = 'queued'");
+        assert!(why.contains("no certificate that lasts longer"), "{why}");
+        // The authority rolls over, and the document waits until tomorrow.
+        roll_over(&test, generation).await;
+        test.app.clock.shift_seconds(DAY + 1);
+        worker::round(&test.app).await;
+        let after = bytes(&test, &id).await;
+        assert!(after.len() > before.len() && after.starts_with(&before), "generation {generation}");
+        assert_eq!(waiting(&test), 1, "the next is waited for");
+        let (status, verdict) =
+            test.request("POST", "/api/v1/documents/verify", "", "application/pdf", after.clone()).await;
+        assert_eq!((status, verdict["indication"].as_str().unwrap_or_default()), (200, "TOTAL_PASSED"), "{verdict}");
+        before = after;
+    }
+    let renewed = test.sql("SELECT count(*) FROM audit_entry WHERE kind = 'document.extended'");
+    assert_eq!(renewed.trim(), "2");
+    // Once more in the same round is nothing.
+    worker::round(&test.app).await;
+    assert_eq!(bytes(&test, &id).await, before);
+}
+
+/// The bytes as they lie there: the owner's session is long over.
+async fn bytes(test: &TestApp, id: &str) -> Vec<u8> {
+    let (status, session) =
+        test.post("/api/v1/session", "", &json!({ "login": "cong.dan", "password": PASSWORD })).await;
+    assert_eq!(status, 200, "{session}");
+    let token = session["token"].as_str().unwrap();
+    let (status, bytes) = test.raw("GET", &format!("/api/v1/documents/{id}/content"), token, "", Vec::new()).await;
+    assert_eq!(status, 200);
+    bytes
+}
+
+async fn roll_over(test: &TestApp, generation: u32) {
+    let keys: String = [("issuing", "CA", "p384", 3_652), ("ocsp", "OCSP", "p256", 397), ("timestamp", "Timestamp", "p256", 1_825)]
+        .map(|(part, what, key, days)| {
+            format!(
+                "[citizens.{part}]\nsubject = [[\"country\", \"VN\"], [\"organization\", \"Chuky TEST\"], [\"common_name\", \"Chuky TEST {what} - Citizens G{generation}\"]]\nkey = \"{key}\"\ndays = {days}\n"
+            )
+        })
+        .concat();
+    ceremony::roll_over(&test.app, &format!("test = true\n{keys}")).await.unwrap();
+    ceremony::activate(&test.app, &format!("citizens-issuing-{generation}")).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_command_line_extends() {
+    let test = TestApp::sqlite().await;
+    let citizen = citizen(&test).await;
+    let signed = citizen.sign(&test, &plain_pdf(), json!({})).await;
+    let state = tempfile::tempdir().unwrap();
+    let at = |name: &str| state.path().join(name).display().to_string();
+    std::fs::write(at("signed.pdf"), &signed).unwrap();
+    std::fs::write(at("plain.pdf"), plain_pdf()).unwrap();
+    std::fs::write(at("password"), format!("{PASSWORD}\n")).unwrap();
+    let run = async |words: &[&str]| {
+        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        let path = state.path().to_owned();
+        tokio::task::spawn_blocking(move || {
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            let output = chuky(&path, &words);
+            (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+        })
+        .await
+        .unwrap()
+    };
+    let login = ["login", "--server", &test.url, "--password-file", &at("password"), "cong.dan"];
+    assert_eq!(run(&login).await.0, Some(0));
+    let (code, said) = run(&["extend", "-o", &at("out.pdf"), &at("signed.pdf")]).await;
+    assert_eq!(code, Some(0), "{said}");
+    let extended = std::fs::read(at("out.pdf")).unwrap();
+    assert!(extended.starts_with(&signed) && find(&extended, b"ETSI.RFC3161"));
+    let (code, said) = run(&["extend", "-o", &at("none.pdf"), &at("plain.pdf")]).await;
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("no signature yet") && !state.path().join("none.pdf").exists(), "{said}");
+    judged_valid_once(&test, &extended).await;
+}
+
+async fn judged_valid_once(test: &TestApp, pdf: &[u8]) {
+    let folder = folder("extension");
+    // The signature and the two timestamps around its data are all sound to pdfsig.
+    std::fs::write(folder.join("command-line.pdf"), pdf).unwrap();
+    super::subscriber::pyhanko_accepts(test, &folder.join("command-line.pdf"), 1).await;
+}
