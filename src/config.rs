@@ -300,9 +300,7 @@ impl Settings {
             let keys = "verification.link_days, verification.trusted_list_days, seal.pepper_days";
             return Err(invalid(keys, "are 1 to 3650"));
         }
-        if !(1..=366).contains(&config.documents.renewal_days) {
-            return Err(invalid("documents.renewal_days", "is 1 to 366"));
-        }
+        config.documents.check()?;
         config.verification.fetch.check().map_err(|what| invalid("verification.fetch", &what))?;
         if !config.rates.is_usable() {
             return Err(invalid("rates", "each quota has a count of at least 1 and 1 to 86400 seconds"));

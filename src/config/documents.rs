@@ -1,5 +1,6 @@
 //! What is set for documents: where packages of sent ones are laid, and when archives are renewed. Nothing here opens or makes a folder.
 
+use super::ConfigError;
 use serde::Deserialize;
 use std::path::PathBuf;
 
@@ -12,6 +13,16 @@ pub struct DocumentsConfig {
     pub delivery_dir: Option<PathBuf>,
     /// Days before the end of an archive timestamp's certificate or algorithms in which a document at level LTA gets the next one; 1 to 366.
     pub renewal_days: i64,
+}
+
+impl DocumentsConfig {
+    /// Whether it can be used.
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        if (1..=366).contains(&self.renewal_days) {
+            return Ok(());
+        }
+        Err(ConfigError::Invalid { key: "documents.renewal_days", what: "is 1 to 366".to_owned() })
+    }
 }
 
 impl Default for DocumentsConfig {
