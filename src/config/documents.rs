@@ -1,6 +1,6 @@
 //! What is set for documents: where packages of sent ones are laid, and when archives are renewed. Nothing here opens or makes a folder.
 
-use super::ConfigError;
+use super::{ConfigError, invalid};
 use serde::Deserialize;
 use std::path::PathBuf;
 
@@ -21,7 +21,7 @@ impl DocumentsConfig {
         if (1..=366).contains(&self.renewal_days) {
             return Ok(());
         }
-        Err(ConfigError::Invalid { key: "documents.renewal_days", what: "is 1 to 366".to_owned() })
+        Err(invalid("documents.renewal_days", "is 1 to 366"))
     }
 }
 
