@@ -20,6 +20,8 @@ use utoipa::OpenApi;
         super::oauth_clients::register,
         super::oauth_clients::list,
         super::oauth_clients::end,
+        super::grants::list,
+        super::grants::end,
         super::requests::submit,
         super::requests::list,
         super::requests::show,
