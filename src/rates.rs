@@ -25,14 +25,18 @@ pub struct Quota {
 pub struct RatesConfig {
     /// Wrong passwords for one account, from one address or one known device.
     pub login: Quota,
+    /// The same over a day, so that a single address does not keep an account's count high.
+    pub login_day: Quota,
     /// Wrong log-ins from one address, for whatever accounts.
     pub login_address: Quota,
     /// Wrong activation codes from one address.
     pub activation_address: Quota,
     /// PIN entries of one account, right or wrong: each costs 64 MiB for a good part of a second.
     pub pin: Quota,
-    /// Wrong PINs from one address, for whatever accounts.
+    /// Wrong PINs from one address, for whatever accounts; through an application or with an API key, of each of its users.
     pub pin_address: Quota,
+    /// Wrong names and secrets of applications from one address. Right ones are not held up.
+    pub client_address: Quota,
     /// Documents to verify from one address, for callers who are not logged in.
     pub verify_address: Quota,
     /// Documents to verify of one account.
@@ -46,10 +50,12 @@ impl Default for RatesConfig {
         let quota = |count, seconds| Quota { count, seconds };
         Self {
             login: quota(5, 300),
+            login_day: quota(30, 86_400),
             login_address: quota(30, 300),
             activation_address: quota(30, 600),
             pin: quota(60, 60),
             pin_address: quota(100, 600),
+            client_address: quota(30, 300),
             verify_address: quota(60, 60),
             verify: quota(600, 60),
             verdict_link: quota(20, 600),
@@ -62,10 +68,12 @@ impl RatesConfig {
     pub fn is_usable(&self) -> bool {
         let all = [
             self.login,
+            self.login_day,
             self.login_address,
             self.activation_address,
             self.pin,
             self.pin_address,
+            self.client_address,
             self.verify_address,
             self.verify,
             self.verdict_link,
@@ -78,10 +86,12 @@ impl RatesConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     LogIn,
+    LogInDay,
     LogInAddress,
     ActivationAddress,
     Pin,
     PinAddress,
+    ClientAddress,
     VerifyAddress,
     Verify,
     VerdictLink,
@@ -164,10 +174,12 @@ impl Rates {
     fn quota(&self, kind: Kind) -> Quota {
         match kind {
             Kind::LogIn => self.quotas.login,
+            Kind::LogInDay => self.quotas.login_day,
             Kind::LogInAddress => self.quotas.login_address,
             Kind::ActivationAddress => self.quotas.activation_address,
             Kind::Pin => self.quotas.pin,
             Kind::PinAddress => self.quotas.pin_address,
+            Kind::ClientAddress => self.quotas.client_address,
             Kind::VerifyAddress => self.quotas.verify_address,
             Kind::Verify => self.quotas.verify,
             Kind::VerdictLink => self.quotas.verdict_link,

@@ -81,6 +81,48 @@ async fn wrong_passwords_are_counted_and_the_account_waits() {
     assert_eq!(test.post("/api/v1/session", "", &right).await.0, 200);
 }
 
+/// What was taken back stays so where the clock is set back to before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_is_set_back_revives_nothing() {
+    let test = TestApp::sqlite().await;
+    let officer = test.log_in("quantri").await;
+    let (account, key) = test.account("ngan.hang", &[Role::PaymentProvider], None).await;
+    let (_, other) = test.account("doi.tac", &[Role::RelyingParty], None).await;
+    let who = async |token: &str| test.get("/api/v1/session", token).await.0;
+    assert_eq!([who(&key).await, who(&other).await], [200, 200]);
+    let revoke = format!("/api/v1/api-keys/{}/revoke", other.split('_').nth(1).unwrap());
+    assert_eq!(test.post(&revoke, &officer, &json!({})).await.0, 204);
+    assert_eq!(test.post(&format!("/api/v1/accounts/{account}/disable"), &officer, &json!({})).await.0, 204);
+    test.app.clock.jump_seconds(-3_600);
+    assert_eq!([who(&key).await, who(&other).await], [401, 401]);
+}
+
+/// Behind TLS cookies have names that no other host of the domain can set, and no others are read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cookies_behind_tls_are_of_this_host_alone() {
+    let test = TestApp::with(|settings| settings.public_url = "https://chuky.hanoi.example".into()).await;
+    let password: String = test.passwords["quantri"].bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let body = format!("login=quantri&password={password}&next=%2F");
+    let headers = vec![("content-type", "application/x-www-form-urlencoded".to_owned())];
+    let (status, headers, _) = test.exchange("POST", "/login", headers, body.into_bytes()).await;
+    assert_eq!(status, 303);
+    let cookies: Vec<&str> = headers.get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap()).collect();
+    let given = |name: &str| cookies.iter().find_map(|cookie| cookie.strip_prefix(name)).unwrap();
+    for cookie in [given("__Host-chuky_session="), given("__Host-chuky_device=")] {
+        assert!(cookie.contains("Secure") && cookie.contains("Path=/") && cookie.contains("HttpOnly"), "{cookie}");
+        assert!(!cookie.contains("Domain"), "{cookie}");
+    }
+    let token = given("__Host-chuky_session=").split(';').next().unwrap();
+    let with = async |name: &str| {
+        let cookie = vec![("cookie", format!("{name}={token}"))];
+        test.exchange("GET", "/api/v1/session", cookie, Vec::new()).await.0
+    };
+    assert_eq!([with("__Host-chuky_session").await, with("chuky_session").await], [200, 401]);
+    let cookie = vec![("cookie", format!("__Host-chuky_session={token}"))];
+    assert_eq!(test.exchange("DELETE", "/api/v1/session", cookie, Vec::new()).await.0, 204);
+    assert_eq!(with("__Host-chuky_session").await, 401);
+}
+
 async fn request_road(backend: Backend) {
     let test = TestApp::start(backend).await;
     let (operator, approver) = (test.log_in("gianhang").await, test.log_in("duyet").await);

@@ -82,6 +82,24 @@ async fn a_stranger_locks_nobody_out() {
     }
 }
 
+/// One address that goes on all day keeps nobody out who comes from elsewhere.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_stranger_keeps_nobody_out_by_going_on() {
+    let test = behind_a_proxy().await;
+    let wrong = json!({ "login": "duyet", "password": "sai-sai-sai-sai" });
+    let right = json!({ "login": "duyet", "password": test.passwords["duyet"] });
+    let mut tried = 0;
+    for _ in 0..150 {
+        let (status, ..) = from(&test, "198.51.100.7", "/api/v1/session", &[], &wrong).await;
+        assert!(status == 401 || status == 429, "{status}");
+        tried += u32::from(status == 401);
+        test.app.clock.shift_seconds(60);
+    }
+    assert!((30..=40).contains(&tried), "{tried}");
+    let (status, _, answer) = from(&test, "203.0.113.20", "/api/v1/session", &[], &right).await;
+    assert_eq!(status, 200, "{answer}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn wrong_codes_count_by_address() {
     let test = behind_a_proxy().await;

@@ -59,13 +59,12 @@ pub(super) async fn principal(app: &App, text: &str) -> Result<Principal> {
     let hash = token_hash(text.as_bytes());
     let good = |key: &ApiKey| key.revoked_at.is_none();
     let key = current::kept(app, &hash, || app.store.api_key_by_hash(&hash), good).await?;
-    let key = key
-        .filter(|key| key.revoked_at.is_none_or(|at| at > now) && key.expires_at > now)
-        .ok_or_else(RequestError::unauthenticated)?;
+    let key =
+        key.filter(|key| key.revoked_at.is_none() && key.expires_at > now).ok_or_else(RequestError::unauthenticated)?;
     // A busy system's account is kept with its key.
     let id = key.account_id;
     let account = current::kept(app, id.as_bytes(), || app.store.account_by_id(id), is_enabled).await?;
-    acting(app, account.as_deref(), format!("api_key:{}", key.id), now)
+    acting(app, account.as_deref(), format!("api_key:{}", key.id))
 }
 
 const LONGEST_LABEL: usize = 100;

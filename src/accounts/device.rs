@@ -6,6 +6,11 @@ use chuky_model::id::AccountId;
 use rand::Rng;
 use subtle::ConstantTimeEq;
 
+/// What a device keeps from which the account's holder made the account.
+pub fn device_token(app: &App, account: AccountId) -> String {
+    token(app, account, None)
+}
+
 /// What a device keeps: of that number, or of a fresh one.
 pub(super) fn token(app: &App, account: AccountId, nonce: Option<String>) -> String {
     let nonce = nonce.unwrap_or_else(|| {

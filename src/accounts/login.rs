@@ -123,6 +123,7 @@ pub async fn log_in(app: &App, attempt: LogIn) -> Result<LoggedIn> {
         }
     };
     app.rates.take(Kind::LogIn, &caller, app.clock.steady())?;
+    app.rates.take(Kind::LogInDay, &caller, app.clock.steady())?;
     // 2. The try is counted before it is made.
     let account = match account {
         Some(account) => Some(count_try(app, account, now).await?),
@@ -134,6 +135,7 @@ pub async fn log_in(app: &App, attempt: LogIn) -> Result<LoggedIn> {
     let Some(account) = account.filter(|_| right) else { return Err(wrong().into()) };
     // 4. Success takes the count back and opens the session.
     app.rates.give_back(Kind::LogIn, &caller);
+    app.rates.give_back(Kind::LogInDay, &caller);
     if nonce.is_none() {
         app.rates.give_back(Kind::LogInAddress, &attempt.from);
     }
@@ -142,9 +144,9 @@ pub async fn log_in(app: &App, attempt: LogIn) -> Result<LoggedIn> {
 }
 
 async fn count_try(app: &App, mut account: Account, now: Instant) -> Result<Account> {
-    account.failed_logins = account.failed_logins.saturating_add(1);
+    account.failed_logins = remembered(&account, now).saturating_add(1);
     let over = account.failed_logins >= TRIES;
-    account.locked_until = over.then(|| now.plus_seconds(LOCK_SECONDS));
+    account.locked_until = Some(if over { now.plus_seconds(LOCK_SECONDS) } else { now });
     attestation::attest_change(&*app.tokens.subscribers, &mut account).await?;
     let mut transaction = app.store.begin().await?;
     transaction.update_account(&account).await.map_err(moved_on)?;
@@ -152,6 +154,13 @@ async fn count_try(app: &App, mut account: Account, now: Instant) -> Result<Acco
     audit::record(&mut transaction, Entry::of_row(now, entry, Actor::Anonymous, &account)).await?;
     transaction.commit().await?;
     Ok(account)
+}
+
+/// Tries that are not forgotten yet: one is for every [`LOCK_SECONDS`] since the last, or since the account waited for it.
+fn remembered(account: &Account, now: Instant) -> i64 {
+    let Some(since) = account.locked_until else { return account.failed_logins };
+    let passed = now.unix_seconds().saturating_sub(since.unix_seconds()).max(0);
+    account.failed_logins.saturating_sub(passed / LOCK_SECONDS).max(0)
 }
 
 async fn open_forgiven_session(app: &App, mut account: Account) -> Result<SessionToken> {
@@ -215,7 +224,38 @@ fn locked(until: Instant, now: Instant) -> RequestError {
     RequestError { retry_after: u32::try_from(seconds).ok(), ..error }
 }
 
-/// Wrong passwords in a row, from whatever unknown devices, before they wait: at five in five minutes from one address it takes
-/// twenty addresses to come so far. A password has ten characters at least.
+/// Wrong passwords in a row, from whatever unknown devices, before they wait. One is forgotten every five minutes, 288 in a day, and one
+/// address has thirty a day by default: a single one never comes so far, and it takes ten to stay there. A password has ten characters at least.
 const TRIES: i64 = 100;
 const LOCK_SECONDS: i64 = 5 * 60;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wrong_passwords_are_forgotten_one_by_one() {
+        let at = |seconds| Instant::from_unix_seconds(1_800_000_000 + seconds);
+        let account = |failed_logins, locked_until| Account {
+            id: AccountId(Uuid::nil()),
+            login: String::new(),
+            password_hash: None,
+            roles: Vec::new(),
+            display_name: Vec::new(),
+            unit: String::new(),
+            person_lookup: None,
+            failed_logins,
+            locked_until,
+            disabled_at: None,
+            created_at: at(0),
+            version: 1,
+            mac: Vec::new(),
+        };
+        let left = |failed, since: Option<i64>, now| remembered(&account(failed, since.map(at)), at(now));
+        assert_eq!(left(99, None, 10_000), 99, "of before, with no time beside it");
+        assert_eq!([left(99, Some(0), 299), left(99, Some(0), 300), left(99, Some(0), 3_000)], [99, 98, 89]);
+        assert_eq!(left(3, Some(0), 86_400), 0);
+        // While the account waits, and where the clock was set back, nothing is forgotten.
+        assert_eq!([left(100, Some(300), 0), left(100, Some(300), 600)], [100, 99]);
+    }
+}

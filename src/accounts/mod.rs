@@ -11,6 +11,7 @@ mod session;
 mod withdrawal;
 
 pub use api_key::create_api_key;
+pub use device::device_token;
 pub use login::{LogIn, LoggedIn, NewAccount, add_account, create_account, log_in, prepare_account};
 pub use password::{Password, SHORTEST_PASSWORD};
 pub use person::name_person;
@@ -22,7 +23,7 @@ use crate::{
     current,
     error::{RequestError, Result},
 };
-use chuky_model::{id::AccountId, instant::Instant, record::account::Account, role::Role};
+use chuky_model::{id::AccountId, record::account::Account, role::Role};
 
 /// Who is calling, with what the account row said when it was checked.
 #[derive(Clone, Debug)]
@@ -65,14 +66,14 @@ pub async fn principal_of_session(app: &App, token: &str) -> Result<Principal> {
 }
 
 /// The account behind a checked session or token, where it may still act.
-pub async fn acting_account(app: &App, id: AccountId, client: String, now: Instant) -> Result<Principal> {
+pub async fn acting_account(app: &App, id: AccountId, client: String) -> Result<Principal> {
     let account = current::row(app, || app.store.account_by_id(id)).await?;
-    acting(app, account.as_ref(), client, now)
+    acting(app, account.as_ref(), client)
 }
 
 /// The principal of a checked account, where it may still act.
-fn acting(app: &App, account: Option<&Account>, client: String, now: Instant) -> Result<Principal> {
-    let account = account.filter(|account| may_act(account, now)).ok_or_else(RequestError::unauthenticated)?;
+fn acting(app: &App, account: Option<&Account>, client: String) -> Result<Principal> {
+    let account = account.filter(|account| is_enabled(account)).ok_or_else(RequestError::unauthenticated)?;
     Ok(Principal {
         account: account.id,
         login: account.login.clone(),
@@ -116,13 +117,9 @@ pub fn display_name(app: &App, account: &Account) -> Result<String> {
     Ok(String::from_utf8_lossy(&plain).into_owned())
 }
 
-fn is_enabled(account: &Account) -> bool {
+/// Whether the account may act. One that was disabled is so for good, whatever a clock says that was set back.
+pub fn is_enabled(account: &Account) -> bool {
     account.disabled_at.is_none()
-}
-
-/// Whether the account may act at that moment.
-pub fn may_act(account: &Account, now: Instant) -> bool {
-    account.disabled_at.is_none_or(|disabled| disabled > now)
 }
 
 /// SHA-256 of a token: tokens are random, so a plain hash tells nothing about them.

@@ -93,7 +93,7 @@ pub(super) async fn principal(app: &App, token: &str) -> Result<Principal> {
         .filter(|session| session.ended_at.is_none() && session.expires_at > now)
         .ok_or_else(RequestError::unauthenticated)?;
     let client = format!("session:{}", hex::encode(hash.get(..8).unwrap_or_default()));
-    acting_account(app, session.account_id, client, now).await
+    acting_account(app, session.account_id, client).await
 }
 
 fn entry(session: &Session, at: Instant, kind: Kind) -> Entry {

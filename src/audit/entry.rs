@@ -129,7 +129,7 @@ kinds! {
     PepperDestroyed = "pepper.destroyed",
     ActivationOpened = "activation.opened",
     ActivationUsed = "activation.used",
-    /// It ended unused.
+    /// It ended before it was used up.
     ActivationClosed = "activation.closed",
     /// The signatures of an activation are on record.
     SignaturesMade = "signatures.made",
@@ -182,12 +182,14 @@ kinds! {
     /// A user agreed, and the application was given a code.
     OauthCodeGiven = "oauth_code.given",
     OauthCodeUsed = "oauth_code.used",
-    /// A code came a second time; its tokens are ended.
+    /// A code came a second time; what it gave is ended.
     OauthCodeReplayed = "oauth_code.replayed",
     /// A user did not agree.
     OauthConsentRefused = "oauth_consent.refused",
     OauthTokenGiven = "oauth_token.given",
     OauthTokenEnded = "oauth_token.ended",
+    /// A person ended what an application may do for them.
+    OauthGrantEnded = "oauth_grant.ended",
     RowForged = "row.forged",
 }
 

@@ -19,7 +19,7 @@ use crate::{
 use chuky_hsm::{ActivationContext, Error as HsmError, KeyContext, OpenedActivation, Secret32, SignActivated};
 use chuky_model::{
     algorithm::SignatureScheme,
-    id::{CertificateId, CredentialId, DocumentId, SignatureId},
+    id::{ActivationId, CertificateId, CredentialId, DocumentId, SignatureId},
     instant::Instant,
     record::{
         credential::{Activation, ActivationHashes, Credential, Signature},
@@ -179,22 +179,47 @@ pub async fn close_expired(app: &App) -> Result<usize> {
     let mut closed = 0;
     for row in expired {
         // A forged row was logged as an alarm; it opens nothing, and must not keep the others.
-        let Ok(mut row) = attestation::check(&*app.tokens.subscribers, row).await else { continue };
-        row.state = ActivationState::Closed;
-        row.sealed_key = Vec::new();
-        attestation::attest_change(&*app.tokens.subscribers, &mut row).await?;
-        let mut transaction = app.store.begin().await?;
-        match transaction.update_activation(&row).await {
-            // Used in this moment by somebody else.
-            Err(crate::store::Error::Stale) => continue,
-            other => other?,
+        let Ok(row) = attestation::check(&*app.tokens.subscribers, row).await else { continue };
+        if store_closed(app, Actor::Service, row).await? {
+            closed += 1;
         }
-        let entry = Entry::of_row(app.clock.now(), Kind::ActivationClosed, Actor::Service, &row);
-        audit::record(&mut transaction, entry).await?;
-        transaction.commit().await?;
-        closed += 1;
     }
     Ok(closed)
+}
+
+/// Closes an activation before its end: nothing is signed with it from then on, and its secret is worth nothing. One that is unknown, over
+/// or another client's stays as it is.
+pub async fn close_activation(app: &App, by: Actor, id: ActivationId, client: &str) -> Result<()> {
+    for _ in 0..tries::CHANGES_AT_ONCE {
+        let row = current::row_by_log(app, || app.store.activation_by_id(id)).await?;
+        let Some(row) = row.filter(|row| row.client == client && row.state == ActivationState::Open) else {
+            return Ok(());
+        };
+        if store_closed(app, by, row).await? {
+            // The handle would die by itself at the activation's end.
+            if let Err(error) = app.tokens.subscribers.close_activation(id).await {
+                tracing::warn!(event = "activation_not_closed", activation = %id, %error);
+            }
+            return Ok(());
+        }
+    }
+    Err(RequestError::try_again().into())
+}
+
+/// Stores a row as closed; `false` where somebody else changed it in this moment.
+async fn store_closed(app: &App, by: Actor, mut row: Activation) -> Result<bool> {
+    row.state = ActivationState::Closed;
+    row.sealed_key = Vec::new();
+    attestation::attest_change(&*app.tokens.subscribers, &mut row).await?;
+    let mut transaction = app.store.begin().await?;
+    match transaction.update_activation(&row).await {
+        Err(crate::store::Error::Stale) => return Ok(false),
+        other => other?,
+    }
+    audit::record(&mut transaction, Entry::of_row(app.clock.now(), Kind::ActivationClosed, by, &row)).await?;
+    transaction.commit().await?;
+    current::changed(app, &row);
+    Ok(true)
 }
 
 fn check(app: &App, signer: &Signer, wanted: &Wanted) -> Result<()> {

@@ -11,7 +11,9 @@ mod sad;
 mod tries;
 mod unlock;
 
-pub use activation::{Activated, Wanted, close_expired, open_activation, sign_hashes, use_activation};
+pub use activation::{
+    Activated, Wanted, close_activation, close_expired, open_activation, sign_hashes, use_activation,
+};
 pub use credential::{Signer, signer, signers};
 pub use pin::{Pin, PinError, SealParameters, Stretcher};
 pub use pin_change::change_pin;

@@ -22,6 +22,8 @@ pub enum PinError {
     Length,
     #[error("this PIN is one of the first that anybody would try")]
     Guessable,
+    #[error("a PIN is no date: birthdays are tried first")]
+    Date,
     #[error("a PIN does not hold the personal number or the year of birth alone")]
     Personal,
 }
@@ -34,6 +36,11 @@ impl From<PinError> for RequestError {
                 "pin_guessable",
                 "Mã PIN này quá dễ đoán. Hãy chọn mã khác, ví dụ ghép vài từ không liên quan.",
                 "This PIN is too easy to guess. Choose another, for instance a few unrelated words.",
+            ),
+            PinError::Date => (
+                "pin_date",
+                "Mã PIN không được là ngày tháng, vì ngày sinh dễ đoán. Hãy chọn mã khác, ví dụ ghép vài từ không liên quan.",
+                "A PIN must not be a date, as birthdays are easy to guess. Choose another, for instance a few unrelated words.",
             ),
             PinError::Personal => (
                 "pin_personal",
@@ -56,7 +63,10 @@ impl Pin {
         {
             return Err(PinError::Personal);
         }
-        if is_guessable(text) { Err(PinError::Guessable) } else { Ok(Self(text.to_owned())) }
+        if is_guessable(text) {
+            return Err(PinError::Guessable);
+        }
+        if is_about_a_date(text) { Err(PinError::Date) } else { Ok(Self(text.to_owned())) }
     }
 
     /// A PIN that is being used. Only its length is bounded: the seal decides whether it is right.
@@ -152,7 +162,52 @@ fn is_guessable(text: &str) -> bool {
     });
     one_step
         || repeated
-        || DENIED.iter().any(|word| lower.contains(word) && characters.len() < word.chars().count() + 4)
+        || DENIED.iter().any(|word| lower.contains(word) && characters.len() < word.chars().count() + AROUND)
+}
+
+/// A day of the calendar with fewer than four characters around it, in whichever order of day, month and year: all the days of two centuries
+/// are fewer than a thousandth of what eight digits can be, and somebody's birthday is known.
+fn is_about_a_date(text: &str) -> bool {
+    let parts: Vec<&str> = text.split(|c: char| !c.is_ascii_digit()).filter(|part| !part.is_empty()).collect();
+    let others = text.chars().filter(|c| !c.is_ascii_digit() && !DATE_SEPARATORS.contains(c)).count();
+    if others >= AROUND {
+        return false;
+    }
+    if let [first, second, third] = parts[..]
+        && first.len() + second.len() + third.len() <= 8
+        && (is_date(first, second, third) || is_date(second, first, third) || is_date(third, second, first))
+    {
+        return true;
+    }
+    let digits: String = parts.concat();
+    let spare = AROUND.saturating_sub(others);
+    digits.len() < 8 + spare && (0..spare).filter_map(|start| digits.get(start..start + 8)).any(is_joined_date)
+}
+
+/// `DDMMYYYY`, `MMDDYYYY`, `YYYYMMDD`, `YYYYDDMM`.
+fn is_joined_date(digits: &str) -> bool {
+    let Some((front, back)) = digits.split_at_checked(4) else { return false };
+    let ((first, second), (third, last)) = (front.split_at(2), back.split_at(2));
+    is_date(first, second, back)
+        || is_date(second, first, back)
+        || is_date(last, third, front)
+        || is_date(third, last, front)
+}
+
+/// A day of 1900 to 2099.
+fn is_date(day: &str, month: &str, year: &str) -> bool {
+    let (Ok(day), Ok(month), Ok(year)) = (day.parse::<u32>(), month.parse::<u32>(), year.parse::<u32>()) else {
+        return false;
+    };
+    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let days = match month {
+        2 if leap => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => 0,
+    };
+    (1900..=2099).contains(&year) && (1..=days).contains(&day)
 }
 
 /// Characters of the shortest PIN.
@@ -161,7 +216,11 @@ const LONGEST: usize = 64;
 /// `12121212`, `abcabcabc`, `20262026`.
 const LONGEST_REPEATED_PIECE: usize = 4;
 
-/// Lower case. A PIN that is one of these with fewer than four characters around it is denied.
+/// Characters around a date or a denied word that make something else of it.
+const AROUND: usize = 4;
+const DATE_SEPARATORS: &[char] = &['/', '-', '.', ' '];
+
+/// Lower case. A PIN that is one of these with fewer than [`AROUND`] characters around it is denied.
 const DENIED: &[&str] = &[
     "12345678",
     "87654321",
@@ -209,6 +268,41 @@ mod tests {
         assert!(matches!(Pin::choose("90012345", Some(&number)), Err(PinError::Personal)));
         for pin in ["73914628", "mèo-xanh-ăn-phở", "correct horse"] {
             assert!(Pin::choose(pin, Some(&number)).is_ok(), "{pin}");
+        }
+    }
+
+    #[test]
+    fn no_day_of_the_calendar_is_a_pin() {
+        for pin in [
+            "05031990",
+            "19900503",
+            "19900305",
+            "03051990",
+            "31121999",
+            "29022000",
+            "05/03/1990",
+            "5-3-1990",
+            "1990.03.05",
+            "a05031990",
+            "05031990a",
+            "05 03 1990!",
+            "050319901",
+            "1990 3 5",
+        ] {
+            assert!(matches!(Pin::choose(pin, None), Err(PinError::Date)), "{pin}");
+        }
+        // No such day or year, or a date that is a small part of what is to be known.
+        for pin in [
+            "29021999",
+            "31043990",
+            "05031890",
+            "33331990",
+            "mèo con 05031990",
+            "05031990 và hoa",
+            "39146285",
+            "472-95-8163",
+        ] {
+            assert!(Pin::choose(pin, None).is_ok(), "{pin}");
         }
     }
 

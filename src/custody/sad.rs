@@ -48,6 +48,11 @@ impl Sad {
         &self.0
     }
 
+    /// The activation that it names, where it is activation data at all.
+    pub fn activation(&self) -> Option<ActivationId> {
+        self.parts().map(|(id, _)| id)
+    }
+
     fn of(activated: &Activated) -> Self {
         let id = activated.context.activation_id.as_bytes().as_slice();
         let octets = Zeroizing::new([id, activated.secret.expose().as_slice()].concat());

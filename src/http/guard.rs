@@ -59,7 +59,20 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 }
 
 /// The cookie that holds a session's token.
-pub const SESSION_COOKIE: &str = "chuky_session";
+pub fn session_cookie(app: &App) -> &'static str {
+    if is_encrypted(app) { "__Host-chuky_session" } else { "chuky_session" }
+}
+
+/// The cookie that says that an account's holder has logged in with this browser before; it opens nothing.
+pub fn device_cookie(app: &App) -> &'static str {
+    if is_encrypted(app) { "__Host-chuky_device" } else { "chuky_device" }
+}
+
+/// Whether browsers speak to the service through TLS: then its cookies have names that no other host of the domain and no unencrypted page
+/// can set (RFC 6265bis §4.1.3.2).
+pub fn is_encrypted(app: &App) -> bool {
+    app.settings.public_url.starts_with("https://")
+}
 
 /// The middleware before every route.
 pub async fn guard(State((app, access)): State<(App, Access)>, mut request: Request, next: Next) -> Response {
@@ -100,7 +113,7 @@ async fn identify(app: &App, path: &str, headers: &HeaderMap) -> Result<Option<P
         }
         return accounts::principal_of_bearer(app, key.trim()).await.map(Some);
     }
-    match CookieJar::from_headers(headers).get(SESSION_COOKIE) {
+    match CookieJar::from_headers(headers).get(session_cookie(app)) {
         Some(cookie) => accounts::principal_of_session(app, cookie.value()).await.map(Some),
         None => Ok(None),
     }

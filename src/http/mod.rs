@@ -57,7 +57,9 @@ pub fn router(app: App) -> Router {
     for route in [api::routes(), csc::routes(), log::routes(), sites::routes()].into_iter().flatten() {
         let guarded = middleware::from_fn_with_state((app.clone(), route.access), guard::guard);
         let mut handler = route.handler.layer(guarded);
-        if route.path.starts_with("/csc/") && route.method == Method::POST {
+        // The form of consent is a person's at a browser, and is refused as pages are.
+        let is_page = route.path.ends_with("/oauth2/authorize");
+        if route.path.starts_with("/csc/") && route.method == Method::POST && !is_page {
             handler = handler.layer(middleware::from_fn(csc::as_specified));
         }
         router = router.route(route.path, handler);

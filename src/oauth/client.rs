@@ -17,7 +17,8 @@ use crate::{
 };
 use chuky_model::{
     id::{AccountId, OauthClientId},
-    record::{Cursor, oauth::OauthClient},
+    record::{Cursor, account::Account, oauth::OauthClient},
+    role::Role,
 };
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
@@ -31,7 +32,7 @@ pub struct NewClient {
     pub redirect_uris: Vec<String>,
     /// Whether it can keep a secret: a program on a server can, one on somebody's device cannot.
     pub confidential: bool,
-    /// The account that it acts for by itself; only with a secret.
+    /// The system's account that it acts for by itself; only with a secret.
     pub account: Option<AccountId>,
 }
 
@@ -62,8 +63,12 @@ pub struct Registered {
 pub async fn register(app: &App, by: &Principal, new: NewClient) -> Result<Registered> {
     check(&new)?;
     if let Some(account) = new.account {
-        let known = current::row(app, || app.store.account_by_id(account)).await?;
-        known.filter(|account| account.disabled_at.is_none()).ok_or_else(|| refused("account", NO_ACCOUNT))?;
+        let known = current::row_by_log(app, || app.store.account_by_id(account)).await?;
+        let known = known.filter(|account| account.disabled_at.is_none());
+        let known = known.ok_or_else(|| refused("account", NO_ACCOUNT))?;
+        if !is_system(&known) {
+            return Err(refused("account", PERSONS_ACCOUNT).into());
+        }
     }
     let now = app.clock.now();
     let secret = new.confidential.then(|| random_text(""));
@@ -142,6 +147,20 @@ pub(super) async fn alive(app: &App, id: OauthClientId) -> Result<Option<OauthCl
     Ok(client.filter(|client| client.ended_at.is_none()))
 }
 
+/// Whether that account is a system's, for which nobody needs to be asked.
+pub(super) async fn is_of_system(app: &App, id: AccountId) -> Result<bool> {
+    let account = current::row(app, || app.store.account_by_id(id)).await?;
+    Ok(account.is_some_and(|account| is_system(&account)))
+}
+
+/// No person's, and without a role by which somebody signs or decides. Whoever registers an application speaks for no person: that one
+/// agrees on the page of consent, or nothing is done in their name.
+fn is_system(account: &Account) -> bool {
+    account.person_lookup.is_none()
+        && !account.roles.is_empty()
+        && account.roles.iter().all(|role| matches!(role, Role::RelyingParty | Role::PaymentProvider))
+}
+
 fn view(client: &OauthClient) -> ClientView {
     ClientView {
         client_id: client.id.to_string(),
@@ -183,16 +202,37 @@ fn is_redirect_uri(uri: &str) -> bool {
     uri.len() <= REDIRECT_URI_LENGTH && printable && !named.is_empty() && !named.contains('@')
 }
 
+/// Whether an address is the registered one: as written, but for the port of a program on the user's own device, which takes whatever port
+/// is free (RFC 8252 §7.3, RFC 9700 §2.1).
+pub(super) fn is_same_redirect_uri(known: &str, asked: &str, native: bool) -> bool {
+    let without_port = || {
+        let (known, asked) = (known.strip_prefix("http://")?, asked.strip_prefix("http://")?);
+        let (known_at, asked_at) = (authority(known), authority(asked));
+        let (host, _) = loopback(known_at)?;
+        let (asked_host, port) = loopback(asked_at)?;
+        // Digits alone are left of a port that `loopback` reads.
+        let usable = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port != 0));
+        let rest = known.strip_prefix(known_at)? == asked.strip_prefix(asked_at)?;
+        Some(host == asked_host && usable && rest)
+    };
+    known == asked || (native && without_port().unwrap_or(false))
+}
+
 fn authority(rest: &str) -> &str {
     rest.split(['/', '?']).next().unwrap_or_default()
 }
 
 fn is_loopback(authority: &str) -> bool {
-    let host = match authority.rsplit_once(':') {
-        Some((host, port)) if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => host,
-        _ => authority,
+    loopback(authority).is_some()
+}
+
+/// Host and port of the device itself.
+fn loopback(authority: &str) -> Option<(&str, Option<&str>)> {
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => (host, Some(port)),
+        _ => (authority, None),
     };
-    matches!(host, "127.0.0.1" | "[::1]" | "localhost")
+    matches!(host, "127.0.0.1" | "[::1]" | "localhost").then_some((host, port))
 }
 
 fn refused(field: &'static str, (code, vi, en): (&'static str, &'static str, &'static str)) -> RequestError {
@@ -224,10 +264,44 @@ const NO_ACCOUNT: (&str, &str, &str) = (
     "Không có tài khoản này, hoặc tài khoản đã ngừng dùng.",
     "There is no such account, or it is disabled.",
 );
+const PERSONS_ACCOUNT: (&str, &str, &str) = (
+    "client_account_of_person",
+    "Đây là tài khoản của một người hoặc của cán bộ. Ứng dụng chỉ hành động thay một người khi chính người đó đồng ý trên trang xin phép; tài khoản riêng phải là của một hệ thống (vai trò relying_party hoặc payment_provider).",
+    "This account is a person's or of staff. An application acts for a person only where that person agrees on the page of consent; an account of its own must be a system's (role relying_party or payment_provider).",
+);
 
 #[cfg(test)]
 mod tests {
-    use super::is_redirect_uri;
+    use super::{is_redirect_uri, is_same_redirect_uri};
+
+    #[test]
+    fn a_program_on_the_users_device_takes_any_port() {
+        let same = |known: &str, asked: &str| is_same_redirect_uri(known, asked, true);
+        for (known, asked) in [
+            ("http://127.0.0.1/cb", "http://127.0.0.1:51004/cb"),
+            ("http://127.0.0.1:9000/cb", "http://127.0.0.1:51004/cb"),
+            ("http://127.0.0.1:9000/cb", "http://127.0.0.1/cb"),
+            ("http://[::1]:9000/cb?x=1", "http://[::1]:1/cb?x=1"),
+            ("http://localhost/", "http://localhost:65535/"),
+        ] {
+            assert!(same(known, asked), "{known} {asked}");
+            assert!(!is_same_redirect_uri(known, asked, false), "one with a secret is on a server: {asked}");
+        }
+        for (known, asked) in [
+            ("http://127.0.0.1/cb", "http://127.0.0.1:51004/khac"),
+            ("http://127.0.0.1/cb", "http://localhost:51004/cb"),
+            ("http://127.0.0.1/cb", "http://127.0.0.1:0/cb"),
+            ("http://127.0.0.1/cb", "http://127.0.0.1:/cb"),
+            ("http://127.0.0.1/cb", "http://127.0.0.1:70000/cb"),
+            ("http://127.0.0.1/cb", "http://127.0.0.1:+80/cb"),
+            ("http://127.0.0.1/cb", "http://127.0.0.1:80@evil.example/cb"),
+            ("http://127.0.0.1/cb", "https://127.0.0.1:51004/cb"),
+            ("https://don-vi.example/cb", "https://don-vi.example:8443/cb"),
+            ("http://127.0.0.1", "http://127.0.0.1:80.evil.example"),
+        ] {
+            assert!(!same(known, asked), "{known} {asked}");
+        }
+    }
 
     #[test]
     fn redirection_addresses_are_absolute_and_plain() {

@@ -1,5 +1,5 @@
 //! From consent to a code, and from the code to what it stands for. A code is good once, for a minute, for the application and address
-//! that it was made for, with the verifier of its challenge; a second use ends the tokens of the first (RFC 6749 §4.1.2, RFC 9700 §2.1.1).
+//! that it was made for, with the verifier of its challenge; a second use ends what the first gave (RFC 6749 §4.1.2, RFC 9700 §2.1.1).
 //! Activation data waits for its code under a key that only the code gives.
 
 use super::{
@@ -15,7 +15,7 @@ use crate::{
     attestation,
     audit::{self, Actor, Entry, Kind},
     current,
-    custody::{Pin, SAD_SECONDS, Sad},
+    custody::{self, Pin, SAD_SECONDS, Sad},
     error::{InternalError, RequestError, Result},
     signing::remote::{self, Variants},
     store::Error as StoreError,
@@ -49,14 +49,13 @@ pub fn by_client(by: &Principal, client: &OauthClient) -> Principal {
 pub async fn approve(app: &App, by: &Principal, request: &AuthorizationRequest, pin: Option<&Pin>) -> Result<String> {
     let code = random_text("");
     let now = app.clock.now();
-    let sealed_activation = match (&request.wish, pin) {
+    let sad = match (&request.wish, pin) {
         (None, _) => None,
-        (Some(_), None) => return Err(RequestError::from(crate::custody::PinError::Length).into()),
+        (Some(_), None) => return Err(RequestError::from(custody::PinError::Length).into()),
         (Some(wish), Some(pin)) => {
             let acting = by_client(by, &request.client);
             // Either version of the API may go on with it, so every form is allowed that signDoc makes.
-            let sad = remote::authorize(app, &acting, wish.credential, &wish.hashes, Variants::All, pin).await?;
-            Some(seal(&code, &request.client, &sad)?)
+            Some(remote::authorize(app, &acting, wish.credential, &wish.hashes, Variants::All, pin).await?)
         }
     };
     let mut row = OauthCode {
@@ -66,7 +65,8 @@ pub async fn approve(app: &App, by: &Principal, request: &AuthorizationRequest, 
         scope: request.scope().name().to_owned(),
         redirect_uri: request.redirect_uri.clone(),
         challenge: request.challenge.clone(),
-        sealed_activation,
+        sealed_activation: sad.as_ref().map(|sad| seal(&code, &request.client, sad)).transpose()?,
+        activation_id: sad.as_ref().and_then(Sad::activation),
         created_at: now,
         expires_at: app.clock.now().plus_seconds(CODE_SECONDS),
         used_at: None,
@@ -131,7 +131,12 @@ pub async fn exchange(
     attestation::attest_change(&*app.tokens.subscribers, &mut row).await?;
     let mut transaction = app.store.begin().await?;
     match transaction.update_oauth_code(&row).await {
-        Err(StoreError::Stale) => return Err(invalid_grant().into()),
+        Err(StoreError::Stale) => {
+            // Used in this moment by somebody else: it came twice as well.
+            drop(transaction);
+            replayed(app, &row).await?;
+            return Err(invalid_grant().into());
+        }
         other => other?,
     }
     let entry = Entry::of_row(now, Kind::OauthCodeUsed, Actor::Account(row.account_id), &row);
@@ -159,7 +164,10 @@ async fn replayed(app: &App, row: &OauthCode) -> Result<()> {
     for token in current::rows(app, || app.store.oauth_tokens_of_code(&row.code_hash)).await? {
         token::end(app, token).await?;
     }
-    Ok(())
+    match row.activation_id {
+        Some(id) => custody::close_activation(app, Actor::Anonymous, id, &token::client_name(row.client_id)).await,
+        None => Ok(()),
+    }
 }
 
 /// RFC 7636 §4.1.

@@ -16,5 +16,8 @@ pub const CODE_SECONDS: i64 = 60;
 pub const TOKEN_SECONDS: i64 = 3_600;
 /// How long codes and tokens that are over are kept, so that a replay is known as one.
 pub const GRANTS_KEPT_SECONDS: i64 = 86_400;
+/// Codes, tokens or activations of one account that are read at once: a PIN can be entered 60 times in a minute by default, and an
+/// activation lasts five.
+pub const GRANTS_AT_ONCE: i64 = 1_000;
 /// Applications of one page of a list.
 pub const PAGE: i64 = 50;

@@ -3,12 +3,14 @@
 //! tokens and secrets are random and stored as hashes. May use `accounts`, `custody` and `store`; a token opens the signing API only.
 
 mod client;
+mod given;
 mod grant;
 pub mod limits;
 mod request;
 mod token;
 
 pub use client::{ClientView, NewClient, Registered, authenticate, end, list, register};
+pub use given::{GrantView, end_grant, granted};
 pub use grant::{Granted, approve, by_client, exchange, refuse};
 pub use request::{Asked, AuthorizationRequest, Refusal, Scope, Wish};
 pub use token::{for_itself, is_access_token, principal, revoke};
@@ -31,7 +33,7 @@ fn hash(text: &str) -> Vec<u8> {
 }
 
 /// RFC 6749 §5.2.
-fn invalid_client() -> RequestError {
+pub fn invalid_client() -> RequestError {
     RequestError::new(
         RequestErrorKind::Unauthenticated,
         "oauth_invalid_client",

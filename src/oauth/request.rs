@@ -70,6 +70,8 @@ pub struct Wish {
 /// A request that may be shown to the user.
 #[derive(Clone, Debug)]
 pub struct AuthorizationRequest {
+    /// Who answers, as the answer says it.
+    issuer: String,
     pub client: OauthClient,
     pub redirect_uri: String,
     pub state: String,
@@ -94,20 +96,18 @@ impl AuthorizationRequest {
         let client = client::known(app, &asked.client_id).await.map_err(Refusal::Page)?;
         let client = client.ok_or_else(|| Refusal::Page(unknown_client().into()))?;
         // RFC 6749 §3.1.2.3, RFC 9700 §4.1.3: compared as written, and always stated.
-        if !client.redirect_uris.lines().any(|known| known == asked.redirect_uri) {
+        let native = client.secret_hash.is_none();
+        if !client.redirect_uris.lines().any(|known| client::is_same_redirect_uri(known, &asked.redirect_uri, native)) {
             return Err(Refusal::Page(foreign_redirect().into()));
         }
-        let refused = |error: &str, description: &str| {
-            Refusal::Redirect(refusal(&asked.redirect_uri, &asked.state, error, description))
+        let issuer = issuer(app);
+        let with_state = |state: &str, error: &str, description: &str| {
+            Refusal::Redirect(refusal(&asked.redirect_uri, (state, &issuer), error, description))
         };
+        let refused = |error: &str, description: &str| with_state(&asked.state, error, description);
         let invalid = |description: &str| refused("invalid_request", description);
         if asked.state.len() > STATE_LENGTH {
-            return Err(Refusal::Redirect(refusal(
-                &asked.redirect_uri,
-                "",
-                "invalid_request",
-                "Parameter state is too long",
-            )));
+            return Err(with_state("", "invalid_request", "Parameter state is too long"));
         }
         if asked.response_type != "code" {
             return Err(refused("unsupported_response_type", "Only response_type code is supported"));
@@ -126,6 +126,7 @@ impl AuthorizationRequest {
             _ => return Err(refused("invalid_scope", "The scopes are service and credential")),
         };
         Ok(Self {
+            issuer: issuer.clone(),
             client,
             redirect_uri: asked.redirect_uri.clone(),
             state: asked.state.clone(),
@@ -142,12 +143,12 @@ impl AuthorizationRequest {
 
     /// The address that carries a refusal to the application.
     pub fn refusal(&self, error: &str, description: &str) -> String {
-        refusal(&self.redirect_uri, &self.state, error, description)
+        refusal(&self.redirect_uri, (&self.state, &self.issuer), error, description)
     }
 
     /// The address that carries the code to the application.
     pub(super) fn answer(&self, code: &str) -> String {
-        with_parameters(&self.redirect_uri, &[("code", code), ("state", &self.state)])
+        with_parameters(&self.redirect_uri, &[("code", code), ("state", &self.state), ("iss", &self.issuer)])
     }
 }
 
@@ -189,8 +190,13 @@ fn is_challenge(text: &str) -> bool {
     text.len() == 43 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
 
-fn refusal(uri: &str, state: &str, error: &str, description: &str) -> String {
-    with_parameters(uri, &[("error", error), ("error_description", description), ("state", state)])
+/// The issuer that every answer names (RFC 9207 §2), so that an application that knows several services is not told one's code as another's.
+fn issuer(app: &App) -> String {
+    app.settings.public_url.trim_end_matches('/').to_owned()
+}
+
+fn refusal(uri: &str, (state, issuer): (&str, &str), error: &str, description: &str) -> String {
+    with_parameters(uri, &[("error", error), ("error_description", description), ("state", state), ("iss", issuer)])
 }
 
 fn with_parameters(uri: &str, parameters: &[(&str, &str)]) -> String {
@@ -241,7 +247,8 @@ mod tests {
     fn parameters_are_appended_and_encoded() {
         let address = with_parameters("https://a.example/cb?x=1", &[("code", "a b&c"), ("state", "")]);
         assert_eq!(address, "https://a.example/cb?x=1&code=a%20b%26c");
-        assert_eq!(refusal("https://a.example/cb", "s", "e", ""), "https://a.example/cb?error=e&state=s");
+        let refused = refusal("https://a.example/cb", ("s", "https://b.example"), "e", "");
+        assert_eq!(refused, "https://a.example/cb?error=e&state=s&iss=https%3A%2F%2Fb.example");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::{
     attestation,
     audit::{self, Actor, Entry, Kind},
     current,
+    custody::{self, Sad},
     error::{RequestError, RequestErrorKind, Result},
     store::{Error as StoreError, Transaction},
 };
@@ -16,6 +17,8 @@ use chuky_model::{
 };
 use zeroize::Zeroizing;
 
+/// What names of applications start with.
+const CLIENT: &str = "oauth:";
 /// What every access token starts with, so that scanners for leaked secrets find them and other routes refuse them.
 const PREFIX: &str = "csc_";
 
@@ -35,19 +38,19 @@ pub async fn principal(app: &App, text: &str) -> Result<Principal> {
     if client::alive(app, token.client_id).await?.is_none() {
         return Err(RequestError::unauthenticated().into());
     }
-    accounts::acting_account(app, token.account_id, client_name(token.client_id), now).await
+    // Without a code nobody was asked: good for systems only, also where the account became a person's since.
+    if token.code_hash.is_none() && !client::is_of_system(app, token.account_id).await? {
+        return Err(RequestError::unauthenticated().into());
+    }
+    accounts::acting_account(app, token.account_id, client_name(token.client_id)).await
 }
 
 /// A token for the application's own account (client credentials, RFC 6749 §4.4).
 pub async fn for_itself(app: &App, client: &OauthClient) -> Result<(Zeroizing<String>, i64)> {
-    let account = client.account_id.filter(|_| client.secret_hash.is_some()).ok_or_else(|| {
-        RequestError::new(
-            RequestErrorKind::Invalid,
-            "oauth_unauthorized_client",
-            "Ứng dụng này không có tài khoản riêng, chỉ hành động khi người dùng đồng ý.",
-            "This application has no account of its own; it acts only for users who agree.",
-        )
-    })?;
+    let account = client.account_id.filter(|_| client.secret_hash.is_some()).ok_or_else(unauthorized_client)?;
+    if !client::is_of_system(app, account).await? {
+        return Err(unauthorized_client().into());
+    }
     let (row, text) = prepare(app, client.id, account, None).await?;
     let mut transaction = app.store.begin().await?;
     add(&mut transaction, &row).await?;
@@ -55,12 +58,16 @@ pub async fn for_itself(app: &App, client: &OauthClient) -> Result<(Zeroizing<St
     Ok((text, TOKEN_SECONDS))
 }
 
-/// Ends a token of this application. One that is unknown, over or somebody else's is no error (RFC 7009 §2.2).
+/// Ends a token of this application, or activation data that it was given. What is unknown, over or somebody else's is no error
+/// (RFC 7009 §2.2).
 pub async fn revoke(app: &App, client: &OauthClient, text: &str) -> Result<()> {
     let token_hash = hash(text);
     let token = current::row(app, || app.store.oauth_token(&token_hash)).await?;
-    match token.filter(|token| token.client_id == client.id) {
-        Some(token) => end(app, token).await,
+    if let Some(token) = token.filter(|token| token.client_id == client.id) {
+        return end(app, token).await;
+    }
+    match Sad::enter(text).activation() {
+        Some(id) => custody::close_activation(app, Actor::Anonymous, id, &client_name(client.id)).await,
         None => Ok(()),
     }
 }
@@ -118,7 +125,22 @@ pub(super) async fn end(app: &App, mut token: OauthToken) -> Result<()> {
     Ok(())
 }
 
+/// RFC 6749 §5.2.
+fn unauthorized_client() -> RequestError {
+    RequestError::new(
+        RequestErrorKind::Invalid,
+        "oauth_unauthorized_client",
+        "Ứng dụng này không có tài khoản riêng, chỉ hành động khi người dùng đồng ý.",
+        "This application has no account of its own; it acts only for users who agree.",
+    )
+}
+
 /// How activations and the audit log name the application.
 pub(super) fn client_name(id: OauthClientId) -> String {
-    format!("oauth:{id}")
+    format!("{CLIENT}{id}")
+}
+
+/// The application that activations name so; `None` of sessions and API keys.
+pub(super) fn client_of(name: &str) -> Option<OauthClientId> {
+    name.strip_prefix(CLIENT)?.parse().ok()
 }

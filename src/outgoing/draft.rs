@@ -162,9 +162,8 @@ async fn store(
 pub(super) async fn colleague(app: &App, by: &Principal, login: &str) -> Result<AccountId> {
     let account = current::row(app, || app.store.account_by_login(login)).await?;
     let fits = |roles: &[Role]| roles.iter().any(|role| matches!(role, Role::Official | Role::Clerk));
-    let account = account.filter(|account| {
-        account.unit == by.unit && fits(&account.roles) && accounts::may_act(account, app.clock.now())
-    });
+    let account =
+        account.filter(|account| account.unit == by.unit && fits(&account.roles) && accounts::is_enabled(account));
     let account = account.ok_or_else(|| {
         let vi = format!("Không có cán bộ “{login}” trong cơ quan của bạn.");
         let en = format!("Your agency has no official “{login}”.");

@@ -165,6 +165,7 @@ queries! {
         write update_activation(activation: &Activation) -> ();
         read activation_by_id(id: ActivationId) -> Option<Activation>;
         read expired_activations(at: Instant, limit: i64) -> Vec<Activation>;
+        read open_activations_of_account(account_id: AccountId, now: Instant, limit: i64) -> Vec<Activation>;
         write insert_activation_hashes(hashes: &ActivationHashes) -> ();
         write take_activation_hashes(id: ActivationId, before: &[u8], after: &[u8]) -> ();
         read activation_hashes(id: ActivationId) -> Option<ActivationHashes>;
@@ -234,10 +235,13 @@ queries! {
         write insert_oauth_code(code: &OauthCode) -> ();
         write update_oauth_code(code: &OauthCode) -> ();
         read oauth_code(code_hash: &[u8]) -> Option<OauthCode>;
+        read oauth_codes_of_grant(account_id: AccountId, client_id: OauthClientId, now: Instant, limit: i64) -> Vec<OauthCode>;
         write insert_oauth_token(token: &OauthToken) -> ();
         write update_oauth_token(token: &OauthToken) -> ();
         read oauth_token(token_hash: &[u8]) -> Option<OauthToken>;
         read oauth_tokens_of_code(code_hash: &[u8]) -> Vec<OauthToken>;
+        read oauth_tokens_of_account(account_id: AccountId, now: Instant, limit: i64) -> Vec<OauthToken>;
+        read oauth_tokens_of_grant(account_id: AccountId, client_id: OauthClientId, now: Instant, limit: i64) -> Vec<OauthToken>;
         write remove_old_oauth_grants(before: Instant) -> u64;
     }
     payment {

@@ -193,6 +193,24 @@ pub async fn expired_activations(
         .await?)
 }
 
+/// Open activations of an account's credentials, oldest first.
+pub async fn open_activations_of_account(
+    connection: &mut Connection,
+    account_id: AccountId,
+    now: Instant,
+    limit: i64,
+) -> Result<Vec<Activation>, Error> {
+    Ok(activations!(
+        "WHERE credential_id IN (SELECT c.id FROM credential c WHERE c.account_id = $1) AND state = 'open' AND expires_at > $2
+        ORDER BY expires_at LIMIT $3",
+        account_id.0,
+        now.0,
+        limit
+    )
+    .fetch_all(connection)
+    .await?)
+}
+
 /// Keeps the hashes of an activation for the calls that use it.
 pub async fn insert_activation_hashes(connection: &mut Connection, hashes: &ActivationHashes) -> Result<(), Error> {
     query!(

@@ -3,7 +3,7 @@
 
 use crate::{Connection, Error, error::moved, stored::Stored};
 use chuky_model::{
-    id::{AccountId, OauthClientId},
+    id::{AccountId, ActivationId, OauthClientId},
     instant::Instant,
     record::{Cursor, oauth::*},
 };
@@ -17,6 +17,19 @@ macro_rules! clients {
             account_id AS "account_id!: Stored<Option<AccountId>>", registered_by AS "registered_by!: Stored<AccountId>",
             created_at AS "created_at!: Stored<Instant>", ended_at AS "ended_at!: Stored<Option<Instant>>", version, mac
             FROM oauth_client "# + $tail
+            $(, $argument)*
+        )
+    };
+}
+
+macro_rules! codes {
+    ($tail:literal $(, $argument:expr)* $(,)?) => {
+        sqlx::query_as!(
+            OauthCode,
+            r#"SELECT code_hash, client_id AS "client_id!: Stored<OauthClientId>", account_id AS "account_id!: Stored<AccountId>", scope,
+            redirect_uri, challenge, sealed_activation, activation_id AS "activation_id!: Stored<Option<ActivationId>>",
+            created_at AS "created_at!: Stored<Instant>", expires_at AS "expires_at!: Stored<Instant>",
+            used_at AS "used_at!: Stored<Option<Instant>>", version, mac FROM oauth_code "# + $tail
             $(, $argument)*
         )
     };
@@ -89,8 +102,8 @@ pub async fn list_oauth_clients(
 /// Stores a new code.
 pub async fn insert_oauth_code(connection: &mut Connection, code: &OauthCode) -> Result<(), Error> {
     query!(
-        "INSERT INTO oauth_code (code_hash, client_id, account_id, scope, redirect_uri, challenge, sealed_activation, created_at,
-        expires_at, used_at, version, mac) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        "INSERT INTO oauth_code (code_hash, client_id, account_id, scope, redirect_uri, challenge, sealed_activation, activation_id,
+        created_at, expires_at, used_at, version, mac) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
         code.code_hash,
         code.client_id.0,
         code.account_id.0,
@@ -98,6 +111,7 @@ pub async fn insert_oauth_code(connection: &mut Connection, code: &OauthCode) ->
         code.redirect_uri,
         code.challenge,
         code.sealed_activation,
+        code.activation_id.map(|id| id.0),
         code.created_at.0,
         code.expires_at.0,
         code.used_at.map(|at| at.0),
@@ -127,15 +141,25 @@ pub async fn update_oauth_code(connection: &mut Connection, code: &OauthCode) ->
 
 /// The code whose SHA-256 is given.
 pub async fn oauth_code(connection: &mut Connection, code_hash: &[u8]) -> Result<Option<OauthCode>, Error> {
-    Ok(sqlx::query_as!(
-        OauthCode,
-        r#"SELECT code_hash, client_id AS "client_id!: Stored<OauthClientId>", account_id AS "account_id!: Stored<AccountId>", scope,
-        redirect_uri, challenge, sealed_activation, created_at AS "created_at!: Stored<Instant>",
-        expires_at AS "expires_at!: Stored<Instant>", used_at AS "used_at!: Stored<Option<Instant>>", version, mac
-        FROM oauth_code WHERE code_hash = $1"#,
-        code_hash
+    Ok(codes!("WHERE code_hash = $1", code_hash).fetch_optional(connection).await?)
+}
+
+/// What may still become a token or activation data of that application for that account.
+pub async fn oauth_codes_of_grant(
+    connection: &mut Connection,
+    account_id: AccountId,
+    client_id: OauthClientId,
+    now: Instant,
+    limit: i64,
+) -> Result<Vec<OauthCode>, Error> {
+    Ok(codes!(
+        "WHERE account_id = $1 AND client_id = $2 AND used_at IS NULL AND expires_at > $3 ORDER BY created_at LIMIT $4",
+        account_id.0,
+        client_id.0,
+        now.0,
+        limit
     )
-    .fetch_optional(connection)
+    .fetch_all(connection)
     .await?)
 }
 
@@ -182,6 +206,42 @@ pub async fn oauth_token(connection: &mut Connection, token_hash: &[u8]) -> Resu
 /// The tokens that were given for a code.
 pub async fn oauth_tokens_of_code(connection: &mut Connection, code_hash: &[u8]) -> Result<Vec<OauthToken>, Error> {
     Ok(tokens!("WHERE code_hash = $1 ORDER BY created_at", code_hash).fetch_all(connection).await?)
+}
+
+/// The tokens for an account that open something, newest first.
+pub async fn oauth_tokens_of_account(
+    connection: &mut Connection,
+    account_id: AccountId,
+    now: Instant,
+    limit: i64,
+) -> Result<Vec<OauthToken>, Error> {
+    Ok(tokens!(
+        "WHERE account_id = $1 AND ended_at IS NULL AND expires_at > $2 ORDER BY created_at DESC LIMIT $3",
+        account_id.0,
+        now.0,
+        limit
+    )
+    .fetch_all(connection)
+    .await?)
+}
+
+/// The tokens of that application for that account that open something, oldest first.
+pub async fn oauth_tokens_of_grant(
+    connection: &mut Connection,
+    account_id: AccountId,
+    client_id: OauthClientId,
+    now: Instant,
+    limit: i64,
+) -> Result<Vec<OauthToken>, Error> {
+    Ok(tokens!(
+        "WHERE account_id = $1 AND client_id = $2 AND ended_at IS NULL AND expires_at > $3 ORDER BY created_at LIMIT $4",
+        account_id.0,
+        client_id.0,
+        now.0,
+        limit
+    )
+    .fetch_all(connection)
+    .await?)
 }
 
 /// Removes codes and tokens that expired before that time; returns how many.

@@ -64,6 +64,13 @@ async fn an_application_asks_and_the_user_agrees() {
         browser.press("button[value=refuse]").await;
         browser.see(".refusal-number").await;
         assert_eq!(browser.path().await, "/tro-lai");
+        // What was agreed to is seen, and ended, beside the user's signatures.
+        browser.go("/credentials").await;
+        assert!(browser.see("main").await.contains("Quản lý văn bản Hà Nội"));
+        browser.whole_picture("credentials-grants").await;
+        browser.press("form[action^='/credentials/grants/'] button").await;
+        assert!(browser.see("main .done").await.contains("không còn được làm gì thay bạn"));
+        assert!(!browser.has("form[action^='/credentials/grants/']").await);
         browser.close().await;
     }
     let given = test.sql("SELECT count(*) FROM oauth_code");

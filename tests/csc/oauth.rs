@@ -14,12 +14,12 @@ const REDIRECT: &str = "https://ung-dung.example/tro-lai";
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 
 /// A registered application.
-struct Client {
-    id: String,
-    secret: String,
+pub(super) struct Client {
+    pub(super) id: String,
+    pub(super) secret: String,
 }
 
-async fn register(test: &TestApp, account: Option<&str>) -> Client {
+pub(super) async fn register(test: &TestApp, account: Option<&str>) -> Client {
     let administrator = test.log_in("quantri").await;
     let body = json!({
         "name": "Hệ thống văn bản", "redirect_uris": [REDIRECT], "confidential": true, "account": account,
@@ -30,18 +30,18 @@ async fn register(test: &TestApp, account: Option<&str>) -> Client {
     Client { id: text("client_id"), secret: text("client_secret") }
 }
 
-fn form(fields: &[(&str, &str)]) -> String {
+pub(super) fn form(fields: &[(&str, &str)]) -> String {
     let encoded = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
     let fields: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
     fields.join("&")
 }
 
-fn challenge() -> String {
+pub(super) fn challenge() -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(VERIFIER))
 }
 
 /// The parameters of a plain request for scope `service`.
-fn asked<'a>(client: &'a Client, challenge: &'a str) -> Vec<(&'a str, &'a str)> {
+pub(super) fn asked<'a>(client: &'a Client, challenge: &'a str) -> Vec<(&'a str, &'a str)> {
     vec![
         ("response_type", "code"),
         ("client_id", &client.id),
@@ -54,7 +54,7 @@ fn asked<'a>(client: &'a Client, challenge: &'a str) -> Vec<(&'a str, &'a str)> 
 }
 
 /// The page of consent as somebody with this session sees it: status, where it leads, the page.
-async fn consent(test: &TestApp, session: &str, fields: &[(&str, &str)]) -> (u16, String, String) {
+pub(super) async fn consent(test: &TestApp, session: &str, fields: &[(&str, &str)]) -> (u16, String, String) {
     let path = format!("/csc/v1/oauth2/authorize?{}", form(fields));
     let cookie = vec![("cookie", format!("chuky_session={session}")), ("accept", "text/html".to_owned())];
     let (status, headers, body) = test.exchange("GET", &path, cookie, Vec::new()).await;
@@ -63,7 +63,12 @@ async fn consent(test: &TestApp, session: &str, fields: &[(&str, &str)]) -> (u16
 }
 
 /// Posts the form of consent.
-async fn decide(test: &TestApp, session: &str, fields: &[(&str, &str)], more: &[(&str, &str)]) -> (u16, String) {
+pub(super) async fn decide(
+    test: &TestApp,
+    session: &str,
+    fields: &[(&str, &str)],
+    more: &[(&str, &str)],
+) -> (u16, String) {
     let (_, _, page) = consent(test, session, fields).await;
     let csrf = page.split("name=\"csrf\" value=\"").nth(2).or(page.split("name=\"csrf\" value=\"").nth(1));
     let csrf = csrf.and_then(|rest| rest.split('"').next()).unwrap_or_default().to_owned();
@@ -87,7 +92,7 @@ fn parameter(address: &str, name: &str) -> String {
     found.unwrap_or_default().to_owned()
 }
 
-async fn code(test: &TestApp, session: &str, fields: &[(&str, &str)], pin: &str) -> String {
+pub(super) async fn code(test: &TestApp, session: &str, fields: &[(&str, &str)], pin: &str) -> String {
     let (status, location) = decide(test, session, fields, &[("decision", "approve"), ("pin", pin)]).await;
     assert_eq!(status, 303, "{location}");
     assert!(location.starts_with(&format!("{REDIRECT}?code=")), "{location}");
@@ -95,12 +100,12 @@ async fn code(test: &TestApp, session: &str, fields: &[(&str, &str)], pin: &str)
     parameter(&location, "code")
 }
 
-async fn token(test: &TestApp, fields: &[(&str, &str)]) -> (u16, Value) {
+pub(super) async fn token(test: &TestApp, fields: &[(&str, &str)]) -> (u16, Value) {
     let kind = "application/x-www-form-urlencoded";
     test.request("POST", "/csc/v1/oauth2/token", "", kind, form(fields).into_bytes()).await
 }
 
-fn exchange<'a>(client: &'a Client, code: &'a str) -> Vec<(&'a str, &'a str)> {
+pub(super) fn exchange<'a>(client: &'a Client, code: &'a str) -> Vec<(&'a str, &'a str)> {
     vec![
         ("grant_type", "authorization_code"),
         ("code", code),
@@ -112,7 +117,7 @@ fn exchange<'a>(client: &'a Client, code: &'a str) -> Vec<(&'a str, &'a str)> {
 }
 
 /// An access token of scope `service` for this user.
-async fn access(test: &TestApp, client: &Client, user: &Subscriber) -> String {
+pub(super) async fn access(test: &TestApp, client: &Client, user: &Subscriber) -> String {
     let challenge = challenge();
     let code = code(test, &user.token, &asked(client, &challenge), "").await;
     let (status, answer) = token(test, &exchange(client, &code)).await;
@@ -322,7 +327,7 @@ async fn nobody_is_sent_where_no_application_is() {
 async fn an_application_acts_for_its_own_account_and_ends() {
     let test = TestApp::sqlite().await;
     let citizen = citizen(&test).await;
-    let (account, _) = test.account("he.thong", &[Role::Official], None).await;
+    let (account, _) = test.account("he.thong", &[Role::RelyingParty], None).await;
     let (own, without) = (register(&test, Some(&account.to_string())).await, register(&test, None).await);
     let credentials = async |client: &Client| {
         let fields =
@@ -334,11 +339,14 @@ async fn an_application_acts_for_its_own_account_and_ends() {
     let (status, answer) = credentials(&own).await;
     assert_eq!(status, 200, "{answer}");
     let bearer = answer["access_token"].as_str().unwrap().to_owned();
-    let (status, list) = test.post("/csc/v2/credentials/list", &bearer, &json!({})).await;
-    assert_eq!((status, &list), (200, &json!({ "credentialIDs": [] })));
-    // Nobody else's credential is within its reach.
+    // It stamps; credentials are people's.
+    let stamp = async || {
+        let body = json!({ "hash": hash("một"), "hashAlgo": "2.16.840.1.101.3.4.2.1" });
+        test.post("/csc/v2/signatures/timestamp", &bearer, &body).await.0
+    };
+    assert_eq!(stamp().await, 200);
     let (status, answer) = authorize(&test, &citizen, &bearer, PIN, &[hash("một")]).await;
-    assert_eq!((status, error(&answer).1), (400, "Invalid parameter credentialID"));
+    assert_eq!((status, error(&answer).0), (403, "access_denied"));
     // Registered by administrators only; what makes no sense is refused.
     let (status, _) = test.post("/api/v1/oauth-clients", &citizen.token, &json!({ "name": "x" })).await;
     assert_eq!(status, 403);
@@ -354,7 +362,7 @@ async fn an_application_acts_for_its_own_account_and_ends() {
     // Ended, its tokens open nothing and its secret gives none.
     let (status, _) = test.post(&format!("/api/v1/oauth-clients/{}/end", own.id), &administrator, &json!({})).await;
     assert_eq!(status, 200);
-    assert_eq!(test.post("/csc/v2/credentials/list", &bearer, &json!({})).await.0, 401);
+    assert_eq!(stamp().await, 401);
     let (status, answer) = credentials(&own).await;
     assert_eq!((status, error(&answer).0), (401, "invalid_client"));
     let (_, list) = test.get("/api/v1/oauth-clients", &administrator).await;

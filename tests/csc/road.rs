@@ -10,6 +10,7 @@ use chuky_model::algorithm::SignatureScheme;
 use chuky_pki::certificate::Certificate;
 use serde_json::{Value, json};
 use std::{
+    collections::BTreeSet,
     io::Write,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -94,6 +95,27 @@ async fn both_versions(backend: Backend) {
     // What is not offered says so.
     let (status, answer) = test.post("/csc/v1/credentials/extendTransaction", &citizen.token, &json!({})).await;
     assert_eq!((status, error(&answer).0), (501, "invalid_request"), "{answer}");
+}
+
+/// The description names every method that is served, and none that is not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_method_is_described() {
+    let test = TestApp::sqlite().await;
+    let (status, description) = test.get("/api/v1/openapi.json", "").await;
+    assert_eq!(status, 200);
+    let paths = description["paths"].as_object().unwrap();
+    let described = paths.iter().filter(|(path, _)| path.starts_with("/csc/"));
+    let described = described.flat_map(|(path, item)| item.as_object().unwrap().keys().map(move |verb| (path, verb)));
+    let described: BTreeSet<String> = described.map(|(path, verb)| format!("{} {path}", verb.to_uppercase())).collect();
+    // The form of consent is posted by its own page only.
+    let served = chuky::http::routes().into_iter().map(|route| format!("{} {}", route.method, route.path));
+    let served = served.filter(|route| route.contains(" /csc/") && !route.starts_with("POST /csc/v1/oauth2/authorize"));
+    let served: BTreeSet<String> = served.filter(|route| route != "POST /csc/v2/oauth2/authorize").collect();
+    assert_eq!(described, served);
+    let asked = &paths["/csc/v2/credentials/authorize"]["post"]["requestBody"]["content"]["application/json"]["schema"];
+    assert_eq!(asked["properties"]["hashes"]["items"]["type"], "string", "{asked}");
+    assert!(asked["required"].as_array().unwrap().contains(&json!("credentialID")), "{asked}");
+    assert_eq!(paths["/csc/v1/info"]["post"]["tags"], json!(["csc v1"]));
 }
 
 const STANDARD_URL: base64::engine::GeneralPurpose = base64::engine::general_purpose::URL_SAFE_NO_PAD;

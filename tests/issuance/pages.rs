@@ -52,8 +52,26 @@ async fn a_subscriber_activates_in_three_screens() {
     let (status, page) = post(&test, "/activate/confirm", &fields(PIN, "")).await;
     assert_eq!(status, 422);
     assert!(page.contains("đánh dấu đồng ý"), "{page}");
-    let (status, page) = post(&test, "/activate/confirm", &fields(PIN, "yes")).await;
+    let birthday =
+        fields(PIN, "yes").map(|(name, value)| (name, if name.starts_with("pin") { "05031990" } else { value }));
+    let (status, page) = post(&test, "/activate/confirm", &birthday).await;
+    assert!(status == 422 && page.contains("không được là ngày tháng"), "{page}");
+    // Whoever makes an account here is known by this browser from then on, whatever strangers do at the log-in.
+    let form = fields(PIN, "yes").map(|(name, value)| format!("{name}={}", encoded(value))).join("&");
+    let headers = vec![("content-type", "application/x-www-form-urlencoded".to_owned())];
+    let (status, headers, page) = test.exchange("POST", "/activate/confirm", headers, form.into_bytes()).await;
+    let page = String::from_utf8(page).unwrap();
     assert_eq!(status, 201, "{page}");
+    let cookies: Vec<&str> = headers.get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap()).collect();
+    let device = cookies.iter().find_map(|cookie| cookie.strip_prefix("chuky_device=")).unwrap();
+    let log_in = async |password: &str, device: Option<&str>| {
+        let body = serde_json::json!({ "login": "hong.uong", "password": password, "device": device });
+        test.post("/api/v1/session", "", &body).await.0
+    };
+    for _ in 0..5 {
+        assert_eq!(log_in("sai-sai-sai-sai", None).await, 401);
+    }
+    assert_eq!([log_in(PASSWORD, None).await, log_in(PASSWORD, device.split(';').next()).await], [429, 200]);
     assert!(page.contains("hong.uong") && page.contains("Chữ ký của bạn đã sẵn sàng"), "{page}");
     // Sent once more, for the answer was lost: the same receipt, and nothing new. Without the form's key the code is used.
     let (status, again) = post(&test, "/activate/confirm", &fields(PIN, "yes")).await;

@@ -19,6 +19,7 @@ record! {
         /// Keyed hash of the personal number, where the account is a person's.
         person_lookup: Option<Vec<u8>>,
         failed_logins: i64,
+        /// Log-ins from unknown devices wait until then, and failed ones are forgotten one by one from then on.
         locked_until: Option<Instant>,
         disabled_at: Option<Instant>,
         created_at: Instant,

@@ -36,6 +36,8 @@ record! {
         challenge: String,
         /// For `credential`: the activation data, under a key that only the code gives.
         sealed_activation: Option<Vec<u8>>,
+        /// For `credential`: the activation itself, by which it is closed where the code comes twice.
+        activation_id: Option<ActivationId>,
         created_at: Instant,
         expires_at: Instant,
         used_at: Option<Instant>,

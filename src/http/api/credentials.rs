@@ -53,7 +53,8 @@ pub struct CredentialsAnswer {
     pub credentials: Vec<CredentialView>,
 }
 
-/// Runs a flow that a PIN is entered for: each costs its account something, and a wrong one counts against its address.
+/// Runs a flow that a PIN is entered for: each costs its account something, and a wrong one counts against its address. Behind an
+/// application's or a system's address are many people: there it counts against each of them alone.
 pub(in crate::http) async fn with_pin<T>(
     app: &App,
     by: &Principal,
@@ -62,7 +63,11 @@ pub(in crate::http) async fn with_pin<T>(
 ) -> Result<T> {
     let now = app.clock.steady();
     app.rates.take(Kind::Pin, &by.account.to_string(), now)?;
-    app.rates.guessing((Kind::PinAddress, remote.as_str(), now), WRONG_PIN, flow).await
+    let from = match by.is_in_session() {
+        true => remote.as_str().to_owned(),
+        false => format!("{}\n{}", by.client, by.account),
+    };
+    app.rates.guessing((Kind::PinAddress, &from, now), WRONG_PIN, flow).await
 }
 
 /// A change of PIN.

@@ -2,7 +2,7 @@
 
 use crate::{
     app::App,
-    http::{Access, Route},
+    http::{Access, Route, csc},
 };
 use axum::{Json, http::Method, routing::get};
 use utoipa::OpenApi;
@@ -20,6 +20,8 @@ use utoipa::OpenApi;
         super::oauth_clients::register,
         super::oauth_clients::list,
         super::oauth_clients::end,
+        super::grants::list,
+        super::grants::end,
         super::requests::submit,
         super::requests::list,
         super::requests::show,
@@ -132,11 +134,13 @@ pub fn browser() -> axum::Router<App> {
     utoipa_swagger_ui::SwaggerUi::new("/api/docs").url("/api/docs/openapi.json", described()).into()
 }
 
-/// The description, each operation under the noun of its path.
+/// The description, each operation under the noun of its path or its version of the signing API.
 fn described() -> utoipa::openapi::OpenApi {
     let mut description = Description::openapi();
+    description.paths.paths.extend(csc::description::paths());
     for (path, item) in &mut description.paths.paths {
         let noun = path.split('/').nth(3).unwrap_or_default().to_owned();
+        let noun = csc::description::tag(path).unwrap_or(noun);
         for operation in [&mut item.get, &mut item.post, &mut item.put, &mut item.delete].into_iter().flatten() {
             operation.tags = Some(vec![noun.clone()]);
         }

@@ -9,6 +9,7 @@ pub mod credentials;
 mod delegations;
 pub mod description;
 pub mod documents;
+mod grants;
 pub(super) mod idempotency;
 mod incoming;
 mod json;
@@ -36,6 +37,7 @@ pub fn routes() -> Vec<Route> {
         accounts::routes(),
         audit::routes(),
         oauth_clients::routes(),
+        grants::routes(),
         requests::routes(),
         activations::routes(),
         certificates::routes(),

@@ -39,7 +39,7 @@ pub struct ClientBody {
     /// Whether it can keep a secret.
     #[serde(default)]
     confidential: bool,
-    /// The account that it acts for by itself (client credentials).
+    /// The system's account that it acts for by itself (client credentials): no person's and no staff's.
     #[serde(default)]
     account: Option<String>,
 }

@@ -5,7 +5,7 @@ use crate::{
     accounts::{self, LogIn, LoggedIn, Password, SESSION_SECONDS},
     app::App,
     error::Error,
-    http::{Access, Caller, Remote, Route, guard::SESSION_COOKIE, pages::form::Secret},
+    http::{Access, Caller, Remote, Route, guard, pages::form::Secret},
 };
 use axum::{
     Json,
@@ -86,7 +86,8 @@ pub async fn close(
 ) -> Result<StatusCode, Error> {
     let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = bearer.and_then(|value| value.strip_prefix("Bearer ")).map(str::to_owned);
-    if let Some(token) = token.or_else(|| jar.get(SESSION_COOKIE).map(|cookie| cookie.value().to_owned())) {
+    if let Some(token) = token.or_else(|| jar.get(guard::session_cookie(&app)).map(|cookie| cookie.value().to_owned()))
+    {
         accounts::log_out(&app, &token).await?;
     }
     Ok(StatusCode::NO_CONTENT)

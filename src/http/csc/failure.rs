@@ -71,6 +71,7 @@ impl IntoResponse for Failure {
 /// The middleware around every route of the API: refusals of guard and flows in the specification's terms.
 pub async fn as_specified(request: Request, next: Next) -> Response {
     let version = Version::of(request.uri().path());
+    let with_header = request.headers().contains_key(header::AUTHORIZATION);
     let response = next.run(request).await;
     let Some(refused) = response.extensions().get::<Refused>().cloned() else { return response };
     let (status, error, description) = told(version, response.status(), &refused);
@@ -81,6 +82,11 @@ pub async fn as_specified(request: Request, next: Next) -> Response {
     if error == "invalid_token" {
         // RFC 6750 §3.
         let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
+        told.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    if error == "invalid_client" && with_header {
+        // RFC 6749 §5.2, RFC 7617 §2.
+        let challenge = HeaderValue::from_static("Basic realm=\"oauth2\", charset=\"UTF-8\"");
         told.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
     }
     told

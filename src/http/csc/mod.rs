@@ -3,6 +3,7 @@
 //! never sees a key, and keeps no PIN and no activation data.
 
 mod credentials;
+pub(super) mod description;
 mod failure;
 mod fields;
 mod info;

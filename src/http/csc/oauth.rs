@@ -4,7 +4,7 @@
 use super::{Access, Route, Version, both, failure::Failure};
 use crate::{
     app::App,
-    error::RequestError,
+    error::Error,
     http::{Remote, pages::form::Secret},
     oauth::{self, Granted},
     rates::Kind,
@@ -55,22 +55,18 @@ async fn token(
     form: Result<Form<TokenForm>, FormRejection>,
 ) -> Result<Response, Failure> {
     let Form(form) = form.map_err(|_| Failure::invalid("The body is not a form"))?;
-    let flow = async {
-        let client = client(&app, &headers, &form.client_id, &form.client_secret).await?;
-        match form.grant_type.as_str() {
-            "authorization_code" => {
-                let (code, verifier) = (form.code.reveal(), form.code_verifier.reveal());
-                Ok(Some(oauth::exchange(&app, &client, code, &form.redirect_uri, verifier).await?))
-            }
-            "client_credentials" if matches!(form.scope.as_str(), "" | "service") => {
-                let (text, seconds) = oauth::for_itself(&app, &client).await?;
-                Ok(Some(Granted::Token(text, seconds)))
-            }
-            _ => Ok(None),
+    let client = client(&app, &remote, &headers, (&form.client_id, &form.client_secret)).await?;
+    let granted = match form.grant_type.as_str() {
+        "authorization_code" => {
+            let (code, verifier) = (form.code.reveal(), form.code_verifier.reveal());
+            Some(oauth::exchange(&app, &client, code, &form.redirect_uri, verifier).await?)
         }
+        "client_credentials" if matches!(form.scope.as_str(), "" | "service") => {
+            let (text, seconds) = oauth::for_itself(&app, &client).await?;
+            Some(Granted::Token(text, seconds))
+        }
+        _ => None,
     };
-    let counted = (Kind::LogInAddress, remote.as_str(), app.clock.now());
-    let granted = app.rates.guessing(counted, GUESSED, flow).await?;
     let answer = match granted {
         Some(Granted::Token(text, seconds)) => {
             json!({ "access_token": text.as_str(), "token_type": "Bearer", "expires_in": seconds, "scope": "service" })
@@ -103,30 +99,38 @@ async fn revoke(
     if form.token.is_empty() {
         return Err(Failure::missing("string", "token"));
     }
-    let flow = async {
-        let client = client(&app, &headers, &form.client_id, &form.client_secret).await?;
-        oauth::revoke(&app, &client, form.token.reveal()).await
-    };
-    app.rates.guessing((Kind::LogInAddress, remote.as_str(), app.clock.now()), GUESSED, flow).await?;
+    let client = client(&app, &remote, &headers, (&form.client_id, &form.client_secret)).await?;
+    oauth::revoke(&app, &client, form.token.reveal()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// The application that calls. Codes, tokens and secrets have 256 bits, so nothing here is guessed, and behind an application's address are
+/// all its users: only wrong names and secrets are counted, and what is right is let in however often something was wrong before.
+async fn client(app: &App, remote: &Remote, headers: &HeaderMap, said: (&str, &Secret)) -> Result<OauthClient, Error> {
+    let proved = proved(app, headers, said).await;
+    if let Err(Error::Request(refused)) = &proved
+        && refused.code == "oauth_invalid_client"
+    {
+        app.rates.take(Kind::ClientAddress, remote.as_str(), app.clock.steady())?;
+    }
+    proved
+}
+
 /// RFC 6749 §2.3.1.
-async fn client(app: &App, headers: &HeaderMap, id: &str, secret: &Secret) -> crate::error::Result<OauthClient> {
+async fn proved(app: &App, headers: &HeaderMap, (id, secret): (&str, &Secret)) -> Result<OauthClient, Error> {
     let Some(value) = headers.get(header::AUTHORIZATION) else {
         return oauth::authenticate(app, id, Some(secret.reveal())).await;
     };
-    let basic = value.to_str().ok().and_then(|text| text.strip_prefix("Basic "));
-    let basic =
-        basic.and_then(|text| STANDARD.decode(text.trim()).ok()).and_then(|octets| String::from_utf8(octets).ok());
-    let basic = Secret::new(basic.ok_or_else(RequestError::unauthenticated)?);
-    let (id, secret) = basic.reveal().split_once(':').ok_or_else(RequestError::unauthenticated)?;
+    // RFC 9110 §11.1: the name of a scheme is written in either case.
+    let basic = value.to_str().ok().and_then(|text| text.split_once(' '));
+    let basic = basic.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"));
+    let basic = basic.and_then(|(_, text)| STANDARD.decode(text.trim()).ok());
+    let basic = basic.and_then(|octets| String::from_utf8(octets).ok());
+    let basic = Secret::new(basic.ok_or_else(oauth::invalid_client)?);
+    let (id, secret) = basic.reveal().split_once(':').ok_or_else(oauth::invalid_client)?;
     oauth::authenticate(app, id, Some(secret)).await
 }
 
 fn listed(error: &'static str, description: &str) -> Failure {
     Failure::Listed { status: StatusCode::BAD_REQUEST, error, description: description.to_owned() }
 }
-
-/// What counts as guessing.
-const GUESSED: &[&str] = &["oauth_invalid_client", "oauth_invalid_grant"];

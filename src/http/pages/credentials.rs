@@ -1,10 +1,12 @@
-//! `/credentials`: a subscriber's own signatures with their state, and the change of a PIN.
+//! `/credentials`: a subscriber's own signatures with their state, the change of a PIN, and what applications may do.
 //!
 //! | form | posts to | fields |
 //! |---|---|---|
 //! | [`PinForm`] | `/credentials/{id}/pin` | the old PIN, the new one twice |
+//! | end | `/credentials/grants/{id}/end` | none |
 
 use super::{Frame, Problems, form::Secret, rendered, rows::Row, texts};
+use crate::oauth::GrantView;
 use askama::Template;
 use chuky_model::{
     id::CredentialId,
@@ -87,8 +89,17 @@ impl CredentialCard {
 pub struct CredentialsPage {
     pub frame: Frame,
     pub credentials: Vec<CredentialCard>,
-    /// A PIN has just been changed.
-    pub changed: bool,
+    /// What applications may do for the subscriber now.
+    pub grants: Vec<GrantView>,
+    /// What has just been done.
+    pub done: Option<Done>,
+}
+
+/// What the list says above itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Done {
+    PinChanged,
+    GrantEnded,
 }
 
 impl CredentialsPage {
@@ -99,6 +110,27 @@ impl CredentialsPage {
 
     fn can_sign(&self) -> bool {
         self.credentials.iter().any(CredentialCard::usable)
+    }
+
+    fn done_text(&self) -> Option<String> {
+        self.done.map(|done| match done {
+            Done::PinChanged => self.frame.say("pin-changed"),
+            Done::GrantEnded => self.frame.say("grant-ended"),
+        })
+    }
+
+    fn grant_rows(&self, grant: &GrantView) -> Vec<Row> {
+        let frame = &self.frame;
+        let mut rows = Vec::new();
+        if grant.service {
+            rows.push(Row::new(frame, "grant-may", &frame.say("grant-service")));
+        }
+        if grant.signatures > 0 {
+            rows.push(Row::new(frame, "grant-signatures", &grant.signatures.to_string()));
+        }
+        rows.push(Row::new(frame, "grant-since", &texts::screen_time(&grant.since)));
+        rows.push(Row::new(frame, "grant-until", &texts::screen_time(&grant.until)));
+        rows
     }
 }
 

@@ -5,10 +5,11 @@ use super::{
     Problems,
     certificate::CodeCard,
     certificates::{Card, CertificatesPage, HotlineForm, HotlinePage, SuspendPage, Waiting},
-    credentials::{CredentialCard, CredentialsPage, PinPage},
+    credentials::{CredentialCard, CredentialsPage, Done, PinPage},
     gallery::{AGENCY, LONG_NAME, Screen, at, frame, refused},
     unlocks::{AskForm, UnlockCard, UnlocksPage},
 };
+use crate::oauth::GrantView;
 use chuky_model::{
     id::{CredentialId, RequestId, UnlockId},
     record::state::{CertificateState, CredentialState},
@@ -34,9 +35,20 @@ fn card(state: CredentialState, certificate: CertificateState, unlocks_left: u32
 pub(super) fn screens(language: Language) -> Vec<Screen> {
     use CertificateState::{Issued, Revoked};
     use CredentialState::{Active, Closed, Locked};
-    let list = |credentials: Vec<CredentialCard>, changed| {
-        CredentialsPage { frame: frame(language, "/credentials"), credentials, changed }.html()
+    let page = |credentials: Vec<CredentialCard>, grants: Vec<GrantView>, done| {
+        CredentialsPage { frame: frame(language, "/credentials"), credentials, grants, done }.html()
     };
+    let list = |credentials: Vec<CredentialCard>, done| page(credentials, Vec::new(), done);
+    let grant = |name: &str, service, signatures| GrantView {
+        client_id: "0199a7c2-4444-7000-8000-00000000abcd".into(),
+        name: name.into(),
+        service,
+        signatures,
+        since: "2026-11-22T02:05:09Z".into(),
+        until: "2026-11-22T03:05:09Z".into(),
+    };
+    let grants =
+        vec![grant("Hệ thống quản lý văn bản và điều hành thành phố Hà Nội", true, 0), grant("Một cửa", false, 12)];
     let pin = |problems| {
         PinPage {
             frame: frame(language, "/credentials/0199a7c2-2222-7000-8000-00000000abcd/pin"),
@@ -51,10 +63,12 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
     let mut screens = unlock_screens(language);
     screens.extend(certificate_screens(language));
     screens.extend([
-        ("credentials", list(vec![card(Active, Issued, 2), card(Locked, Issued, 1)], false)),
-        ("credentials-changed", list(vec![card(Active, Issued, 2)], true)),
-        ("credentials-over", list(vec![card(Locked, Issued, 0), card(Closed, Revoked, 2)], false)),
-        ("credentials-none", list(Vec::new(), false)),
+        ("credentials", list(vec![card(Active, Issued, 2), card(Locked, Issued, 1)], None)),
+        ("credentials-changed", list(vec![card(Active, Issued, 2)], Some(Done::PinChanged))),
+        ("credentials-over", list(vec![card(Locked, Issued, 0), card(Closed, Revoked, 2)], None)),
+        ("credentials-none", list(Vec::new(), None)),
+        ("credentials-grants", page(vec![card(Active, Issued, 2)], grants, None)),
+        ("credentials-grant-ended", list(vec![card(Active, Issued, 2)], Some(Done::GrantEnded))),
         ("pin", pin(Problems::none())),
         ("pin-wrong", pin(wrong)),
         ("pin-differs", pin(Problems::one("new_pin_again", "problem-pin-differs"))),

@@ -1,9 +1,13 @@
 //! `/activate`: the code, then what the certificate will say with PIN and log-in to choose, then the receipt. Whoever has an account is
 //! logged in to it; whoever made one here is logged in with it.
 
-use super::{PageForm, Visit, login::session_cookie, requests::shown_beside};
+use super::{
+    PageForm, Visit,
+    login::{device_cookie, session_cookie},
+    requests::shown_beside,
+};
 use crate::{
-    accounts::{SESSION_SECONDS, open_session},
+    accounts::{SESSION_SECONDS, device_token, open_session},
     app::App,
     error::{RequestError, Result},
     http::{
@@ -108,7 +112,8 @@ async fn confirm(
             let jar = match receipt.new_account {
                 true => {
                     let token = open_session(&app, receipt.account).await?;
-                    jar.add(session_cookie(&app, token.reveal().to_owned(), SESSION_SECONDS))
+                    let device = device_cookie(&app, device_token(&app, receipt.account));
+                    jar.add(session_cookie(&app, token.reveal().to_owned(), SESSION_SECONDS)).add(device)
                 }
                 false => jar,
             };

@@ -1,4 +1,4 @@
-//! `/credentials`: a subscriber's own signatures, and the change of a PIN. The PINs of a form go into the flow and nowhere else: what was
+//! `/credentials`: a subscriber's own signatures, the change of a PIN, and what applications may do. The PINs of a form go into the flow and nowhere else: what was
 //! wrong is said on the form again, with every field of a PIN empty.
 
 use super::{PageForm, Visit};
@@ -12,11 +12,12 @@ use crate::{
         api::{credentials::with_pin, documents::SIGNERS, idempotency},
         pages::{
             Problems,
-            credentials::{CredentialCard, CredentialsPage, PinForm, PinPage},
+            credentials::{CredentialCard, CredentialsPage, Done, PinForm, PinPage},
             html,
         },
         problem::status_of,
     },
+    oauth,
 };
 use axum::{
     extract::{Path, Query, State},
@@ -32,6 +33,7 @@ pub(super) fn routes() -> Vec<Route> {
         Route::new(Method::GET, "/credentials", SIGNERS, get(list)),
         Route::new(Method::GET, "/credentials/{id}/pin", SIGNERS, get(form)),
         Route::new(Method::POST, "/credentials/{id}/pin", SIGNERS, post(change)),
+        Route::new(Method::POST, "/credentials/grants/{id}/end", SIGNERS, post(end_grant)),
     ]
 }
 
@@ -40,13 +42,39 @@ pub(super) fn routes() -> Vec<Route> {
 #[serde(default)]
 struct ListQuery {
     changed: Option<String>,
+    ended: Option<String>,
 }
 
 async fn list(State(app): State<App>, visit: Visit, Query(query): Query<ListQuery>) -> Result<Response> {
-    let signers = custody::signers(&app, visit.required()?).await?;
+    let by = visit.required()?;
+    let signers = custody::signers(&app, by).await?;
     let credentials = signers.iter().map(|signer| card(&app, signer)).collect();
-    let page = CredentialsPage { frame: visit.frame, credentials, changed: query.changed.is_some() };
-    Ok(html(StatusCode::OK, page.html()))
+    let grants = oauth::granted(&app, by).await?;
+    let done = match (&query.changed, &query.ended) {
+        (Some(_), _) => Some(Done::PinChanged),
+        (None, Some(_)) => Some(Done::GrantEnded),
+        (None, None) => None,
+    };
+    Ok(html(StatusCode::OK, CredentialsPage { frame: visit.frame, credentials, grants, done }.html()))
+}
+
+/// The button beside an application.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct EndForm {
+    csrf: String,
+}
+
+async fn end_grant(
+    State(app): State<App>,
+    visit: Visit,
+    Path(id): Path<String>,
+    PageForm(form): PageForm<EndForm>,
+) -> Result<Response> {
+    let by = visit.posting(&form.csrf)?;
+    let id = id.parse().map_err(|_| RequestError::not_found())?;
+    oauth::end_grant(&app, by, id).await?;
+    Ok(Redirect::to("/credentials?ended=1").into_response())
 }
 
 async fn form(State(app): State<App>, visit: Visit, Path(id): Path<String>) -> Result<Response> {

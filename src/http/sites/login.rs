@@ -6,8 +6,7 @@ use crate::{
     app::App,
     error::{Error, Result},
     http::{
-        Access, Remote, Route,
-        guard::SESSION_COOKIE,
+        Access, Remote, Route, guard,
         pages::{
             Problems, html,
             login::{LoginForm, LoginPage, LoginQuery, safe_next},
@@ -52,13 +51,12 @@ async fn enter(
         login: login.clone(),
         password: Password::enter(form.password.reveal()),
         from: remote.as_str().to_owned(),
-        device: jar.get(DEVICE_COOKIE).map(|cookie| cookie.value().to_owned()),
+        device: jar.get(guard::device_cookie(&app)).map(|cookie| cookie.value().to_owned()),
     };
     match accounts::log_in(&app, attempt).await {
         Ok(LoggedIn { token, device, .. }) => {
             let session = session_cookie(&app, token.reveal().to_owned(), SESSION_SECONDS);
-            let device = cookie(&app, DEVICE_COOKIE, device, DEVICE_SECONDS);
-            Ok((jar.add(session).add(device), Redirect::to(&next)).into_response())
+            Ok((jar.add(session).add(device_cookie(&app, device)), Redirect::to(&next)).into_response())
         }
         Err(Error::Request(refused)) => {
             let problems = Problems::said(refused.field, refused.detail);
@@ -83,7 +81,7 @@ async fn leave(
     PageForm(form): PageForm<LogoutForm>,
 ) -> Result<Response> {
     visit.posting(&form.csrf)?;
-    if let Some(cookie) = jar.get(SESSION_COOKIE) {
+    if let Some(cookie) = jar.get(guard::session_cookie(&app)) {
         accounts::log_out(&app, cookie.value()).await?;
     }
     Ok((jar.add(session_cookie(&app, String::new(), 0)), Redirect::to("/")).into_response())
@@ -91,7 +89,12 @@ async fn leave(
 
 /// The cookie of a session that lasts that many seconds; none for one that is over. Also set after an activation.
 pub fn session_cookie(app: &App, token: String, seconds: i64) -> Cookie<'static> {
-    cookie(app, SESSION_COOKIE, token, seconds)
+    cookie(app, guard::session_cookie(app), token, seconds)
+}
+
+/// The cookie by which strangers' wrong tries are told from the holder's. Also set after an activation that made an account.
+pub fn device_cookie(app: &App, device: String) -> Cookie<'static> {
+    cookie(app, guard::device_cookie(app), device, DEVICE_SECONDS)
 }
 
 fn cookie(app: &App, name: &'static str, value: String, seconds: i64) -> Cookie<'static> {
@@ -99,12 +102,10 @@ fn cookie(app: &App, name: &'static str, value: String, seconds: i64) -> Cookie<
         .path("/")
         .http_only(true)
         .same_site(SameSite::Strict)
-        .secure(app.settings.public_url.starts_with("https://"))
+        .secure(guard::is_encrypted(app))
         .max_age(time::Duration::seconds(seconds))
         .build()
 }
 
-/// Says that the account's holder has logged in with this browser before; opens nothing.
-const DEVICE_COOKIE: &str = "chuky_device";
 /// A year without a log-in, and the browser is unknown again.
 const DEVICE_SECONDS: i64 = 365 * 86_400;
