@@ -17,6 +17,7 @@ mod revocations;
 mod secret;
 mod serve;
 mod sign;
+mod staff;
 mod trust;
 mod units;
 mod verify;
@@ -57,6 +58,7 @@ enum Command {
     Request(Box<request::Request>),
     Revocations(revocations::Revocations),
     Sign(sign::Sign),
+    Staff(staff::Staff),
     Trust(trust::Trust),
     Units(units::Units),
     Verify(verify::Verify),
@@ -92,6 +94,7 @@ pub fn run() -> ExitCode {
         Command::Request(command) => command.run(&common),
         Command::Revocations(command) => command.run(&common),
         Command::Sign(command) => command.run(&common),
+        Command::Staff(command) => command.run(&common),
         Command::Trust(command) => command.run(&common),
         Command::Units(command) => command.run(&common),
         Command::Verify(command) => command.run(&common),

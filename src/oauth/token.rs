@@ -35,7 +35,7 @@ pub async fn principal(app: &App, text: &str) -> Result<Principal> {
     if client::alive(app, token.client_id).await?.is_none() {
         return Err(RequestError::unauthenticated().into());
     }
-    accounts::acting_account(app, token.account_id, client_name(token.client_id), now).await
+    accounts::acting_account(app, token.account_id, client_name(token.client_id), (token.created_at, now)).await
 }
 
 /// A token for the application's own account (client credentials, RFC 6749 §4.4).
