@@ -1,6 +1,7 @@
 //! Settings: a raw `Config` as TOML and environment write it becomes `Settings` once, checked, with every default named.
 //! Environment variables `CHUKY__SECTION__KEY` override the file. No secret is a setting; PINs lie in files of their own.
 
+mod accounts;
 mod audit;
 mod authority;
 mod documents;
@@ -10,6 +11,7 @@ mod registration;
 mod verification;
 
 pub use {
+    accounts::{AccountsConfig, SecondFactorRule},
     audit::{AuditConfig, AuditSettings, PREFIX as AUDIT_LOG, Witness},
     authority::{AuthorityConfig, MOST_LIST_PARTS},
     documents::DocumentsConfig,
@@ -46,6 +48,7 @@ pub struct Config {
     pub payments: PaymentsConfig,
     pub audit: AuditConfig,
     pub documents: DocumentsConfig,
+    pub accounts: AccountsConfig,
     /// How often somebody may try.
     pub rates: RatesConfig,
 }
@@ -241,6 +244,7 @@ pub struct Settings {
     pub payments: PaymentsConfig,
     pub audit: AuditSettings,
     pub documents: DocumentsConfig,
+    pub accounts: AccountsConfig,
     pub trusted_proxies: Vec<Network>,
     pub rates: RatesConfig,
     pub order_policy: chuky_pki::payment::OrderPolicy,
@@ -344,6 +348,7 @@ impl Settings {
             order_policy: config.payments.policy()?,
             payments: config.payments,
             documents: config.documents,
+            accounts: config.accounts.checked()?,
             fonts_dir: config.fonts.directory,
             authority: config.authority,
             registration: config.registration.checked(config.messages.spool_dir.is_some())?,

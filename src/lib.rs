@@ -1,5 +1,5 @@
 //! Chuky: digital-signature issuance, signing and verification with keys in a PKCS#11 HSM.
-//! Flows (`accounts`, `oauth`, `registration`, `issuance`, `signing`, `verification`, `trust`, `transactions`) hold what happens in which order;
+//! Flows (`accounts`, `staff`, `oauth`, `registration`, `issuance`, `signing`, `verification`, `trust`, `transactions`) hold what happens in which order;
 //! `http` and `cli` bring requests to them; `fetching` is the only way out to other machines; `store` and the packages below do the work.
 
 pub mod accounts;
@@ -31,6 +31,7 @@ pub mod reports;
 pub mod restoration;
 pub mod signing;
 mod softhsm;
+pub mod staff;
 pub mod store;
 pub mod tokens;
 pub mod transactions;

@@ -8,7 +8,7 @@ use crate::{
     issuance::{Authority, ceremony, ocsp, recovery, register, reminders, revocation, revocation_list},
     oauth, outbox, outgoing,
     registration::lists,
-    signing, softhsm,
+    signing, softhsm, staff,
     transactions::retention,
 };
 use std::time::Duration;
@@ -72,6 +72,7 @@ pub async fn round(app: &App) {
         told("suspensions_not_ended", revocation::end_suspensions(app).await);
         told("lists_not_published", revocation_list::publish_due(app).await);
     }
+    told("staff_orders_not_ended", staff::expire_due(app).await);
     told("rows_not_cleared_up", clear_up(app).await);
     told("activations_not_closed", custody::close_expired(app).await);
     told("signing_not_cleared_up", signing::clear_up(app).await);

@@ -90,6 +90,7 @@ async fn goes_on_after_a_kill(backend: Backend) {
     let (directory, settings) = TestApp::start(backend).await.rest().await;
     let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut service = Command::new(EXECUTABLE)
+        .env("CHUKY__ACCOUNTS__SECOND_FACTOR", "where_enrolled")
         .args(["serve", "--no-demo", "--data-dir"])
         .arg(directory.path().join("var"))
         .env("CHUKY__SERVER__LISTEN", address.to_string())

@@ -7,6 +7,7 @@ mod custody;
 mod holders;
 mod proof;
 mod signing;
+mod staff;
 
 use crate::harness::{
     app::TestApp,
@@ -47,7 +48,10 @@ async fn a_wrong_password_is_said_and_a_session_ends() {
     browser.fill("login", "duyet").await;
     browser.fill("password", "sai-sai-sai-sai").await;
     browser.press("main form button.main").await;
-    assert_eq!(browser.see("main .problem").await, "Tên đăng nhập hoặc mật khẩu không đúng. Hãy kiểm tra và thử lại.");
+    assert_eq!(
+        browser.see("main .problem").await,
+        "Tên đăng nhập, mật khẩu hoặc mã xác thực không đúng. Hãy kiểm tra và thử lại; mỗi mã xác thực chỉ dùng được một lần."
+    );
     browser.picture("login-wrong").await;
     browser.log_in("duyet", &test.passwords["duyet"]).await;
     assert_eq!(browser.path().await, "/registration");

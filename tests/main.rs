@@ -24,6 +24,7 @@ mod recovery;
 mod rollback;
 mod rounds;
 mod signing;
+mod staff;
 mod store;
 mod tidy;
 mod transparency;

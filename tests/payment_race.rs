@@ -43,6 +43,7 @@ impl Node {
     fn start(&mut self) {
         let log = std::fs::File::options().create(true).append(true).open(self.data.join("race.log")).unwrap();
         let process = Command::new(EXECUTABLE)
+            .env("CHUKY__ACCOUNTS__SECOND_FACTOR", "where_enrolled")
             .args(["serve", "--no-demo", "--data-dir"])
             .arg(&self.data)
             .env("CHUKY__SERVER__LISTEN", self.address.to_string())

@@ -38,6 +38,8 @@ identifiers! {
     AccountId,
     /// An API key of an account.
     ApiKeyId,
+    /// An order to make or change a staff account.
+    StaffOrderId,
     /// A registered application of the signing API.
     OauthClientId,
     /// A registration request (hồ sơ đề nghị cấp chứng thư).

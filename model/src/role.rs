@@ -38,6 +38,30 @@ impl Role {
         Self::PaymentProvider,
     ];
 
+    /// Whether whoever holds it works for the service: a second factor is asked of them, and their sessions end when they are idle.
+    pub fn is_staff(self) -> bool {
+        matches!(
+            self,
+            Self::Operator
+                | Self::Registrar
+                | Self::Approver
+                | Self::Clerk
+                | Self::Auditor
+                | Self::SecurityOfficer
+                | Self::Administrator
+        )
+    }
+
+    /// Whether it is given by order: all but those that come with a certificate of one's own.
+    pub fn is_ordered(self) -> bool {
+        !matches!(self, Self::Citizen | Self::Official)
+    }
+
+    /// Two of these roles that one account must not hold together; `None` where they go together.
+    pub fn contradiction(roles: &[Role]) -> Option<(Role, Role)> {
+        CONTRADICTIONS.iter().copied().find(|(one, other)| roles.contains(one) && roles.contains(other))
+    }
+
     /// The stable name used in settings, API and database.
     pub fn name(self) -> &'static str {
         match self {
@@ -68,5 +92,29 @@ impl Role {
     /// Reads what [`Role::join`] wrote; `None` where a name is unknown.
     pub fn split(text: &str) -> Option<Vec<Role>> {
         text.split(',').filter(|name| !name.is_empty()).map(Self::from_name).collect()
+    }
+}
+
+/// Who rules over accounts, who grants, and who watches are three; who enters a request never approves one.
+const CONTRADICTIONS: [(Role, Role); 5] = [
+    (Role::SecurityOfficer, Role::Administrator),
+    (Role::SecurityOfficer, Role::Auditor),
+    (Role::Administrator, Role::Auditor),
+    (Role::Operator, Role::Approver),
+    (Role::Registrar, Role::Approver),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn some_roles_never_meet() {
+        use Role::*;
+        assert_eq!(Role::contradiction(&[Approver, Auditor, Operator]), Some((Operator, Approver)));
+        for fine in [&[][..], &[Operator, Registrar], &[Approver, Clerk], &[SecurityOfficer, Approver], &[Auditor]] {
+            assert_eq!(Role::contradiction(fine), None, "{fine:?}");
+        }
+        assert!(Role::ALL.iter().all(|role| role.is_ordered() || !role.is_staff()));
     }
 }

@@ -64,7 +64,7 @@ pub(super) async fn principal(app: &App, text: &str) -> Result<Principal> {
     // A busy system's account is kept with its key.
     let id = key.account_id;
     let account = current::kept(app, id.as_bytes(), || app.store.account_by_id(id), is_enabled).await?;
-    acting(app, account.as_deref(), format!("api_key:{}", key.id))
+    acting(app, account.as_deref(), format!("api_key:{}", key.id), key.created_at)
 }
 
 const LONGEST_LABEL: usize = 100;

@@ -3,7 +3,7 @@
 //! its own.
 
 use super::{
-    Password, SessionToken, device,
+    Password, SessionToken, TotpCode, device, second_factor,
     session::{add_session, prepare_session},
 };
 use crate::{
@@ -37,6 +37,8 @@ pub struct NewAccount {
 pub struct LogIn {
     pub login: String,
     pub password: Password,
+    /// The code of the second factor; empty where none was typed.
+    pub totp: TotpCode,
     /// The remote address, as quotas count it.
     pub from: String,
     /// What an earlier log-in gave the device, see [`LoggedIn::device`].
@@ -76,6 +78,9 @@ pub async fn prepare_account(app: &App, new: NewAccount) -> Result<Account> {
         locked_until: None,
         disabled_at: None,
         created_at: app.clock.now(),
+        renewed_at: None,
+        totp_secret: None,
+        totp_step: None,
         version: 1,
         mac: Vec::new(),
     };
@@ -104,7 +109,8 @@ pub async fn add_account(transaction: &mut Transaction, now: Instant, by: Actor,
     Ok(())
 }
 
-/// Checks log-in name and password and opens a session. Which of the two was wrong is not told.
+/// Checks log-in name, password and, where the account has one, the code of the second factor, and opens a session. Which of them was wrong
+/// is not told.
 pub async fn log_in(app: &App, attempt: LogIn) -> Result<LoggedIn> {
     let now = app.clock.now();
     // 1. The account, where there is one, and how often this caller has tried it of late.
@@ -133,14 +139,16 @@ pub async fn log_in(app: &App, attempt: LogIn) -> Result<LoggedIn> {
     let hash = account.as_ref().and_then(|account| account.password_hash.clone());
     let right = attempt.password.matches(hash).await?;
     let Some(account) = account.filter(|_| right) else { return Err(wrong().into()) };
-    // 4. Success takes the count back and opens the session.
+    // 4. The code, looked at only behind the right password and refused with the same words.
+    let Some(step) = second_factor::checked(app, &account, &attempt.totp)? else { return Err(wrong().into()) };
+    // 5. Success takes the count back and opens the session.
     app.rates.give_back(Kind::LogIn, &caller);
     app.rates.give_back(Kind::LogInDay, &caller);
     if nonce.is_none() {
         app.rates.give_back(Kind::LogInAddress, &attempt.from);
     }
     let device = device::token(app, account.id, nonce);
-    Ok(LoggedIn { account: account.id, token: open_forgiven_session(app, account).await?, device })
+    Ok(LoggedIn { account: account.id, token: open_forgiven_session(app, account, step).await?, device })
 }
 
 async fn count_try(app: &App, mut account: Account, now: Instant) -> Result<Account> {
@@ -163,11 +171,13 @@ fn remembered(account: &Account, now: Instant) -> i64 {
     account.failed_logins.saturating_sub(passed / LOCK_SECONDS).max(0)
 }
 
-async fn open_forgiven_session(app: &App, mut account: Account) -> Result<SessionToken> {
+/// `step` is the time step of the code that was given: no other log-in, on whatever node, takes one of it again.
+async fn open_forgiven_session(app: &App, mut account: Account, step: Option<i64>) -> Result<SessionToken> {
     account.failed_logins = 0;
     account.locked_until = None;
+    account.totp_step = step.or(account.totp_step);
     attestation::attest_change(&*app.tokens.subscribers, &mut account).await?;
-    let (session, token) = prepare_session(app, account.id).await?;
+    let (session, token) = prepare_session(app, account.id, step.is_some()).await?;
     let mut transaction = app.store.begin().await?;
     transaction.update_account(&account).await.map_err(moved_on)?;
     let entry = Entry::of_row(session.created_at, audit::Kind::AccountForgiven, Actor::Account(account.id), &account);
@@ -178,14 +188,15 @@ async fn open_forgiven_session(app: &App, mut account: Account) -> Result<Sessio
 }
 
 /// Two log-ins at once: one of them tries again.
-pub(super) fn moved_on(error: store::Error) -> crate::error::Error {
+pub fn moved_on(error: store::Error) -> crate::error::Error {
     match error {
         store::Error::Stale => RequestError::try_again().into(),
         error => error.into(),
     }
 }
 
-fn check_login(login: &str) -> Result<()> {
+/// Passes for 3 to 64 characters of those that a log-in name may have.
+pub fn check_login(login: &str) -> Result<()> {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-' | '_' | '@');
     if (3..=64).contains(&login.len()) && login.chars().all(allowed) {
         return Ok(());
@@ -203,8 +214,8 @@ fn wrong() -> RequestError {
     RequestError::new(
         RequestErrorKind::Unauthenticated,
         "login_wrong",
-        "Tên đăng nhập hoặc mật khẩu không đúng. Hãy kiểm tra và thử lại.",
-        "Log-in name or password is wrong. Check both and try again.",
+        "Tên đăng nhập, mật khẩu hoặc mã xác thực không đúng. Hãy kiểm tra và thử lại; mỗi mã xác thực chỉ dùng được một lần.",
+        "Log-in name, password or code is wrong. Check them and try again; each code of an authenticator app serves once.",
     )
 }
 

@@ -7,15 +7,20 @@ mod device;
 mod login;
 mod password;
 mod person;
+pub mod second_factor;
 mod session;
+mod totp;
 mod withdrawal;
 
 pub use api_key::create_api_key;
 pub use device::device_token;
-pub use login::{LogIn, LoggedIn, NewAccount, add_account, create_account, log_in, prepare_account};
+pub use login::{
+    LogIn, LoggedIn, NewAccount, add_account, check_login, create_account, log_in, moved_on, prepare_account,
+};
 pub use password::{Password, SHORTEST_PASSWORD};
 pub use person::name_person;
-pub use session::{SESSION_SECONDS, SessionToken, log_out, open_session};
+pub use session::{SESSION_SECONDS, SessionToken, add_session, log_out, open_session, prepare_session};
+pub use totp::{TotpCode, TotpSecret};
 pub use withdrawal::{disable_account, remove_role, revoke_api_key};
 
 use crate::{
@@ -37,6 +42,8 @@ pub struct Principal {
     pub unit: String,
     /// `session:…` or `api_key:…`: names the client in activations and in the audit log; no secret.
     pub client: String,
+    /// The session lacks a second factor that is asked of its holder: it opens nothing but the enrolment.
+    pub enrolment_due: bool,
 }
 
 impl Principal {
@@ -65,15 +72,17 @@ pub async fn principal_of_session(app: &App, token: &str) -> Result<Principal> {
     session::principal(app, token).await
 }
 
-/// The account behind a checked session or token, where it may still act.
-pub async fn acting_account(app: &App, id: AccountId, client: String) -> Result<Principal> {
+/// The account behind a checked session or token that was made at that moment, where it may still act.
+pub async fn acting_account(app: &App, id: AccountId, client: String, since: Instant) -> Result<Principal> {
     let account = current::row(app, || app.store.account_by_id(id)).await?;
-    acting(app, account.as_ref(), client)
+    acting(app, account.as_ref(), client, since)
 }
 
-/// The principal of a checked account, where it may still act.
-fn acting(app: &App, account: Option<&Account>, client: String) -> Result<Principal> {
-    let account = account.filter(|account| is_enabled(account)).ok_or_else(RequestError::unauthenticated)?;
+/// The principal of a checked account, where it may still act with what it has had since then.
+fn acting(app: &App, account: Option<&Account>, client: String, since: Instant) -> Result<Principal> {
+    let account = account
+        .filter(|account| is_enabled(account) && account.renewed_at.is_none_or(|renewed| since > renewed))
+        .ok_or_else(RequestError::unauthenticated)?;
     Ok(Principal {
         account: account.id,
         login: account.login.clone(),
@@ -81,6 +90,7 @@ fn acting(app: &App, account: Option<&Account>, client: String) -> Result<Princi
         display_name: display_name(app, account)?,
         unit: account.unit.clone(),
         client,
+        enrolment_due: false,
     })
 }
 
@@ -103,6 +113,11 @@ pub async fn same_person(app: &App, one: AccountId, other: AccountId) -> Result<
     }
     let one = person_of(app, one).await?;
     Ok(one.is_some() && one == person_of(app, other).await?)
+}
+
+/// A name as the column of that account keeps it.
+pub fn sealed_name(app: &App, id: AccountId, name: &str) -> Result<Vec<u8>> {
+    app.vault.seal(DISPLAY_NAME, &id.to_string(), name.as_bytes())
 }
 
 /// The name of that account's person or system in clear; empty where there is none.

@@ -11,7 +11,7 @@ use crate::{
 };
 use chuky_model::{
     id::{AccountId, ApiKeyId},
-    record::account::Account,
+    record::{Cursor, account::Account},
     role::Role,
 };
 
@@ -73,8 +73,17 @@ async fn change(
     }
     let account = current::row_by_log(app, || app.store.account_by_id(id)).await?;
     let mut account = account.ok_or_else(RequestError::not_found)?;
+    let decided = decides(&account);
     if !alter(&mut account) {
         return Ok(());
+    }
+    if decided && !decides(&account) && !another_decides(app, id).await? {
+        return Err(RequestError::conflict(
+            "last_security_officer",
+            "Đây là cán bộ an ninh cuối cùng: không còn ai duyệt được lệnh nào nữa. Hãy mở tài khoản cho một người khác trước.",
+            "This is the last security officer: nobody could approve any order. Open an account for another one first.",
+        )
+        .into());
     }
     let now = app.clock.now();
     attestation::attest_change(&*app.tokens.subscribers, &mut account).await?;
@@ -87,3 +96,25 @@ async fn change(
     current::changed(app, &account);
     Ok(())
 }
+
+/// Whether the account approves orders about accounts.
+fn decides(account: &Account) -> bool {
+    account.disabled_at.is_none() && account.roles.contains(&Role::SecurityOfficer)
+}
+
+/// Whether another account than this one does: without any, no account could ever be opened again.
+async fn another_decides(app: &App, id: AccountId) -> Result<bool> {
+    let mut after = Cursor::OLDEST;
+    loop {
+        let page = current::rows(app, || app.store.list_staff_accounts(after, AT_A_TIME)).await?;
+        if page.iter().any(|account| account.id != id && decides(account)) {
+            return Ok(true);
+        }
+        match page.last() {
+            Some(last) => after = Cursor { at: last.created_at, id: last.id.0 },
+            None => return Ok(false),
+        }
+    }
+}
+
+const AT_A_TIME: i64 = 100;

@@ -41,11 +41,35 @@ kinds! {
     AccountDisabled = "account.disabled",
     /// The password was right: wrong ones before it no longer count.
     AccountForgiven = "account.forgiven",
+    /// Password and second factor are to be set anew; sessions, API keys and applications' tokens from before open nothing.
+    AccountRecovered = "account.recovered",
+    AccountEnabled = "account.enabled",
+    /// The first staff accounts of the installation were made. There is one such entry.
+    StaffFounded = "staff.founded",
+    StaffOrderEntered = "staff_order.entered",
+    StaffOrderApproved = "staff_order.approved",
+    StaffOrderRefused = "staff_order.refused",
+    StaffOrderWithdrawn = "staff_order.withdrawn",
+    /// Nobody decided in time.
+    StaffOrderExpired = "staff_order.expired",
+    InvitationMade = "invitation.made",
+    /// A new code replaced the one before.
+    InvitationRenewed = "invitation.renewed",
+    /// A second secret is about to be compared; counted before it is.
+    InvitationTried = "invitation.tried",
+    InvitationRedeemed = "invitation.redeemed",
+    /// A secret was made that a first code must confirm.
+    SecondFactorBegun = "second_factor.begun",
+    SecondFactorEnrolled = "second_factor.enrolled",
     ApiKeyCreated = "api_key.created",
     ApiKeyRevoked = "api_key.revoked",
     /// A password is about to be checked; counted before it is.
     SessionTried = "session.tried",
     SessionOpened = "session.opened",
+    /// It is in use, noted a few times in the time that it may be idle.
+    SessionSeen = "session.seen",
+    /// A second factor was enrolled in it.
+    SessionStrengthened = "session.strengthened",
     SessionRefused = "session.refused",
     SessionClosed = "session.closed",
     RequestSubmitted = "request.submitted",

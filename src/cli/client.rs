@@ -96,11 +96,11 @@ impl Client {
         Ok(Self { token: Some(session.token.clone()), ..Self::new(&session.server, language)? })
     }
 
-    /// Logs in.
-    pub fn log_in(&self, login: &str, password: &str) -> Result<Session, ClientError> {
+    /// Logs in, with the code of the second factor where the account has one.
+    pub fn log_in(&self, login: &str, password: &str, totp: &str) -> Result<Session, ClientError> {
         let before = Session::load().filter(|session| session.server == self.server && session.login == login);
         let device = before.and_then(|session| session.device);
-        let body = serde_json::json!({ "login": login, "password": password, "device": device });
+        let body = serde_json::json!({ "login": login, "password": password, "totp": totp, "device": device });
         let answer = self.post("/api/v1/session", &body)?;
         let token = answer["token"].as_str().ok_or_else(|| self.odd())?.to_owned();
         let device = answer["device"].as_str().map(str::to_owned);

@@ -1,4 +1,4 @@
-//! `chuky login`: a session for the commands of a user. Asks for the password on the terminal; never for a PIN.
+//! `chuky login`: a session for the commands of a user. Asks for password and code on the terminal; never for a PIN.
 
 use super::{
     Common,
@@ -20,6 +20,9 @@ pub struct Login {
     /// File whose first line is the password; without it the terminal asks
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
+    /// File whose first line is the code of the authenticator app; without both files the terminal asks
+    #[arg(long, value_name = "FILE")]
+    code_file: Option<PathBuf>,
     /// Log-in name
     login: String,
 }
@@ -36,8 +39,21 @@ impl Login {
             Ok(password) => password,
             Err(error) => return unusable(error),
         };
+        // Asked of everybody: whether the account has a second factor is nobody's business before the log-in.
+        let code = match (&self.code_file, &self.password_file) {
+            (Some(file), _) => File::open(file).and_then(secret::first_line),
+            (None, Some(_)) => Ok(zeroize::Zeroizing::default()),
+            (None, None) => secret::ask(match vietnamese {
+                true => "Mã xác thực (để trống nếu chưa cài): ",
+                false => "Code of the authenticator app (empty for none): ",
+            }),
+        };
+        let code = match code {
+            Ok(code) => code,
+            Err(error) => return unusable(error),
+        };
         let stored = Client::new(&self.server, common.language).and_then(|client| {
-            let session = client.log_in(&self.login, &password)?;
+            let session = client.log_in(&self.login, &password, &code)?;
             session.store()
         });
         match stored {

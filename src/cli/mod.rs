@@ -18,6 +18,7 @@ mod revocations;
 mod secret;
 mod serve;
 mod sign;
+mod staff;
 mod trust;
 mod units;
 mod verify;
@@ -59,6 +60,7 @@ enum Command {
     Request(Box<request::Request>),
     Revocations(revocations::Revocations),
     Sign(sign::Sign),
+    Staff(staff::Staff),
     Trust(trust::Trust),
     Units(units::Units),
     Verify(verify::Verify),
@@ -95,6 +97,7 @@ pub fn run() -> ExitCode {
         Command::Request(command) => command.run(&common),
         Command::Revocations(command) => command.run(&common),
         Command::Sign(command) => command.run(&common),
+        Command::Staff(command) => command.run(&common),
         Command::Trust(command) => command.run(&common),
         Command::Units(command) => command.run(&common),
         Command::Verify(command) => command.run(&common),

@@ -62,6 +62,9 @@ impl Serve {
         }
         say("Chuẩn bị thiết bị khóa, cơ sở dữ liệu và hệ chứng thư…", "Preparing tokens, database and hierarchies…");
         let sink = (!self.no_demo).then(|| bootstrap::message_sink(&mut settings)).flatten();
+        if !self.no_demo {
+            bootstrap::relax_second_factor(&mut settings);
+        }
         let app = bootstrap::open(settings, Clock::default(), executable).await?;
         if let Some(sink) = sink {
             tokens::private_directory(&sink)?;

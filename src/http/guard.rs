@@ -5,7 +5,7 @@ use crate::{
     accounts::{self, Principal},
     app::App,
     config::AUDIT_LOG,
-    error::{Error, RequestError},
+    error::{Error, RequestError, RequestErrorKind},
     oauth,
 };
 use axum::{
@@ -82,6 +82,15 @@ pub async fn guard(State((app, access)): State<(App, Access)>, mut request: Requ
         Err(Error::Request(_)) if access == Access::Public || !names_a_key(request.headers()) => None,
         Err(error) => return error.into_response(),
     };
+    let enrolling = ENROLMENT.contains(&request.uri().path());
+    let principal = match principal {
+        // Public pages see nobody in a session that lacks its second factor; everything else waits for it.
+        Some(principal) if principal.enrolment_due && !enrolling => match access {
+            Access::Public => None,
+            Access::Account | Access::Roles(_) => return enrol_first(&request),
+        },
+        principal => principal,
+    };
     let admitted = access.admits(principal.as_ref().map(|principal| principal.roles.as_slice()));
     let caller = Caller(principal);
     let mut response = match admitted {
@@ -119,17 +128,46 @@ async fn identify(app: &App, path: &str, headers: &HeaderMap) -> Result<Option<P
     }
 }
 
+/// Whether the request asks for a page that its caller reads.
+fn asks_for_page(request: &Request) -> bool {
+    let path = request.uri().path();
+    let is_for_programs = path.starts_with("/api/") || path.starts_with(&format!("{AUDIT_LOG}/"));
+    request.method() == axum::http::Method::GET && !is_for_programs
+}
+
+/// Who lacks a second factor that is asked of them is sent to enrol one; a program is told so.
+fn enrol_first(request: &Request) -> Response {
+    match asks_for_page(request) {
+        true => Redirect::to(&format!("/second-factor?next={}", request.uri().path())).into_response(),
+        false => Error::from(RequestError::new(
+            RequestErrorKind::Forbidden,
+            "second_factor_required",
+            "Tài khoản này phải cài mã xác thực trước. Hãy mở trang /second-factor sau khi đăng nhập.",
+            "This account has to enrol a second factor first. Open the page /second-factor after the log-in.",
+        ))
+        .into_response(),
+    }
+}
+
 /// A person is sent to the log-in page; a program gets a problem.
 fn refuse(known: bool, request: &Request) -> Response {
     let path = request.uri().path();
-    let is_for_programs = path.starts_with("/api/") || path.starts_with(&format!("{AUDIT_LOG}/"));
-    let page = request.method() == axum::http::Method::GET && !is_for_programs;
-    match (known, page) {
+    match (known, asks_for_page(request)) {
         (true, _) => Error::from(RequestError::forbidden()).into_response(),
         (false, true) => Redirect::to(&format!("/login?next={path}")).into_response(),
         (false, false) => Error::from(RequestError::unauthenticated()).into_response(),
     }
 }
+
+/// What a session opens that lacks a second factor: to enrol one, to say who it is, and to end.
+const ENROLMENT: &[&str] = &[
+    "/second-factor",
+    "/second-factor/confirm",
+    "/api/v1/second-factor",
+    "/api/v1/second-factor/confirm",
+    "/api/v1/session",
+    "/logout",
+];
 
 #[cfg(test)]
 mod tests {

@@ -42,7 +42,7 @@ pub async fn principal(app: &App, text: &str) -> Result<Principal> {
     if token.code_hash.is_none() && !client::is_of_system(app, token.account_id).await? {
         return Err(RequestError::unauthenticated().into());
     }
-    accounts::acting_account(app, token.account_id, client_name(token.client_id)).await
+    accounts::acting_account(app, token.account_id, client_name(token.client_id), token.created_at).await
 }
 
 /// A token for the application's own account (client credentials, RFC 6749 §4.4).

@@ -51,7 +51,12 @@ impl ActivationCode {
 
     /// The keyed hash that is stored.
     pub fn hash(&self, app: &App) -> [u8; 32] {
-        app.vault.lookup("activation_code", &self.0)
+        self.hash_for(app, "activation_code")
+    }
+
+    /// The keyed hash of a code that opens something else.
+    pub fn hash_for(&self, app: &App, purpose: &str) -> [u8; 32] {
+        app.vault.lookup(purpose, &self.0)
     }
 }
 

@@ -7,7 +7,7 @@ use chuky_model::{
     instant::Instant,
     record::{
         Cursor, account::*, agency::*, audit::*, certificate::*, credential::*, document::*, incoming::*, oauth::*,
-        outgoing::*, payment::*, request::*, revocation::*, state::*, verdict::*, work::*,
+        outgoing::*, payment::*, request::*, revocation::*, staff::*, state::*, verdict::*, work::*,
     },
     request::{Hierarchy, RequestState},
     serial::Serial,
@@ -59,6 +59,7 @@ queries! {
         read account_by_login(login: &str) -> Option<Account>;
         read accounts_of_person(person_lookup: &[u8]) -> Vec<Account>;
         read list_accounts(after: Cursor, limit: i64) -> Vec<Account>;
+        read list_staff_accounts(after: Cursor, limit: i64) -> Vec<Account>;
         write insert_api_key(key: &ApiKey) -> ();
         write update_api_key(key: &ApiKey) -> ();
         read api_key_by_id(id: ApiKeyId) -> Option<ApiKey>;
@@ -68,6 +69,18 @@ queries! {
         write update_session(session: &Session) -> ();
         read session_by_token(token_hash: &[u8]) -> Option<Session>;
         write remove_expired_sessions(before: Instant) -> u64;
+    }
+    staff {
+        write insert_staff_order(order: &StaffOrder) -> ();
+        write update_staff_order(order: &StaffOrder) -> ();
+        read staff_order_by_id(id: StaffOrderId) -> Option<StaffOrder>;
+        read list_staff_orders(before: Cursor, limit: i64) -> Vec<StaffOrder>;
+        read expired_staff_orders(at: Instant, limit: i64) -> Vec<StaffOrder>;
+        write insert_staff_invitation(invitation: &StaffInvitation) -> ();
+        write update_staff_invitation(invitation: &StaffInvitation) -> ();
+        read staff_invitation_of(account_id: AccountId) -> Option<StaffInvitation>;
+        read staff_invitation_by_code(code_hash: &[u8]) -> Option<StaffInvitation>;
+        read founding_invitations(limit: i64) -> Vec<StaffInvitation>;
     }
     request {
         write insert_request(request: &RegistrationRequest) -> ();
@@ -296,6 +309,7 @@ queries! {
         read audit_leaf_of_entry(entry_id: AuditEntryId) -> Option<AuditLeaf>;
         read audit_entries_about(subject: &str, after: Cursor, limit: i64) -> Vec<AuditEntry>;
         read count_audit_entries(kind: &str, subject: &str) -> i64;
+        read latest_audit_entry_at(kind: &str, subject: &str) -> Option<Instant>;
         read newest_row_version(subject: &str) -> Option<i64>;
         read list_audit_entries(before: Cursor, limit: i64) -> Vec<AuditEntry>;
         read audit_hashes(from: i64, limit: i64) -> Vec<(i64, Vec<u8>)>;

@@ -15,7 +15,8 @@ macro_rules! accounts {
             Account,
             r#"SELECT id AS "id!: Stored<AccountId>", login, password_hash, roles AS "roles!: Stored<Vec<Role>>", display_name, unit,
             person_lookup, failed_logins, locked_until AS "locked_until!: Stored<Option<Instant>>",
-            disabled_at AS "disabled_at!: Stored<Option<Instant>>", created_at AS "created_at!: Stored<Instant>", version, mac
+            disabled_at AS "disabled_at!: Stored<Option<Instant>>", created_at AS "created_at!: Stored<Instant>",
+            renewed_at AS "renewed_at!: Stored<Option<Instant>>", totp_secret, totp_step, version, mac
             FROM account "# + $tail
             $(, $argument)*
         )
@@ -38,7 +39,8 @@ macro_rules! api_keys {
 pub async fn insert_account(connection: &mut Connection, account: &Account) -> Result<(), Error> {
     query!(
         "INSERT INTO account (id, login, password_hash, roles, display_name, unit, person_lookup, failed_logins, locked_until,
-        disabled_at, created_at, version, mac) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+        disabled_at, created_at, renewed_at, totp_secret, totp_step, version, mac)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
         account.id.0,
         account.login,
         account.password_hash,
@@ -50,6 +52,9 @@ pub async fn insert_account(connection: &mut Connection, account: &Account) -> R
         account.locked_until.map(|at| at.0),
         account.disabled_at.map(|at| at.0),
         account.created_at.0,
+        account.renewed_at.map(|at| at.0),
+        account.totp_secret,
+        account.totp_step,
         account.version,
         account.mac,
     )
@@ -62,7 +67,8 @@ pub async fn insert_account(connection: &mut Connection, account: &Account) -> R
 pub async fn update_account(connection: &mut Connection, account: &Account) -> Result<(), Error> {
     let done = query!(
         "UPDATE account SET login = $3, password_hash = $4, roles = $5, display_name = $6, unit = $7, person_lookup = $8,
-        failed_logins = $9, locked_until = $10, disabled_at = $11, version = $12, mac = $13 WHERE id = $1 AND version = $2",
+        failed_logins = $9, locked_until = $10, disabled_at = $11, renewed_at = $12, totp_secret = $13, totp_step = $14,
+        version = $15, mac = $16 WHERE id = $1 AND version = $2",
         account.id.0,
         account.version.saturating_sub(1),
         account.login,
@@ -74,6 +80,9 @@ pub async fn update_account(connection: &mut Connection, account: &Account) -> R
         account.failed_logins,
         account.locked_until.map(|at| at.0),
         account.disabled_at.map(|at| at.0),
+        account.renewed_at.map(|at| at.0),
+        account.totp_secret,
+        account.totp_step,
         account.version,
         account.mac,
     )
@@ -102,6 +111,23 @@ pub async fn list_accounts(connection: &mut Connection, after: Cursor, limit: i6
     Ok(accounts!("WHERE (created_at, id) > ($1, $2) ORDER BY created_at, id LIMIT $3", after.at.0, after.id, limit)
         .fetch_all(connection)
         .await?)
+}
+
+/// Accounts that hold or held more than what comes with a certificate of one's own, after the cursor, oldest first.
+pub async fn list_staff_accounts(
+    connection: &mut Connection,
+    after: Cursor,
+    limit: i64,
+) -> Result<Vec<Account>, Error> {
+    Ok(accounts!(
+        "WHERE roles NOT IN ('', 'citizen', 'official', 'citizen,official', 'official,citizen')
+        AND (created_at, id) > ($1, $2) ORDER BY created_at, id LIMIT $3",
+        after.at.0,
+        after.id,
+        limit
+    )
+    .fetch_all(connection)
+    .await?)
 }
 
 /// Stores a new API key.
@@ -159,14 +185,16 @@ pub async fn api_keys_of_account(connection: &mut Connection, account_id: Accoun
 /// Stores a new session.
 pub async fn insert_session(connection: &mut Connection, session: &Session) -> Result<(), Error> {
     query!(
-        "INSERT INTO session (token_hash, account_id, csrf, created_at, expires_at, ended_at, version, mac)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO session (token_hash, account_id, csrf, created_at, expires_at, ended_at, seen_at, second_factor_at, version, mac)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         session.token_hash,
         session.account_id.0,
         session.csrf,
         session.created_at.0,
         session.expires_at.0,
         session.ended_at.map(|at| at.0),
+        session.seen_at.map(|at| at.0),
+        session.second_factor_at.map(|at| at.0),
         session.version,
         session.mac,
     )
@@ -178,13 +206,15 @@ pub async fn insert_session(connection: &mut Connection, session: &Session) -> R
 /// Stores a changed session whose version was raised by one.
 pub async fn update_session(connection: &mut Connection, session: &Session) -> Result<(), Error> {
     let done = query!(
-        "UPDATE session SET csrf = $3, expires_at = $4, ended_at = $5, version = $6, mac = $7
+        "UPDATE session SET csrf = $3, expires_at = $4, ended_at = $5, seen_at = $6, second_factor_at = $7, version = $8, mac = $9
         WHERE token_hash = $1 AND version = $2",
         session.token_hash,
         session.version.saturating_sub(1),
         session.csrf,
         session.expires_at.0,
         session.ended_at.map(|at| at.0),
+        session.seen_at.map(|at| at.0),
+        session.second_factor_at.map(|at| at.0),
         session.version,
         session.mac,
     )
@@ -198,8 +228,8 @@ pub async fn session_by_token(connection: &mut Connection, token_hash: &[u8]) ->
     Ok(sqlx::query_as!(
         Session,
         r#"SELECT token_hash, account_id AS "account_id!: Stored<AccountId>", csrf, created_at AS "created_at!: Stored<Instant>",
-        expires_at AS "expires_at!: Stored<Instant>", ended_at AS "ended_at!: Stored<Option<Instant>>", version, mac
-        FROM session WHERE token_hash = $1"#,
+        expires_at AS "expires_at!: Stored<Instant>", ended_at AS "ended_at!: Stored<Option<Instant>>", seen_at AS "seen_at!: Stored<Option<Instant>>",
+        second_factor_at AS "second_factor_at!: Stored<Option<Instant>>", version, mac FROM session WHERE token_hash = $1"#,
         token_hash
     )
     .fetch_optional(connection)

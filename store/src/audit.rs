@@ -174,6 +174,22 @@ pub async fn count_audit_entries(connection: &mut Connection, kind: &str, subjec
     Ok(row.count)
 }
 
+/// When an entry of a kind about a subject was last recorded; `None` where none was.
+pub async fn latest_audit_entry_at(
+    connection: &mut Connection,
+    kind: &str,
+    subject: &str,
+) -> Result<Option<Instant>, Error> {
+    let row = query!(
+        r#"SELECT MAX(recorded_at) AS "at: i64" FROM audit_entry WHERE kind = $1 AND subject = $2"#,
+        kind,
+        subject
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(row.at.map(Instant))
+}
+
 /// The newest version of a row that entries about it tell of; `None` where none does.
 pub async fn newest_row_version(connection: &mut Connection, subject: &str) -> Result<Option<i64>, Error> {
     let row = query!(

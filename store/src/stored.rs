@@ -88,6 +88,9 @@ columns! {
     AccountId: Uuid = |id| Some(AccountId(id));
     ApiKeyId: Uuid = |id| Some(ApiKeyId(id));
     OauthClientId: Uuid = |id| Some(OauthClientId(id));
+    StaffOrderId: Uuid = |id| Some(StaffOrderId(id));
+    StaffOrderKind: String = |name| StaffOrderKind::from_name(&name);
+    StaffOrderState: String = |name| StaffOrderState::from_name(&name);
     RequestId: Uuid = |id| Some(RequestId(id));
     CertificateId: Uuid = |id| Some(CertificateId(id));
     CredentialId: Uuid = |id| Some(CredentialId(id));

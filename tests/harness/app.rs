@@ -90,6 +90,7 @@ impl TestApp {
         let mut settings = Settings::load(None, &directory.path().join("var")).unwrap();
         settings.public_url = url.clone();
         settings.hsm.rsa_stock = 0;
+        bootstrap::relax_second_factor(&mut settings);
         if let Some(database_url) = database_url {
             settings.database_url = database_url;
         }
@@ -97,6 +98,22 @@ impl TestApp {
         let app = bootstrap::open(settings, Clock::default(), Path::new(EXECUTABLE)).await.unwrap();
         bootstrap::demo_authority(&app).await.unwrap();
         Self::serve(app, listener, url, directory).await
+    }
+
+    /// A service as it is before its founding: without hierarchies and without accounts.
+    pub async fn bare(backend: Backend, alter: impl FnOnce(&mut Settings)) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let mut settings = Settings::load(None, &directory.path().join("var")).unwrap();
+        settings.public_url = url.clone();
+        settings.hsm.rsa_stock = 0;
+        if backend == Backend::Postgres {
+            settings.database_url = database::fresh_postgres();
+        }
+        alter(&mut settings);
+        let app = bootstrap::open(settings, Clock::default(), Path::new(EXECUTABLE)).await.unwrap();
+        Self::serve_with(app, listener, url, directory, BTreeMap::new()).await
     }
 
     /// A service around an opened one, at a port that its certificates do not name; the caller keeps its directory.
@@ -107,9 +124,19 @@ impl TestApp {
     }
 
     async fn serve(app: App, listener: TcpListener, url: String, directory: tempfile::TempDir) -> Self {
-        worker::prepare(&app).await.unwrap();
         let accounts = bootstrap::demo_accounts(&app).await.unwrap();
         let passwords = accounts.iter().map(|a| (a.login.clone(), a.password.to_string())).collect();
+        Self::serve_with(app, listener, url, directory, passwords).await
+    }
+
+    async fn serve_with(
+        app: App,
+        listener: TcpListener,
+        url: String,
+        directory: tempfile::TempDir,
+        passwords: BTreeMap<String, String>,
+    ) -> Self {
+        worker::prepare(&app).await.unwrap();
         let (stop, stopped) = oneshot::channel();
         let serving = app.clone();
         let served = tokio::spawn(async move {

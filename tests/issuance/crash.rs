@@ -34,6 +34,7 @@ impl Service {
             command.env("CHUKY__DOCUMENTS__DELIVERY_DIR", folder);
         }
         let process = command
+            .env("CHUKY__ACCOUNTS__SECOND_FACTOR", "where_enrolled")
             .args(["serve", "--no-demo", "--data-dir"])
             .arg(test.data_dir())
             .env("CHUKY__SERVER__LISTEN", address.to_string())

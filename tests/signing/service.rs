@@ -20,6 +20,7 @@ impl Served {
     pub fn start(test: &TestApp, crash_at: &str) -> Self {
         let listen = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let child = Command::new(EXECUTABLE)
+            .env("CHUKY__ACCOUNTS__SECOND_FACTOR", "where_enrolled")
             .args(["serve", "--no-demo", "--data-dir"])
             .arg(test.data_dir())
             .env("CHUKY__SERVER__LISTEN", listen.to_string())

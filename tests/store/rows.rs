@@ -60,6 +60,8 @@ async fn accounts_keys_and_sessions(database: Database) {
         created_at: sample::at(0),
         expires_at: sample::at(10),
         ended_at: None,
+        seen_at: Some(sample::at(5)),
+        second_factor_at: Some(sample::at(1)),
         version: 1,
         mac: sample::digest("mac"),
     };

@@ -39,6 +39,9 @@ pub fn account(login: &str) -> Account {
         locked_until: None,
         disabled_at: Some(at(9)),
         created_at: at(0),
+        renewed_at: Some(at(3)),
+        totp_secret: Some(unique()),
+        totp_step: Some(59_843_890),
         version: 1,
         mac: unique(),
     }

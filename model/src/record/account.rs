@@ -23,6 +23,12 @@ record! {
         locked_until: Option<Instant>,
         disabled_at: Option<Instant>,
         created_at: Instant,
+        /// Sessions, API keys and applications' tokens from before open nothing any more.
+        renewed_at: Option<Instant>,
+        /// Encrypted: the secret of the second factor (RFC 6238), confirmed or not.
+        totp_secret: Option<Vec<u8>>,
+        /// The last time step whose code was taken; `None` until the secret is confirmed by a first code.
+        totp_step: Option<i64>,
     }
 }
 
@@ -51,5 +57,9 @@ record! {
         created_at: Instant,
         expires_at: Instant,
         ended_at: Option<Instant>,
+        /// When it was last seen to be used, to a few minutes; only sessions of staff have it.
+        seen_at: Option<Instant>,
+        /// When a second factor was checked in it.
+        second_factor_at: Option<Instant>,
     }
 }

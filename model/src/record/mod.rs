@@ -15,6 +15,7 @@ pub mod outgoing;
 pub mod payment;
 pub mod request;
 pub mod revocation;
+pub mod staff;
 pub mod state;
 pub mod verdict;
 pub mod work;

@@ -74,6 +74,28 @@ named! {
         Approved = "approved",
         Refused = "refused",
     }
+    /// What an order makes of a staff account.
+    StaffOrderKind {
+        Open = "open",
+        /// Further roles.
+        Grant = "grant",
+        /// Another unit.
+        Move = "move",
+        /// Password and second factor are set anew.
+        Recover = "recover",
+        /// A disabled account may act again.
+        Enable = "enable",
+    }
+    /// Where an order about a staff account stands.
+    StaffOrderState {
+        /// Waits for a second person.
+        Open = "open",
+        Approved = "approved",
+        Refused = "refused",
+        Withdrawn = "withdrawn",
+        /// Nobody decided in time.
+        Expired = "expired",
+    }
     /// Where an order to revoke a list of certificates stands.
     RevocationOrderState {
         /// Waits for a second pair of eyes.

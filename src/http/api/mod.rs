@@ -21,7 +21,9 @@ pub(super) mod providers;
 pub(super) mod receipts;
 pub(super) mod requests;
 pub(super) mod revocation_orders;
-mod session;
+mod second_factor;
+pub(super) mod session;
+pub(super) mod staff;
 mod transactions;
 mod units;
 pub mod unlocks;
@@ -35,6 +37,8 @@ pub fn routes() -> Vec<Route> {
     [
         session::routes(),
         accounts::routes(),
+        second_factor::routes(),
+        staff::routes(),
         audit::routes(),
         oauth_clients::routes(),
         grants::routes(),

@@ -418,6 +418,7 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
         super::gallery_documents::screens(language),
         super::gallery_lists::screens(language),
         super::gallery_payments::screens(language),
+        super::gallery_staff::screens(language),
     ];
     parts.into_iter().flatten().collect()
 }

@@ -18,6 +18,9 @@ pub struct LoginForm {
     pub login: String,
     #[serde(default)]
     pub password: Secret,
+    /// The code of an authenticator app; empty where the account has none.
+    #[serde(default)]
+    pub totp: Secret,
     /// Path to go to afterwards; see [`safe_next`].
     #[serde(default)]
     pub next: String,
@@ -54,7 +57,7 @@ pub async fn show(frame: Frame, query: Result<Query<LoginQuery>, QueryRejection>
 impl LoginPage {
     /// The page as HTML.
     pub fn html(&self) -> String {
-        rendered(&Self { problems: self.problems.among(&["login", "password"]), ..self.clone() })
+        rendered(&Self { problems: self.problems.among(&["login", "password", "totp"]), ..self.clone() })
     }
 }
 

@@ -32,6 +32,7 @@ pub mod registration;
 pub mod revocations;
 pub mod rows;
 pub mod sign;
+pub mod staff;
 pub mod texts;
 pub mod unlocks;
 pub mod verdict;
@@ -39,6 +40,7 @@ pub mod verdict_pages;
 pub mod verdict_sheet;
 mod verdict_words;
 pub mod verify;
+pub mod welcome;
 
 use axum::{
     http::{HeaderValue, StatusCode, header},
@@ -96,5 +98,7 @@ mod gallery_lifecycle;
 mod gallery_lists;
 #[cfg(test)]
 mod gallery_payments;
+#[cfg(test)]
+mod gallery_staff;
 #[cfg(test)]
 mod tests;

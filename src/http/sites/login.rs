@@ -2,7 +2,7 @@
 
 use super::{PageForm, Visit};
 use crate::{
-    accounts::{self, LogIn, LoggedIn, Password, SESSION_SECONDS},
+    accounts::{self, LogIn, LoggedIn, Password, SESSION_SECONDS, TotpCode},
     app::App,
     error::{Error, Result},
     http::{
@@ -50,6 +50,7 @@ async fn enter(
     let attempt = LogIn {
         login: login.clone(),
         password: Password::enter(form.password.reveal()),
+        totp: TotpCode::enter(form.totp.reveal()),
         from: remote.as_str().to_owned(),
         device: jar.get(guard::device_cookie(&app)).map(|cookie| cookie.value().to_owned()),
     };

@@ -20,9 +20,11 @@ mod registration;
 mod requests;
 mod revocations;
 mod sign;
+mod staff;
 mod unlocks;
 mod verify;
 pub mod visit;
+mod welcome;
 
 pub use visit::{PageForm, Visit};
 
@@ -54,6 +56,8 @@ pub fn routes() -> Vec<Route> {
         certificates::routes(),
         revocations::routes(),
         unlocks::routes(),
+        staff::routes(),
+        welcome::routes(),
         verify::routes(),
         kept::routes(),
         receipts::routes(),

@@ -51,6 +51,8 @@ pub mod recovery;
 pub mod request;
 #[path = "../../src/revocation.rs"]
 pub mod revocation;
+#[path = "../../src/staff.rs"]
+pub mod staff;
 #[path = "../../src/stored.rs"]
 mod stored;
 #[path = "../../src/transaction.rs"]

@@ -54,6 +54,7 @@ struct Kills {
 impl Victim {
     fn start(&mut self) {
         let process = Command::new(EXECUTABLE)
+            .env("CHUKY__ACCOUNTS__SECOND_FACTOR", "where_enrolled")
             .args(["serve", "--no-demo", "--data-dir"])
             .arg(&self.data)
             .env("CHUKY__SERVER__LISTEN", self.address.to_string())

@@ -4,4 +4,6 @@ login-button = Log in
 login-new = You have an activation code but no account yet?
 field-login = Log-in name
 field-password = Password
+field-totp = Code
+field-totp-hint = The six digits of your authenticator app. Leave it empty if your account has none.
 problem-form-stale = This page was open for too long. Check what you entered and press the button once more.

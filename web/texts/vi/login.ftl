@@ -4,4 +4,6 @@ login-button = Đăng nhập
 login-new = Đã có mã kích hoạt nhưng chưa có tài khoản?
 field-login = Tên đăng nhập
 field-password = Mật khẩu
+field-totp = Mã xác thực
+field-totp-hint = Sáu số trên ứng dụng xác thực. Để trống nếu tài khoản của bạn chưa cài.
 problem-form-stale = Trang này đã mở quá lâu. Hãy kiểm tra lại nội dung rồi bấm nút một lần nữa.

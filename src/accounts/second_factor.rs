@@ -1,0 +1,163 @@
+//! The second factor of a log-in: a secret that the account's row keeps encrypted, confirmed by a first code. Whether it was given stands
+//! in the session's row; a session of staff without it opens nothing but its enrolment, where the settings ask for it.
+
+use super::{Principal, TotpCode, TotpSecret, login::moved_on, session};
+use crate::{
+    app::App,
+    attestation,
+    audit::{self, Actor, Entry, Kind},
+    current,
+    error::{InternalError, RequestError, Result},
+    rates,
+};
+use chuky_model::{id::AccountId, record::account::Account, role::Role};
+use zeroize::Zeroizing;
+
+/// A second factor that waits to be confirmed. Shown once, in the session that made it: another session of the account, opened by
+/// whoever knows the password, never sees a secret that its holder is about to confirm.
+pub struct Enrolment {
+    /// As it is typed.
+    pub secret: Zeroizing<String>,
+    /// As a QR code carries it.
+    pub address: Zeroizing<String>,
+}
+
+/// Whether the account has a confirmed second factor.
+pub fn is_enrolled(account: &Account) -> bool {
+    account.totp_secret.is_some() && account.totp_step.is_some()
+}
+
+/// Whether these roles are those of staff.
+pub(super) fn is_staff(roles: &[Role]) -> bool {
+    roles.iter().any(|role| role.is_staff())
+}
+
+/// The time step of a right code; `None` where it is wrong or was taken before. `Ok(Some(None))` where none is asked for.
+pub(super) fn checked(app: &App, account: &Account, typed: &TotpCode) -> Result<Option<Option<i64>>> {
+    if !is_enrolled(account) {
+        return Ok(Some(None));
+    }
+    let secret = secret_of(app, account)?;
+    Ok(secret.step_of(typed, app.clock.now(), account.totp_step).map(Some))
+}
+
+/// Makes a secret for whoever is logged in; one that was made before and not confirmed opens nothing from then on. Who has a confirmed one
+/// sets it anew with two people's help (an order to recover).
+pub async fn begin(app: &App, by: &Principal) -> Result<Enrolment> {
+    let mut account = own_account(app, by).await?;
+    let secret = TotpSecret::random();
+    let place = account.id.to_string();
+    account.totp_secret = Some(app.vault.seal(TOTP_SECRET, &place, secret.octets())?);
+    account.totp_step = None;
+    attestation::attest_change(&*app.tokens.subscribers, &mut account).await?;
+    let mut transaction = app.store.begin().await?;
+    transaction.update_account(&account).await.map_err(moved_on)?;
+    let entry = Entry::of_row(app.clock.now(), Kind::SecondFactorBegun, Actor::Account(account.id), &account);
+    audit::record(&mut transaction, entry).await?;
+    transaction.commit().await?;
+    current::changed(app, &account);
+    Ok(shown(app, &account, &secret))
+}
+
+/// Confirms the secret by a first code. The session that does it counts as one with a second factor from then on; others of the account
+/// log in anew.
+pub async fn confirm(app: &App, by: &Principal, token: &str, typed: &TotpCode) -> Result<()> {
+    // 1. A secret that waits.
+    let mut account = own_account(app, by).await?;
+    if account.totp_secret.is_none() {
+        return Err(not_begun().into());
+    }
+    // 2. The code. Tries are counted by account: whoever has the session may guess as little as at the log-in.
+    let caller = format!("second_factor:{}", by.account);
+    app.rates.take(rates::Kind::LogIn, &caller, app.clock.steady())?;
+    let step = secret_of(app, &account)?.step_of(typed, app.clock.now(), None).ok_or_else(wrong_code)?;
+    app.rates.give_back(rates::Kind::LogIn, &caller);
+    // 3. Account and session change together.
+    let now = app.clock.now();
+    account.totp_step = Some(step);
+    attestation::attest_change(&*app.tokens.subscribers, &mut account).await?;
+    let mut own = session::own(app, token, by.account).await?;
+    own.second_factor_at = Some(now);
+    attestation::attest_change(&*app.tokens.subscribers, &mut own).await?;
+    let mut transaction = app.store.begin().await?;
+    transaction.update_account(&account).await.map_err(moved_on)?;
+    transaction.update_session(&own).await.map_err(moved_on)?;
+    let actor = Actor::Account(account.id);
+    audit::record(&mut transaction, Entry::of_row(now, Kind::SecondFactorEnrolled, actor, &account)).await?;
+    audit::record(&mut transaction, session::entry(&own, now, Kind::SessionStrengthened)).await?;
+    crate::fault::point("second_factor_before_commit");
+    transaction.commit().await?;
+    current::changed(app, &account);
+    current::changed(app, &own);
+    Ok(())
+}
+
+/// Whether that account has a confirmed second factor.
+pub async fn has_enrolled(app: &App, id: AccountId) -> Result<bool> {
+    Ok(is_enrolled(&loaded(app, id).await?))
+}
+
+async fn own_account(app: &App, by: &Principal) -> Result<Account> {
+    if !by.is_in_session() {
+        return Err(not_in_session().into());
+    }
+    let account = loaded(app, by.account).await?;
+    if is_enrolled(&account) {
+        return Err(enrolled().into());
+    }
+    Ok(account)
+}
+
+async fn loaded(app: &App, id: AccountId) -> Result<Account> {
+    let account = current::row_by_log(app, || app.store.account_by_id(id)).await?;
+    Ok(account.ok_or_else(RequestError::unauthenticated)?)
+}
+
+fn secret_of(app: &App, account: &Account) -> Result<TotpSecret> {
+    let sealed = account.totp_secret.as_deref().unwrap_or_default();
+    let octets = app.vault.open(TOTP_SECRET, &account.id.to_string(), sealed)?;
+    let secret = TotpSecret::from_octets(&octets);
+    Ok(secret.ok_or_else(|| InternalError::other("a second factor's secret has another length"))?)
+}
+
+fn shown(app: &App, account: &Account, secret: &TotpSecret) -> Enrolment {
+    let host = app.settings.public_url.split("://").nth(1).unwrap_or_default();
+    let issuer = format!("Chuky {host}");
+    Enrolment { secret: secret.base32(), address: secret.address(&issuer, &account.login) }
+}
+
+fn wrong_code() -> RequestError {
+    RequestError::invalid(
+        "totp",
+        "second_factor_wrong",
+        "Mã không đúng hoặc đã hết hạn. Hãy nhập mã đang hiện trên ứng dụng; nếu vẫn sai, hãy kiểm tra giờ trên điện thoại.",
+        "The code is wrong or over. Enter the one that the app shows now; if it stays wrong, check the clock of the telephone.",
+    )
+}
+
+fn not_begun() -> RequestError {
+    RequestError::conflict(
+        "second_factor_not_begun",
+        "Chưa có mã bí mật nào được tạo. Hãy bắt đầu cài đặt lại.",
+        "No secret was made yet. Begin the set-up again.",
+    )
+}
+
+fn enrolled() -> RequestError {
+    RequestError::conflict(
+        "second_factor_enrolled",
+        "Tài khoản này đã cài mã xác thực. Hãy đăng xuất rồi đăng nhập lại bằng mật khẩu và mã; mất điện thoại thì nhờ quản trị lập lệnh khôi phục.",
+        "This account has a second factor. Log out and in again with password and code; if the telephone is lost, ask an administrator for an order to recover.",
+    )
+}
+
+fn not_in_session() -> RequestError {
+    RequestError::conflict(
+        "session_needed",
+        "Việc này cần đăng nhập bằng tên và mật khẩu, không dùng khóa API.",
+        "This needs a log-in with name and password; an API key is none.",
+    )
+}
+
+/// The place of the encrypted column.
+const TOTP_SECRET: &str = "account.totp_secret";

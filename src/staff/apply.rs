@@ -1,0 +1,136 @@
+//! What an approved order makes of an account: the rows that change, attested before the transaction of the approval begins.
+
+use super::{Change, content::Opening, invitation, order::person_lookup};
+use crate::{
+    accounts,
+    app::App,
+    attestation,
+    audit::{self, Actor, Entry, Kind},
+    error::{RequestError, Result},
+    store::{self, Transaction},
+};
+use chuky_model::{
+    id::AccountId,
+    instant::Instant,
+    record::{account::Account, staff::StaffInvitation, staff::StaffOrder},
+};
+
+/// Rows that are stored with an approval.
+pub(super) struct Applied {
+    account: Account,
+    kind: Kind,
+    invitation: Option<StaffInvitation>,
+}
+
+impl Applied {
+    /// The account as the order wants it, with its holder's invitation where there is one.
+    pub(super) async fn prepare(
+        app: &App,
+        order: &StaffOrder,
+        change: &Change,
+        account: Option<Account>,
+    ) -> Result<Self> {
+        let hsm = &*app.tokens.subscribers;
+        let now = app.clock.now();
+        if let Change::Open(opening) = change {
+            let account = opened(app, order.account_id, opening).await?;
+            let person = person_lookup(app, opening);
+            let invitation = invitation::fresh(app, (account.id, Some(order.id)), &person, &opening.phone).await?;
+            return Ok(Self { account, kind: Kind::AccountCreated, invitation: Some(invitation) });
+        }
+        let mut account = account.ok_or_else(RequestError::not_found)?;
+        let mut invitation = None;
+        let kind = match change {
+            Change::Open(_) | Change::Move { .. } | Change::Grant { .. } => Kind::AccountChanged,
+            Change::Recover { .. } => Kind::AccountRecovered,
+            Change::Enable {} => Kind::AccountEnabled,
+        };
+        match change {
+            Change::Open(_) => {}
+            Change::Grant { roles } => {
+                account.roles.extend(roles.iter().copied());
+                account.roles.sort();
+                account.roles.dedup();
+            }
+            Change::Move { unit } => account.unit.clone_from(unit),
+            Change::Recover { phone } => {
+                account.password_hash = None;
+                account.totp_secret = None;
+                account.totp_step = None;
+                account.renewed_at = Some(now);
+                invitation = Some(invitation::renewed(app, (&account, order.id), phone).await?);
+            }
+            Change::Enable {} => {
+                account.disabled_at = None;
+                account.renewed_at = Some(now);
+            }
+        }
+        if matches!(change, Change::Recover { .. } | Change::Enable {}) {
+            account.failed_logins = 0;
+            account.locked_until = None;
+        }
+        attestation::attest_change(hsm, &mut account).await?;
+        Ok(Self { account, kind, invitation })
+    }
+
+    /// Stores it with the entries of each row.
+    pub(super) async fn store(&self, transaction: &mut Transaction, by: AccountId, now: Instant) -> Result<()> {
+        let actor = Actor::Account(by);
+        if self.account.version == 1 {
+            match transaction.insert_account(&self.account).await {
+                Err(store::Error::Conflict(_)) => return Err(RequestError::try_again().into()),
+                other => other?,
+            }
+        } else {
+            transaction.update_account(&self.account).await.map_err(accounts::moved_on)?;
+        }
+        audit::record(transaction, entry(&self.account, now, self.kind, actor)).await?;
+        let Some(invitation) = &self.invitation else { return Ok(()) };
+        let stored = match invitation.version {
+            1 => transaction.insert_staff_invitation(invitation).await,
+            _ => transaction.update_staff_invitation(invitation).await,
+        };
+        match stored {
+            // Another order opened an account of this person in this moment.
+            Err(store::Error::Conflict(_) | store::Error::Stale) => return Err(RequestError::try_again().into()),
+            other => other?,
+        }
+        audit::record(transaction, Entry::of_row(now, Kind::InvitationMade, actor, invitation)).await?;
+        Ok(())
+    }
+
+    /// The account as it is from then on.
+    pub(super) fn account(&self) -> &Account {
+        &self.account
+    }
+}
+
+/// An account without a password: its holder sets one with the invitation.
+pub(super) async fn opened(app: &App, id: AccountId, opening: &Opening) -> Result<Account> {
+    let mut account = Account {
+        id,
+        login: opening.login.clone(),
+        password_hash: None,
+        roles: opening.roles.clone(),
+        display_name: accounts::sealed_name(app, id, &opening.full_name)?,
+        unit: opening.unit.clone(),
+        person_lookup: Some(person_lookup(app, opening).to_vec()),
+        failed_logins: 0,
+        locked_until: None,
+        disabled_at: None,
+        created_at: app.clock.now(),
+        renewed_at: None,
+        totp_secret: None,
+        totp_step: None,
+        version: 1,
+        mac: Vec::new(),
+    };
+    attestation::attest(&*app.tokens.subscribers, &mut account).await?;
+    Ok(account)
+}
+
+/// The entry of an account with the roles and unit that it has from then on.
+pub(super) fn entry(account: &Account, now: Instant, kind: Kind, actor: Actor) -> Entry {
+    let content = serde_json::json!({ "roles": account.roles, "unit": account.unit });
+    Entry::of_row(now, kind, actor, account).with(content)
+}
