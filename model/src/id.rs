@@ -38,6 +38,10 @@ identifiers! {
     AccountId,
     /// An API key of an account.
     ApiKeyId,
+    /// A passkey of an account.
+    PasskeyId,
+    /// An assertion with which a decision was made.
+    AssertionId,
     /// A registered application of the signing API.
     OauthClientId,
     /// A registration request (hồ sơ đề nghị cấp chứng thư).
