@@ -17,7 +17,7 @@ use crate::{
     outbox,
     rates::Rates,
     reader::ReaderPool,
-    restoration,
+    registration, restoration,
     store::Store,
     tokens::{self, RootToken, Tokens},
     transactions::{Payments, Receipts, Registry, Remembered, receipts::RECEIPT_KEY, retention},
@@ -66,6 +66,8 @@ pub struct Inner {
     pub answers: Answers,
     /// Administrative units, once they were read.
     pub units: units::Kept,
+    /// Digests of the lines of approved lists.
+    pub approved_lists: registration::lists::ApprovedLists,
     /// Held while a message is handed over.
     pub spooling: outbox::Spooling,
     /// Held by whoever publishes revocation lists.
@@ -179,6 +181,7 @@ impl App {
             register: Register::new(replay),
             answers: Answers::default(),
             units: units::Kept::default(),
+            approved_lists: registration::lists::ApprovedLists::default(),
             spooling: outbox::Spooling::default(),
             publications: revocation_list::Publications::default(),
             policies,

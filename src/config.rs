@@ -17,7 +17,7 @@ pub use {
     documents::DocumentsConfig,
     network::Network,
     payments::PaymentsConfig,
-    registration::{RegistrationConfig, SecondSecretRule},
+    registration::{ApprovalRule, RegistrationConfig, SecondSecretRule},
     verification::VerificationConfig,
 };
 
@@ -293,6 +293,7 @@ impl Settings {
         if !public_url.starts_with("http://") && !public_url.starts_with("https://") {
             return Err(invalid("server.public_url", "starts with http:// or https://"));
         }
+        let registration = config.registration.checked(config.messages.spool_dir.is_some(), &public_url)?;
         if config.seal.memory_kib < SEAL_MEMORY_FLOOR_KIB || config.seal.iterations < SEAL_ITERATIONS_FLOOR {
             return Err(invalid("seal", "memory_kib is at least 65536 and iterations at least 3"));
         }
@@ -351,7 +352,7 @@ impl Settings {
             accounts: config.accounts.checked()?,
             fonts_dir: config.fonts.directory,
             authority: config.authority,
-            registration: config.registration.checked(config.messages.spool_dir.is_some())?,
+            registration,
             timestamps: config.timestamps,
             spool_dir: config.messages.spool_dir,
             trusted_proxies,
@@ -443,6 +444,7 @@ mod tests {
             assert!(said.starts_with(&format!("authority.{key}")), "{said}");
         }
         assert!(load("[registration]\nsecond_secret = \"required\"\n").starts_with("registration.second_secret"));
+        assert!(load("[registration]\napproval = \"passkey_required\"\n").starts_with("registration.approval"));
         assert!(load("[authority]\npractice_statement = \"cps\"\n").starts_with("authority.practice_statement"));
     }
 }

@@ -5,6 +5,7 @@ mod checking;
 mod consent;
 mod custody;
 mod holders;
+mod passkeys;
 mod proof;
 mod signing;
 mod staff;

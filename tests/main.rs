@@ -12,6 +12,7 @@ mod harness;
 mod issuance;
 mod outgoing;
 mod package;
+mod passkeys;
 mod payment_clock;
 mod payment_forms;
 mod payment_race;

@@ -40,6 +40,10 @@ identifiers! {
     ApiKeyId,
     /// An order to make or change a staff account.
     StaffOrderId,
+    /// A passkey of an account.
+    PasskeyId,
+    /// An assertion with which a decision was made.
+    AssertionId,
     /// A registered application of the signing API.
     OauthClientId,
     /// A registration request (hồ sơ đề nghị cấp chứng thư).

@@ -4,6 +4,7 @@
 pub mod algorithm;
 pub mod asic;
 pub mod asn1;
+pub mod cbor;
 pub mod certificate;
 pub mod cms;
 pub mod creation;
@@ -37,6 +38,7 @@ pub mod transparency;
 pub mod trusted_list;
 pub mod verify;
 pub mod vietqr;
+pub mod webauthn;
 pub mod xml;
 
 pub use error::Error;

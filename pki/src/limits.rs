@@ -72,3 +72,13 @@ pub const MOST_SERVICE_STATES: usize = 500;
 pub const MOST_LIST_POINTERS: usize = 500;
 /// Longest name or address kept from a trusted list, bytes.
 pub const LONGEST_LIST_TEXT: usize = 1_024;
+/// Deepest nesting of CBOR; CTAP 2.1 §8 allows four levels.
+pub const DEEPEST_CBOR: usize = 8;
+/// Most items of one CBOR structure; an attestation object has some dozens.
+pub const MOST_CBOR_ITEMS: usize = 1_000;
+/// Longest identifier of a WebAuthn credential, bytes (WebAuthn Level 3 §7.1).
+pub const LONGEST_CREDENTIAL_ID: usize = 1_023;
+/// Longest attestation object read, bytes; one with a chain of certificates has some thousand.
+pub const LONGEST_ATTESTATION: usize = 64 * 1024;
+/// Longest client data or authenticator data of an assertion, bytes; real ones have some hundred.
+pub const LONGEST_CLIENT_DATA: usize = 4 * 1024;

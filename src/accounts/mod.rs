@@ -5,6 +5,7 @@
 mod api_key;
 mod device;
 mod login;
+pub mod passkey;
 mod password;
 mod person;
 pub mod second_factor;

@@ -72,6 +72,14 @@ kinds! {
     SessionStrengthened = "session.strengthened",
     SessionRefused = "session.refused",
     SessionClosed = "session.closed",
+    PasskeyAdded = "passkey.added",
+    /// Somebody else says that it is its holder's: it approves from then on.
+    PasskeyConfirmed = "passkey.confirmed",
+    /// It logged its holder in, or was what a decision was made with.
+    PasskeyUsed = "passkey.used",
+    PasskeyRemoved = "passkey.removed",
+    /// The account approves with passkeys, and never without again.
+    PasskeyEnrolled = "passkey_enrolment.made",
     RequestSubmitted = "request.submitted",
     RequestApproved = "request.approved",
     RequestRejected = "request.rejected",

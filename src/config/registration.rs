@@ -1,7 +1,9 @@
-//! What is set for registration: what a first activation asks for beside its code. Checked against what else is set; decides nothing about
+//! What is set for registration: what a first activation asks for beside its code, and what an approval
+//! is proved with. Checked against what else is set; decides nothing about
 //! a request.
 
 use super::{ConfigError, invalid};
+use crate::accounts::passkey::RelyingParty;
 use serde::Deserialize;
 
 /// How requests are registered and their codes redeemed.
@@ -9,6 +11,18 @@ use serde::Deserialize;
 #[serde(default, deny_unknown_fields)]
 pub struct RegistrationConfig {
     pub second_secret: SecondSecretRule,
+    pub approval: ApprovalRule,
+}
+
+/// When decisions that authorise need a passkey of whoever makes them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ApprovalRule {
+    /// From an account's first confirmed passkey on; accounts without one decide in their session.
+    #[default]
+    PasskeyWhereEnrolled,
+    /// Always.
+    PasskeyRequired,
 }
 
 /// When the first activation of a person asks for a second secret, which is sent to the contact that the request names.
@@ -24,9 +38,13 @@ pub enum SecondSecretRule {
 
 impl RegistrationConfig {
     /// Refuses to demand what nobody would send.
-    pub(super) fn checked(self, sends_messages: bool) -> Result<Self, ConfigError> {
+    pub(super) fn checked(self, sends_messages: bool, public_url: &str) -> Result<Self, ConfigError> {
         if self.second_secret == SecondSecretRule::Required && !sends_messages {
             return Err(invalid("registration.second_secret", "\"required\" needs messages.spool_dir"));
+        }
+        if self.approval == ApprovalRule::PasskeyRequired && RelyingParty::at(public_url).is_none() {
+            let what = "\"passkey_required\" needs a server.public_url with https and a host name";
+            return Err(invalid("registration.approval", what));
         }
         Ok(self)
     }

@@ -3,7 +3,11 @@
 
 use super::credential::{MOST_UNLOCKS, Signer, with_certificate};
 use crate::{
-    accounts::{Principal, same_person},
+    accounts::{
+        Principal,
+        passkey::{Approved, Given, Subject},
+        same_person,
+    },
     app::App,
     attestation,
     audit::{self, Actor, Entry, Kind},
@@ -25,6 +29,7 @@ use chuky_model::{
     serial::Serial,
 };
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 /// A request to unlock, as those who ask and decide see it.
@@ -50,6 +55,8 @@ pub struct UnlockView {
     pub asked_at: String,
     /// Whether the reader may decide it: a second pair of eyes, and not the holder.
     pub decidable: bool,
+    /// What a passkey signs that approves it.
+    pub content_digest: String,
 }
 
 /// Asks for a locked credential to be unlocked. `whom` is the serial number of its certificate, or its holder's personal number.
@@ -99,7 +106,13 @@ pub async fn ask_unlock(app: &App, by: &Principal, whom: &str, reason: &str) -> 
 }
 
 /// Decides on a request to unlock: by somebody who neither asked nor holds the credential.
-pub async fn decide_unlock(app: &App, by: &Principal, id: UnlockId, approved: bool) -> Result<UnlockView> {
+pub async fn decide_unlock(
+    app: &App,
+    by: &Principal,
+    id: UnlockId,
+    approved: bool,
+    given: Option<&Given>,
+) -> Result<UnlockView> {
     // 1. Four eyes.
     if !may_decide(by) {
         return Err(RequestError::forbidden().into());
@@ -117,11 +130,13 @@ pub async fn decide_unlock(app: &App, by: &Principal, id: UnlockId, approved: bo
     // 2. Only the unlock that was asked for, of a credential that is still locked.
     let now = app.clock.now();
     let signer = with_certificate(app, credential.clone()).await?;
+    let mut proof = Approved::nothing();
     if approved {
         let next = credential.unlocks.saturating_add(1);
         if !signer.is_locked(app) || unlock.number != next || signer.unlocks_left() == 0 {
             return Err(moved_on().into());
         }
+        proof = Approved::by(app, by, (Subject::Unlock(id), &content_digest(&unlock)), given).await?;
         credential.state = CredentialState::Active;
         credential.tries = 0;
         credential.unlocks = next;
@@ -133,7 +148,7 @@ pub async fn decide_unlock(app: &App, by: &Principal, id: UnlockId, approved: bo
     unlock.decided_at = Some(now);
     attestation::attest_change(&*app.tokens.subscribers, &mut unlock).await?;
     // 3. Both rows by compare-and-swap with their audit entries, in one transaction.
-    store_decision(app, by, &unlock, approved.then_some(&credential)).await?;
+    store_decision(app, by, &unlock, approved.then_some((&credential, &proof))).await?;
     Ok(view(by, &unlock, &signer, false))
 }
 
@@ -154,7 +169,20 @@ pub async fn open_unlocks(app: &App, by: &Principal, after: Cursor) -> Result<(V
     Ok((views, next))
 }
 
-async fn store_decision(app: &App, by: &Principal, unlock: &Unlock, unlocked: Option<&Credential>) -> Result<()> {
+/// What a second pair of eyes sees of a request, as it was asked.
+fn content_digest(unlock: &Unlock) -> String {
+    let mut digest = Sha256::new();
+    digest.update(format!("chuky-unlock-v1\n{}\n{}\n{}\n", unlock.id, unlock.credential_id, unlock.number));
+    digest.update(format!("{}\n{}\n{}", unlock.asked_by, unlock.asked_at.rfc3339(), unlock.reason));
+    hex::encode(digest.finalize())
+}
+
+async fn store_decision(
+    app: &App,
+    by: &Principal,
+    unlock: &Unlock,
+    unlocked: Option<(&Credential, &Approved)>,
+) -> Result<()> {
     let overtaken = |error| match error {
         store::Error::Stale => moved_on().into(),
         error => crate::error::Error::from(error),
@@ -163,8 +191,13 @@ async fn store_decision(app: &App, by: &Principal, unlock: &Unlock, unlocked: Op
     let mut transaction = app.store.begin().await?;
     transaction.update_unlock(unlock).await.map_err(overtaken)?;
     let kind = if unlocked.is_some() { Kind::UnlockApproved } else { Kind::UnlockRefused };
-    let mut entry = audit::record(&mut transaction, Entry::of_row(now, kind, actor, unlock)).await?;
-    if let Some(credential) = unlocked {
+    let mut told = Entry::of_row(now, kind, actor, unlock);
+    if let Some((_, proof)) = unlocked {
+        proof.store(app, &mut transaction).await?;
+        told = told.with(proof.told(serde_json::json!({ "content": content_digest(unlock) })));
+    }
+    let mut entry = audit::record(&mut transaction, told).await?;
+    if let Some((credential, _)) = unlocked {
         transaction.update_credential(credential).await.map_err(overtaken)?;
         let content = serde_json::json!({ "unlock": unlock.id, "number": unlock.number, "asked_by": unlock.asked_by });
         let told = Entry::of_row(now, Kind::CredentialUnlocked, actor, credential).with(content);
@@ -275,6 +308,7 @@ fn view(by: &Principal, unlock: &Unlock, signer: &Signer, unconcerned: bool) -> 
         asked_by: unlock.asked_by,
         asked_at: Instant::rfc3339(unlock.asked_at),
         decidable: unconcerned && may_decide(by),
+        content_digest: content_digest(unlock),
     }
 }
 

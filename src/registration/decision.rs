@@ -4,7 +4,10 @@ use super::{
     ActivationCode, Details, Redeemable, RequestView, advance, deciding, load, moved_on, open, redeemable, second,
 };
 use crate::{
-    accounts::{self, Principal},
+    accounts::{
+        self, Principal,
+        passkey::{Approved, Given, Subject, approval},
+    },
     app::App,
     attestation,
     audit::{self, Actor, Entry, Kind},
@@ -24,7 +27,13 @@ use chuky_model::{
 
 /// Approves a request whose content digest is the one the approver was shown. The approver gets no code: until the side that entered the
 /// request, or its subscriber, has one made ([`super::make_code`]), the row's is one that nobody knows.
-pub async fn approve(app: &App, by: &Principal, id: RequestId, content_digest: &str) -> Result<RequestView> {
+pub async fn approve(
+    app: &App,
+    by: &Principal,
+    id: RequestId,
+    content_digest: &str,
+    given: Option<&Given>,
+) -> Result<RequestView> {
     // 1. Four eyes.
     let mut request = decidable(app, by, id).await?;
     // 2. Exactly what was seen, of a subscriber who can be reached where that is asked for.
@@ -34,10 +43,11 @@ pub async fn approve(app: &App, by: &Principal, id: RequestId, content_digest: &
         return Err(content_differs().into());
     }
     second::check_reachable(app, &request, &details).await?;
+    let approved = Approved::by(app, by, (Subject::Request(id), content_digest), given).await?;
     // 3. Decision, code, new state and audit entry in one transaction.
     let approval = Approving::prepare(app, by.account, id, digest, false).await?;
     let mut transaction = app.store.begin().await?;
-    approval.store(app, &mut transaction, &mut request).await?;
+    approval.store(app, &mut transaction, &mut request, &approved).await?;
     transaction.commit().await?;
     RequestView::of(app, &request)
 }
@@ -77,20 +87,22 @@ impl Approving {
         (&self.code, self.row.expires_at)
     }
 
-    /// Stores it with the request's new state and the entries of both.
+    /// Stores it with what proves it, the request's new state and the entries of both.
     pub(super) async fn store(
         self,
         app: &App,
         transaction: &mut Transaction,
         request: &mut RegistrationRequest,
+        approved: &Approved,
     ) -> Result<()> {
         let (now, actor) = (self.approval.decided_at, Actor::Account(self.approval.approver_id));
         request.decided_by = Some(self.approval.approver_id);
         request.decided_at = Some(now);
+        approved.store(app, transaction).await?;
         advance(app, transaction, request, RequestState::Approved).await?;
         transaction.insert_approval(&self.approval).await?;
         transaction.insert_activation_code(&self.row).await?;
-        let content = serde_json::json!({ "content": hex::encode(&self.approval.content_digest) });
+        let content = approved.told(serde_json::json!({ "content": hex::encode(&self.approval.content_digest) }));
         let entry = Entry::of_row(now, Kind::RequestApproved, actor, request);
         audit::record(transaction, entry.with(content)).await?;
         audit::record(transaction, Entry::of_row(now, Kind::CodeMade, actor, &self.row)).await?;
@@ -187,20 +199,35 @@ async fn has_part(app: &App, approver: AccountId, request: &RegistrationRequest)
     Ok(matches!(concern(app, approver, request).await?, Some(Concern::Entered | Concern::Subject)))
 }
 
-/// Passes where the request was approved by somebody who neither entered it nor is its subject, over the content it has now.
+/// Passes where the request was approved by somebody who neither entered it nor is its subject, over the content it has now, and with the
+/// passkey assertion that this approver needs.
 pub(super) async fn check_approval(app: &App, request: &RegistrationRequest) -> Result<()> {
-    let expected = digest(app, request, &open(app, request)?);
+    let details = open(app, request)?;
+    let expected = digest(app, request, &details);
     for approval in app.store.approvals_of_request(request.id).await? {
         let approval = attestation::check(&*app.tokens.subscribers, approval).await?;
         if approval.decision == Decision::Approved
             && approval.content_digest == expected
             && !has_part(app, approval.approver_id, request).await?
         {
-            return Ok(());
+            return check_proof(app, (request, &details), &approval).await;
         }
     }
     tracing::error!(event = "request_without_approval", request = %request.id);
     Err(InternalError::RowForged { table: "registration_request" }.into())
+}
+
+/// What the approver saw was the request itself, or the list that it comes from.
+async fn check_proof(
+    app: &App,
+    (request, details): (&RegistrationRequest, &Details),
+    approval: &Approval,
+) -> Result<()> {
+    let made = (approval.approver_id, approval.decided_at);
+    match app.store.agency_line_of_request(request.id).await? {
+        Some(line) => super::lists::check_approved(app, line, details, made).await,
+        None => approval::check(app, made, Subject::Request(request.id), &hex::encode(&approval.content_digest)).await,
+    }
 }
 
 /// What an approver approves: a keyed digest of request, hierarchy and content, so that it tells nothing about the person.

@@ -7,7 +7,7 @@ use chuky_model::{
     instant::Instant,
     record::{
         Cursor, account::*, agency::*, audit::*, certificate::*, credential::*, document::*, incoming::*, oauth::*,
-        outgoing::*, payment::*, request::*, revocation::*, staff::*, state::*, verdict::*, work::*,
+        outgoing::*, passkey::*, payment::*, request::*, revocation::*, staff::*, state::*, verdict::*, work::*,
     },
     request::{Hierarchy, RequestState},
     serial::Serial,
@@ -82,6 +82,19 @@ queries! {
         read staff_invitation_by_code(code_hash: &[u8]) -> Option<StaffInvitation>;
         read founding_invitations(limit: i64) -> Vec<StaffInvitation>;
     }
+    passkey {
+        write insert_passkey(passkey: &Passkey) -> ();
+        write update_passkey(passkey: &Passkey) -> ();
+        read passkey_by_id(id: PasskeyId) -> Option<Passkey>;
+        read passkey_by_credential(credential_id: &[u8]) -> Option<Passkey>;
+        read passkeys_of_account(account_id: AccountId) -> Vec<Passkey>;
+        read passkeys_to_confirm(limit: i64) -> Vec<Passkey>;
+        write insert_passkey_enrolment(enrolment: &PasskeyEnrolment) -> ();
+        read passkey_enrolment(account_id: AccountId) -> Option<PasskeyEnrolment>;
+        write use_passkey_challenge(challenge: &[u8], expires_at: Instant, now: Instant) -> ();
+        write insert_approval_assertion(assertion: &ApprovalAssertion) -> ();
+        read approval_assertions_of(subject: &str) -> Vec<ApprovalAssertion>;
+    }
     request {
         write insert_request(request: &RegistrationRequest) -> ();
         write update_request(request: &RegistrationRequest) -> ();
@@ -152,6 +165,7 @@ queries! {
         write correct_agency_line(line: &AgencyLine) -> ();
         write remove_agency_line(list_id: AgencyListId, position: i64) -> ();
         write finish_agency_line(line: &AgencyLine) -> ();
+        read agency_line_of_request(request_id: RequestId) -> Option<AgencyLine>;
         read agency_lines(list_id: AgencyListId, from: i64, limit: i64) -> Vec<AgencyLine>;
         read count_open_agency_lines(list_id: AgencyListId) -> i64;
     }

@@ -2,7 +2,11 @@
 
 use super::providers::{MOST_PROVIDERS, Terms, terms_of, used};
 use crate::{
-    accounts::{self, Principal, same_person},
+    accounts::{
+        self, Principal,
+        passkey::{Approved, Given, Subject},
+        same_person,
+    },
     app::App,
     attestation,
     audit::{self, Actor, Entry, Kind},
@@ -60,6 +64,8 @@ pub struct ChangeView {
     pub asked_at: String,
     /// Whether the reader may decide it.
     pub decidable: bool,
+    /// What a passkey signs that approves it.
+    pub content_digest: String,
 }
 
 /// Asks for a provider's terms to become these. `provider` is the login name or identifier of its account.
@@ -106,7 +112,13 @@ pub async fn ask(app: &App, by: &Principal, provider: &str, terms: Terms, reason
 }
 
 /// Decides on a change, by somebody other than who asked; approved terms are in force at once.
-pub async fn decide(app: &App, by: &Principal, id: ProviderChangeId, approved: bool) -> Result<ChangeView> {
+pub async fn decide(
+    app: &App,
+    by: &Principal,
+    id: ProviderChangeId,
+    approved: bool,
+    given: Option<&Given>,
+) -> Result<ChangeView> {
     // 1. Four eyes.
     let change = current::row_by_log(app, || app.store.provider_change(id)).await?;
     let mut change = change.ok_or_else(RequestError::not_found)?;
@@ -116,6 +128,11 @@ pub async fn decide(app: &App, by: &Principal, id: ProviderChangeId, approved: b
     if change.state != ChangeState::Asked {
         return Err(moved_on().into());
     }
+    let seen = content_digest(&change);
+    let proof = match approved {
+        true => Approved::by(app, by, (Subject::ProviderChange(id), &seen), given).await?,
+        false => Approved::nothing(),
+    };
     // 2. What is in force now, and what will be.
     let now = app.clock.now();
     let found = current::row_by_log(app, || app.store.payment_provider(change.account_id)).await?;
@@ -141,9 +158,10 @@ pub async fn decide(app: &App, by: &Principal, id: ProviderChangeId, approved: b
     };
     let actor = Actor::Account(by.account);
     let mut transaction = app.store.begin().await?;
+    proof.store(app, &mut transaction).await?;
     transaction.update_provider_change(&change).await.map_err(overtaken)?;
     let kind = if approved { Kind::ProviderChangeApproved } else { Kind::ProviderChangeRefused };
-    let told = Entry::of_row(now, kind, actor, &change).with(content(&change));
+    let told = Entry::of_row(now, kind, actor, &change).with(proof.told(content(&change)));
     let mut entry = audit::record(&mut transaction, told).await?;
     if approved {
         match is_new {
@@ -217,12 +235,22 @@ async fn view(app: &App, by: &Principal, change: &ProviderChange) -> Result<Chan
         asked_by_name: accounts::name_of(app, change.asked_by).await?,
         asked_at: Instant::rfc3339(change.asked_at),
         decidable: change.state == ChangeState::Asked && !same_person(app, by.account, change.asked_by).await?,
+        content_digest: content_digest(change),
     })
 }
 
 fn content(change: &ProviderChange) -> serde_json::Value {
     let digest = hex::encode(chuky_pki::crypto::sha256(change.terms.as_bytes()));
-    serde_json::json!({ "provider": change.account_id, "change": change.id, "terms_sha256": digest })
+    let content = content_digest(change);
+    serde_json::json!({ "provider": change.account_id, "change": change.id, "terms_sha256": digest, "content": content })
+}
+
+/// What a second pair of eyes sees of a change, as it was asked.
+fn content_digest(change: &ProviderChange) -> String {
+    let (id, provider, by) = (change.id, change.account_id, change.asked_by);
+    let asked = format!("{id}\n{provider}\n{by}\n{}\n{}\n", change.asked_at.rfc3339(), change.terms);
+    let text = format!("chuky-provider-change-v1\n{asked}{}", change.reason);
+    hex::encode(chuky_pki::crypto::sha256(text.as_bytes()))
 }
 
 fn open_already() -> RequestError {

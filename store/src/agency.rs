@@ -232,6 +232,14 @@ pub async fn agency_lines(
         .await?)
 }
 
+/// The line that became a request.
+pub async fn agency_line_of_request(
+    connection: &mut Connection,
+    request_id: RequestId,
+) -> Result<Option<AgencyLine>, Error> {
+    Ok(lines!("WHERE request_id = $1", request_id.0).fetch_optional(connection).await?)
+}
+
 /// How many lines of a list have no outcome yet.
 pub async fn count_open_agency_lines(connection: &mut Connection, list_id: AgencyListId) -> Result<i64, Error> {
     let row = query!(

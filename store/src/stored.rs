@@ -87,6 +87,8 @@ macro_rules! columns {
 columns! {
     AccountId: Uuid = |id| Some(AccountId(id));
     ApiKeyId: Uuid = |id| Some(ApiKeyId(id));
+    PasskeyId: Uuid = |id| Some(PasskeyId(id));
+    AssertionId: Uuid = |id| Some(AssertionId(id));
     OauthClientId: Uuid = |id| Some(OauthClientId(id));
     StaffOrderId: Uuid = |id| Some(StaffOrderId(id));
     StaffOrderKind: String = |name| StaffOrderKind::from_name(&name);

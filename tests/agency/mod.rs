@@ -80,7 +80,7 @@ pub async fn finished(test: &TestApp, id: &str, seconds: u64) -> Value {
 }
 
 /// The texts of the messages that wait, opened as the outbox would.
-async fn codes(test: &TestApp) -> Vec<(String, String)> {
+pub async fn codes(test: &TestApp) -> Vec<(String, String)> {
     let mut codes = Vec::new();
     for message in test.app.store.unsent_messages(20_000).await.unwrap() {
         let id = message.id.to_string();

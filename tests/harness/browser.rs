@@ -28,6 +28,8 @@ pub struct Browser {
     screen: Screen,
     origin: String,
     driver: Child,
+    /// Of the driver.
+    port: u16,
     profile: tempfile::TempDir,
 }
 
@@ -54,7 +56,7 @@ impl Browser {
             .connect(&format!("http://127.0.0.1:{port}"))
             .await
             .unwrap();
-        Self { client, screen, origin: origin.to_owned(), driver, profile }
+        Self { client, screen, origin: origin.to_owned(), driver, port, profile }
     }
 
     /// Opens a page of the service.
@@ -162,6 +164,21 @@ impl Browser {
         self.client.set_window_size(width, height + 160).await.unwrap();
         self.picture(name).await;
         self.client.set_window_size(width, 900).await.unwrap();
+    }
+
+    /// Gives the browser a device with passkeys, whose user is verified whenever it asks (WebAuthn Level 3 §11: virtual authenticators).
+    pub async fn authenticator(&self) {
+        let session = self.client.session_id().await.unwrap().unwrap();
+        let address = format!("http://127.0.0.1:{}/session/{session}/webauthn/authenticator", self.port);
+        let device = json!({
+            "protocol": "ctap2", "transport": "internal", "hasResidentKey": true, "hasUserVerification": true,
+            "isUserConsenting": true, "isUserVerified": true,
+        });
+        let made = tokio::task::spawn_blocking(move || {
+            let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+            agent.post(&address).send_json(device).unwrap().status().as_u16()
+        });
+        assert_eq!(made.await.unwrap(), 200);
     }
 
     /// The directory into which the browser saves downloads.

@@ -17,7 +17,7 @@ mod pages;
 pub mod proof;
 mod responder;
 mod revocation_lists;
-mod revocation_orders;
+pub mod revocation_orders;
 mod roll_over;
 mod timestamps;
 

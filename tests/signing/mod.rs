@@ -15,4 +15,4 @@ pub mod service;
 mod stale_token;
 pub mod subscriber;
 mod swapped;
-mod unlock;
+pub mod unlock;

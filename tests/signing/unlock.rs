@@ -11,7 +11,7 @@ fn problem(answer: &Value) -> &str {
     answer["type"].as_str().unwrap_or_default().rsplit(':').next().unwrap_or_default()
 }
 
-async fn lock(test: &TestApp, who: &Subscriber, id: &str) {
+pub async fn lock(test: &TestApp, who: &Subscriber, id: &str) {
     for _ in 0..5 {
         assert_eq!(who.ask(test, id, "không phải mã này", json!({})).await.0, 403);
     }

@@ -149,6 +149,8 @@ macro_rules! by_uuid {
 by_uuid!(
     AccountId,
     ApiKeyId,
+    PasskeyId,
+    AssertionId,
     RequestId,
     CertificateId,
     RevocationOrderId,

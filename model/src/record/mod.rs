@@ -12,6 +12,7 @@ pub mod document;
 pub mod incoming;
 pub mod oauth;
 pub mod outgoing;
+pub mod passkey;
 pub mod payment;
 pub mod request;
 pub mod revocation;

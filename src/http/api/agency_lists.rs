@@ -2,6 +2,7 @@
 
 use super::{json::JsonBody, requests::read_cursor};
 use crate::{
+    accounts::passkey::Given,
     app::App,
     error::{RequestError, Result},
     http::{Access, Caller, Route, upload},
@@ -81,6 +82,9 @@ pub struct CorrectBody {
 #[serde(deny_unknown_fields)]
 pub struct ApproveListBody {
     content_digest: String,
+    /// The answer to `/api/v1/approval-challenge`, where the approver's account has a confirmed passkey.
+    #[serde(default)]
+    assertion: Option<Given>,
 }
 
 /// Why not.
@@ -168,7 +172,9 @@ pub async fn approve_line(
     body: JsonBody<ApproveListBody>,
 ) -> Result<StatusCode> {
     let (id, position) = place(&id, &position)?;
-    lists::decide_line(&app, &caller.required()?, id, position, Ok(&body.value.content_digest)).await?;
+    let ApproveListBody { content_digest, assertion } = body.value;
+    let decision = Ok(content_digest.as_str());
+    lists::decide_line(&app, &caller.required()?, id, position, decision, assertion.as_ref()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -182,7 +188,7 @@ pub async fn reject_line(
     body: JsonBody<RejectListBody>,
 ) -> Result<StatusCode> {
     let (id, position) = place(&id, &position)?;
-    lists::decide_line(&app, &caller.required()?, id, position, Err(&body.value.reason)).await?;
+    lists::decide_line(&app, &caller.required()?, id, position, Err(&body.value.reason), None).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -211,7 +217,8 @@ pub async fn approve(
     Path(id): Path<String>,
     body: JsonBody<ApproveListBody>,
 ) -> Result<StatusCode> {
-    lists::decide(&app, &caller.required()?, read(&id)?, Ok(&body.value.content_digest)).await?;
+    let ApproveListBody { content_digest, assertion } = body.value;
+    lists::decide(&app, &caller.required()?, read(&id)?, Ok(&content_digest), assertion.as_ref()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -224,7 +231,7 @@ pub async fn reject(
     Path(id): Path<String>,
     body: JsonBody<RejectListBody>,
 ) -> Result<StatusCode> {
-    lists::decide(&app, &caller.required()?, read(&id)?, Err(&body.value.reason)).await?;
+    lists::decide(&app, &caller.required()?, read(&id)?, Err(&body.value.reason), None).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -16,6 +16,7 @@ mod json;
 pub(super) mod merchants;
 mod oauth_clients;
 pub(super) mod outgoing;
+pub(super) mod passkeys;
 mod payment_orders;
 pub(super) mod providers;
 pub(super) mod receipts;
@@ -36,6 +37,7 @@ use super::Route;
 pub fn routes() -> Vec<Route> {
     [
         session::routes(),
+        passkeys::routes(),
         accounts::routes(),
         second_factor::routes(),
         staff::routes(),

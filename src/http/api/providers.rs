@@ -1,8 +1,12 @@
 //! The registry of payment providers: seen by staff, changed by two people.
 
-use super::{idempotency::once, json::JsonBody};
+use super::{
+    idempotency::once,
+    json::{JsonBody, OptionalBody},
+    passkeys::DecisionBody,
+};
 use crate::{
-    accounts::Principal,
+    accounts::{Principal, passkey::Given},
     app::App,
     error::{RequestError, Result},
     http::{Access, Caller, Route},
@@ -87,20 +91,25 @@ pub async fn ask(
 }
 
 /// Approves a change that somebody else asked for: the terms are in force.
-#[utoipa::path(post, path = "/api/v1/payment-providers/changes/{id}/approve", params(("id" = String, Path)),
+#[utoipa::path(post, path = "/api/v1/payment-providers/changes/{id}/approve", params(("id" = String, Path)), request_body = DecisionBody,
     responses((status = 200, body = ChangeView), (status = 403), (status = 404), (status = 409)))]
-pub async fn approve(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<Json<ChangeView>> {
-    decide(&app, caller, &id, true).await
+pub async fn approve(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    OptionalBody(body): OptionalBody<DecisionBody>,
+) -> Result<Json<ChangeView>> {
+    decide(&app, caller, &id, true, body.assertion).await
 }
 
 /// Refuses a change that somebody else asked for.
 #[utoipa::path(post, path = "/api/v1/payment-providers/changes/{id}/refuse", params(("id" = String, Path)),
     responses((status = 200, body = ChangeView), (status = 403), (status = 404), (status = 409)))]
 pub async fn refuse(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<Json<ChangeView>> {
-    decide(&app, caller, &id, false).await
+    decide(&app, caller, &id, false, None).await
 }
 
-async fn decide(app: &App, caller: Caller, id: &str, approved: bool) -> Result<Json<ChangeView>> {
+async fn decide(app: &App, caller: Caller, id: &str, approved: bool, given: Option<Given>) -> Result<Json<ChangeView>> {
     let id = id.parse().map_err(|_| RequestError::not_found())?;
-    Ok(Json(provider_changes::decide(app, &caller.required()?, id, approved).await?))
+    Ok(Json(provider_changes::decide(app, &caller.required()?, id, approved, given.as_ref()).await?))
 }

@@ -2,7 +2,7 @@
 
 use super::{idempotency::once, json::JsonBody};
 use crate::{
-    accounts::Principal,
+    accounts::{Principal, passkey::Given},
     app::App,
     error::{Error, RequestError, Result},
     http::{Access, Caller, Route},
@@ -58,6 +58,9 @@ pub struct SubmitBody {
 #[serde(deny_unknown_fields)]
 pub struct ApproveBody {
     content_digest: String,
+    /// The answer to `/api/v1/approval-challenge`, where the approver's account has a confirmed passkey.
+    #[serde(default)]
+    assertion: Option<Given>,
 }
 
 /// Why a request is rejected.
@@ -149,7 +152,10 @@ pub async fn approve(
     let (by, id) = (caller.required()?, read_id(&id)?);
     let route = format!("POST /api/v1/requests/{id}/approve");
     let JsonBody { value, bytes } = body;
-    let flow = async move |app: App, by: Principal| registration::approve(&app, &by, id, &value.content_digest).await;
+    let ApproveBody { content_digest, assertion } = value;
+    let flow = async move |app: App, by: Principal| {
+        registration::approve(&app, &by, id, &content_digest, assertion.as_ref()).await
+    };
     once(&app, &by, &route, (&headers, &bytes), StatusCode::OK, flow).await
 }
 

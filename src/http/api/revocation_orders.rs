@@ -3,7 +3,7 @@
 
 use super::{idempotency::once, json::JsonBody, requests::read_cursor};
 use crate::{
-    accounts::Principal,
+    accounts::{Principal, passkey::Given},
     app::App,
     error::{RequestError, Result},
     http::{Access, Caller, Route},
@@ -83,6 +83,9 @@ pub struct OrderBody {
 #[serde(deny_unknown_fields)]
 pub struct ApproveOrderBody {
     content_digest: String,
+    /// The answer to `/api/v1/approval-challenge`, where the approver's account has a confirmed passkey.
+    #[serde(default)]
+    assertion: Option<Given>,
 }
 
 /// Why an order is rejected.
@@ -167,7 +170,9 @@ pub async fn approve(
     Path(id): Path<String>,
     body: JsonBody<ApproveOrderBody>,
 ) -> Result<Json<OrderView>> {
-    Ok(Json(revocation::decide(&app, &caller.required()?, read(&id)?, Ok(body.value.content_digest.as_str())).await?))
+    let ApproveOrderBody { content_digest, assertion } = body.value;
+    let decision = Ok(content_digest.as_str());
+    Ok(Json(revocation::decide(&app, &caller.required()?, read(&id)?, decision, assertion.as_ref()).await?))
 }
 
 /// Rejects an order with a reason: nothing is revoked.
@@ -179,7 +184,7 @@ pub async fn reject(
     Path(id): Path<String>,
     body: JsonBody<RejectOrderBody>,
 ) -> Result<Json<OrderView>> {
-    Ok(Json(revocation::decide(&app, &caller.required()?, read(&id)?, Err(body.value.reason.as_str())).await?))
+    Ok(Json(revocation::decide(&app, &caller.required()?, read(&id)?, Err(body.value.reason.as_str()), None).await?))
 }
 
 fn wanted(body: OrderBody) -> Result<(Wanted, String)> {

@@ -1,6 +1,11 @@
 //! Unlocking credentials with four eyes: one person asks, another decides.
 
-use super::{idempotency::once, json::JsonBody, requests::read_cursor};
+use super::{
+    idempotency::once,
+    json::{JsonBody, OptionalBody},
+    passkeys::DecisionBody,
+    requests::read_cursor,
+};
 use crate::{
     accounts::Principal,
     app::App,
@@ -89,17 +94,23 @@ pub async fn list(
 }
 
 /// Unlocks: the PIN stays what it was, and its tries begin anew.
-#[utoipa::path(post, path = "/api/v1/unlocks/{id}/approve", params(("id" = String, Path)),
+#[utoipa::path(post, path = "/api/v1/unlocks/{id}/approve", params(("id" = String, Path)), request_body = DecisionBody,
     responses((status = 200, body = UnlockView), (status = 403), (status = 404), (status = 409)))]
-pub async fn approve(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<Json<UnlockView>> {
-    Ok(Json(custody::decide_unlock(&app, &caller.required()?, read(&id)?, true).await?))
+pub async fn approve(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    OptionalBody(body): OptionalBody<DecisionBody>,
+) -> Result<Json<UnlockView>> {
+    let given = body.assertion.as_ref();
+    Ok(Json(custody::decide_unlock(&app, &caller.required()?, read(&id)?, true, given).await?))
 }
 
 /// Refuses: the credential stays locked.
 #[utoipa::path(post, path = "/api/v1/unlocks/{id}/refuse", params(("id" = String, Path)),
     responses((status = 200, body = UnlockView), (status = 403), (status = 404), (status = 409)))]
 pub async fn refuse(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<Json<UnlockView>> {
-    Ok(Json(custody::decide_unlock(&app, &caller.required()?, read(&id)?, false).await?))
+    Ok(Json(custody::decide_unlock(&app, &caller.required()?, read(&id)?, false, None).await?))
 }
 
 fn read(id: &str) -> Result<UnlockId, Error> {

@@ -127,6 +127,7 @@ fn certificate_screens(language: Language) -> Vec<Screen> {
 
 fn unlock_screens(language: Language) -> Vec<Screen> {
     let unlock = |decidable| UnlockCard {
+        content_digest: "00ff".to_owned(),
         unlock: UnlockId("0199a7c2-3333-7000-8000-00000000abcd".parse().unwrap()),
         holder: LONG_NAME.into(),
         organization: if decidable { AGENCY.into() } else { String::new() },

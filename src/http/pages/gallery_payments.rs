@@ -208,6 +208,7 @@ fn registry(language: Language) -> Vec<Screen> {
             asked_by: AccountId(Uuid::nil()),
             asked_by_name: "Trần Văn Đức".into(),
             asked_at: "2026-11-22T02:05:09Z".into(),
+            content_digest: "00ff".to_owned(),
             decidable,
         };
         change_card(&frame(), &view)

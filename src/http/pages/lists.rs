@@ -18,6 +18,8 @@ use serde::Deserialize;
 pub struct ListDecisionForm {
     pub csrf: String,
     pub content_digest: String,
+    /// The passkey's answer, where one was asked: JSON.
+    pub assertion: String,
     pub reason: String,
 }
 
@@ -160,6 +162,11 @@ impl ListPage {
     /// The page as HTML.
     pub fn html(&self) -> String {
         rendered(&Self { problems: self.problems.among(&["reason"]), ..self.clone() })
+    }
+
+    /// Of a line, as a passkey signs it.
+    fn place(&self, position: &i64) -> String {
+        format!("{}/{position}", self.card.list)
     }
 
     fn is_correctable(&self) -> bool {

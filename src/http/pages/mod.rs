@@ -5,6 +5,7 @@
 // A view model's field is what its name says and the screen shows; fields with a rule of their own have docs.
 #![allow(missing_docs)]
 
+pub mod account;
 pub mod activate;
 pub mod assets;
 pub mod audit;
@@ -82,6 +83,8 @@ fn rendered(template: &impl askama::Template) -> String {
 
 #[cfg(test)]
 mod gallery;
+#[cfg(test)]
+mod gallery_account;
 #[cfg(test)]
 mod gallery_audit;
 #[cfg(test)]

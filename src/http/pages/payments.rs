@@ -87,6 +87,7 @@ pub struct ChangeCard {
     pub name: String,
     pub rows: Vec<Row>,
     pub decidable: bool,
+    pub content_digest: String,
 }
 
 /// The page.
@@ -144,7 +145,8 @@ pub fn change_card(frame: &Frame, view: &ChangeView) -> ChangeCard {
     let asked = frame.fill("by-and-when", &[("who", &view.asked_by_name), ("when", &when)]);
     rows.push(Row::new(frame, "payments-reason", &view.reason));
     rows.push(Row::new(frame, "payments-asked", &asked));
-    ChangeCard { change: view.id, name: view.terms.name.clone(), rows, decidable: view.decidable }
+    let content_digest = view.content_digest.clone();
+    ChangeCard { change: view.id, name: view.terms.name.clone(), rows, decidable: view.decidable, content_digest }
 }
 
 /// The rows of the reasons, most frequent first, in words where there are words for them.

@@ -52,6 +52,8 @@ pub struct DecisionForm {
     pub csrf: String,
     /// Hex of the digest of what the page showed: only that is approved.
     pub content_digest: String,
+    /// The passkey's answer, where one was asked: JSON.
+    pub assertion: String,
     /// Why, where rejected.
     pub reason: String,
 }

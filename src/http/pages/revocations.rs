@@ -41,6 +41,8 @@ pub struct OrderForm {
 pub struct OrderDecisionForm {
     pub csrf: String,
     pub content_digest: String,
+    /// The passkey's answer, where one was asked: JSON.
+    pub assertion: String,
     pub reason: String,
 }
 

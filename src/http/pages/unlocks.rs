@@ -37,6 +37,7 @@ pub struct UnlockCard {
     pub asked_by: String,
     /// The reader may decide it now.
     pub decidable: bool,
+    pub content_digest: String,
 }
 
 impl UnlockCard {

@@ -2,6 +2,7 @@
 
 use super::{PageForm, Visit, requests::shown_beside};
 use crate::{
+    accounts::passkey::Given,
     app::App,
     error::{Error, RequestError, Result},
     http::{
@@ -154,7 +155,12 @@ async fn approve(
     Path(id): Path<String>,
     PageForm(form): PageForm<ListDecisionForm>,
 ) -> Result<Response> {
-    let done = lists::decide(&app, visit.posting(&form.csrf)?, read(&id)?, Ok(&form.content_digest)).await;
+    let (by, list) = (visit.posting(&form.csrf)?, read(&id)?);
+    let done = async {
+        let given = Given::of_form(&form.assertion)?;
+        lists::decide(&app, by, list, Ok(&form.content_digest), given.as_ref()).await
+    };
+    let done = done.await;
     after(&app, visit, &id, done).await
 }
 
@@ -164,7 +170,7 @@ async fn reject(
     Path(id): Path<String>,
     PageForm(form): PageForm<ListDecisionForm>,
 ) -> Result<Response> {
-    let done = lists::decide(&app, visit.posting(&form.csrf)?, read(&id)?, Err(&form.reason)).await;
+    let done = lists::decide(&app, visit.posting(&form.csrf)?, read(&id)?, Err(&form.reason), None).await;
     after(&app, visit, &id, done).await
 }
 
@@ -206,7 +212,11 @@ async fn approve_line(
 ) -> Result<Response> {
     let (list, position) = place(&id, &position)?;
     let by = visit.posting(&form.csrf)?;
-    let done = lists::decide_line(&app, by, list, position, Ok(&form.content_digest)).await;
+    let done = async {
+        let given = Given::of_form(&form.assertion)?;
+        lists::decide_line(&app, by, list, position, Ok(&form.content_digest), given.as_ref()).await
+    };
+    let done = done.await;
     after(&app, visit, &id, done).await
 }
 
@@ -217,7 +227,7 @@ async fn reject_line(
     PageForm(form): PageForm<ListDecisionForm>,
 ) -> Result<Response> {
     let (list, position) = place(&id, &position)?;
-    let done = lists::decide_line(&app, visit.posting(&form.csrf)?, list, position, Err(&form.reason)).await;
+    let done = lists::decide_line(&app, visit.posting(&form.csrf)?, list, position, Err(&form.reason), None).await;
     after(&app, visit, &id, done).await
 }
 

@@ -2,9 +2,12 @@
 
 use super::{PageForm, Visit};
 use crate::{
-    accounts::{self, LogIn, LoggedIn, Password, SESSION_SECONDS, TotpCode},
+    accounts::{
+        self, LogIn, LoggedIn, Password, SESSION_SECONDS, TotpCode,
+        passkey::{self, Given},
+    },
     app::App,
-    error::{Error, Result},
+    error::{Error, RequestError, Result},
     http::{
         Access, Remote, Route, guard,
         pages::{
@@ -30,6 +33,7 @@ pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::new(Method::GET, "/login", Access::Public, get(show)),
         Route::new(Method::POST, "/login", Access::Public, post(enter)),
+        Route::new(Method::POST, "/login/passkey", Access::Public, post(enter_with_passkey)),
         Route::new(Method::POST, "/logout", Access::Account, post(leave)),
     ]
 }
@@ -54,10 +58,43 @@ async fn enter(
         from: remote.as_str().to_owned(),
         device: jar.get(guard::device_cookie(&app)).map(|cookie| cookie.value().to_owned()),
     };
-    match accounts::log_in(&app, attempt).await {
+    entered(&app, visit, jar, (login, next), accounts::log_in(&app, attempt).await)
+}
+
+/// What the page's script posts once a passkey has answered.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct PasskeyForm {
+    next: String,
+    assertion: String,
+}
+
+async fn enter_with_passkey(
+    State(app): State<App>,
+    visit: Visit,
+    remote: Remote,
+    jar: CookieJar,
+    PageForm(form): PageForm<PasskeyForm>,
+) -> Result<Response> {
+    let logged_in = async {
+        let given = Given::of_form(&form.assertion)?.ok_or_else(RequestError::unauthenticated)?;
+        passkey::log_in(&app, &given, remote.as_str()).await
+    };
+    entered(&app, visit, jar, (String::new(), safe_next(&form.next).to_owned()), logged_in.await)
+}
+
+/// Where the session leads, or the page again with what was refused.
+fn entered(
+    app: &App,
+    visit: Visit,
+    jar: CookieJar,
+    (login, next): (String, String),
+    logged_in: Result<LoggedIn>,
+) -> Result<Response> {
+    match logged_in {
         Ok(LoggedIn { token, device, .. }) => {
-            let session = session_cookie(&app, token.reveal().to_owned(), SESSION_SECONDS);
-            Ok((jar.add(session).add(device_cookie(&app, device)), Redirect::to(&next)).into_response())
+            let session = session_cookie(app, token.reveal().to_owned(), SESSION_SECONDS);
+            Ok((jar.add(session).add(device_cookie(app, device)), Redirect::to(&next)).into_response())
         }
         Err(Error::Request(refused)) => {
             let problems = Problems::said(refused.field, refused.detail);

@@ -1,6 +1,7 @@
 //! The handlers of the pages: extract, call one flow, fill a view model of `pages`, answer. What is wrong with a form is said on
 //! the same page beside the field; everything else becomes a page of refusal. Must never decide what a flow decides.
 
+mod account;
 mod activate;
 mod audit;
 mod booth;
@@ -44,6 +45,7 @@ pub fn routes() -> Vec<Route> {
         shared,
         audit::routes(),
         login::routes(),
+        account::routes(),
         consent::routes(),
         activate::routes(),
         booth::routes(),

@@ -2,7 +2,7 @@
 
 use super::{PageForm, Visit, requests::shown_beside};
 use crate::{
-    accounts::Principal,
+    accounts::{Principal, passkey::Given},
     app::App,
     error::{RequestError, Result},
     http::{
@@ -47,6 +47,8 @@ struct DoneQuery {
 #[serde(default)]
 struct DecideForm {
     csrf: String,
+    /// The passkey's answer, where one was asked: JSON.
+    assertion: String,
 }
 
 async fn show(State(app): State<App>, visit: Visit, Query(query): Query<DoneQuery>) -> Result<Response> {
@@ -83,7 +85,7 @@ async fn approve(
     Path(id): Path<String>,
     PageForm(form): PageForm<DecideForm>,
 ) -> Result<Response> {
-    decide(&app, visit, &id, &form.csrf, true).await
+    decide(&app, visit, &id, &form, true).await
 }
 
 async fn refuse(
@@ -92,13 +94,17 @@ async fn refuse(
     Path(id): Path<String>,
     PageForm(form): PageForm<DecideForm>,
 ) -> Result<Response> {
-    decide(&app, visit, &id, &form.csrf, false).await
+    decide(&app, visit, &id, &form, false).await
 }
 
-async fn decide(app: &App, visit: Visit, id: &str, csrf: &str, approved: bool) -> Result<Response> {
-    let by = visit.posting(csrf)?;
+async fn decide(app: &App, visit: Visit, id: &str, form: &DecideForm, approved: bool) -> Result<Response> {
+    let by = visit.posting(&form.csrf)?;
     let id = id.parse().map_err(|_| RequestError::not_found())?;
-    match provider_changes::decide(app, by, id, approved).await {
+    let decided = async {
+        let given = Given::of_form(if approved { &form.assertion } else { "" })?;
+        provider_changes::decide(app, by, id, approved, given.as_ref()).await
+    };
+    match decided.await {
         Ok(_) if approved => Ok(Redirect::to("/payments?done=approved").into_response()),
         Ok(_) => Ok(Redirect::to("/payments?done=refused").into_response()),
         Err(error) => {

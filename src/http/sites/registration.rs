@@ -5,7 +5,7 @@ use super::{
     requests::{code_card, content, read_id, shown_beside},
 };
 use crate::{
-    accounts::Principal,
+    accounts::{Principal, passkey::Given},
     app::App,
     error::{RequestError, Result},
     http::{
@@ -163,7 +163,12 @@ async fn approve(
     PageForm(form): PageForm<DecisionForm>,
 ) -> Result<Response> {
     let id = read_id(&id)?;
-    match registration::approve(&app, visit.posting(&form.csrf)?, id, &form.content_digest).await {
+    let by = visit.posting(&form.csrf)?;
+    let approved = async {
+        let given = Given::of_form(&form.assertion)?;
+        registration::approve(&app, by, id, &form.content_digest, given.as_ref()).await
+    };
+    match approved.await {
         Ok(_) => page(&app, visit, id, StatusCode::OK, None, Problems::none()).await,
         Err(error) => {
             let (status, problems) = shown_beside(error)?;

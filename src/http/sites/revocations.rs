@@ -2,7 +2,7 @@
 
 use super::{PageForm, Visit, requests::shown_beside};
 use crate::{
-    accounts::Principal,
+    accounts::{Principal, passkey::Given},
     app::App,
     error::{RequestError, Result},
     http::{
@@ -137,7 +137,12 @@ async fn reject(
 async fn decide(app: &App, visit: Visit, id: &str, form: &OrderDecisionForm, approved: bool) -> Result<Response> {
     let by = visit.posting(&form.csrf)?;
     let decision = if approved { Ok(form.content_digest.as_str()) } else { Err(form.reason.as_str()) };
-    match revocation::decide(app, by, read(id)?, decision).await {
+    let given = if approved { form.assertion.as_str() } else { "" };
+    let decided = async {
+        let given = Given::of_form(given)?;
+        revocation::decide(app, by, read(id)?, decision, given.as_ref()).await
+    };
+    match decided.await {
         Ok(order) => Ok(Redirect::to(&format!("/revocations/{}", order.id)).into_response()),
         Err(error) => {
             let said = shown_beside(error)?;

@@ -2,8 +2,7 @@
 
 use super::{PageForm, Visit, requests::shown_beside};
 use crate::{
-    accounts,
-    accounts::Principal,
+    accounts::{self, Principal, passkey::Given},
     app::App,
     custody::{self, UnlockView},
     error::{RequestError, Result},
@@ -51,6 +50,8 @@ struct ListQuery {
 #[serde(default)]
 struct DecideForm {
     csrf: String,
+    /// The passkey's answer, where one was asked: JSON.
+    assertion: String,
 }
 
 async fn list(State(app): State<App>, visit: Visit, Query(query): Query<ListQuery>) -> Result<Response> {
@@ -78,7 +79,7 @@ async fn approve(
     Path(id): Path<String>,
     PageForm(form): PageForm<DecideForm>,
 ) -> Result<Response> {
-    decide(&app, visit, &id, &form.csrf, true).await
+    decide(&app, visit, &id, &form, true).await
 }
 
 async fn refuse(
@@ -87,13 +88,17 @@ async fn refuse(
     Path(id): Path<String>,
     PageForm(form): PageForm<DecideForm>,
 ) -> Result<Response> {
-    decide(&app, visit, &id, &form.csrf, false).await
+    decide(&app, visit, &id, &form, false).await
 }
 
-async fn decide(app: &App, visit: Visit, id: &str, csrf: &str, approved: bool) -> Result<Response> {
-    let by = visit.posting(csrf)?;
+async fn decide(app: &App, visit: Visit, id: &str, form: &DecideForm, approved: bool) -> Result<Response> {
+    let by = visit.posting(&form.csrf)?;
     let id: UnlockId = id.parse().map_err(|_| RequestError::not_found())?;
-    match custody::decide_unlock(app, by, id, approved).await {
+    let decided = async {
+        let given = Given::of_form(if approved { &form.assertion } else { "" })?;
+        custody::decide_unlock(app, by, id, approved, given.as_ref()).await
+    };
+    match decided.await {
         Ok(_) if approved => Ok(Redirect::to("/unlocks?done=approved").into_response()),
         Ok(_) => Ok(Redirect::to("/unlocks?done=refused").into_response()),
         Err(error) => {
@@ -141,5 +146,6 @@ async fn card(app: &App, view: UnlockView) -> Result<UnlockCard> {
         asked_at: view.asked_at,
         asked_by: accounts::name_of(app, view.asked_by).await?,
         decidable: view.decidable,
+        content_digest: view.content_digest,
     })
 }

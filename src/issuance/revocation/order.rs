@@ -7,7 +7,10 @@ use super::{
     status,
 };
 use crate::{
-    accounts::{self, Principal},
+    accounts::{
+        self, Principal,
+        passkey::{Approved, Given, Subject},
+    },
     app::App,
     attestation,
     audit::{self, Actor, Entry, Kind},
@@ -163,6 +166,7 @@ pub async fn decide(
     by: &Principal,
     id: RevocationOrderId,
     decision: Result<&str, &str>,
+    given: Option<&Given>,
 ) -> Result<OrderView> {
     // 1. Four eyes.
     if !may_decide(by) {
@@ -182,9 +186,11 @@ pub async fn decide(
         return Err(moved_on().into());
     }
     // 2. Exactly what was seen, or why not.
+    let mut approved = Approved::nothing();
     let kind = match decision {
         Ok(seen) if seen != hex::encode(&order.content_digest) => return Err(content_differs().into()),
-        Ok(_) => {
+        Ok(seen) => {
+            approved = Approved::by(app, by, (Subject::RevocationOrder(id), seen), given).await?;
             order.state = RevocationOrderState::Approved;
             Kind::RevocationApproved
         }
@@ -203,7 +209,7 @@ pub async fn decide(
     let now = app.clock.now();
     order.decided_by = Some(by.account);
     order.decided_at = Some(now);
-    store_change(app, &mut order, (kind, Actor::Account(by.account), now)).await?;
+    store_change(app, &mut order, (kind, Actor::Account(by.account), now), &approved).await?;
     if order.state == RevocationOrderState::Approved {
         super::run::start(app, order.id);
     }
@@ -252,19 +258,22 @@ pub(super) async fn load(app: &App, id: RevocationOrderId) -> Result<RevocationO
     Ok(order.ok_or_else(RequestError::not_found)?)
 }
 
-/// Stores an order's next state with its audit entry.
+/// Stores an order's next state with what proves it and its audit entry.
 pub(super) async fn store_change(
     app: &App,
     order: &mut RevocationOrder,
     (kind, actor, now): (Kind, Actor, Instant),
+    approved: &Approved,
 ) -> Result<()> {
     attestation::attest_change(&*app.tokens.subscribers, order).await?;
     let mut transaction = app.store.begin().await?;
+    approved.store(app, &mut transaction).await?;
     match transaction.update_revocation_order(order).await {
         Err(store::Error::Stale) => return Err(moved_on().into()),
         other => other?,
     }
     let content = serde_json::json!({ "content": hex::encode(&order.content_digest), "size": order.size });
+    let content = approved.told(content);
     audit::record(&mut transaction, Entry::of_row(now, kind, actor, order).with(content)).await?;
     transaction.commit().await?;
     current::changed(app, order);

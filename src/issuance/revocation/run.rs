@@ -3,6 +3,7 @@
 
 use super::{Change, Ground, Reason, Why, as_it_is, changed_for, order, register, revocation_list};
 use crate::{
+    accounts::passkey::{Approved, Subject, approval},
     app::App,
     audit::{Actor, Kind},
     error::{InternalError, Result},
@@ -63,6 +64,9 @@ async fn carry_out(app: &App, id: RevocationOrderId, holder: &str) -> Result<boo
     let (RevocationOrderState::Approved, Some(approved_by)) = (order.state, order.decided_by) else { return Ok(false) };
     register::follow(app).await?;
     let lines = approved_lines(app, &order).await?;
+    let decided_at = order.decided_at.unwrap_or(order.entered_at);
+    let content = hex::encode(&order.content_digest);
+    approval::check(app, (approved_by, decided_at), Subject::RevocationOrder(id), &content).await?;
     // 2. One by one; the lists tell what is done so far at least every half minute.
     let change = change_of(&order);
     let mut last = None;
@@ -83,7 +87,8 @@ async fn carry_out(app: &App, id: RevocationOrderId, holder: &str) -> Result<boo
     let now = app.clock.now();
     order.state = RevocationOrderState::Done;
     order.finished_at = Some(now);
-    order::store_change(app, &mut order, (Kind::RevocationFinished, Actor::Service, now)).await?;
+    let told = (Kind::RevocationFinished, Actor::Service, now);
+    order::store_change(app, &mut order, told, &Approved::nothing()).await?;
     Ok(true)
 }
 

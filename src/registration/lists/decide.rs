@@ -2,7 +2,10 @@
 
 use super::{CheckedLine, changed, differs, entered_lines, line_digest, load, may_decide, moved_on, run};
 use crate::{
-    accounts::{self, Principal},
+    accounts::{
+        self, Principal,
+        passkey::{Approved, Given, Subject},
+    },
     app::App,
     attestation,
     audit::{self, Actor, Entry, Kind},
@@ -20,19 +23,27 @@ use chuky_model::{
 
 /// Decides on what is open of a list: approving the digest of exactly what was shown, or rejecting with a reason. An approved list is
 /// carried out at once.
-pub async fn decide(app: &App, by: &Principal, id: AgencyListId, decision: Result<&str, &str>) -> Result<()> {
+pub async fn decide(
+    app: &App,
+    by: &Principal,
+    id: AgencyListId,
+    decision: Result<&str, &str>,
+    given: Option<&Given>,
+) -> Result<()> {
+    let mut approved = Approved::nothing();
     let mut list = decidable(app, by, id).await?;
     let kind = match decision {
         Ok(seen) if list.content_digest.as_ref().map(hex::encode).as_deref() != Some(seen) => {
             return Err(content_differs().into());
         }
-        Ok(_) => {
+        Ok(seen) => {
             let lines = app.store.agency_lines(id, 0, list.size.saturating_add(1)).await?;
             let lines = entered_lines(app, &list, lines)?;
             let open = lines.iter().filter(|line| line.line.outcome.is_none());
             for details in open.filter_map(|line| line.details.as_ref()) {
                 refuse_subject(app, by.account, details).await?;
             }
+            approved = Approved::by(app, by, (Subject::AgencyList(id), seen), given).await?;
             list.state = AgencyListState::Approved;
             Kind::AgencyListApproved
         }
@@ -45,9 +56,10 @@ pub async fn decide(app: &App, by: &Principal, id: AgencyListId, decision: Resul
     list.decided_by = Some(by.account);
     list.decided_at = Some(app.clock.now());
     attestation::attest_change(&*app.tokens.subscribers, &mut list).await?;
-    let transaction = app.store.begin().await?;
+    let mut transaction = app.store.begin().await?;
+    approved.store(app, &mut transaction).await?;
     let content = serde_json::json!({ "size": list.size, "content": list.content_digest.as_ref().map(hex::encode) });
-    changed(app, transaction, (&list, kind, by), content).await?;
+    changed(app, transaction, (&list, kind, by), approved.told(content)).await?;
     if list.state == AgencyListState::Approved {
         run::start(app, id);
     }
@@ -61,6 +73,7 @@ pub async fn decide_line(
     id: AgencyListId,
     position: i64,
     decision: Result<&str, &str>,
+    given: Option<&Given>,
 ) -> Result<()> {
     // 1. The line as it was entered: the whole list must be what it was then.
     let list = decidable(app, by, id).await?;
@@ -78,7 +91,8 @@ pub async fn decide_line(
             if hex::encode(line_digest(app, &list, &line.line, &line.cells, details)) != seen {
                 return Err(content_differs().into());
             }
-            run::carry_out_line(app, &list, by.account, line).await?;
+            let approved = Approved::by(app, by, (Subject::AgencyLine(id, position), seen), given).await?;
+            run::carry_out_line(app, &list, (by.account, &approved), line).await?;
         }
         Err(reason) => reject_line(app, by, &list, (line, checked_reason(reason)?)).await?,
     }

@@ -2,12 +2,15 @@
 //! account over the digest of exactly what was shown. The approved lines become requests, each with its approval and its code, by a
 //! job that may stop anywhere. Keys and certificates are made when codes are redeemed, never here.
 
+mod approved;
 mod decide;
 mod row;
 mod run;
 mod upload;
 mod view;
 
+pub use approved::ApprovedLists;
+pub(super) use approved::check as check_approved;
 pub use decide::{decide, decide_line};
 pub use row::{Column, RowProblem, phone};
 pub use run::{run_due, start};

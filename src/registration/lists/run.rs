@@ -3,6 +3,7 @@
 
 use super::{CheckedLine, Column, entered_lines, load};
 use crate::{
+    accounts::passkey::{Approved, Subject, approval},
     app::App,
     attestation,
     audit::{self, Actor, Entry, Kind},
@@ -74,10 +75,13 @@ async fn carry_out(app: &App, id: AgencyListId, holder: &str) -> Result<bool> {
     let (AgencyListState::Approved, Some(approver)) = (list.state, list.decided_by) else { return Ok(false) };
     let lines = app.store.agency_lines(id, 0, list.size.saturating_add(1)).await?;
     let lines = entered_lines(app, &list, lines)?;
+    let content = list.content_digest.as_ref().map(hex::encode).unwrap_or_default();
+    let decided_at = list.decided_at.unwrap_or(list.uploaded_at);
+    approval::check(app, (approver, decided_at), Subject::AgencyList(id), &content).await?;
     // 2. Those without an outcome, one by one.
     let mut renewed = app.clock.now();
     for line in lines.into_iter().filter(|line| line.line.outcome.is_none()) {
-        carry_out_line(app, &list, approver, line).await?;
+        carry_out_line(app, &list, (approver, &Approved::nothing()), line).await?;
         fault::point("list.after_line");
         if app.clock.now() >= renewed.plus_seconds(RENEWED_SECONDS) {
             renewed = app.clock.now();
@@ -100,11 +104,12 @@ async fn carry_out(app: &App, id: AgencyListId, holder: &str) -> Result<bool> {
     Ok(true)
 }
 
-/// Makes the request of one line, approved by `approver` over exactly its content, with its code in a message.
+/// Makes the request of one line, approved by `approver` over exactly its content, with its code in a message. `approved` proves the
+/// decision on this line alone; that on a whole list stands with the list.
 pub(super) async fn carry_out_line(
     app: &App,
     list: &AgencyList,
-    approver: AccountId,
+    (approver, approved): (AccountId, &Approved),
     CheckedLine { line, cells, details, .. }: CheckedLine,
 ) -> Result<()> {
     let details = details.ok_or_else(super::differs)?;
@@ -134,7 +139,7 @@ pub(super) async fn carry_out_line(
         Err(store::Error::Stale) => return Ok(()),
         other => other?,
     }
-    approving.store(app, &mut transaction, &mut request).await?;
+    approving.store(app, &mut transaction, &mut request, approved).await?;
     transaction.insert_message(&message).await?;
     Ok(transaction.commit().await?)
 }
