@@ -29,7 +29,7 @@ use crate::{
     current,
     error::{RequestError, Result},
 };
-use chuky_model::{id::AccountId, record::account::Account, role::Role};
+use chuky_model::{id::AccountId, instant::Instant, record::account::Account, role::Role};
 
 /// Who is calling, with what the account row said when it was checked.
 #[derive(Clone, Debug)]

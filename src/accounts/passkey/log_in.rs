@@ -47,7 +47,7 @@ pub async fn log_in(app: &App, given: &Given, from: &str) -> Result<LoggedIn> {
     let account = current::row_by_log(app, || app.store.account_by_id(id)).await?.filter(is_enabled);
     let account = account.ok_or_else(wrong)?;
     // 3. The passkey's counter, the used challenge and the session, all or none.
-    let (session, token) = prepare_session(app, account.id).await?;
+    let (session, token) = prepare_session(app, account.id, true).await?;
     let mut transaction = app.store.begin().await?;
     proven.store(app, &mut transaction, serde_json::json!({ "for": "log_in" })).await?;
     add_session(&mut transaction, &session).await?;

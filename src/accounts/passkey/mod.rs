@@ -109,6 +109,9 @@ async fn proven(app: &App, challenge: Challenge, of: Option<AccountId>, given: &
     let passkey = current::row_by_log(app, || app.store.passkey_by_credential(&credential_id)).await?;
     let passkey = passkey.filter(|one| one.revoked_at.is_none() && of.is_none_or(|of| of == one.account_id));
     let mut passkey = passkey.ok_or_else(unknown)?;
+    if !outlives_renewal(app, &passkey).await? {
+        return Err(unknown().into());
+    }
     if let Some(handle) = &given.user_handle
         && octets(handle)? != passkey.account_id.as_bytes()
     {
@@ -151,7 +154,20 @@ async fn load(app: &App, id: PasskeyId) -> Result<Passkey> {
 /// The passkeys of an account that are not removed, oldest first.
 async fn of_account(app: &App, account: AccountId) -> Result<Vec<Passkey>> {
     let passkeys = current::rows(app, || app.store.passkeys_of_account(account)).await?;
-    Ok(passkeys.into_iter().filter(|passkey| passkey.revoked_at.is_none()).collect())
+    let mut usable = Vec::new();
+    for passkey in passkeys.into_iter().filter(|passkey| passkey.revoked_at.is_none()) {
+        if outlives_renewal(app, &passkey).await? {
+            usable.push(passkey);
+        }
+    }
+    Ok(usable)
+}
+
+/// Whether the account was not recovered or enabled anew since the passkey was made: two people ended what it had before.
+async fn outlives_renewal(app: &App, passkey: &Passkey) -> Result<bool> {
+    let account = current::row(app, || app.store.account_by_id(passkey.account_id)).await?;
+    let renewed = account.ok_or(InternalError::RowForged { table: "account" })?.renewed_at;
+    Ok(renewed.is_none_or(|renewed| passkey.created_at > renewed))
 }
 
 /// Since when an account approves with passkeys. A row that the log knows and the database does not was taken away, not never there.
