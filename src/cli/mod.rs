@@ -6,6 +6,7 @@ mod backup;
 mod ceremony;
 mod certificates;
 mod client;
+mod config;
 mod doctor;
 mod login;
 mod pepper;
@@ -50,6 +51,7 @@ enum Command {
     Serve(serve::Serve),
     Ceremony(ceremony::Ceremony),
     Certificates(certificates::Certificates),
+    Config(config::Config),
     Doctor(doctor::Doctor),
     Login(login::Login),
     Pepper(pepper::Pepper),
@@ -85,6 +87,7 @@ pub fn run() -> ExitCode {
         Command::Serve(command) => command.run(&common),
         Command::Ceremony(command) => command.run(&common),
         Command::Certificates(command) => command.run(&common),
+        Command::Config(command) => command.run(&common),
         Command::Doctor(command) => command.run(&common),
         Command::Login(command) => command.run(&common),
         Command::Pepper(command) => command.run(&common),

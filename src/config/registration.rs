@@ -2,17 +2,17 @@
 //! a request.
 
 use super::{ConfigError, invalid};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// How requests are registered and their codes redeemed.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RegistrationConfig {
     pub second_secret: SecondSecretRule,
 }
 
 /// When the first activation of a person asks for a second secret, which is sent to the contact that the request names.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SecondSecretRule {
     /// Where the request names a contact and messages are handed over (`messages.spool_dir`).
