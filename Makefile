@@ -1,14 +1,15 @@
 # Every command prints what it is doing and ends with a plain result. The work is in scripts/.
-.PHONY: help run test check bench soak fuzz package clean
+.PHONY: help run test check bench soak fuzz package sbom clean
 
 help:
 	@echo "make run     install what is missing, build, make the demonstration on first start, serve"
 	@echo "make test    every test: unit, integration, browser, interoperability, tidy"
-	@echo "make check   format, lints as errors, tidy"
+	@echo "make check   format, tidy, dependencies, lints as errors; ADVISORIES=DIR, a copy of the RustSec database"
 	@echo "make bench   figures beside limits and peers; ROWS=\"prefix …\" chooses"
 	@echo "make soak    long fault, kill and load runs; SECONDS_EACH=600, RUNS=\"part of a name …\""
 	@echo "make fuzz    mutated input against every parser; SECONDS_EACH=60"
 	@echo "make package a Debian package in target/packages"
+	@echo "make sbom    what it is built from, as CycloneDX: target/packages/chuky.cdx.json"
 	@echo "make clean   remove what was built; keeps var/"
 
 run:
@@ -31,6 +32,9 @@ fuzz:
 
 package:
 	@scripts/package
+
+sbom:
+	@scripts/dependencies sbom target/packages/chuky.cdx.json
 
 clean:
 	@rm -rf target

@@ -9,6 +9,7 @@ use crate::{
     },
     clock::Clock,
     config::Settings,
+    connections::Connections,
     current::KeptRows,
     custody::Stretcher,
     error::{InternalError, Result},
@@ -19,6 +20,7 @@ use crate::{
     reader::ReaderPool,
     registration, restoration,
     store::Store,
+    tls::Tls,
     tokens::{self, RootToken, Tokens},
     transactions::{Payments, Receipts, Registry, Remembered, receipts::RECEIPT_KEY, retention},
     trust::TrustFolder,
@@ -28,7 +30,11 @@ use crate::{
 };
 use chuky_model::{algorithm::KeyAlgorithm, record::audit::AuditEntry};
 use chuky_pki::payment::OrderPolicy;
-use std::{ops::Deref, path::PathBuf, sync::Arc};
+use std::{
+    ops::Deref,
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+};
 use tokio::task::JoinHandle;
 
 /// Everything that flows need; clones share it.
@@ -78,6 +84,10 @@ pub struct Inner {
     pub trust: Arc<TrustFolder>,
     /// Fetches what others publish, where the settings name hosts.
     pub fetcher: Fetcher,
+    /// Who is connected.
+    pub connections: Arc<Connections>,
+    /// What is shown to those who come by TLS, once it is served so.
+    pub tls: OnceLock<Arc<Tls>>,
     /// Bounds the uploads under way.
     pub admission: Admission,
     /// The binary whose `worker …` commands are run.
@@ -165,6 +175,8 @@ impl App {
             checked_rows: CheckedRows::default(),
             kept_rows: KeptRows::default(),
             rates: Rates::new(settings.rates.clone()),
+            connections: Connections::new(settings.connections, settings.trusted_proxies.clone()),
+            tls: OnceLock::new(),
             fetcher: Fetcher::new(&settings.verification.fetch),
             payments: Payments::start(store.clone(), tokens.subscribers.clone(), policy, (accepted, registry), age),
             receipts: Receipts::start(tokens.status.clone(), clock.clone(), settings.public_url.clone(), receipt_key)?,

@@ -7,7 +7,11 @@ mod authority;
 mod documents;
 mod network;
 mod payments;
+pub mod reference;
 mod registration;
+mod rows;
+mod server;
+mod source;
 mod verification;
 
 pub use {
@@ -18,11 +22,13 @@ pub use {
     network::Network,
     payments::PaymentsConfig,
     registration::{ApprovalRule, RegistrationConfig, SecondSecretRule},
+    server::{ConnectionLimits, Pin, ServerConfig, TlsConfig, TlsSettings},
     verification::VerificationConfig,
 };
 
 use crate::{outbox::MessagesConfig, rates::RatesConfig};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use source::Source;
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
@@ -31,7 +37,7 @@ use std::{
 };
 
 /// What a file or the environment may say. Unknown keys are refused, so that a typing error shows.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     pub server: ServerConfig,
@@ -53,21 +59,8 @@ pub struct Config {
     pub rates: RatesConfig,
 }
 
-/// Where the service listens and how others reach it.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ServerConfig {
-    pub listen: String,
-    /// The address that certificates, QR codes and receipts point to.
-    pub public_url: String,
-    /// Largest upload, in MiB.
-    pub largest_upload_mib: u64,
-    /// Addresses or networks (`10.0.0.0/8`) of proxies whose `X-Forwarded-For` is believed; none by default.
-    pub trusted_proxies: Vec<String>,
-}
-
 /// Which database.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DatabaseConfig {
     /// `sqlite:///path` or `postgres://…`; SQLite in the data directory where absent.
@@ -75,7 +68,7 @@ pub struct DatabaseConfig {
 }
 
 /// The PKCS#11 module and the worker processes.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct HsmConfig {
     /// Path of the PKCS#11 library; SoftHSM's usual places where absent.
@@ -98,7 +91,7 @@ pub struct HsmConfig {
 }
 
 /// One token of a role.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct TokenConfig {
     pub role: TokenRole,
@@ -116,7 +109,7 @@ pub struct TokenConfig {
 }
 
 /// What a token is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TokenRole {
     Authority,
@@ -125,7 +118,7 @@ pub enum TokenRole {
 }
 
 /// Cost of one PIN guess: Argon2id.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SealConfig {
     pub memory_kib: u32,
@@ -137,7 +130,7 @@ pub struct SealConfig {
 }
 
 /// The reader workers that parse strangers' documents.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ReadersConfig {
     pub count: usize,
@@ -147,7 +140,7 @@ pub struct ReadersConfig {
 }
 
 /// Fonts of the visible signatures and receipts.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FontsConfig {
     /// Directory with Liberation Serif and Sans, version 2 or later: version 1 (Debian 12: `fonts-liberation`) has no Vietnamese letters.
@@ -155,7 +148,7 @@ pub struct FontsConfig {
 }
 
 /// The timestamp authorities.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TimestampsConfig {
     /// Whose word says that the clock is right. Without it the kernel's, and for TEST hierarchies the operator's.
@@ -163,24 +156,13 @@ pub struct TimestampsConfig {
 }
 
 /// Whose word says that the clock is right.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClockSource {
     /// The kernel's, which hears it from the program that synchronises it.
     Kernel,
     /// The operator's alone: for TEST hierarchies only, others stamp nothing then.
     Declared,
-}
-
-impl Default for ServerConfig {
-    fn default() -> Self {
-        Self {
-            listen: "127.0.0.1:8080".to_owned(),
-            public_url: "http://127.0.0.1:8080".to_owned(),
-            largest_upload_mib: 200,
-            trusted_proxies: Vec::new(),
-        }
-    }
 }
 
 impl Default for HsmConfig {
@@ -229,6 +211,10 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Without a trailing slash.
     pub public_url: String,
+    /// The same for status services, where it is another; see [`Settings::status_url`].
+    pub status_url: Option<String>,
+    pub connections: ConnectionLimits,
+    pub tls: Option<TlsSettings>,
     /// Bytes.
     pub largest_upload: u64,
     pub database_url: String,
@@ -272,27 +258,36 @@ pub struct HsmSettings {
 pub enum ConfigError {
     #[error("{0}")]
     Unreadable(#[from] config::ConfigError),
+    #[error("{}: {what}", path.display())]
+    File { path: PathBuf, what: String },
+    #[error("{}:{line}: {key} is no setting; {}", path.display(), hint(*nearest))]
+    Unknown { path: PathBuf, line: usize, key: String, nearest: Option<&'static str> },
+    #[error("{}:{line}: {key}: {what}", path.display())]
+    InFile { path: PathBuf, line: usize, key: &'static str, what: String },
     #[error("{key}: {what}")]
     Invalid { key: &'static str, what: String },
+}
+
+fn hint(nearest: Option<&str>) -> String {
+    match nearest {
+        Some(nearest) => format!("did you mean {nearest}?"),
+        None => "`chuky config reference` lists all".to_owned(),
+    }
 }
 
 impl Settings {
     /// Reads the file (where one is named), then the environment, checks, and fills in the defaults for a data directory.
     pub fn load(file: Option<&Path>, data_dir: &Path) -> Result<Self, ConfigError> {
-        let mut builder = config::Config::builder();
-        if let Some(file) = file {
-            builder = builder.add_source(config::File::from(file).format(config::FileFormat::Toml));
-        }
-        let environment = config::Environment::with_prefix("CHUKY").separator("__").try_parsing(true);
-        Self::check(builder.add_source(environment).build()?.try_deserialize()?, data_dir)
+        let (config, source) = read(file)?;
+        Self::check(config, data_dir).map_err(|error| match &source {
+            Some(source) => source.placed(error),
+            None => error,
+        })
     }
 
     fn check(config: Config, data_dir: &Path) -> Result<Self, ConfigError> {
-        let listen = config.server.listen.parse().map_err(|_| invalid("server.listen", "use ADDRESS:PORT"))?;
-        let public_url = config.server.public_url.trim_end_matches('/').to_owned();
-        if !public_url.starts_with("http://") && !public_url.starts_with("https://") {
-            return Err(invalid("server.public_url", "starts with http:// or https://"));
-        }
+        let listen = config.server.address()?;
+        let (public_url, status_url) = config.server.urls()?;
         let registration = config.registration.checked(config.messages.spool_dir.is_some(), &public_url)?;
         if config.seal.memory_kib < SEAL_MEMORY_FLOOR_KIB || config.seal.iterations < SEAL_ITERATIONS_FLOOR {
             return Err(invalid("seal", "memory_kib is at least 65536 and iterations at least 3"));
@@ -310,10 +305,8 @@ impl Settings {
         if !config.rates.is_usable() {
             return Err(invalid("rates", "each quota has a count of at least 1 and 1 to 86400 seconds"));
         }
-        let trusted_proxies = config.server.trusted_proxies.iter().map(|text| Network::parse(text));
-        let trusted_proxies = trusted_proxies
-            .collect::<Option<Vec<_>>>()
-            .ok_or_else(|| invalid("server.trusted_proxies", "use addresses or networks such as 10.0.0.0/8"))?;
+        let trusted_proxies = config.server.proxies()?;
+        let connections = config.server.connections()?;
         let positive = [config.hsm.workers_per_token, config.hsm.threads_per_worker, config.hsm.queue];
         if positive.contains(&0) || config.readers.count == 0 || config.readers.documents_per_reader == 0 {
             return Err(invalid("hsm, readers", "counts are at least 1"));
@@ -327,6 +320,9 @@ impl Settings {
             listen,
             audit: config.audit.checked(&public_url)?,
             public_url,
+            status_url,
+            connections,
+            tls: config.server.tls.map(TlsConfig::checked).transpose()?,
             largest_upload: config.server.largest_upload_mib.saturating_mul(1 << 20),
             database_url: config
                 .database
@@ -359,6 +355,57 @@ impl Settings {
             rates: config.rates,
         })
     }
+
+    /// The address under which certificates and lists say that status and issuers are found, without a trailing slash.
+    pub fn status_url(&self) -> &str {
+        self.status_url.as_deref().unwrap_or(&self.public_url)
+    }
+}
+
+/// The file, where one is named, and the environment over it.
+fn read(file: Option<&Path>) -> Result<(Config, Option<Source>), ConfigError> {
+    let source = file.map(Source::read).transpose()?;
+    let mut builder = config::Config::builder();
+    if let Some(file) = file {
+        builder = builder.add_source(config::File::from(file).format(config::FileFormat::Toml));
+    }
+    let environment = config::Environment::with_prefix(ENVIRONMENT).separator("__").try_parsing(true);
+    Ok((builder.add_source(environment).build()?.try_deserialize()?, source))
+}
+
+/// Where a value comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    Default,
+    File { line: usize },
+    Environment,
+}
+
+/// Each setting as it holds, as a settings file has it, and where it comes from. Passwords in addresses are left out.
+pub fn shown(file: Option<&Path>) -> Result<Vec<(String, String, Origin)>, ConfigError> {
+    let (config, source) = read(file)?;
+    let each = reference::values(&config).into_iter().map(|(key, value)| {
+        let variable = format!("{ENVIRONMENT}__{}", key.to_uppercase().replace('.', "__"));
+        let line = source.as_ref().and_then(|source| source.line(&key));
+        let origin = match (std::env::var_os(variable), line) {
+            (Some(_), _) => Origin::Environment,
+            (None, Some(line)) => Origin::File { line },
+            (None, None) => Origin::Default,
+        };
+        (key, reference::as_toml(&without_password(value)), origin)
+    });
+    Ok(each.collect())
+}
+
+/// `postgres://user:password@host` without the password.
+fn without_password(value: serde_json::Value) -> serde_json::Value {
+    let shown = value.as_str().and_then(|text| {
+        let (scheme, rest) = text.split_once("://")?;
+        let (person, host) = rest.rsplit_once('@')?;
+        let (name, _) = person.split_once(':')?;
+        Some(format!("{scheme}://{name}:…@{host}").into())
+    });
+    shown.unwrap_or(value)
 }
 
 fn invalid(key: &'static str, what: &str) -> ConfigError {
@@ -389,6 +436,8 @@ fn beside(data_dir: &Path, suffix: &str) -> PathBuf {
     data_dir.with_file_name(name)
 }
 
+/// What variables of the environment begin with.
+const ENVIRONMENT: &str = "CHUKY";
 /// 64 MiB: the floor that the custody design sets for Argon2id (RFC 9106 §4, second recommendation, with more memory than asked).
 const SEAL_MEMORY_FLOOR_KIB: u32 = 65_536;
 /// Passes over that memory, the floor of the custody design.
@@ -420,7 +469,11 @@ mod tests {
         let load = |text: &str| {
             let file = directory.path().join("chuky.toml");
             std::fs::write(&file, text).unwrap();
-            Settings::load(Some(&file), directory.path()).map(|_| ()).unwrap_err().to_string()
+            let said = Settings::load(Some(&file), directory.path()).map(|_| ()).unwrap_err().to_string();
+            // Behind the file and the line.
+            said.split_once("chuky.toml:")
+                .and_then(|(_, rest)| rest.split_once(": "))
+                .map_or(said.clone(), |(_, rest)| rest.to_owned())
         };
         assert!(load("[seal]\nmemory_kib = 1024\n").starts_with("seal:"));
         assert!(load("[server]\nlissten = \"x\"\n").contains("lissten"));

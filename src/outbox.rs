@@ -8,7 +8,7 @@ use crate::{
     store,
 };
 use chuky_model::record::work::Message;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::{
     fs::{self, OpenOptions},
     io::{self, Write},
@@ -24,7 +24,7 @@ use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
 /// Messages to subscribers.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MessagesConfig {
     /// Directory into which each message is written as a file, for the operator's gateway to send. Without it messages wait in their table.

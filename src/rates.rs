@@ -20,7 +20,7 @@ pub struct Quota {
 }
 
 /// The quotas, as settings name them (`[rates]`).
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RatesConfig {
     /// Wrong passwords for one account, from one address or one known device.

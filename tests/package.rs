@@ -90,6 +90,13 @@ fn the_package_is_installed_started_and_removed() {
         assert!(!line[..10].ends_with("w-") && &line[8..9] != "w", "others may write: {line}");
     }
     let by_dpkg = installed(&package, &tree);
+    // It says what it was built from.
+    let parts = fs::read(tree.join("usr/share/doc/chuky/chuky.cdx.json")).unwrap();
+    let parts: serde_json::Value = serde_json::from_slice(&parts).unwrap();
+    let part = |name: &str| parts["components"].as_array().unwrap().iter().find(|one| one["name"] == name).unwrap();
+    assert_eq!((&parts["bomFormat"], &parts["specVersion"]), (&"CycloneDX".into(), &"1.5".into()));
+    assert!(part("rustls")["purl"].as_str().unwrap().starts_with("pkg:cargo/rustls@0.23."));
+    assert_eq!(part("ring")["hashes"][0]["content"].as_str().unwrap().len(), 64);
     // The unit is one that systemd understands, and lets the service do little.
     let unit_file = tree.join("lib/systemd/system/chuky.service");
     let unit = fs::read_to_string(&unit_file).unwrap();

@@ -100,3 +100,8 @@ fn tidy_documents_exist_and_their_links_lead_somewhere() {
 fn tidy_both_databases_have_the_same_migrations() {
     hold(documents::migrations);
 }
+
+#[test]
+fn tidy_tests_that_documents_name_exist() {
+    hold(documents::named_tests);
+}

@@ -19,6 +19,8 @@ use zeroize::Zeroizing;
 
 /// What every API key starts with, so that scanners for leaked secrets find them.
 pub(super) const PREFIX: &str = "chuky_";
+/// What the name of a client begins with that came with a key.
+pub(super) const CLIENT: &str = "api_key:";
 
 /// Makes a key for an account. The text is returned once and kept nowhere.
 pub async fn create_api_key(
@@ -64,7 +66,7 @@ pub(super) async fn principal(app: &App, text: &str) -> Result<Principal> {
     // A busy system's account is kept with its key.
     let id = key.account_id;
     let account = current::kept(app, id.as_bytes(), || app.store.account_by_id(id), is_enabled).await?;
-    acting(app, account.as_deref(), format!("api_key:{}", key.id), key.created_at)
+    acting(app, account.as_deref(), format!("{CLIENT}{}", key.id), key.created_at)
 }
 
 const LONGEST_LABEL: usize = 100;

@@ -29,7 +29,12 @@ use crate::{
     current,
     error::{RequestError, Result},
 };
-use chuky_model::{id::AccountId, instant::Instant, record::account::Account, role::Role};
+use chuky_model::{
+    id::{AccountId, ApiKeyId},
+    instant::Instant,
+    record::account::Account,
+    role::Role,
+};
 
 /// Who is calling, with what the account row said when it was checked.
 #[derive(Clone, Debug)]
@@ -51,6 +56,11 @@ impl Principal {
     /// Whether the caller has logged in: an API key is no person at a device.
     pub fn is_in_session(&self) -> bool {
         self.client.starts_with("session:")
+    }
+
+    /// The API key that the caller came with, where it was one.
+    pub fn api_key(&self) -> Option<ApiKeyId> {
+        self.client.strip_prefix(api_key::CLIENT)?.parse().ok()
     }
 
     /// Whether the account holds this role.

@@ -9,9 +9,13 @@ use std::{
     io::{self, Read},
     net::IpAddr,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
-use ureq::{Agent, Body, SendBody, http};
+use ureq::{
+    Agent, Body, SendBody, http,
+    tls::{self, PemItem, RootCerts, TlsConfig},
+};
 
 /// A session that `chuky login` stored.
 #[derive(Serialize, Deserialize)]
@@ -72,23 +76,23 @@ impl Client {
         let own = name.is_some_and(|name| {
             name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
         });
-        if !own {
+        let by_tls = server.starts_with("https://");
+        if !own && !by_tls {
             return Err(ClientError::Refused(
                 match language {
-                    Language::Vi => "Chỉ kết nối http:// tới chính máy này (127.0.0.1). Hãy dùng đường hầm SSH hoặc proxy TLS cục bộ.",
-                    Language::En => "http:// reaches this machine only (127.0.0.1). Use an SSH tunnel or a local TLS proxy.",
+                    Language::Vi => "http:// chỉ dùng tới chính máy này (127.0.0.1). Hãy dùng https://.",
+                    Language::En => "http:// reaches this machine only (127.0.0.1). Use https://.",
                 }
                 .to_owned(),
             ));
         }
-        let agent = Agent::config_builder()
+        let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
             .timeout_connect(Some(CONNECT))
-            .timeout_global(Some(WHOLE))
-            .build()
-            .into();
-        Ok(Self { agent, server, token: None, language })
+            .timeout_global(Some(WHOLE));
+        let config = if by_tls { config.tls_config(trusted()?) } else { config };
+        Ok(Self { agent: config.build().into(), server, token: None, language })
     }
 
     /// With the session of `chuky login`.
@@ -197,6 +201,19 @@ impl Client {
     }
 }
 
+/// TLS under the CAs that this machine trusts, or those of `SSL_CERT_FILE`, which OpenSSL's programs read, too.
+fn trusted() -> Result<TlsConfig, ClientError> {
+    let file = std::env::var_os("SSL_CERT_FILE").map_or_else(|| PathBuf::from(SYSTEM_CERTIFICATES), PathBuf::from);
+    let pem = fs::read(&file).map_err(|error| failed(&file.display().to_string(), error))?;
+    let certificates = tls::parse_pem(&pem).filter_map(|item| match item {
+        Ok(PemItem::Certificate(certificate)) => Some(certificate),
+        _ => None,
+    });
+    let roots: RootCerts = certificates.collect::<Vec<_>>().into();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    Ok(TlsConfig::builder().root_certs(roots).unversioned_rustls_crypto_provider(provider).build())
+}
+
 fn session_file() -> Option<PathBuf> {
     let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     let state = state.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".local/state")))?;
@@ -207,6 +224,8 @@ fn failed(what: &str, source: io::Error) -> ClientError {
     ClientError::Io { what: what.to_owned(), source }
 }
 
+/// Where Debian keeps the CAs that it trusts.
+const SYSTEM_CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
 /// To a service on this machine.
 const CONNECT: Duration = Duration::from_secs(10);
 /// A 200 MB document with signing and verifying.

@@ -10,6 +10,7 @@ use crate::{
     reader::{Probe, ReaderPool, Task, TaskOutput},
     restoration,
     store::Store,
+    tls,
     tokens::Tokens,
 };
 use chuky_hsm::{Hsm, Standing, TokenHealth};
@@ -78,6 +79,7 @@ async fn examine(settings: &Settings, executable: &Path) -> Vec<(String, Finding
         ("proxy".to_owned(), proxy(settings)),
         ("PKCS#11 module".to_owned(), module(settings)),
     ];
+    findings.extend(own_tls(settings));
     findings.extend(spool(settings));
     findings.extend(tokens(settings, executable).await);
     findings.extend(database(settings).await);
@@ -155,7 +157,7 @@ fn address(settings: &Settings) -> Finding {
 
 /// Callers behind a proxy that is not named share one address, and so one quota.
 fn proxy(settings: &Settings) -> Finding {
-    let behind_one = settings.public_url.starts_with("https://");
+    let behind_one = settings.public_url.starts_with("https://") && settings.tls.is_none();
     match settings.trusted_proxies.len() {
         0 if behind_one => Finding::Bad(
             "the public address is https, but no proxy is named: all callers share one quota".to_owned(),
@@ -164,6 +166,26 @@ fn proxy(settings: &Settings) -> Finding {
         0 => Finding::Good("none, callers come directly".to_owned()),
         count => Finding::Good(format!("{count} named in server.trusted_proxies")),
     }
+}
+
+/// The certificate and key of TLS, where the service ends it itself.
+fn own_tls(settings: &Settings) -> Option<(String, Finding)> {
+    let tls = settings.tls.as_ref()?;
+    let now = Clock::default().now();
+    let host = settings.public_url.trim_start_matches("https://").split('/').next().unwrap_or_default();
+    let host = host.rsplit_once(':').map_or(host, |(name, port)| if port.contains(']') { host } else { name });
+    let finding = match tls::examine(tls, host.trim_matches(['[', ']']), now) {
+        Ok(certificate) if certificate.not_after() <= now.plus_seconds(CERTIFICATE_WARNED) => Finding::Bad(
+            format!("the certificate ends on {}", certificate.not_after().rfc3339()),
+            format!("renew it and replace {}; a running service takes it up", tls.certificate.display()),
+        ),
+        Ok(certificate) => Finding::Good(format!("until {}", certificate.not_after().rfc3339())),
+        Err(error) => Finding::Bad(
+            format!("{error}; a running service goes on with what it had"),
+            "see server.tls in docs/tls.md".to_owned(),
+        ),
+    };
+    Some(("TLS".to_owned(), finding))
 }
 
 /// Where messages are handed over, if a directory is named.
@@ -331,6 +353,8 @@ async fn reader(readers: &ReaderPool) -> Finding {
 
 /// Seconds: a month in which to hold a ceremony.
 const ROOT_LIST_WARNED: i64 = 30 * 86_400;
+/// Seconds in which to renew a TLS certificate.
+const CERTIFICATE_WARNED: i64 = 14 * 86_400;
 /// Permission bits of everybody but the owner.
 const OTHERS: u32 = 0o077;
 /// Bytes: room for a day of a busy booth, and for an upload.

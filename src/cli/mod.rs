@@ -6,6 +6,7 @@ mod backup;
 mod ceremony;
 mod certificates;
 mod client;
+mod config;
 mod doctor;
 mod extend;
 mod login;
@@ -52,6 +53,7 @@ enum Command {
     Serve(serve::Serve),
     Ceremony(ceremony::Ceremony),
     Certificates(certificates::Certificates),
+    Config(config::Config),
     Doctor(doctor::Doctor),
     Extend(extend::Extend),
     Login(login::Login),
@@ -89,6 +91,7 @@ pub fn run() -> ExitCode {
         Command::Serve(command) => command.run(&common),
         Command::Ceremony(command) => command.run(&common),
         Command::Certificates(command) => command.run(&common),
+        Command::Config(command) => command.run(&common),
         Command::Doctor(command) => command.run(&common),
         Command::Extend(command) => command.run(&common),
         Command::Login(command) => command.run(&common),

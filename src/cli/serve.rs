@@ -80,7 +80,8 @@ impl Serve {
             .await
             .map_err(crate::error::InternalError::io(format!("listening on {listen}")))?;
         let serving = tokio::spawn(http::serve(app.clone(), listener, stop_signal()));
-        if !self.no_demo {
+        if !self.no_demo && app.settings.tls.is_none() {
+            // Its own certificate need not name the address that it listens on.
             first_round(&app, accounts.clone(), language).await;
         }
         announce(&app, language, &accounts);

@@ -2,10 +2,10 @@
 //! last. Checked once; decides nothing about an account.
 
 use super::{ConfigError, invalid};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Accounts of staff.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AccountsConfig {
     /// `required` where nothing is set; of a demonstration `where_enrolled`.
@@ -19,7 +19,7 @@ pub struct AccountsConfig {
 }
 
 /// Of whom a second factor is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SecondFactorRule {
     /// Of all staff: who has none enrols one after the log-in, before anything else.

@@ -6,11 +6,11 @@ use chuky_pki::transparency::{
     limits::LONGEST_NAME,
     note::{SignatureType, check_name},
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// The published audit log.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AuditConfig {
     /// The log's name in its checkpoints; from `server.public_url` where absent. Another name is another log.
@@ -21,7 +21,7 @@ pub struct AuditConfig {
 }
 
 /// One witness.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct WitnessConfig {
     /// `http://host:port/…`: what it answers is verified by its key, and what it is sent is public.

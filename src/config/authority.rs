@@ -1,11 +1,11 @@
 //! What is set for the authority: deadlines with the article each comes from, lists, profiles, and the bounds of all of them.
 
 use super::{ConfigError, invalid};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// Deadlines of the authority. Each names the article that it comes from; where the law that was read sets no number, it says so.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AuthorityConfig {
     /// Hours from a CRL's `thisUpdate` to its `nextUpdate` (RFC 5280 §5.1.2.5); Decree 23/2025 asks for status that is always at hand, so

@@ -1,11 +1,11 @@
 //! What is set for documents: where packages of sent ones are laid, and when archives are renewed. Nothing here opens or makes a folder.
 
 use super::{ConfigError, invalid};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// Where the packages of sent documents go, and how archives are kept.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DocumentsConfig {
     /// A folder in which each recipient's edXML packages are laid under the recipient's code, for the adapter of the document axis to

@@ -4,10 +4,10 @@
 
 use super::{ConfigError, invalid};
 use chuky_pki::payment::{Layout, OrderPolicy, limits};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// How orders are judged, how payments are remembered, and who may bring them.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PaymentsConfig {
     /// The largest amount, in minor units.

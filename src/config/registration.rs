@@ -4,10 +4,10 @@
 
 use super::{ConfigError, invalid};
 use crate::accounts::passkey::RelyingParty;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// How requests are registered and their codes redeemed.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RegistrationConfig {
     pub second_secret: SecondSecretRule,
@@ -15,7 +15,7 @@ pub struct RegistrationConfig {
 }
 
 /// When decisions that authorise need a passkey of whoever makes them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ApprovalRule {
     /// From an account's first confirmed passkey on; accounts without one decide in their session.
@@ -26,7 +26,7 @@ pub enum ApprovalRule {
 }
 
 /// When the first activation of a person asks for a second secret, which is sent to the contact that the request names.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SecondSecretRule {
     /// Where the request names a contact and messages are handed over (`messages.spool_dir`).

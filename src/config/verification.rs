@@ -1,11 +1,11 @@
 //! Settings of the verification flow: what verdicts are made by, and what may be fetched for them.
 
 use crate::fetching::FetchConfig;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// What verdicts are made by.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct VerificationConfig {
     /// The validation policy where nobody names one.

@@ -1,12 +1,12 @@
 //! The hosts that may be asked, as the administrator names them, and whether an address from a certificate is one of theirs. Everything else
 //! is refused before a name is looked up.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use ureq::http::Uri;
 
 /// What may be fetched for verdicts.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FetchConfig {
     /// Hosts, `crl.example.vn` or `ocsp.example.vn:8080`, of which revocation lists, OCSP answers and issuers' certificates are fetched.

@@ -1,10 +1,14 @@
 //! What is served while a restored database waits for its reconciliation: that the process lives, and to every other question that there is
 //! no answer yet. No token is opened, and nothing is read of the data but whether it was reconciled.
 
+use super::{Doors, plain};
 use crate::{
+    clock::Clock,
     config::Settings,
+    connections::Connections,
     error::{Error, InternalError, Result},
     restoration,
+    tls::Tls,
 };
 use axum::{Router, http::StatusCode, response::IntoResponse, routing::get};
 use std::time::Duration;
@@ -23,10 +27,11 @@ pub async fn serve_until_reconciled(
     let router = Router::new()
         .route("/healthz", get(async || StatusCode::OK))
         .fallback(async move || Error::from(refusal.clone()).into_response());
-    let serving =
-        tokio::spawn(
-            async move { axum::serve(listener, router).with_graceful_shutdown(async { drop(end.await) }).await },
-        );
+    let tls = settings.tls.as_ref().map(|settings| Tls::open(settings, &Clock::default())).transpose();
+    let tls = tls.map_err(|error| InternalError::other(format!("server.tls: {error}")))?;
+    let connections = Connections::new(settings.connections, settings.trusted_proxies.clone());
+    let doors = Doors { listener, plain: plain::listen(settings).await?, tls, connections };
+    let serving = tokio::spawn(doors.serve(router.clone(), router, async { drop(end.await) }));
     let reconciled = async {
         loop {
             tokio::time::sleep(LOOKED_AFTER).await;
@@ -42,8 +47,7 @@ pub async fn serve_until_reconciled(
         () = stop => false,
     };
     drop(ended);
-    let served = serving.await.map_err(|error| InternalError::other(error.to_string()))?;
-    served.map_err(InternalError::io("serving"))?;
+    serving.await.map_err(|error| InternalError::other(error.to_string()))?;
     Ok(outcome)
 }
 

@@ -7,6 +7,7 @@ use crate::{
     config::AUDIT_LOG,
     error::{Error, RequestError, RequestErrorKind},
     oauth,
+    tls::{Bindings, ClientCertificate},
 };
 use axum::{
     extract::{FromRequestParts, Request, State},
@@ -16,6 +17,7 @@ use axum::{
 };
 use axum_extra::extract::CookieJar;
 use chuky_model::role::Role;
+use std::sync::Arc;
 
 /// Whom a route admits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +78,8 @@ pub fn is_encrypted(app: &App) -> bool {
 
 /// The middleware before every route.
 pub async fn guard(State((app, access)): State<(App, Access)>, mut request: Request, next: Next) -> Response {
-    let principal = match identify(&app, request.uri().path(), request.headers()).await {
+    let certificate = request.extensions().get::<Arc<ClientCertificate>>().cloned();
+    let principal = match identify(&app, request.uri().path(), request.headers(), certificate.as_deref()).await {
         Ok(principal) => principal,
         // A browser's stale session is nobody, not an error: public pages are shown, others ask for a log-in.
         Err(Error::Request(_)) if access == Access::Public || !names_a_key(request.headers()) => None,
@@ -109,7 +112,12 @@ fn names_a_key(headers: &HeaderMap) -> bool {
     headers.contains_key(header::AUTHORIZATION)
 }
 
-async fn identify(app: &App, path: &str, headers: &HeaderMap) -> Result<Option<Principal>, Error> {
+async fn identify(
+    app: &App,
+    path: &str,
+    headers: &HeaderMap,
+    certificate: Option<&ClientCertificate>,
+) -> Result<Option<Principal>, Error> {
     if let Some(value) = headers.get(header::AUTHORIZATION) {
         let key = value.to_str().ok().and_then(|text| text.strip_prefix("Bearer "));
         let key = key.ok_or_else(RequestError::unauthenticated)?;
@@ -120,7 +128,9 @@ async fn identify(app: &App, path: &str, headers: &HeaderMap) -> Result<Option<P
                 false => Err(RequestError::unauthenticated().into()),
             };
         }
-        return accounts::principal_of_bearer(app, key.trim()).await.map(Some);
+        let principal = accounts::principal_of_bearer(app, key.trim()).await?;
+        Bindings(app.settings.tls.as_ref()).check(&principal, certificate, app.clock.now())?;
+        return Ok(Some(principal));
     }
     match CookieJar::from_headers(headers).get(session_cookie(app)) {
         Some(cookie) => accounts::principal_of_session(app, cookie.value()).await.map(Some),

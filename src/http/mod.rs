@@ -4,14 +4,17 @@
 pub mod api;
 mod closed;
 mod csc;
+mod entrance;
 mod guard;
 mod log;
 pub mod pages;
 mod pki;
+mod plain;
 pub mod problem;
 mod remote;
 mod report_file;
 pub mod sites;
+mod slow;
 mod upload;
 pub mod witness;
 
@@ -19,7 +22,7 @@ pub use closed::serve_until_reconciled;
 pub use guard::{Access, Caller};
 pub use remote::Remote;
 
-use crate::{app::App, error::InternalError};
+use crate::{app::App, connections::Connections, error::InternalError, tls::Tls};
 use axum::{
     Router,
     extract::DefaultBodyLimit,
@@ -27,7 +30,9 @@ use axum::{
     middleware,
     routing::MethodRouter,
 };
-use std::{net::SocketAddr, time::Duration};
+use entrance::Entrance;
+use std::{sync::Arc, time::Duration};
+use tokio::net::TcpListener;
 use tower::{ServiceBuilder, util::MapResponseLayer};
 use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer, timeout::TimeoutLayer};
 
@@ -95,24 +100,68 @@ fn for_relying_parties() -> Router<App> {
 }
 
 fn with_security_headers<B>(mut response: Response<B>) -> Response<B> {
-    for (name, value) in SECURITY_HEADERS {
+    for (name, value) in &SECURITY_HEADERS {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
 }
 
-/// Serves until `stop` resolves, then finishes what is under way.
+/// Serves until `stop` resolves, then finishes what is under way: by TLS where it is set, and then beside it what is fetched over plain HTTP.
 pub async fn serve(
     app: App,
-    listener: tokio::net::TcpListener,
+    listener: TcpListener,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), InternalError> {
-    let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service).with_graceful_shutdown(stop).await.map_err(InternalError::io("serving"))
+    let tls = app.settings.tls.as_ref().map(|settings| Tls::open(settings, &app.clock)).transpose();
+    let tls = tls.map_err(|error| InternalError::other(format!("server.tls: {error}")))?;
+    if let Some(tls) = &tls {
+        // Set by whichever listener of this process was first: they show the same.
+        let _ = app.tls.set(tls.clone());
+    }
+    let plain = plain::listen(&app.settings).await?;
+    let doors = Doors { listener, plain, tls, connections: app.connections.clone() };
+    doors.serve(router(app.clone()), plain::router(app), stop).await;
+    Ok(())
+}
+
+/// The listeners of the service.
+struct Doors {
+    listener: TcpListener,
+    plain: Option<TcpListener>,
+    tls: Option<Arc<Tls>>,
+    connections: Arc<Connections>,
+}
+
+impl Doors {
+    /// Serves `router` at the listener and `beside` at the plain one, until `stop` resolves and what is under way is finished.
+    async fn serve(self, router: Router, beside: Router, stop: impl Future<Output = ()> + Send) {
+        let Self { listener, plain, tls, connections } = self;
+        let watching = tls.clone().map(|tls| tokio::spawn(tls.watch()));
+        let (stopping, stopped) = tokio::sync::watch::channel(());
+        let stop_of = || {
+            let mut stopped = stopped.clone();
+            async move { drop(stopped.changed().await) }
+        };
+        let at_plain = async {
+            if let Some(listener) = plain {
+                let entrance = Entrance { listener, router: beside, connections: connections.clone(), tls: None };
+                entrance.serve(stop_of()).await;
+            }
+        };
+        let entrance = Entrance { listener, router, connections: connections.clone(), tls };
+        let stop = async move {
+            stop.await;
+            drop(stopping);
+        };
+        tokio::join!(entrance.serve(stop_of()), at_plain, stop);
+        if let Some(watching) = watching {
+            watching.abort();
+        }
+    }
 }
 
 /// Sent with every answer that does not set its own.
-const SECURITY_HEADERS: &[(HeaderName, &str)] = &[
+static SECURITY_HEADERS: [(HeaderName, &str); 7] = [
     (
         header::CONTENT_SECURITY_POLICY,
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; \
@@ -121,6 +170,13 @@ const SECURITY_HEADERS: &[(HeaderName, &str)] = &[
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::REFERRER_POLICY, "no-referrer"),
     (header::X_FRAME_OPTIONS, "DENY"),
+    // No other site's window, frame or script holds on to a page of this one.
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (
+        HeaderName::from_static("permissions-policy"),
+        "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
+    ),
 ];
 
 /// Bytes of a body that is no document; routes for documents set their own limit.

@@ -296,7 +296,7 @@ async fn publish_once(app: &App, list: &ListName<'_>, until: Option<Instant>) ->
         this_update,
         next_update,
     };
-    let address = format!("{}/crl/{name}.crl", app.settings.public_url);
+    let address = format!("{}/crl/{name}.crl", app.settings.status_url());
     let promises =
         Promises { distribution_point: list.part.is_some().then_some(address.as_str()), keeps_expired: true };
     let frame = to_make.frame(issuer.scheme, entries.length, promises).map_err(internal)?;

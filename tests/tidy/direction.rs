@@ -50,6 +50,18 @@ const FENCES: &[Fence] = &[
         advice: "OpenSSL's primitives only in pki/src/crypto.rs: call that",
     },
     Fence {
+        word: "rustls",
+        within: &[],
+        except: &["src/tls", "src/cli/client.rs"],
+        advice: "TLS is made in src/tls.rs: ask it for what the connection needs",
+    },
+    Fence {
+        word: "crate::http",
+        within: &["src/tls", "src/connections.rs"],
+        except: &[],
+        advice: "http uses these, not the other way round",
+    },
+    Fence {
         word: "chuky_hsm",
         within: &["pki/", "model/", "store/"],
         except: &[],

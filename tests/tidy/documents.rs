@@ -3,7 +3,7 @@
 use super::source::{Finding, Tree, finding};
 use std::collections::BTreeSet;
 
-const EXPECTED: [&str; 11] = [
+const EXPECTED: [&str; 14] = [
     "README.md",
     "CONTRIBUTING.md",
     "SECURITY.md",
@@ -13,6 +13,9 @@ const EXPECTED: [&str; 11] = [
     "docs/operators.md",
     "docs/integrators.md",
     "docs/custody.md",
+    "docs/threats.md",
+    "docs/asvs.md",
+    "docs/settings.md",
     "docs/performance.md",
     "docs/decisions/README.md",
 ];
@@ -63,4 +66,51 @@ pub fn migrations(tree: &Tree) -> Vec<Finding> {
         findings.push(finding(&format!("migrations/{dialect}/{name}"), 1, "migration", advice));
     }
     findings
+}
+
+/// Documents that say which test shows what they claim.
+const WITH_TESTS: [&str; 2] = ["docs/threats.md", "docs/asvs.md"];
+
+/// Every test that such a document names is there: a name in code letters with two underscores or more.
+pub fn named_tests(tree: &Tree) -> Vec<Finding> {
+    let tests: BTreeSet<&str> = tree.rust().flat_map(|file| tests_of(&file.text)).collect();
+    let mut findings = Vec::new();
+    for file in tree.files.iter().filter(|file| WITH_TESTS.contains(&file.path.as_str())) {
+        let mut named = 0;
+        for (index, line) in file.text.lines().enumerate() {
+            let names = line.split('`').skip(1).step_by(2).filter(|name| is_test_name(name));
+            for name in names {
+                named += 1;
+                if !tests.contains(name) {
+                    let advice = format!("no test is called {name}: name the one that shows it, or say that none does");
+                    findings.push(finding(&file.path, index + 1, "named test", advice));
+                }
+            }
+        }
+        if named == 0 {
+            findings.push(finding(&file.path, 1, "named test", "names no test: say which one shows what it claims"));
+        }
+    }
+    findings
+}
+
+fn is_test_name(text: &str) -> bool {
+    text.matches('_').count() >= 2
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+}
+
+fn tests_of(text: &str) -> Vec<&str> {
+    let mut names = Vec::new();
+    let mut is_test = false;
+    for line in text.lines().map(str::trim) {
+        if line.starts_with("#[test]") || line.starts_with("#[tokio::test") {
+            is_test = true;
+        } else if let Some(rest) = line.strip_prefix("async fn ").or_else(|| line.strip_prefix("fn ")) {
+            if is_test {
+                names.extend(rest.split('(').next());
+            }
+            is_test = false;
+        }
+    }
+    names
 }

@@ -62,4 +62,8 @@ fn tidy_rules_about_pages_and_documents_find() {
     assert_eq!(web::languages(&Tree::of(&texts)).len(), 1);
     let migrations = [("migrations/sqlite/0001_a.sql", ""), ("migrations/postgres/0001_b.sql", "")];
     assert_eq!(documents::migrations(&Tree::of(&migrations)).len(), 2);
+    let test = ("tests/a.rs", "#[test]\nfn a_thing_is_so() {}\nfn no_test_at_all() {}\n");
+    let named = |text| documents::named_tests(&Tree::of(&[test, ("docs/threats.md", text)])).len();
+    assert_eq!(named("`a_thing_is_so`, `server.tls`"), 0);
+    assert_eq!((named("`another_thing_is_so`"), named("`no_test_at_all`"), named("none")), (1, 1, 1));
 }

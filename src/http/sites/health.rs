@@ -7,6 +7,7 @@ use crate::{
     http::{Access, Route},
     issuance::timestamp,
     outbox,
+    tls::Standing,
     transactions::figures::Counts,
     verification,
 };
@@ -15,12 +16,17 @@ use axum::{
     extract::State,
     http::{Method, StatusCode, header},
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{MethodRouter, get},
 };
-use chuky_hsm::Standing;
+use chuky_hsm::Standing as TokenStanding;
 use chuky_model::id::AccountId;
 use serde_json::json;
 use std::fmt::Write;
+
+/// What a supervisor asks; told over plain HTTP, too.
+pub(in crate::http) fn probes() -> [(&'static str, MethodRouter<App>); 2] {
+    [("/healthz", get(alive)), ("/readyz", get(ready))]
+}
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
@@ -77,14 +83,38 @@ async fn ready(State(app): State<App>) -> Response {
     }
     // Told, but no reason to send callers away: nothing else depends on the spool.
     let messages = app.settings.spool_dir.as_ref().map(|_| app.spooling.is_well());
+    let tls = app.tls.get().map(|tls| tls_state(&app, &tls.standing(), &mut missing));
     let status = if missing.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let ready = missing.is_empty();
     let body = json!({
         "ready": ready, "missing": missing, "database": database, "hsm": tokens, "clock": clock, "trust": trust,
-        "messages": messages,
+        "messages": messages, "tls": tls,
     });
     (status, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }
+
+/// What is said of TLS. New files that cannot be used keep the old ones, so callers stay; a certificate that has ended does not serve them.
+fn tls_state(app: &App, standing: &Standing, missing: &mut Vec<String>) -> serde_json::Value {
+    if standing.not_after <= app.clock.now() {
+        missing.push("tls".to_owned());
+        tracing::warn!(event = "not_ready", reason = "the TLS certificate has ended");
+    }
+    json!({ "not_after": standing.not_after.rfc3339(), "files_usable": standing.refused.is_none() })
+}
+
+/// Figures of TLS: when the certificate that is shown ends, and whether the files that lie there now can be used.
+fn tls_figures(app: &App) -> (Figure, Figure) {
+    let standing = app.tls.get().map(|tls| tls.standing());
+    let end = |standing: &Standing| {
+        let left = standing.not_after.unix_seconds().saturating_sub(app.clock.now().unix_seconds());
+        (String::new(), usize::try_from(left).unwrap_or_default())
+    };
+    let usable = |standing: &Standing| (String::new(), usize::from(standing.refused.is_none()));
+    (standing.iter().map(end).collect(), standing.iter().map(usable).collect())
+}
+
+/// Values of one figure by their labels.
+type Figure = Vec<(String, usize)>;
 
 /// Whether the recorded trust data is complete and fresh; `None` where nothing was recorded.
 async fn trust(app: &App) -> Option<bool> {
@@ -104,7 +134,7 @@ async fn trust(app: &App) -> Option<bool> {
 
 /// Of each token of a role whether it serves or would.
 fn each_token(role: &str, health: chuky_hsm::Health) -> Vec<(String, usize)> {
-    let usable = |standing| usize::from(matches!(standing, Standing::Serving | Standing::StandingBy));
+    let usable = |standing| usize::from(matches!(standing, TokenStanding::Serving | TokenStanding::StandingBy));
     let line = |(number, token): (usize, chuky_hsm::TokenHealth)| {
         (format!("{{token=\"{role}\",number=\"{number}\"}}"), usable(token.standing))
     };
@@ -177,5 +207,13 @@ async fn metrics(State(app): State<App>) -> Response {
     let reasons: Vec<_> =
         reasons.map(|(reason, count)| (format!("{{reason=\"{reason}\"}}"), figure_of(count))).collect();
     figure("chuky_payment_reasons", "How often each reason kept a payment from being accepted.", &reasons);
+    let connected = usize::try_from(app.connections.count()).unwrap_or_default();
+    figure("chuky_connections", "Connections that are open.", &[(String::new(), connected)]);
+    let refused = figure_of(app.connections.refused());
+    let help = "Connections that were closed at once since the start, because too many were open.";
+    figure("chuky_connections_refused", help, &[(String::new(), refused)]);
+    let (left, usable) = tls_figures(&app);
+    figure("chuky_tls_certificate_seconds_left", "Seconds to the end of the TLS certificate that is shown.", &left);
+    figure("chuky_tls_files_usable", "1 where the TLS files that lie there can be used.", &usable);
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }

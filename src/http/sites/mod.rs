@@ -9,7 +9,7 @@ mod certificates;
 mod consent;
 mod credentials;
 pub(super) mod documents;
-mod health;
+pub(super) mod health;
 mod kept;
 mod lists;
 pub mod login;

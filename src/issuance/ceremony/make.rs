@@ -175,11 +175,11 @@ pub(super) fn intent(
 
 /// Where certificates of this issuer say that status and issuer are found.
 pub(in crate::issuance) fn publication(app: &App, profile: &Profile, issuer_label: &str, list: &str) -> Publication {
-    let public_url = &app.settings.public_url;
+    let url = app.settings.status_url();
     let service = Publication {
-        ocsp: Some(format!("{public_url}/ocsp")),
-        ca_issuers: Some(format!("{public_url}/ca/{issuer_label}.cer")),
-        crl: Some(format!("{public_url}/crl/{list}.crl")),
+        ocsp: Some(format!("{url}/ocsp")),
+        ca_issuers: Some(format!("{url}/ca/{issuer_label}.cer")),
+        crl: Some(format!("{url}/crl/{list}.crl")),
         practice_statement: app.settings.authority.practice_statement.clone(),
     };
     profile.publication(service, issuer_label)

@@ -1,0 +1,391 @@
+//! The rows of the reference: type, meaning and source of each setting. Text only; bounds that stand here are checked where the section is.
+
+use super::reference::Row;
+
+const fn row(key: &'static str, kind: &'static str, meaning: &'static str) -> Row {
+    Row { key, kind, meaning, source: "" }
+}
+
+const fn from(source: &'static str, row: Row) -> Row {
+    Row { source, ..row }
+}
+
+/// In the order in which sections are read.
+pub(super) const ROWS: &[Row] = &[
+    row(
+        "server.listen",
+        "ADDRESS:PORT",
+        "Where the service listens: by TLS where `server.tls` is set, else by plain HTTP.",
+    ),
+    row(
+        "server.public_url",
+        "URL",
+        "The address by which callers come, in QR codes and receipts. `https://` where `server.tls` is set.",
+    ),
+    from(
+        "RFC 5280 §8",
+        row(
+            "server.status_url",
+            "URL",
+            "The address under which certificates and lists say that status and issuers are found; `public_url` where absent. Plain HTTP. It stands in certificates for ever.",
+        ),
+    ),
+    row("server.largest_upload_mib", "MiB", "The largest upload."),
+    row("server.trusted_proxies", "list of addresses or networks", "Proxies whose `X-Forwarded-For` is believed."),
+    row("server.most_connections", "number, 1 to 1000000", "Connections at a time; more are closed at once."),
+    row(
+        "server.most_connections_per_address",
+        "number",
+        "Connections at a time of one address (IPv6: of one network of 64 bits) that is no trusted proxy.",
+    ),
+    row(
+        "server.slow_client_seconds",
+        "seconds, 1 to 300",
+        "What a client may take for a handshake, for a request's header, between two requests, and between two pieces of a body or an answer. A proxy in front keeps idle connections for less.",
+    ),
+    row(
+        "server.tls.certificate",
+        "path, required",
+        "PEM: the service's certificate, then those above it. Taken up within seconds when it changes.",
+    ),
+    row(
+        "server.tls.key",
+        "path, required",
+        "PEM: its private key, of the service's user or root and closed to others (a group may read what is root's).",
+    ),
+    row(
+        "server.tls.plain_listen",
+        "ADDRESS:PORT",
+        "A plain listener for `/ocsp`, `/crl/`, `/ca/`, `/tsa`, `/healthz` and `/readyz`; all else is sent to `public_url` or refused.",
+    ),
+    from(
+        "RFC 6797 §6.1.1",
+        row(
+            "server.tls.hsts_seconds",
+            "seconds",
+            "For how long browsers shall know this host by TLS only; 63072000 where absent, 0: not told.",
+        ),
+    ),
+    from(
+        "RFC 5280 §6",
+        row(
+            "server.tls.client_ca",
+            "path",
+            "PEM: CAs whose client certificates are accepted. Without it none is asked for; with it, whoever has none still comes.",
+        ),
+    ),
+    from(
+        "RFC 5280 §6.3",
+        row(
+            "server.tls.client_crls",
+            "list of paths",
+            "PEM: revocation lists of those CAs. A list that has ended admits nobody of its CA.",
+        ),
+    ),
+    from(
+        "RFC 8705 §3",
+        row(
+            "server.tls.bound_keys",
+            "table: identifier of an API key = list",
+            "The client certificates without which a key opens nothing: SHA-256 in hexadecimal digits, or `dns:NAME`.",
+        ),
+    ),
+    row(
+        "server.tls.bound_roles",
+        "list of roles",
+        "Roles whose API keys open nothing unless they stand in `bound_keys`.",
+    ),
+    row(
+        "database.url",
+        "`sqlite:///PATH` or `postgres://…`",
+        "The database; SQLite in the data directory where absent.",
+    ),
+    from("PKCS #11", row("hsm.module", "path", "The PKCS#11 library; SoftHSM's usual places where absent.")),
+    row(
+        "hsm.secrets_dir",
+        "path",
+        "Directory of the secrets, outside the data directory and its backups; `DATA_DIR.secrets` where absent.",
+    ),
+    row(
+        "hsm.pins_dir",
+        "path",
+        "Directory of the tokens' PINs, where it is another: one in memory where custodians hold them.",
+    ),
+    row("hsm.workers_per_token", "number, at least 1", "Worker processes of each token."),
+    row("hsm.threads_per_worker", "number, at least 1", "Threads of each worker, one session each."),
+    row("hsm.queue", "number, at least 1", "Calls that wait for a worker; more are told to try again."),
+    row("hsm.deadline_ms", "milliseconds", "After which a call has failed and its worker is replaced."),
+    row("hsm.worker_memory_mib", "MiB", "Resident memory after which an idle worker is retired."),
+    row("hsm.rsa_stock", "number", "Ready-made RSA keys of each size, 0 for none."),
+    row("hsm.stall_ms", "milliseconds, 250 to 60000", "After which a call that should take few shows a hung worker."),
+    row(
+        "hsm.tokens[].role",
+        "`authority`, `status` or `subscribers`, required",
+        "What the token is for. The first of a role serves, the others take over in their order, at most four.",
+    ),
+    row("hsm.tokens[].module", "path", "Its PKCS#11 library, where it is not `hsm.module`."),
+    row("hsm.tokens[].label", "text", "Its label, where it is not `chuky-ROLE`."),
+    row("hsm.tokens[].serial", "text", "Its serial number, where the library shows several of this label."),
+    row("hsm.tokens[].pin_file", "path", "File with its user PIN, where it is not the first token's."),
+    row(
+        "hsm.tokens[].environment",
+        "table of texts",
+        "Environment of its worker processes, such as the library's own settings.",
+    ),
+    from(
+        "RFC 9106 §4; the floor of [custody](custody.md)",
+        row("seal.memory_kib", "KiB, at least 65536", "Argon2id: memory of one PIN guess."),
+    ),
+    from(
+        "RFC 9106 §4; the floor of [custody](custody.md)",
+        row("seal.iterations", "number, at least 3", "Argon2id: passes over that memory."),
+    ),
+    row("seal.tries", "number, 1 to 10", "Wrong PINs before a credential locks."),
+    row(
+        "seal.pepper_days",
+        "days, 1 to 3650",
+        "For how long a pepper is kept after its successor was made: so old may a backup be.",
+    ),
+    row("readers.count", "number, at least 1", "Reader processes that parse strangers' documents."),
+    row(
+        "readers.documents_per_reader",
+        "number, at least 1",
+        "Documents after which a reader is retired; 1 for the cautious.",
+    ),
+    row("readers.seconds", "seconds", "After which a reader is killed."),
+    row("readers.memory_mib", "MiB", "Memory of a reader."),
+    row("fonts.directory", "path", "Directory with Liberation Serif and Sans, version 2 or later."),
+    from(
+        "RFC 5280 §5.1.2.5",
+        row(
+            "authority.crl_hours",
+            "hours",
+            "From a list's `thisUpdate` to its `nextUpdate`; a new one is out at half of it and at once after a change.",
+        ),
+    ),
+    from(
+        "RFC 5280 §5.2.5",
+        row(
+            "authority.crl_parts",
+            "number, 1 to 128",
+            "Parts into which an issuing CA's list is cut besides the whole one. Set it before the first certificate is issued.",
+        ),
+    ),
+    from(
+        "ETSI EN 319 411-1 §6.3.9",
+        row(
+            "authority.root_list_days",
+            "days, 30 to 398",
+            "For how long the list of a root whose token is away is good.",
+        ),
+    ),
+    from("RFC 6960 §2.4", row("authority.ocsp_minutes", "minutes", "For how long an OCSP answer is good.")),
+    from(
+        "Decree 23/2025 names no number that was read",
+        row(
+            "authority.activation_code_hours",
+            "hours, 1 to 720",
+            "In which a subscriber confirms the content by redeeming the activation code.",
+        ),
+    ),
+    from(
+        "Decree 23/2025: before it expires",
+        row(
+            "authority.renewal_days",
+            "days, at least 0",
+            "Before its end within which a certificate can be renewed by its subscriber.",
+        ),
+    ),
+    from(
+        "practice of Decree 130/2018",
+        row("authority.reminder_days", "list of days, 1 to 366", "Before its end at which a subscriber is reminded."),
+    ),
+    from(
+        "Decree 68/2024, article 11",
+        row(
+            "authority.issue_working_days",
+            "working days, 1 to 3",
+            "From a request's entry to its decision and issue, shown as `due_at`.",
+        ),
+    ),
+    from(
+        "ETSI EN 319 411-1 §6.2.4",
+        row(
+            "authority.revocation_hours",
+            "hours, 1 to 24",
+            "In which an order to revoke is to be dealt with, shown as `due_at`.",
+        ),
+    ),
+    row(
+        "authority.suspension_days",
+        "days, 0 to 366",
+        "After which a suspension that nobody lifted becomes a revocation; 0: never. No article was read that sets it.",
+    ),
+    from(
+        "practice of Decree 130/2018; EN 319 412-5 §4.3.3",
+        row(
+            "authority.retention_years",
+            "years, 5 to 100",
+            "After a certificate's end for which its file and status are kept.",
+        ),
+    ),
+    row(
+        "authority.profiles_dir",
+        "path",
+        "Certificate profiles (`*.toml`) beside the built-in ones or in their place: [profiles](profiles.md).",
+    ),
+    row("authority.known_bad_keys_dir", "path", "Lists of keys that are known to be bad and never certified."),
+    from(
+        "RFC 5280 §4.2.1.4",
+        row(
+            "authority.practice_statement",
+            "URL in ASCII",
+            "Address of the practice statement, put into certificates.",
+        ),
+    ),
+    row(
+        "registration.second_secret",
+        "`where_reachable` or `required`",
+        "When a first activation asks for a second secret. `required` needs `messages.spool_dir`.",
+    ),
+    row(
+        "registration.approval",
+        "`passkey_where_enrolled` or `passkey_required`",
+        "When decisions that authorise take a passkey: from an account's first confirmed one on, or always.",
+    ),
+    row(
+        "accounts.second_factor",
+        "`required` or `where_enrolled`",
+        "Of whom a second factor is asked: of all staff, or of whoever enrolled one. `required` where absent, `where_enrolled` in a demonstration.",
+    ),
+    row("accounts.idle_minutes", "minutes, 1 to 720", "After which an unused session of staff ends."),
+    row("accounts.invitation_hours", "hours, 1 to 720", "How long an invitation can be redeemed."),
+    row("accounts.order_days", "days, 1 to 90", "How long an order to make or change an account waits for its decision."),
+    from(
+        "ETSI EN 319 421 §7.7.2",
+        row(
+            "timestamps.clock",
+            "`kernel` or `declared`",
+            "Whose word says that the clock is right; the kernel's where absent, and for TEST hierarchies the operator's.",
+        ),
+    ),
+    row(
+        "messages.spool_dir",
+        "path",
+        "Directory into which messages are written for the operator's gateway; without it they wait in their table.",
+    ),
+    row("verification.policy", "name", "The validation policy where a caller names none."),
+    row("verification.policies_dir", "path", "Further policies, one TOML file each: [verification](verification.md)."),
+    row(
+        "verification.trusted_list_days",
+        "days, 1 to 3650",
+        "After its issue for which a trusted list is relied on at most.",
+    ),
+    row("verification.link_days", "days, 1 to 3650", "For which a verdict stays under its short link."),
+    row(
+        "verification.fetch.hosts",
+        "list of hosts",
+        "Of which lists, OCSP answers and issuers' certificates are fetched; none: nothing is.",
+    ),
+    row("verification.fetch.seconds", "seconds, 1 to 60", "That all fetching for one verdict may take."),
+    row("payments.largest_amount", "minor units, 1 to 9007199254740991", "The largest amount of an order."),
+    row(
+        "payments.longest_window_seconds",
+        "seconds, 60 to 2678400",
+        "The longest time between an order's creation and its expiry.",
+    ),
+    row("payments.clock_skew_seconds", "seconds, 0 to 600", "How far a payer's clock may run ahead."),
+    row(
+        "payments.certificate_policies",
+        "list of object identifiers",
+        "Certificate policies, one of which a payer's certificate must name; any certificate will do without.",
+    ),
+    row(
+        "payments.layouts[].name",
+        "text, required",
+        "By which messages name the layout of a switch: [payments](payments.md).",
+    ),
+    row("payments.layouts[].separator", "text", "What stands between two fields; without one each field has a width."),
+    row(
+        "payments.layouts[].fields[].member",
+        "name, required",
+        "`id`, `payer`, `payee`, `amount`, `currency`, `created`, `expires`, `reference` or `other`.",
+    ),
+    row("payments.layouts[].fields[].width", "characters", "Of a field of fixed width; its padding is taken off."),
+    row(
+        "payments.layouts[].fields[].prefix",
+        "text",
+        "What stands before the value in the order, such as `CCCD:`; none where absent.",
+    ),
+    row("payments.layouts[].fields[].literal", "text", "The one value that the field may have."),
+    row(
+        "payments.layouts[].fields[].form",
+        "`plain`, `decimal` or `compact`",
+        "How the value is written; `plain` where absent.",
+    ),
+    row("payments.layouts[].currency", "ISO 4217 code", "The currency, where no field says it."),
+    row("payments.layouts[].valid_seconds", "seconds", "From `created` to `expires`, where no field says it."),
+    row(
+        "payments.layouts[].offset",
+        "`+HH:MM`",
+        "The offset of times that are written without one; `+07:00` where absent.",
+    ),
+    row(
+        "payments.retention_days",
+        "days (UTC), at most 400",
+        "For which an accepted payment is remembered after its own; at least one more than an order can be fresh for.",
+    ),
+    row(
+        "payments.most_remembered",
+        "number, 1000 to 500000000",
+        "Payments that one process remembers at most, about 18 octets each.",
+    ),
+    row("payments.registered_only", "true or false", "Whether only registered providers consume payments."),
+    from(
+        "C2SP signed-note",
+        row(
+            "audit.origin",
+            "name",
+            "The log's name in its checkpoints; from `public_url` where absent. Another name is another log.",
+        ),
+    ),
+    row("audit.checkpoint_seconds", "seconds, 1 to 3600", "Between two checkpoints."),
+    from(
+        "C2SP tlog-witness",
+        row(
+            "audit.witnesses[].url",
+            "`http://…`, required",
+            "Address of a witness, at most 15. What it answers is verified by its key, and what it is sent is public.",
+        ),
+    ),
+    from(
+        "C2SP tlog-cosignature",
+        row("audit.witnesses[].key", "`name+id+key`, required", "Its key, as it publishes it."),
+    ),
+    row(
+        "documents.delivery_dir",
+        "path",
+        "Folder in which edXML packages are laid for the adapter of the document axis; without it they are downloaded.",
+    ),
+    row(
+        "documents.renewal_days",
+        "days, 1 to 366",
+        "Before the end of an archive timestamp's certificate or algorithms: a PDF at level LTA then gets the next one.",
+    ),
+    row(
+        "rates.login",
+        "`{ count, seconds }`",
+        "Wrong passwords for one account from one address or known device: so many at once, regained evenly over that time.",
+    ),
+    row("rates.login_address", "`{ count, seconds }`", "Wrong log-ins from one address, for whatever accounts."),
+    row("rates.activation_address", "`{ count, seconds }`", "Wrong activation codes from one address."),
+    row("rates.pin", "`{ count, seconds }`", "PIN entries of one account, right or wrong."),
+    row("rates.pin_address", "`{ count, seconds }`", "Wrong PINs from one address, for whatever accounts."),
+    row("rates.verify_address", "`{ count, seconds }`", "Documents verified from one address without log-in."),
+    row("rates.verify", "`{ count, seconds }`", "Documents verified by one account."),
+    row(
+        "rates.verdict_link",
+        "`{ count, seconds }`",
+        "Verdicts put under a short link, by one account or from one address.",
+    ),
+];
