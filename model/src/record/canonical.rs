@@ -195,7 +195,9 @@ by_name!(
     ActivationState,
     Decision,
     DocumentState,
-    OutgoingState
+    OutgoingState,
+    NumberState,
+    IncomingState
 );
 
 #[cfg(test)]
