@@ -80,6 +80,18 @@ pub async fn unit_at(app: &App, code: &str, at: Instant) -> Result<Option<Unit>>
     Ok(known(app).await?.unit_at(code, &day_of(at)).cloned())
 }
 
+/// Whether the unit of the first code has ended by that moment, and its area went to the one of the second.
+pub async fn has_become(app: &App, code: &str, other: &str, at: Instant) -> Result<bool> {
+    let (units, day) = (known(app).await?, day_of(at));
+    if units.unit_at(code, &day).is_some() {
+        return Ok(false);
+    }
+    let (Some(ended), Some(next)) = (units.ended_before(code, &day), units.unit_at(other, &day)) else {
+        return Ok(false);
+    };
+    Ok(units.successors(ended).iter().any(|unit| unit.code == next.code))
+}
+
 /// The unit of a code on a day, with its successors. `not_found` where there is none.
 pub async fn view(app: &App, code: &str, day: Option<&str>) -> Result<UnitView> {
     let (units, day) = (known(app).await?, checked_day(app, day)?);

@@ -20,6 +20,7 @@ pub async fn prepare(app: &App) -> Result<()> {
         register::follow(app).await?;
         recovery::at_start(app).await?;
         signing::attest_earlier(app).await?;
+        outgoing::attest_earlier(app).await?;
         // A change that the last run did not publish any more is told now. What fails is logged there and tried again in the
         // background: status and verification are served meanwhile.
         let _ = revocation_list::publish_after_change(app).await;

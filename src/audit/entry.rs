@@ -181,18 +181,24 @@ kinds! {
     OutgoingSigned = "outgoing.signed",
     /// A number of the register was given; it is written into the document next.
     OutgoingNumberGiven = "outgoing.number_given",
+    /// Whose document was refused: nobody gets it any more.
+    OutgoingNumberVoided = "outgoing.number_voided",
     OutgoingNumbered = "outgoing.numbered",
     OutgoingSealed = "outgoing.sealed",
     OutgoingSent = "outgoing.sent",
     OutgoingRecalled = "outgoing.recalled",
     OutgoingRefused = "outgoing.refused",
     OutgoingWithdrawn = "outgoing.withdrawn",
+    /// A row from before it covered recipients and history, with its number, was found as the log tells it.
+    OutgoingAttested = "outgoing.attested",
     /// A package lies where its recipient fetches it.
     OutgoingDelivered = "outgoing.delivered",
     OutgoingStatus = "outgoing.status",
     /// An edXML package was entered into the register of incoming documents.
     IncomingRegistered = "incoming.registered",
     IncomingRefused = "incoming.refused",
+    /// A row from before packages had MACs was found as the log tells it.
+    IncomingAttested = "incoming.attested",
     DelegationMade = "delegation.made",
     DelegationEnded = "delegation.ended",
     /// A verdict was put under a short link.

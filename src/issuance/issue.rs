@@ -21,6 +21,7 @@ use crate::{
     finishing::to_its_end,
     registration::{self, Details, ReceiptKey, Redeemable},
     store::{self, Held},
+    units,
 };
 use chuky_hsm::{KeyContext, SealedKey};
 use chuky_model::{
@@ -35,6 +36,7 @@ use chuky_model::{
         state::{CertificateState, CredentialState},
     },
     request::{Hierarchy, RequestState},
+    role::Role,
 };
 use chuky_pki::{certificate::Certificate, crl::Reason, crypto::sha256, issue::CertificateIntent};
 use uuid::Uuid;
@@ -139,9 +141,12 @@ impl Holder {
         if !accounts.is_empty() || request.follows_certificate.is_some() {
             let mut own = accounts.into_iter().filter(|account| Some(account.id) == proof.session);
             let mut account = own.next().ok_or_else(log_in_first)?;
-            let changed = !account.roles.contains(&role);
+            let moved = agency(app, &account, request).await?;
+            let brings = !account.roles.contains(&role);
+            let changed = brings || moved.is_some();
             if changed {
-                account.roles.push(role);
+                account.unit = moved.unwrap_or(account.unit);
+                account.roles.extend(brings.then_some(role));
                 attestation::attest_change(&*app.tokens.subscribers, &mut account).await?;
             }
             return Ok(Self::Known(account, changed));
@@ -172,6 +177,36 @@ impl Holder {
             Self::New(account) | Self::Known(account, _) => account,
         }
     }
+}
+
+/// The agency that the account is of from then on, where that changes: a first one, or the one that its own has become. Nobody is of two
+/// agencies: a clerk of one would act on the documents of the other.
+async fn agency(app: &App, account: &Account, request: &RegistrationRequest) -> Result<Option<String>> {
+    if request.hierarchy != Hierarchy::Officials || account.unit == request.unit {
+        return Ok(None);
+    }
+    if account.unit.is_empty() {
+        // Whoever has tasks in every unit keeps them.
+        let subscribes =
+            |role: &Role| matches!(role, Role::Citizen | Role::Official | Role::Clerk | Role::PaymentProvider);
+        return Ok(account.roles.iter().all(subscribes).then(|| request.unit.clone()));
+    }
+    match units::has_become(app, &account.unit, &request.unit, app.clock.now()).await? {
+        true => Ok(Some(request.unit.clone())),
+        false => Err(of_another_agency(&account.unit, &request.unit).into()),
+    }
+}
+
+fn of_another_agency(own: &str, other: &str) -> RequestError {
+    RequestError::conflict(
+        "account_of_another_agency",
+        format!(
+            "Tài khoản này thuộc cơ quan {own}, còn chứng thư được cấp cho cơ quan {other}. Một tài khoản chỉ thuộc một cơ quan: nếu người được cấp đã chuyển công tác, cán bộ an ninh đóng tài khoản cũ rồi dùng lại mã này để mở tài khoản mới; nếu không, hãy giao con dấu cho người của cơ quan {other}."
+        ),
+        format!(
+            "This account is of the agency {own}, and the certificate is for the agency {other}. An account is of one agency: if its subscriber has moved, the security officer closes the old account, and this code then opens a new one; if not, somebody of {other} should hold the seal."
+        ),
+    )
 }
 
 fn log_in_first() -> RequestError {

@@ -333,6 +333,13 @@ pub async fn kind_of(app: &App, row: &Row) -> Result<Option<SubjectKind>> {
     Ok(Some(registration::open(app, &request)?.kind))
 }
 
+/// The agency for which an official's, a seal's or a device's certificate was requested; `None` of any other.
+pub async fn unit_of(app: &App, row: &Row) -> Result<Option<String>> {
+    let Some(request) = row.request_id else { return Ok(None) };
+    let request = registration::load(app, request).await?;
+    Ok((request.hierarchy == Hierarchy::Officials).then_some(request.unit))
+}
+
 pub(super) async fn closed_credential(app: &App, row: &Row, now: Instant) -> Result<Option<Credential>> {
     let credential = current::row_by_log(app, || app.store.credential_of_certificate(row.id)).await?;
     let Some(mut credential) = credential else { return Ok(None) };

@@ -5,7 +5,8 @@ use super::{
     details::Details,
     draft::signature_field,
     limits::BATCH,
-    road::{Act, Also, Road, clerk, reason},
+    road::{Act, Also, Road, clerk, not_your_turn, reason},
+    seal::of_the_agency,
     view::{self, OutgoingView},
 };
 use crate::{
@@ -132,13 +133,14 @@ pub async fn sign(
     if signer.personal_number().is_none() {
         return Err(not_personal().into());
     }
+    of_the_agency(app, &signer, &by.unit).await?;
     // 2. Those that wait for the caller and are what the caller was shown.
     let mut lines = Vec::new();
     let (mut roads, mut to_sign) = (Vec::new(), Vec::new());
     for (id, seen) in wanted {
         match ready(app, by, credential, *id, seen.as_deref(), picture).await {
-            Ok((road, one)) => {
-                roads.push(road);
+            Ok((road, position, one)) => {
+                roads.push((road, position));
                 to_sign.push(one);
                 lines.push(None);
             }
@@ -157,9 +159,9 @@ pub async fn sign(
         if place.is_some() {
             continue;
         }
-        let Some((made, road)) = signed.next() else { break };
+        let Some((made, (road, position))) = signed.next() else { break };
         let outcome = match made {
-            Ok(made) => record(app, by, road, made).await,
+            Ok(made) => record(app, by, (road, position), made).await,
             Err(error) => Err(error),
         };
         *place = Some(line(*id, outcome));
@@ -174,14 +176,14 @@ async fn ready(
     id: OutgoingId,
     seen: Option<&str>,
     picture: Option<&str>,
-) -> Result<(Road, ToSign)> {
+) -> Result<(Road, i64, ToSign)> {
     let mut road = Road::load(app, by, id).await?;
     road.stands(OutgoingState::Signing)?;
     let step = road.waiting_step()?;
     if step.kind != StepKind::Sign {
         return Err(super::road::moved_on().into());
     }
-    let field = signature_field(step.position);
+    let position = step.position;
     if seen.is_some_and(|seen| !seen.eq_ignore_ascii_case(&hex::encode(&road.row.content_sha256))) {
         return Err(content_differs().into());
     }
@@ -193,16 +195,33 @@ async fn ready(
     let wanted = SignRequest {
         level: Level::LT,
         look: Look::Official,
-        field: Some(field),
+        field: Some(signature_field(position)),
         picture: picture.map(str::to_owned),
         ..SignRequest::plain(credential)
     };
-    Ok((road, ToSign { document, wanted }))
+    Ok((road, position, ToSign { document, wanted }))
 }
 
-async fn record(app: &App, by: &Principal, mut road: Road, made: signing::Unrecorded) -> Result<OutgoingView> {
+/// Stores a signature, where the part that it was made for is still the caller's: a delegation may have been taken back meanwhile.
+async fn record(
+    app: &App,
+    by: &Principal,
+    (mut road, position): (Road, i64),
+    made: signing::Unrecorded,
+) -> Result<OutgoingView> {
     let now = app.clock.now();
-    let step = road.waiting_step()?;
+    let looked = road.seen_by(app, by).await;
+    let step = looked.and_then(|()| road.waiting_step()).and_then(|step| match step.position == position {
+        true => Ok(step),
+        false => Err(not_your_turn().into()),
+    });
+    let step = match step {
+        Ok(step) => step,
+        Err(error) => {
+            made.give_up(app);
+            return Err(error);
+        }
+    };
     step.state = StepState::Done;
     step.acted_by = Some(by.account);
     step.acted_at = Some(now);

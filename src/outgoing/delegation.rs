@@ -1,8 +1,8 @@
 //! Delegation for a time: a colleague of the same agency agrees and signs in somebody's place, with an own name and an own certificate.
-//! Nobody passes on what was delegated to them.
+//! Nobody passes on what was delegated to them, and it ends with the giver's own right to act.
 
 use super::{
-    draft::colleague,
+    draft::{acts_on_roads, colleague},
     limits::{DELEGATED_DAYS, DELEGATIONS},
 };
 use crate::{
@@ -102,7 +102,7 @@ pub async fn delegations(app: &App, by: &Principal) -> Result<Vec<DelegationView
     Ok(views)
 }
 
-/// For whom the caller acts now: the caller first, then those who delegated to the caller.
+/// For whom the caller acts now: the caller first, then those who delegated to the caller and could still act themselves.
 pub(super) async fn acts_for(app: &App, by: &Principal) -> Result<Vec<AccountId>> {
     let now = app.clock.now();
     let mut accounts = vec![by.account];
@@ -110,7 +110,9 @@ pub(super) async fn acts_for(app: &App, by: &Principal) -> Result<Vec<AccountId>
         // The log itself is asked: what was taken back opens nothing, on no node.
         let row = current::row_by_log(app, || app.store.delegation_by_id(row.id)).await?;
         let holds = |row: &Delegation| row.ended_at.is_none() && row.starts_at <= now && now < row.ends_at;
-        if let Some(row) = row.filter(|row| holds(row) && row.to_account == by.account) {
+        let Some(row) = row.filter(|row| holds(row) && row.to_account == by.account) else { continue };
+        let giver = current::row(app, || app.store.account_by_id(row.from_account)).await?;
+        if giver.is_some_and(|giver| acts_on_roads(&giver, &by.unit)) {
             accounts.push(row.from_account);
         }
     }

@@ -1,7 +1,8 @@
 //! What a document is about, as its drafter says it: parsed and bounded once, stored encrypted with its road.
 
 use super::limits::{
-    DEADLINE_DAYS, NAME_CHARACTERS, NOTATION_CHARACTERS, RECIPIENTS, SHORT_CHARACTERS, STEPS, SUBJECT_CHARACTERS,
+    DEADLINE_DAYS, NAME_CHARACTERS, NOTATION_CHARACTERS, PLACE_CHARACTERS, RECIPIENTS, SHORT_CHARACTERS, STEPS,
+    SUBJECT_CHARACTERS,
 };
 use crate::{
     app::App,
@@ -17,6 +18,7 @@ use chuky_model::{
 };
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
+use unicode_normalization::UnicodeNormalization;
 
 /// What a drafter hands in beside the PDF.
 #[derive(Clone, Debug, Default, Deserialize, utoipa::ToSchema)]
@@ -32,10 +34,11 @@ pub struct Metadata {
     pub type_name: String,
     /// Behind the number and the type: `UBND`, `BNV-VP`.
     pub notation: String,
-    /// Which numbering of the agency and the year it takes part in; default the type, or `CV`.
+    /// Which numbering of the agency and the year it takes part in; default the one in which its type and notation were numbered this
+    /// year, else the type, or `CV`. What was numbered in one this year is not numbered in another.
     #[serde(default)]
     pub series: String,
-    /// Place of issue, `Hà Nội`.
+    /// Place of issue, `Hà Nội`: letters, at most two digits (`Phường 1`), spaces, `.`, `-` and `'`. It stands before the date.
     pub place: String,
     /// `normal`, `khan` (KHẨN), `thuong_khan` (THƯỢNG KHẨN) or `hoa_toc` (HỎA TỐC).
     #[serde(default)]
@@ -46,7 +49,7 @@ pub struct Metadata {
     /// Whether the field shows `Số: 15/QĐ-UBND`, or the number alone where the draft has the rest printed.
     #[serde(default)]
     pub number_shown: NumberShown,
-    /// Left, bottom, right, top in points on the first page; the decree's usual places where left out.
+    /// Left, bottom, right, top in points in the upper third of the first page; the decree's usual places where left out.
     #[serde(default)]
     pub number_rectangle: Option<[f32; 4]>,
     #[serde(default)]
@@ -128,19 +131,26 @@ impl Metadata {
             ("type_code", &mut self.type_code, NOTATION_CHARACTERS),
             ("notation", &mut self.notation, NOTATION_CHARACTERS),
             ("series", &mut self.series, NOTATION_CHARACTERS),
-            ("place", &mut self.place, SHORT_CHARACTERS),
+            ("place", &mut self.place, PLACE_CHARACTERS),
         ] {
-            *value = line(field, value, most)?;
+            // Composed, and Đ as Đ: what looks the same is the same.
+            let letters = value.nfc().map(|letter| if matches!(letter, '\u{d0}' | '\u{189}') { 'Đ' } else { letter });
+            *value = line(field, &letters.collect::<String>(), most)?;
         }
         for (field, value) in [("subject", &self.subject), ("notation", &self.notation), ("place", &self.place)] {
             if value.is_empty() {
                 return Err(missing(field).into());
             }
         }
-        for (field, value) in [("type_code", &self.type_code), ("notation", &self.notation)] {
-            if !value.chars().all(|letter| letter.is_alphanumeric() || "-.&".contains(letter)) {
+        for (field, value) in [("type_code", &self.type_code), ("notation", &self.notation), ("series", &self.series)] {
+            let more = if field == "series" { "-.& " } else { "-.&" };
+            let fits = |letter: char| is_vietnamese(letter) || letter.is_ascii_digit() || more.contains(letter);
+            if !value.chars().all(fits) {
                 return Err(malformed(field).into());
             }
+        }
+        if !is_place(&self.place) {
+            return Err(malformed("place").into());
         }
         if self.type_name.is_empty() {
             "Công văn".clone_into(&mut self.type_name);
@@ -176,11 +186,7 @@ impl Metadata {
         let mut names = HashSet::new();
         let once = self.steps.iter().all(|step| names.insert((signs(step), step.account.as_str())));
         if first.is_none() || !in_order || !once || self.steps.len() > STEPS {
-            let (vi, en) = (
-                "Cần ít nhất một người ký; ký nháy đứng trước mọi chữ ký; mỗi người ký một lần; không quá 20 bước.",
-                "At least one person signs, initials come before every signature, each person signs once, at most 20 steps.",
-            );
-            return Err(RequestError::invalid("steps", "steps_invalid", vi, en).into());
+            return Err(steps_invalid().into());
         }
         Ok(())
     }
@@ -232,6 +238,29 @@ impl Details {
     }
 }
 
+pub(super) fn steps_invalid() -> RequestError {
+    let (vi, en) = (
+        "Cần ít nhất một người ký; ký nháy đứng trước mọi chữ ký; mỗi người ký một lần; không quá 20 bước.",
+        "At least one person signs, initials come before every signature, each person signs once, at most 20 steps.",
+    );
+    RequestError::invalid("steps", "steps_invalid", vi, en)
+}
+
+/// A letter of the Vietnamese alphabet, or of the Latin one that it is made of: those of other scripts only look like it.
+fn is_vietnamese(letter: char) -> bool {
+    let mut parts = std::iter::once(letter).nfd();
+    let base = parts.next();
+    base.is_some_and(|base| base.is_ascii_alphabetic() || "đĐ".contains(base))
+        && parts.all(|mark| MARKS.contains(&mark))
+}
+
+/// A place's name: what stands before the date on a signed document says nothing else.
+fn is_place(text: &str) -> bool {
+    let digits = text.chars().filter(char::is_ascii_digit).count();
+    let fits = |letter: char| is_vietnamese(letter) || letter.is_ascii_digit() || " .-'’".contains(letter);
+    digits <= 2 && text.chars().all(fits) && text.chars().next().is_some_and(is_vietnamese)
+}
+
 /// At most 35 of digits, capitals and full stops (QĐ 20/2020/QĐ-TTg), in groups; the older form is one of them too.
 pub fn is_agency_code(code: &str) -> bool {
     (1..=35).contains(&code.len())
@@ -261,6 +290,8 @@ fn malformed(field: &'static str) -> RequestError {
     RequestError::invalid(field, "field_invalid", vi, en)
 }
 
+/// Circumflex, breve and horn, and the five tones.
+const MARKS: [char; 8] = ['\u{302}', '\u{306}', '\u{31b}', '\u{300}', '\u{301}', '\u{303}', '\u{309}', '\u{323}'];
 /// Where details are encrypted for.
 const PLACE: &str = "outgoing_document.details";
 
@@ -291,6 +322,35 @@ mod tests {
         ] {
             assert!(metadata(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn what_the_clerk_will_write_is_a_place_and_a_notation() {
+        let with = |field: &str, value: &str| {
+            let mut metadata = serde_json::json!({
+                "subject": "Về việc thử", "notation": "UBND", "type_code": "QĐ", "place": "Hà Nội",
+                "steps": [{ "kind": "sign", "account": "a" }],
+            });
+            metadata[field] = value.into();
+            serde_json::from_value::<Metadata>(metadata).unwrap().checked(Instant::from_unix_seconds(1_800_000_000))
+        };
+        for place in ["Hà Nội", "TP. Hồ Chí Minh", "Bà Rịa - Vũng Tàu", "Phường 1 Bảo Lộc", "B'Lao"] {
+            assert!(with("place", place).is_ok(), "{place}");
+        }
+        for place in
+            ["Hà Nội, ngày 01", "Hà Nội 2025", "Hа Nội", "Hà Nội (đã duyệt)", "1 Bảo Lộc", "漢字", &"x".repeat(61)]
+        {
+            assert!(with("place", place).is_err(), "{place}");
+        }
+        // Decomposed is the same; a Cyrillic letter is none of ours.
+        for look in ["Q\u{110}", "Q\u{d0}", "Q\u{189}"] {
+            assert_eq!(with("type_code", look).unwrap().type_code, "QĐ");
+        }
+        assert_eq!(with("notation", "U\u{309}B").unwrap().notation, "ỦB");
+        for notation in ["UВND", "UBND/VP", "UBND VP", "ＵＢＮＤ"] {
+            assert!(with("notation", notation).is_err(), "{notation}");
+        }
+        assert!(with("series", "Sổ chung 1").is_ok() && with("series", "QĐ\u{200b}").is_err());
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! A new outgoing document: the PDF looked at for marks of secrecy, its fields made, its road laid down.
 
 use super::{
-    details::{Details, Metadata, RecipientWanted},
-    road::{Act, Road, digest, due, event},
+    details::{Details, Metadata, RecipientWanted, steps_invalid},
+    number::{designated, year_of},
+    road::{Act, Road, digest, due, event, history_after, recipients_digest},
     view::{self, OutgoingView},
 };
 use crate::{
@@ -18,9 +19,11 @@ use crate::{
 };
 use chuky_model::{
     id::{AccountId, OutgoingId},
+    instant::Instant,
     record::{
+        account::Account,
         document::Document,
-        outgoing::{OutgoingDocument, OutgoingRecipient, OutgoingStep},
+        outgoing::{OutgoingDocument, OutgoingEvent, OutgoingRecipient, OutgoingStep, designation},
         state::{OutgoingState, StepKind, StepState},
     },
     role::Role,
@@ -52,9 +55,11 @@ pub(super) fn signature_field(position: i64) -> String {
 pub async fn draft(app: &App, by: &Principal, draft: Draft) -> Result<OutgoingView> {
     // 1. What it is, and people of the same agency on its road.
     let Draft { metadata, clear, name } = draft;
-    let metadata = metadata.checked(app.clock.now())?;
+    let names_series = !metadata.series.trim().is_empty();
+    let mut metadata = metadata.checked(app.clock.now())?;
     let id = OutgoingId(Uuid::now_v7());
     let steps = steps(app, by, id, &metadata).await?;
+    settle_series(app, by, &mut metadata, names_series).await?;
     // 2. The PDF with its fields, encrypted on disk; nothing of a document that bears a mark of secrecy.
     let fields = Task::MakeFields(Box::new(fields(&metadata, &steps)));
     let (document, searched) = signing::taken(app, by, clear, &name, fields).await?;
@@ -68,6 +73,7 @@ pub async fn draft(app: &App, by: &Principal, draft: Draft) -> Result<OutgoingVi
         number_shown: metadata.number_shown,
         searched,
     };
+    let recipients = recipients(id, metadata.recipients);
     let mut row = OutgoingDocument {
         id,
         document_id: document.id,
@@ -79,6 +85,8 @@ pub async fn draft(app: &App, by: &Principal, draft: Draft) -> Result<OutgoingVi
         state: OutgoingState::Draft,
         due_at: due(OutgoingState::Draft, &details, document.created_at),
         steps_digest: digest(&steps),
+        recipients_digest: Some(recipients_digest(&recipients)),
+        history_digest: None,
         content_sha256: document.sha256.clone(),
         year: None,
         number: None,
@@ -90,9 +98,12 @@ pub async fn draft(app: &App, by: &Principal, draft: Draft) -> Result<OutgoingVi
         version: 1,
         mac: Vec::new(),
     };
+    let act = Act { by, kind: Kind::OutgoingDrafted, note: None };
+    let event = event(app, &row, row.version, (act, document.created_at))?;
+    row.history_digest = Some(history_after(None, &event));
     attestation::attest(&*app.tokens.subscribers, &mut row).await?;
-    let road = Road { row, steps, acts_for: vec![by.account] };
-    store(app, by, (&road, &document), metadata.recipients, searched).await?;
+    let road = Road { row, steps, acts_for: vec![by.account], own: vec![by.account] };
+    store(app, by, (&road, &document), (&recipients, &event), searched).await?;
     fault::point("outgoing.drafted");
     view::of_road(app, by, &road).await
 }
@@ -118,58 +129,97 @@ async fn steps(app: &App, by: &Principal, id: OutgoingId, metadata: &Metadata) -
             acted_at: None,
         });
     }
+    one_part_a_person(app, &steps).await?;
     Ok(steps)
+}
+
+/// Two signatures, or two initials, are two persons', whatever accounts they have.
+async fn one_part_a_person(app: &App, steps: &[OutgoingStep]) -> Result<()> {
+    for (at, step) in steps.iter().enumerate() {
+        for other in steps.iter().skip(at + 1).filter(|other| other.kind == step.kind) {
+            if accounts::same_person(app, step.account_id, other.account_id).await? {
+                return Err(steps_invalid().into());
+            }
+        }
+    }
+    Ok(())
 }
 
 async fn store(
     app: &App,
     by: &Principal,
     (road, document): (&Road, &Document),
-    recipients: Vec<RecipientWanted>,
+    (recipients, event): (&[OutgoingRecipient], &OutgoingEvent),
     searched: bool,
 ) -> Result<()> {
-    let (id, now) = (road.row.id, road.row.created_at);
-    let event = event(app, &road.row, Act { by, kind: Kind::OutgoingDrafted, note: None }, now)?;
     let mut transaction = app.store.begin().await?;
     signing::insert_taken(&mut transaction, by, document).await?;
     transaction.insert_outgoing(&road.row).await?;
     for step in &road.steps {
         transaction.insert_outgoing_step(step).await?;
     }
-    for (RecipientWanted { organ_id, name }, position) in recipients.into_iter().zip(1..) {
-        let row = OutgoingRecipient {
-            outgoing_id: id,
-            position,
-            organ_id,
-            name,
-            delivered_at: None,
-            recall_delivered_at: None,
-            status: None,
-            status_note: None,
-            status_at: None,
-        };
-        transaction.insert_outgoing_recipient(&row).await?;
+    for recipient in recipients {
+        transaction.insert_outgoing_recipient(recipient).await?;
     }
-    transaction.insert_outgoing_event(&event).await?;
-    let entry = Entry::of_row(now, Kind::OutgoingDrafted, Actor::Account(by.account), &road.row);
+    transaction.insert_outgoing_event(event).await?;
+    let entry = Entry::of_row(road.row.created_at, Kind::OutgoingDrafted, Actor::Account(by.account), &road.row);
     let mut said = road.said();
     said["marks_searched"] = searched.into();
     audit::record(&mut transaction, entry.with(said)).await?;
     Ok(transaction.commit().await?)
 }
 
+fn recipients(id: OutgoingId, wanted: Vec<RecipientWanted>) -> Vec<OutgoingRecipient> {
+    let row = |(RecipientWanted { organ_id, name }, position)| OutgoingRecipient {
+        outgoing_id: id,
+        position,
+        organ_id,
+        name,
+        delivered_at: None,
+        recall_delivered_at: None,
+        tries: 0,
+        try_after: Instant(0),
+        status: None,
+        status_note: None,
+        status_at: None,
+    };
+    wanted.into_iter().zip(1..).map(row).collect()
+}
+
+/// What the clerk numbered this year under the same designation stays in its register, so that no number is shown twice.
+async fn settle_series(app: &App, by: &Principal, metadata: &mut Metadata, is_named: bool) -> Result<()> {
+    let year = year_of(app.clock.now())?;
+    let designation = designation(&metadata.type_code, &metadata.notation);
+    let Some(number) = designated(app, &by.unit, year, &designation).await? else { return Ok(()) };
+    if is_named && number.series != metadata.series {
+        let series = number.series;
+        let vi =
+            format!("Văn bản ký hiệu “{designation}” năm nay lấy số ở sổ “{series}”. Hãy ghi sổ đó hoặc để trống.");
+        let en = format!(
+            "Documents with “{designation}” are numbered in the register “{series}” this year. Name that one, or none."
+        );
+        return Err(RequestError::invalid("series", "series_of_designation", vi, en).into());
+    }
+    metadata.series = number.series;
+    Ok(())
+}
+
 /// An account of the same agency that may act on its documents.
 pub(super) async fn colleague(app: &App, by: &Principal, login: &str) -> Result<AccountId> {
     let account = current::row(app, || app.store.account_by_login(login)).await?;
-    let fits = |roles: &[Role]| roles.iter().any(|role| matches!(role, Role::Official | Role::Clerk));
-    let account =
-        account.filter(|account| account.unit == by.unit && fits(&account.roles) && accounts::is_enabled(account));
+    let account = account.filter(|account| acts_on_roads(account, &by.unit));
     let account = account.ok_or_else(|| {
         let vi = format!("Không có cán bộ “{login}” trong cơ quan của bạn.");
         let en = format!("Your agency has no official “{login}”.");
         RequestError::invalid("steps", "no_such_colleague", vi, en)
     })?;
     Ok(account.id)
+}
+
+/// Whether the account has business with the documents of that agency at that moment.
+pub(super) fn acts_on_roads(account: &Account, unit: &str) -> bool {
+    let fits = account.roles.iter().any(|role| matches!(role, Role::Official | Role::Clerk));
+    account.unit == unit && fits && accounts::is_enabled(account)
 }
 
 fn fields(metadata: &Metadata, steps: &[OutgoingStep]) -> FieldsWanted {

@@ -1,41 +1,53 @@
 //! Incoming documents: an edXML package is read in a reader, each attachment judged by our own verifier, and the package registered with
-//! the agency's next incoming number, or sent back with the reason. What could not be determined is the clerk's to accept, with a reason.
+//! the agency's next incoming number, or sent back with the reason. What is open is the clerk's to accept, with a reason. Only a package
+//! of the same bytes is the one that was registered.
 
 use super::{
-    limits::PAGE,
-    road::{clerk, reason},
+    limits::{INCOMING_TRIES, PAGE},
+    number::year_of,
+    road::{clerk, forged, reason},
+    verdict::{Judged, Verdict, number_shown, verdict},
 };
 use crate::{
     accounts::{self, Principal},
     app::App,
+    attestation,
     audit::{self, Actor, Entry, Kind},
+    current,
     error::{InternalError, RequestError, Result},
     fault,
     reader::{PackageRead, PackageUnusable, Task, TaskOutput},
     signing::{self, Content},
     store,
-    verification::{self, Spool, Submission},
 };
 use chuky_model::{
     id::IncomingId,
     record::{Cursor, document::Document, incoming::IncomingDocument, state::IncomingState},
-    report::{Indication, Integrity, Report},
+    report::{Indication, Integrity, Outcome},
     text::Bilingual,
 };
 use serde::{Deserialize, Serialize};
-use std::fs::File;
+use sha2::{Digest, Sha256};
+use std::{
+    fs::File,
+    io::{self, Read, Seek},
+};
 use uuid::Uuid;
 
 /// What is stored encrypted.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Details {
-    sender_name: String,
-    code: String,
-    issued_on: String,
+pub(super) struct Details {
+    pub(super) sender_name: String,
+    pub(super) code: String,
+    pub(super) issued_on: String,
     subject: String,
     attachments: Vec<AttachmentView>,
     reason: Option<Bilingual>,
     accepted: Option<String>,
+    #[serde(default)]
+    open: Vec<Bilingual>,
+    #[serde(default = "not_done")]
+    number_on_page: Outcome,
 }
 
 /// One file of a package with its verdict.
@@ -49,6 +61,15 @@ pub struct AttachmentView {
     /// One sentence.
     #[schema(value_type = Object)]
     pub message: Bilingual,
+    /// Who signed it, as the certificates say.
+    #[serde(default)]
+    pub signers: Vec<String>,
+    /// Whether one of them is the sender.
+    #[serde(default)]
+    pub by_sender: bool,
+    /// Whether the first page's text was searched for marks of secrecy; a scanned page has none, another format is not searched.
+    #[serde(default)]
+    pub marks_searched: bool,
 }
 
 /// An incoming document.
@@ -62,8 +83,14 @@ pub struct IncomingView {
     /// Why it was refused.
     #[schema(value_type = Option<Object>)]
     pub reason: Option<Bilingual>,
-    /// Why the clerk accepted what could not be determined.
+    /// Why the clerk accepted what was open.
     pub accepted: Option<String>,
+    /// What was open then.
+    #[schema(value_type = Vec<Object>)]
+    pub open: Vec<Bilingual>,
+    /// Whether number and notation stand on the first page of what the sender signed: `passed`, `failed` or `not_done` (no text there).
+    #[schema(value_type = String)]
+    pub number_on_page: Outcome,
     pub year: Option<i64>,
     /// In the register of incoming documents.
     pub number: Option<i64>,
@@ -85,15 +112,7 @@ pub struct IncomingPage {
     pub next: Option<String>,
 }
 
-/// What becomes of a package.
-enum Outcome {
-    Good,
-    Refused(Bilingual),
-    Undetermined(Bilingual),
-}
-
-/// Takes a package. The same one again answers what was registered. `accept` is why the clerk takes one whose signatures could not be
-/// determined.
+/// Takes a package. The same bytes again answer what was registered. `accept` is why the clerk takes one of which something is open.
 pub async fn receive(app: &App, by: &Principal, package: File, accept: Option<&str>) -> Result<IncomingView> {
     // 1. Read where a stranger's XML may be parsed.
     clerk(by)?;
@@ -102,42 +121,112 @@ pub async fn receive(app: &App, by: &Principal, package: File, accept: Option<&s
         return Err(RequestError::conflict("no_agency", vi, en).into());
     }
     let accept = accept.map(reason).transpose()?;
-    let again = package.try_clone().map_err(InternalError::io("a package"))?;
-    let read = match signing::read_by_reader(app, Task::ReadPackage, &again).await? {
+    let (package, sha256) = hashed(package).await?;
+    let read = match signing::read_by_reader(app, Task::ReadPackage, &package).await? {
         TaskOutput::Package(read) => read.map_err(unusable)?,
         _ => return Err(InternalError::other("the reader answered another question").into()),
     };
     if read.business != 0 {
         return Err(not_new().into());
     }
-    let message_id = format!("{},{}/{}", read.issued_on, read.number, read.notation);
-    if let Some(row) = app.store.incoming_registered(&by.unit, &read.sender_id, &message_id).await? {
+    let message = Message { id: format!("{},{}/{}", read.issued_on, read.number, read.notation), sha256 };
+    if let Some(row) = registered(app, by, &read, &message).await?.same {
         return view(app, &row).await;
     }
-    // 2. Every attachment judged.
-    let mut attachments = Vec::new();
+    // 2. Every attachment searched for marks of secrecy and judged, before anything is kept.
+    let mut judged = Vec::new();
     for attachment in &read.attachments {
-        attachments.push((attachment.name.clone(), judged(app, by, attachment).await?));
+        judged.push(Judged::of(app, by, attachment).await?);
     }
-    let (state, said) = match outcome(&attachments) {
-        Outcome::Good => (IncomingState::Registered, None),
-        Outcome::Undetermined(_) if accept.is_some() => (IncomingState::Registered, None),
-        Outcome::Undetermined(message) => {
-            return Err(RequestError::conflict("incoming_undetermined", message.vi, message.en).into());
+    // 3. What becomes of it; then the package encrypted on disk and its rows in one transaction. What others register meanwhile counts.
+    let (mut package, mut document) = (Some(package), None);
+    for _ in 0..INCOMING_TRIES {
+        let earlier = registered(app, by, &read, &message).await?;
+        if let Some(row) = earlier.same {
+            return view(app, &row).await;
         }
-        Outcome::Refused(reason) => (IncomingState::Refused, Some(reason)),
+        let verdict = verdict(app, by, &read, &judged).await?;
+        let (state, details) = decided(&read, &judged, verdict, (earlier.other.as_ref(), accept.as_deref()))?;
+        if let Some(package) = package.take() {
+            document = Some(signing::package_taken(app, by, package, "goi-tin.edxml").await?);
+        }
+        let document = document.as_ref().ok_or_else(|| InternalError::other("a package that was not kept"))?;
+        let kept = Kept { read: &read, message: &message, document, judged: &judged };
+        if let Some(row) = stored(app, by, &kept, &details, state).await? {
+            return view(app, &row).await;
+        }
+    }
+    Err(RequestError::try_again().into())
+}
+
+/// How a sender names a document, and the package that came under that name.
+struct Message {
+    id: String,
+    sha256: Vec<u8>,
+}
+
+/// What was registered of a sender's message: this very package, or another.
+struct Earlier {
+    same: Option<IncomingDocument>,
+    other: Option<IncomingDocument>,
+}
+
+async fn registered(app: &App, by: &Principal, read: &PackageRead, message: &Message) -> Result<Earlier> {
+    let rows = current::rows(app, || app.store.incoming_registered(&by.unit, &read.sender_id, &message.id)).await?;
+    let (same, other): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.package_sha256 == message.sha256);
+    Ok(Earlier { same: same.into_iter().next(), other: other.into_iter().next() })
+}
+
+/// What becomes of a package, with what is recorded of it; 409 where the clerk is asked.
+fn decided(
+    read: &PackageRead,
+    judged: &[Judged],
+    verdict: Verdict,
+    (other, accept): (Option<&IncomingDocument>, Option<&str>),
+) -> Result<(IncomingState, Details)> {
+    let (state, reason, open) = match (verdict, other) {
+        // Its sender was told that the document of this name was received: that stands.
+        (Verdict::Refused(reason), Some(other)) => return Err(differs(other, &[reason]).into()),
+        (Verdict::Refused(reason), None) => (IncomingState::Refused, Some(reason), Vec::new()),
+        (Verdict::Good, None) => (IncomingState::Registered, None, Vec::new()),
+        (verdict, other) => {
+            let open = if let Verdict::Open(open) = verdict { open } else { Vec::new() };
+            match (accept, other) {
+                (Some(_), _) => (IncomingState::Registered, None, open),
+                (None, Some(other)) => return Err(differs(other, &open).into()),
+                (None, None) => return Err(undetermined(&open).into()),
+            }
+        }
     };
-    // 3. The package encrypted on disk, then its rows in one transaction.
-    let document = signing::package_taken(app, by, package, "goi-tin.edxml").await?;
-    let details = details(&read, attachments, said, accept);
-    let row = stored(app, by, (&read.sender_id, message_id), (&document, &details), state).await?;
-    view(app, &row).await
+    let own: Vec<&Judged> = judged.iter().filter(|one| one.is_signed_by(&read.sender_name)).collect();
+    let attachments = judged.iter().map(|one| AttachmentView {
+        name: one.name.clone(),
+        indication: one.report.indication,
+        integrity: one.report.integrity,
+        message: one.report.message.clone(),
+        signers: one.signers(),
+        by_sender: one.is_signed_by(&read.sender_name),
+        marks_searched: one.lines.is_some(),
+    });
+    let details = Details {
+        sender_name: read.sender_name.clone(),
+        code: format!("{}/{}", read.number, read.notation),
+        issued_on: read.issued_on.clone(),
+        subject: read.subject.clone(),
+        attachments: attachments.collect(),
+        reason,
+        // Why it was taken is of interest only where somebody was asked.
+        accepted: accept.filter(|_| other.is_some() || !open.is_empty()).map(str::to_owned),
+        open,
+        number_on_page: number_shown(read, &own),
+    };
+    Ok((state, details))
 }
 
 /// The caller's agency's register, newest first.
 pub async fn incoming(app: &App, by: &Principal, before: Cursor) -> Result<IncomingPage> {
     clerk(by)?;
-    let rows = app.store.list_incoming(&by.unit, before, PAGE).await?;
+    let rows = current::rows(app, || app.store.list_incoming(&by.unit, before, PAGE)).await?;
     let full = i64::try_from(rows.len()).is_ok_and(|count| count == PAGE);
     let next = rows.last().filter(|_| full).map(|last| format!("{}_{}", last.received_at.0, last.id));
     let mut documents = Vec::new();
@@ -156,134 +245,131 @@ pub async fn incoming_one(app: &App, by: &Principal, id: IncomingId) -> Result<I
 pub async fn incoming_package(app: &App, by: &Principal, id: IncomingId) -> Result<Content> {
     let row = load(app, by, id).await?;
     let document = signing::of_road(app, row.document_id).await?;
+    if document.media_type != signing::PACKAGE || document.sha256 != row.package_sha256 {
+        return Err(forged("incoming_document"));
+    }
     let content = signing::routed_content(app, &document).await?;
     Ok(Content { media_type: document.media_type, ..content })
 }
 
 async fn load(app: &App, by: &Principal, id: IncomingId) -> Result<IncomingDocument> {
     clerk(by)?;
-    let row = app.store.incoming_by_id(id).await?.filter(|row| row.unit == by.unit);
+    let row = current::row_by_log(app, || app.store.incoming_by_id(id)).await?.filter(|row| row.unit == by.unit);
     Ok(row.ok_or_else(RequestError::not_found)?)
 }
 
-async fn judged(app: &App, by: &Principal, attachment: &crate::reader::AttachmentRead) -> Result<Report> {
-    let mut document = Spool::new(&app.settings.data_dir, app.settings.largest_upload)?;
-    document.take(&attachment.content).await?;
-    let policy = app.policies.standard().to_owned();
-    let submission = Submission { name: attachment.name.clone(), document, content: None, policy };
-    Ok(verification::verify_document(app, Actor::Account(by.account), submission).await?.report)
-}
-
-/// Decree 30/2020/NĐ-CP, article 21: authenticity and integrity are checked; what fails goes back. A file without a signature may come along
-/// with one that is signed well.
-fn outcome(attachments: &[(String, Report)]) -> Outcome {
-    let failed = attachments.iter().find(|(_, report)| {
-        report.indication == Indication::TotalFailed
-            || matches!(report.integrity, Integrity::Altered | Integrity::Broken)
+/// The package with its SHA-256.
+async fn hashed(mut package: File) -> Result<(File, Vec<u8>)> {
+    let hashed = tokio::task::spawn_blocking(move || {
+        let (mut digest, mut piece) = (Sha256::new(), vec![0; signing::limits::PIECE]);
+        package.rewind()?;
+        loop {
+            match package.read(&mut piece)? {
+                0 => break,
+                count => digest.update(piece.get(..count).unwrap_or_default()),
+            }
+        }
+        package.rewind()?;
+        Ok::<_, io::Error>((package, digest.finalize().to_vec()))
     });
-    if let Some((name, report)) = failed {
-        let (vi, en) = (&report.message.vi, &report.message.en);
-        return Outcome::Refused(Bilingual::new(format!("{name}: {vi}"), format!("{name}: {en}")));
-    }
-    let open = attachments.iter().find(|(_, report)| report.indication == Indication::Indeterminate);
-    if let Some((name, report)) = open {
-        let (vi, en) = (&report.message.vi, &report.message.en);
-        return Outcome::Undetermined(Bilingual::new(format!("{name}: {vi}"), format!("{name}: {en}")));
-    }
-    match attachments.iter().any(|(_, report)| report.indication == Indication::TotalPassed) {
-        true => Outcome::Good,
-        false => Outcome::Refused(Bilingual::new(
-            "Gói tin không có văn bản nào mang chữ ký số.",
-            "The package holds no document with a digital signature.",
-        )),
-    }
+    let hashed = hashed.await.map_err(|error| InternalError::other(error.to_string()))?;
+    Ok(hashed.map_err(InternalError::io("a package"))?)
 }
 
-fn details(
-    read: &PackageRead,
-    attachments: Vec<(String, Report)>,
-    reason: Option<Bilingual>,
-    accepted: Option<String>,
-) -> Details {
-    let attachments = attachments.into_iter().map(|(name, report)| AttachmentView {
-        name,
-        indication: report.indication,
-        integrity: report.integrity,
-        message: report.message,
-    });
-    Details {
-        sender_name: read.sender_name.clone(),
-        code: format!("{}/{}", read.number, read.notation),
-        issued_on: read.issued_on.clone(),
-        subject: read.subject.clone(),
-        attachments: attachments.collect(),
-        reason,
-        accepted,
-    }
+/// What a row is made of.
+struct Kept<'a> {
+    read: &'a PackageRead,
+    message: &'a Message,
+    document: &'a Document,
+    judged: &'a [Judged],
 }
 
+/// Stores a package with its number; `None` where another was registered since it was decided upon, which may change the decision.
 async fn stored(
     app: &App,
     by: &Principal,
-    (sender_id, message_id): (&str, String),
-    (document, details): (&Document, &Details),
+    kept: &Kept<'_>,
+    details: &Details,
     state: IncomingState,
-) -> Result<IncomingDocument> {
+) -> Result<Option<IncomingDocument>> {
     let id = IncomingId(Uuid::now_v7());
     let now = app.clock.now();
     let plain = serde_json::to_vec(details).map_err(|error| InternalError::other(error.to_string()))?;
     let mut row = IncomingDocument {
         id,
-        document_id: document.id,
+        document_id: kept.document.id,
         unit: by.unit.clone(),
-        sender_id: sender_id.to_owned(),
-        message_id,
+        sender_id: kept.read.sender_id.clone(),
+        message_id: kept.message.id.clone(),
+        package_sha256: kept.message.sha256.clone(),
         details: app.vault.seal(PLACE, &id.to_string(), &plain)?,
         state,
         year: None,
         number: None,
         received_by: by.account,
         received_at: now,
+        version: 1,
+        mac: Vec::new(),
     };
-    fault::point("incoming.stored");
-    let mut transaction = app.store.begin().await?;
+    let year = year_of(now)?;
     if state == IncomingState::Registered {
-        let year = now.in_vietnam().map(|moment| i64::from(moment.year()));
-        let year = year.ok_or_else(|| InternalError::other("a time without a year"))?;
-        row.number = Some(transaction.next_incoming_number(&row.unit, year).await?);
+        let last = current::row(app, || app.store.last_incoming(&row.unit, year)).await?;
+        row.number = Some(last.and_then(|last| last.number).map_or(1, |last| last.saturating_add(1)));
         row.year = Some(year);
     }
-    signing::insert_taken(&mut transaction, by, document).await?;
+    attestation::attest(&*app.tokens.subscribers, &mut row).await?;
+    fault::point("incoming.stored");
+    let mut transaction = app.store.begin().await?;
+    if let Some(number) = row.number
+        && transaction.next_incoming_number(&row.unit, year).await? != number
+    {
+        transaction.rollback().await?;
+        return Ok(None);
+    }
+    signing::insert_taken(&mut transaction, by, kept.document).await?;
     match transaction.insert_incoming(&row).await {
-        // Registered by another clerk in this moment: what this transaction counted is undone.
         Err(store::Error::Conflict(_)) => {
             transaction.rollback().await?;
-            let other = app.store.incoming_registered(&row.unit, &row.sender_id, &row.message_id).await?;
-            return Ok(other.ok_or_else(RequestError::try_again)?);
+            return Ok(None);
         }
         other => other?,
     }
+    if state == IncomingState::Registered {
+        let own = kept.judged.iter().filter(|one| one.is_signed_by(&kept.read.sender_name));
+        for (one, position) in own.zip(1..) {
+            transaction.insert_incoming_attachment(id, position, &row.unit, &one.sha256).await?;
+        }
+    }
     let kind = if state == IncomingState::Registered { Kind::IncomingRegistered } else { Kind::IncomingRefused };
-    let entry = Entry::new(now, kind, Actor::Account(by.account), format!("incoming_document:{id}"));
+    let entry = Entry::of_row(now, kind, Actor::Account(by.account), &row);
     let content = serde_json::json!({
-        "unit": row.unit, "sender": row.sender_id, "sha256": hex::encode(&document.sha256), "year": row.year, "number": row.number,
+        "unit": row.unit, "sender": row.sender_id, "sha256": hex::encode(&row.package_sha256), "year": row.year, "number": row.number,
         "accepted_undetermined": details.accepted.is_some(),
     });
     audit::record(&mut transaction, entry.with(content)).await?;
     transaction.commit().await?;
     fault::point("incoming.recorded");
-    Ok(row)
+    Ok(Some(row))
+}
+
+impl Details {
+    /// Of a row.
+    pub(super) fn of(app: &App, row: &IncomingDocument) -> Result<Self> {
+        let plain = app.vault.open(PLACE, &row.id.to_string(), &row.details)?;
+        Ok(serde_json::from_slice(&plain).map_err(|error| InternalError::other(error.to_string()))?)
+    }
 }
 
 async fn view(app: &App, row: &IncomingDocument) -> Result<IncomingView> {
-    let plain = app.vault.open(PLACE, &row.id.to_string(), &row.details)?;
-    let details: Details = serde_json::from_slice(&plain).map_err(|error| InternalError::other(error.to_string()))?;
+    let details = Details::of(app, row)?;
     Ok(IncomingView {
         id: row.id.to_string(),
         state: row.state.name().to_owned(),
         status: if row.state == IncomingState::Registered { "03" } else { "02" }.to_owned(),
         reason: details.reason,
         accepted: details.accepted,
+        open: details.open,
+        number_on_page: details.number_on_page,
         year: row.year,
         number: row.number,
         sender_id: row.sender_id.clone(),
@@ -315,6 +401,32 @@ fn unusable(why: PackageUnusable) -> RequestError {
         }
     };
     RequestError::invalid("document", "package_unusable", vi, en)
+}
+
+fn undetermined(open: &[Bilingual]) -> RequestError {
+    let (vi, en) = joined(open);
+    RequestError::conflict("incoming_undetermined", vi, en)
+}
+
+fn differs(other: &IncomingDocument, open: &[Bilingual]) -> RequestError {
+    let (number, year) = (other.number.unwrap_or_default(), other.year.unwrap_or_default());
+    let (vi, en) = joined(open);
+    let vi = format!(
+        "Số đến {number} năm {year} đã đăng ký một văn bản cùng nơi gửi, ngày, số và ký hiệu, nhưng gói tin này có nội dung khác. {vi}"
+    );
+    let en = format!(
+        "The incoming number {number} of {year} has a document of the same sender, day, number and notation, and this package is another. {en}"
+    );
+    RequestError::conflict("incoming_differs", vi.trim_end(), en.trim_end())
+}
+
+fn joined(open: &[Bilingual]) -> (String, String) {
+    let of = |text: fn(&Bilingual) -> &str| open.iter().map(text).collect::<Vec<_>>().join(" ");
+    (of(|one| &one.vi), of(|one| &one.en))
+}
+
+fn not_done() -> Outcome {
+    Outcome::NotDone
 }
 
 fn not_new() -> RequestError {

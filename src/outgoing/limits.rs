@@ -6,7 +6,9 @@ pub const SUBJECT_CHARACTERS: usize = 500;
 pub const NOTATION_CHARACTERS: usize = 30;
 /// Characters of an agency's name (Appendix VI: OrganName).
 pub const NAME_CHARACTERS: usize = 200;
-/// Characters of a place of issue or a type's name.
+/// Characters of a place of issue: the longest name of a unit with its kind.
+pub const PLACE_CHARACTERS: usize = 60;
+/// Characters of a type's name.
 pub const SHORT_CHARACTERS: usize = 100;
 /// Characters of a reason.
 pub const REASON_CHARACTERS: usize = 500;
@@ -34,9 +36,21 @@ pub const CLERK_HOURS: i64 = 24;
 pub const DRAFT_HOURS: i64 = 120;
 /// Furthest deadline that a drafter may set, in days.
 pub const DEADLINE_DAYS: i64 = 366;
+/// Seconds until a package is tried again that could not be laid, the first time; doubled each time.
+pub const TRY_AGAIN_SECONDS: i64 = 60;
+/// At most so many.
+pub const TRY_AGAIN_AT_MOST_SECONDS: i64 = 3_600;
+/// Rows from before looked at together.
+pub const EARLIER: i64 = 100;
+/// Entries of the audit log about one road.
+pub const ENTRIES: i64 = 1_000;
 /// Packages delivered in one round.
 pub const DELIVERED_AT_ONCE: i64 = 50;
 /// Longest delegation, in days: a long leave.
 pub const DELEGATED_DAYS: i64 = 184;
 /// Delegations of one account that count at once.
 pub const DELEGATIONS: i64 = 50;
+/// Titles that agencies abbreviate in their names.
+pub const TITLES: [(&str, &str); 3] = [("ubnd", "ủy ban nhân dân"), ("hđnd", "hội đồng nhân dân"), ("tp", "thành phố")];
+/// How often a package is entered anew while other clerks enter theirs; each try that fails is one that another clerk got.
+pub const INCOMING_TRIES: usize = 32;

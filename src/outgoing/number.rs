@@ -1,27 +1,31 @@
 //! Number and date: the next number of the agency's series in the year is entered into the register first, then written into the
 //! document's fields. A crash between the two is continued with the same number; a number that nobody has any more stays in the register
-//! with the reason.
+//! with the reason. Each line has a MAC, and the next number follows the last line that has one.
 
 use super::{
     details::Details,
     draft::{DATE, NUMBER},
     limits::REGISTER,
-    road::{Act, Road, clerk},
+    road::{Act, Road, clerk, forged},
     view::{self, OutgoingView},
 };
 use crate::{
     accounts::{self, Principal},
     app::App,
+    attestation,
     audit::{self, Actor, Entry, Kind},
+    current,
     error::{InternalError, RequestError, Result},
     fault,
     reader::Task,
-    signing, store,
+    signing,
+    store::{self, Transaction},
 };
 use chuky_model::{
     id::OutgoingId,
+    instant::Instant,
     record::{
-        outgoing::{OutgoingNumber, number_and_notation},
+        outgoing::{OutgoingNumber, designation, number_and_notation},
         state::{NumberState, OutgoingState},
     },
 };
@@ -76,49 +80,123 @@ pub async fn give_number(app: &App, by: &Principal, id: OutgoingId) -> Result<Ou
 /// The number that the document has, or the next one, in one transaction with its line in the register and its audit entry.
 async fn reserve(app: &App, by: &Principal, road: &Road) -> Result<OutgoingNumber> {
     let row = &road.row;
+    let designation = designation(&row.type_code, &row.notation);
+    let mut expected = None;
     for _ in 0..TRIES {
-        if let Some(number) = app.store.outgoing_number_of(row.id).await? {
+        if let Some(number) = of_document(app, row.id).await? {
+            let looks_so = number.designation.is_empty() || number.designation == designation;
+            if number.unit != row.unit || number.state != NumberState::Given || !looks_so {
+                return Err(forged("outgoing_number"));
+            }
             return Ok(number);
         }
+        // 1. The register that this designation has this year, or the drafter's; its last line, and so the next number.
         let now = app.clock.now();
-        // Decree 30/2020/NĐ-CP, article 15: from 1 January to 31 December, by Vietnam's clock.
-        let year = now.in_vietnam().map(|moment| i64::from(moment.year()));
-        let year = year.ok_or_else(|| InternalError::other("a time without a year"))?;
-        let mut transaction = app.store.begin().await?;
-        // Neither refused nor numbered meanwhile: whoever does so waits for this transaction.
-        match transaction.hold_outgoing(row).await {
-            Err(store::Error::Stale) => return Err(super::road::moved_on().into()),
-            other => other?,
-        }
-        let number = OutgoingNumber {
+        let year = year_of(now)?;
+        let kept = designated(app, &row.unit, year, &designation).await?;
+        let series = kept.map_or_else(|| row.series.clone(), |number| number.series);
+        let last = current::row(app, || app.store.last_outgoing_number(&row.unit, year, &series)).await?;
+        let mut number = OutgoingNumber {
+            outgoing_id: row.id,
             unit: row.unit.clone(),
             year,
-            series: row.series.clone(),
-            number: transaction.next_outgoing_number(&row.unit, year, &row.series).await?,
-            outgoing_id: row.id,
+            number: last.map_or(1, |last| last.number.saturating_add(1)),
+            series,
+            designation: designation.clone(),
             state: NumberState::Given,
             given_by: by.account,
             given_at: now,
             void_reason: None,
+            version: 1,
+            mac: Vec::new(),
         };
-        match transaction.insert_outgoing_number(&number).await {
-            // Another clerk gave it one in this moment: what this transaction counted is undone.
-            Err(store::Error::Conflict(_)) => {
-                transaction.rollback().await?;
-                continue;
-            }
-            other => other?,
+        attestation::attest(&*app.tokens.subscribers, &mut number).await?;
+        // 2. Entered, where it is still the next one.
+        if entered(app, by, road, &number).await? {
+            return Ok(number);
         }
-        let subject = format!("outgoing_document:{}", row.id);
-        let entry = Entry::new(now, Kind::OutgoingNumberGiven, Actor::Account(by.account), subject);
-        let content = serde_json::json!({
-            "unit": row.unit, "year": year, "series": row.series, "number": number.number,
-        });
-        audit::record(&mut transaction, entry.with(content)).await?;
-        transaction.commit().await?;
-        return Ok(number);
+        // Another clerk gave one in this moment, which moves the last line; or somebody wrote into the counter.
+        if expected == Some(number.number) {
+            return Err(forged("outgoing_series"));
+        }
+        expected = Some(number.number);
     }
     Err(RequestError::try_again().into())
+}
+
+/// Stores the line, unless another was stored since it was made: what the transaction counted is undone then.
+async fn entered(app: &App, by: &Principal, road: &Road, number: &OutgoingNumber) -> Result<bool> {
+    let mut transaction = app.store.begin().await?;
+    // Neither refused nor numbered meanwhile: whoever does so waits for this transaction.
+    match transaction.hold_outgoing(&road.row).await {
+        Err(store::Error::Stale) => return Err(super::road::moved_on().into()),
+        other => other?,
+    }
+    let next = transaction.next_outgoing_number(&number.unit, number.year, &number.series).await?;
+    if next != number.number {
+        transaction.rollback().await?;
+        return Ok(false);
+    }
+    match transaction.insert_outgoing_number(number).await {
+        Err(store::Error::Conflict(_)) => {
+            transaction.rollback().await?;
+            return Ok(false);
+        }
+        other => other?,
+    }
+    let entry = Entry::of_row(number.given_at, Kind::OutgoingNumberGiven, Actor::Account(by.account), number);
+    let content = serde_json::json!({
+        "unit": number.unit, "year": number.year, "series": number.series, "number": number.number,
+        "designation": number.designation,
+    });
+    audit::record(&mut transaction, entry.with(content)).await?;
+    transaction.commit().await?;
+    Ok(true)
+}
+
+/// The number that a document has or had.
+async fn of_document(app: &App, id: OutgoingId) -> Result<Option<OutgoingNumber>> {
+    current::row_by_log(app, || app.store.outgoing_number_of(id)).await
+}
+
+/// The last number of an agency in a year that something of this designation has: it tells the designation's register.
+pub(super) async fn designated(app: &App, unit: &str, year: i64, designation: &str) -> Result<Option<OutgoingNumber>> {
+    current::row(app, || app.store.last_outgoing_designated(unit, year, designation)).await
+}
+
+/// The number of a document that is refused, void for this reason; `None` where it has none.
+pub(super) async fn voided(app: &App, id: OutgoingId, reason: &str) -> Result<Option<OutgoingNumber>> {
+    let Some(mut number) = of_document(app, id).await? else { return Ok(None) };
+    number.state = NumberState::Void;
+    number.void_reason = Some(reason.to_owned());
+    attestation::attest_change(&*app.tokens.subscribers, &mut number).await?;
+    Ok(Some(number))
+}
+
+/// Stores it in the transaction that refuses the document, whose row that transaction holds.
+pub(super) async fn store_void(
+    transaction: &mut Transaction,
+    id: OutgoingId,
+    void: Option<OutgoingNumber>,
+    (by, now): (&Principal, Instant),
+) -> Result<()> {
+    let Some(number) = void else {
+        // One that was given since it was looked for would stay: the refusal is made again.
+        return match transaction.outgoing_number_of(id).await? {
+            Some(_) => Err(RequestError::try_again().into()),
+            None => Ok(()),
+        };
+    };
+    transaction.update_outgoing_number(&number).await?;
+    let entry = Entry::of_row(now, Kind::OutgoingNumberVoided, Actor::Account(by.account), &number);
+    audit::record(transaction, entry).await?;
+    Ok(())
+}
+
+/// Decree 30/2020/NĐ-CP, article 15: from 1 January to 31 December, by Vietnam's clock.
+pub(super) fn year_of(now: Instant) -> Result<i64> {
+    let year = now.in_vietnam().map(|moment| i64::from(moment.year()));
+    Ok(year.ok_or_else(|| InternalError::other("a time without a year"))?)
 }
 
 /// The register of the caller's agency.
@@ -130,12 +208,14 @@ pub async fn register(
     from: i64,
 ) -> Result<Vec<NumberLine>> {
     clerk(by)?;
-    let this_year = app.clock.now().in_vietnam().map_or(0, |moment| i64::from(moment.year()));
-    let year = year.unwrap_or(this_year);
-    let numbers = app.store.outgoing_numbers(&by.unit, year, series, from.max(1), REGISTER).await?;
+    let year = year.map_or_else(|| year_of(app.clock.now()), Ok)?;
+    let from = from.max(1);
+    let numbers = current::rows(app, || app.store.outgoing_numbers(&by.unit, year, series, from, REGISTER)).await?;
     let mut lines = Vec::new();
     for number in numbers {
-        let row = Road::of(app, number.outgoing_id).await?.row;
+        let road = Road::of(app, number.outgoing_id).await?;
+        let recipients = road.recipients(app).await?.len();
+        let row = road.row;
         let details = Details::of(app, &row)?;
         lines.push(NumberLine {
             number: number.number,
@@ -147,11 +227,11 @@ pub async fn register(
             document: row.id.to_string(),
             type_name: details.type_name,
             subject: details.subject,
-            recipients: app.store.outgoing_recipients(row.id).await?.len(),
+            recipients,
         });
     }
     Ok(lines)
 }
 
-/// How often a number is asked for while another clerk gives one.
-const TRIES: usize = 3;
+/// How often a number is asked for while other clerks give theirs; each try that fails is one that another clerk got.
+const TRIES: usize = 32;

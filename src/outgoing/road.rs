@@ -1,13 +1,14 @@
-//! A road as it may be relied on, and its transitions. The row's MAC covers a digest of the steps, so neither a row nor a step that SQL
-//! made or brought back moves anything.
+//! A road as it may be relied on, and its transitions. The row's MAC covers digests of the steps, of whom it goes to and of what happened,
+//! so nothing of it that SQL made or brought back moves or shows anything.
 
 use super::{
     delegation::acts_for,
     details::Details,
     limits::{ACT_HOURS, CLERK_HOURS, DRAFT_HOURS, REASON_CHARACTERS},
+    number,
 };
 use crate::{
-    accounts::Principal,
+    accounts::{self, Principal},
     app::App,
     attestation,
     audit::{self, Actor, Entry, Kind},
@@ -20,7 +21,7 @@ use chuky_model::{
     id::{AccountId, OutgoingId},
     instant::Instant,
     record::{
-        outgoing::{OutgoingDocument, OutgoingEvent, OutgoingStep},
+        outgoing::{OutgoingDocument, OutgoingEvent, OutgoingRecipient, OutgoingStep},
         state::{OutgoingState, StepKind, StepState},
     },
     role::Role,
@@ -34,6 +35,8 @@ pub(super) struct Road {
     pub(super) steps: Vec<OutgoingStep>,
     /// For whom whoever loaded it acts: that account first, then those who delegated to it.
     pub(super) acts_for: Vec<AccountId>,
+    /// Accounts on this road that are whoever loaded it, as far as persons are known.
+    pub(super) own: Vec<AccountId>,
 }
 
 /// What belongs to a transition beside the row, its steps and its event.
@@ -57,11 +60,25 @@ impl Road {
     /// The road of that identifier, where the caller may see it.
     pub(super) async fn load(app: &App, by: &Principal, id: OutgoingId) -> Result<Self> {
         let mut road = Self::of(app, id).await?;
-        road.acts_for = acts_for(app, by).await?;
+        road.seen_by(app, by).await?;
         if !road.is_seen_by(by) {
             return Err(RequestError::not_found().into());
         }
         Ok(road)
+    }
+
+    /// Notes who looks at it, and for whom that person acts at this moment.
+    pub(super) async fn seen_by(&mut self, app: &App, by: &Principal) -> Result<()> {
+        self.acts_for = acts_for(app, by).await?;
+        self.own = vec![by.account];
+        let mut accounts: Vec<AccountId> = self.steps.iter().map(|step| step.account_id).collect();
+        accounts.extend(self.steps.iter().filter_map(|step| step.acted_by));
+        for account in accounts {
+            if !self.own.contains(&account) && accounts::same_person(app, by.account, account).await? {
+                self.own.push(account);
+            }
+        }
+        Ok(())
     }
 
     /// The road of that identifier, its MAC checked, no older than the audit log says.
@@ -69,18 +86,40 @@ impl Road {
         for _ in 0..READ_AGAIN {
             let row = current::row_by_log(app, || app.store.outgoing_by_id(id)).await?;
             let row = row.ok_or_else(RequestError::not_found)?;
+            if row.history_digest.is_none() || row.recipients_digest.is_none() {
+                return Err(not_attested().into());
+            }
             let steps = app.store.outgoing_steps(id).await?;
             if row.steps_digest == digest(&steps) {
-                return Ok(Self { row, steps, acts_for: Vec::new() });
+                return Ok(Self { row, steps, acts_for: Vec::new(), own: Vec::new() });
             }
             // It moved between the two reads, or somebody wrote into the steps.
             let again = app.store.outgoing_by_id(id).await?;
             if again.is_some_and(|again| again.version == row.version) {
-                tracing::error!(event = "row_forged", table = "outgoing_step");
-                return Err(InternalError::RowForged { table: "outgoing_step" }.into());
+                return Err(forged("outgoing_step"));
             }
         }
         Err(RequestError::try_again().into())
+    }
+
+    /// Whom it goes to, in order, exactly as its drafter said.
+    pub(super) async fn recipients(&self, app: &App) -> Result<Vec<OutgoingRecipient>> {
+        let recipients = app.store.outgoing_recipients(self.row.id).await?;
+        match self.row.recipients_digest == Some(recipients_digest(&recipients)) {
+            true => Ok(recipients),
+            false => Err(forged("outgoing_recipient")),
+        }
+    }
+
+    /// What happened up to this version of the row, in order.
+    pub(super) async fn history(&self, app: &App) -> Result<Vec<OutgoingEvent>> {
+        let mut events = app.store.outgoing_events(self.row.id).await?;
+        // It may have moved on since the row was read.
+        events.retain(|event| event.position <= self.row.version);
+        match self.row.history_digest == Some(history_digest(&events)) {
+            true => Ok(events),
+            false => Err(forged("outgoing_event")),
+        }
     }
 
     /// Drafter, whoever has a part or acts for somebody who has, and the agency's clerks. People of other agencies see nothing.
@@ -92,9 +131,21 @@ impl Road {
     /// The step that waits for whoever loaded the road: an own one before those of others.
     pub(super) fn waiting(&self) -> Option<usize> {
         let waits = |account: &AccountId| {
-            self.steps.iter().position(|step| step.account_id == *account && step.state == StepState::Waiting)
+            let own = |step: &OutgoingStep| step.account_id == *account && step.state == StepState::Waiting;
+            self.steps.iter().position(|step| own(step) && self.may_fill(step))
         };
         self.acts_for.iter().find_map(waits)
+    }
+
+    /// Two signatures, or two initials, are two persons': whoever has an own part of that kind, or did one, takes nobody else's.
+    fn may_fill(&self, step: &OutgoingStep) -> bool {
+        let is_own = |account: &AccountId| self.own.contains(account);
+        let mut others = self.steps.iter().filter(|other| other.kind == step.kind && other.position != step.position);
+        let filled = |other: &OutgoingStep| other.acted_by.as_ref().is_some_and(is_own);
+        match is_own(&step.account_id) {
+            true => !others.any(filled),
+            false => !others.any(|other| filled(other) || is_own(&other.account_id)),
+        }
     }
 
     /// The same, to be changed.
@@ -144,8 +195,13 @@ impl Road {
         if let Also::File(file) = &also {
             self.row.content_sha256 = file.sha256();
         }
+        let event = event(app, &self.row, self.row.version.saturating_add(1), (act, now))?;
+        self.row.history_digest = Some(history_after(self.row.history_digest.as_deref(), &event));
         attestation::attest_change(&*app.tokens.subscribers, &mut self.row).await?;
-        let event = event(app, &self.row, act, now)?;
+        let void = match also {
+            Also::Void(reason) => number::voided(app, self.row.id, reason).await?,
+            _ => None,
+        };
         fault::point("outgoing.before_transition");
         let mut transaction = app.store.begin().await?;
         match transaction.update_outgoing(&self.row).await {
@@ -159,7 +215,7 @@ impl Road {
         match also {
             Also::Nothing => {}
             Also::File(file) => file.record(&mut transaction).await?,
-            Also::Void(reason) => drop(transaction.void_outgoing_number(self.row.id, reason).await?),
+            Also::Void(_) => number::store_void(&mut transaction, self.row.id, void, (act.by, now)).await?,
         }
         let entry = Entry::of_row(now, act.kind, Actor::Account(act.by.account), &self.row);
         audit::record(&mut transaction, entry.with(self.said())).await?;
@@ -201,13 +257,18 @@ impl Road {
     }
 }
 
-/// An event of the row as it is now; its place is the row's version.
-pub(super) fn event(app: &App, row: &OutgoingDocument, act: Act<'_>, now: Instant) -> Result<OutgoingEvent> {
-    let place = note_place(row.id, row.version);
+/// An event of the row, whose state is the one from then on; its place is the version that the row gets.
+pub(super) fn event(
+    app: &App,
+    row: &OutgoingDocument,
+    position: i64,
+    (act, now): (Act<'_>, Instant),
+) -> Result<OutgoingEvent> {
+    let place = note_place(row.id, position);
     let note = act.note.map(|note| app.vault.seal(NOTE, &place, note.as_bytes())).transpose()?;
     Ok(OutgoingEvent {
         outgoing_id: row.id,
-        position: row.version,
+        position,
         kind: act.kind.name().to_owned(),
         state: row.state,
         account_id: act.by.account,
@@ -235,6 +296,33 @@ pub(super) fn digest(steps: &[OutgoingStep]) -> Vec<u8> {
         digest.update(step.canonical());
     }
     digest.finalize().to_vec()
+}
+
+/// SHA-256 over the recipients in order.
+pub(super) fn recipients_digest(recipients: &[OutgoingRecipient]) -> Vec<u8> {
+    let mut digest = Sha256::new();
+    digest.update("chuky-outgoing-recipients-v1\n");
+    for recipient in recipients {
+        let content = recipient.canonical();
+        digest.update(u64::try_from(content.len()).unwrap_or(u64::MAX).to_be_bytes());
+        digest.update(content);
+    }
+    digest.finalize().to_vec()
+}
+
+/// The digest of a history after one more event: a chain, so that a transition need not read what came before.
+pub(super) fn history_after(before: Option<&[u8]>, event: &OutgoingEvent) -> Vec<u8> {
+    let mut digest = Sha256::new();
+    digest.update("chuky-outgoing-history-v1\n");
+    digest.update(before.unwrap_or(&[0; 32]));
+    digest.update(event.canonical());
+    digest.finalize().to_vec()
+}
+
+/// The same of a whole history.
+pub(super) fn history_digest(events: &[OutgoingEvent]) -> Vec<u8> {
+    let chain = |before: Option<Vec<u8>>, event| Some(history_after(before.as_deref(), event));
+    events.iter().fold(None, chain).unwrap_or_default()
 }
 
 /// Until when whoever has it in that state is to act.
@@ -274,11 +362,26 @@ pub(super) fn moved_on() -> RequestError {
     )
 }
 
-fn not_your_turn() -> RequestError {
+pub(super) fn not_your_turn() -> RequestError {
     RequestError::conflict(
         "not_your_turn",
         "Văn bản này chưa đến lượt bạn, hoặc bạn đã xử lý rồi.",
         "It is not your turn with this document, or you have done your part.",
+    )
+}
+
+/// A part of a road is not what its row says.
+pub(super) fn forged(table: &'static str) -> Error {
+    tracing::error!(event = "row_forged", table);
+    InternalError::RowForged { table }.into()
+}
+
+/// A road from before its row covered recipients and history, of which the audit log tells something else.
+fn not_attested() -> RequestError {
+    RequestError::conflict(
+        "document_not_attested",
+        "Văn bản này được lưu từ phiên bản trước và không khớp với nhật ký kiểm toán nên không mở được. Hãy trình lại như một văn bản mới.",
+        "This document was kept by an earlier version and does not match the audit log, so it is not opened. Draft it again as a new document.",
     )
 }
 

@@ -10,7 +10,7 @@ use crate::{
     accounts::Principal,
     app::App,
     audit::Kind,
-    custody::{self, Pin},
+    custody::{self, Pin, Signer},
     error::{InternalError, RequestError, Result},
     signing::{self, Level, Look, SignRequest, ToSign},
 };
@@ -42,6 +42,7 @@ pub async fn seal(
         )
         .into());
     }
+    of_the_agency(app, &signer, &road.row.unit).await?;
     let subject = signer.certificate.subject();
     let agency = subject.organization();
     let agency = if agency.is_empty() { subject.common_name() } else { agency };
@@ -63,6 +64,20 @@ pub async fn seal(
     let act = Act { by, kind: Kind::OutgoingSealed, note: None };
     road.store_file(app, OutgoingState::Sealing, act, sealed).await?;
     view::of_road(app, by, &road).await
+}
+
+/// Refuses a certificate that was requested for another agency than the document's.
+pub(super) async fn of_the_agency(app: &App, signer: &Signer, unit: &str) -> Result<()> {
+    if signing::unit_of(app, signer).await?.as_deref() == Some(unit) {
+        return Ok(());
+    }
+    Err(RequestError::invalid(
+        "credential",
+        "of_another_agency",
+        "Chứng thư này được cấp cho cơ quan khác. Hãy chọn chứng thư của cơ quan ban hành văn bản.",
+        "This certificate was issued for another agency. Choose one of the agency that issues the document.",
+    )
+    .into())
 }
 
 /// The agency's name as its seal's certificate has it, once it is sealed.

@@ -1,12 +1,12 @@
 //! Sending: the sealed document becomes an edXML package for its recipients, is laid where they fetch it, their statuses come back, and it
 //! may be called back with a reason. Delivery runs from rows and can be repeated: a package that lies there already is written again as
-//! it was.
+//! it was, and what cannot be laid is tried again later and keeps nothing else back.
 
 use super::{
-    details::{Details, Urgency},
+    details::{Details, Urgency, is_agency_code},
     edxml::{Business, Package},
-    limits::{DELIVERED_AT_ONCE, PACKAGED_BYTES},
-    road::{Act, Also, Road, clerk, note_of, reason},
+    limits::{DELIVERED_AT_ONCE, PACKAGED_BYTES, TRY_AGAIN_AT_MOST_SECONDS, TRY_AGAIN_SECONDS},
+    road::{Act, Also, Road, clerk, forged, note_of, reason},
     seal::agency_of,
     view::{self, OutgoingView},
 };
@@ -27,14 +27,20 @@ use chuky_model::{
         state::{OutgoingState, StepKind},
     },
 };
-use std::{fs, fs::File, io, path::Path};
+use std::{
+    fs::{self, DirBuilder, File, Permissions},
+    io,
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+use tempfile::NamedTempFile;
 
 /// Sends a sealed document to its recipients.
 pub async fn send(app: &App, by: &Principal, id: OutgoingId) -> Result<OutgoingView> {
     let mut road = Road::load(app, by, id).await?;
     clerk(by)?;
     road.stands(OutgoingState::Sealed)?;
-    if app.store.outgoing_recipients(id).await?.is_empty() {
+    if road.recipients(app).await?.is_empty() {
         let (vi, en) = ("Văn bản này không có nơi nhận.", "This document has no recipient.");
         return Err(RequestError::conflict("no_recipient", vi, en).into());
     }
@@ -109,7 +115,7 @@ pub async fn package(app: &App, by: &Principal, id: OutgoingId) -> Result<Conten
     if !matches!(road.row.state, OutgoingState::Sent | OutgoingState::Recalled) {
         return Err(super::road::moved_on().into());
     }
-    let recipients = app.store.outgoing_recipients(id).await?;
+    let recipients = road.recipients(app).await?;
     let file = packaged(app, &road, &recipients).await?;
     let size = file.metadata().map_err(InternalError::io("an edXML package"))?.len();
     Ok(Content { file, name: file_name(&road), size, media_type: "application/xml".to_owned() })
@@ -120,67 +126,136 @@ pub async fn deliver_due(app: &App) -> Result<()> {
     if app.settings.documents.delivery_dir.is_none() {
         return Ok(());
     }
-    for row in app.store.outgoing_undelivered(DELIVERED_AT_ONCE).await? {
+    for row in app.store.outgoing_undelivered(app.clock.now(), DELIVERED_AT_ONCE).await? {
         delivered(app, row.id).await;
     }
     Ok(())
 }
 
-/// Delivers a document, and leaves to the next round what fails now.
+/// Delivers a document, and leaves to a later round what fails now.
 async fn delivered(app: &App, id: OutgoingId) {
-    if let Err(error) = deliver(app, id).await {
-        tracing::error!(event = "package_not_delivered", document = %id, %error);
+    let Err(error) = deliver(app, id).await else { return };
+    tracing::error!(event = "package_not_delivered", document = %id, %error);
+    if let Err(error) = all_deferred(app, id).await {
+        tracing::error!(event = "package_not_deferred", document = %id, %error);
     }
 }
 
 async fn deliver(app: &App, id: OutgoingId) -> Result<()> {
     let Some(folder) = app.settings.documents.delivery_dir.clone() else { return Ok(()) };
     let road = Road::of(app, id).await?;
-    let recalled = road.row.state == OutgoingState::Recalled;
-    let recipients = app.store.outgoing_recipients(id).await?;
-    let waits = |one: &&OutgoingRecipient| match recalled {
-        true => one.recall_delivered_at.is_none(),
-        false => one.delivered_at.is_none(),
+    let recipients = road.recipients(app).await?;
+    let now = app.clock.now();
+    let waits = |one: &&OutgoingRecipient| {
+        let delivered = match road.row.state {
+            OutgoingState::Sent => one.delivered_at,
+            OutgoingState::Recalled => one.recall_delivered_at,
+            _ => return false,
+        };
+        delivered.is_none() && one.try_after <= now
     };
-    if !recipients.iter().any(|one| waits(&one)) {
+    let waiting: Vec<&OutgoingRecipient> = recipients.iter().filter(waits).collect();
+    if waiting.is_empty() {
         return Ok(());
     }
     let package = packaged(app, &road, &recipients).await?;
-    for recipient in recipients.iter().filter(waits) {
-        let (from, name) = (package.try_clone().map_err(InternalError::io("an edXML package"))?, file_name(&road));
-        let into = folder.join(&recipient.organ_id);
-        let laid = tokio::task::spawn_blocking(move || lay(from, &into, &name)).await;
-        let laid = laid.map_err(|error| InternalError::other(error.to_string()))?;
-        laid.map_err(InternalError::io("the folder of outgoing packages"))?;
-        fault::point("outgoing.package_laid");
-        let now = app.clock.now();
-        let mut transaction = app.store.begin().await?;
-        let first = match recalled {
-            true => transaction.deliver_outgoing_recall(id, recipient.position, now).await?,
-            false => transaction.deliver_outgoing(id, recipient.position, now).await?,
-        };
-        // Another node laid the same package in this moment.
-        if !first {
-            continue;
+    for recipient in waiting {
+        match laid(app, &road, &folder, recipient, &package).await {
+            Ok(true) => {}
+            // Called back meanwhile: the next round lays what is to be laid then.
+            Ok(false) => return Ok(()),
+            Err(error) => {
+                tracing::error!(event = "package_not_laid", document = %id, recipient = recipient.position, %error);
+                deferred(app, id, recipient).await?;
+            }
         }
-        let subject = format!("outgoing_document:{id}");
-        let entry = Entry::new(now, Kind::OutgoingDelivered, Actor::Service, subject);
-        let content = serde_json::json!({ "recipient": recipient.organ_id, "recall": recalled });
-        audit::record(&mut transaction, entry.with(content)).await?;
-        transaction.commit().await?;
     }
     Ok(())
 }
 
-/// Writes a file whole under its name, or not at all.
-fn lay(mut package: File, into: &Path, name: &str) -> io::Result<()> {
+/// Lays one recipient's package and says so; `false` where the document has moved on.
+async fn laid(app: &App, road: &Road, folder: &Path, recipient: &OutgoingRecipient, package: &File) -> Result<bool> {
+    // 1. Whole, beside its name.
+    if !is_agency_code(&recipient.organ_id) {
+        return Err(forged("outgoing_recipient"));
+    }
+    let into = folder.join(&recipient.organ_id);
+    let path = into.join(file_name(road));
+    let package = package.try_clone().map_err(InternalError::io("an edXML package"))?;
+    let beside = on_disk(move || written_beside(package, &into)).await?;
+    fault::point("outgoing.package_written");
+    // 2. Under its name while the road stands still: whoever calls the document back waits, and lays that package after this one.
+    let now = app.clock.now();
+    let mut transaction = app.store.begin().await?;
+    match transaction.hold_outgoing(&road.row).await {
+        Err(store::Error::Stale) => return Ok(false),
+        other => other?,
+    }
+    let recall = road.row.state == OutgoingState::Recalled;
+    let (id, position) = (road.row.id, recipient.position);
+    let first = match recall {
+        true => transaction.deliver_outgoing_recall(id, position, now).await?,
+        false => transaction.deliver_outgoing(id, position, now).await?,
+    };
+    // Another node laid the same package in this moment.
+    if !first {
+        return Ok(true);
+    }
+    on_disk(move || named(beside, path)).await?;
+    fault::point("outgoing.package_laid");
+    let entry = Entry::new(now, Kind::OutgoingDelivered, Actor::Service, format!("outgoing_document:{id}"));
+    let content = serde_json::json!({ "recipient": recipient.organ_id, "recall": recall });
+    audit::record(&mut transaction, entry.with(content)).await?;
+    transaction.commit().await?;
+    Ok(true)
+}
+
+/// Tried again later, each time twice as much later.
+async fn deferred(app: &App, id: OutgoingId, recipient: &OutgoingRecipient) -> Result<()> {
+    let doubled = TRY_AGAIN_SECONDS << recipient.tries.clamp(0, 16);
+    let try_after = app.clock.now().plus_seconds(doubled.min(TRY_AGAIN_AT_MOST_SECONDS));
+    let mut transaction = app.store.begin().await?;
+    transaction.defer_outgoing(id, recipient.position, try_after).await?;
+    Ok(transaction.commit().await?)
+}
+
+/// The same of each of a document's that could not be looked at. Whether the rows are genuine does not matter for when they are looked
+/// at again.
+async fn all_deferred(app: &App, id: OutgoingId) -> Result<()> {
+    for recipient in app.store.outgoing_recipients(id).await? {
+        deferred(app, id, &recipient).await?;
+    }
+    Ok(())
+}
+
+async fn on_disk<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> Result<T> {
+    let done = tokio::task::spawn_blocking(work).await.map_err(|error| InternalError::other(error.to_string()))?;
+    Ok(done.map_err(InternalError::io("the folder of outgoing packages"))?)
+}
+
+/// Writes a file that has no name yet that means anything. Whoever may enter its folder may read it, whatever the umask is: the adapter
+/// runs under a user of its own.
+fn written_beside(mut package: File, into: &Path) -> io::Result<NamedTempFile> {
     use std::io::Seek;
-    fs::create_dir_all(into)?;
-    let mut beside = tempfile::NamedTempFile::new_in(into)?;
+    if !into.is_dir() {
+        into.parent().map_or(Ok(()), fs::create_dir_all)?;
+        match DirBuilder::new().mode(FOLDER_MODE).create(into) {
+            Ok(()) => fs::set_permissions(into, Permissions::from_mode(FOLDER_MODE))?,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let mut beside = NamedTempFile::new_in(into)?;
     package.rewind()?;
     io::copy(&mut package, &mut beside)?;
+    beside.as_file().set_permissions(Permissions::from_mode(FILE_MODE))?;
     beside.as_file().sync_all()?;
-    beside.persist(into.join(name)).map_err(|error| error.error)?;
+    Ok(beside)
+}
+
+fn named(beside: NamedTempFile, path: PathBuf) -> io::Result<()> {
+    let into = path.parent().map(Path::to_owned).unwrap_or_default();
+    beside.persist(path).map_err(|error| error.error)?;
     File::open(into)?.sync_all()
 }
 
@@ -192,15 +267,18 @@ fn file_name(road: &Road) -> String {
 async fn packaged(app: &App, road: &Road, recipients: &[OutgoingRecipient]) -> Result<File> {
     let row = &road.row;
     let details = Details::of(app, row)?;
-    let events = app.store.outgoing_events(row.id).await?;
+    let events = road.history(app).await?;
     let last = |kind: Kind| events.iter().rev().find(|event| event.kind == kind.name());
     let sent = last(Kind::OutgoingSent).ok_or_else(unfinished)?;
-    let recalled = last(Kind::OutgoingRecalled);
+    let recalled = match row.state {
+        OutgoingState::Recalled => Some(last(Kind::OutgoingRecalled).ok_or_else(unfinished)?),
+        _ => None,
+    };
     let why = recalled.map(|event| note_of(app, event)).transpose()?.flatten().unwrap_or_default();
     let (Some(number), Some(issued)) = (row.number, row.issued_at) else { return Err(unfinished().into()) };
     let agency = agency_of(app, row)?.ok_or_else(unfinished)?;
     let signer = road.steps.iter().rev().find(|step| step.kind == StepKind::Sign).ok_or_else(unfinished)?;
-    let signer = accounts::name_of(app, signer.account_id).await?;
+    let signer = accounts::name_of(app, signer.acted_by.unwrap_or(signer.account_id)).await?;
     let code = number_and_notation(number, &row.type_code, &row.notation);
     let (number, notation) = code.split_once('/').unwrap_or((&code, ""));
     let document = signing::of_road(app, row.document_id).await?;
@@ -251,6 +329,10 @@ fn unfinished() -> InternalError {
     InternalError::other("a document that was sent without number, signer or agency")
 }
 
+/// Of a recipient's folder: its group is the delivery folder's where that one is set-group-ID.
+const FOLDER_MODE: u32 = 0o750;
+/// Of a package; its folders keep others out.
+const FILE_MODE: u32 = 0o644;
 /// QCVN 102:2016/BTTTT: 01 arrived, 02 refused, 03 received, 04 awaiting assignment, 05 processing, 06 done; 13, 15 and 16 about a recall.
 const STATUSES: [&str; 9] = ["01", "02", "03", "04", "05", "06", "13", "15", "16"];
 /// Where a status' note is encrypted for.

@@ -21,7 +21,7 @@ use chuky_model::{
     instant::Instant,
     record::{
         Cursor,
-        outgoing::{OutgoingDocument, number_and_notation},
+        outgoing::{OutgoingDocument, designation, number_and_notation},
         state::{OutgoingState, StepKind},
     },
     role::Role,
@@ -98,6 +98,8 @@ pub struct OutgoingDetail {
     pub document: OutgoingView,
     pub agency: Option<String>,
     pub place: String,
+    /// What the clerk writes behind the number: `QĐ-UBND`.
+    pub designation: String,
     pub issued_at: Option<String>,
     /// Whether the first page's text could be searched for marks of secrecy; a scanned page has none.
     pub marks_searched: bool,
@@ -141,6 +143,10 @@ pub async fn inboxes(app: &App, by: &Principal) -> Result<Inboxes> {
                 OutgoingState::Signing => (&mut inboxes.to_sign, "sign"),
                 _ => continue,
             };
+            // Of what others delegated only what the caller may fill.
+            if account != by.account && Road::load(app, by, row.id).await?.waiting().is_none() {
+                continue;
+            }
             let view = of_row(app, row, Some(action)).await?;
             if !inbox.iter().any(|other| other.id == view.id) {
                 inbox.push(view);
@@ -202,7 +208,7 @@ pub async fn one(app: &App, by: &Principal, id: OutgoingId) -> Result<OutgoingDe
         });
     }
     let mut events = Vec::new();
-    for event in app.store.outgoing_events(id).await? {
+    for event in road.history(app).await? {
         events.push(RoadEvent {
             name: accounts::name_of(app, event.account_id).await?,
             note: note_of(app, &event)?,
@@ -219,11 +225,12 @@ pub async fn one(app: &App, by: &Principal, id: OutgoingId) -> Result<OutgoingDe
         document: of_road(app, by, &road).await?,
         agency: agency_of(app, &road.row)?,
         place: details.place,
+        designation: designation(&road.row.type_code, &road.row.notation),
         issued_at: road.row.issued_at.map(Instant::rfc3339),
         marks_searched: details.searched,
         steps,
         events,
-        recipients: recipients(app, id).await?,
+        recipients: recipients(app, &road).await?,
         may_refuse: own_turn || (is_clerk && with_clerk),
         may_withdraw: road.row.drafted_by == by.account && state.may_become(OutgoingState::Withdrawn),
         may_recall: is_clerk && state == OutgoingState::Sent,
@@ -282,9 +289,9 @@ async fn of_row(app: &App, row: &OutgoingDocument, action: Option<&str>) -> Resu
     })
 }
 
-async fn recipients(app: &App, id: OutgoingId) -> Result<Vec<RecipientView>> {
-    let mut views = Vec::new();
-    for row in app.store.outgoing_recipients(id).await? {
+async fn recipients(app: &App, road: &Road) -> Result<Vec<RecipientView>> {
+    let (id, mut views) = (road.row.id, Vec::new());
+    for row in road.recipients(app).await? {
         let note = row.status_note.map(|sealed| app.vault.open(STATUS_NOTE, &id.to_string(), &sealed)).transpose()?;
         views.push(RecipientView {
             organ_id: row.organ_id,

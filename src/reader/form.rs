@@ -2,6 +2,7 @@
 //! seal are placed and made, filled, and the first page's lines are read.
 
 use super::signing::{Faces, Page, Unsuitable};
+use chuky_model::text::Bilingual;
 use chuky_pki::pdf::write::{self, PageChoice, Placement, SignatureField, TextField, page_geometry};
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +50,7 @@ pub(super) fn make_fields(source: &[u8], wanted: FieldsWanted, faces: &mut Faces
         italic,
         letters: wanted.letters.clone(),
     };
+    confined(&number, &date, (first.width, first.height))?;
     let texts = [text(&number, line(0.10, 0.47), false), text(&date, line(0.48, 0.95), true)];
     let mut open: Vec<String> = [&number.name, &date.name, &seal].map(Clone::clone).to_vec();
     open.extend(signers.iter().map(|signer| signer.name.clone()));
@@ -65,6 +67,31 @@ pub(super) fn make_fields(source: &[u8], wanted: FieldsWanted, faces: &mut Faces
     let placement = Placement { page: nearest.0, rectangle: beside(nearest.1) };
     fields.push(SignatureField { name: seal, placement: Some(placement), leaves_open: None });
     Ok(write::add_fields(source, &texts, &fields, faces.parsed()?)?)
+}
+
+/// The fields that the clerk fills after others signed stand where number and date of an official document stand, and each shows one line:
+/// elsewhere a text could belong to what the signers agreed to.
+fn confined(number: &TextWanted, date: &TextWanted, (width, height): (f32, f32)) -> Result<(), Unsuitable> {
+    let fits = |[left, bottom, right, top]: [f32; 4]| {
+        let inside = left >= 0.0 && right <= width && top <= height && bottom >= height * LOWEST;
+        inside && left < right && bottom < top && top - bottom <= TALLEST
+    };
+    let apart = |one: [f32; 4], other: [f32; 4]| {
+        one[2] <= other[0] || other[2] <= one[0] || one[3] <= other[1] || other[3] <= one[1]
+    };
+    let wanted = [number.rectangle, date.rectangle];
+    let fitting = wanted.into_iter().flatten().all(fits);
+    let separate = !matches!(wanted, [Some(one), Some(other)] if !apart(one, other));
+    if fitting && separate {
+        return Ok(());
+    }
+    Err(Unsuitable {
+        reason: "a field of number or date stands elsewhere".to_owned(),
+        message: Bilingual::new(
+            "Ô số, ký hiệu và ô ngày phải nằm ở phần ba trên của trang đầu, cao không quá 40 điểm và không chồng lên nhau.",
+            "The fields of number and date stand in the upper third of the first page, at most 40 points high, and apart from each other.",
+        ),
+    })
 }
 
 /// Fills fields with texts.
@@ -93,6 +120,10 @@ fn beside([left, bottom, right, top]: [f32; 4]) -> [f32; 4] {
 const LETTER_SIZE: f32 = 13.0;
 /// Top and bottom of their line below the page's upper edge, in points: below the agency's name in two lines.
 const LINE: (f32, f32) = (100.0, 120.0);
+/// Where the upper third of a page begins, of its height.
+const LOWEST: f32 = 2.0 / 3.0;
+/// Of a field of one line, in points.
+const TALLEST: f32 = 40.0;
 /// Of a competent person's signature, in points.
 const SIGNATURE: (f32, f32) = (160.0, 70.0);
 /// Of the seal with the agency's name and the time, in points.
@@ -107,6 +138,27 @@ const GAP: f32 = 10.0;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn number_and_date_stand_where_they_belong() {
+        let text =
+            |rectangle| TextWanted { name: String::new(), label: String::new(), letters: String::new(), rectangle };
+        let taken = |number, date| confined(&text(number), &text(date), (595.0, 842.0)).is_ok();
+        let (number, date) = ([60.0, 700.0, 280.0, 720.0], [300.0, 700.0, 560.0, 720.0]);
+        assert!(taken(None, None) && taken(Some(number), Some(date)));
+        for elsewhere in [
+            [60.0, 300.0, 280.0, 320.0],
+            [60.0, 700.0, 280.0, 760.0],
+            [-20.0, 700.0, 280.0, 720.0],
+            [60.0, 700.0, 600.0, 720.0],
+            [280.0, 700.0, 60.0, 720.0],
+            [0.0, 0.0, 0.0, 0.0],
+            [f32::NAN, 700.0, 280.0, 720.0],
+            date,
+        ] {
+            assert!(!taken(Some(elsewhere), Some(date)), "{elsewhere:?}");
+        }
+    }
 
     #[test]
     fn the_seal_covers_a_third_of_the_signature_on_its_left() {

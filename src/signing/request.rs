@@ -225,6 +225,11 @@ pub(super) fn is_shown(shown: Option<&str>, sha256: &[u8]) -> Result<()> {
     .into())
 }
 
+/// The agency for which the signer's certificate was requested; `None` of a citizen's.
+pub async fn unit_of(app: &App, signer: &Signer) -> Result<Option<String>> {
+    revocation::unit_of(app, &signer.row).await
+}
+
 async fn is_of(app: &App, signer: &Signer, kind: SubjectKind) -> Result<bool> {
     Ok(revocation::kind_of(app, &signer.row).await? == Some(kind))
 }

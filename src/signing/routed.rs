@@ -29,6 +29,9 @@ use std::{
 };
 use uuid::Uuid;
 
+/// The media type of packages: they are told from an agency's own documents by it.
+pub const PACKAGE: &str = "application/xml";
+
 /// Looks for marks of secrecy on the first page, makes the fields, and stores the document encrypted. The row is the caller's to insert;
 /// says whether the first page could be read.
 pub async fn taken(app: &App, by: &Principal, mut clear: File, name: &str, fields: Task) -> Result<(Document, bool)> {
@@ -38,18 +41,24 @@ pub async fn taken(app: &App, by: &Principal, mut clear: File, name: &str, field
     if !head.windows(5).any(|window| window == b"%PDF-") {
         return Err(not_pdf().into());
     }
-    let TaskOutput::Lines(lines) = read(app, Task::ReadFirstPage, &clear).await? else {
-        return Err(unexpected().into());
-    };
-    super::refuse_marked(lines.as_deref().unwrap_or_default())?;
+    let lines = first_page(app, &clear).await?;
     let TaskOutput::Update(update) = read(app, fields, &clear).await? else { return Err(unexpected().into()) };
     append(&mut clear, &update)?;
     Ok((stored(app, by, clear, (name, PDF)).await?, lines.is_some()))
 }
 
+/// The lines of a PDF's first page, each without white space, `None` where they cannot be read; refuses one that bears a mark of secrecy.
+pub async fn first_page(app: &App, clear: &File) -> Result<Option<Vec<String>>> {
+    let TaskOutput::Lines(lines) = read(app, Task::ReadFirstPage, clear).await? else {
+        return Err(unexpected().into());
+    };
+    super::refuse_marked(lines.as_deref().unwrap_or_default())?;
+    Ok(lines)
+}
+
 /// Stores a package that came from another agency, encrypted. The row is the caller's to insert.
 pub async fn package_taken(app: &App, by: &Principal, clear: File, name: &str) -> Result<Document> {
-    stored(app, by, clear, (name, "application/xml")).await
+    stored(app, by, clear, (name, PACKAGE)).await
 }
 
 async fn stored(app: &App, by: &Principal, mut clear: File, (name, media_type): (&str, &str)) -> Result<Document> {

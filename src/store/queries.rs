@@ -213,7 +213,8 @@ queries! {
         read outgoing_by_id(id: OutgoingId) -> Option<OutgoingDocument>;
         read outgoing_waiting_for(account_id: AccountId, limit: i64) -> Vec<OutgoingDocument>;
         read outgoing_in_state(unit: &str, state: OutgoingState, limit: i64) -> Vec<OutgoingDocument>;
-        read outgoing_undelivered(limit: i64) -> Vec<OutgoingDocument>;
+        read outgoing_undelivered(now: Instant, limit: i64) -> Vec<OutgoingDocument>;
+        read earlier_outgoing(after: OutgoingId, limit: i64) -> Vec<OutgoingDocument>;
         read list_outgoing(unit: &str, before: Cursor, limit: i64) -> Vec<OutgoingDocument>;
         read outgoing_drafted_by(account_id: AccountId, before: Cursor, limit: i64) -> Vec<OutgoingDocument>;
         write insert_outgoing_step(step: &OutgoingStep) -> ();
@@ -224,13 +225,18 @@ queries! {
         write insert_outgoing_recipient(recipient: &OutgoingRecipient) -> ();
         write deliver_outgoing(id: OutgoingId, position: i64, at: Instant) -> bool;
         write deliver_outgoing_recall(id: OutgoingId, position: i64, at: Instant) -> bool;
+        write defer_outgoing(id: OutgoingId, position: i64, try_after: Instant) -> ();
         write set_outgoing_status(id: OutgoingId, organ_id: &str, status: &str, note: Option<&[u8]>, at: Instant) -> ();
         read outgoing_recipients(id: OutgoingId) -> Vec<OutgoingRecipient>;
+        write hold_outgoing(row: &OutgoingDocument) -> ();
+    }
+    outgoing_number {
         write next_outgoing_number(unit: &str, year: i64, series: &str) -> i64;
         write insert_outgoing_number(number: &OutgoingNumber) -> ();
-        write void_outgoing_number(id: OutgoingId, reason: &str) -> u64;
-        write hold_outgoing(row: &OutgoingDocument) -> ();
+        write update_outgoing_number(number: &OutgoingNumber) -> ();
         read outgoing_number_of(id: OutgoingId) -> Option<OutgoingNumber>;
+        read last_outgoing_number(unit: &str, year: i64, series: &str) -> Option<OutgoingNumber>;
+        read last_outgoing_designated(unit: &str, year: i64, designation: &str) -> Option<OutgoingNumber>;
         read outgoing_numbers(unit: &str, year: i64, series: &str, from: i64, limit: i64) -> Vec<OutgoingNumber>;
     }
     delegation {
@@ -242,9 +248,15 @@ queries! {
     }
     incoming {
         write insert_incoming(row: &IncomingDocument) -> ();
+        write attest_incoming(row: &IncomingDocument) -> ();
+        write insert_incoming_attachment(id: IncomingId, position: i64, unit: &str, sha256: &[u8]) -> ();
+        read incoming_with_attachment(unit: &str, sha256: &[u8]) -> Option<IncomingDocument>;
+        read last_incoming(unit: &str, year: i64) -> Option<IncomingDocument>;
+        read last_incoming_of(unit: &str, sender_id: &str) -> Option<IncomingDocument>;
+        read earlier_incoming(after: IncomingId, limit: i64) -> Vec<IncomingDocument>;
         write next_incoming_number(unit: &str, year: i64) -> i64;
         read incoming_by_id(id: IncomingId) -> Option<IncomingDocument>;
-        read incoming_registered(unit: &str, sender_id: &str, message_id: &str) -> Option<IncomingDocument>;
+        read incoming_registered(unit: &str, sender_id: &str, message_id: &str) -> Vec<IncomingDocument>;
         read list_incoming(unit: &str, before: Cursor, limit: i64) -> Vec<IncomingDocument>;
     }
     document {

@@ -1,4 +1,4 @@
-//! Outgoing documents: their road, its steps and history, whom they go to, and the register of numbers.
+//! Outgoing documents: their road, its steps and history, and whom they go to.
 
 use crate::{Connection, Error, error::moved, stored::Stored};
 use chuky_model::{
@@ -14,7 +14,7 @@ macro_rules! outgoing {
             OutgoingDocument,
             r#"SELECT id AS "id!: Stored<OutgoingId>", document_id AS "document_id!: Stored<DocumentId>", unit, series, type_code,
             notation, details, state AS "state!: Stored<OutgoingState>", due_at AS "due_at!: Stored<Instant>", steps_digest,
-            content_sha256, year, number, issued_at AS "issued_at!: Stored<Option<Instant>>", agency,
+            recipients_digest, history_digest, content_sha256, year, number, issued_at AS "issued_at!: Stored<Option<Instant>>", agency,
             drafted_by AS "drafted_by!: Stored<AccountId>", created_at AS "created_at!: Stored<Instant>",
             updated_at AS "updated_at!: Stored<Instant>", version, mac FROM outgoing_document "# + $tail
             $(, $argument)*
@@ -26,8 +26,8 @@ macro_rules! outgoing {
 pub async fn insert_outgoing(connection: &mut Connection, row: &OutgoingDocument) -> Result<(), Error> {
     query!(
         "INSERT INTO outgoing_document (id, document_id, unit, series, type_code, notation, details, state, due_at, steps_digest,
-        content_sha256, year, number, issued_at, agency, drafted_by, created_at, updated_at, version, mac)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
+        content_sha256, year, number, issued_at, agency, drafted_by, created_at, updated_at, version, mac, recipients_digest,
+        history_digest) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)",
         row.id.0,
         row.document_id.0,
         row.unit,
@@ -48,6 +48,8 @@ pub async fn insert_outgoing(connection: &mut Connection, row: &OutgoingDocument
         row.updated_at.0,
         row.version,
         row.mac,
+        row.recipients_digest,
+        row.history_digest,
     )
     .execute(connection)
     .await?;
@@ -59,7 +61,8 @@ pub async fn insert_outgoing(connection: &mut Connection, row: &OutgoingDocument
 pub async fn update_outgoing(connection: &mut Connection, row: &OutgoingDocument) -> Result<(), Error> {
     let done = query!(
         "UPDATE outgoing_document SET state = $3, due_at = $4, steps_digest = $5, content_sha256 = $6, year = $7, number = $8,
-        issued_at = $9, agency = $10, updated_at = $11, version = $12, mac = $13 WHERE id = $1 AND version = $2",
+        issued_at = $9, agency = $10, updated_at = $11, version = $12, mac = $13, recipients_digest = $14, history_digest = $15
+        WHERE id = $1 AND version = $2",
         row.id.0,
         row.version.saturating_sub(1),
         row.state.name(),
@@ -73,6 +76,8 @@ pub async fn update_outgoing(connection: &mut Connection, row: &OutgoingDocument
         row.updated_at.0,
         row.version,
         row.mac,
+        row.recipients_digest,
+        row.history_digest,
     )
     .execute(connection)
     .await?;
@@ -112,16 +117,33 @@ pub async fn outgoing_in_state(
         .await?)
 }
 
-/// Roads in a state in every agency, oldest first.
-pub async fn outgoing_undelivered(connection: &mut Connection, limit: i64) -> Result<Vec<OutgoingDocument>, Error> {
+/// Roads with a package that is to be laid at that moment, oldest first; what failed waits for its time and keeps nothing else back.
+pub async fn outgoing_undelivered(
+    connection: &mut Connection,
+    now: Instant,
+    limit: i64,
+) -> Result<Vec<OutgoingDocument>, Error> {
     Ok(outgoing!(
-        "WHERE (state = 'sent' AND id IN (SELECT outgoing_id FROM outgoing_recipient WHERE delivered_at IS NULL))
-        OR (state = 'recalled' AND id IN (SELECT outgoing_id FROM outgoing_recipient WHERE recall_delivered_at IS NULL))
-        ORDER BY updated_at, id LIMIT $1",
+        "WHERE (state = 'sent' AND id IN (SELECT outgoing_id FROM outgoing_recipient WHERE delivered_at IS NULL AND try_after <= $1))
+        OR (state = 'recalled' AND id IN (
+            SELECT outgoing_id FROM outgoing_recipient WHERE recall_delivered_at IS NULL AND try_after <= $1))
+        ORDER BY updated_at, id LIMIT $2",
+        now.0,
         limit
     )
     .fetch_all(connection)
     .await?)
+}
+
+/// Roads from before their rows covered recipients and history, after an identifier, in the order of identifiers.
+pub async fn earlier_outgoing(
+    connection: &mut Connection,
+    after: OutgoingId,
+    limit: i64,
+) -> Result<Vec<OutgoingDocument>, Error> {
+    Ok(outgoing!("WHERE history_digest IS NULL AND id > $1 ORDER BY id LIMIT $2", after.0, limit)
+        .fetch_all(connection)
+        .await?)
 }
 
 /// An agency's roads, newest first, before the cursor.
@@ -245,8 +267,8 @@ pub async fn insert_outgoing_recipient(
     recipient: &OutgoingRecipient,
 ) -> Result<(), Error> {
     query!(
-        "INSERT INTO outgoing_recipient (outgoing_id, position, organ_id, name, delivered_at, recall_delivered_at, status, status_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO outgoing_recipient (outgoing_id, position, organ_id, name, delivered_at, recall_delivered_at, status, status_at, tries,
+        try_after) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         recipient.outgoing_id.0,
         recipient.position,
         recipient.organ_id,
@@ -255,6 +277,8 @@ pub async fn insert_outgoing_recipient(
         recipient.recall_delivered_at.map(|at| at.0),
         recipient.status,
         recipient.status_at.map(|at| at.0),
+        recipient.tries,
+        recipient.try_after.0,
     )
     .execute(connection)
     .await?;
@@ -269,7 +293,8 @@ pub async fn deliver_outgoing(
     at: Instant,
 ) -> Result<bool, Error> {
     let done = query!(
-        "UPDATE outgoing_recipient SET delivered_at = $3 WHERE outgoing_id = $1 AND position = $2 AND delivered_at IS NULL",
+        "UPDATE outgoing_recipient SET delivered_at = $3, tries = 0, try_after = 0
+        WHERE outgoing_id = $1 AND position = $2 AND delivered_at IS NULL",
         id.0,
         position,
         at.0
@@ -287,7 +312,7 @@ pub async fn deliver_outgoing_recall(
     at: Instant,
 ) -> Result<bool, Error> {
     let done = query!(
-        "UPDATE outgoing_recipient SET recall_delivered_at = $3
+        "UPDATE outgoing_recipient SET recall_delivered_at = $3, tries = 0, try_after = 0
         WHERE outgoing_id = $1 AND position = $2 AND recall_delivered_at IS NULL",
         id.0,
         position,
@@ -296,6 +321,24 @@ pub async fn deliver_outgoing_recall(
     .execute(connection)
     .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// Says that a package could not be laid, and when it is tried again.
+pub async fn defer_outgoing(
+    connection: &mut Connection,
+    id: OutgoingId,
+    position: i64,
+    try_after: Instant,
+) -> Result<(), Error> {
+    query!(
+        "UPDATE outgoing_recipient SET tries = tries + 1, try_after = $3 WHERE outgoing_id = $1 AND position = $2",
+        id.0,
+        position,
+        try_after.0
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 /// Says what a recipient says of the document; the latest counts. `Stale` where it is no recipient.
@@ -327,72 +370,13 @@ pub async fn outgoing_recipients(connection: &mut Connection, id: OutgoingId) ->
         OutgoingRecipient,
         r#"SELECT outgoing_id AS "outgoing_id!: Stored<OutgoingId>", position, organ_id, name,
         delivered_at AS "delivered_at!: Stored<Option<Instant>>",
-        recall_delivered_at AS "recall_delivered_at!: Stored<Option<Instant>>", status, status_note,
+        recall_delivered_at AS "recall_delivered_at!: Stored<Option<Instant>>", tries, try_after AS "try_after!: Stored<Instant>",
+        status, status_note,
         status_at AS "status_at!: Stored<Option<Instant>>" FROM outgoing_recipient WHERE outgoing_id = $1 ORDER BY position"#,
         id.0
     )
     .fetch_all(connection)
     .await?)
-}
-
-/// The next number of a series; the row stays locked until the transaction ends, so that a number that is not stored is not skipped.
-pub async fn next_outgoing_number(
-    connection: &mut Connection,
-    unit: &str,
-    year: i64,
-    series: &str,
-) -> Result<i64, Error> {
-    query!(
-        "INSERT INTO outgoing_series (unit, year, series, last_number) VALUES ($1, $2, $3, 0)
-        ON CONFLICT (unit, year, series) DO NOTHING",
-        unit,
-        year,
-        series
-    )
-    .execute(&mut *connection)
-    .await?;
-    let row = query!(
-        r#"UPDATE outgoing_series SET last_number = last_number + 1 WHERE unit = $1 AND year = $2 AND series = $3
-        RETURNING last_number AS "last_number!: i64""#,
-        unit,
-        year,
-        series
-    )
-    .fetch_one(connection)
-    .await?;
-    Ok(row.last_number)
-}
-
-/// Enters a number into the register.
-pub async fn insert_outgoing_number(connection: &mut Connection, number: &OutgoingNumber) -> Result<(), Error> {
-    query!(
-        "INSERT INTO outgoing_number (unit, year, series, number, outgoing_id, state, given_by, given_at, void_reason)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-        number.unit,
-        number.year,
-        number.series,
-        number.number,
-        number.outgoing_id.0,
-        number.state.name(),
-        number.given_by.0,
-        number.given_at.0,
-        number.void_reason,
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// Makes the number that a document has void, with why; nothing where it has none.
-pub async fn void_outgoing_number(connection: &mut Connection, id: OutgoingId, reason: &str) -> Result<u64, Error> {
-    let done = query!(
-        "UPDATE outgoing_number SET state = 'void', void_reason = $2 WHERE outgoing_id = $1 AND state = 'given'",
-        id.0,
-        reason
-    )
-    .execute(connection)
-    .await?;
-    Ok(done.rows_affected())
 }
 
 /// Keeps a road as it is until the transaction ends. `Stale` where it has moved on.
@@ -402,42 +386,4 @@ pub async fn hold_outgoing(connection: &mut Connection, row: &OutgoingDocument) 
             .execute(connection)
             .await?;
     moved(done.rows_affected())
-}
-
-macro_rules! numbers {
-    ($tail:literal $(, $argument:expr)* $(,)?) => {
-        sqlx::query_as!(
-            OutgoingNumber,
-            r#"SELECT unit, year, series, number, outgoing_id AS "outgoing_id!: Stored<OutgoingId>",
-            state AS "state!: Stored<NumberState>", given_by AS "given_by!: Stored<AccountId>",
-            given_at AS "given_at!: Stored<Instant>", void_reason FROM outgoing_number "# + $tail
-            $(, $argument)*
-        )
-    };
-}
-
-/// The number that a document has.
-pub async fn outgoing_number_of(connection: &mut Connection, id: OutgoingId) -> Result<Option<OutgoingNumber>, Error> {
-    Ok(numbers!("WHERE outgoing_id = $1 AND state = 'given'", id.0).fetch_optional(connection).await?)
-}
-
-/// The register of an agency, year and series from a number on, in order.
-pub async fn outgoing_numbers(
-    connection: &mut Connection,
-    unit: &str,
-    year: i64,
-    series: &str,
-    from: i64,
-    limit: i64,
-) -> Result<Vec<OutgoingNumber>, Error> {
-    Ok(numbers!(
-        "WHERE unit = $1 AND year = $2 AND series = $3 AND number >= $4 ORDER BY number LIMIT $5",
-        unit,
-        year,
-        series,
-        from,
-        limit
-    )
-    .fetch_all(connection)
-    .await?)
 }

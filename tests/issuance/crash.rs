@@ -15,6 +15,7 @@ use std::{
     fs,
     io::Write,
     net::TcpListener,
+    path::Path,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -28,9 +29,14 @@ pub struct Service {
 impl Service {
     /// It ends by itself at that point, or stands still there with `stop:` before the name.
     pub async fn start(test: &TestApp, point: &str) -> Self {
+        Self::delivering(test, point, test.app.settings.documents.delivery_dir.as_deref()).await
+    }
+
+    /// The same with a folder of its own for the packages of outgoing documents.
+    pub async fn delivering(test: &TestApp, point: &str, folder: Option<&Path>) -> Self {
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let mut command = Command::new(EXECUTABLE);
-        if let Some(folder) = &test.app.settings.documents.delivery_dir {
+        if let Some(folder) = folder {
             command.env("CHUKY__DOCUMENTS__DELIVERY_DIR", folder);
         }
         let process = command
@@ -90,12 +96,14 @@ impl Service {
         self.until_stopped().await;
     }
 
-    async fn until_stopped(&self) {
+    /// Waits until the service stands still.
+    pub async fn until_stopped(&self) {
         let status = || fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
         until("the service stops", async || status().contains("State:\tT")).await;
     }
 
-    fn goes_on(&self) {
+    /// Lets it go on.
+    pub fn goes_on(&self) {
         assert!(Command::new("kill").args(["-CONT", &self.process.id().to_string()]).status().unwrap().success());
     }
 

@@ -1,30 +1,21 @@
-//! Incoming packages: what is signed well is registered once, what was altered goes back with the reason.
+//! Incoming packages: what the sender signed is registered once, what was altered goes back with the reason, and what is open is the
+//! clerk's to accept.
 
-use super::{Agency, ROAD, act, key, problem, short_road};
+use super::{Agency, package, problem, short_road};
 use crate::{
     harness::app::{Backend, TestApp},
-    signing::subscriber::plain_pdf,
+    signing::subscriber::{citizen, letter_pdf, plain_pdf},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
+use chuky_pki::pdf::{letter, typeface::Typefaces};
 use serde_json::{Value, json};
 
 const INCOMING: &str = "/api/v1/documents/incoming";
 
+/// The package of a decision that the agency sent.
 async fn sent(test: &TestApp, agency: &Agency) -> String {
-    let id = agency.submitted(test, &plain_pdf(), &short_road()).await;
-    for (what, token, body) in [
-        ("sign", &agency.leader.token, key(&agency.leader)),
-        ("number", &agency.clerk.token, json!({})),
-        ("seal", &agency.clerk.token, key(&agency.clerk)),
-        ("send", &agency.clerk.token, json!({})),
-    ] {
-        let (status, answer) = act(test, &id, what, token, &body).await;
-        assert_eq!(status, 200, "{what}: {answer}");
-    }
-    let path = format!("{ROAD}/{id}/package");
-    let (status, package) = test.raw("GET", &path, &agency.clerk.token, "", Vec::new()).await;
-    assert_eq!(status, 200);
-    String::from_utf8(package).unwrap()
+    let id = super::sent(test, agency, &short_road()).await;
+    package(test, agency, &id).await
 }
 
 async fn receive(test: &TestApp, token: &str, package: &str, query: &str) -> (u16, Value) {
@@ -37,6 +28,29 @@ fn with_pdf(package: &str, change: impl Fn(Vec<u8>) -> Vec<u8>) -> String {
     let end = package.find("</edXML:ContentTransferEncoded>").unwrap();
     let pdf = change(STANDARD.decode(&package[start..end]).unwrap());
     format!("{}{}{}", &package[..start], STANDARD.encode(pdf), &package[end..])
+}
+
+fn flipped(mut pdf: Vec<u8>) -> Vec<u8> {
+    let at = pdf.windows(4).position(|window| window == b"200 ").unwrap();
+    pdf[at] = b'3';
+    pdf
+}
+
+/// Another package under the name of one that is registered is judged, and never answered as that one.
+async fn anything_else_under_that_name(test: &TestApp, clerk: &str, package: &str) {
+    let subject = package.replace("<edXML:Subject>", "<edXML:Subject>Hỏa tốc: ");
+    for other in [with_pdf(package, flipped), with_pdf(package, |_| plain_pdf()), subject] {
+        let (status, answer) = receive(test, clerk, &other, "").await;
+        assert_eq!((status, problem(&answer)), (409, "incoming_differs"), "{answer}");
+        assert!(answer["detail"].to_string().contains('1'), "{answer}");
+    }
+    for other in [with_pdf(package, flipped), with_pdf(package, |_| plain_pdf())] {
+        let (status, answer) = receive(test, clerk, &other, "?accept=x").await;
+        assert_eq!((status, problem(&answer)), (409, "incoming_differs"), "nobody accepts what was altered: {answer}");
+    }
+    // What the sender signed, registered already, is no second document under another number.
+    let (status, answer) = receive(test, clerk, &package.replace(">01<", ">08<"), "").await;
+    assert_eq!((status, problem(&answer)), (409, "incoming_undetermined"), "{answer}");
 }
 
 async fn registered_or_sent_back(backend: Backend) {
@@ -57,12 +71,8 @@ async fn registered_or_sent_back(backend: Backend) {
     let path = format!("{INCOMING}/{}/content", first["id"].as_str().unwrap());
     let (status, kept) = test.raw("GET", &path, clerk, "", Vec::new()).await;
     assert!(status == 200 && kept == package.as_bytes());
+    anything_else_under_that_name(&test, clerk, &package).await;
     // Altered, or without a signature: sent back, with the reason, and without a number.
-    let flipped = |mut pdf: Vec<u8>| {
-        let at = pdf.windows(4).position(|window| window == b"200 ").unwrap();
-        pdf[at] = b'3';
-        pdf
-    };
     let other = package.replace(">01<", ">09<");
     for (package, word) in
         [(with_pdf(&other, flipped), "quyet-dinh.pdf"), (with_pdf(&other, |_| plain_pdf()), "no document")]
@@ -75,8 +85,8 @@ async fn registered_or_sent_back(backend: Backend) {
         );
         assert!(refused["reason"]["en"].as_str().unwrap().contains(word) && refused["number"].is_null(), "{refused}");
     }
-    // Sent again as it should be: registered next.
-    let (_, second) = receive(&test, clerk, &other, "").await;
+    // The agency's next document: registered next.
+    let (_, second) = receive(&test, clerk, &sent(&test, &agency).await, "").await;
     assert_eq!((&second["state"], &second["number"]), (&json!("registered"), &json!(2)), "{second}");
     let (_, list) = test.get(INCOMING, clerk).await;
     assert_eq!(list["documents"].as_array().unwrap().len(), 4, "{list}");
@@ -113,4 +123,85 @@ async fn what_cannot_be_determined_is_the_clerks_to_accept() {
     let accept = "?accept=%C4%90%C3%A3%20x%C3%A1c%20minh%20qua%20%C4%91i%E1%BB%87n%20tho%E1%BA%A1i";
     let (status, taken) = receive(&here, &agency.clerk.token, &package, accept).await;
     assert_eq!((status, &taken["accepted"]), (201, &json!("Đã xác minh qua điện thoại")), "{taken}");
+}
+
+/// With another file beside those of the package.
+fn with_attachment(package: &str, content: &[u8]) -> String {
+    let end = "</edXML:Attachment>";
+    let start = package.find("<edXML:Attachment").unwrap();
+    let at = package.find(end).unwrap() + end.len();
+    let copy = with_pdf(package, |_| content.to_vec());
+    let copy_end = copy.find(end).unwrap() + end.len();
+    format!("{}{}{}", &package[..at], &copy[start..copy_end], &package[at..])
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_what_the_sender_signed_is_registered_unasked() {
+    let test = TestApp::sqlite().await;
+    let agency = Agency::new(&test).await;
+    let clerk = &agency.clerk.token;
+    let package = sent(&test, &agency).await;
+    // Somebody else's signature, valid as it is; no seal of the sender's; another number; a file that nobody signed beside it.
+    let signed = citizen(&test).await.sign(&test, &plain_pdf(), json!({})).await;
+    let name = "<edXML:OrganName>Ủy ban nhân dân phường Hoa Sữa</edXML:OrganName>";
+    assert!(package.contains(name));
+    for (other, word) in [
+        (with_pdf(&package, |_| signed.clone()), "No valid signature is of"),
+        (package.replacen(name, "<edXML:OrganName>Bộ Nội vụ</edXML:OrganName>", 1), "No valid signature is of"),
+        (package.replace(">01<", ">07<"), "does not stand on the first page"),
+        (with_attachment(&package, &plain_pdf()), "quyet-dinh.pdf"),
+    ] {
+        let (status, answer) = receive(&test, clerk, &other, "").await;
+        assert_eq!((status, problem(&answer)), (409, "incoming_undetermined"), "{word}: {answer}");
+        let said = answer["detail_en"].as_str().map_or_else(|| answer.to_string(), str::to_owned);
+        assert!(said.contains(word), "{word}: {answer}");
+    }
+    let (_, list) = test.get(INCOMING, clerk).await;
+    assert_eq!(list["documents"], json!([]), "nothing was registered: {list}");
+    // The clerk may find out otherwise; what was open stays on record, and the sender's own package is not swallowed.
+    let forged = with_pdf(&package, |_| signed.clone());
+    let (status, taken) = receive(&test, clerk, &forged, "?accept=x").await;
+    assert_eq!((status, &taken["accepted"], &taken["number"]), (201, &json!("x"), &json!(1)), "{taken}");
+    assert!(taken["open"][0]["en"].as_str().unwrap().contains("No valid signature"), "{taken}");
+    assert_eq!(taken["attachments"][0]["by_sender"], false);
+    assert!(taken["attachments"][0]["signers"][0].as_str().unwrap().contains("Ưởng"), "{taken}");
+    let (status, answer) = receive(&test, clerk, &package, "").await;
+    assert_eq!((status, problem(&answer)), (409, "incoming_differs"), "{answer}");
+    let (status, own) = receive(&test, clerk, &package, "?accept=y").await;
+    assert_eq!((status, &own["number"], &own["number_on_page"]), (201, &json!(2), &json!("passed")), "{own}");
+    assert_eq!((&own["attachments"][0]["by_sender"], &own["open"]), (&json!(true), &json!([])), "{own}");
+    // The code of an agency that was called otherwise.
+    let next = sent(&test, &agency).await;
+    assert_eq!(receive(&test, clerk, &next, "").await.1["number"], 3);
+    let other_name = "<edXML:OrganName>Ủy ban nhân dân phường Hoa Mai</edXML:OrganName>";
+    let (_, answer) = receive(&test, clerk, &next.replacen(name, other_name, 1).replace(">02<", ">03<"), "").await;
+    assert!(answer.to_string().contains("was called"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_package_with_a_secret_leaves_no_byte_behind() {
+    let test = TestApp::sqlite().await;
+    let agency = Agency::new(&test).await;
+    if letter_pdf(&test).is_none() {
+        return;
+    }
+    let package = sent(&test, &agency).await;
+    let read =
+        |style: &str| std::fs::read(test.app.settings.fonts_dir.join(format!("LiberationSerif-{style}.ttf"))).unwrap();
+    let faces = Typefaces::parse(read("Regular"), read("Bold"), read("Italic"), read("BoldItalic")).unwrap();
+    let mut marked = letter::sample(None);
+    marked.parent_agency = Some("TUYỆT MẬT".to_owned());
+    let marked = marked.compose(&faces, test.app.clock.now()).unwrap().pdf;
+    let files = || std::fs::read_dir(test.data_dir().join("documents")).unwrap().count();
+    let rows = || test.sql("SELECT count(*) FROM document");
+    let (files_before, rows_before) = (files(), rows());
+    for query in ["", "?accept=x"] {
+        for other in [with_pdf(&package, |_| marked.clone()), with_attachment(&package, &marked)] {
+            let (status, answer) = receive(&test, &agency.clerk.token, &other, query).await;
+            assert_eq!((status, problem(&answer)), (422, "document_secret"), "{answer}");
+        }
+    }
+    assert_eq!((files(), rows()), (files_before, rows_before));
+    let (_, taken) = receive(&test, &agency.clerk.token, &package, "").await;
+    assert_eq!(taken["attachments"][0]["marks_searched"], true, "{taken}");
 }

@@ -1,9 +1,13 @@
 //! Outgoing documents against a running service: the whole road judged by foreign tools, what is refused, numbers under a race, batches,
 //! and kills at every effect.
 
+mod agencies;
+mod attacks;
 mod batch;
 mod crashes;
 mod delegation;
+mod delivery;
+mod earlier;
 mod incoming;
 mod pages;
 mod race;
@@ -12,7 +16,7 @@ mod road;
 
 use crate::{
     harness::app::{ACCOUNT_PASSWORD, TestApp},
-    signing::subscriber::{PIN, Subscriber, enrol},
+    signing::subscriber::{PIN, Subscriber, enrol, plain_pdf},
 };
 use chuky::{
     accounts::{self, NewAccount, Password},
@@ -72,6 +76,34 @@ impl Agency {
         assert_eq!((status, &line["signed"]), (200, &json!(true)), "{line}");
         id
     }
+}
+
+/// Signed by the leader, numbered, sealed and sent; its identifier.
+async fn sent(test: &TestApp, agency: &Agency, metadata: &Value) -> String {
+    let id = agency.submitted(test, &plain_pdf(), metadata).await;
+    for (what, token, body) in [
+        ("sign", &agency.leader.token, key(&agency.leader)),
+        ("number", &agency.clerk.token, json!({})),
+        ("seal", &agency.clerk.token, key(&agency.clerk)),
+        ("send", &agency.clerk.token, json!({})),
+    ] {
+        let (status, answer) = act(test, &id, what, token, &body).await;
+        assert!(status == 200 && answer["signed"] != json!(false), "{what}: {answer}");
+    }
+    id
+}
+
+/// The package of a document that was sent.
+async fn package(test: &TestApp, agency: &Agency, id: &str) -> String {
+    let path = format!("{ROAD}/{id}/package");
+    let (status, package) = test.raw("GET", &path, &agency.clerk.token, "", Vec::new()).await;
+    assert_eq!(status, 200, "{}", String::from_utf8_lossy(&package));
+    String::from_utf8(package).unwrap()
+}
+
+/// A UUID as SQLite stores it.
+fn blob(id: &str) -> String {
+    format!("x'{}'", id.replace('-', ""))
 }
 
 /// An account of that agency without a credential; its API key.

@@ -60,6 +60,10 @@ async fn signed_and_sent(test: &TestApp, agency: &Agency, id: &str) {
     // The leader is logged in as a browser is: without the page's token nothing is posted.
     let leader = &agency.leader;
     let own = page(test, &leader.token, &format!("/documents/{id}")).await;
+    // What the clerk will write into the document stands there before it is signed.
+    for written in ["Số: …/QĐ-UBND", "Hà Nội, ngày … tháng … năm …"] {
+        assert!(own.contains(written), "{written}: {own}");
+    }
     let form = |csrf: &str, pin: &str| {
         format!(
             "csrf={csrf}&credential={}&pin={}&content_sha256={}",

@@ -65,7 +65,10 @@ async fn malformed_drafts_are_refused_with_the_field() {
         (altered("recipients", json!([{ "organ_id": "../../etc", "name": "x" }])), "field_invalid"),
         (altered("unknown", json!(1)), "json_invalid"),
         (altered("number_rectangle", json!([0.0, 0.0, 0.0, 0.0])), "document_unsuitable"),
-        (altered("place", json!("漢字")), "document_unsuitable"),
+        (altered("number_rectangle", json!([60.0, 300.0, 280.0, 320.0])), "document_unsuitable"),
+        (altered("place", json!("漢字")), "field_invalid"),
+        (altered("place", json!("Hà Nội, ngày 01 tháng 01 năm 2020")), "field_invalid"),
+        (altered("notation", json!("UВND")), "field_invalid"),
     ] {
         let (status, answer) = draft(&test, &drafter, Some(""), &metadata, &plain_pdf()).await;
         assert_eq!((status, problem(&answer)), (422, code), "{answer}");

@@ -200,7 +200,9 @@ by_name!(
     ActivationState,
     Decision,
     DocumentState,
-    OutgoingState
+    OutgoingState,
+    NumberState,
+    IncomingState
 );
 
 #[cfg(test)]

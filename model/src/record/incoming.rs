@@ -5,7 +5,7 @@ use crate::{id::*, instant::Instant};
 
 record! {
     /// A package that was received.
-    IncomingDocument in "incoming_document" {
+    authenticated IncomingDocument in "incoming_document" {
         id: IncomingId,
         /// The package's bytes.
         document_id: DocumentId,
@@ -15,6 +15,8 @@ record! {
         sender_id: String,
         /// Day, number and notation, as the sender names the document.
         message_id: String,
+        /// SHA-256 of the package: another one of the same name is not this document.
+        package_sha256: Vec<u8>,
         /// Encrypted: subject, verdicts, reason.
         details: Vec<u8>,
         state: IncomingState,

@@ -1,7 +1,7 @@
 //! Outgoing documents (văn bản đi): where one stands, who acts in which order, what happened, whom it goes to, and the register of
 //! numbers. Decree 30/2020/NĐ-CP.
 
-use super::{record, state::*};
+use super::{canonical::Content, record, state::*};
 use crate::{id::*, instant::Instant};
 
 record! {
@@ -24,6 +24,10 @@ record! {
         due_at: Instant,
         /// SHA-256 over its steps in order: a step that SQL changes shows.
         steps_digest: Vec<u8>,
+        /// SHA-256 over whom it goes to, in order; `None` in rows from before until the service attests them.
+        recipients_digest: Option<Vec<u8>>,
+        /// A chain of SHA-256 over what happened; `None` in rows from before until the service attests them.
+        history_digest: Option<Vec<u8>>,
         /// SHA-256 of the bytes that the next one acts on.
         content_sha256: Vec<u8>,
         year: Option<i64>,
@@ -76,6 +80,9 @@ record! {
         name: String,
         delivered_at: Option<Instant>,
         recall_delivered_at: Option<Instant>,
+        /// How often its package could not be laid since it last was, and when it is tried again.
+        tries: i64,
+        try_after: Instant,
         /// Two digits by QCVN 102:2016/BTTTT.
         status: Option<String>,
         /// Encrypted: why.
@@ -99,13 +106,16 @@ record! {
 }
 
 record! {
-    /// A number of the register.
-    OutgoingNumber in "outgoing_number" {
+    /// A number of the register. A document gets one in its life.
+    authenticated OutgoingNumber in "outgoing_number" {
+        outgoing_id: OutgoingId,
         unit: String,
         year: i64,
         series: String,
         number: i64,
-        outgoing_id: OutgoingId,
+        /// What stands behind the number; no two of an agency and year have the same number and designation. Empty in rows from before
+        /// that looked like another.
+        designation: String,
         state: NumberState,
         given_by: AccountId,
         given_at: Instant,
@@ -131,10 +141,40 @@ impl OutgoingStep {
     }
 }
 
+impl OutgoingEvent {
+    /// What the digest of the history covers of this one: all of it but its document.
+    pub fn canonical(&self) -> Vec<u8> {
+        let mut content = Content::new("outgoing_event");
+        content.column("position", &self.position);
+        content.column("kind", &self.kind);
+        content.column("state", &self.state);
+        content.column("account_id", &self.account_id);
+        content.column("happened_at", &self.happened_at);
+        content.column("note", &self.note);
+        content.finish()
+    }
+}
+
+impl OutgoingRecipient {
+    /// What the digest of the recipients covers of this one: who it is, not what became of its package.
+    pub fn canonical(&self) -> Vec<u8> {
+        let mut content = Content::new("outgoing_recipient");
+        content.column("position", &self.position);
+        content.column("organ_id", &self.organ_id);
+        content.column("name", &self.name);
+        content.finish()
+    }
+}
+
+/// What stands behind the number: `BNV-VP`, `QĐ-UBND`.
+pub fn designation(type_code: &str, notation: &str) -> String {
+    let joint = if type_code.is_empty() || notation.is_empty() { "" } else { "-" };
+    format!("{type_code}{joint}{notation}")
+}
+
 /// `05/BNV-VP`, `15/QĐ-UBND`: two digits at least (Decree 30/2020/NĐ-CP, Appendix I, ô số 3).
 pub fn number_and_notation(number: i64, type_code: &str, notation: &str) -> String {
-    let joint = if type_code.is_empty() || notation.is_empty() { "" } else { "-" };
-    format!("{number:02}/{type_code}{joint}{notation}")
+    format!("{number:02}/{}", designation(type_code, notation))
 }
 
 #[cfg(test)]

@@ -175,6 +175,9 @@ pub struct DocumentPage {
     pub frame: Frame,
     pub row: DocumentRow,
     pub place: String,
+    /// What the clerk writes behind the number, and the register that gives it.
+    pub designation: String,
+    pub series: String,
     pub agency: Option<String>,
     pub issued_at: Option<String>,
     pub marks_searched: bool,
@@ -240,6 +243,13 @@ impl DocumentPage {
         if let Some(issued) = &self.issued_at {
             let shown = format!("{}, {}", self.place, texts::screen_day(issued));
             rows.push(Row::new(frame, "outgoing-issued", &shown));
+        } else {
+            // What is written into the document after it was signed, for whoever signs it to see before.
+            let number = frame.fill("outgoing-number-to-come", &[("designation", &self.designation)]);
+            rows.push(Row::new(frame, "outgoing-number-field", &number));
+            let date = frame.fill("outgoing-date-to-come", &[("place", &self.place)]);
+            rows.push(Row::new(frame, "outgoing-date-field", &date));
+            rows.push(Row::new(frame, "outgoing-series", &self.series));
         }
         if self.row.urgency != "normal" {
             rows.push(Row::new(frame, "outgoing-urgency", &frame.name_of("urgency", self.row.urgency)));

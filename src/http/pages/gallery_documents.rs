@@ -96,6 +96,8 @@ fn signing(language: Language) -> DocumentPage {
         frame: frame(language, "/documents/0199a7c2-1111-7000-8000-00000000abcd"),
         row: overdue(),
         place: "Hà Nội".into(),
+        designation: "QĐ-UBND".into(),
+        series: "QĐ".into(),
         agency: None,
         issued_at: None,
         marks_searched: false,

@@ -214,6 +214,8 @@ async fn page(app: &App, visit: Visit, id: OutgoingId, (status, problems): (Stat
     let page = DocumentPage {
         steps: steps(&detail),
         place: detail.place,
+        designation: detail.designation,
+        series: detail.document.series.clone(),
         agency: detail.agency,
         issued_at: detail.issued_at,
         marks_searched: detail.marks_searched,

@@ -41,6 +41,8 @@ pub mod merchant;
 pub mod oauth;
 #[path = "../../src/outgoing.rs"]
 pub mod outgoing;
+#[path = "../../src/outgoing_number.rs"]
+pub mod outgoing_number;
 #[path = "../../src/passkey.rs"]
 pub mod passkey;
 #[path = "../../src/payment.rs"]

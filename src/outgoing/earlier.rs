@@ -1,0 +1,186 @@
+//! Rows from before they were attested: of roads, which did not cover recipients and history, of numbers and of incoming packages. At the
+//! start each is attested where the audit log, whose leaves and heads were just checked, tells of exactly it; any other stays as it is,
+//! and whoever asks for it is told so. Of recipients the log tells nothing: they are taken as they stand, once.
+
+use super::{
+    incoming::Details,
+    limits::{EARLIER, ENTRIES},
+    road::{history_digest, note_of, recipients_digest},
+};
+use crate::{
+    app::App,
+    attestation,
+    audit::{self, Actor, Entry, Kind},
+    current,
+    error::{Error, InternalError, Result},
+    signing, store,
+};
+use chuky_model::{
+    id::{IncomingId, OutgoingId},
+    instant::Instant,
+    record::{
+        Authenticated, Cursor,
+        audit::AuditEntry,
+        incoming::IncomingDocument,
+        outgoing::{OutgoingDocument, OutgoingEvent, OutgoingNumber},
+        state::{IncomingState, NumberState, OutgoingState},
+    },
+};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// Attests what can be. A later start finds nothing more to do, and takes nothing that SQL made meanwhile: each road has been attested,
+/// and a number or package without a MAC has none from before.
+pub async fn attest_earlier(app: &App) -> Result<()> {
+    let mut after = OutgoingId(Uuid::nil());
+    loop {
+        let page = app.store.earlier_outgoing(after, EARLIER).await?;
+        let Some(last) = page.last() else { break };
+        after = last.id;
+        for row in page {
+            if !attested(road(app, row.id).await)? {
+                tracing::error!(event = "document_not_attested", outgoing = %row.id);
+            }
+        }
+    }
+    let mut after = IncomingId(Uuid::nil());
+    loop {
+        let page = app.store.earlier_incoming(after, EARLIER).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = last.id;
+        for row in page {
+            let id = row.id;
+            if !attested(package(app, row).await)? {
+                tracing::error!(event = "document_not_attested", incoming = %id);
+            }
+        }
+    }
+}
+
+/// A forged row keeps no other back, and no service from its start.
+fn attested(outcome: Result<bool>) -> Result<bool> {
+    match outcome {
+        Err(Error::Internal(InternalError::RowForged { .. }) | Error::Request(_)) => Ok(false),
+        other => other,
+    }
+}
+
+async fn road(app: &App, id: OutgoingId) -> Result<bool> {
+    let row = current::row_by_log(app, || app.store.outgoing_by_id(id)).await?;
+    let Some(mut row) = row.filter(|row| row.history_digest.is_none()) else { return Ok(true) };
+    let events = app.store.outgoing_events(id).await?;
+    let entries = app.store.audit_entries_about(&row.subject(), BEGINNING, ENTRIES).await?;
+    let number = app.store.outgoing_number_of(id).await?;
+    let is_told = has_history(&events, &entries) && has_number(app, &row, number.as_ref(), (&events, &entries))?;
+    if !is_told {
+        return Ok(false);
+    }
+    row.history_digest = Some(history_digest(&events));
+    row.recipients_digest = Some(recipients_digest(&app.store.outgoing_recipients(id).await?));
+    attestation::attest_change(&*app.tokens.subscribers, &mut row).await?;
+    let mut transaction = app.store.begin().await?;
+    match transaction.update_outgoing(&row).await {
+        // Another node was faster.
+        Err(store::Error::Stale) => return Ok(true),
+        other => other?,
+    }
+    let now = app.clock.now();
+    let entry = Entry::of_row(now, Kind::OutgoingAttested, Actor::Service, &row);
+    audit::record(&mut transaction, entry).await?;
+    if let Some(mut number) = number {
+        attestation::attest_change(&*app.tokens.subscribers, &mut number).await?;
+        transaction.update_outgoing_number(&number).await?;
+        let entry = Entry::of_row(now, Kind::OutgoingAttested, Actor::Service, &number);
+        audit::record(&mut transaction, entry).await?;
+    }
+    transaction.commit().await?;
+    current::changed(app, &row);
+    Ok(true)
+}
+
+/// Whether the events are those of which the log tells, each by its version.
+fn has_history(events: &[OutgoingEvent], entries: &[AuditEntry]) -> bool {
+    let versions: Vec<&AuditEntry> = entries.iter().filter(|entry| entry.row_version.is_some()).collect();
+    let is_told = |event: &OutgoingEvent| {
+        versions.iter().any(|entry| {
+            entry.row_version == Some(event.position)
+                && entry.kind == event.kind
+                && entry.actor == format!("account:{}", event.account_id)
+                && entry.recorded_at == event.happened_at
+                && content(entry)["state"] == event.state.name()
+        })
+    };
+    versions.len() == events.len() && !events.is_empty() && events.iter().all(is_told)
+}
+
+/// Whether the number, or that there is none, is what the log and the road tell.
+fn has_number(
+    app: &App,
+    row: &OutgoingDocument,
+    number: Option<&OutgoingNumber>,
+    (events, entries): (&[OutgoingEvent], &[AuditEntry]),
+) -> Result<bool> {
+    let given: Vec<&AuditEntry> =
+        entries.iter().filter(|entry| entry.kind == Kind::OutgoingNumberGiven.name()).collect();
+    let (Some(number), [entry]) = (number, given.as_slice()) else { return Ok(number.is_none() && given.is_empty()) };
+    let wanted = json!({ "unit": number.unit, "year": number.year, "series": number.series, "number": number.number });
+    let is_given = number.mac.is_empty()
+        && number.unit == row.unit
+        && content(entry) == wanted
+        && entry.recorded_at == number.given_at
+        && entry.actor == format!("account:{}", number.given_by);
+    let refused = events.iter().find(|event| event.state == OutgoingState::Refused);
+    let why = refused.map(|event| note_of(app, event)).transpose()?.flatten();
+    let stands = match number.state {
+        NumberState::Given => refused.is_none(),
+        NumberState::Void => number.void_reason.is_some() && number.void_reason == why,
+    };
+    Ok(is_given && stands)
+}
+
+async fn package(app: &App, mut row: IncomingDocument) -> Result<bool> {
+    let entries = app.store.audit_entries_about(&row.subject(), BEGINNING, ENTRIES).await?;
+    let [entry] = entries.as_slice() else { return Ok(false) };
+    let kind = if row.state == IncomingState::Registered { Kind::IncomingRegistered } else { Kind::IncomingRefused };
+    let told = content(entry);
+    let wanted = json!({
+        "unit": row.unit, "sender": row.sender_id, "sha256": hex::encode(&row.package_sha256), "year": row.year, "number": row.number,
+        "accepted_undetermined": told["accepted_undetermined"],
+    });
+    let is_told = entry.kind == kind.name()
+        && entry.row_version.is_none()
+        && entry.actor == format!("account:{}", row.received_by)
+        && entry.recorded_at == row.received_at
+        && told == wanted;
+    if !is_told {
+        return Ok(false);
+    }
+    // It is a package, taken by whoever received it, of that agency; the encrypted part is bound to the row.
+    let document = signing::of_road(app, row.document_id).await?;
+    let receiver = current::row(app, || app.store.account_by_id(row.received_by)).await?;
+    let details = Details::of(app, &row)?;
+    let is_own = document.media_type == signing::PACKAGE
+        && document.owner_id == row.received_by
+        && document.sha256 == row.package_sha256
+        && receiver.is_some_and(|receiver| receiver.unit == row.unit)
+        && row.message_id == format!("{},{}", details.issued_on, details.code);
+    if !is_own {
+        return Ok(false);
+    }
+    attestation::attest_change(&*app.tokens.subscribers, &mut row).await?;
+    let mut transaction = app.store.begin().await?;
+    match transaction.attest_incoming(&row).await {
+        Err(store::Error::Stale) => return Ok(true),
+        other => other?,
+    }
+    let entry = Entry::of_row(app.clock.now(), Kind::IncomingAttested, Actor::Service, &row);
+    audit::record(&mut transaction, entry).await?;
+    transaction.commit().await?;
+    Ok(true)
+}
+
+fn content(entry: &AuditEntry) -> Value {
+    serde_json::from_slice(&entry.content).unwrap_or_default()
+}
+
+const BEGINNING: Cursor = Cursor { at: Instant(0), id: Uuid::nil() };
