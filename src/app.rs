@@ -17,6 +17,7 @@ use crate::{
     outbox,
     rates::Rates,
     reader::ReaderPool,
+    registration::lists,
     restoration,
     store::Store,
     tokens::{self, RootToken, Tokens},
@@ -66,6 +67,8 @@ pub struct Inner {
     pub answers: Answers,
     /// Administrative units, once they were read.
     pub units: units::Kept,
+    /// Agencies' lists that were looked at as a whole of late.
+    pub lists: lists::Kept,
     /// Held while a message is handed over.
     pub spooling: outbox::Spooling,
     /// Held by whoever publishes revocation lists.
@@ -178,6 +181,7 @@ impl App {
             authority: authority::Kept::default(),
             register: Register::new(replay),
             answers: Answers::default(),
+            lists: lists::Kept::default(),
             units: units::Kept::default(),
             spooling: outbox::Spooling::default(),
             publications: revocation_list::Publications::default(),

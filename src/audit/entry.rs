@@ -41,6 +41,8 @@ kinds! {
     AccountDisabled = "account.disabled",
     /// The password was right: wrong ones before it no longer count.
     AccountForgiven = "account.forgiven",
+    /// An account was said to be that person's; the subject is a keyed digest, so that the log names nobody.
+    PersonNamed = "person.named",
     ApiKeyCreated = "api_key.created",
     ApiKeyRevoked = "api_key.revoked",
     /// A password is about to be checked; counted before it is.
@@ -86,6 +88,8 @@ kinds! {
     RevocationFinished = "revocation.finished",
     /// A list of administrative units was loaded.
     UnitsLoaded = "units.loaded",
+    /// So many lists of units are loaded from then on.
+    UnitsCounted = "units.counted",
     /// An agency's list of officials was uploaded.
     AgencyListUploaded = "agency_list.uploaded",
     /// A line of it was corrected or removed.
@@ -97,6 +101,8 @@ kinds! {
     AgencyListRejected = "agency_list.rejected",
     /// One line of it was rejected.
     AgencyLineRejected = "agency_line.rejected",
+    /// One line of it became an approved request, or cannot: it has its outcome.
+    AgencyLineFinished = "agency_line.finished",
     /// Every line has its outcome.
     AgencyListFinished = "agency_list.finished",
     /// The subscriber is told that the certificate ends soon.

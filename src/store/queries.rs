@@ -70,7 +70,7 @@ queries! {
         write remove_expired_sessions(before: Instant) -> u64;
     }
     request {
-        write insert_request(request: &RegistrationRequest) -> ();
+        write insert_request(request: &RegistrationRequest, open_key: &[u8]) -> ();
         write update_request(request: &RegistrationRequest) -> ();
         read request_by_id(id: RequestId) -> Option<RegistrationRequest>;
         read list_requests(state: RequestState, after: Cursor, limit: i64) -> Vec<RegistrationRequest>;
@@ -138,7 +138,7 @@ queries! {
         write insert_agency_line(line: &AgencyLine) -> ();
         write correct_agency_line(line: &AgencyLine) -> ();
         write remove_agency_line(list_id: AgencyListId, position: i64) -> ();
-        write finish_agency_line(line: &AgencyLine) -> ();
+        write finish_agency_line(line: &AgencyLine, list_version: i64) -> ();
         read agency_lines(list_id: AgencyListId, from: i64, limit: i64) -> Vec<AgencyLine>;
         read count_open_agency_lines(list_id: AgencyListId) -> i64;
     }

@@ -89,12 +89,12 @@ impl Service {
         self.until_stopped().await;
     }
 
-    async fn until_stopped(&self) {
+    pub async fn until_stopped(&self) {
         let status = || fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
         until("the service stops", async || status().contains("State:\tT")).await;
     }
 
-    fn goes_on(&self) {
+    pub fn goes_on(&self) {
         assert!(Command::new("kill").args(["-CONT", &self.process.id().to_string()]).status().unwrap().success());
     }
 
