@@ -18,7 +18,8 @@ use crate::{
     outbox,
     rates::Rates,
     reader::ReaderPool,
-    registration, restoration,
+    registration::lists,
+    restoration,
     store::Store,
     tls::Tls,
     tokens::{self, RootToken, Tokens},
@@ -73,7 +74,9 @@ pub struct Inner {
     /// Administrative units, once they were read.
     pub units: units::Kept,
     /// Digests of the lines of approved lists.
-    pub approved_lists: registration::lists::ApprovedLists,
+    pub approved_lists: lists::ApprovedLists,
+    /// Agencies' lists that were looked at as a whole of late.
+    pub lists: lists::Kept,
     /// Held while a message is handed over.
     pub spooling: outbox::Spooling,
     /// Held by whoever publishes revocation lists.
@@ -192,8 +195,9 @@ impl App {
             authority: authority::Kept::default(),
             register: Register::new(replay),
             answers: Answers::default(),
+            lists: lists::Kept::default(),
             units: units::Kept::default(),
-            approved_lists: registration::lists::ApprovedLists::default(),
+            approved_lists: lists::ApprovedLists::default(),
             spooling: outbox::Spooling::default(),
             publications: revocation_list::Publications::default(),
             policies,

@@ -7,11 +7,11 @@ use crate::{
     audit::Actor,
     clock::Clock,
     config::{SecondFactorRule, Settings},
-    error::{InternalError, Result},
+    error::{InternalError, RequestError, Result},
     issuance::ceremony,
     softhsm, tokens,
 };
-use chuky_model::{instant::Instant, record::Cursor, role::Role};
+use chuky_model::{record::Cursor, role::Role};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -59,24 +59,72 @@ pub fn relax_second_factor(settings: &mut Settings) {
     settings.accounts.second_factor.get_or_insert(SecondFactorRule::WhereEnrolled);
 }
 
+/// Refuses a demonstration over what is none: an authority without TEST in its names, or accounts that are not the demonstration's where one
+/// of its own is missing. A service that is meant to be relied on would get an administrator and an approver whose passwords lie in a file.
+pub async fn check_demo(app: &App) -> Result<()> {
+    if !ceremony::is_test(app).await? {
+        return Err(
+            no_demo("Hệ chứng thư không mang chữ TEST", "The authority's names do not carry the word TEST").into()
+        );
+    }
+    let known = kept_accounts(app)?.unwrap_or_else(fresh_accounts);
+    let mut missing = false;
+    for account in &known {
+        missing |= app.store.account_by_login(&account.login).await?.is_none();
+    }
+    // One more than the demonstration has: among so many is another's, if there is one.
+    let most = i64::try_from(known.len()).unwrap_or(i64::MAX).saturating_add(1);
+    let there = app.store.list_accounts(Cursor::OLDEST, most).await?;
+    if missing && there.iter().any(|account| !known.iter().any(|known| known.login == account.login)) {
+        return Err(no_demo("Cơ sở dữ liệu đã có tài khoản khác", "The database has other accounts").into());
+    }
+    // Accounts of the same names, made by somebody else, are not the demonstration's.
+    if kept_accounts(app)?.is_none() && !there.is_empty() {
+        return Err(no_demo("Cơ sở dữ liệu đã có tài khoản", "The database has accounts").into());
+    }
+    Ok(())
+}
+
+fn no_demo(vi: &str, en: &str) -> RequestError {
+    RequestError::conflict(
+        "no_demonstration",
+        format!("{vi}, nên không tạo tài khoản mẫu. Hãy chạy chuky serve --no-demo."),
+        format!("{en}, so no demonstration accounts are made. Start with chuky serve --no-demo."),
+    )
+}
+
+/// The demonstration accounts that an earlier start made, as their file keeps them.
+fn kept_accounts(app: &App) -> Result<Option<Vec<DemoAccount>>> {
+    match fs::read(accounts_file(app)) {
+        Ok(text) => Ok(Some(serde_json::from_slice(&text).map_err(|error| InternalError::other(error.to_string()))?)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(InternalError::io(accounts_file(app).display().to_string())(error).into()),
+    }
+}
+
+fn accounts_file(app: &App) -> PathBuf {
+    app.settings.secrets_dir.join("demo-accounts.json")
+}
+
 /// Holds the TEST ceremony where none was held yet.
 pub async fn demo_authority(app: &App) -> Result<()> {
+    check_demo(app).await?;
     if !ceremony::was_held(app).await? {
         ceremony::hold(app, ceremony::TEST).await?;
     }
     Ok(())
 }
 
-/// Makes the demonstration accounts where the database has no account yet, and returns them as the file keeps them. Passwords
-/// are written before the accounts are made, so that no account exists whose password is lost.
+/// Makes the demonstration accounts that are missing, where [`check_demo`] finds nothing against it, and returns them as the file keeps
+/// them. Passwords are written before the accounts are made, so that no account exists whose password is lost.
 pub async fn demo_accounts(app: &App) -> Result<Vec<DemoAccount>> {
-    let file = app.settings.secrets_dir.join("demo-accounts.json");
-    let accounts = match fs::read(&file) {
-        Ok(text) => serde_json::from_slice(&text).map_err(|error| InternalError::other(error.to_string()))?,
-        Err(_) => {
+    check_demo(app).await?;
+    let accounts = match kept_accounts(app)? {
+        Some(accounts) => accounts,
+        None => {
             let fresh = fresh_accounts();
             let text = serde_json::to_vec_pretty(&fresh).map_err(|error| InternalError::other(error.to_string()))?;
-            tokens::write_secret(&file, &text)?;
+            tokens::write_secret(&accounts_file(app), &text)?;
             fresh
         }
     };
@@ -99,12 +147,6 @@ pub async fn demo_accounts(app: &App) -> Result<Vec<DemoAccount>> {
         }
     }
     Ok(accounts)
-}
-
-/// Whether nobody has an account yet.
-pub async fn is_empty(app: &App) -> Result<bool> {
-    let from_the_start = Cursor { at: Instant(0), id: uuid::Uuid::nil() };
-    Ok(app.store.list_accounts(from_the_start, 1).await?.is_empty())
 }
 
 fn fresh_accounts() -> Vec<DemoAccount> {

@@ -6,13 +6,14 @@
 use crate::{
     app::App,
     attestation,
-    error::{InternalError, RequestError, Result},
+    error::{Error, InternalError, RequestError, Result},
     store,
 };
 use chuky_model::record::Authenticated;
 use std::{
     any::Any,
     collections::HashMap,
+    fmt::Display,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -49,6 +50,28 @@ where
         }
     }
     Ok(None)
+}
+
+/// As [`row`] for the one row of that key, and an error where it is missing although the log knows of it: for rows whose absence would
+/// permit something, such as an account whose person is compared with another's. Only the log is asked for a row that is not there.
+pub async fn row_of<R, F>(app: &App, key: impl Display, read: impl Fn() -> F) -> Result<Option<R>>
+where
+    R: Authenticated,
+    F: Future<Output = Result<Option<R>, store::Error>>,
+{
+    let subject = format!("{}:{key}", R::NOUN);
+    let mut found = row(app, &read).await?;
+    if found.is_none() && app.audit.row_versions().newest_by_log(&app.store, &subject).await? > 0 {
+        // It may have been made between the two looks; one that is still not there was taken away.
+        found = Some(row(app, &read).await?.ok_or_else(missing::<R>)?);
+    }
+    Ok(found)
+}
+
+/// An error of rows that the log knows of and that are not there.
+pub fn missing<R: Authenticated>() -> Error {
+    tracing::error!(event = "row_missing", table = R::TABLE);
+    InternalError::RowForged { table: R::TABLE }.into()
 }
 
 /// The same for a list: every row that `read` finds, or an error where one of them is old.

@@ -18,9 +18,10 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::sync::Mutex;
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 /// Messages to subscribers.
@@ -46,30 +47,65 @@ impl Spooling {
     }
 }
 
-/// Has what waits handed over at once: somebody waits for it. What fails is logged, and the worker's next round does it.
+/// Has what waits handed over at once: somebody waits for it. Where another node is at it, this one looks again until it is done there. What
+/// fails is logged, and the worker's next round does it.
 pub fn soon(app: &App) {
     let app = app.clone();
     tokio::spawn(async move {
-        if let Err(error) = hand_over(&app).await {
-            tracing::error!(event = "messages_not_handed_over", error = %error);
+        for _ in 0..LOOKS {
+            match hand_over(&app).await {
+                Ok(Round::Mine(_)) => return,
+                Ok(Round::Another) => tokio::time::sleep(BETWEEN_LOOKS).await,
+                Err(error) => {
+                    tracing::error!(event = "messages_not_handed_over", error = %error);
+                    return;
+                }
+            }
         }
     });
 }
 
-/// Hands what waits to the spool directory, where one is set; how many were handed over. A message that cannot be read keeps no other back. One
-/// that was written and not yet marked when the service ended is written once more under the same name.
-pub async fn hand_over(app: &App) -> Result<usize> {
-    let Some(spool) = &app.settings.spool_dir else { return Ok(0) };
-    let handed = match in_spool(app, spool, usable).await {
-        Ok(()) => handed_over(app, spool).await,
+/// What came of a round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Round {
+    /// So many messages were handed over.
+    Mine(usize),
+    /// Another node hands over in this moment.
+    Another,
+}
+
+/// Hands what waits to the spool directory, where one is set. One node at a time does, whichever directories they have: each message is written
+/// by one of them. A message that cannot be read keeps no other back. One that was written and not yet marked when the service ended is
+/// written once more under the same name.
+pub async fn hand_over(app: &App) -> Result<Round> {
+    let Some(spool) = &app.settings.spool_dir else { return Ok(Round::Mine(0)) };
+    let holder = Uuid::now_v7().to_string();
+    if !held(app, &holder).await? {
+        return Ok(Round::Another);
+    }
+    let handed = match in_spool(app, spool, |spool| usable(spool).and_then(|()| clear_up(spool))).await {
+        Ok(()) => handed_over(app, spool, &holder).await,
         Err(error) => Err(error),
     };
     app.spooling.failed.store(handed.is_err(), Ordering::Relaxed);
+    let mut transaction = app.store.begin().await?;
+    transaction.release_lease(LEASE, &holder).await?;
+    transaction.commit().await?;
     handed
 }
 
-async fn handed_over(app: &App, spool: &Path) -> Result<usize> {
+/// Takes the lease under which messages are written, or makes it last longer.
+async fn held(app: &App, holder: &str) -> Result<bool> {
+    let now = app.clock.now();
+    let mut transaction = app.store.begin().await?;
+    let held = transaction.take_lease(LEASE, holder, now, now.plus_seconds(LEASE_SECONDS)).await?.is_some();
+    transaction.commit().await?;
+    Ok(held)
+}
+
+async fn handed_over(app: &App, spool: &Path, holder: &str) -> Result<Round> {
     let (mut handed, mut unreadable) = (0, 0_usize);
+    let mut renewed = Instant::now();
     // All that are counted, so that those that cannot be read never fill the round.
     for message in app.store.unsent_messages(MOST_COUNTED).await? {
         if handed >= AT_A_TIME {
@@ -85,11 +121,17 @@ async fn handed_over(app: &App, spool: &Path) -> Result<usize> {
                 continue;
             }
         };
+        if renewed.elapsed() >= RENEWED {
+            renewed = Instant::now();
+            if !held(app, holder).await? {
+                // This node stood still, and another goes on.
+                break;
+            }
+        }
         let name = format!("{}.json", message.id);
         in_spool(app, spool, move |spool| write(spool, &name, &text)).await?;
         let mut transaction = app.store.begin().await?;
         match transaction.mark_message_sent(message.id, app.clock.now()).await {
-            // Another node was faster.
             Err(store::Error::Stale) => continue,
             other => other?,
         }
@@ -99,7 +141,7 @@ async fn handed_over(app: &App, spool: &Path) -> Result<usize> {
     if unreadable > 0 {
         tracing::error!(event = "messages_not_readable", count = unreadable);
     }
-    Ok(handed)
+    Ok(Round::Mine(handed))
 }
 
 /// Works in a thread that may wait for the disk, and gives up waiting for it after a while.
@@ -157,15 +199,41 @@ fn content(app: &App, message: &Message) -> Result<Zeroizing<String>> {
     Ok(Zeroizing::new(value.to_string()))
 }
 
-/// It appears whole or not at all, and only its owner and group read it.
+/// It appears whole or not at all, and only its owner and group read it. No two writers share the file beside it.
 fn write(spool: &Path, name: &str, text: &str) -> io::Result<()> {
-    let beside = spool.join(format!(".{name}"));
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o640).open(&beside)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&beside, spool.join(name))?;
+    let beside = spool.join(format!(".{name}.{}{HALF}", Uuid::new_v4()));
+    let written = written(&beside, text).and_then(|()| fs::rename(&beside, spool.join(name)));
+    if let Err(error) = written {
+        // What cannot be removed is cleared up later.
+        let _ = fs::remove_file(&beside);
+        return Err(error);
+    }
     // The name lies in the directory: before it is on the disk the message must not be marked as handed over.
     fs::File::open(spool)?.sync_all()
+}
+
+fn written(beside: &Path, text: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o640).open(beside)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+/// Removes what a writer left that died before its file had its name.
+fn clear_up(spool: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(spool)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if !(name.starts_with('.') && name.ends_with(HALF)) {
+            continue;
+        }
+        let age = entry.metadata().and_then(|data| data.modified()).map(|at| at.elapsed().unwrap_or_default());
+        // One that is gone meanwhile has got its name.
+        if age.is_ok_and(|age| age >= LEFT_BEHIND) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// In one round of the worker.
@@ -173,3 +241,15 @@ const AT_A_TIME: usize = 200;
 /// A few hundred octets take no disk as long: the file system hangs.
 const LONGEST_WORK: Duration = Duration::from_secs(10);
 const MOST_COUNTED: i64 = 1_000;
+const LEASE: &str = "messages";
+/// A node that died gives the work up after this; longer than a write may take.
+const LEASE_SECONDS: i64 = 60;
+/// Between two renewals of the lease.
+const RENEWED: Duration = Duration::from_secs(15);
+/// While another node is at it, as often and as long after each other.
+const LOOKS: usize = 40;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(250);
+/// The end of the name of a file that is not whole yet.
+const HALF: &str = ".half";
+/// No writer is at such a file any more.
+const LEFT_BEHIND: Duration = Duration::from_secs(600);

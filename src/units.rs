@@ -8,14 +8,14 @@ use crate::{
     audit::{self, Actor, Entry, Kind},
     current,
     error::{RequestError, Result},
-    store,
+    store::{self, Transaction},
 };
 use chuky_model::{
     id::UnitListId,
     instant::Instant,
     record::agency::UnitList,
     text::Bilingual,
-    unit::{Contradiction, Unit, Units},
+    unit::{Area, Contradiction, Unit, Units},
 };
 use serde::Serialize;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -53,16 +53,18 @@ pub struct Loaded {
     pub without_successor: Vec<String>,
 }
 
-/// Every unit that is known.
+/// Every unit that is known. An error where a list was loaded that is not there any more: the units before it are not today's.
 pub async fn known(app: &App) -> Result<Arc<Units>> {
     let count = app.store.count_unit_lists().await?;
+    let loaded = app.audit.row_versions().newest(&app.store, EVERY_LIST).await?;
     if let Some((kept, units)) = &*app.units.0.lock().unwrap_or_else(PoisonError::into_inner)
         && *kept == count
+        && loaded <= count
     {
         return Ok(units.clone());
     }
     let mut units = Units::shipped();
-    let lists = current::rows(app, || app.store.unit_lists()).await?;
+    let lists = lists(app).await?;
     for list in &lists {
         units = units.with_list(&list.content, &list.valid_from).map_err(|said| {
             let said = said.first().map(ToString::to_string).unwrap_or_default();
@@ -73,6 +75,51 @@ pub async fn known(app: &App) -> Result<Arc<Units>> {
     let count = i64::try_from(lists.len()).unwrap_or(i64::MAX);
     *app.units.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((count, units.clone()));
     Ok(units)
+}
+
+/// The loaded lists, as many as the log says there are.
+async fn lists(app: &App) -> Result<Vec<UnitList>> {
+    let read = async || current::rows(app, || app.store.unit_lists()).await;
+    let mut lists = read().await?;
+    let loaded = app.audit.row_versions().newest_by_log(&app.store, EVERY_LIST).await?;
+    let lacks = |lists: &[UnitList]| i64::try_from(lists.len()).unwrap_or(i64::MAX) < loaded;
+    if lacks(&lists) {
+        // One may have been loaded between the two looks.
+        lists = read().await?;
+    }
+    match lacks(&lists) {
+        true => Err(current::missing::<UnitList>()),
+        false => Ok(lists),
+    }
+}
+
+/// Records how many lists there are where they were loaded before the log said so.
+pub async fn record_earlier(app: &App) -> Result<()> {
+    let is_recorded = app.audit.row_versions().newest_by_log(&app.store, EVERY_LIST).await? > 0;
+    if is_recorded || lists(app).await?.is_empty() {
+        return Ok(());
+    }
+    let mut transaction = app.store.begin().await?;
+    record_count(app, &mut transaction, Actor::Service).await?;
+    Ok(transaction.commit().await?)
+}
+
+/// Records how many lists there are from now on.
+async fn record_count(app: &App, transaction: &mut Transaction, by: Actor) -> Result<()> {
+    let count = transaction.count_unit_lists().await?;
+    let entry = Entry::new(app.clock.now(), Kind::UnitsCounted, by, EVERY_LIST);
+    audit::record(transaction, Entry { row_version: Some(count), ..entry }).await?;
+    Ok(())
+}
+
+/// The units that the caller acts for on a day.
+pub fn area_of(units: &Units, by: &Principal, day: &str) -> Area {
+    units.area(&by.unit, &day_of(by.unit_since), day)
+}
+
+/// The code of the caller's unit as it is today: where a reform put exactly one in its place, that one's.
+pub async fn own_code(app: &App, by: &Principal) -> Result<String> {
+    Ok(known(app).await?.code_today(&by.unit, &day_of(by.unit_since), &day_of(app.clock.now())))
 }
 
 /// The unit that a code named at a moment; `None` where it named none that is known, as in rows that hold a name.
@@ -138,6 +185,7 @@ pub async fn load(app: &App, by: &Principal, csv: &str, from: &str, dry_run: boo
     });
     let entry = Entry::of_row(now, Kind::UnitsLoaded, Actor::Account(by.account), &list);
     audit::record(&mut transaction, entry.with(content)).await?;
+    record_count(app, &mut transaction, Actor::Account(by.account)).await?;
     transaction.commit().await?;
     Ok(loaded)
 }
@@ -197,3 +245,6 @@ fn loaded_before() -> RequestError {
         "The list in force from that day is loaded.",
     )
 }
+
+/// What the log calls all lists together: the version is their number, so that one taken away by SQL is missed.
+const EVERY_LIST: &str = "unit_list:every";

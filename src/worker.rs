@@ -2,6 +2,7 @@
 //! on several nodes each is claimed from rows.
 
 use crate::{
+    accounts,
     app::App,
     custody,
     error::Result,
@@ -10,12 +11,15 @@ use crate::{
     registration::lists,
     signing, softhsm, staff,
     transactions::retention,
+    units,
 };
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
 /// What must be done before requests are served.
 pub async fn prepare(app: &App) -> Result<()> {
+    accounts::record_earlier_persons(app).await?;
+    told("units_not_counted", units::record_earlier(app).await);
     if ceremony::was_held(app).await? {
         register::follow(app).await?;
         recovery::at_start(app).await?;

@@ -115,6 +115,11 @@ impl RequestState {
         )
     }
 
+    /// Whether it may still become a certificate.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Submitted | Self::Approved | Self::Issuing)
+    }
+
     /// The stable name used in API and database.
     pub fn name(self) -> &'static str {
         match self {

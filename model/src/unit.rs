@@ -1,6 +1,10 @@
 //! Administrative units as dated data: a unit is a code within a period, for codes are given anew when units merge. The city's trees
 //! since 2023 stand in `data/units/`; each later reform is a list of the same form, laid over what was before.
 
+mod area;
+
+pub use area::Area;
+
 use crate::table::{Table, TableUnreadable};
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};

@@ -3,7 +3,7 @@
 //! its own.
 
 use super::{
-    Password, SessionToken, TotpCode, device, second_factor,
+    Password, SessionToken, TotpCode, device, person, second_factor,
     session::{add_session, prepare_session},
 };
 use crate::{
@@ -57,7 +57,7 @@ pub struct LoggedIn {
 pub async fn create_account(app: &App, by: Actor, new: NewAccount) -> Result<AccountId> {
     let account = prepare_account(app, new).await?;
     let mut transaction = app.store.begin().await?;
-    add_account(&mut transaction, app.clock.now(), by, &account).await?;
+    add_account(app, &mut transaction, app.clock.now(), by, &account).await?;
     transaction.commit().await?;
     Ok(account.id)
 }
@@ -89,7 +89,13 @@ pub async fn prepare_account(app: &App, new: NewAccount) -> Result<Account> {
 }
 
 /// Stores a prepared account with its audit entry, inside a larger transaction. A taken log-in is the caller's error.
-pub async fn add_account(transaction: &mut Transaction, now: Instant, by: Actor, account: &Account) -> Result<()> {
+pub async fn add_account(
+    app: &App,
+    transaction: &mut Transaction,
+    now: Instant,
+    by: Actor,
+    account: &Account,
+) -> Result<()> {
     match transaction.insert_account(account).await {
         Ok(()) => {}
         Err(store::Error::Conflict(_)) => {
@@ -106,7 +112,7 @@ pub async fn add_account(transaction: &mut Transaction, now: Instant, by: Actor,
     let roles: Vec<&str> = account.roles.iter().map(|role| role.name()).collect();
     let entry = Entry::of_row(now, audit::Kind::AccountCreated, by, account);
     audit::record(transaction, entry.with(serde_json::json!({ "roles": roles }))).await?;
-    Ok(())
+    person::record(app, transaction, (now, by), account).await
 }
 
 /// Checks log-in name, password and, where the account has one, the code of the second factor, and opens a session. Which of them was wrong

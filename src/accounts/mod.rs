@@ -19,7 +19,7 @@ pub use login::{
     LogIn, LoggedIn, NewAccount, add_account, check_login, create_account, log_in, moved_on, prepare_account,
 };
 pub use password::{Password, SHORTEST_PASSWORD};
-pub use person::name_person;
+pub use person::{name_person, record_earlier as record_earlier_persons};
 pub use session::{SESSION_SECONDS, SessionToken, add_session, log_out, open_session, prepare_session};
 pub use totp::{TotpCode, TotpSecret};
 pub use withdrawal::{disable_account, remove_role, revoke_api_key};
@@ -46,6 +46,8 @@ pub struct Principal {
     pub display_name: String,
     /// The code of the unit the account belongs to; empty where none.
     pub unit: String,
+    /// Since when it does; what the code stands for today follows from the unit that it named then.
+    pub unit_since: Instant,
     /// `session:…` or `api_key:…`: names the client in activations and in the audit log; no secret.
     pub client: String,
     /// The session lacks a second factor that is asked of its holder: it opens nothing but the enrolment.
@@ -100,20 +102,22 @@ fn acting(app: &App, account: Option<&Account>, client: String, since: Instant) 
         roles: account.roles.clone(),
         display_name: display_name(app, account)?,
         unit: account.unit.clone(),
+        unit_since: account.created_at,
         client,
         enrolment_due: false,
     })
 }
 
-/// The accounts in which that person may still act, oldest first.
+/// The accounts in which that person may still act, oldest first: exactly those that the audit log names. An error where one is hidden.
 pub async fn of_person(app: &App, person_lookup: &[u8]) -> Result<Vec<Account>> {
-    let accounts = current::rows(app, || app.store.accounts_of_person(person_lookup)).await?;
+    let accounts = person::accounts(app, person_lookup).await?;
     Ok(accounts.into_iter().filter(is_enabled).collect())
 }
 
-/// The keyed hash of the number of an account's person, where it is known.
+/// The keyed hash of the number of an account's person, where it is known. An account that the log knows of and that is not there is no
+/// unknown person's but an error.
 pub async fn person_of(app: &App, id: AccountId) -> Result<Option<Vec<u8>>> {
-    let account = current::row(app, || app.store.account_by_id(id)).await?;
+    let account = current::row_of(app, id, || app.store.account_by_id(id)).await?;
     Ok(account.and_then(|account| account.person_lookup))
 }
 

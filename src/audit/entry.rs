@@ -61,6 +61,8 @@ kinds! {
     /// A secret was made that a first code must confirm.
     SecondFactorBegun = "second_factor.begun",
     SecondFactorEnrolled = "second_factor.enrolled",
+    /// An account was said to be that person's; the subject is a keyed digest, so that the log names nobody.
+    PersonNamed = "person.named",
     ApiKeyCreated = "api_key.created",
     ApiKeyRevoked = "api_key.revoked",
     /// A password is about to be checked; counted before it is.
@@ -118,6 +120,8 @@ kinds! {
     RevocationFinished = "revocation.finished",
     /// A list of administrative units was loaded.
     UnitsLoaded = "units.loaded",
+    /// So many lists of units are loaded from then on.
+    UnitsCounted = "units.counted",
     /// An agency's list of officials was uploaded.
     AgencyListUploaded = "agency_list.uploaded",
     /// A line of it was corrected or removed.
@@ -129,6 +133,8 @@ kinds! {
     AgencyListRejected = "agency_list.rejected",
     /// One line of it was rejected.
     AgencyLineRejected = "agency_line.rejected",
+    /// One line of it became an approved request, or cannot: it has its outcome.
+    AgencyLineFinished = "agency_line.finished",
     /// Every line has its outcome.
     AgencyListFinished = "agency_list.finished",
     /// The subscriber is told that the certificate ends soon.

@@ -424,7 +424,7 @@ pub(super) async fn store(
     request.certificate_id = Some(row.id);
     let mut transaction = app.store.begin().await?;
     match &holder {
-        Holder::New(account) => accounts::add_account(&mut transaction, now, Actor::Anonymous, account).await?,
+        Holder::New(account) => accounts::add_account(app, &mut transaction, now, Actor::Anonymous, account).await?,
         Holder::Known(account, true) => {
             transaction.update_account(account).await?;
             let entry = Entry::of_row(now, Kind::AccountChanged, Actor::Service, account);

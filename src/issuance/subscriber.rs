@@ -24,9 +24,10 @@ use chuky_pki::{
     profile::Profile,
 };
 use serde::Serialize;
+use std::fmt;
 
 /// What the certificate will say, for its subscriber to check before it is made.
-#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Serialize, utoipa::ToSchema)]
 pub struct Preview {
     #[schema(value_type = String)]
     pub hierarchy: Hierarchy,
@@ -36,8 +37,11 @@ pub struct Preview {
     pub common_name: String,
     /// Of a seal, a device or a payment provider, whoever answers for it; the certificate does not name them.
     pub responsible: String,
-    /// Masked.
+    /// Of a person all twelve digits, as the certificate will carry them. Masked to whoever is to log in first, and of everything that is
+    /// no person.
     pub personal_number: String,
+    /// `YYYY-MM-DD`, where the number is whole; it stands in no certificate.
+    pub birth_date: String,
     pub title: String,
     pub organization: String,
     pub organizational_unit: String,
@@ -63,6 +67,12 @@ pub struct Preview {
     pub content_digest: String,
 }
 
+impl fmt::Debug for Preview {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Preview").finish_non_exhaustive()
+    }
+}
+
 /// The certificate that a code would bring; to whoever is logged in to that account.
 pub async fn preview(app: &App, code: &str, by: Option<AccountId>) -> Result<Preview> {
     let Redeemable { request, details, code } = registration::redeemable(app, code).await?;
@@ -71,6 +81,8 @@ pub async fn preview(app: &App, code: &str, by: Option<AccountId>) -> Result<Pre
     let second_secret_sent_to = registration::sent_to(&details, &code).filter(|_| !has_account);
     let authority = Authority::of(app).await?;
     let issuer = authority.issuing(request.hierarchy)?;
+    let log_in_first = has_account && !accounts.iter().any(|account| Some(account.id) == by);
+    let in_full = details.kind == SubjectKind::Person && !log_in_first;
     Ok(Preview {
         content_digest: registration::content_digest(app, &request, &details),
         hierarchy: request.hierarchy,
@@ -82,7 +94,11 @@ pub async fn preview(app: &App, code: &str, by: Option<AccountId>) -> Result<Pre
         valid_days: intended_days(app, &request, &details).await?,
         tax_code: details.tax_code,
         device_serial: details.device_serial,
-        personal_number: details.personal_number.masked(),
+        personal_number: match in_full {
+            true => details.personal_number.reveal().to_owned(),
+            false => details.personal_number.masked(),
+        },
+        birth_date: if in_full { details.birth_date } else { String::new() },
         title: details.title,
         organization: details.organization,
         organizational_unit: details.organizational_unit,
@@ -90,7 +106,7 @@ pub async fn preview(app: &App, code: &str, by: Option<AccountId>) -> Result<Pre
         province: details.province,
         algorithm: KeyAlgorithm::P256,
         issuer: issuer.certificate.subject().common_name(),
-        log_in_first: has_account && !accounts.iter().any(|account| Some(account.id) == by),
+        log_in_first,
         second_secret_sent_to,
         has_account,
     })

@@ -203,13 +203,16 @@ async fn hands_on(app: &App, by: &Principal, request: &RegistrationRequest, deta
     if by.is_in_session() && person(by.account).await?.as_ref() == subscriber {
         return Ok(());
     }
-    if !Sight::of(app).await?.sees(by, request, details.kind) {
+    let sight = Sight::of(app).await?;
+    if !sight.sees(by, request, details.kind) {
         return Err(RequestError::not_found().into());
     }
     if person(request.entered_by).await?.as_ref() == subscriber {
         return Err(subscribers_own().into());
     }
-    let beside = request.entered_by == by.account || (!by.unit.is_empty() && by.unit == request.unit);
+    let is_units = |unit: &str| !unit.is_empty() && unit == request.unit;
+    let beside =
+        request.entered_by == by.account || is_units(&by.unit) || is_units(&sight.code_today(&by.unit, by.unit_since));
     let approved = match request.decided_by {
         Some(approver) => accounts::same_person(app, by.account, approver).await?,
         None => false,

@@ -20,7 +20,7 @@ pub use modification::{Changes, modifiable, modify, not_in_force};
 pub use overview::{Booth, Listed, Road, booth, list_all, road};
 pub use renewal::renew;
 pub use second::{check as check_second_secret, sent_to};
-pub use view::{RequestView, list, own, view};
+pub use view::{Identity, RequestView, list, own, view};
 
 use crate::{
     accounts::Principal,
@@ -29,7 +29,7 @@ use crate::{
     audit::{self, Actor, Entry, Kind},
     current,
     error::{RequestError, Result},
-    store::Transaction,
+    store::{self, Transaction},
 };
 use chuky_model::{
     id::{AccountId, RequestId},
@@ -86,7 +86,7 @@ pub fn deciding(kind: SubjectKind) -> Role {
 /// Passes where no open request asks for the same.
 async fn refuse_second(app: &App, hierarchy: Hierarchy, details: &Details) -> Result<()> {
     for earlier in app.store.requests_of_person(&person_lookup(app, details)).await? {
-        if earlier.hierarchy != hierarchy || !is_open(earlier.state) {
+        if earlier.hierarchy != hierarchy || !earlier.state.is_open() {
             continue;
         }
         let other = open(app, &earlier)?;
@@ -138,6 +138,19 @@ fn new_request(
     })
 }
 
+/// What is asked for, as a keyed digest that only one open request has: one of each person and hierarchy, and of everything else one of
+/// each name. It keeps two who enter the same at the same moment apart; what was entered before is found by [`refuse_second`].
+fn open_key(app: &App, hierarchy: Hierarchy, details: &Details) -> [u8; 32] {
+    let mut content = serde_json::json!({
+        "hierarchy": hierarchy, "kind": details.kind, "person": details.personal_number.reveal(),
+    });
+    if details.kind != SubjectKind::Person {
+        content["name"] = details.common_name().into();
+        content["serial"] = details.device_serial.as_str().into();
+    }
+    app.vault.lookup("open_request", &zeroize::Zeroizing::new(content.to_string()))
+}
+
 /// Stores an entered request with its audit entry.
 async fn entered(app: &App, mut request: RegistrationRequest) -> Result<RequestView> {
     attestation::attest(&*app.tokens.subscribers, &mut request).await?;
@@ -147,12 +160,17 @@ async fn entered(app: &App, mut request: RegistrationRequest) -> Result<RequestV
     RequestView::of(app, &request)
 }
 
-/// Inserts an entered request, whose MAC is made, with its audit entry.
+/// Inserts an entered request, whose MAC is made, with its audit entry. Refused where another asks for the same since a moment; the
+/// transaction is of no use then.
 async fn insert(app: &App, transaction: &mut Transaction, request: &RegistrationRequest) -> Result<()> {
-    transaction.insert_request(request).await?;
+    let details = open(app, request)?;
+    match transaction.insert_request(request, &open_key(app, request.hierarchy, &details)).await {
+        Err(store::Error::Conflict(_)) => return Err(already_open().into()),
+        other => other?,
+    }
     let content = serde_json::json!({
         "hierarchy": request.hierarchy, "unit": request.unit, "follows": request.follows_certificate,
-        "kind": open(app, request)?.kind,
+        "kind": details.kind,
     });
     let actor = Actor::Account(request.entered_by);
     let entry = Entry::of_row(request.created_at, Kind::RequestSubmitted, actor, request);
@@ -181,7 +199,7 @@ pub async fn advance(
     request.updated_at = app.clock.now();
     attestation::attest_change(&*app.tokens.subscribers, request).await?;
     match transaction.update_request(request).await {
-        Err(crate::store::Error::Stale) => Err(moved_on().into()),
+        Err(store::Error::Stale) => Err(moved_on().into()),
         other => Ok(other?),
     }
 }
@@ -202,10 +220,6 @@ fn seal(app: &App, id: RequestId, details: &Details) -> Result<Vec<u8>> {
     let plain = serde_json::to_vec(details).map(zeroize::Zeroizing::new);
     let plain = plain.map_err(|_| crate::error::InternalError::other("a request's details cannot be written"))?;
     app.vault.seal(DETAILS, &id.to_string(), &plain)
-}
-
-fn is_open(state: RequestState) -> bool {
-    matches!(state, RequestState::Submitted | RequestState::Approved | RequestState::Issuing)
 }
 
 fn moved_on() -> RequestError {

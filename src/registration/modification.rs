@@ -2,7 +2,9 @@
 //! pair of eyes and confirmed by its subscriber, whose issue revokes the old one in the same transaction. It has a new key, because a
 //! public key is certified once (Decree 23/2025, article 38), and ends when the old one would have.
 
-use super::{Details, RequestView, entered, entering, load, new_request, open, refuse_second, renewal::of_serial};
+use super::{
+    Details, RequestView, entered, entering, load, new_request, open, refuse_second, renewal::of_serial, view::Sight,
+};
 use crate::{
     accounts::Principal,
     app::App,
@@ -76,18 +78,23 @@ pub async fn modify(app: &App, by: &Principal, serial: &str, changes: Changes) -
     entered(app, request).await
 }
 
-/// What a certificate of the caller's, or of a kind that the caller enters, says now; for the form that changes it.
+/// What a certificate of the caller's, or of a kind that the caller enters for its unit, says now; for the form that changes it.
 pub async fn modifiable(app: &App, by: &Principal, serial: &str) -> Result<Details> {
     Ok(found(app, by, serial).await?.2)
 }
 
+/// The caller's own certificate, or one that whoever enters requests of its kind in its unit may have changed; with the code of that unit
+/// today.
 async fn found(app: &App, by: &Principal, serial: &str) -> Result<(Certificate, String, Details)> {
+    let sight = Sight::of(app).await?;
     for certificate in of_serial(app, serial).await? {
         let Some(request) = certificate.request_id else { continue };
         let request = load(app, request).await?;
         let details = open(app, &request)?;
-        if certificate.account_id == Some(by.account) || by.has(entering(certificate.hierarchy, details.kind)) {
-            return Ok((certificate, request.unit, details));
+        let (unit, at) = (request.unit.as_str(), request.created_at);
+        let enters = by.has(entering(certificate.hierarchy, details.kind)) && sight.is_own(by, unit, at);
+        if certificate.account_id == Some(by.account) || enters {
+            return Ok((certificate, sight.code_today(unit, at), details));
         }
     }
     Err(RequestError::not_found().into())

@@ -2,7 +2,7 @@
 //! Rows are shown with their MACs checked; names of colleagues come from their accounts.
 
 use super::{
-    RequestView, is_open, load,
+    RequestView, load,
     view::{PAGE, Sight, may_see_some},
 };
 use crate::{
@@ -46,13 +46,24 @@ pub struct Road {
 
 /// The queue and the counts of the caller's unit.
 pub async fn booth(app: &App, by: &Principal) -> Result<Booth> {
-    let counts = app.store.count_requests(&by.unit, midnight(app.clock.now())).await?;
+    // The unit as the account names it, and as it is called since a reform.
+    let sight = Sight::of(app).await?;
+    let mut codes = vec![by.unit.clone(), sight.code_today(&by.unit, by.unit_since)];
+    codes.dedup();
+    let (mut counts, mut rows) = (Vec::new(), Vec::new());
+    for code in &codes {
+        counts.extend(app.store.count_requests(code, midnight(app.clock.now())).await?);
+        rows.extend(app.store.list_requests_of_unit(code, Cursor::NEWEST, LOOKED_AT).await?);
+    }
     let count = |wanted: Option<RequestState>| {
         let counted = counts.iter().filter(|(state, _)| wanted.is_none_or(|wanted| wanted == *state));
         counted.map(|(_, count)| u64::try_from(*count).unwrap_or_default()).sum()
     };
-    let rows = app.store.list_requests_of_unit(&by.unit, Cursor::NEWEST, LOOKED_AT).await?;
-    let open = rows.into_iter().filter(|row| row.hierarchy == Hierarchy::Citizens && is_open(row.state));
+    rows.sort_by_key(|row| std::cmp::Reverse((row.created_at, row.id)));
+    let open = rows.into_iter().filter(|row| {
+        let is_open = row.hierarchy == Hierarchy::Citizens && row.state.is_open();
+        is_open && sight.is_own(by, &row.unit, row.created_at)
+    });
     let mut queue = Vec::new();
     for row in open.take(QUEUE) {
         let row = attestation::check(&*app.tokens.subscribers, row).await?;
@@ -96,7 +107,7 @@ pub async fn list_all(
 /// One request with its road, for those who may see it.
 pub async fn road(app: &App, by: &Principal, id: RequestId) -> Result<Road> {
     let request = load(app, id).await?;
-    let view = RequestView::of(app, &request)?;
+    let view = RequestView::to(app, by, &request)?;
     if !Sight::of(app).await?.sees(by, &request, view.kind) {
         return Err(RequestError::not_found().into());
     }

@@ -1,7 +1,7 @@
 //! Asking for the certificate that follows one's own. What was checked and approved before is taken over; somebody approves it anew, and
 //! the new certificate has a new key, because a public key is certified once (Decree 23/2025, article 38).
 
-use super::{Details, RequestView, entered, load, new_request, open, refuse_second};
+use super::{Details, RequestView, entered, load, new_request, open, refuse_second, view::Sight};
 use crate::{
     accounts::Principal,
     app::App,
@@ -45,7 +45,8 @@ pub async fn renew(app: &App, by: &Principal, serial: &str) -> Result<RequestVie
     // 3. One open request of the same.
     refuse_second(app, request.hierarchy, &details).await?;
     // 4. The row with its MAC, and its audit entry.
-    let mut follower = new_request(app, by.account, request.hierarchy, &request.unit, &details)?;
+    let unit = Sight::of(app).await?.code_today(&request.unit, request.created_at);
+    let mut follower = new_request(app, by.account, request.hierarchy, &unit, &details)?;
     follower.follows_certificate = Some(certificate.id);
     entered(app, follower).await
 }

@@ -1,4 +1,5 @@
-//! What an operator, registrar or approver is shown of a request. The personal number is masked but checkable.
+//! What an operator, registrar or approver is shown of a request. The personal number is masked, except to whoever decides: an approver
+//! compares all of it with the papers, as all of it is certified.
 
 use super::{Replacement, decision::digest, load, open};
 use crate::{
@@ -11,13 +12,14 @@ use crate::{
 use chuky_model::{
     id::{AccountId, CertificateId, RequestId},
     instant::Instant,
+    person::Sex,
     record::{Cursor, request::RegistrationRequest},
     request::{Hierarchy, RequestState, SubjectKind},
     role::Role,
-    unit::{Unit, Units},
+    unit::{Area, Units},
 };
 use serde::Serialize;
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 /// A request as it is shown and answered.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
@@ -65,9 +67,49 @@ pub struct RequestView {
     pub replaces: Option<Replacement>,
     /// What an approval must repeat.
     pub content_digest: String,
+    /// Who the subscriber is, in full; only of one request that waits for a decision, and only for whoever may decide on it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Identity>,
+}
+
+/// Who a subscriber is, as whoever decides compares it with the papers.
+#[derive(Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct Identity {
+    pub full_name: String,
+    /// All twelve digits.
+    pub personal_number: String,
+    /// `YYYY-MM-DD`.
+    pub birth_date: String,
+    /// `male` or `female`.
+    #[schema(value_type = String)]
+    pub sex: Sex,
+    /// Where codes and the second secret go; empty where the request names no number.
+    pub phone: String,
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Identity(…)")
+    }
 }
 
 impl RequestView {
+    /// The view of a request whose MAC was checked, for the caller: in full where they may decide on it now.
+    pub(super) fn to(app: &App, by: &Principal, request: &RegistrationRequest) -> Result<Self> {
+        let details = open(app, request)?;
+        let decides = request.state == RequestState::Submitted
+            && request.entered_by != by.account
+            && by.has(super::deciding(details.kind));
+        let identity = decides.then(|| Identity {
+            full_name: details.full_name.clone(),
+            personal_number: details.personal_number.reveal().to_owned(),
+            birth_date: details.birth_date.clone(),
+            sex: details.sex,
+            phone: details.phone.clone(),
+        });
+        Ok(Self { identity, ..Self::of(app, request)? })
+    }
+
     /// The view of a request whose MAC was checked.
     pub fn of(app: &App, request: &RegistrationRequest) -> Result<Self> {
         let details = open(app, request)?;
@@ -96,6 +138,7 @@ impl RequestView {
             due_at: due(request.created_at, app.settings.authority.issue_working_days).rfc3339(),
             rejection_reason: request.rejection_reason.clone(),
             follows: request.follows_certificate,
+            identity: None,
         })
     }
 }
@@ -104,7 +147,7 @@ impl RequestView {
 pub async fn own(app: &App, by: &Principal) -> Result<Vec<RequestView>> {
     let Some(person) = accounts::person_of(app, by.account).await? else { return Ok(Vec::new()) };
     let mut views = Vec::new();
-    for row in app.store.requests_of_person(&person).await?.into_iter().filter(|row| super::is_open(row.state)) {
+    for row in app.store.requests_of_person(&person).await?.into_iter().filter(|row| row.state.is_open()) {
         views.push(RequestView::of(app, &attestation::check(&*app.tokens.subscribers, row).await?)?);
     }
     Ok(views)
@@ -114,7 +157,7 @@ pub async fn own(app: &App, by: &Principal) -> Result<Vec<RequestView>> {
 /// that they decide.
 pub async fn view(app: &App, by: &Principal, id: RequestId) -> Result<RequestView> {
     let request = load(app, id).await?;
-    let view = RequestView::of(app, &request)?;
+    let view = RequestView::to(app, by, &request)?;
     if Sight::of(app).await?.sees(by, &request, view.kind) { Ok(view) } else { Err(RequestError::not_found().into()) }
 }
 
@@ -160,19 +203,20 @@ impl Sight {
         may_see(by, request.hierarchy, kind) && (decides || self.is_own(by, &request.unit, request.created_at))
     }
 
-    /// Whether a unit, as it was called at a moment, is the caller's or lies below it today; also where its area went there. Whoever belongs
-    /// to no unit that is known, or to the whole city, is not narrowed; what names no unit that is known belongs to accounts of the same text.
+    /// Whether a unit, as it was called at a moment, is the caller's or lies below it today, or its area went there. Whoever belongs to no
+    /// unit, to the whole city or to what never was a unit is not narrowed; whoever's unit has ended sees what followed it, or nothing.
     pub(super) fn is_own(&self, by: &Principal, unit: &str, at: Instant) -> bool {
-        let Some(own) = self.units.unit_at(&by.unit, &self.today) else { return true };
-        if own.parent.is_none() {
+        let area = units::area_of(&self.units, by, &self.today);
+        if area == Area::Everything {
             return true;
         }
-        let Some(then) = self.units.unit_at(unit, &units::day_of(at)) else { return unit == by.unit };
-        let is_within = |unit: &Unit| self.units.is_within(&unit.code, &own.code, &self.today);
-        match then.is_in_force(&self.today) {
-            true => is_within(then),
-            false => self.units.successors(then).into_iter().any(is_within),
-        }
+        let then = self.units.followed(unit, &units::day_of(at), &self.today).unwrap_or_default();
+        then.into_iter().any(|unit| area.covers(&self.units, unit, &self.today))
+    }
+
+    /// The code today of a unit that was named at a moment.
+    pub(super) fn code_today(&self, unit: &str, at: Instant) -> String {
+        self.units.code_today(unit, &units::day_of(at), &self.today)
     }
 }
 

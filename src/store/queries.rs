@@ -96,7 +96,7 @@ queries! {
         read approval_assertions_of(subject: &str) -> Vec<ApprovalAssertion>;
     }
     request {
-        write insert_request(request: &RegistrationRequest) -> ();
+        write insert_request(request: &RegistrationRequest, open_key: &[u8]) -> ();
         write update_request(request: &RegistrationRequest) -> ();
         read request_by_id(id: RequestId) -> Option<RegistrationRequest>;
         read list_requests(state: RequestState, after: Cursor, limit: i64) -> Vec<RegistrationRequest>;
@@ -164,7 +164,7 @@ queries! {
         write insert_agency_line(line: &AgencyLine) -> ();
         write correct_agency_line(line: &AgencyLine) -> ();
         write remove_agency_line(list_id: AgencyListId, position: i64) -> ();
-        write finish_agency_line(line: &AgencyLine) -> ();
+        write finish_agency_line(line: &AgencyLine, list_version: i64) -> ();
         read agency_line_of_request(request_id: RequestId) -> Option<AgencyLine>;
         read agency_lines(list_id: AgencyListId, from: i64, limit: i64) -> Vec<AgencyLine>;
         read count_open_agency_lines(list_id: AgencyListId) -> i64;

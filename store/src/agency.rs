@@ -203,17 +203,23 @@ pub async fn remove_agency_line(
     moved(done.rows_affected())
 }
 
-/// Stores what became of a line that had no outcome. `Stale` where it has one.
-pub async fn finish_agency_line(connection: &mut Connection, line: &AgencyLine) -> Result<(), Error> {
+/// Stores what became of a line that had no outcome. `Stale` where it has one, and where its list is not of that version any more.
+pub async fn finish_agency_line(
+    connection: &mut Connection,
+    line: &AgencyLine,
+    list_version: i64,
+) -> Result<(), Error> {
     let done = query!(
         "UPDATE agency_line SET outcome = $3, reason = $4, request_id = $5, done_at = $6
-        WHERE list_id = $1 AND position = $2 AND outcome IS NULL",
+        WHERE list_id = $1 AND position = $2 AND outcome IS NULL
+        AND EXISTS (SELECT 1 FROM agency_list WHERE id = $1 AND version = $7)",
         line.list_id.0,
         line.position,
         line.outcome.map(AgencyLineOutcome::name),
         line.reason,
         line.request_id.map(|id| id.0),
         line.done_at.map(|at| at.0),
+        list_version,
     )
     .execute(connection)
     .await?;

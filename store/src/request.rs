@@ -38,12 +38,16 @@ macro_rules! activation_codes {
     };
 }
 
-/// Stores a new request.
-pub async fn insert_request(connection: &mut Connection, request: &RegistrationRequest) -> Result<(), Error> {
+/// Stores a new request. `Conflict` where an open request has the same `open_key`.
+pub async fn insert_request(
+    connection: &mut Connection,
+    request: &RegistrationRequest,
+    open_key: &[u8],
+) -> Result<(), Error> {
     query!(
         "INSERT INTO registration_request (id, hierarchy, state, person_lookup, details, unit, entered_by, created_at, decided_by,
-        decided_at, rejection_reason, account_id, certificate_id, updated_at, version, mac, follows_certificate)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+        decided_at, rejection_reason, account_id, certificate_id, updated_at, version, mac, follows_certificate, open_key)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
         request.id.0,
         request.hierarchy.name(),
         request.state.name(),
@@ -61,6 +65,7 @@ pub async fn insert_request(connection: &mut Connection, request: &RegistrationR
         request.version,
         request.mac,
         request.follows_certificate.map(|id| id.0),
+        open_key,
     )
     .execute(connection)
     .await?;
@@ -68,11 +73,12 @@ pub async fn insert_request(connection: &mut Connection, request: &RegistrationR
 }
 
 /// Stores a changed request whose version was raised by one. What was entered, by whom and when never changes. `Stale` where
-/// somebody else changed it first, `Refused` where who decides also entered it.
+/// somebody else changed it first, `Refused` where who decides also entered it. One that is no longer open gives its `open_key` up.
 pub async fn update_request(connection: &mut Connection, request: &RegistrationRequest) -> Result<(), Error> {
     let done = query!(
         "UPDATE registration_request SET state = $3, decided_by = $4, decided_at = $5, rejection_reason = $6, account_id = $7,
-        certificate_id = $8, updated_at = $9, version = $10, mac = $11 WHERE id = $1 AND version = $2",
+        certificate_id = $8, updated_at = $9, version = $10, mac = $11,
+        open_key = CASE WHEN $12 THEN open_key END WHERE id = $1 AND version = $2",
         request.id.0,
         request.version.saturating_sub(1),
         request.state.name(),
@@ -84,6 +90,7 @@ pub async fn update_request(connection: &mut Connection, request: &RegistrationR
         request.updated_at.0,
         request.version,
         request.mac,
+        request.state.is_open(),
     )
     .execute(connection)
     .await?;

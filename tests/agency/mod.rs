@@ -4,7 +4,8 @@
 mod hostile;
 mod many;
 mod pages;
-mod units;
+mod tampered;
+pub mod units;
 
 use crate::{
     harness::app::{Backend, TestApp},
@@ -139,7 +140,7 @@ async fn road(backend: Backend) {
     assert_eq!(test.post(&format!("{path}/approve"), &registrar, &digest).await.0, 403);
     let other = json!({ "content_digest": "00" });
     assert_eq!(test.post(&format!("{path}/approve"), &approver, &other).await.0, 409);
-    assert_eq!(shown["lines"][0]["values"][1]["text"], "001•••••0001");
+    assert_eq!(shown["lines"][0]["values"][1]["text"], "001060000001");
     // One line is rejected, one approved by itself, the rest as a whole.
     let lines = format!("{path}/lines");
     let reason = json!({ "reason": "Đã chuyển công tác." });

@@ -215,7 +215,7 @@ async fn a_certificate_is_followed_by_another_and_its_end_announced() {
     let metrics = async || String::from_utf8(test.raw("GET", "/metrics", "", "", vec![]).await.1).unwrap();
     assert!(metrics().await.contains("chuky_messages_waiting 1"));
     for handed in [1, 0] {
-        assert_eq!(outbox::hand_over(&test.app).await.unwrap(), handed);
+        assert_eq!(outbox::hand_over(&test.app).await.unwrap(), outbox::Round::Mine(handed));
     }
     assert!(metrics().await.contains("chuky_messages_waiting 0"));
     let spooled: Vec<_> = fs::read_dir(spool.path()).unwrap().map(|entry| entry.unwrap().path()).collect();

@@ -104,7 +104,8 @@ async fn road(backend: Backend) {
     let (id, code) = approved(&test, "gianhang", &citizen()).await;
     // What it will say, before anything is made.
     let (status, preview) = test.post("/api/v1/activations/preview", "", &json!({ "code": code })).await;
-    assert_eq!((status, preview["personal_number"].as_str()), (200, Some("001•••••2345")), "{preview}");
+    assert_eq!((status, preview["personal_number"].as_str()), (200, Some("001190012345")), "{preview}");
+    assert_eq!(preview["birth_date"], "1990-03-05", "{preview}");
     assert_eq!(preview["has_account"], false);
     // A PIN that everybody tries, or that holds the personal number, makes nothing; neither does a taken log-in name.
     for (field, value, problem) in [

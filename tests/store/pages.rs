@@ -15,7 +15,7 @@ async fn requests_page_both_ways(database: Database) {
     let mut requests: Vec<_> = (0..25).map(|number| sample::request(operator.id, number / 10)).collect();
     let mut transaction = store.begin().await.unwrap();
     for request in requests.iter().rev() {
-        transaction.insert_request(request).await.unwrap();
+        transaction.insert_request(request, request.id.0.as_bytes()).await.unwrap();
     }
     transaction.commit().await.unwrap();
     requests.sort_by_key(|request| (request.created_at, request.id));

@@ -83,7 +83,7 @@ async fn requests_and_decisions(database: Database) {
     let approver = sample::stored_account(store, "approver").await;
     let mut request = sample::request(operator.id, 0);
     let mut transaction = store.begin().await.unwrap();
-    transaction.insert_request(&request).await.unwrap();
+    transaction.insert_request(&request, b"open").await.unwrap();
     transaction.commit().await.unwrap();
     assert_eq!(store.request_by_id(request.id).await.unwrap().unwrap(), request);
     assert_eq!(store.requests_of_person(&request.person_lookup).await.unwrap(), vec![request.clone()]);
@@ -277,7 +277,7 @@ async fn unknown_state_is_an_error(database: Database) {
     let operator = sample::stored_account(&database.store, "operator").await;
     let request = sample::request(operator.id, 0);
     let mut transaction = database.store.begin().await.unwrap();
-    transaction.insert_request(&request).await.unwrap();
+    transaction.insert_request(&request, b"open").await.unwrap();
     transaction.commit().await.unwrap();
     database.sql("UPDATE registration_request SET state = 'blessed'");
     assert!(matches!(database.store.request_by_id(request.id).await, Err(Error::Corrupt(_))));

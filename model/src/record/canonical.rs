@@ -15,6 +15,8 @@ use crate::{
 pub trait Authenticated {
     /// The table's name, part of the content.
     const TABLE: &'static str;
+    /// What the audit log calls one.
+    const NOUN: &'static str;
     /// What the MAC covers: table, every column except `mac`.
     fn content(&self) -> Vec<u8>;
     /// How the audit log names the row: `noun:key`, the key being the first column.

@@ -62,6 +62,12 @@ macro_rules! record {
 
         impl crate::record::Authenticated for $name {
             const TABLE: &'static str = $table;
+            const NOUN: &'static str = {
+                #[allow(unused_mut, unused_assignments)]
+                let mut noun = $table;
+                $(noun = $noun;)?
+                noun
+            };
 
             fn content(&self) -> Vec<u8> {
                 let mut content = crate::record::canonical::Content::new($table);
@@ -72,10 +78,7 @@ macro_rules! record {
             }
 
             fn subject(&self) -> String {
-                #[allow(unused_mut, unused_assignments)]
-                let mut noun = $table;
-                $(noun = $noun;)?
-                format!("{noun}:{}", crate::record::canonical::Key::text(&self.$key))
+                format!("{}:{}", Self::NOUN, crate::record::canonical::Key::text(&self.$key))
             }
 
             fn version(&self) -> i64 {

@@ -133,6 +133,8 @@ named! {
         Rejected = "rejected",
         /// The person has another request under way meanwhile.
         RequestOpen = "request_open",
+        /// The person has a certificate of the same kind meanwhile.
+        HasCertificate = "has_certificate",
     }
     /// Where a change to a payment provider's terms stands.
     ChangeState {

@@ -14,8 +14,10 @@ pub struct CertificateContent {
     pub hierarchy: Hierarchy,
     /// CN, the holder's full name.
     pub common_name: String,
-    /// The personal number as shown: [`grouped_number`] to staff who compare the card, masked to everybody else.
+    /// The personal number as shown: [`grouped_number`] to staff who decide and to the subscriber who confirms, masked to everybody else.
     pub personal_number: String,
+    /// `dd/mm/yyyy`; stands in no certificate, and is empty where it is not to be compared.
+    pub birth_date: String,
     /// T, an official's title.
     pub title: String,
     /// O, the agency.
@@ -63,6 +65,7 @@ impl CertificateContent {
         let all = [
             (name, self.common_name.as_str()),
             ("content-personal-number", if person { &self.personal_number } else { "" }),
+            ("content-birth-date", if person { &self.birth_date } else { "" }),
             ("content-title", if person { &self.title } else { "" }),
             ("content-device-serial", &further.device_serial),
             ("content-organizational-unit", &self.organizational_unit),
@@ -86,8 +89,18 @@ impl CertificateContent {
 
 /// A personal number in groups of three, as people read it from a card: `001 190 012 345`. Only for whoever holds the card.
 pub fn grouped_number(number: &chuky_model::person::PersonalNumber) -> String {
-    let digits: Vec<char> = number.reveal().chars().collect();
+    grouped_digits(number.reveal())
+}
+
+/// The same of its digits.
+pub fn grouped_digits(digits: &str) -> String {
+    let digits: Vec<char> = digits.chars().collect();
     digits.chunks(3).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join(" ")
+}
+
+/// `05/03/1990` of `1990-03-05`.
+pub fn day_on_screen(day: &str) -> String {
+    day.split('-').rev().collect::<Vec<_>>().join("/")
 }
 
 /// A scanned card as rows that are compared with the card in the hand.

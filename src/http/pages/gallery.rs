@@ -4,7 +4,7 @@
 
 use super::{
     Frame, Problems, activate, booth,
-    certificate::{CertificateContent, CodeCard},
+    certificate::{self, CertificateContent, CodeCard},
     form::Secret,
     gallery_booth::{CARD, TODAY},
     home, kept, login, refusal, registration, sign,
@@ -17,6 +17,7 @@ use chuky_model::{
     card::{Card, CardError},
     id::{CredentialId, RequestId},
     instant::Instant,
+    person::Sex,
     report::{
         Change, Check, DocumentFormat, Indication, Integrity, Report, SignatureReport, Signer, SubIndication,
         TimestampReport,
@@ -243,7 +244,8 @@ fn content(hierarchy: Hierarchy) -> CertificateContent {
     CertificateContent {
         hierarchy,
         common_name: LONG_NAME.into(),
-        personal_number: Card::parse(CARD, TODAY).unwrap().number.masked(),
+        personal_number: certificate::grouped_number(&Card::parse(CARD, TODAY).unwrap().number),
+        birth_date: "05/03/1990".into(),
         title: only_official("Phó Chủ tịch Thường trực"),
         organization: only_official(AGENCY),
         organizational_unit: only_official("Văn phòng Hội đồng nhân dân và Ủy ban nhân dân"),
@@ -286,6 +288,13 @@ fn registration_screens(language: Language) -> Vec<Screen> {
             state,
             content: content(Hierarchy::Officials),
             content_digest: "00ff".into(),
+            papers: (decision == Decision::Offered).then(|| registration::Papers {
+                full_name: LONG_NAME.into(),
+                personal_number: "001 190 012 345".into(),
+                birth_date: "05/03/1990".into(),
+                sex: Sex::Female,
+                phone: "0912345678".into(),
+            }),
             contact: "•••• 678".into(),
             entered_by: "Nguyễn Thị Hồng Nhung".into(),
             entered: at("2026-11-22T02:58:00Z"),

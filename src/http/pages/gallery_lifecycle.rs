@@ -82,6 +82,7 @@ fn content() -> CertificateContent {
         hierarchy: Hierarchy::Officials,
         common_name: "Máy chủ liên thông văn bản 01".into(),
         personal_number: String::new(),
+        birth_date: String::new(),
         title: String::new(),
         organization: AGENCY.into(),
         organizational_unit: String::new(),

@@ -53,6 +53,7 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
         line(2, None, Some("approved"), false),
         line(3, None, Some("rejected"), false),
         line(4, None, Some("request_open"), false),
+        line(5, None, Some("has_certificate"), false),
         line(5, None, None, false),
     ];
     vec![

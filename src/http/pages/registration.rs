@@ -18,6 +18,7 @@ use askama::Template;
 use chuky_model::{
     id::RequestId,
     instant::Instant,
+    person::Sex,
     request::{RequestState, SubjectKind},
 };
 use serde::Deserialize;
@@ -169,6 +170,34 @@ impl ModifyPage {
     }
 }
 
+/// Who the subscriber is, to be compared with the papers by whoever decides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Papers {
+    pub full_name: String,
+    /// All digits, in groups.
+    pub personal_number: String,
+    /// `dd/mm/yyyy`.
+    pub birth_date: String,
+    pub sex: Sex,
+    /// The whole number; empty where the request names none.
+    pub phone: String,
+}
+
+impl Papers {
+    fn rows(&self, frame: &Frame) -> Vec<Row> {
+        let sex = frame.say(if self.sex == Sex::Male { "sex-male" } else { "sex-female" });
+        let all = [
+            ("content-common-name", self.full_name.as_str()),
+            ("content-personal-number", &self.personal_number),
+            ("content-birth-date", &self.birth_date),
+            ("content-sex", &sex),
+            ("papers-phone", &self.phone),
+        ];
+        let filled = all.into_iter().filter(|(_, value)| !value.is_empty());
+        filled.map(|(label, value)| Row::new(frame, label, value)).collect()
+    }
+}
+
 /// Whether the reader may decide, and if not, why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
@@ -192,6 +221,8 @@ pub struct RequestPage {
     pub content: CertificateContent,
     /// Hex of the digest of the content, which approval is bound to.
     pub content_digest: String,
+    /// For whoever may decide now.
+    pub papers: Option<Papers>,
     /// The masked telephone number to which the second secret goes.
     pub contact: String,
     pub entered_by: String,
@@ -228,7 +259,7 @@ impl RequestPage {
             frame.fill("by-and-when", &[("who", who), ("when", &texts::screen_instant(when))])
         };
         let mut rows = vec![Row::new(frame, "road-entered", &by(&self.entered_by, self.entered))];
-        if !self.contact.is_empty() {
+        if !self.contact.is_empty() && self.papers.is_none() {
             rows.push(Row::new(frame, "road-contact", &self.contact));
         }
         if let Some((who, when)) = &self.decided {

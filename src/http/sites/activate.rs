@@ -19,7 +19,7 @@ use crate::{
                 ActivateForm, CodeForm, CodePage, ConsentPage, Holder, OwnKeyForm, OwnKeyPage, OwnKeyReceiptPage,
                 ReceiptPage, RefuseForm,
             },
-            certificate::{CertificateContent, Further},
+            certificate::{CertificateContent, Further, day_on_screen, grouped_digits},
             form::Secret,
             html,
         },
@@ -293,7 +293,12 @@ fn content(preview: &Preview, algorithm: &str) -> CertificateContent {
     CertificateContent {
         hierarchy: preview.hierarchy,
         common_name: preview.common_name.clone(),
-        personal_number: preview.personal_number.clone(),
+        // Whole where a birth date stands beside it.
+        personal_number: match preview.birth_date.is_empty() {
+            true => preview.personal_number.clone(),
+            false => grouped_digits(&preview.personal_number),
+        },
+        birth_date: day_on_screen(&preview.birth_date),
         title: preview.title.clone(),
         organization: preview.organization.clone(),
         organizational_unit: preview.organizational_unit.clone(),

@@ -22,6 +22,7 @@ use crate::{
         },
     },
     registration::{self, Details, Road},
+    units,
 };
 use axum::{
     extract::{Path, State},
@@ -104,7 +105,8 @@ async fn submit(State(app): State<App>, visit: Visit, PageForm(form): PageForm<C
     let details = Details { province, locality, phone: form.phone.clone(), ..Details::from_card(&card) };
     let body = serde_json::to_vec(&details).unwrap_or_default();
     let flow = async move |app: App, by: Principal| {
-        Ok(registration::submit(&app, &by, Hierarchy::Citizens, &by.unit, details).await?.id)
+        let unit = units::own_code(&app, &by).await?;
+        Ok(registration::submit(&app, &by, Hierarchy::Citizens, &unit, details).await?.id)
     };
     match idempotency::once_on_page(&app, by, "POST /booth/requests", (&form.idempotency_key, &body), flow).await {
         Ok(id) => Ok(Redirect::to(&format!("/booth/requests/{id}")).into_response()),

@@ -2,7 +2,7 @@
 
 use super::{
     PageForm, Visit,
-    requests::{code_card, content, read_id, shown_beside},
+    requests::{code_card, content, papers, read_id, shown_beside},
 };
 use crate::{
     accounts::{Principal, passkey::Given},
@@ -22,6 +22,7 @@ use crate::{
         },
     },
     registration::{self, Details, Listed, RequestView},
+    units,
 };
 use axum::{
     extract::{Path, Query, State},
@@ -113,7 +114,8 @@ async fn submit(State(app): State<App>, visit: Visit, PageForm(form): PageForm<O
         };
         let body = serde_json::to_vec(&details).unwrap_or_default();
         let flow = async move |app: App, by: Principal| {
-            let view = registration::submit(&app, &by, hierarchy, &by.unit, details).await?;
+            let unit = units::own_code(&app, &by).await?;
+            let view = registration::submit(&app, &by, hierarchy, &unit, details).await?;
             Ok(view.id)
         };
         idempotency::once_on_page(&app, by, "POST /registration/new", (&form.idempotency_key, &body), flow).await
@@ -227,6 +229,7 @@ async fn page(
         state: road.view.state,
         content: content(app, &road.view).await?,
         content_digest: road.view.content_digest.clone(),
+        papers: papers(&road.view),
         contact: road.view.contact.clone(),
         entered_by: road.entered_by,
         entered: road.entered,

@@ -5,7 +5,8 @@ use crate::{
     error::{Error, RequestError, RequestErrorKind, Result},
     http::pages::{
         Problems,
-        certificate::{CertificateContent, CodeCard, Further},
+        certificate::{CertificateContent, CodeCard, Further, day_on_screen, grouped_digits},
+        registration::Papers,
     },
     issuance::{self, Authority},
     registration::{MadeCode, RequestView},
@@ -33,7 +34,11 @@ pub(super) async fn content(app: &App, view: &RequestView) -> Result<Certificate
     Ok(CertificateContent {
         hierarchy: view.hierarchy,
         common_name: view.common_name.clone(),
-        personal_number: view.personal_number.clone(),
+        personal_number: match &view.identity {
+            Some(identity) => grouped_digits(&identity.personal_number),
+            None => view.personal_number.clone(),
+        },
+        birth_date: String::new(),
         title: view.title.clone(),
         organization: view.organization.clone(),
         organizational_unit: view.organizational_unit.clone(),
@@ -51,6 +56,18 @@ pub(super) async fn content(app: &App, view: &RequestView) -> Result<Certificate
             device_serial: view.device_serial.clone(),
             replaces: view.replaces.is_some(),
         },
+    })
+}
+
+/// What whoever decides compares with the papers.
+pub(super) fn papers(view: &RequestView) -> Option<Papers> {
+    let identity = view.identity.as_ref()?;
+    Some(Papers {
+        full_name: identity.full_name.clone(),
+        personal_number: grouped_digits(&identity.personal_number),
+        birth_date: day_on_screen(&identity.birth_date),
+        sex: identity.sex,
+        phone: identity.phone.clone(),
     })
 }
 

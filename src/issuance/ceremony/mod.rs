@@ -15,7 +15,7 @@ pub use ending::{Ended, end};
 pub use lost_token::{Rebuilt, rebuild_subscribers_token};
 pub use make::label;
 pub(super) use make::publication;
-pub use plan::{CustodyPlan, HierarchyPlan, KeyPlan, Person, Plan, SetPlan, TEST, was_held};
+pub use plan::{CustodyPlan, HierarchyPlan, KeyPlan, Person, Plan, SetPlan, TEST, is_test, was_held};
 pub use printed::typefaces;
 pub use ready::{may_be_held, may_roll_over};
 pub use record::{CertificateLine, KeyLine, Made, Record, Signer, Verified, What, verify};

@@ -10,6 +10,7 @@ use crate::{
 use chuky_hsm::share::{MOST_SHARES, Purpose};
 use chuky_model::{algorithm::KeyAlgorithm, instant::Instant, record::state::KeyPurpose, request::Hierarchy};
 use chuky_pki::{
+    certificate::Certificate,
     issue::CertificateIntent,
     name::{DistinguishedName, Name},
 };
@@ -238,6 +239,18 @@ pub async fn was_held(app: &App) -> Result<bool> {
 
 pub(super) async fn was_held_over(store: &Store) -> Result<bool> {
     Ok(store.authority_keys().await?.iter().any(|key| key.purpose == KeyPurpose::Root))
+}
+
+/// Whether every certificate of the authority names it a TEST; also where there is none yet.
+pub async fn is_test(app: &App) -> Result<bool> {
+    for key in app.store.authority_keys().await? {
+        let Some(der) = key.certificate else { continue };
+        let certificate = Certificate::from_der(&der).map_err(internal)?;
+        if !certificate.subject().to_string().contains("TEST") {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn shown(name: &DistinguishedName) -> String {

@@ -54,9 +54,8 @@ async fn digests(app: &App, list: &AgencyList) -> Result<Arc<Digests>> {
     if let Some(known) = app.approved_lists.0.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
         return Ok(known.clone());
     }
-    let lines = app.store.agency_lines(list.id, 0, list.size.saturating_add(1)).await?;
     let mut digests = Digests::new();
-    for CheckedLine { line, cells, details, .. } in entered_lines(app, list, lines)? {
+    for CheckedLine { line, cells, details, .. } in entered_lines(app, list).await? {
         let details = details.ok_or_else(differs)?;
         digests.insert(line.position, line_digest(app, list, &line, &cells, &details));
     }

@@ -1,6 +1,9 @@
 //! Decisions on entered lists: by an approver who did not upload it, over exactly what was shown; the list as a whole, or line by line.
 
-use super::{CheckedLine, changed, differs, entered_lines, line_digest, load, may_decide, moved_on, run};
+use super::{
+    changed, committed, differs, entered_lines, finished, line_digest, load, may_decide, moved_on,
+    run::{self, Prepared, Stored},
+};
 use crate::{
     accounts::{
         self, Principal,
@@ -10,12 +13,13 @@ use crate::{
     attestation,
     audit::{self, Actor, Entry, Kind},
     error::{RequestError, RequestErrorKind, Result},
+    fault,
     registration::decision::refuse_subject,
+    store::Transaction,
 };
 use chuky_model::{
     id::AgencyListId,
     record::{
-        Authenticated,
         agency::{AgencyLine, AgencyList},
         state::{AgencyLineOutcome, AgencyListState},
     },
@@ -37,8 +41,7 @@ pub async fn decide(
             return Err(content_differs().into());
         }
         Ok(seen) => {
-            let lines = app.store.agency_lines(id, 0, list.size.saturating_add(1)).await?;
-            let lines = entered_lines(app, &list, lines)?;
+            let lines = entered_lines(app, &list).await?;
             let open = lines.iter().filter(|line| line.line.outcome.is_none());
             for details in open.filter_map(|line| line.details.as_ref()) {
                 refuse_subject(app, by.account, details).await?;
@@ -77,14 +80,14 @@ pub async fn decide_line(
 ) -> Result<()> {
     // 1. The line as it was entered: the whole list must be what it was then.
     let list = decidable(app, by, id).await?;
-    let lines = app.store.agency_lines(id, 0, list.size.saturating_add(1)).await?;
-    let lines = entered_lines(app, &list, lines)?;
+    let lines = entered_lines(app, &list).await?;
+    let is_last = !lines.iter().any(|line| line.line.outcome.is_none() && line.line.position != position);
     let line = lines.into_iter().find(|line| line.line.position == position).ok_or_else(RequestError::not_found)?;
     if line.line.outcome.is_some() {
         return Err(moved_on().into());
     }
     // 2. Exactly what was seen, or why not.
-    match decision {
+    let mut prepared = match decision {
         Ok(seen) => {
             let details = line.details.as_ref().ok_or_else(differs)?;
             refuse_subject(app, by.account, details).await?;
@@ -92,37 +95,52 @@ pub async fn decide_line(
                 return Err(content_differs().into());
             }
             let approved = Approved::by(app, by, (Subject::AgencyLine(id, position), seen), given).await?;
-            run::carry_out_line(app, &list, (by.account, &approved), line).await?;
+            Prepared::of(app, &list, (by.account, approved), line).await?
         }
-        Err(reason) => reject_line(app, by, &list, (line, checked_reason(reason)?)).await?,
+        Err(reason) => {
+            let reason = Some(checked_reason(reason)?);
+            Prepared::without(AgencyLine { reason, ..line.line }, AgencyLineOutcome::Rejected)
+        }
+    };
+    // 3. The line's outcome with the list's next version, so that nothing else is decided of the list in the same moment.
+    fault::point("list.before_line");
+    let next = next_version(app, by, &list, is_last).await?;
+    loop {
+        let mut transaction = app.store.begin().await?;
+        match prepared.store(app, &mut transaction, &list).await? {
+            Stored::Whole(line) => return decided(app, by, transaction, (&next, &line)).await,
+            Stored::RequestOpen(line) => prepared = Prepared::without(line, AgencyLineOutcome::RequestOpen),
+            Stored::MovedOn => return Err(moved_on().into()),
+        }
     }
-    // 3. The last one decided ends the list.
-    if app.store.count_open_agency_lines(id).await? == 0 {
-        let mut list = list;
-        list.state = AgencyListState::Done;
-        (list.decided_by, list.decided_at) = (Some(by.account), Some(app.clock.now()));
-        list.finished_at = list.decided_at;
-        attestation::attest_change(&*app.tokens.subscribers, &mut list).await?;
-        let transaction = app.store.begin().await?;
-        changed(app, transaction, (&list, Kind::AgencyListFinished, by), serde_json::Value::Null).await?;
-    }
-    Ok(())
 }
 
-async fn reject_line(
+/// The list after one more decision; the last one ends it.
+async fn next_version(app: &App, by: &Principal, list: &AgencyList, is_last: bool) -> Result<AgencyList> {
+    let mut next = list.clone();
+    if is_last {
+        next.state = AgencyListState::Done;
+        (next.decided_by, next.decided_at) = (Some(by.account), Some(app.clock.now()));
+        next.finished_at = next.decided_at;
+    }
+    attestation::attest_change(&*app.tokens.subscribers, &mut next).await?;
+    Ok(next)
+}
+
+/// Stores the list's next version, records the line's outcome, and commits.
+async fn decided(
     app: &App,
     by: &Principal,
-    list: &AgencyList,
-    (CheckedLine { line, .. }, reason): (CheckedLine, String),
+    mut transaction: Transaction,
+    (list, line): (&AgencyList, &AgencyLine),
 ) -> Result<()> {
-    let now = app.clock.now();
-    let outcome = Some(AgencyLineOutcome::Rejected);
-    let line = AgencyLine { outcome, reason: Some(reason), done_at: Some(now), ..line };
-    let mut transaction = app.store.begin().await?;
-    super::moved(transaction.finish_agency_line(&line).await)?;
-    let entry = Entry::new(now, Kind::AgencyLineRejected, Actor::Account(by.account), list.subject());
-    audit::record(&mut transaction, entry.with(serde_json::json!({ "position": line.position }))).await?;
-    Ok(transaction.commit().await?)
+    let (now, actor) = (app.clock.now(), Actor::Account(by.account));
+    let told = finished::entry(now, actor, list, line);
+    if list.state != AgencyListState::Done {
+        return committed(app, transaction, list, Entry { row_version: Some(list.version), ..told }).await;
+    }
+    audit::record(&mut transaction, told).await?;
+    committed(app, transaction, list, Entry::of_row(now, Kind::AgencyListFinished, actor, list)).await
 }
 
 async fn decidable(app: &App, by: &Principal, id: AgencyListId) -> Result<AgencyList> {

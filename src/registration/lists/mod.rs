@@ -4,6 +4,8 @@
 
 mod approved;
 mod decide;
+mod finished;
+mod kept;
 mod row;
 mod run;
 mod upload;
@@ -12,6 +14,7 @@ mod view;
 pub use approved::ApprovedLists;
 pub(super) use approved::check as check_approved;
 pub use decide::{decide, decide_line};
+pub use kept::Kept;
 pub use row::{Column, RowProblem, phone};
 pub use run::{run_due, start};
 pub use upload::{LARGEST_FILE, template_csv, template_workbook, upload};
@@ -30,7 +33,6 @@ use crate::{
 };
 use chuky_model::{
     id::AgencyListId,
-    instant::Instant,
     record::{
         agency::{AgencyLine, AgencyList},
         state::{AgencyListState, CertificateState},
@@ -38,9 +40,11 @@ use chuky_model::{
     request::{Hierarchy, RequestState},
     role::Role,
     table::Cell,
+    unit::{Area, Units},
 };
+use finished::Finished;
 use row::{Against, Cells, Checked};
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 /// A line with its cells and what is wrong with them, also beside the other lines and the register.
 struct CheckedLine {
@@ -48,6 +52,8 @@ struct CheckedLine {
     cells: Cells,
     details: Option<Details>,
     problems: Vec<RowProblem>,
+    /// The row of the file that has the same person before, of a draft.
+    twice: Option<i64>,
 }
 
 /// Puts other texts into a line of one's own draft.
@@ -101,7 +107,7 @@ pub async fn drop_list(app: &App, by: &Principal, id: AgencyListId) -> Result<()
 pub async fn enter(app: &App, by: &Principal, id: AgencyListId) -> Result<()> {
     // 1. Nothing is wrong with any line.
     let mut list = own_draft(app, by, id).await?;
-    let lines = checked_lines(app, &list).await?;
+    let lines = checked_lines(app, by, &list).await?;
     let wrong = lines.iter().filter(|line| !line.problems.is_empty()).count();
     if wrong > 0 || lines.is_empty() {
         return Err(RequestError::invalid(
@@ -156,36 +162,84 @@ async fn line_at(app: &App, id: AgencyListId, position: i64) -> Result<AgencyLin
     Ok(line.ok_or_else(RequestError::not_found)?)
 }
 
-/// Every line of a list, each checked by itself, beside the others and against the register.
-async fn checked_lines(app: &App, list: &AgencyList) -> Result<Vec<CheckedLine>> {
-    let units = units::known(app).await?;
-    let (today, day) = today(app);
-    let against = Against { units: Some(&units), today, day: &day, within: &list.unit };
+/// Every line of the caller's own draft, each checked by itself, beside the others and against the register.
+async fn checked_lines(app: &App, by: &Principal, list: &AgencyList) -> Result<Vec<CheckedLine>> {
+    let drafted = Drafted::new(app, by).await?;
     let mut lines = Vec::new();
     // The first row of each personal number.
     let mut first: HashMap<[u8; 32], i64> = HashMap::new();
     for line in app.store.agency_lines(list.id, 0, MOST_LINES).await? {
-        let cells = cells_of(app, &line)?;
-        let Checked { mut details, mut problems } = row::check(&cells, against);
-        if let Some(number) = cells.number() {
-            let lookup = app.vault.lookup("person", number.reveal());
-            if let Some(row) = first.get(&lookup) {
-                problems.push(twice(*row));
-            } else {
-                first.insert(lookup, line.row_number);
-                if line.outcome.is_none() {
-                    problems.extend(known_person(app, &lookup).await?);
-                }
-            }
+        let number = cells_of(app, &line)?.number();
+        let lookup = number.map(|number| app.vault.lookup("person", number.reveal()));
+        let twice = lookup.and_then(|lookup| first.get(&lookup).copied());
+        if let Some(lookup) = lookup.filter(|_| twice.is_none()) {
+            first.insert(lookup, line.row_number);
         }
-        details = details.filter(|_| problems.is_empty());
-        lines.push(CheckedLine { line, cells, details, problems });
+        lines.push(drafted.checked(app, line, twice).await?);
     }
     Ok(lines)
 }
 
+/// What lines of a draft are checked against.
+struct Drafted {
+    units: Arc<Units>,
+    area: Area,
+    today: time::Date,
+    day: String,
+}
+
+impl Drafted {
+    async fn new(app: &App, by: &Principal) -> Result<Self> {
+        let units = units::known(app).await?;
+        let now = app.clock.now();
+        let (today, day) = (now.in_vietnam().map_or(time::Date::MAX, |moment| moment.date()), units::day_of(now));
+        Ok(Self { area: units::area_of(&units, by, &day), units, today, day })
+    }
+
+    /// A line checked by itself and against the register; `twice` is the row that has its person before.
+    async fn checked(&self, app: &App, line: AgencyLine, twice: Option<i64>) -> Result<CheckedLine> {
+        let cells = cells_of(app, &line)?;
+        let against = Against { units: &self.units, day: &self.day, area: &self.area };
+        let Checked { mut details, mut problems } = row::check(&cells, Some(against), self.today);
+        match (twice, cells.number()) {
+            (Some(row), _) => problems.push(listed_twice(row)),
+            (None, Some(number)) => {
+                let known = known_person(app, &app.vault.lookup("person", number.reveal())).await?;
+                problems.extend(known.map(Known::problem));
+            }
+            (None, None) => {}
+        }
+        details = details.filter(|_| problems.is_empty());
+        Ok(CheckedLine { line, cells, details, problems, twice })
+    }
+}
+
 /// What the register knows of a person that keeps them from another certificate of officials.
-async fn known_person(app: &App, lookup: &[u8]) -> Result<Option<RowProblem>> {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Known {
+    RequestOpen,
+    HasCertificate,
+}
+
+impl Known {
+    fn problem(self) -> RowProblem {
+        match self {
+            Self::RequestOpen => {
+                let (vi, en) = ("Người này đã có một hồ sơ đang chờ.", "This person has a request under way.");
+                RowProblem::new(Column::PersonalNumber, "request_open", vi, en)
+            }
+            Self::HasCertificate => {
+                let vi =
+                    "Người này đã có chứng thư cán bộ còn hạn. Nếu thông tin thay đổi, hãy thay đổi trên chứng thư đó.";
+                let en = "This person has an official's certificate that is still good. Where information has changed, change it there.";
+                RowProblem::new(Column::PersonalNumber, "has_certificate", vi, en)
+            }
+        }
+    }
+}
+
+/// What the register knows of a person.
+async fn known_person(app: &App, lookup: &[u8]) -> Result<Option<Known>> {
     let now = app.clock.now();
     for request in app.store.requests_of_person(lookup).await? {
         if request.hierarchy != Hierarchy::Officials {
@@ -195,9 +249,8 @@ async fn known_person(app: &App, lookup: &[u8]) -> Result<Option<RowProblem>> {
         if super::open(app, &request)?.kind != chuky_model::request::SubjectKind::Person {
             continue;
         }
-        if super::is_open(request.state) {
-            let (vi, en) = ("Người này đã có một hồ sơ đang chờ.", "This person has a request under way.");
-            return Ok(Some(RowProblem::new(Column::PersonalNumber, "request_open", vi, en)));
+        if request.state.is_open() {
+            return Ok(Some(Known::RequestOpen));
         }
         let Some(certificate) = request.certificate_id.filter(|_| request.state == RequestState::Issued) else {
             continue;
@@ -205,16 +258,13 @@ async fn known_person(app: &App, lookup: &[u8]) -> Result<Option<RowProblem>> {
         let certificate = app.store.certificate_by_id(certificate).await?;
         let lives = |state| matches!(state, CertificateState::Issued | CertificateState::Suspended);
         if certificate.is_some_and(|one| lives(one.state) && one.not_after > now) {
-            let vi =
-                "Người này đã có chứng thư cán bộ còn hạn. Nếu thông tin thay đổi, hãy thay đổi trên chứng thư đó.";
-            let en = "This person has an official's certificate that is still good. Where information has changed, change it there.";
-            return Ok(Some(RowProblem::new(Column::PersonalNumber, "has_certificate", vi, en)));
+            return Ok(Some(Known::HasCertificate));
         }
     }
     Ok(None)
 }
 
-fn twice(row: i64) -> RowProblem {
+fn listed_twice(row: i64) -> RowProblem {
     RowProblem::new(
         Column::PersonalNumber,
         "listed_twice",
@@ -242,19 +292,22 @@ fn digest_of(app: &App, list: &AgencyList, lines: &[CheckedLine]) -> Result<Vec<
     Ok(app.vault.lookup("agency_list", &all).to_vec())
 }
 
-/// The lines of an entered list, read anew; an error where they are not those that were entered. What the register and the units say
-/// by now does not matter here.
-fn entered_lines(app: &App, list: &AgencyList, lines: Vec<AgencyLine>) -> Result<Vec<CheckedLine>> {
-    let entered = list.entered_at.ok_or_else(differs)?;
-    let day = units::day_of(entered);
-    let today = entered.in_vietnam().map_or(time::Date::MAX, |moment| moment.date());
-    let against = Against { units: None, today, day: &day, within: &list.unit };
-    let mut checked = Vec::with_capacity(lines.len());
-    for line in lines {
-        let cells = cells_of(app, &line)?;
-        let Checked { details, problems } = row::check(&cells, against);
-        checked.push(CheckedLine { line, cells, details, problems });
+/// The lines of an entered list, read anew; an error where they are not those that were entered, and where a line that has its outcome
+/// is said to have none. What the register and the units say by now does not matter here.
+async fn entered_lines(app: &App, list: &AgencyList) -> Result<Vec<CheckedLine>> {
+    // The log first: a line that is finished meanwhile has its outcome in the row.
+    let finished = Finished::of(app, list).await?;
+    let lines = as_entered(app, list).await?;
+    for line in &lines {
+        finished.check(list.id, &line.line)?;
     }
+    Ok(lines)
+}
+
+/// The lines of an entered list, read anew; an error where they are not those that were entered.
+async fn as_entered(app: &App, list: &AgencyList) -> Result<Vec<CheckedLine>> {
+    let lines = app.store.agency_lines(list.id, 0, list.size.saturating_add(1)).await?;
+    let checked = lines.into_iter().map(|line| line_as_entered(app, list, line)).collect::<Result<Vec<_>>>()?;
     if i64::try_from(checked.len()).ok() != Some(list.size)
         || list.content_digest != Some(digest_of(app, list, &checked)?)
     {
@@ -264,6 +317,15 @@ fn entered_lines(app: &App, list: &AgencyList, lines: Vec<AgencyLine>) -> Result
     Ok(checked)
 }
 
+/// One line, checked as on the day of the list's entry.
+fn line_as_entered(app: &App, list: &AgencyList, line: AgencyLine) -> Result<CheckedLine> {
+    let entered = list.entered_at.ok_or_else(differs)?;
+    let today = entered.in_vietnam().map_or(time::Date::MAX, |moment| moment.date());
+    let cells = cells_of(app, &line)?;
+    let Checked { details, problems } = row::check(&cells, None, today);
+    Ok(CheckedLine { line, cells, details, problems, twice: None })
+}
+
 fn differs() -> InternalError {
     InternalError::RowForged { table: "agency_line" }
 }
@@ -271,13 +333,18 @@ fn differs() -> InternalError {
 /// Stores a list's next version with its audit entry, and commits.
 async fn changed(
     app: &App,
-    mut transaction: Transaction,
+    transaction: Transaction,
     (list, kind, by): (&AgencyList, Kind, &Principal),
     content: serde_json::Value,
 ) -> Result<()> {
-    moved(transaction.update_agency_list(list).await)?;
     let entry = Entry::of_row(app.clock.now(), kind, Actor::Account(by.account), list);
-    audit::record(&mut transaction, entry.with(content)).await?;
+    committed(app, transaction, list, entry.with(content)).await
+}
+
+/// Stores a list's next version with the entry that tells of it, and commits.
+async fn committed(app: &App, mut transaction: Transaction, list: &AgencyList, entry: Entry) -> Result<()> {
+    moved(transaction.update_agency_list(list).await)?;
+    audit::record(&mut transaction, entry).await?;
     transaction.commit().await?;
     current::changed(app, list);
     Ok(())
@@ -313,12 +380,6 @@ fn sealed(app: &App, line: &AgencyLine, cells: &Cells) -> Result<Vec<u8>> {
 
 fn place(line: &AgencyLine) -> String {
     format!("{}:{}", line.list_id, line.position)
-}
-
-/// The day it is in Vietnam, twice.
-fn today(app: &App) -> (time::Date, String) {
-    let now: Instant = app.clock.now();
-    (now.in_vietnam().map_or(time::Date::MAX, |moment| moment.date()), units::day_of(now))
 }
 
 const FIELDS: &str = "agency_line.fields";

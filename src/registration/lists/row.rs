@@ -8,7 +8,7 @@ use chuky_model::{
     request::{Hierarchy, SubjectKind},
     table::{Cell, Table, TableRow},
     text::Bilingual,
-    unit::{Unit, Units},
+    unit::{Area, Unit, Units},
 };
 use serde::Serialize;
 use time::{Date, Duration};
@@ -185,16 +185,14 @@ fn is_heading(column: Column, text: &str) -> bool {
     text == fold(column.heading()) || text == column.name()
 }
 
-/// What rows are checked against.
+/// What the places of rows are checked against.
 #[derive(Clone, Copy)]
 pub struct Against<'a> {
-    /// `None` of lists that were checked against them when they were handed in.
-    pub units: Option<&'a Units>,
-    pub today: Date,
-    /// `YYYY-MM-DD` of the same.
+    pub units: &'a Units,
+    /// `YYYY-MM-DD`.
     pub day: &'a str,
-    /// Who uploads names units within this one only, where it is a unit that is known.
-    pub within: &'a str,
+    /// Who uploads names units within these only.
+    pub area: &'a Area,
 }
 
 /// A row after its check: the details where nothing is wrong.
@@ -203,8 +201,8 @@ pub struct Checked {
     pub problems: Vec<RowProblem>,
 }
 
-/// Checks a row by itself.
-pub fn check(cells: &Cells, against: Against<'_>) -> Checked {
+/// Checks a row by itself. Its places are left out where they were checked when the list was handed in.
+pub fn check(cells: &Cells, against: Option<Against<'_>>, today: Date) -> Checked {
     let mut problems: Vec<RowProblem> =
         Column::ALL.into_iter().filter_map(|column| cell_problem(cells, column)).collect();
     let broken: Vec<&str> = problems.iter().map(|problem| problem.column).collect();
@@ -219,7 +217,7 @@ pub fn check(cells: &Cells, against: Against<'_>) -> Checked {
         .then(|| card::number_of(&cells.text(Column::PersonalNumber)).map_err(|e| keep(Column::PersonalNumber, e)).ok())
         .flatten();
     let born = whole(Column::BirthDate)
-        .then(|| birth_date(cells.of(Column::BirthDate), against.today).map_err(|e| keep(Column::BirthDate, e)).ok())
+        .then(|| birth_date(cells.of(Column::BirthDate), today).map_err(|e| keep(Column::BirthDate, e)).ok())
         .flatten();
     let sex = card::sex_of(&cells.text(Column::Sex));
     if whole(Column::Sex) && sex.is_none() {
@@ -241,8 +239,8 @@ pub fn check(cells: &Cells, against: Against<'_>) -> Checked {
         );
         found.push(RowProblem::new(Column::Phone, "phone_form", vi, en));
     }
-    if let Some(units) = against.units {
-        found.extend(place_problems(cells, units, against));
+    if let Some(against) = against {
+        found.extend(place_problems(cells, against));
     }
     problems.extend(found);
     let details = match (number, born, sex) {
@@ -317,8 +315,7 @@ fn cell_problem(cells: &Cells, column: Column) -> Option<RowProblem> {
 }
 
 /// Units that are not there, or not any more.
-fn place_problems(cells: &Cells, units: &Units, against: Against<'_>) -> Vec<RowProblem> {
-    let Against { day, within, .. } = against;
+fn place_problems(cells: &Cells, Against { units, day, area }: Against<'_>) -> Vec<RowProblem> {
     let mut problems = Vec::new();
     let (province, locality, code) =
         (cells.text(Column::Province), cells.text(Column::Locality), cells.text(Column::Unit));
@@ -334,7 +331,7 @@ fn place_problems(cells: &Cells, units: &Units, against: Against<'_>) -> Vec<Row
         return problems;
     }
     match (units.unit_at(&code, day), units.ended_before(&code, day)) {
-        (Some(unit), _) if units.unit_at(within, day).is_none() || units.is_within(&unit.code, within, day) => {}
+        (Some(unit), _) if area.covers(units, unit, day) => {}
         (Some(_), _) => {
             let (vi, en) = ("Đơn vị này không thuộc đơn vị của bạn.", "This unit does not belong to yours.");
             problems.push(RowProblem::new(Column::Unit, "unit_of_others", vi, en));

@@ -1,24 +1,26 @@
 //! Carrying out approved lists: each line in a transaction of its own, with its request, its approval, its code on the way to its official,
 //! and what became of it, so that the job can stop anywhere and go on later, here or on another node.
 
-use super::{CheckedLine, Column, entered_lines, load};
+use super::{CheckedLine, Column, Known, entered_lines, finished, known_person, load};
 use crate::{
     accounts::passkey::{Approved, Subject, approval},
     app::App,
     attestation,
     audit::{self, Actor, Entry, Kind},
     current,
-    error::{InternalError, Result},
+    error::{Error, InternalError, Result},
     fault,
     issuance::reminders::{BODY, RECIPIENT},
-    registration::{ActivationCode, Details, decision, is_open, new_request},
-    store, units,
+    registration::{ActivationCode, Details, decision, new_request, person_lookup},
+    store::{self, Transaction},
+    units,
 };
 use chuky_model::{
     id::{AccountId, AgencyListId, MessageId},
     instant::Instant,
     record::{
         agency::{AgencyLine, AgencyList},
+        request::RegistrationRequest,
         state::{AgencyLineOutcome, AgencyListState, MessageChannel},
         work::Message,
     },
@@ -73,15 +75,14 @@ async fn carry_out(app: &App, id: AgencyListId, holder: &str) -> Result<bool> {
     // 1. An approved list, over exactly the lines that were approved.
     let mut list = load(app, id).await?;
     let (AgencyListState::Approved, Some(approver)) = (list.state, list.decided_by) else { return Ok(false) };
-    let lines = app.store.agency_lines(id, 0, list.size.saturating_add(1)).await?;
-    let lines = entered_lines(app, &list, lines)?;
+    let lines = entered_lines(app, &list).await?;
     let content = list.content_digest.as_ref().map(hex::encode).unwrap_or_default();
     let decided_at = list.decided_at.unwrap_or(list.uploaded_at);
     approval::check(app, (approver, decided_at), Subject::AgencyList(id), &content).await?;
     // 2. Those without an outcome, one by one.
     let mut renewed = app.clock.now();
     for line in lines.into_iter().filter(|line| line.line.outcome.is_none()) {
-        carry_out_line(app, &list, (approver, &Approved::nothing()), line).await?;
+        carry_out_line(app, &list, approver, line).await?;
         fault::point("list.after_line");
         if app.clock.now() >= renewed.plus_seconds(RENEWED_SECONDS) {
             renewed = app.clock.now();
@@ -104,63 +105,110 @@ async fn carry_out(app: &App, id: AgencyListId, holder: &str) -> Result<bool> {
     Ok(true)
 }
 
-/// Makes the request of one line, approved by `approver` over exactly its content, with its code in a message. `approved` proves the
-/// decision on this line alone; that on a whole list stands with the list.
-pub(super) async fn carry_out_line(
-    app: &App,
-    list: &AgencyList,
-    (approver, approved): (AccountId, &Approved),
-    CheckedLine { line, cells, details, .. }: CheckedLine,
-) -> Result<()> {
-    let details = details.ok_or_else(super::differs)?;
-    // 1. Nobody has asked for the same meanwhile.
-    if has_open_request(app, &details).await? {
-        return finish(app, AgencyLine { outcome: Some(AgencyLineOutcome::RequestOpen), ..line }).await;
-    }
-    // 2. Every MAC, before the transaction keeps others waiting.
-    let entered = list.entered_at.unwrap_or(list.uploaded_at);
-    let code = cells.text(Column::Unit);
-    let unit = match code.is_empty() {
-        true => list.unit.clone(),
-        false => units::unit_at(app, &code, entered).await?.map_or(code, |unit| unit.code),
-    };
-    let mut request = new_request(app, list.entered_by, Hierarchy::Officials, &unit, &details)?;
-    attestation::attest(&*app.tokens.subscribers, &mut request).await?;
-    let digest = decision::digest(app, &request, &details);
-    let approving = decision::Approving::prepare(app, approver, request.id, digest, true).await?;
-    let message = message(app, &details, approving.code())?;
-    // 3. Request, approval, code, message and outcome, all or none.
-    let mut transaction = app.store.begin().await?;
-    let outcome = Some(AgencyLineOutcome::Approved);
-    let line = AgencyLine { outcome, request_id: Some(request.id), done_at: Some(app.clock.now()), ..line };
-    crate::registration::insert(app, &mut transaction, &request).await?;
-    match transaction.finish_agency_line(&line).await {
-        // Another node was faster, and nothing of this is kept.
-        Err(store::Error::Stale) => return Ok(()),
-        other => other?,
-    }
-    approving.store(app, &mut transaction, &mut request, approved).await?;
-    transaction.insert_message(&message).await?;
-    Ok(transaction.commit().await?)
-}
-
-async fn finish(app: &App, line: AgencyLine) -> Result<()> {
-    let mut transaction = app.store.begin().await?;
-    match transaction.finish_agency_line(&AgencyLine { done_at: Some(app.clock.now()), ..line }).await {
-        Err(store::Error::Stale) => return Ok(()),
-        other => other?,
-    }
-    Ok(transaction.commit().await?)
-}
-
-async fn has_open_request(app: &App, details: &Details) -> Result<bool> {
-    for request in app.store.requests_of_person(&crate::registration::person_lookup(app, details)).await? {
-        let same = request.hierarchy == Hierarchy::Officials && is_open(request.state);
-        if same && crate::registration::open(app, &request)?.kind == details.kind {
-            return Ok(true);
+/// Carries one line of an approved list out. One that another node has finished, or whose list has moved on, is left as it is.
+async fn carry_out_line(app: &App, list: &AgencyList, approver: AccountId, line: CheckedLine) -> Result<()> {
+    let by = Actor::Account(approver);
+    let mut prepared = Prepared::of(app, list, (approver, Approved::nothing()), line).await?;
+    loop {
+        let mut transaction = app.store.begin().await?;
+        match prepared.store(app, &mut transaction, list).await? {
+            Stored::Whole(line) => {
+                let entry = finished::entry(app.clock.now(), by, list, &line);
+                audit::record(&mut transaction, entry).await?;
+                return Ok(transaction.commit().await?);
+            }
+            Stored::RequestOpen(line) => prepared = Prepared::without(line, AgencyLineOutcome::RequestOpen),
+            Stored::MovedOn => return Ok(()),
         }
     }
-    Ok(false)
+}
+
+/// What becomes of one approved line, with every MAC made before a transaction keeps others waiting.
+pub(super) struct Prepared {
+    line: AgencyLine,
+    made: Option<Box<Made>>,
+}
+
+struct Made {
+    request: RegistrationRequest,
+    approving: decision::Approving,
+    /// Proves the decision on this line alone; that on a whole list stands with the list.
+    approved: Approved,
+    message: Message,
+}
+
+/// What came of storing a line's outcome.
+pub(super) enum Stored {
+    /// All of it, as the line is from now on.
+    Whole(AgencyLine),
+    /// Nothing: somebody has asked for the same since a moment. The transaction is of no use.
+    RequestOpen(AgencyLine),
+    /// Nothing: the line has its outcome, or the list is not of that version any more.
+    MovedOn,
+}
+
+impl Prepared {
+    /// The request of a line, approved by `approver` over exactly its content, with its code in a message; where the register knows nothing
+    /// of the person that speaks against it.
+    pub(super) async fn of(
+        app: &App,
+        list: &AgencyList,
+        (approver, approved): (AccountId, Approved),
+        CheckedLine { line, cells, details, .. }: CheckedLine,
+    ) -> Result<Self> {
+        let details = details.ok_or_else(super::differs)?;
+        match known_person(app, &person_lookup(app, &details)).await? {
+            Some(Known::RequestOpen) => return Ok(Self::without(line, AgencyLineOutcome::RequestOpen)),
+            Some(Known::HasCertificate) => return Ok(Self::without(line, AgencyLineOutcome::HasCertificate)),
+            None => {}
+        }
+        let entered = list.entered_at.unwrap_or(list.uploaded_at);
+        let code = cells.text(Column::Unit);
+        let unit = match code.is_empty() {
+            true => list.unit.clone(),
+            false => units::unit_at(app, &code, entered).await?.map_or(code, |unit| unit.code),
+        };
+        // The unit that was named when the list was handed in, as it is called today.
+        let (then, today) = (units::day_of(entered), units::day_of(app.clock.now()));
+        let unit = units::known(app).await?.code_today(&unit, &then, &today);
+        let mut request = new_request(app, list.entered_by, Hierarchy::Officials, &unit, &details)?;
+        attestation::attest(&*app.tokens.subscribers, &mut request).await?;
+        let digest = decision::digest(app, &request, &details);
+        let approving = decision::Approving::prepare(app, approver, request.id, digest, true).await?;
+        let message = message(app, &details, approving.code())?;
+        let outcome = Some(AgencyLineOutcome::Approved);
+        let line = AgencyLine { outcome, request_id: Some(request.id), ..line };
+        Ok(Self { line, made: Some(Box::new(Made { request, approving, approved, message })) })
+    }
+
+    /// A line of which nothing is made.
+    pub(super) fn without(line: AgencyLine, outcome: AgencyLineOutcome) -> Self {
+        Self { line: AgencyLine { outcome: Some(outcome), request_id: None, ..line }, made: None }
+    }
+
+    /// Stores request, approval, code, message and outcome, all or none, while the list is of the version that was read. The caller records
+    /// the outcome and commits.
+    pub(super) async fn store(self, app: &App, transaction: &mut Transaction, list: &AgencyList) -> Result<Stored> {
+        let Self { line, made } = self;
+        let line = AgencyLine { done_at: Some(app.clock.now()), ..line };
+        // The request first: the line refers to it.
+        let made = made.map(|made| *made);
+        if let Some(made) = &made {
+            match crate::registration::insert(app, transaction, &made.request).await {
+                Err(Error::Request(_)) => return Ok(Stored::RequestOpen(line)),
+                other => other?,
+            }
+        }
+        match transaction.finish_agency_line(&line, list.version).await {
+            Err(store::Error::Stale) => return Ok(Stored::MovedOn),
+            other => other?,
+        }
+        if let Some(Made { mut request, approving, approved, message }) = made {
+            approving.store(app, transaction, &mut request, &approved).await?;
+            transaction.insert_message(&message).await?;
+        }
+        Ok(Stored::Whole(line))
+    }
 }
 
 /// The code on its way. It names no person.

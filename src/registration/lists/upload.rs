@@ -12,6 +12,7 @@ use crate::{
     audit::{self, Actor, Entry, Kind},
     error::{InternalError, RequestError, RequestErrorKind, Result},
     reader::{ReaderFailure, Task, TaskOutput},
+    units,
 };
 use chuky_model::{
     id::AgencyListId,
@@ -49,7 +50,7 @@ pub async fn upload(app: &App, by: &Principal, title: &str, file: File) -> Resul
     let mut list = AgencyList {
         id,
         state: AgencyListState::Draft,
-        unit: by.unit.clone(),
+        unit: units::own_code(app, by).await?,
         title: app.vault.seal(TITLE, &id.to_string(), title.as_bytes())?,
         content_digest: None,
         size: i64::try_from(rows.len()).unwrap_or(i64::MAX),

@@ -1,8 +1,10 @@
 //! What a registrar or approver is shown of a list: its progress, and its lines with what is wrong in place. Personal numbers are masked,
-//! except in the cell of one's own draft that is to be corrected.
+//! except to who may decide on the list, and in the cell of one's own draft that is to be corrected.
 
 use super::{
-    CheckedLine, Column, RowProblem, TITLE, checked_lines, differs, line_digest, load, may_decide, may_upload,
+    CheckedLine, Column, Drafted, RowProblem, TITLE, differs,
+    kept::{self, Whole},
+    line_as_entered, line_digest, load, may_decide, may_upload, moved_on,
 };
 use crate::{
     accounts::{self, Principal},
@@ -16,11 +18,12 @@ use chuky_model::{
     instant::Instant,
     record::{
         Cursor,
-        agency::AgencyList,
+        agency::{AgencyLine, AgencyList},
         state::{AgencyLineOutcome, AgencyListState},
     },
 };
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 /// A list as it is shown and answered.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
@@ -119,40 +122,88 @@ pub async fn list(app: &App, by: &Principal, id: AgencyListId, shown: Shown, fro
         return Err(RequestError::not_found().into());
     }
     let view = view(app, by, &list).await?;
-    let lines = match list.state {
-        AgencyListState::Draft => checked_lines(app, &list).await?,
-        AgencyListState::Dropped => unchecked(app, &list).await?,
-        _ => {
-            let rows = app.store.agency_lines(id, 0, list.size.saturating_add(1)).await?;
-            super::entered_lines(app, &list, rows)?
-        }
+    let whole = match list.state {
+        AgencyListState::Dropped => None,
+        _ => Some(kept::whole(app, by, &list).await?),
     };
-    let wrong = lines.iter().filter(|line| !line.problems.is_empty()).count();
-    let wanted = |line: &&CheckedLine| match shown {
-        Shown::All => true,
-        Shown::Wrong => !line.problems.is_empty(),
-        Shown::Open => line.line.outcome.is_none(),
+    let wrong = whole.as_ref().map(|whole| &whole.wrong);
+    let mut rows = match (shown, wrong) {
+        (Shown::Wrong, wrong) => rows_at(app, id, wrong.into_iter().flat_map(|wrong| wrong.range(from..))).await?,
+        (Shown::All, _) => app.store.agency_lines(id, from, ONE_MORE).await?,
+        (Shown::Open, _) => open_rows(app, id, from).await?,
     };
-    let mut wanted = lines.iter().filter(wanted).filter(|line| line.line.position >= from);
-    let page: Vec<&CheckedLine> = wanted.by_ref().take(LINES).collect();
-    let next = wanted.next().map(|line| line.line.position);
-    let lines = page.into_iter().map(|line| line_view(app, &view, &list, line)).collect::<Result<_>>()?;
+    let next = rows.get(LINES).map(|line| line.position);
+    rows.truncate(LINES);
+    let wrong = wrong.map_or(0, BTreeSet::len);
+    let page = checked(app, by, &list, (whole.as_deref(), rows)).await?;
+    let lines = page.iter().map(|line| line_view(app, &view, &list, line)).collect::<Result<_>>()?;
     Ok(ListDetail { list: view, wrong, lines, next })
 }
 
-async fn unchecked(app: &App, list: &AgencyList) -> Result<Vec<CheckedLine>> {
-    let rows = app.store.agency_lines(list.id, 0, super::MOST_LINES).await?;
-    let line =
-        |line| Ok(CheckedLine { cells: super::cells_of(app, &line)?, line, details: None, problems: Vec::new() });
-    rows.into_iter().map(line).collect()
+/// The lines of a page, each of them one that was there when all were looked at.
+async fn checked(
+    app: &App,
+    by: &Principal,
+    list: &AgencyList,
+    (whole, rows): (Option<&Whole>, Vec<AgencyLine>),
+) -> Result<Vec<CheckedLine>> {
+    let Some(whole) = whole else { return rows.into_iter().map(|line| unchecked(app, line)).collect() };
+    let is_draft = list.state == AgencyListState::Draft;
+    if rows.iter().any(|line| !whole.knows(line)) {
+        tracing::error!(event = "agency_line_differs", list = %list.id);
+        // A draft may be corrected in this moment.
+        return Err(if is_draft { moved_on().into() } else { differs().into() });
+    }
+    if !is_draft {
+        return rows.into_iter().map(|line| line_as_entered(app, list, line)).collect();
+    }
+    let drafted = Drafted::new(app, by).await?;
+    let mut lines = Vec::with_capacity(rows.len());
+    for line in rows {
+        let twice = whole.twice(line.position);
+        lines.push(drafted.checked(app, line, twice).await?);
+    }
+    Ok(lines)
+}
+
+fn unchecked(app: &App, line: AgencyLine) -> Result<CheckedLine> {
+    Ok(CheckedLine { cells: super::cells_of(app, &line)?, line, details: None, problems: Vec::new(), twice: None })
+}
+
+/// The rows of the first of those positions, a page and one more.
+async fn rows_at(app: &App, id: AgencyListId, positions: impl Iterator<Item = &i64>) -> Result<Vec<AgencyLine>> {
+    let mut rows = Vec::new();
+    for position in positions.take(LINES + 1) {
+        let there = app.store.agency_lines(id, *position, 1).await?;
+        rows.extend(there.into_iter().filter(|line| line.position == *position));
+    }
+    Ok(rows)
+}
+
+/// The rows without an outcome from a position on, a page and one more. They are read without being opened.
+async fn open_rows(app: &App, id: AgencyListId, from: i64) -> Result<Vec<AgencyLine>> {
+    let (mut open, mut from) = (Vec::new(), from);
+    loop {
+        let rows = app.store.agency_lines(id, from, ROWS_AT_A_TIME).await?;
+        let last = rows.last().map(|line| line.position).filter(|_| i64::try_from(rows.len()) == Ok(ROWS_AT_A_TIME));
+        open.extend(rows.into_iter().filter(|line| line.outcome.is_none()));
+        match last {
+            Some(last) if open.len() <= LINES => from = last.saturating_add(1),
+            _ => {
+                open.truncate(LINES + 1);
+                return Ok(open);
+            }
+        }
+    }
 }
 
 fn line_view(app: &App, view: &ListView, list: &AgencyList, checked: &CheckedLine) -> Result<LineView> {
-    let CheckedLine { line, cells, details, problems } = checked;
+    let CheckedLine { line, cells, details, problems, .. } = checked;
     let value = |column: Column| {
         let in_place = view.own && problems.iter().any(|problem| problem.column == column.name());
         let text = match cells.number() {
-            Some(number) if column == Column::PersonalNumber && !in_place => number.masked(),
+            // Whoever decides compares the whole number with the papers: it is what the certificate carries.
+            Some(number) if column == Column::PersonalNumber && !in_place && !view.decidable => number.masked(),
             _ => cells.text(column),
         };
         Value { column: column.name(), text }
@@ -214,3 +265,7 @@ fn may_see(by: &Principal, list: &AgencyList) -> bool {
 const PAGE: i64 = 50;
 /// Lines a page.
 const LINES: usize = 100;
+/// By which the next page is known.
+const ONE_MORE: i64 = 101;
+/// Rows that are looked through for open ones together.
+const ROWS_AT_A_TIME: i64 = 1_000;

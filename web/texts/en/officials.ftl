@@ -35,6 +35,7 @@ officials-state-dropped = Given up
 officials-outcome-approved = Approved, code on its way
 officials-outcome-rejected = Rejected
 officials-outcome-request-open = Another request is open
+officials-outcome-has-certificate = Has a certificate that is still good
 agency-lists-text = Upload a list of officials from CSV or XLSX, correct it in place, have it approved.
 column-full-name = Full name
 column-personal-number = Personal number

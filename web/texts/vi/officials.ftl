@@ -35,6 +35,7 @@ officials-state-dropped = Đã hủy
 officials-outcome-approved = Đã duyệt, mã đang gửi
 officials-outcome-rejected = Bị từ chối
 officials-outcome-request-open = Đã có hồ sơ khác
+officials-outcome-has-certificate = Đã có chứng thư còn hạn
 agency-lists-text = Tải danh sách cán bộ từ CSV hoặc XLSX, sửa tại chỗ, gửi người khác duyệt.
 column-full-name = Họ và tên
 column-personal-number = Số định danh cá nhân

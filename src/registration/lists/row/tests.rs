@@ -24,8 +24,8 @@ fn good() -> Cells {
 
 fn told(cells: &Cells) -> Vec<(&'static str, &'static str)> {
     let units = Units::shipped();
-    let against = Against { units: Some(&units), today: TODAY, day: "2026-11-26", within: "H26" };
-    let checked = check(cells, against);
+    let against = Against { units: &units, day: "2026-11-26", area: &Area::Everything };
+    let checked = check(cells, Some(against), TODAY);
     assert_eq!(checked.details.is_some(), checked.problems.is_empty());
     checked.problems.iter().map(|one| (one.column, one.code)).collect()
 }
@@ -33,18 +33,18 @@ fn told(cells: &Cells) -> Vec<(&'static str, &'static str)> {
 #[test]
 fn a_good_row_gives_its_details() {
     let units = Units::shipped();
-    let against = Against { units: Some(&units), today: TODAY, day: "2026-11-26", within: "H26" };
-    let details = check(&good(), against).details.unwrap();
+    let against = Against { units: &units, day: "2026-11-26", area: &Area::Everything };
+    let details = check(&good(), Some(against), TODAY).details.unwrap();
     assert_eq!((details.birth_date.as_str(), details.phone.as_str()), ("1990-03-05", "0912345678"));
     let mut other = good();
     other.0[2] = Cell::Number("32937".into());
-    assert_eq!(check(&other, against).details.unwrap().birth_date, "1990-03-05");
+    assert_eq!(check(&other, Some(against), TODAY).details.unwrap().birth_date, "1990-03-05");
     other.set(Column::BirthDate, "1990-3-5");
     other.set(Column::Phone, "+84 912.345.678");
     other.set(Column::FullName, "Nguye\u{302}\u{303}n  Thị");
     other.set(Column::Unit, "");
     other.set(Column::OrganizationalUnit, "");
-    assert_eq!(check(&other, against).details.unwrap().full_name, "Nguyễn Thị");
+    assert_eq!(check(&other, Some(against), TODAY).details.unwrap().full_name, "Nguyễn Thị");
 }
 
 #[test]
@@ -89,10 +89,11 @@ fn what_is_wrong_is_told_in_its_cell() {
 #[test]
 fn a_merged_ward_names_what_it_is_now() {
     let units = Units::shipped();
-    let against = Against { units: Some(&units), today: TODAY, day: "2026-11-26", within: "00004" };
+    let area = units.area("00004", "2026-11-26", "2026-11-26");
+    let against = Against { units: &units, day: "2026-11-26", area: &area };
     let mut cells = good();
     cells.set(Column::Locality, "phường trúc bạch");
-    let told = check(&cells, against).problems;
+    let told = check(&cells, Some(against), TODAY).problems;
     assert!(told.iter().any(|one| one.said.vi.contains("nay là Phường Ba Đình (00004)")), "{told:?}");
     // Whoever belongs to a ward names units of that ward only.
     assert!(told.iter().any(|one| one.code == "unit_of_others"), "{told:?}");
