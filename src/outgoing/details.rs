@@ -123,7 +123,7 @@ pub struct Details {
 }
 
 impl Metadata {
-    /// Checked and with its defaults filled in.
+    /// Checked and with its defaults filled in; the series is settled with the register.
     pub fn checked(mut self, now: Instant) -> Result<Self> {
         for (field, value, most) in [
             ("subject", &mut self.subject, SUBJECT_CHARACTERS),
@@ -155,9 +155,6 @@ impl Metadata {
         if self.type_name.is_empty() {
             "Công văn".clone_into(&mut self.type_name);
         }
-        if self.series.is_empty() {
-            self.series = if self.type_code.is_empty() { "CV".to_owned() } else { self.type_code.clone() };
-        }
         if self.due()?.is_some_and(|due| due <= now || due > now.plus_seconds(DEADLINE_DAYS * 86_400)) {
             return Err(malformed("due").into());
         }
@@ -170,6 +167,11 @@ impl Metadata {
     pub fn due(&self) -> Result<Option<Instant>> {
         let read = |text: &str| Instant::parse_rfc3339(text).ok_or_else(|| malformed("due").into());
         self.due.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(read).transpose()
+    }
+
+    /// The series of its type where nothing else is settled.
+    pub fn usual_series(&self) -> String {
+        if self.type_code.is_empty() { "CV".to_owned() } else { self.type_code.clone() }
     }
 
     /// The stage of each step, in order.
@@ -310,7 +312,7 @@ mod tests {
     #[test]
     fn a_road_has_initials_first_and_a_signature() {
         let good = metadata(r#"[{"kind":"initials","account":"a"},{"kind":"sign","account":"b"}]"#).unwrap();
-        assert_eq!((good.stages(), good.series.as_str()), (vec![1, 2], "QĐ"));
+        assert_eq!((good.stages(), good.usual_series().as_str()), (vec![1, 2], "QĐ"));
         let side_by_side = r#"[{"kind":"sign","account":"a","stage":1},{"kind":"sign","account":"b","stage":1}]"#;
         assert_eq!(metadata(side_by_side).unwrap().stages(), [1, 1]);
         for bad in [

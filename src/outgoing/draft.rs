@@ -55,11 +55,10 @@ pub(super) fn signature_field(position: i64) -> String {
 pub async fn draft(app: &App, by: &Principal, draft: Draft) -> Result<OutgoingView> {
     // 1. What it is, and people of the same agency on its road.
     let Draft { metadata, clear, name } = draft;
-    let names_series = !metadata.series.trim().is_empty();
     let mut metadata = metadata.checked(app.clock.now())?;
     let id = OutgoingId(Uuid::now_v7());
     let steps = steps(app, by, id, &metadata).await?;
-    settle_series(app, by, &mut metadata, names_series).await?;
+    settle_series(app, by, &mut metadata).await?;
     // 2. The PDF with its fields, encrypted on disk; nothing of a document that bears a mark of secrecy.
     let fields = Task::MakeFields(Box::new(fields(&metadata, &steps)));
     let (document, searched) = signing::taken(app, by, clear, &name, fields).await?;
@@ -187,20 +186,23 @@ fn recipients(id: OutgoingId, wanted: Vec<RecipientWanted>) -> Vec<OutgoingRecip
 }
 
 /// What the clerk numbered this year under the same designation stays in its register, so that no number is shown twice.
-async fn settle_series(app: &App, by: &Principal, metadata: &mut Metadata, is_named: bool) -> Result<()> {
+async fn settle_series(app: &App, by: &Principal, metadata: &mut Metadata) -> Result<()> {
     let year = year_of(app.clock.now())?;
     let designation = designation(&metadata.type_code, &metadata.notation);
-    let Some(number) = designated(app, &by.unit, year, &designation).await? else { return Ok(()) };
-    if is_named && number.series != metadata.series {
-        let series = number.series;
-        let vi =
-            format!("Văn bản ký hiệu “{designation}” năm nay lấy số ở sổ “{series}”. Hãy ghi sổ đó hoặc để trống.");
-        let en = format!(
-            "Documents with “{designation}” are numbered in the register “{series}” this year. Name that one, or none."
-        );
-        return Err(RequestError::invalid("series", "series_of_designation", vi, en).into());
+    let settled = designated(app, &by.unit, year, &designation).await?.map(|number| number.series);
+    match settled {
+        Some(series) if !metadata.series.is_empty() && metadata.series != series => {
+            let vi =
+                format!("Văn bản ký hiệu “{designation}” năm nay lấy số ở sổ “{series}”. Hãy ghi sổ đó hoặc để trống.");
+            let en = format!(
+                "Documents with “{designation}” are numbered in the register “{series}” this year. Name that one, or none."
+            );
+            return Err(RequestError::invalid("series", "series_of_designation", vi, en).into());
+        }
+        Some(series) => metadata.series = series,
+        None if metadata.series.is_empty() => metadata.series = metadata.usual_series(),
+        None => {}
     }
-    metadata.series = number.series;
     Ok(())
 }
 

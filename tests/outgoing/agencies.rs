@@ -13,9 +13,9 @@ use chuky::{
 use chuky_model::role::Role;
 use serde_json::{Value, json};
 
-fn seal(unit: &str, number: &str) -> Value {
+fn seal(unit: &str, name: &str, number: &str) -> Value {
     json!({ "hierarchy": "officials", "unit": unit, "subscriber": {
-        "kind": "seal", "full_name": "Trần Văn Khương", "personal_number": number, "birth_date": "1980-11-20",
+        "kind": "seal", "full_name": name, "personal_number": number, "birth_date": "1980-11-20",
         "sex": "male", "province": "Hà Nội", "locality": "Phường Ba Đình",
         "organization": "Ủy ban nhân dân phường Hoa Mai", "tax_code": "0107654321" } })
 }
@@ -44,17 +44,17 @@ async fn the_seal_of_another_agency_makes_nobody_a_clerk_of_the_own() {
     let agency = Agency::new(&test).await;
     let registrar = registrar(&test).await;
     let leader = test.session_of("001080054321").await;
-    let there = code(&test, &registrar, &seal("H27", "001080054321")).await;
+    let there = code(&test, &registrar, &seal("H27", "Trần Văn Khương", "001080054321")).await;
     let (status, answer) = redeemed(&test, &there, &leader, "").await;
     assert_eq!((status, problem(&answer)), (409, "account_of_another_agency"), "{answer}");
     let account = test.app.store.account_by_login("chu.tich").await.unwrap().unwrap();
     assert_eq!((account.unit.as_str(), account.roles.as_slice()), ("H26", &[Role::Official][..]));
     assert_eq!(test.get("/api/v1/documents/incoming", &agency.leader.token).await.0, 403);
     // The seal of the own agency is another matter.
-    let here = code(&test, &registrar, &seal("H26", "001080054321")).await;
-    let (status, answer) = redeemed(&test, &here, &leader, "").await;
+    let here = code(&test, &registrar, &seal("H26", "Lê Minh Đức", "001080054322")).await;
+    let (status, answer) = redeemed(&test, &here, &test.session_of("001080054322").await, "").await;
     assert_eq!(status, 201, "{answer}");
-    assert_eq!(test.get("/api/v1/documents/incoming", &agency.leader.token).await.0, 200);
+    assert_eq!(test.get("/api/v1/documents/incoming", &agency.deputy.token).await.0, 200);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

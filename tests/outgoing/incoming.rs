@@ -128,7 +128,7 @@ async fn what_cannot_be_determined_is_the_clerks_to_accept() {
 /// With another file beside those of the package.
 fn with_attachment(package: &str, content: &[u8]) -> String {
     let end = "</edXML:Attachment>";
-    let start = package.find("<edXML:Attachment").unwrap();
+    let start = package.find("<edXML:Attachment>").unwrap();
     let at = package.find(end).unwrap() + end.len();
     let copy = with_pdf(package, |_| content.to_vec());
     let copy_end = copy.find(end).unwrap() + end.len();
