@@ -265,6 +265,9 @@ mod tests {
             locked_until,
             disabled_at: None,
             created_at: at(0),
+            renewed_at: None,
+            totp_secret: None,
+            totp_step: None,
             version: 1,
             mac: Vec::new(),
         };
