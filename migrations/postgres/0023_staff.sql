@@ -2,6 +2,7 @@
 ALTER TABLE account ADD COLUMN renewed_at BIGINT;
 ALTER TABLE account ADD COLUMN totp_secret BYTEA;
 ALTER TABLE account ADD COLUMN totp_step BIGINT;
+ALTER TABLE account ADD COLUMN unit_since BIGINT;
 ALTER TABLE session ADD COLUMN seen_at BIGINT;
 ALTER TABLE session ADD COLUMN second_factor_at BIGINT;
 CREATE INDEX account_of_staff ON account (created_at, id)

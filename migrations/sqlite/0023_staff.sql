@@ -2,6 +2,7 @@
 ALTER TABLE account ADD COLUMN renewed_at INTEGER;
 ALTER TABLE account ADD COLUMN totp_secret BLOB;
 ALTER TABLE account ADD COLUMN totp_step INTEGER;
+ALTER TABLE account ADD COLUMN unit_since INTEGER;
 ALTER TABLE session ADD COLUMN seen_at INTEGER;
 ALTER TABLE session ADD COLUMN second_factor_at INTEGER;
 CREATE INDEX account_of_staff ON account (created_at, id)

@@ -81,6 +81,7 @@ pub async fn prepare_account(app: &App, new: NewAccount) -> Result<Account> {
         renewed_at: None,
         totp_secret: None,
         totp_step: None,
+        unit_since: None,
         version: 1,
         mac: Vec::new(),
     };
@@ -268,6 +269,7 @@ mod tests {
             renewed_at: None,
             totp_secret: None,
             totp_step: None,
+            unit_since: None,
             version: 1,
             mac: Vec::new(),
         };

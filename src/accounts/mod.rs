@@ -19,7 +19,7 @@ pub use login::{
     LogIn, LoggedIn, NewAccount, add_account, check_login, create_account, log_in, moved_on, prepare_account,
 };
 pub use password::{Password, SHORTEST_PASSWORD};
-pub use person::{name_person, record_earlier as record_earlier_persons};
+pub use person::{name_person, record as record_person, record_earlier as record_earlier_persons};
 pub use session::{SESSION_SECONDS, SessionToken, add_session, log_out, open_session, prepare_session};
 pub use totp::{TotpCode, TotpSecret};
 pub use withdrawal::{disable_account, remove_role, revoke_api_key};
@@ -102,7 +102,7 @@ fn acting(app: &App, account: Option<&Account>, client: String, since: Instant) 
         roles: account.roles.clone(),
         display_name: display_name(app, account)?,
         unit: account.unit.clone(),
-        unit_since: account.created_at,
+        unit_since: account.unit_since.unwrap_or(account.created_at),
         client,
         enrolment_due: false,
     })

@@ -38,7 +38,7 @@ pub async fn name_person(app: &App, by: Actor, id: AccountId, person_lookup: [u8
 }
 
 /// Records whose an account is, in the transaction that says so in its row. Nothing of an account that is nobody's.
-pub(super) async fn record(
+pub async fn record(
     app: &App,
     transaction: &mut Transaction,
     (at, by): (Instant, Actor),

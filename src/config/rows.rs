@@ -260,7 +260,11 @@ pub(super) const ROWS: &[Row] = &[
     ),
     row("accounts.idle_minutes", "minutes, 1 to 720", "After which an unused session of staff ends."),
     row("accounts.invitation_hours", "hours, 1 to 720", "How long an invitation can be redeemed."),
-    row("accounts.order_days", "days, 1 to 90", "How long an order to make or change an account waits for its decision."),
+    row(
+        "accounts.order_days",
+        "days, 1 to 90",
+        "How long an order to make or change an account waits for its decision.",
+    ),
     from(
         "ETSI EN 319 421 §7.7.2",
         row(

@@ -52,7 +52,10 @@ impl Applied {
                 account.roles.sort();
                 account.roles.dedup();
             }
-            Change::Move { unit } => account.unit.clone_from(unit),
+            Change::Move { unit } => {
+                account.unit.clone_from(unit);
+                account.unit_since = Some(now);
+            }
             Change::Recover { phone } => {
                 account.password_hash = None;
                 account.totp_secret = None;
@@ -74,7 +77,13 @@ impl Applied {
     }
 
     /// Stores it with the entries of each row.
-    pub(super) async fn store(&self, transaction: &mut Transaction, by: AccountId, now: Instant) -> Result<()> {
+    pub(super) async fn store(
+        &self,
+        app: &App,
+        transaction: &mut Transaction,
+        by: AccountId,
+        now: Instant,
+    ) -> Result<()> {
         let actor = Actor::Account(by);
         if self.account.version == 1 {
             match transaction.insert_account(&self.account).await {
@@ -85,6 +94,9 @@ impl Applied {
             transaction.update_account(&self.account).await.map_err(accounts::moved_on)?;
         }
         audit::record(transaction, entry(&self.account, now, self.kind, actor)).await?;
+        if self.account.version == 1 {
+            accounts::record_person(app, transaction, (now, actor), &self.account).await?;
+        }
         let Some(invitation) = &self.invitation else { return Ok(()) };
         let stored = match invitation.version {
             1 => transaction.insert_staff_invitation(invitation).await,
@@ -122,6 +134,7 @@ pub(super) async fn opened(app: &App, id: AccountId, opening: &Opening) -> Resul
         renewed_at: None,
         totp_secret: None,
         totp_step: None,
+        unit_since: None,
         version: 1,
         mac: Vec::new(),
     };

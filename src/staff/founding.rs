@@ -141,6 +141,7 @@ pub async fn found(app: &App, founding: Founding, show: impl FnOnce(&[Sheet]) ->
         transaction.insert_account(&founder.account).await?;
         let made = entry(&founder.account, now, Kind::AccountCreated, Actor::Service);
         audit::record(&mut transaction, made).await?;
+        accounts::record_person(app, &mut transaction, (now, Actor::Service), &founder.account).await?;
         store_code(&mut transaction, &founder.invitation, founder.message.as_ref()).await?;
         let made = Entry::of_row(now, Kind::InvitationMade, Actor::Service, &founder.invitation);
         audit::record(&mut transaction, made).await?;

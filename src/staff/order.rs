@@ -100,7 +100,7 @@ pub async fn approve(app: &App, by: &Principal, id: StaffOrderId, content_digest
     let mut transaction = app.store.begin().await?;
     store_change(&mut transaction, &order).await?;
     audit::record(&mut transaction, entry(&order, now, Kind::StaffOrderApproved, Actor::Account(by.account))).await?;
-    applied.store(&mut transaction, by.account, now).await?;
+    applied.store(app, &mut transaction, by.account, now).await?;
     transaction.commit().await?;
     fault::point("staff_order_after_commit");
     current::changed(app, &order);

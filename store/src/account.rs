@@ -16,8 +16,8 @@ macro_rules! accounts {
             r#"SELECT id AS "id!: Stored<AccountId>", login, password_hash, roles AS "roles!: Stored<Vec<Role>>", display_name, unit,
             person_lookup, failed_logins, locked_until AS "locked_until!: Stored<Option<Instant>>",
             disabled_at AS "disabled_at!: Stored<Option<Instant>>", created_at AS "created_at!: Stored<Instant>",
-            renewed_at AS "renewed_at!: Stored<Option<Instant>>", totp_secret, totp_step, version, mac
-            FROM account "# + $tail
+            renewed_at AS "renewed_at!: Stored<Option<Instant>>", totp_secret, totp_step,
+            unit_since AS "unit_since!: Stored<Option<Instant>>", version, mac FROM account "# + $tail
             $(, $argument)*
         )
     };
@@ -39,8 +39,8 @@ macro_rules! api_keys {
 pub async fn insert_account(connection: &mut Connection, account: &Account) -> Result<(), Error> {
     query!(
         "INSERT INTO account (id, login, password_hash, roles, display_name, unit, person_lookup, failed_logins, locked_until,
-        disabled_at, created_at, renewed_at, totp_secret, totp_step, version, mac)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+        disabled_at, created_at, renewed_at, totp_secret, totp_step, unit_since, version, mac)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
         account.id.0,
         account.login,
         account.password_hash,
@@ -55,6 +55,7 @@ pub async fn insert_account(connection: &mut Connection, account: &Account) -> R
         account.renewed_at.map(|at| at.0),
         account.totp_secret,
         account.totp_step,
+        account.unit_since.map(|at| at.0),
         account.version,
         account.mac,
     )
@@ -68,7 +69,7 @@ pub async fn update_account(connection: &mut Connection, account: &Account) -> R
     let done = query!(
         "UPDATE account SET login = $3, password_hash = $4, roles = $5, display_name = $6, unit = $7, person_lookup = $8,
         failed_logins = $9, locked_until = $10, disabled_at = $11, renewed_at = $12, totp_secret = $13, totp_step = $14,
-        version = $15, mac = $16 WHERE id = $1 AND version = $2",
+        unit_since = $15, version = $16, mac = $17 WHERE id = $1 AND version = $2",
         account.id.0,
         account.version.saturating_sub(1),
         account.login,
@@ -83,6 +84,7 @@ pub async fn update_account(connection: &mut Connection, account: &Account) -> R
         account.renewed_at.map(|at| at.0),
         account.totp_secret,
         account.totp_step,
+        account.unit_since.map(|at| at.0),
         account.version,
         account.mac,
     )

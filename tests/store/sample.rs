@@ -42,6 +42,7 @@ pub fn account(login: &str) -> Account {
         renewed_at: Some(at(3)),
         totp_secret: Some(unique()),
         totp_step: Some(59_843_890),
+        unit_since: Some(at(7)),
         version: 1,
         mac: unique(),
     }

@@ -29,6 +29,8 @@ record! {
         totp_secret: Option<Vec<u8>>,
         /// The last time step whose code was taken; `None` until the secret is confirmed by a first code.
         totp_step: Option<i64>,
+        /// When the account came to its unit, where that was not with the account itself.
+        unit_since: Option<Instant>,
     }
 }
 
