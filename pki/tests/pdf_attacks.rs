@@ -194,7 +194,7 @@ fn a_field_that_shows_something_else_than_its_text_operators_say_is_not_intact()
     intact("plain", &filled("/Tx BMC q BT /F1 12 Tf 2 5 Td (Hue) Tj ET Q EMC"));
     intact(
         "on a ground",
-        &filled("1 g 0 0 200 20 re f /Tx BMC q 1 1 198 18 re W n BT /F1 12 Tf 2 5 Td (Hue) Tj ET Q EMC"),
+        &filled("q 1 g 0 0 200 20 re f Q /Tx BMC q 1 1 198 18 re W n BT /F1 12 Tf 2 5 Td (Hue) Tj ET Q EMC"),
     );
     intact("letter by letter", &filled("BT /F1 12 Tf 2 5 Td (H) Tj 8 0 Td (u) Tj 8 0 Td (e) Tj ET"));
     not_intact(

@@ -7,7 +7,7 @@ mod forge;
 use chuky_model::instant::Instant;
 use chuky_model::report::{Indication, Integrity, Report, SubIndication};
 use chuky_pki::verify::{VerificationContext, verify_document};
-use forge::{Forge, TEXT_SHOWN, stream};
+use forge::{Forge, TEXT_SHOWN, look, stream};
 
 fn judge(bytes: &[u8]) -> Report {
     let context = VerificationContext::at(Instant::parse_rfc3339("2026-11-22T00:00:00Z").unwrap());
@@ -87,11 +87,11 @@ fn forms_may_be_filled_where_what_is_shown_is_what_is_stored() {
     let case = |name: &str, update: &[(u32, &str)], integrity, kind: &str| {
         expect(name, &Forge::signed("").update(update).bytes, integrity, kind);
     };
-    let appearance = |text: &str| stream(&format!("/Tx BMC BT /F1 12 Tf ({text}) Tj ET EMC"));
+    let appearance = |text: &str| look(&format!("/Tx BMC BT /F1 12 Tf ({text}) Tj ET EMC"));
     let filled = Forge::text_field("/V(Ha Noi)/AP<</N 43 0 R>>");
     case("filled", &[(7, &filled), (43, &appearance("Ha Noi"))], Integrity::Intact, "form_filled:true");
     case("shows another", &[(7, &filled), (43, &appearance("Hue"))], Integrity::Altered, "shown_is_not_stored:false");
-    case("draws more", &[(7, &filled), (43, &stream("/X1 Do"))], Integrity::Altered, "shown_is_not_stored:false");
+    case("draws more", &[(7, &filled), (43, &look("/X1 Do"))], Integrity::Altered, "shown_is_not_stored:false");
     case("ticked", &[(8, &Forge::check_box("/Yes"))], Integrity::Intact, "form_filled:true");
     let swapped = Forge::check_box("/Yes").replace("/Yes 12", "/Yes 13");
     case("ticked with another look", &[(8, &swapped)], Integrity::Altered, "shown_is_not_stored:false");
@@ -172,7 +172,7 @@ fn annotations_need_the_third_level_and_must_not_look_like_content() {
 #[test]
 fn signers_permissions_are_kept() {
     let filled = Forge::text_field("/V(Hue)/AP<</N 43 0 R>>");
-    let shown = stream("BT /F1 12 Tf (Hue) Tj ET");
+    let shown = look("BT /F1 12 Tf (Hue) Tj ET");
     let fill: &[(u32, &str)] = &[(7, &filled), (43, &shown)];
     let (p1, p2) = (forge::certified(1), forge::certified(2));
     expect("filled at 1", &Forge::signed(&p1).update(fill).bytes, Integrity::Altered, "form_filled:false");
@@ -189,7 +189,7 @@ fn signers_permissions_are_kept() {
     let refill = Forge::signed("")
         .update(fill)
         .sign_again(30, "")
-        .update(&[(43, &stream("BT /F1 12 Tf (Vinh) Tj ET")), (7, &Forge::text_field("/V(Vinh)/AP<</N 43 0 R>>"))]);
+        .update(&[(43, &look("BT /F1 12 Tf (Vinh) Tj ET")), (7, &Forge::text_field("/V(Vinh)/AP<</N 43 0 R>>"))]);
     let report = judge(&refill.bytes);
     assert_eq!(report.integrity, Integrity::Altered);
     assert!(

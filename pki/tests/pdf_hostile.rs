@@ -234,7 +234,10 @@ fn appearances_that_deceive_are_not_intact() {
         let note = "<</Type/Annot/Subtype/Highlight/Rect[50 700 300 720]/QuadPoints[50 720 300 720 50 700 300 700]/AP<</N 47 0 R>>>>";
         Forge::signed(&forge::certified(3)).update(&[(3, &page), (46, note), (47, look)]).bytes
     };
-    assert_eq!(judge(&markup(&forge::form_xobject("1 1 0 rg 0 0 9 9 re f"))).integrity, Integrity::Intact);
+    let blended = forge::form_xobject("/M gs 1 1 0 rg 0 0 9 9 re f")
+        .replace("/BBox", "/Resources<</ExtGState<</M<</BM/Multiply>>>>>>/BBox");
+    assert_eq!(judge(&markup(&blended)).integrity, Integrity::Intact);
+    not_intact("a highlight that hides", &markup(&forge::form_xobject("1 1 0 rg 0 0 9 9 re f")));
     let padded = format!("BX unheardof EX {}BT (I owe you) Tj ET", "q Q ".repeat(6_000));
     not_intact("evil highlight behind a lot", &markup(&forge::form_xobject(&padded)));
     not_intact("evil highlight", &markup(&forge::form_xobject("BT (I owe you) Tj ET")));

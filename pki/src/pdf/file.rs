@@ -2,19 +2,19 @@
 //! A prefix of the slice opened as a file of its own is the document as an earlier revision showed it.
 
 mod chain;
+mod decoding;
 mod entries;
 mod fields;
 mod protection;
 mod shared;
 
 use super::error::{Oddity, PdfError};
-use super::filter;
 use super::lexer::Lexer;
 use super::limits;
-use super::object::{Dictionary, Object, ObjectId, Stream};
+use super::object::{Dictionary, Object, ObjectId};
 use super::object_stream::ObjectStream;
 use super::recovery;
-use super::tree::{FormField, Page};
+use super::tree::{FormField, Page, PageNode};
 use super::work;
 use super::xref::{Entry, Section, stream_at};
 use chain::Chain;
@@ -53,7 +53,7 @@ pub struct PdfFile<'a> {
     loading: RefCell<Vec<u32>>,
     decoded: Cell<usize>,
     oddities: RefCell<Vec<Oddity>>,
-    pages: OnceCell<Rc<Vec<Page>>>,
+    pages: OnceCell<(Rc<Vec<Page>>, Rc<Vec<PageNode>>)>,
     fields: OnceCell<Rc<Vec<FormField>>>,
     field_ids: OnceCell<Rc<HashSet<ObjectId>>>,
 }
@@ -395,28 +395,21 @@ impl<'a> PdfFile<'a> {
         dictionary.value(key).map(|value| self.resolve(value)).unwrap_or_default()
     }
 
-    /// The decoded bytes of a stream. Image filters are an error of kind [`PdfError::Filter`].
-    pub fn decoded(&self, stream: &Stream) -> Result<Vec<u8>, PdfError> {
-        if self.decoded.get() > limits::DECODED_BYTES {
-            return Err(PdfError::Limit("bytes of all decoded streams"));
-        }
-        if stream.dictionary.contains("F") {
-            return Err(PdfError::Data("the data lies in another file"));
-        }
-        if let Some(reason) = self.locked() {
-            return Err(PdfError::Encrypted(reason));
-        }
-        let filter = self.value(&stream.dictionary, "Filter");
-        let parameters = self.value(&stream.dictionary, "DecodeParms");
-        let opened = self.encryption().is_some();
-        let data = filter::decode(&self.raw(stream)?, &filter, &parameters, opened, &|object| self.resolve(object))?;
-        self.decoded.set(self.decoded.get().saturating_add(data.len()));
-        Ok(data)
-    }
-
     /// The pages in order, at most `limits::PAGES`.
     pub fn pages(&self) -> Rc<Vec<Page>> {
-        Rc::clone(self.pages.get_or_init(|| Rc::new(self.walk_pages())))
+        Rc::clone(&self.page_tree().0)
+    }
+
+    /// The nodes between the catalogue and the pages, each once.
+    pub(super) fn page_nodes(&self) -> Rc<Vec<PageNode>> {
+        Rc::clone(&self.page_tree().1)
+    }
+
+    fn page_tree(&self) -> &(Rc<Vec<Page>>, Rc<Vec<PageNode>>) {
+        self.pages.get_or_init(|| {
+            let (pages, nodes) = self.walk_pages();
+            (Rc::new(pages), Rc::new(nodes))
+        })
     }
 
     /// Where `startxref` points, as the last section is referred to by the next revision's `Prev`: without the header's shift.

@@ -30,6 +30,8 @@ pub const RECOVERED_OBJECTS: usize = 1_000_000;
 pub const TREE_DEPTH: usize = 64;
 /// Pages in one file.
 pub const PAGES: usize = 100_000;
+/// Times that pages may be listed again in a file that is compared. Writers list each page once.
+pub const PAGES_LISTED_AGAIN: usize = 1_000;
 /// Nodes of the page tree that are walked, pages included.
 pub const PAGE_NODES: usize = 250_000;
 /// Form fields in one file.

@@ -27,6 +27,7 @@ mod xref;
 
 pub use error::{Oddity, PdfError};
 pub use file::{PdfFile, Reading};
+pub(crate) use filter::is_bounded;
 pub use lexer::{DictionarySpans, Lexer, ValueSpan};
 pub use object::{Dictionary, Object, ObjectId, Stream};
 pub use revisions::Revisions;

@@ -27,6 +27,22 @@ pub(super) fn undo(data: Vec<u8>, parameters: &Dictionary) -> Result<Vec<u8>, Pd
     Ok(png(&data, pixel, row))
 }
 
+/// Whether the data is whole rows of filters that there are, so that every reader undoes them alike.
+pub(super) fn is_regular(data: &[u8], parameters: &Dictionary) -> bool {
+    let number = |key: &str, default: i64| parameters.value(key).and_then(Object::integer).unwrap_or(default);
+    let bits = number("Colors", 1).saturating_mul(number("BitsPerComponent", 8)).saturating_mul(number("Columns", 1));
+    let Ok(row) = usize::try_from(bits.saturating_add(7) / 8) else { return false };
+    match number("Predictor", 1) {
+        1 => true,
+        2 => row > 0 && data.len() % row == 0,
+        10..=15 => {
+            let row = row.saturating_add(1);
+            data.len() % row == 0 && data.chunks(row).all(|line| line.first().is_some_and(|kind| *kind <= 4))
+        }
+        _ => false,
+    }
+}
+
 fn tiff(mut data: Vec<u8>, colors: usize, bits: usize, row: usize) -> Result<Vec<u8>, PdfError> {
     if bits != 8 {
         return Err(PdfError::Data("TIFF predictor with other than 8 bits"));

@@ -121,11 +121,6 @@ pub(super) fn draws(content: &[u8]) -> Option<bool> {
     uses(content, &[b"Tj", b"TJ", b"'", b"\"", b"Do", b"BI", b"sh", b"f", b"F", b"f*", b"B", b"B*"])
 }
 
-/// Whether these are operators that show text, an inline picture or a shading; `None` as in [`draws`].
-pub(super) fn writes(content: &[u8]) -> Option<bool> {
-    uses(content, &[b"Tj", b"TJ", b"'", b"\"", b"BI", b"sh"])
-}
-
 fn uses(content: &[u8], operators: &[&[u8]]) -> Option<bool> {
     let mut lexer = Lexer::new(content, 0);
     let mut steps = 0_usize;

@@ -18,13 +18,23 @@ pub struct Page {
     pub dictionary: Object,
     /// What it inherits: `Resources`, `MediaBox`, `CropBox`, `Rotate`, own values not included.
     pub inherited: Dictionary,
+    /// Whether `Parent` leads back the way on which the page was found, so that who walks up inherits the same as who walks down.
+    pub leads_back: bool,
+}
+
+/// A node of the page tree that is no page.
+#[derive(Clone, Debug)]
+pub(super) struct PageNode {
+    pub(super) id: Option<ObjectId>,
+    pub(super) dictionary: Object,
 }
 
 impl Page {
     /// The page's value for the key, its own or inherited, references followed.
     pub fn value(&self, file: &PdfFile<'_>, key: &str) -> Object {
-        let own = self.dictionary.dictionary().and_then(|dictionary| dictionary.value(key));
-        own.or_else(|| self.inherited.value(key)).map(|value| file.resolve(value)).unwrap_or_default()
+        let own = self.dictionary.dictionary().map(|dictionary| file.value(dictionary, key)).unwrap_or_default();
+        // A null is no value (ISO 32000-1 §7.3.7), so that it does not end the inheritance.
+        if own.is_null() { file.value(&self.inherited, key) } else { own }
     }
 }
 
@@ -68,25 +78,26 @@ impl FormField {
 
 const PAGE_INHERITED: [&str; 4] = ["Resources", "MediaBox", "CropBox", "Rotate"];
 /// Entries that a field has from its parents, or that act on all fields below.
-pub(super) const FIELD_INHERITED: [&str; 9] = ["FT", "V", "Ff", "DV", "DA", "Q", "MaxLen", "Opt", "AA"];
+pub(super) const FIELD_INHERITED: [&str; 13] =
+    ["FT", "V", "Ff", "DV", "DA", "Q", "MaxLen", "Opt", "AA", "RV", "DS", "I", "TI"];
 
-fn inherit(from: &Dictionary, above: &Dictionary, keys: &[&str]) -> Dictionary {
-    let value =
-        |key: &&str| from.value(key).or_else(|| above.value(key)).map(|value| (key.as_bytes().into(), value.clone()));
+fn inherit(file: &PdfFile<'_>, from: &Dictionary, above: &Dictionary, keys: &[&str]) -> Dictionary {
+    let own = |key: &str| from.value(key).filter(|value| !file.resolve(value).is_null());
+    let value = |key: &&str| own(key).or_else(|| above.value(key)).map(|value| (key.as_bytes().into(), value.clone()));
     Dictionary::from_entries(keys.iter().filter_map(value).collect())
 }
 
 impl PdfFile<'_> {
     /// Walks the page tree.
-    pub(super) fn walk_pages(&self) -> Vec<Page> {
-        let mut pages = Vec::new();
+    pub(super) fn walk_pages(&self) -> (Vec<Page>, Vec<PageNode>) {
+        let (mut pages, mut all, mut met) = (Vec::new(), Vec::new(), HashSet::new());
         let catalogue = self.catalogue();
         let root = catalogue.dictionary().and_then(|dictionary| dictionary.value("Pages")).cloned().unwrap_or_default();
         // A page listed twice is shown twice, so circles are ended by the depth and by the number of nodes.
         let mut nodes = 0_usize;
-        // A stack of (node, inherited, depth), last child pushed first.
-        let mut stack = vec![(root, Dictionary::default(), 0_usize)];
-        while let Some((node, inherited, depth)) = stack.pop() {
+        // A stack of (node, inherited, depth, node that lists it, whether that one leads back), last child pushed first.
+        let mut stack = vec![(root, Dictionary::default(), 0_usize, None, true)];
+        while let Some((node, inherited, depth, lister, led)) = stack.pop() {
             let id = node.reference();
             nodes += 1;
             if depth > limits::TREE_DEPTH || pages.len() >= limits::PAGES || nodes > limits::PAGE_NODES {
@@ -94,15 +105,21 @@ impl PdfFile<'_> {
             }
             let object = self.resolve(&node);
             let Some(dictionary) = object.dictionary() else { continue };
+            let leads_back = led && dictionary.value("Parent").and_then(Object::reference) == lister;
             match self.value(dictionary, "Kids") {
                 Object::Array(kids) if !dictionary.is_name("Type", "Page") => {
-                    let below = inherit(dictionary, &inherited, &PAGE_INHERITED);
-                    stack.extend(kids.iter().rev().map(|kid| (kid.clone(), below.clone(), depth + 1)));
+                    let below = inherit(self, dictionary, &inherited, &PAGE_INHERITED);
+                    // A direct node has no number that a kid could name.
+                    let leads_back = leads_back && id.is_some();
+                    stack.extend(kids.iter().rev().map(|kid| (kid.clone(), below.clone(), depth + 1, id, leads_back)));
+                    if id.is_none_or(|id| met.insert(id)) {
+                        all.push(PageNode { id, dictionary: object });
+                    }
                 }
-                _ => pages.push(Page { id, dictionary: object, inherited }),
+                _ => pages.push(Page { id, dictionary: object, inherited, leads_back }),
             }
         }
-        pages
+        (pages, all)
     }
 
     /// The interactive form dictionary, `Null` where there is none.
@@ -143,7 +160,7 @@ impl PdfFile<'_> {
             let is_field = |kid: &Object| self.resolve(kid).dictionary().is_some_and(|kid| kid.contains("T"));
             let (below, widgets): (Vec<_>, Vec<_>) = kids.iter().cloned().partition(is_field);
             if !below.is_empty() {
-                let inherited = inherit(dictionary, &above, &FIELD_INHERITED);
+                let inherited = inherit(self, dictionary, &above, &FIELD_INHERITED);
                 stack.extend(below.into_iter().rev().map(|kid| (kid, inherited.clone(), name.clone(), depth + 1)));
                 continue;
             }

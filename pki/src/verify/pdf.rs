@@ -93,14 +93,24 @@ pub(super) fn verify(bytes: &[u8], context: &VerificationContext) -> Report {
 
 /// What readers of other makes say, where something follows a signature or where our own reading had to be repaired.
 ///
-/// Where every step is written so plainly that it can be read in one way only, and added nothing but long-term data, they are not asked:
-/// most files that follow the standards for the long term end like this, and large ones would be read four times for nothing.
+/// Where every step is written so plainly that it can be read in one way only, and left alone what was there but for the lists that name new
+/// long-term data, they are not asked: most files that follow the standards for the long term end like this, and large ones would be read four times
+/// for nothing. Nor are they asked where every signature was found altered already.
 fn other_readers(revisions: &Revisions<'_>, judged: &[Judged], steps: &[Step]) -> Vec<Check> {
     let file = revisions.whole();
     if file.locked().is_some() {
         return Vec::new();
     }
-    let harmless = |step: &Step| step.plain && step.findings.iter().all(|one| one.kind.needs() == Needs::Nothing);
+    let mut sound =
+        judged.iter().filter(|one| one.signature.faults.is_empty() && one.signature.byte_range.is_some()).peekable();
+    if sound.peek().is_some() && sound.all(|one| one.changes.iter().any(|change| !change.permitted)) {
+        return second_reader::NAMES
+            .map(|name| Check::not_done(name, "what follows was found to be an alteration already"))
+            .to_vec();
+    }
+    let harmless = |step: &Step| {
+        step.plain && step.only_adds && step.findings.iter().all(|one| one.kind.needs() == Needs::Nothing)
+    };
     if !steps.is_empty() && steps.iter().all(harmless) {
         let why = "nothing but long-term data follows, written so that it can be read in one way only";
         return second_reader::NAMES.map(|name| Check::not_done(name, why)).to_vec();

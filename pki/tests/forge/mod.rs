@@ -25,6 +25,11 @@ pub fn hex_stream(data: &str) -> String {
     format!("<</Resources<</Font<</F1 5 0 R>>>>/Filter/ASCIIHexDecode/Length {length}>>\nstream\n{encoded}>\nendstream")
 }
 
+/// The appearance of [`Forge::text_field`].
+pub fn look(data: &str) -> String {
+    stream(data).replacen("<</Resources", "<</Type/XObject/Subtype/Form/BBox[0 0 200 20]/Resources", 1)
+}
+
 pub fn form_xobject(data: &str) -> String {
     format!("<</Type/XObject/Subtype/Form/BBox[0 0 9 9]/Length {}>>\nstream\n{data}\nendstream", data.len())
 }
@@ -131,9 +136,22 @@ impl Forge {
         Self::base().sign_again(20, extra)
     }
 
-    /// Adds a signature field with this number, its dictionary with the next one.
-    pub fn sign_again(mut self, field: u32, extra: &str) -> Self {
+    /// Lists a field that some object defines.
+    pub fn listing(mut self, field: u32) -> Self {
         self.fields.push(field);
+        self
+    }
+
+    /// Adds a signature field with this number, its dictionary with the next one.
+    pub fn sign_again(self, field: u32, extra: &str) -> Self {
+        self.sign_seen(field, "/Rect[0 0 0 0]", extra)
+    }
+
+    /// As [`Forge::sign_again`], with this place and look.
+    pub fn sign_seen(mut self, field: u32, look: &str, extra: &str) -> Self {
+        if !self.fields.contains(&field) {
+            self.fields.push(field);
+        }
         let fields: String = self.fields.iter().map(|number| format!("{number} 0 R ")).collect();
         let name = if field == 20 { 1 } else { 2 };
         let annots = if field == 20 { String::new() } else { format!("{field} 0 R") };
@@ -144,7 +162,7 @@ impl Forge {
             (
                 field,
                 format!(
-                    "<</Type/Annot/Subtype/Widget/FT/Sig/Rect[0 0 0 0]/F 132/T(Signature{name})/P 3 0 R/V {} 0 R>>",
+                    "<</Type/Annot/Subtype/Widget/FT/Sig{look}/F 132/T(Signature{name})/P 3 0 R/V {} 0 R>>",
                     field + 1
                 ),
             ),
@@ -191,7 +209,7 @@ impl Forge {
         let previous = if self.startxref == 0 { String::new() } else { format!("/Prev {}", self.startxref) };
         self.startxref = self.bytes.len();
         let trailer =
-            format!("trailer\n<</Size 60/Root 1 0 R/Info 15 0 R{previous}>>\nstartxref\n{}\n%%EOF\n", self.startxref);
+            format!("trailer\n<</Size 5000/Root 1 0 R/Info 15 0 R{previous}>>\nstartxref\n{}\n%%EOF\n", self.startxref);
         self.bytes.extend_from_slice(table.as_bytes());
         self.bytes.extend_from_slice(trailer.as_bytes());
     }

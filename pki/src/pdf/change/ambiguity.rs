@@ -8,8 +8,9 @@ use crate::pdf::object::{Dictionary, Object, ObjectId};
 use crate::pdf::recovery;
 use crate::pdf::xref::{Entry, Section};
 
-/// The first ambiguity in what was appended at `from`, in English.
-pub(super) fn found(new: &PdfFile<'_>, from: usize) -> Option<String> {
+/// The first ambiguity in what the newer revision appended, in English.
+pub(super) fn found(old: &PdfFile<'_>, new: &PdfFile<'_>) -> Option<String> {
+    let from = old.data().len();
     if new.reading() == Reading::Recovered {
         return None;
     }
@@ -28,6 +29,13 @@ pub(super) fn found(new: &PdfFile<'_>, from: usize) -> Option<String> {
         if doubled(&object) {
             return Some(format!("a dictionary in object {number} has a key twice"));
         }
+        if let Some(id) = misses(new, &object) {
+            // What was written like this before is read as it was.
+            let before = references(&old.object(ObjectId::new(number, 0)));
+            if !before.contains(&id) {
+                return Some(format!("object {number} refers to {id}, which has another generation"));
+            }
+        }
         let place = new.entry(number);
         if object.stream().is_some_and(|stream| stream.dictionary.is_name("Type", "ObjStm"))
             && matches!(place, Some(Entry::Offset { offset, .. }) if offset >= from)
@@ -39,11 +47,39 @@ pub(super) fn found(new: &PdfFile<'_>, from: usize) -> Option<String> {
         // Readers find the object by its index or by its number; both must lead to the same one.
         let listed = |index: usize, inner: u32| matches!(new.entry(inner), Some(Entry::InStream { stream: at, index: own }) if at == stream && own as usize == index);
         let numbers = new.numbers_in_stream(stream);
+        if numbers.is_empty() && new.locked().is_none() {
+            return Some(format!("object stream {stream} cannot be read"));
+        }
         if let Some((_, inner)) = numbers.into_iter().enumerate().find(|(index, inner)| !listed(*index, *inner)) {
             return Some(format!("object stream {stream} defines object {inner}, which is found elsewhere"));
         }
     }
     other_generation(new, &own, from).or_else(|| hidden_word(new, from))
+}
+
+/// A reference whose generation is not that of its object: some readers find nothing there, others go by the number.
+fn misses(new: &PdfFile<'_>, object: &Object) -> Option<ObjectId> {
+    references(object).into_iter().find(|id| match new.entry(id.number) {
+        Some(Entry::Offset { generation, .. }) => generation != id.generation,
+        Some(Entry::InStream { .. }) => id.generation != 0,
+        Some(Entry::Free) | None => false,
+    })
+}
+
+/// The references in the object, at any depth.
+fn references(object: &Object) -> Vec<ObjectId> {
+    let mut found = Vec::new();
+    let mut pending = vec![object];
+    while let Some(object) = pending.pop() {
+        match object {
+            Object::Reference(id) => found.push(*id),
+            Object::Array(elements) => pending.extend(elements.iter()),
+            other => {
+                pending.extend(other.dictionary().into_iter().flat_map(Dictionary::entries).map(|(_, value)| value))
+            }
+        }
+    }
+    found
 }
 
 /// Readers ask for number and generation, or for the number alone: later definitions must have the generation that the entry

@@ -1,13 +1,13 @@
 //! Whether the appearance of a text or choice field shows the value that the field stores (shadow attack "replace").
 //! Reads the text operators of the appearance and maps codes by the font's `ToUnicode`; does not render.
 
-use super::painting::{self, Painting};
+use super::font::FontMap;
+use super::painting::{self, Painting, Sheet};
 use crate::pdf::file::PdfFile;
 use crate::pdf::lexer::Lexer;
 use crate::pdf::limits;
 use crate::pdf::object::{Dictionary, Object, Stream};
 use crate::pdf::tree::{FormField, text};
-use std::collections::BTreeMap;
 
 /// What a field's appearance was found to show.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,14 +47,24 @@ pub(super) fn shows(
         let Object::Stream(stream) = file.value(appearance, "N") else {
             return Shown::Unclear("the appearance is no stream");
         };
-        let Ok(content) = file.decoded(&stream) else { return Shown::Unclear("the appearance cannot be decoded") };
+        let decoded = if signed.is_some() { file.decoded_regularly(&stream) } else { file.decoded(&stream) };
+        let Ok(content) = decoded else { return Shown::Unclear("the appearance cannot be decoded") };
+        let sheet = match (signed, sheet(file, widget, &stream)) {
+            (None, _) => None,
+            (Some(_), Some(sheet)) => Some(sheet),
+            (Some(_), None) => return Shown::Unclear("the appearance has no box that fits the field"),
+        };
         let resources = file.value(&stream.dictionary, "Resources");
-        let shown = match drawn_text(file, &content, resources.dictionary(), known) {
+        let shown = match drawn_text(file, &content, resources.dictionary(), known, sheet) {
             Ok(shown) => shown,
             Err(why) => return Shown::Unclear(why),
         };
         if let Some(signed) = signed
-            && let Some(why) = painting::draws_more_than_text(&content, bounds(file, &stream), signed(at).as_deref())
+            && let Some(why) = painting::draws_more_than_text(
+                &content,
+                sheet.map(|sheet| sheet.bounds).unwrap_or_default(),
+                signed(at).as_deref(),
+            )
         {
             return Shown::Unclear(why);
         }
@@ -74,12 +84,25 @@ pub(super) fn normal(file: &PdfFile<'_>, widget: &Object) -> Option<Vec<u8>> {
     file.decoded(&stream).ok()
 }
 
-/// The appearance's bounding box, zero where it is none.
-fn bounds(file: &PdfFile<'_>, stream: &Stream) -> [f64; 4] {
-    let corners = file.value(&stream.dictionary, "BBox");
-    let corners: Vec<f64> =
-        corners.array().unwrap_or_default().iter().filter_map(|one| file.resolve(one).number()).collect();
-    corners.first_chunk::<4>().copied().unwrap_or_default()
+/// The appearance's box, where it has one of the shape of the widget: readers stretch one into the other (ISO 32000-1 §12.5.5), so that another
+/// shape shows a part, or letters too small to be read.
+fn sheet(file: &PdfFile<'_>, widget: &Dictionary, stream: &Stream) -> Option<Sheet> {
+    let corners = |array: Object| -> Option<[f64; 4]> {
+        let all: Vec<f64> = array.array()?.iter().filter_map(|one| file.resolve(one).number()).collect();
+        let [a, b, c, d] = *all.first_chunk::<4>().filter(|_| all.len() == 4)?;
+        Some([a.min(c), b.min(d), a.max(c), b.max(d)])
+    };
+    let bounds = corners(file.value(&stream.dictionary, "BBox"))?;
+    let place = corners(file.value(widget, "Rect"))?;
+    let characteristics = file.value(widget, "MK");
+    let turn =
+        characteristics.dictionary().map(|one| file.value(one, "R")).and_then(|turn| turn.integer()).unwrap_or(0);
+    let sides = |[left, bottom, right, top]: [f64; 4]| (right - left, top - bottom);
+    let (own, (across, up)) = (sides(bounds), sides(place));
+    let (across, up) = if turn.rem_euclid(180) == 0 { (across, up) } else { (up, across) };
+    let scale = (across / own.0, up / own.1);
+    let even = (0.75..=1.34).contains(&(scale.0 / scale.1));
+    even.then_some(Sheet { bounds, scale: scale.1, turned: turn != 0 })
 }
 
 /// What the field stores, as a person reads it: for choices the displayed texts.
@@ -122,12 +145,13 @@ fn drawn_text(
     content: &[u8],
     resources: Option<&Dictionary>,
     known: &dyn Fn(&Object) -> bool,
+    sheet: Option<Sheet>,
 ) -> Result<String, &'static str> {
     let mut lexer = Lexer::new(content, 0);
     let mut operands: Vec<Object> = Vec::new();
     let mut font = FontMap::default();
     let mut shown = String::new();
-    let mut painting = Painting::default();
+    let mut painting = Painting::on(sheet);
     loop {
         lexer.skip_space();
         if lexer.position() >= content.len() {
@@ -141,178 +165,85 @@ fn drawn_text(
             continue;
         }
         let operator = lexer.take_operator().ok_or("malformed content")?;
-        painting.moves(operator, &operands)?;
+        let before = shown.len();
         match operator {
             b"Tf" => {
                 let name = operands.first().and_then(Object::name).unwrap_or_default();
                 font = FontMap::read(file, resources, name, known)?;
             }
-            b"Tj" | b"'" | b"\"" => font.show(operands.last().and_then(Object::string), &mut shown),
+            b"Tj" | b"'" | b"\"" => font.show(operands.last().and_then(Object::string), &mut shown)?,
             b"TJ" => {
                 let pieces = operands.last().and_then(Object::array).unwrap_or_default();
-                pieces.iter().for_each(|piece| font.show(piece.string(), &mut shown));
+                pieces.iter().try_for_each(|piece| font.show(piece.string(), &mut shown))?;
             }
-            // ISO 32000-1 §9.3.6: the modes above stroking show nothing; §9.3.4: scaled to nothing.
-            b"Tr" if operands.last().and_then(Object::integer).is_none_or(|mode| mode > 2) => {
+            // ISO 32000-1 §9.3.6: letters that are filled are seen; §9.3.4: scaled to nothing.
+            b"Tr" if operands.last().and_then(Object::integer).is_none_or(|mode| mode != 0 && mode != 2) => {
                 return Err("the appearance hides text");
             }
             b"Tz" if operands.last().and_then(Object::number).is_none_or(|scale| scale < 10.0) => {
                 return Err("the appearance hides text");
             }
+            b"gs" if sheet.is_some() && !plain_state(file, resources, &operands) => {
+                return Err("the appearance hides text");
+            }
             b"Do" | b"BI" | b"sh" => return Err("the appearance draws more than text"),
             _ => {}
         }
+        let piece = shown.get(before..).unwrap_or_default();
+        painting.moves(operator, &operands, font.width(piece))?;
         operands.clear();
     }
 }
 
-/// What a font's `ToUnicode` says of its codes; empty where there is none.
-pub(in crate::pdf) fn letters_of_font(file: &PdfFile<'_>, font: &Dictionary) -> BTreeMap<u32, String> {
-    match file.value(font, "ToUnicode") {
-        Object::Stream(stream) => file.decoded(&stream).map(|map| character_map(&map)).unwrap_or_default(),
-        _ => BTreeMap::new(),
-    }
+/// Whether a graphics state (ISO 32000-1 §8.4.5) leaves what is drawn as visible as it is.
+fn plain_state(file: &PdfFile<'_>, resources: Option<&Dictionary>, operands: &[Object]) -> bool {
+    let name = operands.first().and_then(Object::name).unwrap_or_default();
+    let states = resources.map(|resources| file.value(resources, "ExtGState")).unwrap_or_default();
+    let state = states.dictionary().and_then(|states| states.value_of(name)).map(|state| file.resolve(state));
+    let Some(state) = state.as_ref().and_then(Object::dictionary) else { return true };
+    state.entries().all(|(key, value)| {
+        let value = file.resolve(value);
+        match key {
+            b"ca" | b"CA" => value.number() == Some(1.0),
+            b"BM" => value.is_name("Normal"),
+            b"SMask" => value.is_name("None"),
+            b"Type" | b"SA" | b"AIS" | b"TK" | b"SM" | b"FL" | b"RI" | b"OP" | b"op" | b"OPM" => true,
+            _ => false,
+        }
+    })
 }
 
-/// How a font's codes become text.
-#[derive(Debug, Default)]
-struct FontMap {
-    two_bytes: bool,
-    letters: BTreeMap<u32, String>,
-}
-
-impl FontMap {
-    fn read(
-        file: &PdfFile<'_>,
-        resources: Option<&Dictionary>,
-        name: &[u8],
-        known: &dyn Fn(&Object) -> bool,
-    ) -> Result<Self, &'static str> {
-        let fonts = resources.map(|resources| file.value(resources, "Font")).unwrap_or_default();
-        let written = fonts.dictionary().and_then(|fonts| fonts.value_of(name)).cloned().unwrap_or_default();
-        let font = file.resolve(&written);
-        let Some(font) = font.dictionary() else { return Ok(Self::default()) };
-        let letters = letters_of_font(file, font);
-        let subtype = file.value(font, "Subtype");
-        let descriptor = file.value(font, "FontDescriptor");
-        let embedded =
-            |descriptor: &Dictionary| ["FontFile", "FontFile2", "FontFile3"].iter().any(|key| descriptor.contains(key));
-        let two_bytes = subtype.is_name("Type0");
-        if two_bytes || subtype.is_name("Type3") || descriptor.dictionary().is_some_and(embedded) {
-            if !known(&written) {
-                return Err("it uses a font of its own");
-            }
-        } else if !plain_letters(file, font, &letters) {
-            return Err("its font shows other letters than its codes say");
-        }
-        Ok(Self { two_bytes, letters })
-    }
-
-    fn show(&self, bytes: Option<&[u8]>, out: &mut String) {
-        let bytes = bytes.unwrap_or_default();
-        let codes: Vec<u32> = if self.two_bytes {
-            bytes.chunks(2).map(|pair| pair.iter().fold(0, |code, byte| code << 8 | u32::from(*byte))).collect()
-        } else {
-            bytes.iter().map(|byte| u32::from(*byte)).collect()
-        };
-        for code in codes {
-            match self.letters.get(&code) {
-                Some(letters) => out.push_str(letters),
-                None => out.extend(char::from_u32(code)),
-            }
-        }
-    }
-}
-
-/// Whether a font that is not embedded shows ASCII codes as ASCII: neither its encoding nor its `ToUnicode` says otherwise.
-fn plain_letters(file: &PdfFile<'_>, font: &Dictionary, letters: &BTreeMap<u32, String>) -> bool {
-    let printable = 33_u32..127;
-    let mapped = letters
-        .iter()
-        .filter(|(code, _)| printable.contains(code))
-        .all(|(code, to)| char::from_u32(*code).is_some_and(|own| to.chars().eq([own])));
-    let encoding = file.value(font, "Encoding");
-    let differences = encoding.dictionary().map(|encoding| file.value(encoding, "Differences")).unwrap_or_default();
-    let mut code = 0_u32;
-    let differs = differences.array().unwrap_or_default().iter().any(|element| match file.resolve(element) {
-        Object::Integer(start) => {
-            code = u32::try_from(start).unwrap_or(u32::MAX);
-            false
-        }
-        Object::Name(name) => {
-            let own = code;
-            code = code.saturating_add(1);
-            printable.contains(&own) && !is_glyph_of(&name, own)
-        }
-        _ => true,
-    });
-    mapped && !differs
-}
-
-/// Names of the Adobe Glyph List for the digits; letters are named by themselves.
-const DIGITS: [&str; 10] = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
-/// Names that form fonts give to ASCII codes beside letters and digits.
-const MARKS: [(char, &str); 5] =
-    [('\'', "quotesingle"), ('`', "grave"), ('.', "period"), (',', "comma"), ('-', "hyphen")];
-
-fn is_glyph_of(name: &[u8], code: u32) -> bool {
-    let Some(own) = char::from_u32(code) else { return false };
-    let named = |expected: &str| name == expected.as_bytes();
-    match own.to_digit(10).and_then(|digit| DIGITS.get(digit as usize)) {
-        Some(digit) => named(digit),
-        None if own.is_ascii_alphabetic() => named(own.encode_utf8(&mut [0; 4])),
-        None => MARKS.iter().any(|(mark, glyph)| *mark == own && named(glyph)),
-    }
-}
-
-/// The `bfchar` and `bfrange` pairs of a `ToUnicode` CMap (ISO 32000-1 §9.10.3).
-fn character_map(map: &[u8]) -> BTreeMap<u32, String> {
-    let number = |bytes: &[u8]| bytes.iter().take(4).fold(0_u32, |code, byte| code << 8 | u32::from(*byte));
-    let letters = |bytes: &[u8]| text(&[&[0xfe, 0xff], bytes].concat());
-    let mut found = BTreeMap::new();
-    let mut lexer = Lexer::new(map, 0);
-    let mut operands: Vec<Object> = Vec::new();
-    loop {
-        lexer.skip_space();
-        if lexer.position() >= map.len() || found.len() > 1 << 17 {
-            return found;
-        }
-        if let Ok(object) = lexer.try_object() {
-            operands.push(object);
-            continue;
-        }
-        let Some(operator) = lexer.take_operator() else { return found };
-        match operator {
-            b"endbfchar" => {
-                for pair in operands.chunks_exact(2) {
-                    if let [Object::String(code), Object::String(to)] = pair {
-                        found.insert(number(code), letters(to));
-                    }
-                }
-            }
-            b"endbfrange" => {
-                for triple in operands.chunks_exact(3) {
-                    let [Object::String(first), Object::String(last), to] = triple else { continue };
-                    let codes = number(first)..=number(last).min(number(first).saturating_add(0xffff));
-                    match to {
-                        Object::String(to) => {
-                            let start = number(to);
-                            found.extend(codes.enumerate().filter_map(|(at, code)| {
-                                let letter = char::from_u32(start.checked_add(u32::try_from(at).ok()?)?)?;
-                                Some((code, letter.to_string()))
-                            }));
-                        }
-                        Object::Array(each) => {
-                            found.extend(
-                                codes.zip(each.iter()).filter_map(|(code, to)| Some((code, letters(to.string()?)))),
-                            );
-                        }
-                        _ => {}
-                    }
-                }
-            }
+/// Whether rich text (ISO 32000-1 §12.7.3.4), where the part of the field has any, has the letters of the field's value.
+pub(super) fn rich_text_says(file: &PdfFile<'_>, part: &Dictionary, field: &FormField) -> bool {
+    let Some(rich) = one_text(file, &file.value(part, "RV")) else { return true };
+    let (mut letters, mut in_tag) = (String::new(), false);
+    for letter in rich.chars() {
+        match letter {
+            '<' => in_tag = true,
+            '>' if in_tag => in_tag = false,
+            letter if !in_tag => letters.push(letter),
             _ => {}
         }
-        operands.clear();
     }
+    for (entity, letter) in
+        [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&#13;", " "), ("&amp;", "&")]
+    {
+        letters = letters.replace(entity, letter);
+    }
+    squeezed(&letters) == squeezed(&stored(file, field))
+}
+
+/// Whether the options that the part marks as chosen (`I`) are those of the field's value.
+pub(super) fn chosen_fit(file: &PdfFile<'_>, part: &Dictionary, field: &FormField) -> bool {
+    let marked = file.value(part, "I");
+    let Some(marked) = marked.array() else { return marked.is_null() };
+    let options = field.value("Opt").map(|options| file.resolve(options)).unwrap_or_default();
+    let shown = |at: &Object| {
+        let at = usize::try_from(file.resolve(at).integer()?).ok()?;
+        let option = file.resolve(options.array()?.get(at)?);
+        let shown = option.array().and_then(|pair| pair.get(1)).map(|one| file.resolve(one)).unwrap_or(option);
+        one_text(file, &shown)
+    };
+    let named: Option<Vec<String>> = marked.iter().map(shown).collect();
+    named.is_some_and(|named| squeezed(&named.concat()) == squeezed(&stored(file, field)))
 }

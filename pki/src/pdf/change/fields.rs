@@ -1,14 +1,22 @@
 //! The interactive form: fields filled, signed, added, removed or changed, and the entries of the form dictionary.
 
-use super::appearance::{Shown, normal, shows};
+use super::filling::names_in;
 use super::kind::ChangeKind;
-use super::{Comparison, named, page_number};
+use super::{Comparison, page_number};
 use crate::pdf::file::PdfFile;
-use crate::pdf::lexer::Lexer;
 use crate::pdf::object::{Dictionary, Object, ObjectId};
-use crate::pdf::tree::{FIELD_INHERITED, FormField, text};
+use crate::pdf::tree::{FIELD_INHERITED, FormField};
 use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
+
+/// Widgets of signature fields that the later revision has touched.
+#[derive(Debug, Default)]
+pub(super) struct SignatureWidgets {
+    /// Those of new fields.
+    pub(super) new: NewWidgets,
+    /// Those of fields that were empty and are signed now.
+    pub(super) signed: NewWidgets,
+}
 
 /// Widgets of signature fields that are new in the later revision.
 pub(super) type NewWidgets = BTreeSet<ObjectId>;
@@ -20,14 +28,24 @@ const SIGNING_MAY_ADD: [&[u8]; 14] =
 const SIGNING_MAY_CHANGE: [&[u8]; 5] = [b"AP", b"AS", b"M", b"MK", b"DA"];
 /// Entries that hold or show a field's value.
 const VALUE_ENTRIES: [&[u8]; 7] = [b"AP", b"AS", b"DA", b"I", b"M", b"RV", b"V"];
-/// Entries that are compared elsewhere or mean nothing by themselves.
-const TREE_ENTRIES: [&[u8]; 5] = [b"Parent", b"Kids", b"P", b"V", b"StructParent"];
+/// Entries of a value that may differ only together with it: how a reader that draws the field anew would show it.
+const SHOWING_ENTRIES: [&[u8]; 3] = [b"DA", b"I", b"RV"];
+/// The thickest border of a field that nobody signed.
+const THICKEST_BORDER: f64 = 4.0;
 /// `F` bits that signing software sets: Print and Locked (ISO 32000-1 table 165), and LockedContents.
 const SIGNING_FLAGS: i64 = 4 | 128 | 512;
 
+/// What was found out about a field while its entries were compared.
+struct Compared {
+    /// Its value changed, or how it is shown.
+    value: bool,
+    /// Entries that changed of those that say how a reader draws the value.
+    showing: BTreeSet<Vec<u8>>,
+}
+
 impl Comparison<'_, '_> {
-    /// Compares the forms; gives the widgets of new signature fields.
-    pub(super) fn form(&self) -> NewWidgets {
+    /// Compares the forms; gives the widgets of signature fields that are new or newly signed.
+    pub(super) fn form(&self) -> SignatureWidgets {
         let (old, new) = (self.old.form(), self.new.form());
         let empty = Dictionary::default();
         let (old, new) = (old.dictionary().unwrap_or(&empty), new.dictionary().unwrap_or(&empty));
@@ -69,8 +87,11 @@ impl Comparison<'_, '_> {
             let (before, after) =
                 (self.old.resolve(value), new.value_of(category).map(|value| self.new.resolve(value)));
             match (before.dictionary(), after.as_ref().and_then(Object::dictionary)) {
-                (Some(before), Some(after)) => before.entries().all(|(name, _)| self.same_value(before, after, name)),
-                _ => self.same_value(old, new, category),
+                (Some(before), Some(after)) => before.entries().all(|(name, value)| {
+                    // A name that a resource has is no key that says what it is.
+                    self.same_drawn(value, after.value_of(name).unwrap_or(&Object::Null))
+                }),
+                _ => self.same_drawn(value, new.value_of(category).unwrap_or(&Object::Null)),
             }
         })
     }
@@ -94,11 +115,13 @@ impl Comparison<'_, '_> {
         let of_widgets =
             of_widgets.filter_map(|(_, widget)| widget.dictionary()).map(|widget| written(widget.value("DA")));
         let of_fields = self.old_fields.iter().map(|field| written(field.value("DA")));
-        let appearances: Vec<Object> = of_fields.chain(of_widgets).chain([written(old.value("DA"))]).collect();
-        added.any(|name| appearances.iter().any(|appearance| names_font(appearance.string().unwrap_or_default(), name)))
+        let appearances = of_fields.chain(of_widgets).chain([written(old.value("DA"))]);
+        let named: HashSet<Vec<u8>> =
+            appearances.flat_map(|appearance| names_in(appearance.string().unwrap_or_default())).collect();
+        added.any(|name| named.contains(name))
     }
 
-    fn fields(&self) -> NewWidgets {
+    fn fields(&self) -> SignatureWidgets {
         let by_id: HashMap<ObjectId, usize> =
             self.old_fields.iter().enumerate().filter_map(|(at, field)| Some((field.id?, at))).collect();
         // Asked only for fields that have another number now.
@@ -111,7 +134,7 @@ impl Comparison<'_, '_> {
             by_name
         };
         let mut met = HashSet::new();
-        let mut widgets = NewWidgets::new();
+        let mut widgets = SignatureWidgets::default();
         for field in self.new_fields.iter() {
             let known = field.id.and_then(|id| by_id.get(&id).copied()).or_else(|| {
                 let candidates = by_name.get_or_init(names).get(field.name.as_str())?;
@@ -121,10 +144,10 @@ impl Comparison<'_, '_> {
                 Some((at, old)) => {
                     met.insert(at);
                     if !self.is_quiet(old, field) {
-                        self.field(old, field);
+                        self.field(old, field, &mut widgets.signed);
                     }
                 }
-                None => self.new_field(field, &mut widgets),
+                None => self.new_field(field, &mut widgets.new),
             }
         }
         for (_, gone) in self.old_fields.iter().enumerate().filter(|(at, _)| !met.contains(at)) {
@@ -163,6 +186,10 @@ impl Comparison<'_, '_> {
             let detail = format!("field {:?} shows something and holds no signature of a person", field.name);
             self.add(ChangeKind::MisleadingAppearance, page, Some(&field.name), detail);
         }
+        if field.widgets.iter().any(|(_, widget)| self.is_disguised(field, widget)) {
+            let detail = format!("a widget of signature field {:?} is something else to other readers", field.name);
+            self.add(ChangeKind::MisleadingAppearance, page, Some(&field.name), detail);
+        }
         let kind = if has_action { ChangeKind::Action } else { kind };
         self.add(kind, page, Some(&field.name), format!("signature field {:?} was added", field.name));
     }
@@ -170,8 +197,14 @@ impl Comparison<'_, '_> {
     /// One signature has one field: a second one shows somebody's signature where nobody signed.
     fn judge_borrowed(&self, field: &FormField, page: Option<u32>) {
         let Some(id) = field.value("V").and_then(Object::reference) else { return };
-        let same = self.new_fields.iter().filter(|other| other.value("V").and_then(Object::reference) == Some(id));
-        if same.count() > 1 {
+        let signatures = self.signatures.get_or_init(|| {
+            let mut found = HashMap::new();
+            for id in self.new_fields.iter().filter_map(|field| field.value("V").and_then(Object::reference)) {
+                *found.entry(id).or_default() += 1;
+            }
+            found
+        });
+        if signatures.get(&id).is_some_and(|fields| *fields > 1) {
             let detail = format!("field {:?} borrows the signature of another field", field.name);
             self.add(ChangeKind::MisleadingAppearance, page, Some(&field.name), detail);
         }
@@ -183,11 +216,13 @@ impl Comparison<'_, '_> {
         let appearance = self.new.value(widget, "AP");
         let normal = appearance.dictionary().map(|appearance| self.new.value(appearance, "N")).unwrap_or_default();
         let characteristics = self.new.value(widget, "MK");
-        let captioned = characteristics.dictionary().is_some_and(|one| one.contains("CA") || one.contains("BG"));
+        let speaking = ["CA", "RC", "AC", "BG", "I", "RI", "IX"];
+        let captioned = characteristics.dictionary().is_some_and(|one| speaking.iter().any(|key| one.contains(key)));
         captioned
+            || self.border(widget) > THICKEST_BORDER
             || match normal {
                 Object::Null => false,
-                Object::Stream(stream) => match self.new.decoded(&stream) {
+                Object::Stream(stream) => match self.new.decoded_regularly(&stream) {
                     Ok(content) => crate::pdf::prepared::draws(&content) != Some(false),
                     Err(_) => true,
                 },
@@ -196,13 +231,22 @@ impl Comparison<'_, '_> {
             }
     }
 
+    /// The width of the widget's border (ISO 32000-1 §12.5.4).
+    fn border(&self, widget: &Dictionary) -> f64 {
+        let style = self.new.value(widget, "BS");
+        let style = style.dictionary().map(|style| self.new.value(style, "W")).and_then(|width| width.number());
+        let border = self.new.value(widget, "Border");
+        let border = border.array().and_then(|border| self.new.resolve(border.get(2)?).number());
+        style.unwrap_or(0.0).max(border.unwrap_or(0.0))
+    }
+
     fn page_of(&self, field: &FormField) -> Option<u32> {
         let widget = field.widgets.first()?.1.clone();
         let page = widget.dictionary()?.value("P")?.reference()?;
         page_number(*self.new_page_index.get(&page)?)
     }
 
-    fn field(&self, old: &FormField, new: &FormField) {
+    fn field(&self, old: &FormField, new: &FormField, newly_signed: &mut NewWidgets) {
         let null = Object::Null;
         let value = |field: &FormField| field.value("V").cloned().unwrap_or_default();
         let (old_value, new_value) = (value(old), value(new));
@@ -215,6 +259,9 @@ impl Comparison<'_, '_> {
                 changed(format!("{key} of field {:?} changed", new.name));
             }
         }
+        for key in self.inherited_by_widgets(old, new) {
+            changed(format!("{key} of field {:?} is another for who begins at its widget", new.name));
+        }
         if old.name != new.name {
             changed(format!("field {:?} is now called {:?}", old.name, new.name));
         }
@@ -222,6 +269,9 @@ impl Comparison<'_, '_> {
         if self.is_signature(new) || self.is_signature(old) {
             let (before, after) = (self.old.resolve(&old_value), self.new.resolve(&new_value));
             signing = before.is_null() && !after.is_null();
+            if signing {
+                newly_signed.extend(new.widgets.iter().filter_map(|(id, _)| *id));
+            }
             self.signature_value(&before, &after, value_same, new, page);
             let timestamp =
                 after.dictionary().is_some_and(|value| signing_kind(value) == ChangeKind::DocumentTimestamp);
@@ -230,26 +280,67 @@ impl Comparison<'_, '_> {
                 self.add(ChangeKind::MisleadingAppearance, page, Some(&new.name), detail);
             }
         }
-        let mut value_entries = !value_same && !self.is_signature(new);
-        for (old_part, new_part) in self.parts(old, new) {
+        let mut compared = Compared { value: !value_same && !self.is_signature(new), showing: BTreeSet::new() };
+        self.compare_parts(old, new, signing, &mut compared, &changed);
+        if old.widgets.len() != new.widgets.len() {
+            changed(format!("field {:?} has {} widgets, had {}", new.name, new.widgets.len(), old.widgets.len()));
+        }
+        if compared.value {
+            self.filled(old, new, &compared.showing, page);
+        }
+    }
+
+    /// The entries of the field and of its widgets, one by one.
+    fn compare_parts(
+        &self,
+        old: &FormField,
+        new: &FormField,
+        signing: bool,
+        compared: &mut Compared,
+        changed: &dyn Fn(String),
+    ) {
+        for (at, (old_part, new_part)) in self.parts(old, new).into_iter().enumerate() {
             for key in self.differing_keys(&old_part, &new_part) {
-                if TREE_ENTRIES.contains(&key.as_slice()) {
+                // What `Parent` leads to was compared by what comes from there; the field's kids are its widgets.
+                let in_tree = key == b"Parent" || (key == b"Kids" && at == 0);
+                if in_tree || self.belongs_to_widget(&new_part, &key) {
                     continue;
+                }
+                if key == b"V" {
+                    // The field's own was compared; a widget beside it may repeat it and say nothing else.
+                    let repeated = self.new.value(&new_part, "V")
+                        == new.value("V").map(|value| self.new.resolve(value)).unwrap_or_default();
+                    if at > 0 && !repeated {
+                        changed(format!("a widget of field {:?} has a value of its own", new.name));
+                    }
+                    continue;
+                }
+                if SHOWING_ENTRIES.contains(&key.as_slice()) {
+                    compared.showing.insert(key.clone());
                 }
                 let allowed_by_signing = signing && self.signing_allows(&old_part, &new_part, &key);
                 if VALUE_ENTRIES.contains(&key.as_slice()) && !self.is_signature(new) {
-                    value_entries = true;
+                    compared.value = true;
                 } else if !allowed_by_signing {
                     changed(format!("{} of field {:?} changed", String::from_utf8_lossy(&key), new.name));
                 }
             }
         }
-        if old.widgets.len() != new.widgets.len() {
-            changed(format!("field {:?} has {} widgets, had {}", new.name, new.widgets.len(), old.widgets.len()));
-        }
-        if value_entries {
-            self.filled(old, new, page);
-        }
+    }
+
+    /// Whether the entry says no more than where a widget is: on a page that lists annotations, at a place in the structure.
+    fn belongs_to_widget(&self, part: &Dictionary, key: &[u8]) -> bool {
+        let value = part.value_of(key);
+        let is_page = || {
+            let id = value.and_then(Object::reference).filter(|id| self.new_page_index.contains_key(id));
+            id.is_some_and(|id| self.new.object(id).dictionary().is_some_and(|page| page.contains("Annots")))
+        };
+        part.is_name("Subtype", "Widget")
+            && match key {
+                b"P" => value.is_none_or(Object::is_null) || is_page(),
+                b"StructParent" => value.is_none_or(|value| self.new.resolve(value).integer().is_some()),
+                _ => false,
+            }
     }
 
     /// The field's dictionary and its widgets, those that are not the field itself, in pairs.
@@ -306,122 +397,6 @@ impl Comparison<'_, '_> {
                 }
             }
             _ => {}
-        }
-    }
-
-    /// A field that existed has another value or another appearance: is what it shows what it stores?
-    fn filled(&self, old: &FormField, new: &FormField, page: Option<u32>) {
-        let name = &new.name;
-        let kind = new.value("FT").map(|kind| self.new.resolve(kind)).unwrap_or_default();
-        let shown = match kind.name() {
-            Some(b"Tx" | b"Ch") => {
-                let signed = |at: usize| normal(self.old, &old.widgets.get(at)?.1);
-                shows(self.new, new, &|font| self.had_font(old, font), Some(&signed))
-            }
-            Some(b"Btn") => self.button(old, new),
-            _ => Shown::Unclear("a field of unknown type"),
-        };
-        match shown {
-            // The value is the signed one, yet a person saw something else when it was signed (shadow attack "replace").
-            Shown::Same
-                if self.same_field_value(old, new)
-                    && (shows(self.old, old, &|_| true, None) != Shown::Same || self.redrawn(old, new)) =>
-            {
-                let detail = format!("field {name:?} keeps its value and shows something else than when it was signed");
-                self.add(ChangeKind::ShownIsNotStored, page, Some(name), detail);
-            }
-            Shown::Same => {
-                let refilled = self.had_value(old) && !self.same_field_value(old, new);
-                let kind = if refilled { ChangeKind::FormRefilled } else { ChangeKind::FormFilled };
-                self.add(kind, page, Some(name), format!("field {name:?} was filled"));
-            }
-            Shown::Other(text) => {
-                let detail = format!("field {name:?} shows {text:?}, which is not its value");
-                self.add(ChangeKind::ShownIsNotStored, page, Some(name), detail);
-            }
-            Shown::Unclear(why) => {
-                let detail = format!("whether field {name:?} shows its value cannot be established: {why}");
-                self.add(ChangeKind::ShownIsNotStored, page, Some(name), detail);
-            }
-        }
-    }
-
-    /// Whether a field that had a value and an appearance of it has another one now.
-    fn redrawn(&self, old: &FormField, new: &FormField) -> bool {
-        let other = |((_, old), (_, new)): (&(_, Object), &(_, Object))| {
-            old.dictionary()
-                .zip(new.dictionary())
-                .is_some_and(|(old, new)| old.contains("AP") && !self.same_value(old, new, b"AP"))
-        };
-        self.had_value(old) && old.widgets.iter().zip(&new.widgets).any(other)
-    }
-
-    /// Whether the signed revision had the font, among the form's or in the field's own appearance.
-    fn had_font(&self, old: &FormField, font: &Object) -> bool {
-        let file = self.old;
-        let fonts_of = |resources: Object| -> Vec<Object> {
-            let fonts = resources.dictionary().map(|resources| file.value(resources, "Font")).unwrap_or_default();
-            fonts.dictionary().map(|fonts| fonts.entries().map(|(_, font)| font.clone()).collect()).unwrap_or_default()
-        };
-        let of_form = file.form().dictionary().map(|form| file.value(form, "DR")).unwrap_or_default();
-        let of_field = old.widgets.iter().filter_map(|(_, widget)| {
-            let appearance = file.value(widget.dictionary()?, "AP");
-            let normal = file.value(appearance.dictionary()?, "N");
-            Some(file.value(&normal.stream()?.dictionary, "Resources"))
-        });
-        std::iter::once(of_form).chain(of_field).flat_map(fonts_of).any(|known| self.same(&known, font))
-    }
-
-    fn same_field_value(&self, old: &FormField, new: &FormField) -> bool {
-        let value = |field: &FormField| field.value("V").cloned().unwrap_or_default();
-        self.same(&value(old), &value(new))
-    }
-
-    /// Whether the field had a value when it was signed, other than its default.
-    fn had_value(&self, field: &FormField) -> bool {
-        let resolved = |key: &str| field.value(key).map(|value| self.old.resolve(value)).unwrap_or_default();
-        let (value, default) = (resolved("V"), resolved("DV"));
-        match &value {
-            Object::String(bytes) => text(bytes).chars().any(|letter| !letter.is_whitespace()) && value != default,
-            Object::Name(name) => &**name != b"Off" && value != default,
-            Object::Null => false,
-            Object::Array(chosen) => !chosen.is_empty() && value != default,
-            _ => value != default,
-        }
-    }
-
-    /// A check box or radio button may only switch between appearances that it had when signed.
-    fn button(&self, old: &FormField, new: &FormField) -> Shown {
-        let value = new.value("V").map(|value| self.new.resolve(value)).unwrap_or_default();
-        let value = value.name().unwrap_or(b"Off").to_vec();
-        let mut value_met = value == b"Off";
-        for ((_, before), (id, after)) in old.widgets.iter().zip(&new.widgets) {
-            let (Some(before), Some(after)) = (before.dictionary(), after.dictionary()) else {
-                return Shown::Unclear("a widget that is no dictionary");
-            };
-            if !self.same_value(before, after, b"AP") {
-                return Shown::Other(format!("another appearance for {}", named(*id)));
-            }
-            let state = self.new.value(after, "AS");
-            let state = state.name().unwrap_or(b"Off");
-            if state != b"Off" && state != value {
-                return Shown::Other(String::from_utf8_lossy(state).into_owned());
-            }
-            value_met |= state == value;
-        }
-        if value_met { Shown::Same } else { Shown::Other("nothing".to_owned()) }
-    }
-}
-
-/// Whether a default appearance (ISO 32000-1 §12.7.3.3) names the font.
-fn names_font(appearance: &[u8], name: &[u8]) -> bool {
-    let mut lexer = Lexer::new(appearance, 0);
-    loop {
-        match lexer.try_object() {
-            Ok(object) if object.name() == Some(name) => return true,
-            Ok(_) => {}
-            Err(_) if lexer.take_operator().is_none() => return false,
-            Err(_) => {}
         }
     }
 }

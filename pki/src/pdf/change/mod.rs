@@ -5,17 +5,24 @@
 mod ambiguity;
 mod appearance;
 mod document;
+mod embedded;
 mod fields;
+mod filling;
+mod font;
 mod kind;
+mod known_fonts;
+mod markup;
 mod pages;
 mod painting;
 mod permission;
 mod quiet;
+mod redefined;
 mod same;
 mod steps;
 mod structure;
+mod upward;
 
-pub(in crate::pdf) use appearance::letters_of_font;
+pub(in crate::pdf) use font::letters_of_font;
 pub use kind::{ChangeKind, Needs};
 pub use permission::Permissions;
 pub use steps::{Step, steps};
@@ -25,8 +32,9 @@ use super::limits;
 use super::object::{Object, ObjectId};
 use super::tree::{FormField, Page};
 use quiet::Quiet;
-use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashSet};
+use same::Place;
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 
 /// One difference.
@@ -55,8 +63,12 @@ pub(super) struct Comparison<'f, 'd> {
     new_page_index: BTreeMap<ObjectId, usize>,
     /// Fields, widgets and annotations: compared on their own, so references to them need only agree.
     held: Held,
-    /// Pairs that were found to be the same, with whether held references were taken by their number.
-    known_same: RefCell<HashSet<(ObjectId, ObjectId, bool)>>,
+    /// How often the later form refers to each signature.
+    signatures: OnceCell<HashMap<ObjectId, usize>>,
+    /// Pairs that were found to be the same, each at its place.
+    known_same: RefCell<HashSet<(ObjectId, ObjectId, Place)>>,
+    /// Pages that were compared, by their objects: one listed again is the same one.
+    known_pages: RefCell<HashSet<(ObjectId, ObjectId)>>,
     pairs: Cell<usize>,
     findings: RefCell<Vec<Finding>>,
     /// What the later revision defines anew, where it simply continues the older one.
@@ -79,6 +91,11 @@ impl Held {
         self.old.contains(id) || self.new.contains(id) || self.annotations.contains(id)
     }
 
+    /// Whether it was a field or widget and is none now.
+    fn lost_its_field(&self, id: &ObjectId) -> bool {
+        self.old.contains(id) && !self.new.contains(id)
+    }
+
     /// Whether it is a field or widget that both revisions know.
     fn is_common_field(&self, id: &ObjectId) -> bool {
         self.old.contains(id) && self.new.contains(id)
@@ -96,8 +113,8 @@ fn compare_next(old: &PdfFile<'_>, new: &PdfFile<'_>, quiet: &Quiet) -> Vec<Find
     // The form comes first: it knows which new widgets belong to signatures.
     let widgets = comparison.form();
     comparison.pages(&widgets);
-    comparison.document(&widgets);
-    if comparison.pairs.get() > limits::COMPARED_PAIRS {
+    comparison.document(&widgets.new);
+    if comparison.is_spent() {
         comparison.add(ChangeKind::Unknown, None, None, "the limit of compared objects was reached".to_owned());
     }
     let mut findings = comparison.findings.into_inner();
@@ -111,11 +128,18 @@ impl<'f, 'd> Comparison<'f, 'd> {
         let (old_pages, new_pages) = (old.pages(), new.pages());
         let (old_fields, new_fields) = (old.fields(), new.fields());
         let mut annotations = HashSet::new();
+        // Looking at each annotation of each page is work that a small file can ask much of.
+        let mut looked_at = 0_usize;
         for (file, pages) in [(old, &old_pages), (new, &new_pages)] {
-            for page in pages.iter() {
+            let mut met = HashSet::new();
+            for page in pages.iter().filter(|page| page.id.is_none_or(|id| met.insert(id))) {
                 let listed = page.value(file, "Annots");
-                let listed = listed.array().unwrap_or_default().iter().take(limits::ANNOTATIONS);
-                annotations.extend(listed.filter_map(Object::reference));
+                let listed = listed.array().unwrap_or_default();
+                looked_at = looked_at.saturating_add(listed.len());
+                if looked_at > limits::COMPARED_PAIRS {
+                    break;
+                }
+                annotations.extend(listed.iter().take(limits::ANNOTATIONS).filter_map(Object::reference));
             }
         }
         let held = Held { old: old.field_ids(), new: new.field_ids(), annotations };
@@ -134,12 +158,24 @@ impl<'f, 'd> Comparison<'f, 'd> {
             old_fields,
             new_fields,
             held,
+            signatures: OnceCell::new(),
             known_same: RefCell::default(),
-            pairs: Cell::new(0),
+            known_pages: RefCell::default(),
+            pairs: Cell::new(looked_at),
             findings: RefCell::default(),
             redefined: quiet::redefined(old, new),
             quiet,
         }
+    }
+
+    /// Counts so many pairs of objects as compared.
+    fn charge(&self, pairs: usize) {
+        self.pairs.set(self.pairs.get().saturating_add(pairs));
+    }
+
+    /// Whether more was to be compared than the limit.
+    fn is_spent(&self) -> bool {
+        self.pairs.get() > limits::COMPARED_PAIRS
     }
 
     fn add(&self, kind: ChangeKind, page: Option<u32>, field: Option<&str>, detail: String) {

@@ -1,7 +1,8 @@
 //! Pages: their number and order, what they draw, their boxes, and their annotations.
 
-use super::fields::NewWidgets;
+use super::fields::SignatureWidgets;
 use super::kind::ChangeKind;
+use super::upward::PAGE_INHERITED;
 use super::{Comparison, named, page_number};
 use crate::pdf::file::PdfFile;
 use crate::pdf::limits;
@@ -12,47 +13,50 @@ use std::collections::{BTreeSet, HashSet};
 /// Markup that cannot pass for content: ISO 32000-2 §12.5.6. `FreeText`, `Stamp`, `Square` and the like can.
 const PLAIN_ANNOTATIONS: [&[u8]; 8] =
     [b"Text", b"Popup", b"Highlight", b"Underline", b"Squiggly", b"StrikeOut", b"Caret", b"Ink"];
-/// Levels of forms inside an annotation's appearance.
-const LONGEST_FORMS: usize = 8;
-const INHERITED: [&str; 4] = ["Resources", "MediaBox", "CropBox", "Rotate"];
-const SAFE_ANNOTATION_CHANGES: [&[u8]; 3] = [b"P", b"StructParent", b"Parent"];
+const SAFE_ANNOTATION_CHANGES: [&[u8]; 2] = [b"P", b"StructParent"];
 
 impl Comparison<'_, '_> {
-    pub(super) fn pages(&self, widgets: &NewWidgets) {
+    pub(super) fn pages(&self, widgets: &SignatureWidgets) {
         let (before, after) = (self.old_pages.len(), self.new_pages.len());
+        let again = |pages: &[Page], index: usize| pages.len().saturating_sub(index) > limits::PAGES_LISTED_AGAIN;
+        if again(&self.old_pages, self.old_page_index.len()) || again(&self.new_pages, self.new_page_index.len()) {
+            let detail = "pages are listed again more often than can be judged".to_owned();
+            self.add(ChangeKind::Unknown, None, None, detail);
+            return;
+        }
         if before != after {
             let kind = if before < after { ChangeKind::PageAdded } else { ChangeKind::PageRemoved };
             self.add(kind, page_number(before.min(after)), None, format!("{before} pages when signed, {after} now"));
         }
-        // Some readers believe `Count` and show no more pages than it says.
-        let counted = |file: &PdfFile<'_>| {
-            let catalogue = file.catalogue();
-            let root = catalogue.dictionary().map(|catalogue| file.value(catalogue, "Pages")).unwrap_or_default();
-            root.dictionary().map(|root| file.value(root, "Count")).unwrap_or_default()
-        };
-        if before == after && counted(self.old) != counted(self.new) {
-            self.add(ChangeKind::PageRemoved, None, None, "the page tree counts another number of pages".to_owned());
+        if before == after {
+            self.page_nodes();
         }
         for (at, (old, new)) in self.old_pages.iter().zip(self.new_pages.iter()).enumerate() {
             self.page(at, old, new, widgets);
+            if self.is_spent() {
+                return;
+            }
         }
     }
 
-    fn page(&self, at: usize, old: &Page, new: &Page, widgets: &NewWidgets) {
+    fn page(&self, at: usize, old: &Page, new: &Page, widgets: &SignatureWidgets) {
         let number = page_number(at);
-        self.annotations(number, old, new, widgets);
-        for key in INHERITED {
-            if !self.same(&old.value(self.old, key), &new.value(self.new, key)) {
-                let kind = if key == "Resources" { ChangeKind::PageResources } else { ChangeKind::PageGeometry };
-                self.add(kind, number, None, format!("{key} of {} changed", named(new.id)));
-            }
+        for key in self.inherited_by_page(old, new) {
+            let kind = if key == "Resources" { ChangeKind::PageResources } else { ChangeKind::PageGeometry };
+            self.add(kind, number, None, format!("{key} of {} changed", named(new.id)));
         }
+        if let (Some(old), Some(new)) = (old.id, new.id)
+            && !self.known_pages.borrow_mut().insert((old, new))
+        {
+            return;
+        }
+        self.annotations(number, old, new, widgets);
         let (Some(old_dictionary), Some(new_dictionary)) = (old.dictionary.dictionary(), new.dictionary.dictionary())
         else {
             return;
         };
         let own = |key: &[u8]| {
-            !matches!(key, b"Parent" | b"Annots") && !INHERITED.iter().any(|known| known.as_bytes() == key)
+            !matches!(key, b"Parent" | b"Annots") && !PAGE_INHERITED.iter().any(|known| known.as_bytes() == key)
         };
         let mut keys: Vec<&[u8]> =
             old_dictionary.entries().chain(new_dictionary.entries()).map(|(key, _)| key).collect();
@@ -83,7 +87,7 @@ impl Comparison<'_, '_> {
         }
     }
 
-    fn annotations(&self, page: Option<u32>, old: &Page, new: &Page, widgets: &NewWidgets) {
+    fn annotations(&self, page: Option<u32>, old: &Page, new: &Page, widgets: &SignatureWidgets) {
         let listed = |file: &PdfFile<'_>, page: &Page| -> Vec<Object> {
             page.value(file, "Annots").array().unwrap_or_default().to_vec()
         };
@@ -92,14 +96,25 @@ impl Comparison<'_, '_> {
             self.add(ChangeKind::Unknown, page, None, "more annotations than can be judged".to_owned());
             return;
         }
+        self.charge(old_list.len() + new_list.len());
+        if self.is_spent() {
+            return;
+        }
         let ids = |list: &[Object]| -> HashSet<ObjectId> { list.iter().filter_map(Object::reference).collect() };
         let (old_ids, new_ids) = (ids(&old_list), ids(&new_list));
         let mut direct: Vec<Object> = old_list.iter().filter(|object| object.reference().is_none()).cloned().collect();
         let mut covered = 0.0;
         for annotation in &new_list {
             match annotation.reference() {
-                Some(id) if old_ids.contains(&id) => self.annotation_changed(page, id),
-                Some(id) if widgets.contains(&id) => self.judge_new_widget(page, id, new, &mut covered),
+                Some(id) if old_ids.contains(&id) => {
+                    self.annotation_changed(page, id);
+                    if widgets.signed.contains(&id) {
+                        self.judge_signed_widget(page, id, new, &mut covered);
+                    }
+                }
+                Some(id) if widgets.new.contains(&id) || widgets.signed.contains(&id) => {
+                    self.judge_signed_widget(page, id, new, &mut covered);
+                }
                 Some(_) => self.annotation_added(page, annotation, &mut direct),
                 None => match direct.iter().position(|old| self.same(old, annotation)) {
                     Some(at) => {
@@ -154,8 +169,10 @@ impl Comparison<'_, '_> {
             _ if dictionary.contains("A") || dictionary.contains("AA") => ChangeKind::Action,
             b"Widget" if plain == ChangeKind::AnnotationAdded => ChangeKind::FieldAdded,
             b"Widget" => ChangeKind::FieldChanged,
-            // An evil annotation: markup whose appearance shows text or pictures of its own.
-            _ if plain != ChangeKind::AnnotationRemoved && self.writes(dictionary) => ChangeKind::ContentLikeAnnotation,
+            // An evil annotation: markup whose appearance shows or hides something by itself.
+            _ if plain != ChangeKind::AnnotationRemoved && self.passes_for_content(subtype, dictionary) => {
+                ChangeKind::ContentLikeAnnotation
+            }
             subtype if PLAIN_ANNOTATIONS.contains(&subtype) => plain,
             _ => ChangeKind::ContentLikeAnnotation,
         };
@@ -167,46 +184,14 @@ impl Comparison<'_, '_> {
         self.add(kind, page, None, format!("{} annotation, {}, {what}", String::from_utf8_lossy(subtype), named(id)));
     }
 
-    /// Whether the annotation's appearance, or a form that it draws, shows text, a picture or a shading.
-    fn writes(&self, annotation: &Dictionary) -> bool {
-        let appearance = self.new.value(annotation, "AP");
-        let mut pending: Vec<(Object, usize)> = appearance.dictionary().map_or_else(Vec::new, |appearance| {
-            appearance.entries().map(|(_, value)| (self.new.resolve(value), 0)).collect()
-        });
-        let mut steps = 0_usize;
-        while let Some((object, depth)) = pending.pop() {
-            steps += 1;
-            if steps > limits::ANNOTATIONS || depth > LONGEST_FORMS {
-                return true;
-            }
-            let below = |dictionary: &Dictionary| -> Vec<(Object, usize)> {
-                dictionary.entries().map(|(_, value)| (self.new.resolve(value), depth + 1)).collect()
-            };
-            match &object {
-                // One appearance for each state.
-                Object::Dictionary(states) => pending.extend(below(states)),
-                Object::Stream(form) => {
-                    if !self
-                        .new
-                        .decoded(form)
-                        .is_ok_and(|content| crate::pdf::prepared::writes(&content) == Some(false))
-                    {
-                        return true;
-                    }
-                    let resources = self.new.value(&form.dictionary, "Resources");
-                    let forms = resources.dictionary().map(|resources| self.new.value(resources, "XObject"));
-                    pending.extend(forms.as_ref().and_then(Object::dictionary).map(below).unwrap_or_default());
-                }
-                _ => {}
-            }
-        }
-        false
-    }
-
     fn annotation_changed(&self, page: Option<u32>, id: ObjectId) {
         // The form's comparison has looked at the widgets of fields that both revisions know.
         if self.held.is_common_field(&id) {
             return;
+        }
+        if self.held.lost_its_field(&id) {
+            let detail = format!("the widget {} belongs to no field any more", named(Some(id)));
+            self.add(ChangeKind::FieldChanged, page, None, detail);
         }
         let (old, new) = (self.old.object(id), self.new.object(id));
         let empty = Dictionary::default();
@@ -216,13 +201,13 @@ impl Comparison<'_, '_> {
         }
     }
 
-    /// A new signature's widget that covers most of what the page shows hides content, whatever permission there is; and one
-    /// that belongs to no signature, or is no widget, has nothing to show.
-    fn judge_new_widget(&self, page: Option<u32>, id: ObjectId, on: &Page, covered: &mut f64) {
+    /// The widget of a field that is new or newly signed hides content where it covers most of what the page shows, whatever permission there is; and
+    /// one that is no widget has nothing to show.
+    fn judge_signed_widget(&self, page: Option<u32>, id: ObjectId, on: &Page, covered: &mut f64) {
         let widget = self.new.object(id);
         let Some(widget) = widget.dictionary() else { return };
         if !widget.is_name("Subtype", "Widget") {
-            let detail = format!("the widget of a new signature, {}, is another annotation", named(Some(id)));
+            let detail = format!("the widget of a later signature, {}, is another annotation", named(Some(id)));
             self.add(ChangeKind::MisleadingAppearance, page, None, detail);
         }
         let area = |rectangle: &Object| {
@@ -237,7 +222,7 @@ impl Comparison<'_, '_> {
         let boxes = ["CropBox", "MediaBox"].iter().filter_map(|key| area(&on.value(self.new, key)));
         let whole = boxes.fold(f64::INFINITY, f64::min);
         if *covered > whole * MOST_COVERED && own > 0.0 {
-            let detail = format!("the widget of a new signature, {}, covers most of the page", named(Some(id)));
+            let detail = format!("the widget of a later signature, {}, covers most of the page", named(Some(id)));
             self.add(ChangeKind::MisleadingAppearance, page, None, detail);
         }
     }
@@ -261,7 +246,7 @@ fn joined_content(file: &PdfFile<'_>, page: &Dictionary) -> Option<Vec<u8>> {
             {
                 return None;
             }
-            Object::Stream(stream) => joined.extend(file.decoded(&stream).ok()?),
+            Object::Stream(stream) => joined.extend(file.decoded_regularly(&stream).ok()?),
             Object::Null => {}
             _ => return None,
         }

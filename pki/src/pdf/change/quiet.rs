@@ -2,6 +2,7 @@
 //! compared field by field at each step. Says "unchanged" only where both revisions read the very same objects.
 
 use super::Comparison;
+use super::same::Place;
 use crate::pdf::file::{PdfFile, Reading};
 use crate::pdf::limits;
 use crate::pdf::object::{Dictionary, Object, ObjectId};
@@ -38,7 +39,7 @@ impl Comparison<'_, '_> {
         if !self.same_page_order || !same_parts || !is_same(&old.dictionary, &new.dictionary) {
             return false;
         }
-        if old.name != new.name || old.inherited != new.inherited {
+        if old.name != new.name || old.inherited != new.inherited || !self.is_led_by_itself(new) {
             return false;
         }
         let known = self.quiet.0.borrow().get(&id.number).cloned();
@@ -62,20 +63,28 @@ impl Comparison<'_, '_> {
     fn leads_to(&self, field: &FormField) -> Option<Vec<u32>> {
         let mut numbers: BTreeSet<u32> = field.id.iter().map(|id| id.number).collect();
         numbers.extend(field.widgets.iter().filter_map(|(id, _)| Some((*id)?.number)));
-        let mut pending: Vec<Object> = vec![field.dictionary.clone()];
-        pending.extend(field.widgets.iter().map(|(_, widget)| widget.clone()));
-        pending.extend(field.inherited.entries().map(|(_, value)| value.clone()));
-        while let Some(object) = pending.pop() {
+        let start = Place::default();
+        let mut pending: Vec<(Object, Place)> = vec![(field.dictionary.clone(), start)];
+        pending.extend(field.widgets.iter().map(|(_, widget)| (widget.clone(), start)));
+        pending.extend(field.inherited.entries().map(|(key, value)| (value.clone(), start.under(key))));
+        while let Some((object, place)) = pending.pop() {
             match &object {
-                Object::Reference(id) if !self.stands_alone(*id) && numbers.insert(id.number) => {
+                Object::Reference(id) if !self.is_named_only(self.old, *id, place) && numbers.insert(id.number) => {
                     if let Some(Entry::InStream { stream, .. }) = self.old.entry(id.number) {
                         numbers.insert(stream);
                     }
-                    pending.push(self.old.object(*id));
+                    pending.push((self.old.object(*id), place));
                 }
-                Object::Array(elements) => pending.extend(elements.iter().cloned()),
+                Object::Array(elements) => {
+                    let place = place.within(elements);
+                    pending.extend(elements.iter().map(|element| (element.clone(), place)));
+                }
                 other => pending.extend(
-                    other.dictionary().into_iter().flat_map(Dictionary::entries).map(|(_, value)| value.clone()),
+                    other
+                        .dictionary()
+                        .into_iter()
+                        .flat_map(Dictionary::entries)
+                        .map(|(key, value)| (value.clone(), place.under(key))),
                 ),
             }
             if numbers.len() > limits::FIELD_OBJECTS || pending.len() > limits::FIELD_OBJECTS * 16 {
@@ -85,10 +94,17 @@ impl Comparison<'_, '_> {
         Some(numbers.into_iter().collect())
     }
 
-    /// Pages, fields, annotations and the catalogue are compared on their own.
-    fn stands_alone(&self, id: ObjectId) -> bool {
-        let root = self.old.trailer().value("Root").and_then(Object::reference);
-        self.old_page_index.contains_key(&id) || self.held.contains(&id) || root == Some(id)
+    /// Whether who walks up from a widget comes to this very field, and from the field to nothing that is a field or annotation of its own.
+    fn is_led_by_itself(&self, field: &FormField) -> bool {
+        let parent = |object: &Object| object.dictionary().and_then(|dictionary| dictionary.value("Parent")).cloned();
+        let elsewhere = |id: ObjectId| self.held.contains(&id) && Some(id) != field.id;
+        let leads = |object: &Object| match parent(object) {
+            None | Some(Object::Null) => true,
+            Some(parent) => parent.reference().is_some_and(|id| !elsewhere(id)),
+        };
+        let mut widgets = field.widgets.iter().filter(|(id, _)| *id != field.id || id.is_none());
+        leads(&field.dictionary)
+            && widgets.all(|(_, widget)| field.id.is_some() && parent(widget) == field.id.map(Object::Reference))
     }
 }
 

@@ -2,7 +2,7 @@
 //! Works on a list, not by recursion, and looks at a bounded number of pairs.
 
 use super::Comparison;
-use crate::pdf::limits;
+use crate::pdf::file::PdfFile;
 use crate::pdf::object::{Dictionary, Object, ObjectId, Stream};
 use crate::pdf::work;
 use std::collections::HashSet;
@@ -10,28 +10,69 @@ use std::collections::HashSet;
 /// Entries that describe how a stream is written, not what it is.
 const STREAM_FORM: [&[u8]; 4] = [b"Length", b"Filter", b"DecodeParms", b"DL"];
 
-/// Keys whose values may be fields and annotations. Elsewhere, in resources above all, nothing is taken for one.
+/// What kind of place in the graph a value was reached through: it decides whether a reference there may be compared by what it
+/// names rather than by what it leads to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Place {
+    /// Below something that draws: content, resources, appearances. Nothing there is a page, a field or an annotation, whatever lists it.
+    drawn: bool,
+    /// Fields and annotations are compared on their own and may be named here.
+    held: bool,
+    /// Pages, likewise.
+    pages: bool,
+    /// The catalogue, likewise.
+    root: bool,
+}
+
+/// Keys whose values may be fields and annotations.
 const HOLDERS: [&[u8]; 11] =
     [b"Annots", b"Kids", b"Fields", b"Parent", b"Popup", b"IRT", b"Obj", b"CO", b"T", b"AN", b"TA"];
+/// Keys whose values may be pages: their own tree, annotations, structure, destinations, articles and named pages.
+const PAGE_HOLDERS: [&[u8]; 9] = [b"P", b"Pg", b"Parent", b"Kids", b"Dest", b"D", b"Page", b"Pages", b"Names"];
+/// Keys below which everything is drawn (ISO 32000-1 §7.8, §12.5.5, §12.7.2).
+const DRAWING: [&[u8]; 4] = [b"Contents", b"Resources", b"AP", b"DR"];
+/// How a destination shows its page (ISO 32000-1 table 151).
+const FITS: [&[u8]; 8] = [b"XYZ", b"Fit", b"FitH", b"FitV", b"FitR", b"FitB", b"FitBH", b"FitBV"];
 
-/// Pairs still to be compared, each with whether it may be a field or annotation.
-type Pending = Vec<(Object, Object, bool)>;
-
-impl Comparison<'_, '_> {
-    /// Whether both mean the same. References to pages mean the page's place; references to fields and annotations, their number.
-    pub(super) fn same(&self, old: &Object, new: &Object) -> bool {
-        self.same_under(old, new, false)
+impl Place {
+    /// The place below the key.
+    pub(super) fn under(self, key: &[u8]) -> Self {
+        if self.drawn || DRAWING.contains(&key) {
+            return Self { drawn: true, ..Self::default() };
+        }
+        // ISO 32000-1 table 253: what a signature's reference was computed over.
+        Self { drawn: false, held: HOLDERS.contains(&key), pages: PAGE_HOLDERS.contains(&key), root: key == b"Data" }
     }
 
-    /// As [`Comparison::same`]; `held` says whether a reference here may be to a field or annotation that is compared on its own.
-    fn same_under(&self, old: &Object, new: &Object, held: bool) -> bool {
+    /// The place of an array's elements: the first one of a destination is a page, whatever the destination is called (§12.3.2).
+    pub(super) fn within(self, elements: &[Object]) -> Self {
+        let fits = elements.get(1).and_then(Object::name).is_some_and(|name| FITS.contains(&name));
+        Self { pages: self.pages || (fits && !self.drawn), ..self }
+    }
+}
+
+/// Pairs still to be compared, each with its place.
+type Pending = Vec<(Object, Object, Place)>;
+
+impl Comparison<'_, '_> {
+    /// Whether both mean the same. Where that is their place, references to pages mean the page's place and references to fields and
+    /// annotations their number.
+    pub(super) fn same(&self, old: &Object, new: &Object) -> bool {
+        self.same_at(old, new, Place::default())
+    }
+
+    /// As [`Comparison::same`], for something that is drawn.
+    pub(super) fn same_drawn(&self, old: &Object, new: &Object) -> bool {
+        self.same_at(old, new, Place::default().under(b"Resources"))
+    }
+
+    fn same_at(&self, old: &Object, new: &Object, place: Place) -> bool {
         let mut assumed = HashSet::new();
-        let mut pending: Pending = vec![(old.clone(), new.clone(), held)];
-        while let Some((old, new, held)) = pending.pop() {
-            self.pairs.set(self.pairs.get().saturating_add(1));
+        let mut pending: Pending = vec![(old.clone(), new.clone(), place)];
+        while let Some((old, new, place)) = pending.pop() {
+            self.charge(1);
             work::count(1);
-            let within = self.pairs.get() <= limits::COMPARED_PAIRS;
-            if !within || !self.same_step(&old, &new, held, &mut assumed, &mut pending) {
+            if self.is_spent() || !self.same_step(&old, &new, place, &mut assumed, &mut pending) {
                 return false;
             }
         }
@@ -42,9 +83,13 @@ impl Comparison<'_, '_> {
 
     /// Whether the values of the key are the same, a missing key being null.
     pub(super) fn same_value(&self, old: &Dictionary, new: &Dictionary, key: &[u8]) -> bool {
+        self.same_value_at(old, new, key, Place::default())
+    }
+
+    fn same_value_at(&self, old: &Dictionary, new: &Dictionary, key: &[u8], place: Place) -> bool {
         let null = Object::Null;
         let (old, new) = (old.value_of(key).unwrap_or(&null), new.value_of(key).unwrap_or(&null));
-        self.same_under(old, new, HOLDERS.contains(&key))
+        self.same_at(old, new, place.under(key))
     }
 
     /// The keys, in either dictionary, whose values differ.
@@ -55,53 +100,63 @@ impl Comparison<'_, '_> {
         keys.into_iter().filter(|key| !self.same_value(old, new, key)).map(<[u8]>::to_vec).collect()
     }
 
+    /// Whether a reference at this place is compared by what it names: the object is one that is compared on its own. What draws never is,
+    /// though somebody listed it among pages, fields or annotations.
+    pub(super) fn is_named_only(&self, file: &PdfFile<'_>, id: ObjectId, place: Place) -> bool {
+        self.names(file, id, place).is_some()
+    }
+
+    fn names(&self, file: &PdfFile<'_>, id: ObjectId, place: Place) -> Option<Named> {
+        if !(place.held || place.pages || place.root) {
+            return None;
+        }
+        let is_old = std::ptr::eq(file, self.old);
+        let index = if is_old { &self.old_page_index } else { &self.new_page_index };
+        let named = match index.get(&id) {
+            Some(page) if place.pages => Named::Page(*page),
+            _ if place.root && file.trailer().value("Root").and_then(Object::reference) == Some(id) => Named::Root,
+            _ if place.held && self.held.contains(&id) => Named::Held(id),
+            _ => return None,
+        };
+        file.object(id).stream().is_none().then_some(named)
+    }
+
     fn same_step(
         &self,
         old: &Object,
         new: &Object,
-        held: bool,
-        assumed: &mut HashSet<(ObjectId, ObjectId, bool)>,
+        place: Place,
+        assumed: &mut HashSet<(ObjectId, ObjectId, Place)>,
         pending: &mut Pending,
     ) -> bool {
         match (old, new) {
             (Object::Reference(from), Object::Reference(to)) => {
-                let pages = (self.old_page_index.get(from), self.new_page_index.get(to));
-                if pages != (None, None) {
-                    return pages.0 == pages.1;
+                match (self.names(self.old, *from, place), self.names(self.new, *to, place)) {
+                    (None, None) => {}
+                    (before, after) => return before == after,
                 }
-                // A signature's `Reference` names the catalogue, whose entries are compared one by one.
-                let root = |file: &crate::pdf::PdfFile<'_>| file.trailer().value("Root").and_then(Object::reference);
-                let catalogues = (root(self.old) == Some(*from), root(self.new) == Some(*to));
-                if catalogues.0 || catalogues.1 {
-                    return catalogues.0 == catalogues.1;
-                }
-                let (before, after) = (self.old.object(*from), self.new.object(*to));
-                // What draws is never taken for an annotation, though somebody listed it among them.
-                let draws = before.stream().is_some() || after.stream().is_some();
-                if held && !draws && (self.held.contains(from) || self.held.contains(to)) {
-                    return from == to;
-                }
-                let key = (*from, *to, held);
+                let key = (*from, *to, place);
                 if !self.known_same.borrow().contains(&key) && assumed.insert(key) {
-                    pending.push((before, after, held));
+                    pending.push((self.old.object(*from), self.new.object(*to), place));
                 }
                 true
             }
             (Object::Reference(_), other) if !matches!(other, Object::Reference(_)) => {
-                pending.push((self.old.resolve(old), new.clone(), held));
+                pending.push((self.old.resolve(old), new.clone(), place));
                 true
             }
             (_, Object::Reference(_)) => {
-                pending.push((old.clone(), self.new.resolve(new), held));
+                pending.push((old.clone(), self.new.resolve(new), place));
                 true
             }
-            (Object::Dictionary(old), Object::Dictionary(new)) => push_entries(old, new, &[], pending),
+            (Object::Dictionary(old), Object::Dictionary(new)) => push_entries(old, new, &[], place, pending),
             (Object::Array(old), Object::Array(new)) => {
-                pending.extend(old.iter().cloned().zip(new.iter().cloned()).map(|(old, new)| (old, new, held)));
+                let place = place.within(old);
+                pending.extend(old.iter().cloned().zip(new.iter().cloned()).map(|(old, new)| (old, new, place)));
                 old.len() == new.len()
             }
             (Object::Stream(old), Object::Stream(new)) => {
-                push_entries(&old.dictionary, &new.dictionary, &STREAM_FORM, pending) && self.same_data(old, new)
+                push_entries(&old.dictionary, &new.dictionary, &STREAM_FORM, place, pending) && self.same_data(old, new)
             }
             (Object::Integer(_) | Object::Real(_), Object::Integer(_) | Object::Real(_)) => {
                 old.number() == new.number()
@@ -111,7 +166,7 @@ impl Comparison<'_, '_> {
     }
 
     fn same_data(&self, old: &Stream, new: &Stream) -> bool {
-        let entry = |file: &crate::pdf::PdfFile<'_>, stream: &Stream, key| file.value(&stream.dictionary, key);
+        let entry = |file: &PdfFile<'_>, stream: &Stream, key| file.value(&stream.dictionary, key);
         let same_place = old.start == new.start;
         // Readers that believe a wrong `Length` see another part of the same bytes.
         if same_place && entry(self.old, old, "Length") != entry(self.new, new, "Length") {
@@ -125,14 +180,26 @@ impl Comparison<'_, '_> {
         if same_bytes && same_form(b"Filter") && same_form(b"DecodeParms") {
             return true;
         }
-        match (self.old.decoded(old), self.new.decoded(new)) {
+        // Other bytes mean the same only where every reader's filters make the same of them.
+        match (self.old.decoded_regularly(old), self.new.decoded_regularly(new)) {
             (Ok(old), Ok(new)) => old == new,
             _ => false,
         }
     }
 }
 
-fn push_entries(old: &Dictionary, new: &Dictionary, except: &[&[u8]], pending: &mut Pending) -> bool {
+/// What a reference names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Named {
+    /// The page at this place.
+    Page(usize),
+    /// A field or annotation.
+    Held(ObjectId),
+    /// The catalogue.
+    Root,
+}
+
+fn push_entries(old: &Dictionary, new: &Dictionary, except: &[&[u8]], place: Place, pending: &mut Pending) -> bool {
     for (key, _) in old.entries().chain(new.entries().filter(|(key, _)| old.value_of(key).is_none())) {
         if except.contains(&key) {
             continue;
@@ -142,7 +209,7 @@ fn push_entries(old: &Dictionary, new: &Dictionary, except: &[&[u8]], pending: &
             // Cheap answers first, so that a difference is found before much is read.
             (Object::Name(old), Object::Name(new)) if old != new => return false,
             (Object::Integer(old), Object::Integer(new)) if old != new => return false,
-            (old, new) => pending.push((old, new, HOLDERS.contains(&key))),
+            (old, new) => pending.push((old, new, place.under(key))),
         }
     }
     true

@@ -3,7 +3,7 @@
 
 use super::kind::{ChangeKind, Needs};
 use super::quiet::Quiet;
-use super::{Finding, ambiguity, compare, compare_next};
+use super::{Finding, ambiguity, compare, compare_next, redefined};
 use crate::pdf::file::{PdfFile, Reading};
 use crate::pdf::lexer::Lexer;
 use crate::pdf::object::{Object, ObjectId};
@@ -21,6 +21,8 @@ pub struct Step {
     pub findings: Vec<Finding>,
     /// Whether what was added is written so that no reader can take it in another way.
     pub plain: bool,
+    /// Whether it left alone what was there, so that no reader can see that in another way than before.
+    pub only_adds: bool,
 }
 
 /// The steps between these ends (ascending, of readable revisions), and to the end of the file where `to_the_end`.
@@ -39,11 +41,16 @@ pub fn steps(revisions: &Revisions<'_>, ends: &[usize], to_the_end: bool) -> Vec
     let quiet = Quiet::default();
     for stop in stops {
         let newer = open(stop);
-        let (findings, plain) = match (&older.1, &newer.1) {
-            (Some(old), Some(new)) => step(old, new, &quiet),
-            _ => (vec![unreadable("one of the revisions cannot be read")], false),
+        let (findings, plain, only_adds) = match (&older.1, &newer.1) {
+            (Some(old), Some(new)) => {
+                let (findings, plain) = step(old, new, &quiet);
+                // Asked only where the answer counts.
+                let harmless = plain && findings.iter().all(|one| one.kind.needs() == Needs::Nothing);
+                (findings, plain, harmless && redefined::leaves_alone(old, new))
+            }
+            _ => (vec![unreadable("one of the revisions cannot be read")], false, false),
         };
-        steps.push(Step { from: older.0, to: newer.0, findings, plain });
+        steps.push(Step { from: older.0, to: newer.0, findings, plain, only_adds });
         older = newer;
     }
     steps
@@ -53,7 +60,7 @@ fn step(old: &PdfFile<'_>, new: &PdfFile<'_>, quiet: &Quiet) -> (Vec<Finding>, b
     let (from, to) = (old.data().len(), new.data().len());
     let both_strict = old.reading() == Reading::Strict && new.reading() == Reading::Strict;
     let mut findings = compare_next(old, new, quiet);
-    let ambiguous = ambiguity::found(new, from);
+    let ambiguous = ambiguity::found(old, new);
     let clear = ambiguous.is_none();
     if let Some(detail) = ambiguous {
         findings.push(Finding { kind: ChangeKind::ReadersDisagree, page: None, field: None, detail });

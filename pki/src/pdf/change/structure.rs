@@ -85,9 +85,10 @@ impl Comparison<'_, '_> {
         let mut steps = 0_usize;
         while let Some(object) = pending.pop() {
             steps += 1;
+            self.charge(1);
             let object = self.new.resolve(&object);
             let Some(dictionary) = object.dictionary() else { return false };
-            if steps > 1_000 || SPOKEN.iter().any(|key| dictionary.contains(key)) {
+            if steps > 1_000 || self.is_spent() || SPOKEN.iter().any(|key| dictionary.contains(key)) {
                 return false;
             }
             if dictionary.is_name("Type", "OBJR") {

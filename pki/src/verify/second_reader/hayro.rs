@@ -71,7 +71,21 @@ impl Reader for Hayro {
     }
 
     fn decoded(&self, id: Id) -> Option<Cow<'_, [u8]>> {
-        self.stream(id)?.decoded_data().ok()
+        let stream = self.stream(id)?;
+        // It decodes without a bound: what would take more than ours is not asked for.
+        let filters = self.value(&entries(stream.dict()), "Filter");
+        let filters = match &filters {
+            Seen::Array(all) => all.iter().map(|one| self.resolve(one)).collect(),
+            one => vec![one.clone()],
+        };
+        let names: Vec<&[u8]> = filters
+            .iter()
+            .filter_map(|filter| if let Seen::Name(name) = filter { Some(name.as_slice()) } else { None })
+            .collect();
+        if !crate::pdf::is_bounded(&stream.raw_data(), &names) {
+            return None;
+        }
+        stream.decoded_data().ok()
     }
 }
 

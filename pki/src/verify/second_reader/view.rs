@@ -76,7 +76,11 @@ impl Default for Budget {
 
 impl Budget {
     fn step(&self) -> bool {
-        self.steps.set(self.steps.get().saturating_sub(1));
+        self.steps(1)
+    }
+
+    fn steps(&self, steps: usize) -> bool {
+        self.steps.set(self.steps.get().saturating_sub(steps));
         !self.is_spent()
     }
 
@@ -317,6 +321,10 @@ impl<'v, A: Reader, B: Reader> Comparison<'v, A, B> {
     /// What changed among the annotations of a page, both views being of one reader.
     fn annotations(&self, page: usize, old: &Page, new: &Page) -> Option<Difference> {
         let (old, new) = (self.first.value(&old.entries, "Annots"), self.second.value(&new.entries, "Annots"));
+        let listed = old.elements().len() + new.elements().len();
+        if !self.budget.steps(listed) {
+            return None;
+        }
         let identifiers = |list: &Seen| -> BTreeSet<Id> {
             let references = list.elements().iter().take(crate::pdf::limits::ANNOTATIONS);
             references.filter_map(|one| if let Seen::Reference(id) = one { Some(*id) } else { None }).collect()
