@@ -125,3 +125,24 @@ async fn keys_of_another_agency_neither_sign_nor_seal() {
         assert_eq!((status, problem(&answer)), (422, "of_another_agency"), "{answer}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_unit_that_ended_takes_its_people_to_its_successor_and_nowhere_else() {
+    let test = TestApp::sqlite().await;
+    Agency::new(&test).await;
+    let registrar = registrar(&test).await;
+    // Phường Vĩnh Phúc went to phường Ngọc Hà on 1 July 2025, not to phường Ba Đình.
+    for login in ["pho.chu.tich", "chu.tich"] {
+        moved(&test, login, "00006").await;
+    }
+    for (name, number, unit, login, status) in [
+        ("Lê Minh Đức", "001080054322", "00008", "pho.chu.tich", 201),
+        ("Trần Văn Khương", "001080054321", "00004", "chu.tich", 409),
+    ] {
+        let code = code(&test, &registrar, &seal(unit, name, number)).await;
+        let (redeemed, answer) = redeemed(&test, &code, &test.session_of(number).await, "").await;
+        assert_eq!(redeemed, status, "{answer}");
+        let account = test.app.store.account_by_login(login).await.unwrap().unwrap();
+        assert_eq!(account.unit, if status == 201 { unit } else { "00006" });
+    }
+}
