@@ -40,6 +40,8 @@ pub struct AccountPage {
     pub passkeys: Vec<PasskeyView>,
     /// The account decides on something, so its passkeys are to be confirmed.
     pub approves: bool,
+    /// The reader confirms passkeys of others.
+    pub confirms: bool,
     /// The service's address is one that browsers give passkeys to.
     pub available: bool,
     /// What has just been done: `added` or `removed`; empty for nothing.

@@ -25,7 +25,8 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
     };
     let account = |passkeys, approves, done: &str, problems| {
         let (frame, login) = (frame(language, "/account"), "quynh.uong".to_owned());
-        AccountPage { frame, login, passkeys, approves, available: true, done: done.to_owned(), problems }.html()
+        let (confirms, available, done) = (approves, true, done.to_owned());
+        AccountPage { frame, login, passkeys, approves, confirms, available, done, problems }.html()
     };
     let waiting = |confirmable| Waiting {
         passkey: passkey("Điện thoại cơ quan", false, true),

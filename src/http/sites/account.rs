@@ -70,6 +70,7 @@ async fn page(app: &App, visit: Visit, done: String, (status, problems): (Status
         login: by.login.clone(),
         passkeys: passkey::list(app, by).await?,
         approves: by.has(Role::Approver) || by.has(Role::SecurityOfficer),
+        confirms: CONFIRM.admits(Some(&by.roles)),
         available: RelyingParty::of(app).is_ok(),
         done,
         problems,
