@@ -65,7 +65,7 @@ impl CertificateContent {
         let all = [
             (name, self.common_name.as_str()),
             ("content-personal-number", if person { &self.personal_number } else { "" }),
-            ("content-birth-date", if person { &self.birth_date } else { "" }),
+            ("content-birth-date-beside", if person { &self.birth_date } else { "" }),
             ("content-title", if person { &self.title } else { "" }),
             ("content-device-serial", &further.device_serial),
             ("content-organizational-unit", &self.organizational_unit),

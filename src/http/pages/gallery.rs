@@ -286,7 +286,7 @@ fn registration_screens(language: Language) -> Vec<Screen> {
             frame: place("/registration"),
             request: request(),
             state,
-            content: content(Hierarchy::Officials),
+            content: CertificateContent { birth_date: String::new(), ..content(Hierarchy::Officials) },
             content_digest: "00ff".into(),
             papers: (decision == Decision::Offered).then(|| registration::Papers {
                 full_name: LONG_NAME.into(),

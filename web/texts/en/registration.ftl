@@ -42,6 +42,7 @@ field-phone-hint = The subscriber’s own number: the confirmation code of the f
 content-common-name = Full name
 content-personal-number = Personal identity number
 content-birth-date = Date of birth
+content-birth-date-beside = Date of birth (to compare; not in the certificate)
 content-sex = Sex
 content-address = Place of residence
 content-title = Title

@@ -42,6 +42,7 @@ field-phone-hint = Số của chính người được cấp: mã xác nhận kh
 content-common-name = Họ và tên
 content-personal-number = Số định danh cá nhân
 content-birth-date = Ngày sinh
+content-birth-date-beside = Ngày sinh (để đối chiếu, không ghi trong chứng thư)
 content-sex = Giới tính
 content-address = Nơi cư trú
 content-title = Chức vụ
