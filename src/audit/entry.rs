@@ -159,6 +159,8 @@ kinds! {
     /// An edXML package was entered into the register of incoming documents.
     IncomingRegistered = "incoming.registered",
     IncomingRefused = "incoming.refused",
+    /// After a restore: the last number of a register of documents, as its clerks know it.
+    RegisterConfirmed = "register.confirmed",
     DelegationMade = "delegation.made",
     DelegationEnded = "delegation.ended",
     /// A verdict was put under a short link.

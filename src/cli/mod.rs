@@ -8,6 +8,7 @@ mod certificates;
 mod client;
 mod doctor;
 mod login;
+mod numbers;
 mod pepper;
 mod printing;
 mod receipt;
@@ -52,6 +53,7 @@ enum Command {
     Certificates(certificates::Certificates),
     Doctor(doctor::Doctor),
     Login(login::Login),
+    Numbers(numbers::Numbers),
     Pepper(pepper::Pepper),
     Receipt(receipt::Receipt),
     Request(Box<request::Request>),
@@ -87,6 +89,7 @@ pub fn run() -> ExitCode {
         Command::Certificates(command) => command.run(&common),
         Command::Doctor(command) => command.run(&common),
         Command::Login(command) => command.run(&common),
+        Command::Numbers(command) => command.run(&common),
         Command::Pepper(command) => command.run(&common),
         Command::Receipt(command) => command.run(&common),
         Command::Request(command) => command.run(&common),

@@ -1,12 +1,21 @@
 //! What is served while a restored database waits for its reconciliation: that the process lives, and to every other question that there is
-//! no answer yet. No token is opened, and nothing is read of the data but whether it was reconciled.
+//! no answer yet. No token is opened, and nothing is read of the data but whether it was reconciled. And what a running service answers whose
+//! database turns out to be such a one.
 
 use crate::{
+    app::App,
     config::Settings,
     error::{Error, InternalError, Result},
     restoration,
 };
-use axum::{Router, http::StatusCode, response::IntoResponse, routing::get};
+use axum::{
+    Router,
+    extract::{Request, State},
+    http::StatusCode,
+    middleware::Next,
+    response::{IntoResponse, Response},
+    routing::get,
+};
 use std::time::Duration;
 use tokio::net::TcpListener;
 
@@ -45,6 +54,24 @@ pub async fn serve_until_reconciled(
     let served = serving.await.map_err(|error| InternalError::other(error.to_string()))?;
     served.map_err(InternalError::io("serving"))?;
     Ok(outcome)
+}
+
+/// Admits nobody to a service whose database may not be served from any more; whether the process lives, and its figures, are still told.
+pub(super) async fn unless_stopped(State(app): State<App>, request: Request, next: Next) -> Response {
+    match app.audit.stopped() {
+        Some(needed) if !["/healthz", "/metrics"].contains(&request.uri().path()) => {
+            Error::from(restoration::refusal(&needed)).into_response()
+        }
+        _ => next.run(request).await,
+    }
+}
+
+/// The same for what relying parties ask: the answer is made, and not given.
+pub(super) fn withheld_where_stopped(app: &App, response: Response) -> Response {
+    match app.audit.stopped() {
+        Some(needed) => Error::from(restoration::refusal(&needed)).into_response(),
+        None => response,
+    }
 }
 
 /// How often the mark is looked at.

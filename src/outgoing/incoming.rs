@@ -3,6 +3,7 @@
 
 use super::{
     limits::PAGE,
+    restored::{self, Register},
     road::{clerk, reason},
 };
 use crate::{
@@ -18,6 +19,7 @@ use crate::{
 };
 use chuky_model::{
     id::IncomingId,
+    instant::Instant,
     record::{Cursor, document::Document, incoming::IncomingDocument, state::IncomingState},
     report::{Indication, Integrity, Report},
     text::Bilingual,
@@ -127,6 +129,9 @@ pub async fn receive(app: &App, by: &Principal, package: File, accept: Option<&s
         }
         Outcome::Refused(reason) => (IncomingState::Refused, Some(reason)),
     };
+    if state == IncomingState::Registered {
+        restored::floor(app, Register::Incoming, &by.unit, this_year(app.clock.now())?, "").await?;
+    }
     // 3. The package encrypted on disk, then its rows in one transaction.
     let document = signing::package_taken(app, by, package, "goi-tin.edxml").await?;
     let details = details(&read, attachments, said, accept);
@@ -248,8 +253,7 @@ async fn stored(
     fault::point("incoming.stored");
     let mut transaction = app.store.begin().await?;
     if state == IncomingState::Registered {
-        let year = now.in_vietnam().map(|moment| i64::from(moment.year()));
-        let year = year.ok_or_else(|| InternalError::other("a time without a year"))?;
+        let year = this_year(now)?;
         row.number = Some(transaction.next_incoming_number(&row.unit, year).await?);
         row.year = Some(year);
     }
@@ -273,6 +277,11 @@ async fn stored(
     transaction.commit().await?;
     fault::point("incoming.recorded");
     Ok(row)
+}
+
+fn this_year(now: Instant) -> Result<i64> {
+    let year = now.in_vietnam().map(|moment| i64::from(moment.year()));
+    Ok(year.ok_or_else(|| InternalError::other("a time without a year"))?)
 }
 
 async fn view(app: &App, row: &IncomingDocument) -> Result<IncomingView> {

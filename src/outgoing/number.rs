@@ -6,6 +6,7 @@ use super::{
     details::Details,
     draft::{DATE, NUMBER},
     limits::REGISTER,
+    restored::{self, Register},
     road::{Act, Road, clerk},
     view::{self, OutgoingView},
 };
@@ -84,6 +85,7 @@ async fn reserve(app: &App, by: &Principal, road: &Road) -> Result<OutgoingNumbe
         // Decree 30/2020/NĐ-CP, article 15: from 1 January to 31 December, by Vietnam's clock.
         let year = now.in_vietnam().map(|moment| i64::from(moment.year()));
         let year = year.ok_or_else(|| InternalError::other("a time without a year"))?;
+        restored::floor(app, Register::Outgoing, &row.unit, year, &row.series).await?;
         let mut transaction = app.store.begin().await?;
         // Neither refused nor numbered meanwhile: whoever does so waits for this transaction.
         match transaction.hold_outgoing(row).await {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 const INCOMING: &str = "/api/v1/documents/incoming";
 
-async fn sent(test: &TestApp, agency: &Agency) -> String {
+pub(super) async fn sent(test: &TestApp, agency: &Agency) -> String {
     let id = agency.submitted(test, &plain_pdf(), &short_road()).await;
     for (what, token, body) in [
         ("sign", &agency.leader.token, key(&agency.leader)),
@@ -27,7 +27,7 @@ async fn sent(test: &TestApp, agency: &Agency) -> String {
     String::from_utf8(package).unwrap()
 }
 
-async fn receive(test: &TestApp, token: &str, package: &str, query: &str) -> (u16, Value) {
+pub(super) async fn receive(test: &TestApp, token: &str, package: &str, query: &str) -> (u16, Value) {
     test.request("POST", &format!("{INCOMING}{query}"), token, "application/xml", package.as_bytes().to_vec()).await
 }
 
