@@ -126,17 +126,17 @@ impl App {
     ) -> Result<Self> {
         let store = Store::open(&settings.database_url).await?;
         restoration::check(&store, &remembered_head(&settings)).await?;
-        Self::open_over(store, settings, clock, executable, roots).await
+        Self::open_over((store, false), settings, clock, executable, roots).await
     }
 
     /// Opens what came out of a backup, for its reconciliation and nothing else.
     pub async fn open_to_reconcile(settings: Settings, clock: Clock, executable: PathBuf) -> Result<Self> {
         let store = Store::open(&settings.database_url).await?;
-        Self::open_over(store, settings, clock, executable, Vec::new()).await
+        Self::open_over((store, true), settings, clock, executable, Vec::new()).await
     }
 
     async fn open_over(
-        store: Store,
+        (store, reconciles): (Store, bool),
         settings: Settings,
         clock: Clock,
         executable: PathBuf,
@@ -165,8 +165,10 @@ impl App {
             told.1.read(entry);
         });
         let audit_key = (tokens.status.clone(), audit_key);
-        let log = Log::new(store.clone(), audit_key.clone(), clock.clone(), settings.audit.clone())?;
-        let (sequencer, audit) = Sequencer::new(store.clone(), audit_key, clock.clone(), remembered, listener);
+        let published = settings.audit.after(created_after);
+        let log = Log::new(store.clone(), audit_key.clone(), clock.clone(), published)?;
+        let (sequencer, audit) = Sequencer::new(store.clone(), audit_key, clock.clone(), remembered, listener)?;
+        let sequencer = if reconciles { sequencer.reconciling() } else { sequencer };
         Ok(Self(Arc::new(Inner {
             trust: Arc::new(TrustFolder::of(&settings.data_dir)),
             readers: ReaderPool::with_typefaces(

@@ -135,6 +135,9 @@ pub enum InternalError {
     /// A row's MAC does not fit its content: somebody changed the database behind the service.
     #[error("the MAC of a row in {table} does not fit")]
     RowForged { table: &'static str },
+    /// The audit log contradicts itself, its signed heads, or what is remembered of it.
+    #[error("the audit log is not whole: {0}")]
+    LogNotWhole(String),
     #[error("{0}")]
     Other(String),
 }

@@ -1,5 +1,7 @@
-//! Whether this database may serve: one that came out of a backup, or whose audit log is shorter than the head remembered outside it, may not
-//! before it was reconciled. Asked before the service is opened; nothing is changed here but the mark and the remembered head.
+//! Whether a service may be opened over this database, and the beginning of a reconciliation: nothing is changed here but the mark and the
+//! remembered head.
+
+pub use crate::audit::standing::{Needed, needed, refusal};
 
 use crate::{
     app::remembered_head,
@@ -10,26 +12,6 @@ use crate::{
 };
 use chuky_model::{id::RestorationId, instant::Instant, record::certificate::Restoration};
 use uuid::Uuid;
-
-/// Why a database may not serve.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Needed {
-    /// It came out of a backup of that time.
-    Restored { backup_at: Instant },
-    /// Its log has fewer entries under a signed head than were remembered.
-    Shorter { stored: u64, remembered: u64 },
-}
-
-/// Why this database may not serve; `None` where it may.
-pub async fn needed(store: &Store, remembered: &RememberedHead) -> Result<Option<Needed>> {
-    if let Some(row) = store.latest_restoration().await?.filter(|row| row.reconciled_at.is_none()) {
-        return Ok(Some(Needed::Restored { backup_at: row.backup_at }));
-    }
-    // The remembered one first: it is never newer than the stored one of a database that nobody put back.
-    let remembered = remembered.load()?.map_or(0, |head| head.size);
-    let stored = store.latest_audit_head().await?.map_or(0, |head| u64::try_from(head.size).unwrap_or(0));
-    Ok((stored < remembered).then_some(Needed::Shorter { stored, remembered }))
-}
 
 /// The same for a data directory that may not be there yet.
 pub async fn of(settings: &Settings) -> Result<Option<Needed>> {
@@ -50,30 +32,6 @@ pub async fn check(store: &Store, remembered: &RememberedHead) -> Result<()> {
     }
 }
 
-/// What whoever starts the service, or asks it, is told.
-pub fn refusal(needed: &Needed) -> RequestError {
-    let (vi, en) = match needed {
-        Needed::Restored { backup_at } => (
-            format!("Dữ liệu được khôi phục từ bản sao lưu lúc {} và chưa được đối soát", backup_at.vietnamese()),
-            format!("The data came out of a backup of {} and has not been reconciled", backup_at.rfc3339()),
-        ),
-        Needed::Shorter { stored, remembered } => (
-            format!(
-                "Nhật ký kiểm toán có {stored} mục, ít hơn {remembered} mục đã ghi nhớ: dữ liệu cũ đã được đặt lại"
-            ),
-            format!(
-                "The audit log has {stored} entries, fewer than the {remembered} remembered: older data was put back"
-            ),
-        ),
-    };
-    RequestError::new(
-        crate::error::RequestErrorKind::Unavailable,
-        "not_reconciled",
-        format!("{vi}. Không cấp và không trả lời gì cho đến khi chạy `chuky reconcile`."),
-        format!("{en}. Nothing is issued or answered until `chuky reconcile` was run."),
-    )
-}
-
 /// Marks what is to be reconciled, where nothing marks it yet, and puts the remembered head aside, so that the log can be gone on with. The
 /// mark and the head; `None` where nothing is to be reconciled.
 pub async fn begin(settings: &Settings, now: Instant) -> Result<Option<(Restoration, Option<SignedHead>)>> {
@@ -81,6 +39,7 @@ pub async fn begin(settings: &Settings, now: Instant) -> Result<Option<(Restorat
     let remembered = remembered_head(settings);
     let Some(needed) = needed(&store, &remembered).await? else { return Ok(None) };
     if let Needed::Shorter { .. } = needed {
+        refuse_known(&store, &remembered).await?;
         let head = store.latest_audit_head().await?;
         let backup_at = head.map_or(Instant(0), |head| head.signed_at);
         let row = Restoration { id: RestorationId(Uuid::now_v7()), backup_at, restored_at: now, reconciled_at: None };
@@ -92,4 +51,20 @@ pub async fn begin(settings: &Settings, now: Instant) -> Result<Option<(Restorat
     store.close().await;
     let head = remembered.put_aside(row.restored_at)?;
     Ok(Some((row, head)))
+}
+
+/// A head from before a reconciliation that this database has been through is what another node remembers: nothing is to be reconciled again.
+async fn refuse_known(store: &Store, remembered: &RememberedHead) -> Result<()> {
+    let reconciled = store.latest_restoration().await?.and_then(|row| row.reconciled_at);
+    let (Some(reconciled), Some(head)) = (reconciled, remembered.load()?) else { return Ok(()) };
+    if head.at >= reconciled {
+        return Ok(());
+    }
+    let (file, at) = (remembered.path().display(), reconciled.rfc3339());
+    Err(RequestError::conflict(
+        "reconciled_elsewhere",
+        format!("Dữ liệu này đã được đối soát lúc {at}, còn nút này ghi nhớ nhật ký trước đó. Nếu đúng là lần đối soát của bạn, hãy chuyển tệp {file} đi chỗ khác."),
+        format!("This data was reconciled at {at}, and this node remembers the log from before. Where that was your reconciliation, put the file {file} aside."),
+    )
+    .into())
 }

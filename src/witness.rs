@@ -70,7 +70,8 @@ struct Remembered {
 }
 
 impl Witness {
-    /// Opens a witness: its key (made where the file is missing), the logs it signs for, and the directory in which it remembers.
+    /// Opens a witness: its key, the logs it signs for, and the directory in which it remembers. Key and directory are made together where both
+    /// are missing; one without the other is refused: a key without its memory would sign a second history, and a memory is of one key.
     pub fn open(
         name: &str,
         key_file: &Path,
@@ -78,18 +79,30 @@ impl Witness {
         directory: &Path,
         clock: Clock,
     ) -> Result<Self, InternalError> {
-        let key = own_key(key_file)?;
+        let (has_key, has_memory) = (key_file.exists(), directory.join(MARK).exists());
+        if has_key != has_memory {
+            return Err(InternalError::other(format!(
+                "{} and {} go together, and one of them is missing: name the right paths, or begin as a new witness with another name",
+                key_file.display(),
+                directory.display()
+            )));
+        }
         let wrong = |error: chuky_pki::Error| InternalError::Pki(error.to_string());
-        let published = VerifierKey::cosigner(name, &key.public().map_err(wrong)?).map_err(wrong)?;
         let failed = |error| InternalError::io(directory.display().to_string())(error);
         fs::create_dir_all(directory).map_err(failed)?;
-        let alone = File::create(directory.join("lock")).map_err(failed)?;
+        let alone = File::create(directory.join(MARK)).map_err(failed)?;
         alone.try_lock().map_err(|error| match error {
             TryLockError::Error(error) => failed(error),
             TryLockError::WouldBlock => {
                 InternalError::other(format!("{}: another witness is at work here", directory.display()))
             }
         })?;
+        // The memory first: what a start that was cut short leaves is then refused, and signs nothing.
+        if !has_memory {
+            alone.sync_all().and_then(|()| File::open(directory)?.sync_all()).map_err(failed)?;
+        }
+        let key = own_key(key_file)?;
+        let published = VerifierKey::cosigner(name, &key.public().map_err(wrong)?).map_err(wrong)?;
         let working = Mutex::new(());
         Ok(Self { key, published, logs, directory: directory.to_owned(), clock, working, _alone: alone })
     }
@@ -128,11 +141,13 @@ impl Witness {
         if !is_consistent((size, &root), (checkpoint.size, &checkpoint.root), &request.proof) {
             return Err(Refusal::Inconsistent);
         }
-        // 3. Signed, and remembered before anybody has the signature.
+        // 3. Signed, and remembered before anybody has the signature. What is remembered already costs no disk, however often it is asked.
         let time = u64::try_from(self.clock.now().unix_seconds()).unwrap_or_default();
         let message = cosigned_message(time, &request.checkpoint.text);
         let signature = self.key.sign(message.as_bytes()).map_err(|error| InternalError::Pki(error.to_string()))?;
-        self.save(&Remembered { origin: checkpoint.origin, size: checkpoint.size, root: checkpoint.root })?;
+        if checkpoint.size > size {
+            self.save(&Remembered { origin: checkpoint.origin, size: checkpoint.size, root: checkpoint.root })?;
+        }
         Ok(self.published.line(cosignature(time, &signature)))
     }
 
@@ -163,6 +178,9 @@ impl Witness {
         File::open(&self.directory).and_then(|directory| directory.sync_all()).map_err(failed)
     }
 }
+
+/// The file that says that a directory is a witness's memory, also before it has signed anything, and that is locked while one is at work.
+const MARK: &str = "lock";
 
 /// Reads the key's 32 octets, in hexadecimal, from its file, or makes one that only its owner can read.
 fn own_key(file: &Path) -> Result<Ed25519Key, InternalError> {
@@ -297,6 +315,49 @@ mod tests {
         operator.asks(&witness, &all, (0, 3)).unwrap();
         fs::write(witness.file("log.example"), b"{").unwrap();
         assert!(matches!(operator.asks(&witness, &all, (0, 3)), Err(Refusal::Internal(_))));
+    }
+
+    #[test]
+    fn a_key_without_its_memory_signs_nothing_and_neither_does_a_memory_without_its_key() {
+        let directory = tempfile::tempdir().unwrap();
+        let operator = Operator::new(1, "log.example");
+        let all = leaves(5);
+        let witness = opened(directory.path(), &operator).unwrap();
+        operator.asks(&witness, &all, (0, 3)).unwrap();
+        drop(witness);
+        let elsewhere = |key: &str, state: &str| {
+            let (key, state) = (directory.path().join(key), directory.path().join(state));
+            let logs = vec![operator.key.clone()];
+            Witness::open("w.example", &key, logs, &state, Clock::default()).err().map(|error| error.to_string())
+        };
+        let refused = elsewhere("key", "sate").unwrap();
+        assert!(refused.contains("sate") && refused.contains("go together"), "{refused}");
+        assert!(!directory.path().join("sate").exists(), "nothing is made by the way");
+        assert!(elsewhere("kye", "state").unwrap().contains("go together"));
+        assert!(!directory.path().join("kye").exists());
+        // A directory that is there and was nobody's memory is none.
+        fs::create_dir(directory.path().join("empty")).unwrap();
+        assert!(elsewhere("key", "empty").is_some());
+        let witness = opened(directory.path(), &operator).unwrap();
+        assert!(matches!(operator.asks(&witness, &all, (0, 5)), Err(Refusal::OtherSize(3))));
+    }
+
+    #[test]
+    fn what_is_remembered_already_is_not_written_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let operator = Operator::new(1, "log.example");
+        let witness = opened(directory.path(), &operator).unwrap();
+        let all = leaves(5);
+        operator.asks(&witness, &all, (0, 5)).unwrap();
+        // Each save would make the file anew.
+        let file = witness.file("log.example");
+        let inode = || std::os::unix::fs::MetadataExt::ino(&fs::metadata(&file).unwrap());
+        // Held open, so that its number is given to no other file.
+        let (before, _held) = (inode(), File::open(&file).unwrap());
+        for _ in 0..3 {
+            operator.asks(&witness, &all, (5, 5)).unwrap();
+        }
+        assert_eq!(inode(), before);
     }
 
     #[test]

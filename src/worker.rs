@@ -4,6 +4,7 @@
 use crate::{
     accounts,
     app::App,
+    audit::verify,
     custody,
     error::Result,
     issuance::{Authority, ceremony, ocsp, recovery, register, reminders, revocation, revocation_list},
@@ -33,10 +34,17 @@ pub async fn prepare(app: &App) -> Result<()> {
     Ok(())
 }
 
-/// Starts the background loop; a step that fails is logged and tried again in the next round.
+/// Starts the background loop; a step that fails is logged and tried again in the next round. It ends where the database may not be served
+/// from any more: nothing is published out of it.
 pub fn start(app: &App) -> JoinHandle<()> {
     let app = app.clone();
-    tokio::spawn(async move { tokio::join!(app.log.clone().run(), rounds(app)).1 })
+    tokio::spawn(async move {
+        let audit = app.audit.clone();
+        tokio::select! {
+            () = audit.until_stopped() => {}
+            () = async { tokio::join!(app.log.clone().run(), rounds(app)).1 } => {}
+        }
+    })
 }
 
 async fn rounds(app: App) {
@@ -78,6 +86,7 @@ pub async fn round(app: &App) {
         told("lists_not_published", revocation_list::publish_due(app).await);
     }
     told("staff_orders_not_ended", staff::expire_due(app).await);
+    told("audit_queue_not_watched", verify::watch_queue(&app.store, app.clock.now()).await);
     told("rows_not_cleared_up", clear_up(app).await);
     told("activations_not_closed", custody::close_expired(app).await);
     told("signing_not_cleared_up", signing::clear_up(app).await);

@@ -12,13 +12,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-async fn faults(test: &TestApp) -> Vec<String> {
+pub async fn faults(test: &TestApp) -> Vec<String> {
     let key = std::fs::read(audit_key_file(&test.app.settings)).unwrap();
     verify(&test.app.store, &key, &remembered_head(&test.app.settings)).await.unwrap().faults
 }
 
 /// Waits until what was recorded so far is under a signed head.
-async fn settle(test: &TestApp) {
+pub async fn settle(test: &TestApp) {
     for _ in 0..100 {
         let key = std::fs::read(audit_key_file(&test.app.settings)).unwrap();
         let findings = verify(&test.app.store, &key, &remembered_head(&test.app.settings)).await.unwrap();
@@ -30,7 +30,7 @@ async fn settle(test: &TestApp) {
     panic!("the log does not settle");
 }
 
-fn unlock(test: &TestApp, table: &str) {
+pub fn unlock(test: &TestApp, table: &str) {
     // Whoever has SQL can drop the triggers; only the signed log then tells.
     let drop = match test.app.settings.database_url.starts_with("sqlite") {
         true => format!("DROP TRIGGER {table}_no_update; DROP TRIGGER {table}_no_delete"),
@@ -122,7 +122,7 @@ async fn goes_on_after_a_kill(backend: Backend) {
 }
 
 /// An entry is recorded and under a signed head within three seconds; a dead service's lease has an hour to go.
-async fn covered(app: &App) {
+pub async fn covered(app: &App) {
     let mut transaction = app.store.begin().await.unwrap();
     let entry = Entry::new(app.clock.now(), Kind::SessionTried, Actor::Service, "account:nobody".to_owned());
     let entry = record(&mut transaction, entry).await.unwrap();

@@ -28,6 +28,7 @@ mod providers;
 mod rates;
 mod receipts;
 mod recovery;
+mod rewrite;
 mod rollback;
 mod rounds;
 mod signing;

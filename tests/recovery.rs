@@ -1,6 +1,7 @@
 //! Disaster and recovery, practised: backup beside the running service, life goes on, everything is destroyed, restored; nothing is issued or
 //! answered; reconciled with what the world has; and numbers go on growing, no serial number comes twice, no revocation is lost.
 
+mod clock;
 mod half_done;
 mod places;
 
@@ -238,6 +239,8 @@ fn reconciled(config: &Path, data: &Path, at: &Path) {
     assert!(!done && text.contains("has been reconciled"), "{text}");
     let (done, text) = chuky(config, &["audit", "verify", "--data-dir", &data]);
     assert!(done && text.contains("The log is whole"), "{text}");
+    let (done, text) = chuky(config, &["audit", "key", "--data-dir", &data]);
+    assert!(done && text.contains("/restored-"), "{text}");
 }
 
 async fn goes_on(
@@ -256,6 +259,12 @@ async fn goes_on(
         let answer = said(test, at, receipt).await;
         assert!(answer.contains("subscriber.pem: revoked"), "{answer}");
     }
+    // It is another log, under another name, for those who had seen the one before.
+    let newest = test.app.log.newest().await.unwrap();
+    let (name, plain) = (&test.app.log.key().name, &test.app.settings.audit.origin);
+    assert!(name.starts_with(&format!("{plain}/restored-")), "{name}");
+    assert_eq!(newest.checkpoint.origin, *name);
+    assert!(newest.note.verified_by(test.app.log.key()).unwrap().is_some());
     let new = issued(test, "001190012379", "moi.nhat").await;
     assert!(serials.insert(new["serial"].as_str().unwrap().to_owned()));
     assert!(said(test, at, &new).await.contains("subscriber.pem: good"));

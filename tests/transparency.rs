@@ -199,6 +199,8 @@ async fn a_witness_signs_what_continues_across_its_own_death() {
         (vec!["--log", &log, "--entry", &entry, &file], 1),
         (vec!["--log", &other, &file], 1),
         (vec!["--log", &log, "--witness", &stranger, &file], 1),
+        // The log's own key signed the checkpoint, and is nobody's witness.
+        (vec!["--log", &log, "--witness", &log, &file], 1),
         (vec!["--log", &log, &entry], 1),
         (vec!["--log", "khong+co", &file], 2),
         (vec!["--log", &log, "/khong/co"], 2),
@@ -219,6 +221,20 @@ async fn who_changes_the_log_by_sql_gets_no_checkpoint() {
     assert!(format!("{error:?}").contains("root"), "{error:?}");
     let newest = test.app.log.newest().await.unwrap();
     assert_eq!(newest.checkpoint, before.checkpoint, "the last one that was right stays");
+}
+
+/// A genuine older head, with nothing remembered outside: the log itself does not go back behind what it published.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_checkpoint_goes_back_behind_the_last_one() {
+    let test = TestApp::sqlite().await;
+    busy(&test, 5).await;
+    let older = test.app.store.latest_audit_head().await.unwrap().unwrap().size;
+    busy(&test, 5).await;
+    let before = test.app.log.publish().await.unwrap().unwrap();
+    test.sql(&format!("DROP TRIGGER audit_head_no_delete; DELETE FROM audit_head WHERE size > {older}"));
+    let error = test.app.log.publish().await.unwrap_err();
+    assert!(error.to_string().contains("does not continue"), "{error}");
+    assert_eq!(test.app.log.newest().await.unwrap().checkpoint, before.checkpoint);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

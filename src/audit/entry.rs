@@ -205,6 +205,8 @@ kinds! {
     IncomingRefused = "incoming.refused",
     /// A row from before packages had MACs was found as the log tells it.
     IncomingAttested = "incoming.attested",
+    /// After a restore: the last number of a register of documents, as its clerks know it.
+    RegisterConfirmed = "register.confirmed",
     DelegationMade = "delegation.made",
     DelegationEnded = "delegation.ended",
     /// A verdict was put under a short link.

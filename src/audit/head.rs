@@ -51,6 +51,11 @@ impl RememberedHead {
         Self { path: path.into() }
     }
 
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The remembered head; `None` before the first.
     pub fn load(&self) -> Result<Option<SignedHead>, InternalError> {
         let text = match fs::read(&self.path) {
@@ -71,9 +76,19 @@ impl RememberedHead {
         aside.load()
     }
 
-    /// Remembers a head durably: written beside, flushed, then renamed over.
+    /// Remembers a head durably: written beside, flushed, then renamed over. A longer one that is remembered already stays: several processes of
+    /// one machine may remember here.
     pub fn save(&self, head: &SignedHead) -> Result<(), InternalError> {
         let failed = |error| InternalError::io(self.path.display().to_string())(error);
+        let alone = File::create(self.path.with_extension("lock")).map_err(failed)?;
+        alone.lock().map_err(failed)?;
+        match self.load()? {
+            Some(kept) if kept.size == head.size && kept.root != head.root => {
+                return Err(InternalError::LogNotWhole(format!("another log of {} entries was remembered", head.size)));
+            }
+            Some(kept) if kept.size >= head.size => return Ok(()),
+            _ => {}
+        }
         let text = serde_json::to_vec(head).map_err(|error| InternalError::other(error.to_string()))?;
         let beside = self.path.with_extension("new");
         let mut file = File::create(&beside).map_err(failed)?;
@@ -81,5 +96,29 @@ impl RememberedHead {
         fs::rename(&beside, &self.path).map_err(failed)?;
         let directory = self.path.parent().unwrap_or(Path::new("."));
         File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn what_is_remembered_only_grows() {
+        let directory = tempfile::tempdir().unwrap();
+        let remembered = RememberedHead::at(directory.path().join("head.json"));
+        let head = |size: u64, root: u8| SignedHead { size, root: [root; 32], at: Instant(1), signature: vec![1] };
+        remembered.save(&head(5, 1)).unwrap();
+        remembered.save(&head(3, 2)).unwrap();
+        remembered.save(&head(5, 1)).unwrap();
+        assert_eq!(remembered.load().unwrap(), Some(head(5, 1)));
+        assert!(matches!(remembered.save(&head(5, 2)), Err(InternalError::LogNotWhole(_))));
+        remembered.save(&head(6, 3)).unwrap();
+        assert_eq!(remembered.load().unwrap(), Some(head(6, 3)));
+        // Put aside, a shorter one is the first.
+        assert_eq!(remembered.put_aside(Instant(2)).unwrap(), Some(head(6, 3)));
+        remembered.save(&head(2, 4)).unwrap();
+        assert_eq!(remembered.load().unwrap(), Some(head(2, 4)));
     }
 }

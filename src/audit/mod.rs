@@ -2,12 +2,14 @@
 //! Merkle log whose head an HSM key signs. It uses `store` and `hsm`, knows no flow, and never sees personal data in clear.
 
 pub mod entry;
+mod evidence;
 pub mod head;
 pub mod history;
 pub mod merkle;
 pub mod published;
 pub mod replay;
 pub mod sequencer;
+pub mod standing;
 pub mod tree;
 pub mod verify;
 mod versions;

@@ -117,6 +117,9 @@ impl Log {
         let last = self.newest.read().await.clone();
         let Some(head) = self.store.latest_audit_head().await? else { return Ok(last) };
         let checkpoint = self.checked(&head).await?;
+        if let Some(last) = &last {
+            self.continues(&last.checkpoint, &checkpoint).await?;
+        }
         let is_newer = last.as_ref().is_none_or(|last| last.checkpoint.size < checkpoint.size);
         let mut published = match last.filter(|_| !is_newer) {
             Some(last) => (*last).clone(),
@@ -169,6 +172,16 @@ impl Log {
             return Err(wrong("its root is not that of the entries").into());
         }
         Ok(Checkpoint { origin: self.settings.origin.clone(), size, root })
+    }
+
+    /// The log's own part of what witnesses demand: the checkpoint signed last is the beginning of this one.
+    async fn continues(&self, last: &Checkpoint, next: &Checkpoint) -> Result<()> {
+        let begins = last.size <= next.size && self.tree.read().hash(&tree::root(last.size)).await? == last.root;
+        if !begins {
+            let what = format!("the checkpoint of size {} does not continue that of size {}", next.size, last.size);
+            return Err(InternalError::LogNotWhole(what).into());
+        }
+        Ok(())
     }
 
     async fn signed(&self, checkpoint: Checkpoint) -> Result<Published> {

@@ -4,14 +4,15 @@
 
 use super::{
     entry::leaf,
-    head::{AUDIT_SCHEME, RememberedHead, digest},
-    merkle::{Frontier, Hash, leaf_hash},
+    evidence::{Evidence, contradiction, not_whole},
+    head::RememberedHead,
+    merkle::{Frontier, leaf_hash},
 };
 use crate::{
-    error::{Error, InternalError, Result},
+    error::{InternalError, Result},
     store::Store,
 };
-use chuky_model::record::audit::{AuditEntry, AuditHead};
+use chuky_model::record::audit::AuditEntry;
 use chuky_pki::crypto::PublicKey;
 
 /// A reader of the log that knows how far it has come.
@@ -21,34 +22,50 @@ pub struct Replay {
     remembered: RememberedHead,
     /// Over the entries under the newest head that was met.
     frontier: Frontier,
+    /// What was found to contradict, once and for all: whoever asks again is told the same.
+    broken: Option<String>,
 }
 
 impl Replay {
     /// A reader at the log's beginning. `audit_key` is SPKI DER.
     pub fn new(store: Store, audit_key: &[u8], remembered: RememberedHead) -> Result<Self> {
         let key = PublicKey::from_spki_der(audit_key).map_err(|error| InternalError::Pki(error.to_string()))?;
-        Ok(Self { store, key, remembered, frontier: Frontier::default() })
+        Ok(Self { store, key, remembered, frontier: Frontier::default(), broken: None })
     }
 
     /// Shows every entry since the last call whose kind is `noun.…` for one of the nouns: those under the log's head once, those that wait or were
     /// appended since perhaps again. What was committed before the call is shown.
-    pub async fn advance(&mut self, nouns: &[&str], mut visit: impl FnMut(&AuditEntry)) -> Result<()> {
+    pub async fn advance(&mut self, nouns: &[&str], visit: impl FnMut(&AuditEntry)) -> Result<()> {
+        if let Some(what) = &self.broken {
+            return Err(InternalError::LogNotWhole(what.clone()).into());
+        }
+        match self.read_on(nouns, visit).await {
+            Ok(frontier) => self.frontier = frontier,
+            Err(error) => {
+                self.broken = contradiction(&error).map(str::to_owned);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads on from where the last reading that succeeded ended; how far this one came.
+    async fn read_on(&self, nouns: &[&str], mut visit: impl FnMut(&AuditEntry)) -> Result<Frontier> {
         // An entry that leaves the queue while this reads is found among the leaves, which are read after it.
         let mut waiting = Vec::new();
         for noun in nouns {
             waiting.extend(self.store.pending_audit_entries_of(noun, MOST_WAITING).await?);
         }
         if i64::try_from(waiting.len()).is_ok_and(|count| count >= MOST_WAITING) {
-            return Err(off("the audit log does not advance"));
+            return Err(InternalError::other("the audit log does not advance").into());
         }
-        // The remembered head first: it is never newer than the stored one.
-        let remembered = self.remembered.load()?.map(|head| (head.size, head.root));
-        let head = self.store.latest_audit_head().await?;
-        let signed = head.as_ref().map_or(0, |head| u64::try_from(head.size).unwrap_or(0));
-        if remembered.is_some_and(|(size, _)| size > signed) {
-            return Err(off("the audit log is shorter than was remembered"));
+        let evidence = Evidence::now(&self.store, &self.key, &self.remembered).await?;
+        let mut frontier = self.frontier.clone();
+        if evidence.signed() < frontier.size() {
+            return Err(not_whole("the audit log is shorter than it was"));
         }
-        let mut next = self.frontier.size();
+        evidence.compare(&frontier)?;
+        let mut next = frontier.size();
         loop {
             let from = i64::try_from(next).unwrap_or(i64::MAX);
             let page = self.store.list_audit_leaves(from, PAGE).await?;
@@ -58,46 +75,28 @@ impl Replay {
             for (stored, entry) in page {
                 let hash = leaf_hash(&leaf(&entry));
                 if u64::try_from(stored.sequence) != Ok(next) || stored.hash != hash {
-                    return Err(off("an entry of the audit log was changed or is missing"));
+                    return Err(not_whole("an entry of the audit log was changed or is missing"));
                 }
                 next += 1;
                 if is_of(&entry, nouns) {
                     visit(&entry);
                 }
-                if next <= signed {
-                    self.frontier.append(hash);
-                    self.compare(head.as_ref(), remembered)?;
+                if next <= evidence.signed() {
+                    frontier.append(hash);
+                    evidence.compare(&frontier)?;
                 }
             }
         }
-        if self.frontier.size() < signed {
-            return Err(off("the audit log is shorter than its head"));
+        if frontier.size() < evidence.signed() {
+            return Err(not_whole("the audit log is shorter than its head"));
         }
         waiting.iter().for_each(visit);
-        Ok(())
-    }
-
-    /// The frontier against the heads of its size.
-    fn compare(&self, head: Option<&AuditHead>, remembered: Option<(u64, Hash)>) -> Result<()> {
-        let size = self.frontier.size();
-        if remembered.is_some_and(|(of, root)| of == size && root != self.frontier.root()) {
-            return Err(off("the audit log is not the one that was remembered"));
-        }
-        let Some(head) = head.filter(|head| u64::try_from(head.size) == Ok(size)) else { return Ok(()) };
-        let root = self.frontier.root();
-        let digest = digest(size, &root, head.signed_at);
-        let genuine = self.key.verify_digest(AUDIT_SCHEME.into(), &digest, &head.signature).is_ok();
-        if head.root_hash == root && genuine { Ok(()) } else { Err(off("the audit log does not match its head")) }
+        Ok(frontier)
     }
 }
 
 fn is_of(entry: &AuditEntry, nouns: &[&str]) -> bool {
     entry.kind.split_once('.').is_some_and(|(noun, _)| nouns.contains(&noun))
-}
-
-fn off(what: &str) -> Error {
-    tracing::error!(event = "audit_log_not_whole", what);
-    InternalError::other(what).into()
 }
 
 /// Entries read at a time.

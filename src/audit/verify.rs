@@ -1,5 +1,6 @@
-//! Checks the whole log: every entry's leaf, every place, every signed head, and the head remembered outside the database.
-//! A changed, dropped, reordered, back-dated or invented entry is found and named.
+//! Checks the whole log: every entry's leaf, every place, every signed head, the head remembered outside the database, and that every entry is in
+//! the log or waits for it. An entry that was changed, taken out, put elsewhere, dated back or put in between is found and named. One that
+//! whoever has SQL adds at the end is taken in like any other: nothing authorises by an entry alone.
 
 use super::{
     entry::leaf,
@@ -10,7 +11,7 @@ use crate::{
     error::{InternalError, Result},
     store::Store,
 };
-use chuky_model::record::audit::AuditHead;
+use chuky_model::{instant::Instant, record::audit::AuditHead};
 use chuky_pki::crypto::PublicKey;
 
 /// What the check of the log found.
@@ -24,6 +25,8 @@ pub struct Findings {
     pub head: Option<SignedHead>,
     /// Entries that wait to be appended.
     pub waiting: usize,
+    /// What is worth knowing and no fault of the log: its clock was set back.
+    pub notices: Vec<String>,
     /// What is off, in words; empty when the log is whole.
     pub faults: Vec<String>,
 }
@@ -34,6 +37,8 @@ pub async fn verify(store: &Store, audit_key: &[u8], remembered: &RememberedHead
     let mut findings = Findings::default();
     let mut frontier = Frontier::default();
     let mut heads = Heads::default();
+    // Before the log: it is never newer than that.
+    let remembered = remembered.load()?;
     loop {
         let from = i64::try_from(frontier.size()).unwrap_or(i64::MAX);
         let page = store.list_audit_leaves(from, PAGE).await?;
@@ -55,12 +60,26 @@ pub async fn verify(store: &Store, audit_key: &[u8], remembered: &RememberedHead
             while let Some(head) = heads.next_of(store, frontier.size()).await? {
                 check_head(&mut findings, &key, &head, &frontier);
             }
+            let head = remembered.as_ref().filter(|head| head.size == frontier.size());
+            if head.is_some_and(|head| head.root != frontier.root()) {
+                let what = "has another root than was remembered: the log was rewritten";
+                findings.faults.push(format!("the log of {} entries {what}", frontier.size()));
+            }
         }
     }
-    if let Some(head) = heads.next(store).await? {
+    // One that was signed since the last page was read covers entries that were appended since.
+    if let Some(head) = heads.next(store).await?
+        && store.audit_size().await? < head.size
+    {
         findings.faults.push(format!("a head signs {} entries, the log has {}", head.size, frontier.size()));
     }
-    check_remembered(&mut findings, remembered)?;
+    let signed = findings.head.as_ref().map_or(0, |head| head.size);
+    if let Some(remembered) = remembered.filter(|remembered| signed < remembered.size) {
+        findings.faults.push(format!("a head of size {} was remembered, and is gone", remembered.size));
+    }
+    for id in store.audit_entries_adrift(Instant(0), PAGE).await? {
+        findings.faults.push(format!("entry {id} is not in the log and does not wait for it: it was taken out"));
+    }
     findings.waiting = store.pending_audit_entries(PAGE).await?.len();
     Ok(findings)
 }
@@ -107,19 +126,24 @@ fn check_head(findings: &mut Findings, key: &PublicKey, row: &AuditHead, frontie
     }
     let head = SignedHead { size: frontier.size(), root, at: row.signed_at, signature: row.signature.clone() };
     if findings.head.as_ref().is_some_and(|older| older.at > head.at) {
-        findings.faults.push(format!("the head of size {} is older than one before it", row.size));
+        // The audit key signed both: a clock was set back, and nothing was put in.
+        findings
+            .notices
+            .push(format!("the head of size {} is older than one before it: a clock was set back", row.size));
     }
     findings.head = Some(head);
 }
 
-fn check_remembered(findings: &mut Findings, remembered: &RememberedHead) -> Result<()> {
-    let Some(remembered) = remembered.load()? else { return Ok(()) };
-    match &findings.head {
-        Some(head) if head.size >= remembered.size => {}
-        _ => findings.faults.push(format!("a head of size {} was remembered, and is gone", remembered.size)),
+/// Tells of entries of the last minutes that are not in the log and do not wait for it; how many.
+pub async fn watch_queue(store: &Store, now: Instant) -> Result<usize> {
+    let adrift = store.audit_entries_adrift(now.plus_seconds(-LOOKED_BACK), PAGE).await?;
+    for id in &adrift {
+        tracing::error!(event = "audit_entry_taken_out", entry = %id);
     }
-    Ok(())
+    Ok(adrift.len())
 }
 
 /// Entries and heads read at a time.
 const PAGE: i64 = 1_000;
+/// Seconds: an entry waits for less than one, and the queue is looked at twice a minute.
+const LOOKED_BACK: i64 = 120;

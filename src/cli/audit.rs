@@ -53,8 +53,12 @@ impl Audit {
             Ok(settings) => settings,
             Err(error) => return unusable(error),
         };
+        let runtime = match runtime() {
+            Ok(runtime) => runtime,
+            Err(error) => return unusable(error),
+        };
         if matches!(self.action, Action::Key { .. }) {
-            return match published_key(&settings) {
+            return match runtime.block_on(published_key(&settings)) {
                 Ok(key) => {
                     println!("{key}");
                     ExitCode::SUCCESS
@@ -62,10 +66,6 @@ impl Audit {
                 Err(error) => unusable(error),
             };
         }
-        let runtime = match runtime() {
-            Ok(runtime) => runtime,
-            Err(error) => return unusable(error),
-        };
         match runtime.block_on(check(&settings)) {
             Ok(findings) => report(&findings, common.language),
             Err(error) => unusable(error),
@@ -83,10 +83,13 @@ impl Action {
     }
 }
 
-fn published_key(settings: &Settings) -> Result<VerifierKey> {
+/// The key under the log's name, which is another one after each reconciliation.
+async fn published_key(settings: &Settings) -> Result<VerifierKey> {
     let path = audit_key_file(settings);
     let spki = std::fs::read(&path).map_err(InternalError::io(path.display().to_string()))?;
-    let key = VerifierKey::ecdsa(&settings.audit.origin, &spki);
+    let store = Store::open(&settings.database_url).await?;
+    let reconciled = store.latest_restoration().await?.and_then(|row| row.reconciled_at);
+    let key = VerifierKey::ecdsa(&settings.audit.after(reconciled).origin, &spki);
     Ok(key.map_err(|error| InternalError::Pki(error.to_string()))?)
 }
 
@@ -106,6 +109,9 @@ fn report(findings: &Findings, language: Language) -> ExitCode {
     }
     if let Some(head) = &findings.head {
         println!("head: size {} root {} at {}", head.size, hex::encode(head.root), head.at.rfc3339());
+    }
+    for notice in &findings.notices {
+        println!("! {notice}");
     }
     for fault in &findings.faults {
         println!("✕ {fault}");

@@ -10,6 +10,7 @@ mod config;
 mod doctor;
 mod extend;
 mod login;
+mod numbers;
 mod pepper;
 mod printing;
 mod receipt;
@@ -57,6 +58,7 @@ enum Command {
     Doctor(doctor::Doctor),
     Extend(extend::Extend),
     Login(login::Login),
+    Numbers(numbers::Numbers),
     Pepper(pepper::Pepper),
     Receipt(receipt::Receipt),
     Request(Box<request::Request>),
@@ -95,6 +97,7 @@ pub fn run() -> ExitCode {
         Command::Doctor(command) => command.run(&common),
         Command::Extend(command) => command.run(&common),
         Command::Login(command) => command.run(&common),
+        Command::Numbers(command) => command.run(&common),
         Command::Pepper(command) => command.run(&common),
         Command::Receipt(command) => command.run(&common),
         Command::Request(command) => command.run(&common),

@@ -1,6 +1,7 @@
 //! What is set for the audit log as others see it: its name, how often it is signed for them, and the witnesses that sign it too.
 
 use super::{ConfigError, invalid};
+use chuky_model::instant::Instant;
 use chuky_pki::transparency::{
     VerifierKey,
     limits::LONGEST_NAME,
@@ -57,8 +58,10 @@ impl AuditConfig {
     pub(super) fn checked(self, public_url: &str) -> Result<AuditSettings, ConfigError> {
         let host = public_url.split_once("://").map_or(public_url, |(_, host)| host);
         let origin = self.origin.unwrap_or_else(|| format!("{host}{PREFIX}"));
-        check_name(&origin)
-            .map_err(|_| invalid("audit.origin", &format!("has 1 to {LONGEST_NAME} octets, no space and no plus")))?;
+        let longest = LONGEST_NAME - LONGEST_SUFFIX;
+        if check_name(&origin).is_err() || origin.len() > longest {
+            return Err(invalid("audit.origin", &format!("has 1 to {longest} octets, no space and no plus")));
+        }
         if !(1..=3_600).contains(&self.checkpoint_seconds) {
             return Err(invalid("audit.checkpoint_seconds", "is 1 to 3600"));
         }
@@ -67,6 +70,15 @@ impl AuditConfig {
         }
         let witnesses = self.witnesses.into_iter().map(WitnessConfig::checked).collect::<Result<Vec<_>, _>>()?;
         Ok(AuditSettings { origin, every: Duration::from_secs(self.checkpoint_seconds), witnesses })
+    }
+}
+
+impl AuditSettings {
+    /// The same for a log that goes on after a reconciliation. It does not continue what was published before, so it has another name, of its
+    /// own accord: nobody has to think of one, and no two histories are signed under the same.
+    pub fn after(&self, reconciled: Option<Instant>) -> Self {
+        let Some(at) = reconciled else { return self.clone() };
+        Self { origin: format!("{}/{RESTORED}{}", self.origin, at.0), ..self.clone() }
     }
 }
 
@@ -83,6 +95,10 @@ impl WitnessConfig {
 
 /// Where the log is served.
 pub const PREFIX: &str = "/audit/log";
+/// Stands in the name of a log after a reconciliation, before its time in microseconds since 1970.
+const RESTORED: &str = "restored-";
+/// Octets of that: a slash, the word, and at most 20 digits.
+const LONGEST_SUFFIX: usize = 1 + RESTORED.len() + 20;
 /// Verifiers of notes accept at least sixteen signatures.
 const MOST_WITNESSES: usize = 15;
 
@@ -96,8 +112,12 @@ mod tests {
         let checked = |text: &str| toml::from_str::<AuditConfig>(text).unwrap().checked("https://chuky.example");
         assert_eq!(checked("").unwrap().origin, "chuky.example/audit/log");
         assert_eq!(checked("origin = \"nhat-ky.example\"").unwrap().origin, "nhat-ky.example");
+        let settings = checked("").unwrap();
+        assert_eq!(settings.after(None).origin, settings.origin);
+        assert_eq!(settings.after(Some(Instant(17))).origin, "chuky.example/audit/log/restored-17");
         for (text, key) in [
             ("origin = \"a b\"", "audit.origin"),
+            (&format!("origin = \"{}\"", "a".repeat(LONGEST_NAME)), "audit.origin"),
             ("checkpoint_seconds = 0", "audit.checkpoint_seconds"),
             ("[[witnesses]]\nurl = \"https://w\"\nkey = \"\"", "audit.witnesses.url"),
             ("[[witnesses]]\nurl = \"http://w\"\nkey = \"w+00000000+AQ==\"", "audit.witnesses.key"),

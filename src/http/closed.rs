@@ -1,8 +1,10 @@
 //! What is served while a restored database waits for its reconciliation: that the process lives, and to every other question that there is
-//! no answer yet. No token is opened, and nothing is read of the data but whether it was reconciled.
+//! no answer yet. No token is opened, and nothing is read of the data but whether it was reconciled. And what a running service answers whose
+//! database turns out to be such a one.
 
 use super::{Doors, plain};
 use crate::{
+    app::App,
     clock::Clock,
     config::Settings,
     connections::Connections,
@@ -10,7 +12,14 @@ use crate::{
     restoration,
     tls::Tls,
 };
-use axum::{Router, http::StatusCode, response::IntoResponse, routing::get};
+use axum::{
+    Router,
+    extract::{Request, State},
+    http::StatusCode,
+    middleware::Next,
+    response::{IntoResponse, Response},
+    routing::get,
+};
 use std::time::Duration;
 use tokio::net::TcpListener;
 
@@ -49,6 +58,24 @@ pub async fn serve_until_reconciled(
     drop(ended);
     serving.await.map_err(|error| InternalError::other(error.to_string()))?;
     Ok(outcome)
+}
+
+/// Admits nobody to a service whose database may not be served from any more; whether the process lives, and its figures, are still told.
+pub(super) async fn unless_stopped(State(app): State<App>, request: Request, next: Next) -> Response {
+    match app.audit.stopped() {
+        Some(needed) if !["/healthz", "/metrics"].contains(&request.uri().path()) => {
+            Error::from(restoration::refusal(&needed)).into_response()
+        }
+        _ => next.run(request).await,
+    }
+}
+
+/// The same for what relying parties ask: the answer is made, and not given.
+pub(super) fn withheld_where_stopped(app: &App, response: Response) -> Response {
+    match app.audit.stopped() {
+        Some(needed) => Error::from(restoration::refusal(&needed)).into_response(),
+        None => response,
+    }
 }
 
 /// How often the mark is looked at.

@@ -2,6 +2,7 @@
 //! a test holds the whole of route × role. Handlers extract, call one flow, and render.
 
 pub mod api;
+mod brief;
 mod closed;
 mod csc;
 mod entrance;
@@ -77,23 +78,26 @@ pub fn router(app: App) -> Router {
         .layer(DefaultBodyLimit::max(LARGEST_SMALL_BODY))
         .layer(CsrfLayer::new())
         .layer(middleware::from_fn(pages::language::remember))
-        .layer(middleware::from_fn_with_state(app.clone(), sites::refusals::as_page));
+        .layer(middleware::from_fn_with_state(app.clone(), sites::refusals::as_page))
+        .layer(middleware::from_fn_with_state(app.clone(), closed::unless_stopped));
     router
         .merge(api::description::browser())
         .fallback(sites::refusals::not_found)
         .method_not_allowed_fallback(async || StatusCode::METHOD_NOT_ALLOWED)
         .layer(around)
-        .merge(for_relying_parties())
+        .merge(for_relying_parties(&app))
         .with_state(app)
 }
 
 /// What relying parties' software asks for: nobody is logged in there, so nobody is looked for, and no browser is spoken to.
-fn for_relying_parties() -> Router<App> {
+fn for_relying_parties(app: &App) -> Router<App> {
+    let app = app.clone();
     let around = ServiceBuilder::new()
         .layer(MapResponseLayer::new(with_security_headers))
         .layer(CatchPanicLayer::new())
         .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, LONGEST_REQUEST))
-        .layer(DefaultBodyLimit::max(LARGEST_SMALL_BODY));
+        .layer(DefaultBodyLimit::max(LARGEST_SMALL_BODY))
+        .layer(MapResponseLayer::new(move |response| closed::withheld_where_stopped(&app, response)));
     let routes = pki::routes().into_iter();
     let router = routes.fold(Router::new(), |router, Route { path, handler, .. }| router.route(path, handler));
     router.method_not_allowed_fallback(async || StatusCode::METHOD_NOT_ALLOWED).layer(around)

@@ -1,5 +1,6 @@
 //! A witness over HTTP (C2SP tlog-witness): one call, and its key to look at. Nobody logs in: a checkpoint that its log signed is all it takes.
 
+use super::brief::Brief;
 use crate::{
     error::InternalError,
     witness::{Refusal, Witness},
@@ -32,7 +33,10 @@ pub async fn serve(
         .route("/key", get(async |State(witness): State<Arc<Witness>>| format!("{}\n", witness.key())))
         .layer(around)
         .with_state(Arc::new(witness));
-    axum::serve(listener, router).with_graceful_shutdown(stop).await.map_err(InternalError::io("serving"))
+    axum::serve(Brief::new(listener, LONGEST_CONNECTION), router)
+        .with_graceful_shutdown(stop)
+        .await
+        .map_err(InternalError::io("serving"))
 }
 
 async fn add_checkpoint(State(witness): State<Arc<Witness>>, body: Bytes) -> Response {
@@ -60,4 +64,6 @@ fn plain(status: StatusCode, text: String) -> Response {
     (status, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
 }
 
+/// A request with its answer, and time to bring it over a slow line.
+const LONGEST_CONNECTION: Duration = Duration::from_secs(30);
 const LONGEST_REQUEST: Duration = Duration::from_secs(10);

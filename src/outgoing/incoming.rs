@@ -5,6 +5,7 @@
 use super::{
     limits::{INCOMING_TRIES, PAGE},
     number::year_of,
+    restored::{self, Register},
     road::{clerk, forged, reason},
     verdict::{Judged, Verdict, number_shown, verdict},
 };
@@ -22,6 +23,7 @@ use crate::{
 };
 use chuky_model::{
     id::IncomingId,
+    instant::Instant,
     record::{Cursor, document::Document, incoming::IncomingDocument, state::IncomingState},
     report::{Indication, Integrity, Outcome},
     text::Bilingual,
@@ -313,8 +315,10 @@ async fn stored(
     };
     let year = year_of(now)?;
     if state == IncomingState::Registered {
+        let floor = restored::floor(app, Register::Incoming, &by.unit, year, "").await?;
         let last = current::row(app, || app.store.last_incoming(&row.unit, year)).await?;
-        row.number = Some(last.and_then(|last| last.number).map_or(1, |last| last.saturating_add(1)));
+        let last = last.and_then(|last| last.number).unwrap_or(0).max(floor);
+        row.number = Some(last.saturating_add(1));
         row.year = Some(year);
     }
     attestation::attest(&*app.tokens.subscribers, &mut row).await?;

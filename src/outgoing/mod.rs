@@ -11,6 +11,7 @@ mod edxml;
 mod incoming;
 pub mod limits;
 mod number;
+mod restored;
 mod road;
 mod seal;
 mod send;
@@ -24,6 +25,7 @@ pub use draft::{Draft, draft};
 pub use earlier::attest_earlier;
 pub use incoming::{AttachmentView, IncomingPage, IncomingView, incoming, incoming_one, incoming_package, receive};
 pub use number::{NumberLine, give_number, register};
+pub use restored::{Register, confirm};
 pub use seal::seal;
 pub use send::{deliver_due, package, recall, send, status};
 pub use view::{

@@ -6,6 +6,7 @@ use super::{
     details::Details,
     draft::{DATE, NUMBER},
     limits::REGISTER,
+    restored::{self, Register},
     road::{Act, Road, clerk, forged},
     view::{self, OutgoingView},
 };
@@ -96,11 +97,12 @@ async fn reserve(app: &App, by: &Principal, road: &Road) -> Result<OutgoingNumbe
         let kept = designated(app, &row.unit, year, &designation).await?;
         let series = kept.map_or_else(|| row.series.clone(), |number| number.series);
         let last = current::row(app, || app.store.last_outgoing_number(&row.unit, year, &series)).await?;
+        let floor = restored::floor(app, Register::Outgoing, &row.unit, year, &series).await?;
         let mut number = OutgoingNumber {
             outgoing_id: row.id,
             unit: row.unit.clone(),
             year,
-            number: last.map_or(1, |last| last.number.saturating_add(1)),
+            number: last.map_or(0, |last| last.number).max(floor).saturating_add(1),
             series,
             designation: designation.clone(),
             state: NumberState::Given,

@@ -135,6 +135,10 @@ queries! {
         write insert_restoration(row: &Restoration) -> ();
         read latest_restoration() -> Option<Restoration>;
         write reconcile_restorations(at: Instant) -> u64;
+        write insert_register_confirmation(row: &RegisterConfirmation) -> ();
+        read confirmed_register_number(register: &str, unit: &str, year: i64, series: &str, since: Instant) -> Option<i64>;
+        write raise_outgoing_series(unit: &str, year: i64, series: &str, last_number: i64) -> ();
+        write raise_incoming_series(unit: &str, year: i64, last_number: i64) -> ();
         write remove_sessions() -> u64;
         read live_certificates(issuer_label: &str, now: Instant) -> i64;
         read serials_of_issuer(issuer_label: &str, after: Option<&Serial>, limit: i64) -> Vec<Serial>;
@@ -339,6 +343,7 @@ queries! {
         read newest_row_version(subject: &str) -> Option<i64>;
         read list_audit_entries(before: Cursor, limit: i64) -> Vec<AuditEntry>;
         read audit_hashes(from: i64, limit: i64) -> Vec<(i64, Vec<u8>)>;
+        read audit_entries_adrift(since: Instant, limit: i64) -> Vec<AuditEntryId>;
         write insert_audit_head(head: &AuditHead) -> ();
         read latest_audit_head() -> Option<AuditHead>;
         read list_audit_heads(after_size: i64, limit: i64) -> Vec<AuditHead>;

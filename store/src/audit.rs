@@ -217,6 +217,26 @@ pub async fn list_audit_entries(
     .await?)
 }
 
+/// Entries recorded since then that are neither in the log nor wait to be appended, oldest first: there are none unless somebody took them
+/// out.
+pub async fn audit_entries_adrift(
+    connection: &mut Connection,
+    since: Instant,
+    limit: i64,
+) -> Result<Vec<AuditEntryId>, Error> {
+    let rows = query!(
+        r#"SELECT e.id AS "id!: Stored<AuditEntryId>" FROM audit_entry e WHERE e.recorded_at >= $1
+        AND NOT EXISTS (SELECT 1 FROM audit_leaf l WHERE l.entry_id = e.id)
+        AND NOT EXISTS (SELECT 1 FROM audit_pending p WHERE p.entry_id = e.id)
+        ORDER BY e.recorded_at, e.id LIMIT $2"#,
+        since.0,
+        limit
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| row.id.into()).collect())
+}
+
 /// Hashes of the log's leaves from a sequence on, in order, each with its sequence.
 pub async fn audit_hashes(connection: &mut Connection, from: i64, limit: i64) -> Result<Vec<(i64, Vec<u8>)>, Error> {
     let rows = query!(

@@ -4,7 +4,7 @@ use crate::{Connection, Error, stored::Stored};
 use chuky_model::{
     id::RestorationId,
     instant::Instant,
-    record::certificate::{CrossCertificate, Restoration},
+    record::certificate::{CrossCertificate, RegisterConfirmation, Restoration},
     serial::Serial,
 };
 use sqlx::query;
@@ -70,6 +70,90 @@ pub async fn reconcile_restorations(connection: &mut Connection, at: Instant) ->
         .execute(connection)
         .await?;
     Ok(done.rows_affected())
+}
+
+/// Stores the last number that a register had given before a restore.
+pub async fn insert_register_confirmation(
+    connection: &mut Connection,
+    row: &RegisterConfirmation,
+) -> Result<(), Error> {
+    query!(
+        "INSERT INTO register_confirmation (register, unit, year, series, last_number, confirmed_at) VALUES ($1, $2, $3, $4, $5, $6)",
+        row.register,
+        row.unit,
+        row.year,
+        row.series,
+        row.last_number,
+        row.confirmed_at.0,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The last number of a register as it was confirmed since then; the greatest where that was done more than once.
+pub async fn confirmed_register_number(
+    connection: &mut Connection,
+    register: &str,
+    unit: &str,
+    year: i64,
+    series: &str,
+    since: Instant,
+) -> Result<Option<i64>, Error> {
+    let row = query!(
+        r#"SELECT MAX(last_number) AS "last_number: i64" FROM register_confirmation
+        WHERE register = $1 AND unit = $2 AND year = $3 AND series = $4 AND confirmed_at >= $5"#,
+        register,
+        unit,
+        year,
+        series,
+        since.0
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(row.last_number)
+}
+
+/// The next number of that series is greater than this one.
+pub async fn raise_outgoing_series(
+    connection: &mut Connection,
+    unit: &str,
+    year: i64,
+    series: &str,
+    last_number: i64,
+) -> Result<(), Error> {
+    query!(
+        "INSERT INTO outgoing_series (unit, year, series, last_number) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (unit, year, series) DO UPDATE SET last_number = excluded.last_number
+        WHERE outgoing_series.last_number < excluded.last_number",
+        unit,
+        year,
+        series,
+        last_number
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The next number of that agency's register of incoming documents is greater than this one.
+pub async fn raise_incoming_series(
+    connection: &mut Connection,
+    unit: &str,
+    year: i64,
+    last_number: i64,
+) -> Result<(), Error> {
+    query!(
+        "INSERT INTO incoming_series (unit, year, last_number) VALUES ($1, $2, $3)
+        ON CONFLICT (unit, year) DO UPDATE SET last_number = excluded.last_number
+        WHERE incoming_series.last_number < excluded.last_number",
+        unit,
+        year,
+        last_number
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 /// Ends every session, for a database that came out of a backup: which of them ended since is not known.

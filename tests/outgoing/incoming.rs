@@ -13,12 +13,12 @@ use serde_json::{Value, json};
 const INCOMING: &str = "/api/v1/documents/incoming";
 
 /// The package of a decision that the agency sent.
-async fn sent(test: &TestApp, agency: &Agency) -> String {
+pub(super) async fn sent(test: &TestApp, agency: &Agency) -> String {
     let id = super::sent(test, agency, &short_road()).await;
     package(test, agency, &id).await
 }
 
-async fn receive(test: &TestApp, token: &str, package: &str, query: &str) -> (u16, Value) {
+pub(super) async fn receive(test: &TestApp, token: &str, package: &str, query: &str) -> (u16, Value) {
     test.request("POST", &format!("{INCOMING}{query}"), token, "application/xml", package.as_bytes().to_vec()).await
 }
 

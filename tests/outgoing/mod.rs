@@ -12,6 +12,7 @@ mod incoming;
 mod pages;
 mod race;
 mod refusals;
+mod restored;
 mod road;
 
 use crate::{

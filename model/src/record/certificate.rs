@@ -90,6 +90,20 @@ record! {
 }
 
 record! {
+    /// The last number that a register of documents had given before a restore.
+    RegisterConfirmation in "register_confirmation" {
+        /// `outgoing` or `incoming`.
+        register: String,
+        unit: String,
+        year: i64,
+        /// Empty for incoming documents.
+        series: String,
+        last_number: i64,
+        confirmed_at: Instant,
+    }
+}
+
+record! {
     /// What a list or a status answer needs of a revoked certificate.
     RevokedCertificate in "certificate" {
         serial: Serial,

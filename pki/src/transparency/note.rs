@@ -176,6 +176,11 @@ impl VerifierKey {
         }
     }
 
+    /// Whether both are one key, whatever names and kinds they go by.
+    pub fn is_key_of(&self, other: &Self) -> bool {
+        self.octets == other.octets
+    }
+
     /// A signature line by this key.
     pub fn line(&self, value: Vec<u8>) -> NoteSignature {
         NoteSignature { name: self.name.clone(), key_id: self.key_id, value }

@@ -4,6 +4,7 @@ use super::{
     Checkpoint, Note, VerifierKey,
     checkpoint::decimal,
     limits::{LONGEST_PROOF, MOST_HASHES},
+    note::{SignatureType, cosigned_at},
     tree::root_of_path,
 };
 use crate::{
@@ -75,8 +76,15 @@ impl LogProof {
         }
         let mut seen = Vec::new();
         for witness in witnesses {
+            // Only this kind says when, and nobody is their own witness.
+            if witness.kind != SignatureType::Cosignature {
+                return Err(refused(format!("the key of {} is not that of a witness", witness.name)));
+            }
+            if witness.is_key_of(log) {
+                return Err(refused(format!("the witness {} is the log itself", witness.name)));
+            }
             let signed = self.checkpoint.verified_by(witness)?;
-            let at = signed.and_then(|line| super::note::cosigned_at(&line.value));
+            let at = signed.and_then(|line| cosigned_at(&line.value));
             let at = at.ok_or_else(|| refused(format!("the witness {} has not signed", witness.name)))?;
             seen.push((witness.name.clone(), at));
         }
@@ -170,6 +178,12 @@ mod tests {
         let own = Ed25519Key::from_seed(&[1; 32]).unwrap();
         other.checkpoint.signatures = vec![log.line(own.sign(other.checkpoint.text.as_bytes()).unwrap().to_vec())];
         assert!(matches!(fails(&other, &[4]), Error::Refused(_)));
+        // A key that signs no times is no witness's, whatever it has signed; nor is the log's own key.
+        let error = proof.check(&[4], &log, std::slice::from_ref(&log)).unwrap_err();
+        assert!(error.to_string().contains("not that of a witness"), "{error}");
+        let itself = VerifierKey::cosigner("other.example", &own.public().unwrap()).unwrap();
+        let error = proof.check(&[4], &log, &[itself]).unwrap_err();
+        assert!(error.to_string().contains("the log itself"), "{error}");
         for wrong in
             ["", "c2sp.org/tlog-proof@v1\nindex 1\n", "c2sp.org/tlog-proof@v2\nindex 1\n\nx\n1\n\n— a AAAAAAA=\n"]
         {

@@ -15,6 +15,8 @@ use chuky_pki::{
     name::{DistinguishedName, Name},
 };
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use unicode_normalization::UnicodeNormalization;
 
 /// The ceremony of a first start, with TEST names.
 pub const TEST: &str = include_str!("../../../ceremony/test.toml");
@@ -190,6 +192,12 @@ impl Plan {
             if set.custodians.iter().any(|name| name.trim().is_empty()) {
                 return Err(unusable(&format!("custody.{}: a custodian has no name", purpose.name())).into());
             }
+            // Whoever held two shares would be two of those who are needed.
+            let names: BTreeSet<String> = set.custodians.iter().map(|name| compared(name)).collect();
+            if names.len() < set.custodians.len() {
+                let what = "a custodian is named twice; where two people have one name, add what tells them apart";
+                return Err(unusable(&format!("custody.{}: {what}", purpose.name())).into());
+            }
         }
         if custody.keys.is_some() != custody.pepper.is_some() {
             return Err(unusable("custody.keys and custody.pepper go together").into());
@@ -253,6 +261,12 @@ pub async fn is_test(app: &App) -> Result<bool> {
     Ok(true)
 }
 
+/// A name as it is compared with others: one spelling of its letters, no difference of case, one space between words.
+fn compared(name: &str) -> String {
+    let words: Vec<String> = name.nfkc().collect::<String>().split_whitespace().map(str::to_lowercase).collect();
+    words.join(" ").nfc().collect()
+}
+
 fn shown(name: &DistinguishedName) -> String {
     name.to_der().and_then(|der| Name::from_der(&der)).map(|name| name.to_string()).unwrap_or_default()
 }
@@ -299,6 +313,9 @@ mod tests {
             (set(1, "'A', 'B'"), "custody.backup"),
             (set(3, "'A', 'B'"), "custody.backup"),
             (set(2, "'A', ' '"), "no name"),
+            (set(2, "'Lê An', 'Lê An'"), "named twice"),
+            // Another order of accents, another case, another space.
+            (set(2, "'Lê An', 'B', ' lE\u{302}\u{a0} AN '"), "named twice"),
             (format!("{TEST}\n[root_token]\nlabel = 'root'\n"), "custody.root_pin"),
             (TEST.replace("key = \"p384\"", "key = \"p521\""), "p521"),
         ] {
