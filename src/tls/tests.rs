@@ -173,6 +173,8 @@ fn a_bound_key_needs_its_certificate() {
         roles: vec![role],
         display_name: String::new(),
         unit: String::new(),
+        unit_since: now,
+        enrolment_due: false,
         client,
     };
     let bindings = Bindings(Some(&settings));

@@ -13,7 +13,7 @@ const ID: &str = "0199a7c2-1111-7000-8000-00000000abcd";
 
 /// The pages.
 pub(super) fn screens(language: Language) -> Vec<Screen> {
-    let passkey = |name: &str, confirmed, backed_up| PasskeyView {
+    let passkey = |name: &str, confirmed: bool, backed_up| PasskeyView {
         id: ID.parse().unwrap(),
         name: name.to_owned(),
         created_at: "2026-11-22T02:00:00Z".into(),
