@@ -26,7 +26,7 @@ pub(super) async fn listen(settings: &Settings) -> Result<Option<TcpListener>, I
 pub(super) fn router(app: App) -> Router {
     let probes = sites::health::probes().into_iter();
     let router = probes.fold(Router::new(), |router, (path, handler)| router.route(path, handler));
-    router.fallback(elsewhere).merge(for_relying_parties()).with_state(app)
+    router.fallback(elsewhere).merge(for_relying_parties(&app)).with_state(app)
 }
 
 async fn elsewhere(State(app): State<App>, request: Request) -> Response {

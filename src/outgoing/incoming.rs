@@ -23,7 +23,6 @@ use crate::{
 };
 use chuky_model::{
     id::IncomingId,
-    instant::Instant,
     record::{Cursor, document::Document, incoming::IncomingDocument, state::IncomingState},
     report::{Indication, Integrity, Outcome},
     text::Bilingual,
