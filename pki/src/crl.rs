@@ -11,6 +11,7 @@ use crate::crypto::PublicKey;
 use crate::error::{Error, Result};
 use crate::extension::{self, Extension};
 use crate::name::Name;
+use crate::revocation::Refused;
 use crate::{limits, oid, pem};
 use chuky_model::instant::Instant;
 use chuky_model::serial::Serial;
@@ -94,6 +95,7 @@ pub struct Crl {
     pub next_update: Option<Instant>,
     /// The list's extensions.
     pub extensions: Vec<Extension>,
+    pub(crate) refused: Refused,
 }
 
 /// Which certificates a list speaks for (RFC 5280 §5.2.5).
@@ -150,6 +152,7 @@ impl Crl {
             next_update,
             extensions,
             der,
+            refused: Refused::default(),
         })
     }
 

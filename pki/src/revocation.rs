@@ -2,8 +2,10 @@
 //! EN 319 102-1 §5.2.5). Evidence that cannot be used is named, and never counts as good.
 
 mod freshness;
+mod refused;
 
 pub use freshness::{RevocationRules, SlidesTo};
+pub(crate) use refused::Refused;
 
 use crate::algorithm::SignatureAlgorithm;
 use crate::certificate::Certificate;
@@ -267,9 +269,12 @@ fn from_ocsp<'e>(
         let mut trusted = trusted.iter().filter(|one| one.may_answer(issuer, response.produced_at));
         trusted.find(|one| response.is_signed_by(&one.certificate)).map(|one| one.certificate.clone())
     };
+    if let Some(reason) = response.refused.of(issuer) {
+        return Some(Err(label(&reason)));
+    }
     let responder = match response.verify(issuer).or_else(|error| by_configuration().ok_or(error)) {
         Ok(responder) => Some(responder).filter(|responder| responder.spki_der() != issuer.spki_der()),
-        Err(error) => return Some(Err(label(&error.to_string()))),
+        Err(error) => return Some(Err(label(&response.refused.add(issuer, error.to_string())))),
     };
     let revoked = match single.status {
         Status::Good => None,
@@ -312,8 +317,11 @@ fn from_crl<'e>(certificate: &Certificate, issuer: &Certificate, crl: &'e Crl) -
     if issuer.key_usage().is_ok_and(|usage| usage.is_some_and(|usage| !usage.has(KeyUsage::CRL_SIGN))) {
         return Err(label("the issuer may not sign CRLs"));
     }
+    if let Some(reason) = crl.refused.of(issuer) {
+        return Err(label(&reason));
+    }
     let verified = issuer.public_key().and_then(|key| crl.verify_signature(&key));
-    verified.map_err(|error| label(&error.to_string()))?;
+    verified.map_err(|error| label(&crl.refused.add(issuer, error.to_string())))?;
     let (evidence_time, next_update) = (crl.this_update, crl.next_update);
     let finding = |revoked| Finding { source: Source::Crl(crl), evidence_time, next_update, revoked, responder: None };
     let revoked = crl.look_up(certificate.serial_octets()).map_err(|error| label(&error.to_string()))?;

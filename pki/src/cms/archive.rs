@@ -24,7 +24,12 @@ pub enum ArchiveVersion {
 pub struct ArchiveTimestamp {
     pub version: ArchiveVersion,
     pub token: TimestampToken,
+    /// The attribute's value, as it stands.
+    pub value: Vec<u8>,
 }
+
+/// The types of archive timestamps.
+const ARCHIVES: [ObjectIdentifier; 2] = [oid::ARCHIVE_TIME_STAMP_V2, oid::ARCHIVE_TIME_STAMP_V3];
 
 impl SignerInfo {
     /// The archive timestamps in this signer's unsigned attributes; an error for each that cannot be read.
@@ -34,7 +39,8 @@ impl SignerInfo {
         let mut found = Vec::new();
         for (kind, version) in kinds {
             for value in self.unsigned_values(&kind) {
-                found.push(TimestampToken::parse(value).map(|token| ArchiveTimestamp { version, token }));
+                let read = TimestampToken::parse(value);
+                found.push(read.map(|token| ArchiveTimestamp { version, token, value: value.to_vec() }));
             }
         }
         found
@@ -42,6 +48,14 @@ impl SignerInfo {
 }
 
 impl ArchiveTimestamp {
+    /// The type of its attribute.
+    pub fn kind(&self) -> &'static ObjectIdentifier {
+        match self.version {
+            ArchiveVersion::V2 => &oid::ARCHIVE_TIME_STAMP_V2,
+            ArchiveVersion::V3 => &oid::ARCHIVE_TIME_STAMP_V3,
+        }
+    }
+
     /// The digests that the token's imprint may have, in its algorithm. `content_digest` digests the signed content, `detached` are
     /// the octets of detached content. `None` where the content is not at hand.
     pub fn imprints(
@@ -84,7 +98,10 @@ impl ArchiveTimestamp {
     /// Whether a token in another unsigned attribute is covered, so that this timestamp proves its age as well.
     pub fn covers(&self, kind: &ObjectIdentifier, value: &[u8]) -> bool {
         match self.version {
-            // All that was there.
+            // All that was there; of archive timestamps those that are older (`earlier_attributes`).
+            ArchiveVersion::V2 if ARCHIVES.contains(kind) => {
+                token_time(value).is_some_and(|time| time < self.token.time)
+            }
             ArchiveVersion::V2 => token_time(value).is_some_and(|time| time <= self.token.time),
             ArchiveVersion::V3 => HashIndex::of(&self.token)
                 .is_ok_and(|index| index.unsigned.contains(&index.attribute_value_digest(kind, &[value]))),
@@ -131,8 +148,7 @@ impl ArchiveTimestamp {
     /// TS 101 733 §6.4.1: the unsigned attributes without this timestamp and those that came after it, in the order of the file.
     fn earlier_attributes(&self, signer: &SignerInfo) -> Vec<Vec<u8>> {
         let later = |attribute: &super::Attribute, value: &[u8]| {
-            let archive = attribute.oid == oid::ARCHIVE_TIME_STAMP_V2 || attribute.oid == oid::ARCHIVE_TIME_STAMP_V3;
-            archive && token_time(value).is_none_or(|time| time >= self.token.time)
+            ARCHIVES.contains(&attribute.oid) && token_time(value).is_none_or(|time| time >= self.token.time)
         };
         let kept = signer
             .unsigned_attributes

@@ -123,9 +123,8 @@ impl SignerInfo {
         } else if data.content_type.is_some_and(|content_type| *content_type != oid::DATA) {
             // RFC 5652 §5.3: signedAttrs must be present if the content type is not id-data.
             checks.push(Check::failed("signed_attributes", "absent although the content is not plain data"));
-        } else if data.content.is_some_and(are_signed_attributes) {
-            // The signed attributes of one signature, presented as the content of another: its value would fit both.
-            checks.push(Check::failed("signed_attributes", "absent, and the content is another signature's"));
+        } else if let Some(check) = data.content.and_then(|content| self.content_of_another(content)) {
+            checks.push(check);
         }
         let reference = certificate.as_ref().and_then(|certificate| self.check_reference(certificate));
         checks.extend(reference.clone());
@@ -142,6 +141,13 @@ impl SignerInfo {
             signature_algorithm: self.signature_algorithm.clone().ok(),
             timestamps: self.unsigned_values(&oid::SIGNATURE_TIME_STAMP).map(<[u8]>::to_vec).collect(),
         }
+    }
+
+    /// The signed attributes of one signature, presented as the content of another that has none: its value would fit both. Detached content, of
+    /// which [`SignerInfo::check`] sees the digest only, is looked at by whoever has it.
+    pub fn content_of_another(&self, content: &[u8]) -> Option<Check> {
+        let found = self.signed_attributes_der.is_none() && are_signed_attributes(content);
+        found.then(|| Check::failed("signed_attributes", "absent, and the content is another signature's"))
     }
 
     /// The certificate that the identifier names; of several that fit, the one that the signed reference names.

@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::extension::{self, Extension};
 use crate::name::Name;
 use crate::path::{Purpose, may_have_issued};
+use crate::revocation::Refused;
 use crate::{limits, oid};
 use chuky_model::instant::Instant;
 
@@ -46,6 +47,7 @@ pub struct OcspResponse {
     pub singles: Vec<SingleStatus>,
     /// The nonce, where there is one.
     pub nonce: Option<Vec<u8>>,
+    pub(crate) refused: Refused,
 }
 
 const WHAT: &str = "OCSPResponse";
@@ -109,12 +111,23 @@ impl OcspResponse {
         data.finish(WHAT)?;
         let nonce = extension::find(&extensions, &oid::OCSP_NONCE).map(|nonce| read_nonce(&nonce.value)).transpose()?;
         let tbs = tbs.raw.to_vec();
-        Ok(Self { responder, tbs, algorithm, signature, certificates, produced_at, singles, nonce })
+        Ok(Self {
+            responder,
+            tbs,
+            algorithm,
+            signature,
+            certificates,
+            produced_at,
+            singles,
+            nonce,
+            refused: Refused::default(),
+        })
     }
 
     /// Checks the signature and that the responder may speak for `issuer`: it is the issuer itself, or was delegated by it.
     /// Returns the responder's certificate.
     pub fn verify(&self, issuer: &Certificate) -> Result<Certificate> {
+        let (algorithm, mut refused) = (self.algorithm.clone()?, None);
         for candidate in std::iter::once(issuer).chain(&self.certificates) {
             if !self.names(candidate) {
                 continue;
@@ -123,11 +136,15 @@ impl OcspResponse {
             if !own && !self.is_delegated(candidate, issuer) {
                 continue;
             }
-            let key = candidate.public_key()?;
-            key.verify_message(self.algorithm.clone()?, &self.tbs, &self.signature)?;
-            return Ok(candidate.clone());
+            // Of several responders of one name or key any may have signed.
+            match candidate.public_key().and_then(|key| key.verify_message(algorithm, &self.tbs, &self.signature)) {
+                Ok(()) => return Ok(candidate.clone()),
+                Err(error) => refused = Some(error),
+            }
         }
-        Err(Error::Refused("RFC 6960 §4.2.2.2: the responder is not authorised by the issuer".into()))
+        Err(refused.unwrap_or_else(|| {
+            Error::Refused("RFC 6960 §4.2.2.2: the responder is not authorised by the issuer".into())
+        }))
     }
 
     /// Whether the holder of this certificate signed it. Whether he may is another matter.

@@ -80,6 +80,8 @@ impl Judge<'_> {
             let id = format!("{}signer {}", self.prefix, at + 1);
             let mut findings =
                 signer.check(self.data, &self.material.certificates, &mut |algorithm| self.content.digest(algorithm));
+            let detached = self.content.bytes.filter(|_| self.data.content.is_none());
+            findings.checks.extend(detached.and_then(|content| signer.content_of_another(content)));
             doubt_order(&mut findings);
             findings.checks.splice(0..0, self.before.iter().cloned());
             let (proof, signature_times) = self.timestamps(signer, &id, &mut lines);
@@ -97,7 +99,8 @@ impl Judge<'_> {
 
     /// The timestamps over the signature, newest first; returns the earliest proof of existence and the times of those that are valid.
     fn timestamps(&self, signer: &SignerInfo, id: &str, lines: &mut Lines) -> (Proof, Vec<Instant>) {
-        let (mut proof, mut times) = (self.records(signer, id, lines), Vec::new());
+        let recorded = self.records(signer, id, lines);
+        let (mut proof, mut times) = (recorded, Vec::new());
         let mut read: Vec<ArchiveTimestamp> = Vec::new();
         for archive in signer.archive_timestamps() {
             match archive {
@@ -120,8 +123,11 @@ impl Judge<'_> {
                 findings.checks.push(Check::failed("archive_timestamp", error.to_string()));
             }
             let between: Vec<DigestAlgorithm> = archive.index_algorithm().into_iter().collect();
+            // Those before and beside it that cover it, and no other, say how old it is.
+            let covering = sound.iter().filter(|(later, _)| later.covers(archive.kind(), &archive.value));
+            let covered = covering.fold(recorded, |proof, (_, time)| proof.or_earlier(*time));
             let (time, mut report) =
-                trust::timestamp_over(&archive.token, findings, proof, &between, self.material, self.context);
+                trust::timestamp_over(&archive.token, findings, covered, &between, self.material, self.context);
             report.checks.insert(0, trust::kind_of_timestamp(&format!("archive timestamp of {id}")));
             lines.timestamps.push(report);
             if let Some(time) = time {

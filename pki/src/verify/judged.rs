@@ -182,9 +182,11 @@ impl Judged {
             elements.signature_times.extend(proof.proven.then_some(proof.time));
             let value =
                 self.body.signed_data().and_then(|data| data.signers.get(at)).map(|signer| signer.signature.as_slice());
+            // A signature timestamp covers none of the others: each is as old as the document timestamps say.
+            let covered = proof;
             for token in &signer.timestamps {
                 let value = value.unwrap_or_default();
-                let (time, report) = trust::judge_signature_timestamp(token, value, proof, material, context);
+                let (time, report) = trust::judge_signature_timestamp(token, value, covered, material, context);
                 timestamps.push(report);
                 elements.signature_times.extend(time);
                 proof = time.map_or(proof, |time| proof.or_earlier(time));

@@ -191,6 +191,8 @@ impl Judge<'_> {
     ) -> Timed {
         let none = Proof { time: self.context.at, proven: false };
         let mut timed = Timed { proof: none, content: Vec::new(), signature: Vec::new() };
+        // What the timestamps behind prove of the age of what they cover.
+        let mut sound: Vec<(&str, Instant)> = Vec::new();
         for (at, component) in components.iter().enumerate().rev() {
             let earlier = components.get(..at).unwrap_or_default();
             let references = || earlier.iter().filter(|one| REFERENCES.contains(&one.name.as_str()));
@@ -215,16 +217,21 @@ impl Judge<'_> {
             };
             let covered = covered.filter(|_| !component.is_of_another_form());
             let proves = component.name != "rfsTst";
-            let before = timed.proof;
+            let covers = |kind: &str| kind == "arcTst" || (kind == "sigRTst" && component.name == "sigTst");
+            let covering = sound.iter().filter(|(kind, _)| covers(kind));
+            let before = covering.fold(none, |proof, (_, time)| proof.or_earlier(*time));
+            let mut own = Vec::new();
             for token in component.tokens() {
                 let time = self.token(&format!("{what} of {id}"), &token, covered.as_deref(), before, material);
                 let Some(time) = time.filter(|_| proves) else { continue };
+                own.push((component.name.as_str(), time));
                 timed.proof = timed.proof.or_earlier(time);
                 timed.signature.push(time);
                 if component.name == "arcTst" {
                     material.prove(time, |objects| prove(objects, header, earlier));
                 }
             }
+            sound.append(&mut own);
         }
         for token in &header.content_timestamps {
             // It proves that the payload is older, not the signature.

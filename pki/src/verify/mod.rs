@@ -23,6 +23,7 @@ mod sentences;
 mod store;
 mod trust;
 mod trusted_list;
+mod xml_carried;
 mod xml_certificate;
 mod xml_coverage;
 mod xml_file;

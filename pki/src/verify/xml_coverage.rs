@@ -4,10 +4,10 @@
 use super::xml_file::Place;
 use super::xml_profile::{self, Rest};
 use super::xml_signature::{REFERENCES, XmlFindings};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::xml::document::{Document, NodeId};
 use crate::xml::names::DSIG;
-use crate::xml::selection::{Budget, union};
+use crate::xml::selection::{Budget, contains, union};
 use crate::xml::xades;
 use chuky_model::report::{Check, Outcome};
 use std::ops::Range;
@@ -33,13 +33,22 @@ pub(super) struct Known {
     pub(super) ranges: Vec<Range<u32>>,
 }
 
-/// Judges one signature. `all` are the signatures of the document in document order, `nodes` their elements.
+/// What stands around a signature.
+pub(super) struct Around<'a> {
+    /// The sound signatures of the document, in document order.
+    pub(super) all: &'a [Known],
+    /// The elements of all of them.
+    pub(super) nodes: &'a [NodeId],
+    /// What they carry and do not cover; the error where there was too much to look.
+    pub(super) carried: std::result::Result<&'a [NodeId], &'a Error>,
+    pub(super) place: Place,
+}
+
+/// Judges one signature.
 pub(super) fn judge(
     document: &Document<'_>,
     findings: &XmlFindings,
-    all: &[Known],
-    nodes: &[NodeId],
-    place: Place,
+    around: &Around<'_>,
     budget: &mut Budget,
 ) -> Coverage {
     let answer = |check: Check, covers: &str, whole: bool| Coverage { check, covers: covers.to_owned(), whole };
@@ -51,17 +60,11 @@ pub(super) fn judge(
     if let Some(above) = countersigned(document, findings.signature.node) {
         return counter_signature(document, findings, above);
     }
-    match place {
-        Place::Container | Place::Package => {
-            return beside_files(document, findings, place, budget)
-                .unwrap_or_else(|error| answer(Check::not_done(COVERAGE, error.to_string()), "unknown", false));
-        }
-        Place::Document => {}
-    }
-    match within_document(document, findings, all, nodes, budget) {
-        Ok(coverage) => coverage,
-        Err(error) => answer(Check::not_done(COVERAGE, error.to_string()), "unknown", false),
-    }
+    let judged = match around.place {
+        Place::Container | Place::Package => beside_files(document, findings, around, budget),
+        Place::Document => within_document(document, findings, around, budget),
+    };
+    judged.unwrap_or_else(|error| answer(Check::not_done(COVERAGE, error.to_string()), "unknown", false))
 }
 
 /// The signature that this one stands in as a counter-signature (EN 319 132-1 §5.2.7.2).
@@ -92,11 +95,11 @@ fn counter_signature(document: &Document<'_>, findings: &XmlFindings, above: Nod
 fn beside_files(
     document: &Document<'_>,
     findings: &XmlFindings,
-    place: Place,
+    around: &Around<'_>,
     budget: &mut Budget,
 ) -> Result<Coverage> {
     let rest = beside_objects(document, findings, &findings.covered_ranges(), budget)?;
-    let nothing = match place {
+    let nothing = match around.place {
         Place::Package => findings.outside.is_empty() && findings.relationships.is_empty(),
         _ => findings.outside.is_empty() && findings.not_at_hand == 0,
     };
@@ -158,8 +161,7 @@ fn content(document: &Document<'_>, findings: &XmlFindings) -> Vec<NodeId> {
 fn within_document(
     document: &Document<'_>,
     findings: &XmlFindings,
-    all: &[Known],
-    nodes: &[NodeId],
+    around: &Around<'_>,
     budget: &mut Budget,
 ) -> Result<Coverage> {
     let signature = findings.signature.node;
@@ -172,11 +174,22 @@ fn within_document(
         return Ok(Coverage { check, covers: "nothing".to_owned(), whole: false });
     }
     // A signature of things outside says nothing about the document that it stands in, unless it is that document.
-    let rest = if signature == root {
-        beside_objects(document, findings, &covered, budget)?
-    } else {
-        uncovered(document, root, &covered, nodes, budget)?
+    let enveloping = signature == root;
+    let mut rest = match enveloping {
+        true => beside_objects(document, findings, &covered, budget)?,
+        false => uncovered(document, root, &covered, around.nodes, budget)?,
     };
+    rest.carried = carried_uncovered(&covered, around, budget)?;
+    if !enveloping || rest.is_empty() {
+        rest.add_instructions(document, &covered);
+    }
+    if enveloping && rest.stylesheet {
+        let check = Check::not_done(COVERAGE, "a stylesheet that it does not cover decides what a browser shows");
+        return Ok(Coverage { check, covers: beside, whole: false });
+    }
+    if enveloping {
+        rest.instructions.clear();
+    }
     if rest.is_empty() {
         let inside = if content.is_empty() { "" } else { WHOLE };
         let covers = if beside.is_empty() { inside.to_owned() } else { join(inside, &beside) };
@@ -190,12 +203,19 @@ fn within_document(
         content.iter().take(SHOWN).map(|id| format!("element {}", document.local_name(*id))).collect();
     let covers = join(&named.join(", "), &beside);
     let part = xml_profile::Part { signature, content: &content, covered: &covered, rest: &rest };
-    let check = xml_profile::judge(document, &part, all, budget)?;
+    let check = xml_profile::judge(document, &part, around.all, budget)?;
     Ok(Coverage { check, covers, whole: false })
 }
 
 fn join(inside: &str, beside: &str) -> String {
     [inside, beside].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
+}
+
+/// What signatures carry, and neither this one nor their own references cover.
+fn carried_uncovered(covered: &[Range<u32>], around: &Around<'_>, budget: &mut Budget) -> Result<Vec<NodeId>> {
+    let carried = around.carried.map_err(Clone::clone)?;
+    budget.spend(carried.len())?;
+    Ok(carried.iter().copied().filter(|id| !contains(covered, *id)).collect())
 }
 
 /// Objects of an enveloping signature that it does not cover.
@@ -239,6 +259,7 @@ fn uncovered(
         }
         let own = document.subtree(id);
         if document.element(id).is_none() {
+            rest.add_instruction(document, id);
             at = own.end;
             continue;
         }

@@ -4,7 +4,8 @@
 use super::conclusion;
 use super::format::Kind;
 use super::trust::Proof;
-use super::xml_coverage::{self, Coverage, Known};
+use super::xml_carried;
+use super::xml_coverage::{self, Around, Coverage, Known};
 use super::xml_report::{self, Judged};
 use super::xml_signature::{self, XmlFindings};
 use super::xml_timestamp::is_signature;
@@ -217,9 +218,10 @@ fn judge_document(
         .filter(|findings| findings.signer.outcome() != Outcome::Failed)
         .map(|findings| Known { node: findings.signature.node, ranges: findings.covered_ranges() })
         .collect();
-    let coverage: Vec<Coverage> = read()
-        .map(|findings| xml_coverage::judge(document, findings, &known, &nodes, sources.place, &mut budget))
-        .collect();
+    let carried = xml_carried::carried(document, &nodes, &known, &mut budget);
+    let around = Around { all: &known, nodes: &nodes, carried: carried.as_deref(), place: sources.place };
+    let coverage: Vec<Coverage> =
+        read().map(|findings| xml_coverage::judge(document, findings, &around, &mut budget)).collect();
     let material = xml_report::material(context, read());
     if outer.proven {
         material.prove(outer.time, |objects| read().for_each(|findings| xml_report::prove(objects, findings)));

@@ -23,11 +23,35 @@ pub(super) struct Rest {
     pub(super) with_attributes: Vec<NodeId>,
     /// Signatures passed by.
     pub(super) signatures: Vec<Range<u32>>,
+    /// What signatures carry that no signature format puts there.
+    pub(super) carried: Vec<NodeId>,
+    /// Processing instructions.
+    pub(super) instructions: Vec<NodeId>,
+    /// Whether one of them names a stylesheet, which has browsers show whatever it says.
+    pub(super) stylesheet: bool,
 }
 
 impl Rest {
     pub(super) fn is_empty(&self) -> bool {
-        self.loose.is_empty() && !self.loose_text && self.with_attributes.is_empty()
+        let elements = [&self.loose, &self.with_attributes, &self.carried, &self.instructions];
+        elements.iter().all(|list| list.is_empty()) && !self.loose_text
+    }
+
+    /// A node that is no element.
+    pub(super) fn add_instruction(&mut self, document: &Document<'_>, id: NodeId) {
+        if let Some(target) = document.instruction(id) {
+            self.stylesheet |= target == STYLESHEET;
+            self.instructions.push(id);
+        }
+    }
+
+    /// Processing instructions before and behind the document element.
+    pub(super) fn add_instructions(&mut self, document: &Document<'_>, covered: &[Range<u32>]) {
+        for id in document.beside_document_element() {
+            if !contains(covered, id) {
+                self.add_instruction(document, id);
+            }
+        }
     }
 
     /// An element that is not covered and holds something that is, or a signature.
@@ -47,19 +71,36 @@ impl Rest {
         self.holders.extend(other.holders);
         self.with_attributes.extend(other.with_attributes);
         self.signatures.extend(other.signatures);
+        self.carried.extend(other.carried);
+        self.instructions.extend(other.instructions);
+        self.stylesheet |= other.stylesheet;
+    }
+
+    /// Elements that a reader could find by name, and whether all below them counts as well: what holds something that is covered counts by
+    /// itself, where it says anything.
+    fn found_by_name(&self, document: &Document<'_>) -> impl Iterator<Item = (NodeId, bool)> {
+        let telling = |id: &&NodeId| document.has_own_text(**id) || has_telling_attributes(document, **id);
+        let whole = self.loose.iter().chain(&self.carried).map(|id| (*id, true));
+        whole.chain(self.holders.iter().filter(telling).map(|id| (*id, false)))
     }
 
     /// In words, for a reason.
     pub(super) fn describe(&self, document: &Document<'_>) -> String {
-        let names: Vec<&str> = self.loose.iter().take(4).map(|id| document.local_name(*id)).collect();
-        match (names.is_empty(), self.loose.len() > names.len()) {
+        let all = self.loose.len() + self.carried.len();
+        let names: Vec<&str> =
+            self.loose.iter().chain(&self.carried).take(4).map(|id| document.local_name(*id)).collect();
+        match (names.is_empty(), all > names.len()) {
             (true, _) if self.loose_text => "text".to_owned(),
-            (true, _) => match self.with_attributes.first() {
-                Some(id) => format!("attributes of <{}>", document.local_name(*id)),
-                None => "nothing".to_owned(),
+            (true, _) => match (self.with_attributes.first(), self.instructions.first()) {
+                (Some(id), _) => format!("attributes of <{}>", document.local_name(*id)),
+                (None, Some(id)) => {
+                    let target = document.instruction(*id).unwrap_or_default();
+                    format!("the processing instruction <?{}?>", target.chars().take(40).collect::<String>())
+                }
+                (None, None) => "nothing".to_owned(),
             },
             (false, false) => format!("<{}>", names.join(">, <")),
-            (false, true) => format!("<{}> and {} more", names.join(">, <"), self.loose.len() - names.len()),
+            (false, true) => format!("<{}> and {} more", names.join(">, <"), all - names.len()),
         }
     }
 }
@@ -70,6 +111,8 @@ fn has_telling_attributes(document: &Document<'_>, id: NodeId) -> bool {
     document.attributes(id).iter().any(|attribute| tells(attribute.local))
 }
 
+/// XML stylesheets 1.0 §3.
+const STYLESHEET: &str = "xml-stylesheet";
 const SCHEMA: [&str; 2] = ["schemaLocation", "noNamespaceSchemaLocation"];
 
 /// One signature that covers a part.
@@ -82,6 +125,11 @@ pub(super) struct Part<'p> {
 }
 
 impl Part<'_> {
+    /// Whether it covers the element, by itself or with what it stands in; what a filter took out is told elsewhere.
+    fn covers(&self, document: &Document<'_>, id: NodeId) -> bool {
+        self.content.iter().any(|content| document.is_within(id, *content))
+    }
+
     /// What a filter took out of the element, beside signatures: its reader finds it there, and it is not signed. Without an element, of anything
     /// that is covered.
     fn taken_out<'d>(
@@ -117,7 +165,7 @@ pub(super) fn judge(document: &Document<'_>, part: &Part<'_>, all: &[Known], bud
     if let Some(expected) = expected {
         let mut named = document.children(root).filter(|child| document.local_name(*child) == expected);
         let only = match (named.next(), named.next()) {
-            (Some(only), None) if part.content.contains(&only) => only,
+            (Some(only), None) if part.covers(document, only) => only,
             _ => {
                 return Ok(Check::failed(COVERAGE, format!("it does not cover the one {expected} that readers use")));
             }
@@ -163,7 +211,7 @@ fn judge_invoice(
         (Some(data), None) => data,
         _ => return Ok(Check::failed(COVERAGE, "the invoice does not hold exactly one DLHDon")),
     };
-    if !part.content.contains(&data) {
+    if !part.covers(document, data) {
         return Ok(Check::failed(COVERAGE, "it does not cover the DLHDon of its invoice"));
     }
     if let Some(name) = part.taken_out(document, Some(data), budget)? {
@@ -185,7 +233,8 @@ fn judge_invoice(
             ));
         }
     }
-    let inside: Vec<NodeId> = part.rest.loose.iter().copied().filter(|id| document.is_within(*id, invoice)).collect();
+    let in_invoice = |(id, _): &(NodeId, bool)| document.is_within(*id, invoice);
+    let inside: Vec<(NodeId, bool)> = part.rest.found_by_name(document).filter(in_invoice).collect();
     let names = names_within(document, part.covered, budget)?;
     if let Some(double) = first_with_name(document, &inside, &names, budget)? {
         let reason = format!("<{double}> stands beside the DLHDon as well as in it, and is not covered");
@@ -206,9 +255,9 @@ fn judge_unknown_layout(
     let in_own = |id: NodeId| document.is_within(id, part.signature);
     let main: Vec<NodeId> = part.content.iter().copied().filter(|id| !in_own(*id)).collect();
     let names: HashSet<&str> = main_names(document, part.content);
-    let mut searched = part.rest.loose.clone();
+    let mut searched: Vec<(NodeId, bool)> = part.rest.found_by_name(document).collect();
     for signature in &part.rest.signatures {
-        searched.extend(objects_of(document, signature, part.covered));
+        searched.extend(objects_of(document, signature, part.covered).into_iter().map(|id| (id, true)));
     }
     if let Some(double) = first_with_name(document, &searched, &names, budget)? {
         let reason = format!("another <{double}> stands in the document, which it does not cover");
@@ -224,6 +273,10 @@ fn judge_unknown_layout(
     if let Some(name) = part.taken_out(document, None, budget)? {
         let reason =
             format!("<{name}> stands in what it covers and was left out; whether a reader uses it is not known");
+        return Ok(Check::not_done(COVERAGE, reason));
+    }
+    if part.rest.stylesheet {
+        let reason = format!("{outside}; a stylesheet that it does not cover decides what a browser shows");
         return Ok(Check::not_done(COVERAGE, reason));
     }
     let placed = |id: NodeId| {
@@ -266,16 +319,17 @@ fn names_within<'d>(document: &Document<'d>, ranges: &[Range<u32>], budget: &mut
     Ok(names)
 }
 
-/// The first name that stands in these subtrees as well.
+/// The first name that stands in these elements as well; with all below them where that is said.
 fn first_with_name<'d>(
     document: &Document<'d>,
-    subtrees: &[NodeId],
+    tops: &[(NodeId, bool)],
     names: &HashSet<&str>,
     budget: &mut Budget,
 ) -> Result<Option<&'d str>> {
-    for top in subtrees {
-        budget.spend(document.subtree(*top).len())?;
-        let mut found = document.elements_within(*top).map(|id| document.local_name(id));
+    for (top, whole) in tops {
+        let count = if *whole { document.subtree(*top).len() } else { 1 };
+        budget.spend(count)?;
+        let mut found = document.elements_within(*top).take(count).map(|id| document.local_name(id));
         if let Some(name) = found.find(|name| names.contains(name)) {
             return Ok(Some(name));
         }

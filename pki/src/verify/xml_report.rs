@@ -12,7 +12,7 @@ use super::xml_certificate;
 use super::xml_coverage::{COVERAGE, Coverage};
 use super::xml_file::{Place, Sources};
 use super::xml_signature::{MANIFEST, NOT_AT_HAND, REFERENCES, XmlFindings};
-use super::xml_timestamp;
+use super::xml_timestamp::{self, Order};
 use crate::error::Error;
 use crate::timestamp::TimestampToken;
 use crate::xml::document::{Document, NodeId};
@@ -72,14 +72,18 @@ impl Judged<'_, '_, '_> {
             .map(|named| NamedPolicy { identifier: named.identifier, digest: named.digest });
         let mut proof = self.outer;
         let mut timestamps = Vec::new();
+        let mut sound: Vec<(&Timestamp, Instant)> = Vec::new();
         for timestamp in self.newest_first() {
             // What was stamped before signing proves nothing about the signature's age.
             let later = !matches!(timestamp.kind, TimestampKind::AllDataObjects | TimestampKind::IndividualDataObjects);
+            // Its own age is proven by those that cover it, and by no other.
+            let covering = sound.iter().filter(|(one, _)| one.covers(timestamp));
+            let known = covering.fold(self.outer, |proof, (_, time)| proof.or_earlier(*time));
             for token in &timestamp.tokens {
-                let known = if later { proof } else { self.outer };
-                let (time, report) = self.timestamp(timestamp, token, known, budget);
+                let (matched, report) = self.timestamp(timestamp, token, known, budget);
                 timestamps.push(report);
-                let Some(time) = time else { continue };
+                let Some((time, order)) = matched else { continue };
+                sound.push((timestamp, time));
                 match timestamp.kind {
                     _ if !later => elements.content_times.push(time),
                     // References alone say nothing about the signature.
@@ -90,7 +94,7 @@ impl Judged<'_, '_, '_> {
                     }
                 }
                 if timestamp.kind == TimestampKind::Archive {
-                    self.material.prove(time, |objects| self.covered(objects, timestamp));
+                    self.material.prove(time, |objects| self.covered(objects, timestamp, order));
                 }
             }
         }
@@ -132,11 +136,12 @@ impl Judged<'_, '_, '_> {
     }
 
     /// EN 319 132-1 §5.5.2: an archive timestamp covers the key information and the unsigned properties before it.
-    fn covered(&self, objects: &mut Objects, timestamp: &Timestamp) {
+    fn covered(&self, objects: &mut Objects, timestamp: &Timestamp, order: Order) {
         let in_info = xml_certificate::in_key_info(self.document, &self.findings.signature);
         in_info.iter().for_each(|der| objects.certificate_der(der));
         let Some(qualifying) = &self.findings.qualifying else { return };
-        let values = qualifying.values_before(self.document, timestamp.position);
+        let counts = |node: NodeId| order.covers(self.document.local_name(node));
+        let values = qualifying.values_before(self.document, timestamp.position, &counts);
         values.certificates.iter().for_each(|der| objects.certificate_der(der));
         values.crls.iter().for_each(|crl| objects.crl(crl));
         values.ocsp_responses.iter().for_each(|response| objects.response(response));
@@ -165,7 +170,7 @@ impl Judged<'_, '_, '_> {
         token: &crate::error::Result<Vec<u8>>,
         proof: Proof,
         budget: &mut Budget,
-    ) -> (Option<Instant>, TimestampReport) {
+    ) -> (Option<(Instant, Order)>, TimestampReport) {
         // Its own signature, and those on the way to an anchor.
         let spent = budget.spend(4 * limits::COST_OF_A_VERIFICATION);
         let parsed = token.as_ref().map_err(Clone::clone).and_then(|der| TimestampToken::parse(der));
@@ -178,8 +183,8 @@ impl Judged<'_, '_, '_> {
         let matched = xml_timestamp::matches(&context, timestamp, token.digest_algorithm, &token.digest, budget);
         let further = &self.material.certificates;
         let mut findings = token.check(further, &mut |_| match matched {
-            Ok(true) => Some(token.digest.clone()),
-            Ok(false) | Err(Error::Malformed(_)) => Some(Vec::new()),
+            Ok(Some(_)) => Some(token.digest.clone()),
+            Ok(None) | Err(Error::Malformed(_)) => Some(Vec::new()),
             Err(_) => None,
         });
         let kind = self.document.local_name(timestamp.node);
@@ -190,7 +195,8 @@ impl Judged<'_, '_, '_> {
                 (Ok(_), false) => format!("{kind}: {}", check.reason),
             };
         }
-        trust::timestamp_report(&token, findings, proof, self.material, self.context)
+        let (time, report) = trust::timestamp_report(&token, findings, proof, self.material, self.context);
+        (time.zip(matched.ok().flatten()), report)
     }
 
     fn integrity(&self) -> (Integrity, Option<SubIndication>) {

@@ -28,8 +28,8 @@ pub(super) fn matches(
     algorithm: DigestAlgorithm,
     digest: &[u8],
     budget: &mut Budget,
-) -> Result<bool> {
-    let Some(qualifying) = &context.findings.qualifying else { return Ok(false) };
+) -> Result<Option<Order>> {
+    let Some(qualifying) = &context.findings.qualifying else { return Ok(None) };
     let mut tried: Vec<(Vec<NodeId>, Vec<NodeId>)> = Vec::new();
     for order in [Order::Appearance, Order::Listed, Order::WithoutValidationData] {
         for all_objects in [false, true] {
@@ -42,16 +42,17 @@ pub(super) fn matches(
             let mut work = Work { context, timestamp, hasher: Hasher::new(algorithm), budget };
             work.cover(&parts.0, &parts.1)?;
             if work.hasher.finish() == digest {
-                return Ok(true);
+                return Ok(Some(order));
             }
             tried.push(parts);
         }
     }
-    Ok(false)
+    Ok(None)
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Order {
+/// Which unsigned properties an archive timestamp covers, and in what order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
     /// As they stand in the file: version 1.4.1 and later.
     Appearance,
     /// As TS 101 903 V1.3.2 lists them for timestamps over references.
@@ -59,6 +60,16 @@ enum Order {
     /// Version 1.3.2 archive timestamps do not know the validation data of 1.4.1.
     WithoutValidationData,
 }
+
+impl Order {
+    /// Whether an unsigned property of that name, which stands before, is among them.
+    pub(super) fn covers(self, name: &str) -> bool {
+        self != Self::WithoutValidationData || name != VALIDATION_DATA
+    }
+}
+
+/// EN 319 132-1 §5.5.1.
+const VALIDATION_DATA: &str = "TimeStampValidationData";
 
 /// The unsigned properties that it covers.
 fn properties(document: &Document<'_>, qualifying: &Qualifying, timestamp: &Timestamp, order: Order) -> Vec<NodeId> {
@@ -74,7 +85,7 @@ fn properties(document: &Document<'_>, qualifying: &Qualifying, timestamp: &Time
     match order {
         Order::Appearance => {}
         Order::Listed => kept.sort_by_key(|node| wanted.iter().position(|one| *one == name(node))),
-        Order::WithoutValidationData => kept.retain(|node| name(node) != "TimeStampValidationData"),
+        Order::WithoutValidationData => kept.retain(|node| order.covers(name(node))),
     }
     kept
 }

@@ -249,6 +249,20 @@ impl<'a> Document<'a> {
         found.map(|attribute| attribute.value.as_ref())
     }
 
+    /// Nodes before and behind the document element.
+    pub fn beside_document_element(&self) -> impl Iterator<Item = NodeId> {
+        let root = self.document_element();
+        self.child_nodes(NodeId::ROOT).filter(move |id| *id != root)
+    }
+
+    /// The target of a processing instruction; `None` of any other node.
+    pub fn instruction(&self, id: NodeId) -> Option<&'a str> {
+        match self.nodes.get(id.index())?.content {
+            Content::Instruction(index) => self.instructions.get(index as usize).map(|(target, _)| *target),
+            _ => None,
+        }
+    }
+
     /// All text of the subtree (XPath string-value).
     pub fn text(&self, id: NodeId) -> Cow<'_, str> {
         let mut pieces = self.subtree(id).filter_map(|at| match &self.nodes.get(at as usize)?.content {

@@ -2,6 +2,8 @@
 
 /// XML Signature.
 pub const DSIG: &str = "http://www.w3.org/2000/09/xmldsig#";
+/// The additions of XML Signature 1.1.
+pub const DSIG11: &str = "http://www.w3.org/2009/xmldsig11#";
 /// Exclusive canonicalisation's `InclusiveNamespaces`.
 pub const EXCLUSIVE: &str = "http://www.w3.org/2001/10/xml-exc-c14n#";
 /// XPath Filter 2.0.
@@ -10,6 +12,10 @@ pub const FILTER2: &str = "http://www.w3.org/2002/06/xmldsig-filter2";
 pub const XADES_132: &str = "http://uri.etsi.org/01903/v1.3.2#";
 /// The additions of XAdES 1.4.1.
 pub const XADES_141: &str = "http://uri.etsi.org/01903/v1.4.1#";
+/// The additions of EN 319 132-1.
+pub const XADES_EN: &str = "http://uri.etsi.org/19132/v1.1.1#";
+/// Evidence records in XML (RFC 6283).
+pub const ERS: &str = "urn:ietf:params:xml:ns:ers";
 /// Manifests and signature files of containers (EN 319 162-1 annex A).
 pub const ASIC: &str = "http://uri.etsi.org/02918/v1.2.1#";
 /// What XAdES namespaces begin with: v1.1.1, v1.2.2, v1.3.2, v1.4.1.

@@ -54,6 +54,24 @@ pub struct Timestamp {
     pub position: usize,
 }
 
+impl Timestamp {
+    /// Whether it is over the other's tokens, so that it proves their age as well.
+    pub fn covers(&self, other: &Self) -> bool {
+        let before = other.position < self.position;
+        match self.kind {
+            TimestampKind::Archive => before && !other.is_signed(),
+            // Annex A.1.5.1: with the signature timestamps.
+            TimestampKind::SignatureAndReferences => before && other.kind == TimestampKind::Signature,
+            _ => false,
+        }
+    }
+
+    /// Whether it stands among the signed properties.
+    fn is_signed(&self) -> bool {
+        matches!(self.kind, TimestampKind::AllDataObjects | TimestampKind::IndividualDataObjects)
+    }
+}
+
 /// Certificates and revocation data beside the signature, DER.
 #[derive(Debug, Default)]
 pub struct Values {
@@ -140,13 +158,13 @@ impl Qualifying {
 
     /// Certificates and revocation data in the unsigned properties.
     pub fn values(&self, document: &Document<'_>) -> Values {
-        self.values_before(document, usize::MAX)
+        self.values_before(document, usize::MAX, &|_| true)
     }
 
-    /// Those in the unsigned properties before that place.
-    pub fn values_before(&self, document: &Document<'_>, position: usize) -> Values {
+    /// Those in the unsigned properties before that place that count.
+    pub fn values_before(&self, document: &Document<'_>, position: usize, counts: &dyn Fn(NodeId) -> bool) -> Values {
         let mut values = Values::default();
-        for property in self.unsigned.iter().take(position) {
+        for property in self.unsigned.iter().take(position).filter(|property| counts(**property)) {
             // A counter-signature has evidence of its own.
             if is(document, *property, "CounterSignature") {
                 continue;

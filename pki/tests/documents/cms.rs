@@ -255,16 +255,19 @@ fn signed_attributes_are_no_content() {
         write::octet_string(&data.signers[0].signature),
     ]);
     let content = write::element(tag::constructed(0), &write::octet_string(&attributes));
-    let signed = write::sequence(&[
-        write::unsigned(1),
-        write::element(tag::SET, &algorithm(&oid::SHA256)),
-        write::sequence(&[write::oid(&oid::DATA), content]),
-        write::element(tag::constructed(0), certificate.der()),
-        write::element(tag::SET, &signer_info),
-    ]);
-    let forged = write::sequence(&[write::oid(&oid::SIGNED_DATA), write::element(tag::constructed(0), &signed)]);
-    let report = verdict(&forged, None);
-    assert_eq!(report.integrity, Integrity::Broken);
-    let failed = |check: &&Check| check.outcome == Outcome::Failed;
-    assert_eq!(report.signatures[0].checks.iter().find(failed).unwrap().name, "signed_attributes");
+    // Inside the object, and beside it.
+    for (content, detached) in [(content, None), (Vec::new(), Some(attributes.as_slice()))] {
+        let signed = write::sequence(&[
+            write::unsigned(1),
+            write::element(tag::SET, &algorithm(&oid::SHA256)),
+            write::sequence(&[write::oid(&oid::DATA), content]),
+            write::element(tag::constructed(0), certificate.der()),
+            write::element(tag::SET, &signer_info),
+        ]);
+        let forged = write::sequence(&[write::oid(&oid::SIGNED_DATA), write::element(tag::constructed(0), &signed)]);
+        let report = verdict(&forged, detached);
+        assert_eq!(report.integrity, Integrity::Broken);
+        let failed = |check: &&Check| check.outcome == Outcome::Failed;
+        assert_eq!(report.signatures[0].checks.iter().find(failed).unwrap().name, "signed_attributes");
+    }
 }
