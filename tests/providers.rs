@@ -198,3 +198,32 @@ async fn where_the_settings_say_so_only_registered_providers_acquire() {
     scene.agree(json!({ "name": "Ví", "active": true })).await;
     assert_eq!(scene.reason("A-1").await, "first");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_makes_its_own_api_keys() {
+    let test = TestApp::sqlite().await;
+    let make = async |token: &str, label: &str, days: i64| {
+        test.post("/api/v1/api-keys", token, &json!({ "label": label, "days": days })).await
+    };
+    let provider = test.log_in("thanhtoan").await;
+    let (status, made) = make(&provider, "cổng thanh toán", 30).await;
+    assert_eq!(status, 201, "{made}");
+    let key = made["key"].as_str().unwrap();
+    let logged = test.sql("SELECT count(*) FROM audit_entry WHERE kind = 'api_key.created'");
+    assert!(logged.trim() != "0" && !test.sql("SELECT content FROM audit_entry").contains(key));
+    // It opens what its account may, until it ends, and makes no other.
+    let (status, answer) = test.request("POST", VERIFY, key, "application/jose", b"x".to_vec()).await;
+    assert!(status != 401 && status != 403, "{answer}");
+    assert_eq!(make(key, "another", 30).await.0, 401);
+    test.app.clock.shift_seconds(31 * 86_400);
+    assert_eq!(test.request("POST", VERIFY, key, "application/jose", b"x".to_vec()).await.0, 401);
+    // Wrong wishes, and accounts that decide for others.
+    let provider = test.log_in("thanhtoan").await;
+    for (label, days) in [("", 30), ("a", 0), ("a", 367), ("a\u{7}b", 1)] {
+        assert_eq!(make(&provider, label, days).await.0, 422, "{label:?} {days}");
+    }
+    for decider in ["quantri", "duyet"] {
+        let (status, answer) = make(&test.log_in(decider).await, "a", 1).await;
+        assert_eq!((status, answer["type"].as_str().unwrap()), (409, "urn:chuky:problem:api_key_of_decider"));
+    }
+}

@@ -12,6 +12,7 @@ use chuky_model::{
     id::{AccountId, ApiKeyId},
     instant::Instant,
     record::account::ApiKey,
+    role::Role,
 };
 use rand::Rng;
 use uuid::Uuid;
@@ -55,6 +56,34 @@ pub async fn create_api_key(
     Ok(text)
 }
 
+/// Makes a key for the caller's own account, in a session of its holder's. Refused to accounts that decide for others: what they do, a person does
+/// each time. `days` is 1 to 366. The text and the key's end.
+pub async fn create_own(app: &App, by: &Principal, label: &str, days: i64) -> Result<(Zeroizing<String>, Instant)> {
+    if !by.is_in_session() {
+        return Err(RequestError::unauthenticated().into());
+    }
+    if by.roles.iter().any(|role| matches!(role, Role::Approver | Role::SecurityOfficer | Role::Administrator)) {
+        return Err(RequestError::conflict(
+            "api_key_of_decider",
+            "Tài khoản có quyền phê duyệt hoặc quản trị không có khóa API: mỗi quyết định do một người thực hiện. Hãy dùng một tài khoản riêng cho hệ thống.",
+            "An account that approves or administers has no API key: a person makes each of its decisions. Use an account of its own for the system.",
+        )
+        .into());
+    }
+    let label = label.trim();
+    if label.is_empty() || label.chars().count() > LONGEST_LABEL || label.chars().any(char::is_control) {
+        let (vi, en) = ("Hãy đặt tên cho khóa, tối đa 100 ký tự.", "Give the key a name, at most 100 characters.");
+        return Err(RequestError::invalid("label", "api_key_label", vi, en).into());
+    }
+    if !(1..=MOST_DAYS).contains(&days) {
+        let (vi, en) = ("Khóa API có hiệu lực từ 1 đến 366 ngày.", "An API key lasts 1 to 366 days.");
+        return Err(RequestError::invalid("days", "api_key_days", vi, en).into());
+    }
+    let expires_at = app.clock.now().plus_seconds(days.saturating_mul(86_400));
+    let key = create_api_key(app, Actor::Account(by.account), by.account, label, expires_at).await?;
+    Ok((key, expires_at))
+}
+
 /// Who holds this key, where it is neither revoked nor over.
 pub(super) async fn principal(app: &App, text: &str) -> Result<Principal> {
     let now = app.clock.now();
@@ -70,3 +99,4 @@ pub(super) async fn principal(app: &App, text: &str) -> Result<Principal> {
 }
 
 const LONGEST_LABEL: usize = 100;
+const MOST_DAYS: i64 = 366;

@@ -13,7 +13,7 @@ mod session;
 mod totp;
 mod withdrawal;
 
-pub use api_key::create_api_key;
+pub use api_key::{create_api_key, create_own as create_own_api_key};
 pub use device::device_token;
 pub use login::{
     LogIn, LoggedIn, NewAccount, add_account, check_login, create_account, log_in, moved_on, prepare_account,

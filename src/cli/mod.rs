@@ -1,6 +1,7 @@
 //! The command line: one file a command. Commands parse their arguments, call one flow and print its result in the chosen
 //! language; exit codes are 0 for success, 1 for a negative answer, 2 for wrong usage or an input that cannot be read.
 
+mod api_key;
 mod audit;
 mod backup;
 mod ceremony;
@@ -47,6 +48,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    ApiKey(api_key::ApiKey),
     Audit(audit::Audit),
     Backup(backup::Backup),
     Reconcile(backup::Reconcile),
@@ -86,6 +88,7 @@ pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let common = Common { config: arguments.config, language: arguments.lang.unwrap_or_else(language_of_environment) };
     match arguments.command {
+        Command::ApiKey(command) => command.run(&common),
         Command::Audit(command) => command.run(&common),
         Command::Backup(command) => command.run(&common),
         Command::Reconcile(command) => command.run(&common),

@@ -1,5 +1,7 @@
-//! Taking back what an account was granted: an API key, a role, the account itself. Nothing here grants anything.
+//! API keys of one's own account, and taking back what an account was granted: a key, a role, the account itself. Nothing here gives an account more
+//! than it has.
 
+use super::json::JsonBody;
 use crate::{
     accounts,
     app::App,
@@ -7,20 +9,58 @@ use crate::{
     http::{Access, Caller, Route},
 };
 use axum::{
+    Json,
     extract::{Path, State},
     http::{Method, StatusCode},
     routing::{delete, post},
 };
 use chuky_model::role::Role;
+use serde::{Deserialize, Serialize};
 use std::str::FromStr;
+use utoipa::ToSchema;
+use zeroize::Zeroizing;
 
 pub(super) fn routes() -> Vec<Route> {
     const STAFF: Access = Access::Roles(&[Role::SecurityOfficer, Role::Administrator]);
     vec![
+        Route::new(Method::POST, "/api/v1/api-keys", Access::Account, post(make_key)),
         Route::new(Method::POST, "/api/v1/api-keys/{id}/revoke", STAFF, post(revoke_key)),
         Route::new(Method::POST, "/api/v1/accounts/{id}/disable", STAFF, post(disable)),
         Route::new(Method::DELETE, "/api/v1/accounts/{id}/roles/{role}", STAFF, delete(remove_role)),
     ]
+}
+
+/// An API key as it is asked for.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KeyWanted {
+    /// What the audit log calls it; 1 to 100 characters.
+    label: String,
+    /// 1 to 366.
+    days: i64,
+}
+
+/// A new API key.
+#[derive(Serialize, ToSchema)]
+pub struct KeyMade {
+    /// Shown here and never again.
+    #[schema(value_type = String)]
+    key: Zeroizing<String>,
+    /// RFC 3339.
+    expires_at: String,
+}
+
+/// Makes an API key for the caller's own account, which has the account's roles. A session is asked for: no key makes another.
+#[utoipa::path(post, path = "/api/v1/api-keys", request_body = KeyWanted,
+    responses((status = 201, body = KeyMade), (status = 401), (status = 409), (status = 422)))]
+pub async fn make_key(
+    State(app): State<App>,
+    caller: Caller,
+    body: JsonBody<KeyWanted>,
+) -> Result<(StatusCode, Json<KeyMade>)> {
+    let KeyWanted { label, days } = body.value;
+    let (key, expires_at) = accounts::create_own_api_key(&app, &caller.required()?, &label, days).await?;
+    Ok((StatusCode::CREATED, Json(KeyMade { key, expires_at: expires_at.rfc3339() })))
 }
 
 /// Revokes an API key for good: it opens nothing from the next request on. The identifier is the key's part after `chuky_`.
