@@ -12,7 +12,7 @@ use chuky_model::{
 };
 use sha2::{Digest, Sha256};
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -26,7 +26,7 @@ type Looked = (i64, Instant, Arc<Whole>);
 
 /// What a look at every line found.
 pub struct Whole {
-    lines: HashMap<i64, [u8; 32]>,
+    lines: BTreeMap<i64, [u8; 32]>,
     /// Positions of lines of a draft that something is wrong with.
     pub wrong: BTreeSet<i64>,
     /// Rows of the file that have the same person before, by position.
@@ -43,6 +43,12 @@ impl Whole {
     /// Whether the line is one of those that were looked at, unchanged.
     pub fn knows(&self, line: &AgencyLine) -> bool {
         self.lines.get(&line.position) == Some(&digest(line))
+    }
+
+    /// Whether these are the lines from a position on, as many as fit: none was taken out.
+    pub fn follow(&self, from: i64, lines: &[AgencyLine], most: usize) -> bool {
+        let expected = self.lines.range(from..).map(|(position, _)| *position).take(most);
+        expected.eq(lines.iter().map(|line| line.position))
     }
 
     /// The row of the file that has the same person before this line.

@@ -10,7 +10,7 @@ use crate::{
     accounts::{self, Principal},
     app::App,
     current,
-    error::{RequestError, Result},
+    error::{Error, RequestError, Result},
     units,
 };
 use chuky_model::{
@@ -132,6 +132,11 @@ pub async fn list(app: &App, by: &Principal, id: AgencyListId, shown: Shown, fro
         (Shown::All, _) => app.store.agency_lines(id, from, ONE_MORE).await?,
         (Shown::Open, _) => open_rows(app, id, from).await?,
     };
+    if let Some(whole) = whole.as_ref().filter(|_| shown == Shown::All)
+        && !whole.follow(from, &rows, LINES + 1)
+    {
+        return Err(changed_meanwhile(&list));
+    }
     let next = rows.get(LINES).map(|line| line.position);
     rows.truncate(LINES);
     let wrong = wrong.map_or(0, BTreeSet::len);
@@ -150,9 +155,7 @@ async fn checked(
     let Some(whole) = whole else { return rows.into_iter().map(|line| unchecked(app, line)).collect() };
     let is_draft = list.state == AgencyListState::Draft;
     if rows.iter().any(|line| !whole.knows(line)) {
-        tracing::error!(event = "agency_line_differs", list = %list.id);
-        // A draft may be corrected in this moment.
-        return Err(if is_draft { moved_on().into() } else { differs().into() });
+        return Err(changed_meanwhile(list));
     }
     if !is_draft {
         return rows.into_iter().map(|line| line_as_entered(app, list, line)).collect();
@@ -164,6 +167,15 @@ async fn checked(
         lines.push(drafted.checked(app, line, twice).await?);
     }
     Ok(lines)
+}
+
+/// A draft may be corrected in this moment; what was handed in stands still.
+fn changed_meanwhile(list: &AgencyList) -> Error {
+    if list.state == AgencyListState::Draft {
+        return moved_on().into();
+    }
+    tracing::error!(event = "agency_line_differs", list = %list.id);
+    differs().into()
 }
 
 fn unchecked(app: &App, line: AgencyLine) -> Result<CheckedLine> {
