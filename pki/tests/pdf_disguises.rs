@@ -323,6 +323,9 @@ fn an_embedded_font_that_is_known_shows_its_letters() {
     };
     let honest: &dyn Fn(char) -> f64 = &thousand;
     intact("Vietnamese", &filled("Nguyễn Văn A 100", "Nguyễn Văn A 100", &program, honest));
+    let defaults = Forge::text_field("/V(100)/Ff 0/BS<</S/S/W 1>>");
+    intact("with what is meant anyway", &Forge::signed("").update(&[(7, &defaults)]).bytes);
+    altered("with a flag", &Forge::signed("").update(&[(7, &defaults.replace("/Ff 0", "/Ff 1"))]).bytes);
     altered("another letter", &filled("100", "900", &program, honest));
     altered(
         "over each other",

@@ -303,7 +303,10 @@ impl Comparison<'_, '_> {
             for key in self.differing_keys(&old_part, &new_part) {
                 // What `Parent` leads to was compared by what comes from there; the field's kids are its widgets.
                 let in_tree = key == b"Parent" || (key == b"Kids" && at == 0);
-                if in_tree || self.belongs_to_widget(&new_part, &key) {
+                if in_tree
+                    || self.belongs_to_widget(&new_part, &key)
+                    || self.says_the_default(&old_part, &new_part, &key)
+                {
                     continue;
                 }
                 if key == b"V" {
@@ -325,6 +328,26 @@ impl Comparison<'_, '_> {
                     changed(format!("{} of field {:?} changed", String::from_utf8_lossy(&key), new.name));
                 }
             }
+        }
+    }
+
+    /// Whether an entry that was missing says what is meant without it: no flags (ISO 32000-1 table 221), a thin border (§12.5.4).
+    fn says_the_default(&self, old: &Dictionary, new: &Dictionary, key: &[u8]) -> bool {
+        let missing = |key: &str| self.old.value(old, key).is_null();
+        match key {
+            b"Ff" => missing("Ff") && self.new.value(new, "Ff").integer() == Some(0),
+            b"BS" if missing("BS") && missing("Border") => {
+                let style = self.new.value(new, "BS");
+                style.dictionary().is_some_and(|style| {
+                    style.entries().all(|(key, value)| match key {
+                        b"Type" => true,
+                        b"S" => value.is_name("S"),
+                        b"W" => value.number() == Some(1.0),
+                        _ => false,
+                    })
+                })
+            }
+            _ => false,
         }
     }
 

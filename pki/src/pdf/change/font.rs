@@ -53,7 +53,12 @@ impl FontMap {
         } else if !plain_letters(file, font, &letters) {
             return Err("its font shows other letters than its codes say");
         }
-        let digits = if name_of(file, font).starts_with("Times") { 0.5 } else { 0.55 };
+        let name = name_of(file, font);
+        let digits = match name.as_str() {
+            "Helvetica" | "Helvetica-Bold" | "Helvetica-Oblique" | "Helvetica-BoldOblique" => 0.55,
+            name if name.starts_with("Times") => 0.5,
+            _ => 0.45,
+        };
         let widths = if two_bytes || known(&written) { BTreeMap::new() } else { simple_widths(file, font) };
         Ok(Self { two_bytes, letters, digits, program, widths })
     }
