@@ -3,7 +3,7 @@
 use crate::{
     attestation::CheckedRows,
     audit::{
-        Covered, Log, Sequencer,
+        Covered, Listener, Log, Sequencer,
         head::{AUDIT_KEY, RememberedHead},
         replay::Replay,
     },
@@ -29,7 +29,7 @@ use crate::{
     vault::Vault,
     verification::{Admission, Policies},
 };
-use chuky_model::{algorithm::KeyAlgorithm, record::audit::AuditEntry};
+use chuky_model::algorithm::KeyAlgorithm;
 use chuky_pki::payment::OrderPolicy;
 use std::{
     ops::Deref,
@@ -159,11 +159,7 @@ impl App {
         let first = retention::first_day(&settings.payments, age.time(&clock));
         let accepted = Arc::new(Remembered::new(settings.payments.most_remembered, first));
         let registry = Arc::new(Registry::default());
-        let told = (accepted.clone(), registry.clone());
-        let listener = Arc::new(move |entry: &AuditEntry| {
-            told.0.read(entry);
-            told.1.read(entry);
-        });
+        let listener = listening(accepted.clone(), registry.clone());
         let audit_key = (tokens.status.clone(), audit_key);
         let published = settings.audit.after(created_after);
         let log = Log::new(store.clone(), audit_key.clone(), clock.clone(), published)?;
@@ -207,6 +203,14 @@ impl App {
             executable,
         })))
     }
+}
+
+/// What is read of each entry of the audit log, as it is signed: payments that were accepted, and registered providers.
+fn listening(accepted: Arc<Remembered>, registry: Arc<Registry>) -> Listener {
+    Arc::new(move |entry| {
+        accepted.read(entry);
+        registry.read(entry);
+    })
 }
 
 /// Where the last audit head is remembered: with the secrets, outside the database and its backups.

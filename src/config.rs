@@ -18,7 +18,7 @@ pub use {
     accounts::{AccountsConfig, SecondFactorRule},
     audit::{AuditConfig, AuditSettings, PREFIX as AUDIT_LOG, Witness},
     authority::{AuthorityConfig, MOST_LIST_PARTS},
-    documents::DocumentsConfig,
+    documents::{DocumentsConfig, FontsConfig},
     network::Network,
     payments::PaymentsConfig,
     registration::{ApprovalRule, RegistrationConfig, SecondSecretRule},
@@ -139,14 +139,6 @@ pub struct ReadersConfig {
     pub memory_mib: u64,
 }
 
-/// Fonts of the visible signatures and receipts.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct FontsConfig {
-    /// Directory with Liberation Serif and Sans, version 2 or later: version 1 (Debian 12: `fonts-liberation`) has no Vietnamese letters.
-    pub directory: PathBuf,
-}
-
 /// The timestamp authorities.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
@@ -192,12 +184,6 @@ impl Default for SealConfig {
 impl Default for ReadersConfig {
     fn default() -> Self {
         Self { count: 2, documents_per_reader: 100, seconds: 30, memory_mib: 1_024 }
-    }
-}
-
-impl Default for FontsConfig {
-    fn default() -> Self {
-        Self { directory: PathBuf::from("/usr/share/fonts/truetype/liberation2") }
     }
 }
 

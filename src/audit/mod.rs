@@ -17,6 +17,6 @@ mod witnesses;
 
 pub use entry::{Actor, Entry, Kind, record};
 pub use published::Log;
-pub use sequencer::{Covered, Sequencer};
+pub use sequencer::{Covered, Listener, Sequencer};
 pub use versions::RowVersions;
 pub use witnesses::Cosigned;

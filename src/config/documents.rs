@@ -1,4 +1,4 @@
-//! What is set for documents: where packages of sent ones are laid, and when archives are renewed. Nothing here opens or makes a folder.
+//! What is set for documents: the fonts of what is drawn into them, where packages of sent ones are laid, and when archives are renewed. Nothing here opens or makes a folder.
 
 use super::{ConfigError, invalid};
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,20 @@ pub struct DocumentsConfig {
     pub delivery_dir: Option<PathBuf>,
     /// Days before the end of an archive timestamp's certificate or algorithms in which a document at level LTA gets the next one; 1 to 366.
     pub renewal_days: i64,
+}
+
+/// Fonts of the visible signatures and receipts.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FontsConfig {
+    /// Directory with Liberation Serif and Sans, version 2 or later: version 1 (Debian 12: `fonts-liberation`) has no Vietnamese letters.
+    pub directory: PathBuf,
+}
+
+impl Default for FontsConfig {
+    fn default() -> Self {
+        Self { directory: PathBuf::from("/usr/share/fonts/truetype/liberation2") }
+    }
 }
 
 impl DocumentsConfig {
