@@ -259,7 +259,7 @@ pub(super) const ROWS: &[Row] = &[
         "Of whom a second factor is asked: of all staff, or of whoever enrolled one. `required` where absent, `where_enrolled` in a demonstration.",
     ),
     row("accounts.idle_minutes", "minutes, 1 to 720", "After which an unused session of staff ends."),
-    row("accounts.invitation_hours", "hours, 1 to 720", "How long an invitation can be redeemed."),
+    row("accounts.invitation_hours", "hours, 1 to 744", "How long an invitation can be redeemed."),
     row(
         "accounts.order_days",
         "days, 1 to 90",
@@ -381,10 +381,20 @@ pub(super) const ROWS: &[Row] = &[
         "`{ count, seconds }`",
         "Wrong passwords for one account from one address or known device: so many at once, regained evenly over that time.",
     ),
+    row(
+        "rates.login_day",
+        "`{ count, seconds }`",
+        "The same over a day, so that one address does not keep an account's count of wrong passwords high.",
+    ),
     row("rates.login_address", "`{ count, seconds }`", "Wrong log-ins from one address, for whatever accounts."),
     row("rates.activation_address", "`{ count, seconds }`", "Wrong activation codes from one address."),
     row("rates.pin", "`{ count, seconds }`", "PIN entries of one account, right or wrong."),
-    row("rates.pin_address", "`{ count, seconds }`", "Wrong PINs from one address, for whatever accounts."),
+    row(
+        "rates.pin_address",
+        "`{ count, seconds }`",
+        "Wrong PINs from one address, for whatever accounts; through an application or with an API key, of each of its users.",
+    ),
+    row("rates.client_address", "`{ count, seconds }`", "Wrong names and secrets of applications from one address."),
     row("rates.verify_address", "`{ count, seconds }`", "Documents verified from one address without log-in."),
     row("rates.verify", "`{ count, seconds }`", "Documents verified by one account."),
     row(

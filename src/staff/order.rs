@@ -5,7 +5,10 @@ use super::{
     Change, OrderView, Wanted, apply::Applied, check_second, content, known_person, may_decide, may_enter, moved_on,
 };
 use crate::{
-    accounts::{self, Principal},
+    accounts::{
+        self, Principal,
+        passkey::{Approved, Given, Subject},
+    },
     app::App,
     attestation,
     audit::{self, Actor, Entry, Kind},
@@ -78,8 +81,14 @@ pub async fn enter(app: &App, by: &Principal, wanted: Wanted) -> Result<OrderVie
     OrderView::of(app, by, Ordered { order, change, account }).await
 }
 
-/// Approves exactly what was shown, and changes the account with it.
-pub async fn approve(app: &App, by: &Principal, id: StaffOrderId, content_digest: &str) -> Result<OrderView> {
+/// Approves exactly what was shown, and changes the account with it. `given` is the passkey's answer of whoever decides by passkey.
+pub async fn approve(
+    app: &App,
+    by: &Principal,
+    id: StaffOrderId,
+    content_digest: &str,
+    given: Option<&Given>,
+) -> Result<OrderView> {
     // 1. A second pair of eyes.
     let Ordered { mut order, change, account } = decidable(app, by, id).await?;
     // 2. Exactly what was seen, of an account that is as it was then, and still possible.
@@ -88,6 +97,7 @@ pub async fn approve(app: &App, by: &Principal, id: StaffOrderId, content_digest
         return Err(content_differs().into());
     }
     check_possible(app, &change, account.as_ref()).await?;
+    let approved = Approved::by(app, by, (Subject::StaffOrder(id), content_digest), given).await?;
     // 3. Decision, account, invitation and their audit entries in one transaction.
     let now = app.clock.now();
     order.state = StaffOrderState::Approved;
@@ -99,7 +109,10 @@ pub async fn approve(app: &App, by: &Principal, id: StaffOrderId, content_digest
     fault::point("staff_order_before_commit");
     let mut transaction = app.store.begin().await?;
     store_change(&mut transaction, &order).await?;
-    audit::record(&mut transaction, entry(&order, now, Kind::StaffOrderApproved, Actor::Account(by.account))).await?;
+    approved.store(app, &mut transaction).await?;
+    let told = entry(&order, now, Kind::StaffOrderApproved, Actor::Account(by.account));
+    let content = approved.told(told.content.clone());
+    audit::record(&mut transaction, told.with(content)).await?;
     applied.store(app, &mut transaction, by.account, now).await?;
     transaction.commit().await?;
     fault::point("staff_order_after_commit");

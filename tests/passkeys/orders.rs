@@ -1,13 +1,15 @@
-//! The other decisions that authorise: revoking a list and unlocking a signature.
+//! The other decisions that authorise: revoking a list, unlocking a signature, changing an account of staff.
 
-use super::{approver, asked, problem, service};
+use super::{added, approver, asked, problem, service};
 use crate::{
     issuance::{issued, revocation_orders::finished},
     signing::{
         subscriber::{PIN, citizen, plain_pdf},
         unlock::lock,
     },
+    staff,
 };
+use chuky_model::role::Role;
 use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -56,4 +58,30 @@ async fn an_unlock_is_bound_to_an_assertion() {
     let (status, answer) = test.post(&path, &token, &json!({ "assertion": passkey.answer(&ask) })).await;
     assert_eq!((status, &answer["state"]), (200, &json!("approved")), "{answer}");
     assert_eq!(holder.ask(&test, &document, PIN, json!({})).await.0, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_about_an_account_is_bound_to_an_assertion() {
+    let test = service(|_| ()).await;
+    let (administrator, other) = staff::pair(&test).await;
+    let officer = test.log_in("quantri").await;
+    let (mut passkey, view) = added(&test, "quantri", &officer).await;
+    let path = format!("/api/v1/passkeys/{}/confirm", view["id"].as_str().unwrap());
+    assert_eq!(test.post(&path, &other, &json!({ "content_digest": view["content_digest"] })).await.0, 204);
+    let order = staff::entered(&test, &administrator, &staff::opening("bich.le", &["registrar"])).await;
+    let (status, answer) = staff::approve(&test, &officer, &order).await;
+    assert_eq!((status, problem(&answer)), (409, "passkey_needed"), "{answer}");
+    let id = order["id"].as_str().unwrap();
+    let (_, seen) = test.get(&format!("/api/v1/staff/orders/{id}"), &officer).await;
+    let ask = asked(&test, &officer, &format!("staff_order:{id}"), &seen["content_digest"]).await;
+    let body = json!({ "content_digest": seen["content_digest"], "assertion": passkey.answer(&ask) });
+    // Of another order, the answer says nothing.
+    let wanted = json!({ "kind": "grant", "login": "bich.le", "roles": ["clerk"] });
+    let (status, answer) = staff::act(&test, &officer, &order, "approve", body.clone()).await;
+    assert_eq!((status, &answer["state"]), (200, &json!("approved")), "{answer}");
+    let later = staff::entered(&test, &administrator, &wanted).await;
+    let (status, answer) = staff::act(&test, &officer, &later, "approve", body).await;
+    assert_eq!(status, 409, "{answer}");
+    let entry = test.sql("SELECT CAST(content AS TEXT) FROM audit_entry WHERE kind = 'staff_order.approved'");
+    assert!(entry.contains("authenticator_data") && entry.contains(id), "{entry}");
 }

@@ -33,6 +33,7 @@ pub enum Subject {
     RevocationOrder(RevocationOrderId),
     Unlock(UnlockId),
     ProviderChange(ProviderChangeId),
+    StaffOrder(StaffOrderId),
     /// A passkey is its holder's.
     Passkey(PasskeyId),
 }
@@ -46,6 +47,7 @@ impl fmt::Display for Subject {
             Self::RevocationOrder(id) => write!(f, "revocation_order:{id}"),
             Self::Unlock(id) => write!(f, "unlock:{id}"),
             Self::ProviderChange(id) => write!(f, "provider_change:{id}"),
+            Self::StaffOrder(id) => write!(f, "staff_order:{id}"),
             Self::Passkey(id) => write!(f, "passkey:{id}"),
         }
     }
@@ -65,6 +67,7 @@ impl Subject {
             "revocation_order" => Self::RevocationOrder(id.parse().ok()?),
             "unlock" => Self::Unlock(id.parse().ok()?),
             "provider_change" => Self::ProviderChange(id.parse().ok()?),
+            "staff_order" => Self::StaffOrder(id.parse().ok()?),
             "passkey" => Self::Passkey(id.parse().ok()?),
             _ => return None,
         };

@@ -2,7 +2,7 @@
 
 use super::{idempotency::once, json::JsonBody, requests::read_cursor};
 use crate::{
-    accounts::{Principal, SESSION_SECONDS},
+    accounts::{Principal, SESSION_SECONDS, passkey::Given},
     app::App,
     error::{RequestError, Result},
     http::{Access, Caller, Remote, Route, pages::form::Secret},
@@ -73,6 +73,9 @@ pub struct StaffOrdersAnswer {
 #[serde(deny_unknown_fields)]
 pub struct ApproveStaffOrderBody {
     content_digest: String,
+    /// Of whoever decides by passkey.
+    #[schema(value_type = Option<Object>)]
+    assertion: Option<Given>,
 }
 
 /// Why an order is refused.
@@ -176,7 +179,8 @@ pub async fn approve(
     Path(id): Path<String>,
     body: JsonBody<ApproveStaffOrderBody>,
 ) -> Result<Json<OrderView>> {
-    Ok(Json(staff::approve(&app, &caller.required()?, read(&id)?, &body.value.content_digest).await?))
+    let ApproveStaffOrderBody { content_digest, assertion } = body.value;
+    Ok(Json(staff::approve(&app, &caller.required()?, read(&id)?, &content_digest, assertion.as_ref()).await?))
 }
 
 /// Refuses an order with a reason: nothing changes.

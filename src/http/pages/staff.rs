@@ -57,6 +57,7 @@ impl NewOrderForm {
 pub struct DecisionForm {
     pub csrf: String,
     pub content_digest: String,
+    pub assertion: String,
     pub reason: String,
 }
 

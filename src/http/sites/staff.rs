@@ -2,7 +2,7 @@
 
 use super::{PageForm, Visit, requests::shown_beside};
 use crate::{
-    accounts::{self, Principal},
+    accounts::{self, Principal, passkey::Given},
     app::App,
     error::{RequestError, Result},
     http::{
@@ -125,7 +125,11 @@ async fn approve(
     PageForm(form): PageForm<DecisionForm>,
 ) -> Result<Response> {
     let (by, id) = (visit.posting(&form.csrf)?, read(&id)?);
-    let done = staff::approve(&app, by, id, &form.content_digest).await;
+    let done = async {
+        let given = Given::of_form(&form.assertion)?;
+        staff::approve(&app, by, id, &form.content_digest, given.as_ref()).await
+    };
+    let done = done.await;
     after(&app, visit, id, done.map(drop)).await
 }
 

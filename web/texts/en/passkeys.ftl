@@ -46,3 +46,4 @@ passkey-confirms-unlock = You are confirming with your passkey: the signature of
 passkey-confirms-provider = You are confirming with your passkey: the terms of { $name } change exactly as shown.
 login-passkey = Log in with a passkey
 login-passkey-hint = With PIN, finger or face on your device; no password.
+passkey-confirms-staff = You are confirming with your passkey: the account changes exactly as shown.

@@ -46,3 +46,4 @@ passkey-confirms-unlock = Bạn đang xác nhận bằng khóa của mình: mở
 passkey-confirms-provider = Bạn đang xác nhận bằng khóa của mình: thay đổi điều khoản của { $name } đúng như đang hiển thị.
 login-passkey = Đăng nhập bằng khóa truy cập
 login-passkey-hint = Dùng mã PIN, vân tay hoặc khuôn mặt trên thiết bị của bạn, không cần mật khẩu.
+passkey-confirms-staff = Bạn đang xác nhận bằng khóa của mình: thay đổi tài khoản đúng như đang hiển thị.
