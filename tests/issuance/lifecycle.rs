@@ -29,9 +29,9 @@ async fn reasons_and_the_date_of_doubt_are_published() {
     let directory = tempfile::tempdir().unwrap();
     let at = directory.path();
     let receipt = issued(&test, "citizen").await;
-    let (holder, officer) = (log_in(&test, "citizen").await, test.log_in("quantri").await);
     let path = format!("/api/v1/certificates/{}/revoke", receipt["serial"].as_str().unwrap());
     test.app.clock.shift_seconds(7_200);
+    let (holder, officer) = (log_in(&test, "citizen").await, test.log_in("quantri").await);
     let since = test.app.clock.now().plus_seconds(-3_600).rfc3339();
     let later = test.app.clock.now().plus_seconds(3_600).rfc3339();
     for (token, reason, since, problem) in [

@@ -87,7 +87,7 @@ async fn ended_revoked_and_strange_client_certificates_are_refused() {
     let (done, said) = curl(&test, &servers, "/healthz", &with(&good)).await;
     assert!(done && said.starts_with("HTTP/2 200"), "{said}");
     for (files, alert) in [(&ended, "expired"), (&revoked, "revoked"), (&strange, "unknown ca")] {
-        let older = [&with(files)[..], &["--tls-max", "1.2"]].concat();
+        let older = [&with(files)[..], &["--tls-max", "1.2", "--verbose"]].concat();
         let (done, said) = curl(&test, &servers, "/healthz", &older).await;
         assert!(!done && said.to_lowercase().contains(alert), "{alert}: {said}");
         // In TLS 1.3 the client has sent its request before it learns it.

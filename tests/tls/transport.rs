@@ -67,7 +67,7 @@ async fn pages_by_tls_carry_strict_headers() {
     let form = format!("login=duyet&password={}", test.passwords["duyet"]);
     let origin = format!("Origin: {}", test.app.settings.public_url);
     let (done, said) = curl(&test, &authority, "/login", &["--data", &form, "--header", &origin]).await;
-    let cookie = said.lines().find(|line| line.starts_with("set-cookie: chuky_session")).unwrap_or(&said);
+    let cookie = said.lines().find(|line| line.starts_with("set-cookie: __Host-chuky_session")).unwrap_or(&said);
     assert!(done && cookie.contains("Secure") && cookie.contains("HttpOnly"), "{said}");
     // An upload and a download of some size go both ways by either version.
     for version in ["--http1.1", "--http2"] {
