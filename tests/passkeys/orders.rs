@@ -9,7 +9,6 @@ use crate::{
     },
     staff,
 };
-use chuky_model::role::Role;
 use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
