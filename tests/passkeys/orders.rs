@@ -75,7 +75,7 @@ async fn an_order_about_an_account_is_bound_to_an_assertion() {
     let ask = asked(&test, &officer, &format!("staff_order:{id}"), &seen["content_digest"]).await;
     let body = json!({ "content_digest": seen["content_digest"], "assertion": passkey.answer(&ask) });
     // Of another order, the answer says nothing.
-    let wanted = json!({ "kind": "grant", "login": "bich.le", "roles": ["clerk"] });
+    let wanted = json!({ "kind": "grant", "account": "bich.le", "roles": ["clerk"] });
     let (status, answer) = staff::act(&test, &officer, &order, "approve", body.clone()).await;
     assert_eq!((status, &answer["state"]), (200, &json!("approved")), "{answer}");
     let later = staff::entered(&test, &administrator, &wanted).await;

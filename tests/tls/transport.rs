@@ -88,6 +88,11 @@ async fn in_clear_only_what_relying_parties_fetch() {
     let plain = test.app.settings.tls.as_ref().unwrap().plain_listen.unwrap();
     let secure = test.url.replace("http://127.0.0.1", "https://localhost");
     test.url = format!("http://{plain}");
+    // It is opened beside the other one.
+    let since = std::time::Instant::now();
+    while std::net::TcpStream::connect(plain).is_err() && since.elapsed().as_secs() < 10 {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
     let get = async |path: &str| test.exchange("GET", path, Vec::new(), Vec::new()).await;
     for path in ["/healthz", "/readyz"] {
         let (status, headers, _) = get(path).await;
