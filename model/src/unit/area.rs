@@ -41,7 +41,7 @@ impl Units {
         let mut reached: Vec<&Unit> = Vec::new();
         // Each step goes to units that began later, so that this comes to an end.
         while let Some(unit) = at.pop() {
-            let is_known = |unit: &Unit| reached.iter().any(|known| *known == unit);
+            let is_known = |unit: &Unit| reached.contains(&unit);
             if unit.is_in_force(day) {
                 if !is_known(unit) {
                     reached.push(unit);
