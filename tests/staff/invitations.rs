@@ -95,7 +95,7 @@ async fn a_recovery_ends_what_was(backend: Backend) {
     let step = super::second_factor::step(&test);
     let body = json!({ "totp": secret.code(step).as_str() });
     assert_eq!(test.post("/api/v1/second-factor/confirm", &old, &body).await.0, 204);
-    for token in [&old, &key.to_string()] {
+    for token in [old.as_str(), key.as_str()] {
         assert_eq!(test.get("/api/v1/session", token).await.0, 200);
     }
     // Nobody alone.
@@ -103,7 +103,7 @@ async fn a_recovery_ends_what_was(backend: Backend) {
     assert_eq!(order["phone"], json!("•••• 678"), "the number that is kept");
     assert_eq!(test.get("/api/v1/session", &old).await.0, 200, "nothing ends before the approval");
     approved(&test, &officer, &order).await;
-    for token in [&old, &key.to_string()] {
+    for token in [old.as_str(), key.as_str()] {
         assert_eq!(test.get("/api/v1/session", token).await.0, 401);
     }
     assert_eq!(log_in(&test, "bich.le", PASSWORD, secret.code(step + 1).as_str()).await.0, 401);

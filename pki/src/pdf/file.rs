@@ -33,6 +33,9 @@ pub enum Reading {
     Recovered,
 }
 
+/// The pages in order, and the nodes of their tree.
+type PageTree = (Rc<Vec<Page>>, Rc<Vec<PageNode>>);
+
 /// An open file.
 pub struct PdfFile<'a> {
     data: &'a [u8],
@@ -53,7 +56,7 @@ pub struct PdfFile<'a> {
     loading: RefCell<Vec<u32>>,
     decoded: Cell<usize>,
     oddities: RefCell<Vec<Oddity>>,
-    pages: OnceCell<(Rc<Vec<Page>>, Rc<Vec<PageNode>>)>,
+    pages: OnceCell<PageTree>,
     fields: OnceCell<Rc<Vec<FormField>>>,
     field_ids: OnceCell<Rc<HashSet<ObjectId>>>,
 }

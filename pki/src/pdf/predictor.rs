@@ -34,10 +34,10 @@ pub(super) fn is_regular(data: &[u8], parameters: &Dictionary) -> bool {
     let Ok(row) = usize::try_from(bits.saturating_add(7) / 8) else { return false };
     match number("Predictor", 1) {
         1 => true,
-        2 => row > 0 && data.len() % row == 0,
+        2 => row > 0 && data.len().is_multiple_of(row),
         10..=15 => {
             let row = row.saturating_add(1);
-            data.len() % row == 0 && data.chunks(row).all(|line| line.first().is_some_and(|kind| *kind <= 4))
+            data.len().is_multiple_of(row) && data.chunks(row).all(|line| line.first().is_some_and(|kind| *kind <= 4))
         }
         _ => false,
     }
