@@ -50,7 +50,7 @@ async fn a_wrong_password_is_said_and_a_session_ends() {
     browser.fill("password", "sai-sai-sai-sai").await;
     browser.press("main form button.main").await;
     assert_eq!(
-        browser.see("main .problem").await,
+        browser.see("main .problem:not([data-passkey-problem])").await,
         "Tên đăng nhập, mật khẩu hoặc mã xác thực không đúng. Hãy kiểm tra và thử lại; mỗi mã xác thực chỉ dùng được một lần."
     );
     browser.picture("login-wrong").await;
