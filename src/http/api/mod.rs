@@ -10,7 +10,7 @@ mod delegations;
 pub mod description;
 pub mod documents;
 pub(super) mod idempotency;
-mod incoming;
+pub(super) mod incoming;
 mod json;
 pub(super) mod merchants;
 mod oauth_clients;

@@ -9,6 +9,7 @@ mod consent;
 mod credentials;
 pub(super) mod documents;
 mod health;
+mod incoming;
 mod kept;
 mod lists;
 pub mod login;
@@ -50,6 +51,7 @@ pub fn routes() -> Vec<Route> {
         health::routes(),
         sign::routes(),
         documents::routes(),
+        incoming::routes(),
         credentials::routes(),
         certificates::routes(),
         revocations::routes(),
