@@ -26,6 +26,7 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
         ],
         credentials: vec![key()],
         outcomes: Vec::new(),
+        is_clerk: true,
         problems: Problems::none(),
     };
     let batch = DocumentsPage {
@@ -46,6 +47,7 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
         inboxes: vec![Inbox { name: "drafts", rows: Vec::new() }],
         credentials: Vec::new(),
         outcomes: Vec::new(),
+        is_clerk: false,
         problems: Problems::none(),
     };
     let form = NewDocumentForm {
