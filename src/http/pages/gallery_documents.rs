@@ -16,6 +16,46 @@ const SUBJECT: &str = "Về việc tăng cường sử dụng chữ ký số chu
 
 /// The pages.
 pub(super) fn screens(language: Language) -> Vec<Screen> {
+    let form = NewDocumentForm {
+        subject: SUBJECT.into(),
+        type_name: "Quyết định".into(),
+        type_code: "QĐ".into(),
+        notation: "UBND".into(),
+        place: "Hà Nội".into(),
+        initials: "truong.phong".into(),
+        signers: "pho.chu.tich, chu.tich".into(),
+        parallel: true,
+        recipients: "H26.18 Sở Tư pháp\n000.00.00.H49 Ủy ban nhân dân tỉnh Quảng Ninh".into(),
+        ..NewDocumentForm::default()
+    };
+    let new = |form: NewDocumentForm, problems| {
+        NewDocumentPage { frame: frame(language, "/documents/new"), form, problems }.html()
+    };
+    let sent = DocumentPage {
+        row: numbered("sent", None),
+        agency: Some(AGENCY.into()),
+        issued_at: Some("2026-11-22T03:05:09Z".into()),
+        steps: steps("done"),
+        may_refuse: false,
+        may_withdraw: false,
+        may_recall: true,
+        may_fetch_package: true,
+        ..signing(language)
+    };
+    let [full, batch, empty] = inboxes(language);
+    vec![
+        ("documents", full.html()),
+        ("documents-batch", batch.html()),
+        ("documents-empty", empty.html()),
+        ("document-sign", signing(language).html()),
+        ("document-sent", sent.html()),
+        ("document-new", new(NewDocumentForm::default(), Problems::none())),
+        ("document-new-refused", new(form, refused("steps", "Không có cán bộ “chu.tich” trong cơ quan của bạn."))),
+    ]
+}
+
+/// With something to do, after a batch, and with nothing.
+fn inboxes(language: Language) -> [DocumentsPage; 3] {
     let full = DocumentsPage {
         frame: frame(language, "/documents"),
         inboxes: vec![
@@ -50,41 +90,7 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
         is_clerk: false,
         problems: Problems::none(),
     };
-    let form = NewDocumentForm {
-        subject: SUBJECT.into(),
-        type_name: "Quyết định".into(),
-        type_code: "QĐ".into(),
-        notation: "UBND".into(),
-        place: "Hà Nội".into(),
-        initials: "truong.phong".into(),
-        signers: "pho.chu.tich, chu.tich".into(),
-        parallel: true,
-        recipients: "H26.18 Sở Tư pháp\n000.00.00.H49 Ủy ban nhân dân tỉnh Quảng Ninh".into(),
-        ..NewDocumentForm::default()
-    };
-    let new = |form: NewDocumentForm, problems| {
-        NewDocumentPage { frame: frame(language, "/documents/new"), form, problems }.html()
-    };
-    let sent = DocumentPage {
-        row: numbered("sent", None),
-        agency: Some(AGENCY.into()),
-        issued_at: Some("2026-11-22T03:05:09Z".into()),
-        steps: steps("done"),
-        may_refuse: false,
-        may_withdraw: false,
-        may_recall: true,
-        may_fetch_package: true,
-        ..signing(language)
-    };
-    vec![
-        ("documents", full.html()),
-        ("documents-batch", batch.html()),
-        ("documents-empty", empty.html()),
-        ("document-sign", signing(language).html()),
-        ("document-sent", sent.html()),
-        ("document-new", new(NewDocumentForm::default(), Problems::none())),
-        ("document-new-refused", new(form, refused("steps", "Không có cán bộ “chu.tich” trong cơ quan của bạn."))),
-    ]
+    [full, batch, empty]
 }
 
 fn signing(language: Language) -> DocumentPage {

@@ -16,7 +16,8 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
     let list = |rows: Vec<IncomingRow>, next| {
         IncomingListPage { frame: frame(language, "/documents/incoming"), rows, next }.html()
     };
-    let rows = vec![registered(), IncomingRow { is_accepted: true, number: Some((11, 2026)), ..registered() }, refused()];
+    let rows =
+        vec![registered(), IncomingRow { is_accepted: true, number: Some((11, 2026)), ..registered() }, refused()];
     let good = page(language, registered());
     let accepted = IncomingDocumentPage {
         accepted: Some("Đã gọi điện cho văn thư nơi gửi, xác nhận đúng văn bản.".into()),
