@@ -18,6 +18,7 @@ mod payments;
 mod receipts;
 pub mod refusals;
 mod registration;
+mod reports;
 mod requests;
 mod revocations;
 mod sign;
@@ -44,6 +45,7 @@ pub fn routes() -> Vec<Route> {
     [
         shared,
         audit::routes(),
+        reports::routes(),
         login::routes(),
         account::routes(),
         consent::routes(),
