@@ -1,4 +1,5 @@
-//! `chuky report`: figures as a file.
+//! `chuky report`: figures as a workbook, as JSON or one table as CSV, fetched from a running service with the session of `chuky login`. What is
+//! asked for follows from the name of the file. Nothing is counted here.
 
 use super::{
     Common,

@@ -107,8 +107,8 @@ definitions! {
         "Chứng thư cán bộ đang hoạt động của đơn vị, chia cho số cán bộ, nhân 100. Có thể vượt 100 khi một người có nhiều chứng thư.",
         "Officials' active certificates of the unit, divided by its officials, times 100. It can exceed 100 where somebody has several.";
     "open_active": "Dữ liệu mở: đang hoạt động", "Open data: active",
-        "Đang hoạt động vào cuối tháng trọn vẹn gần nhất, theo đơn vị có hiệu lực khi đó và theo loại. Số dưới 10, kể cả 0, không công bố; số khác làm tròn xuống bội của 10. Không công bố tổng, nên không thể trừ ra số bị ẩn; hai lần công bố không lệch nhau vì một người.",
-        "Active at the end of the newest whole month, by the unit in force then and by type. CertificateCounts below 10, and 0, are not told; others are rounded down to a multiple of 10. No sums are told, so that nothing withheld can be had by subtraction, and two publications do not differ because of one person.";
+        "Đang hoạt động vào cuối tháng trọn vẹn gần nhất, theo đơn vị có hiệu lực khi đó và theo loại. Số dưới 10, kể cả 0, không công bố; số khác làm tròn xuống bội của 10. Không công bố tổng, nên không thể trừ ra số bị ẩn; chênh lệch giữa hai lần công bố không bao giờ là số người.",
+        "Active at the end of the newest whole month, by the unit in force then and by type. Counts below 10, and 0, are not told; others are rounded down to a multiple of 10. No sums are told, so that nothing withheld can be had by subtraction, and what two publications differ by is never a count of persons.";
     "open_issued": "Dữ liệu mở: đã cấp", "Open data: issued",
         "Đã cấp trong từng tháng của mười hai tháng trọn vẹn gần nhất, toàn thành phố, theo loại, với cùng quy tắc: dưới 10 không công bố, còn lại làm tròn xuống bội của 10.",
         "Issued in each of the newest twelve whole months, in the whole city, by type, by the same rule: below 10 is not told, others are rounded down to a multiple of 10.";

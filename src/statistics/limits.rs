@@ -10,7 +10,7 @@ pub const PAGE: i64 = 2_000;
 pub const DETAILS_PAGE: i64 = 500;
 /// Open data: a smaller count is not told. National statistical offices use 3 to 10; a small commune asks for the upper end.
 pub const LEAST_TOLD: u64 = 10;
-/// Open data: what is told is rounded down to a multiple of this, so that two publications do not differ by one person.
+/// Open data: what is told is rounded down to a multiple of this, so that what two publications differ by is no count of persons.
 pub const ROUNDED_TO: u64 = 10;
 /// Seconds for which open data are answered as they were: they change once a month.
 pub const OPEN_DATA_KEPT: i64 = 3_600;

@@ -5,8 +5,12 @@ mod open_data;
 mod population;
 
 use crate::{
-    agency::units::{key, member},
-    harness::app::{Backend, TestApp},
+    agency::units::key,
+    harness::app::{ACCOUNT_PASSWORD, Backend, TestApp},
+};
+use chuky::{
+    accounts::{self, NewAccount, Password},
+    audit::Actor,
 };
 use chuky_model::{
     id::CertificateId,
@@ -255,9 +259,17 @@ async fn a_unit_sees_its_own_figures_and_the_city_all() {
     }
 }
 
-/// An API key of a member of a unit. Accounts that approve or administer get none over the API; the test gives one.
+/// An API key of an account of that role and unit.
 async fn token(test: &TestApp, unit: &str, role: Role) -> String {
-    key(test, member(test, unit, role).await).await
+    let new = NewAccount {
+        login: format!("{}.{}", role.name(), unit.to_lowercase()),
+        password: Password::choose(ACCOUNT_PASSWORD).unwrap(),
+        roles: vec![role],
+        display_name: unit.to_owned(),
+        unit: unit.to_owned(),
+        person_lookup: None,
+    };
+    key(test, accounts::create_account(&test.app, Actor::Service, new).await.unwrap()).await
 }
 
 /// As many certificates as a city has, counted within a request's time. `CHUKY_REPORT_POPULATION` sets how many, to measure.

@@ -49,9 +49,7 @@ pub async fn report(State(app): State<App>, caller: Caller, Query(asked): Query<
 
 /// The same as a workbook (XLSX) with a sheet a table, and the definitions on the last.
 #[utoipa::path(get, path = "/api/v1/reports/workbook", params(Asked),
-    responses((status = 200, body = Vec<u8>,
-        content_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
-        (status = 403), (status = 422)))]
+    responses((status = 200, body = Vec<u8>, content_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))]
 pub async fn workbook(
     State(app): State<App>,
     caller: Caller,
@@ -92,8 +90,7 @@ pub async fn open(State(app): State<App>) -> Result<Response> {
 
 /// The open data as a workbook (XLSX).
 #[utoipa::path(get, path = "/api/v1/reports/open-data/workbook",
-    responses((status = 200, body = Vec<u8>,
-        content_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))]
+    responses((status = 200, body = Vec<u8>, content_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))]
 pub async fn open_workbook(State(app): State<App>, PageLanguage(language): PageLanguage) -> Result<Response> {
     let data = statistics::open_data(&app).await?;
     let bytes = statistics::workbook(&statistics::open_tables(&data), language)?;
