@@ -15,7 +15,7 @@ use std::sync::Arc;
 pub struct OpenData {
     /// The newest whole month, `YYYY-MM`.
     pub month: String,
-    /// CertificateCounts below this are not told.
+    /// Counts below this are not told.
     pub least_told: u64,
     /// CertificateCounts that are told are rounded down to a multiple of this.
     pub rounded_to: u64,
