@@ -23,9 +23,8 @@ pub struct Series {
 /// One row: a label, and below it a bar for each series.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChartRow {
-    pub label: String,
-    /// Where the label's letters stand.
-    pub label_y: usize,
+    /// Its lines, each with where its letters stand.
+    pub label: Vec<(usize, String)>,
     pub bars: Vec<Bar>,
 }
 
@@ -54,8 +53,11 @@ impl Chart {
         let rows = rows
             .into_iter()
             .map(|(label, numbers)| {
-                let label_y = y + LABEL - 5;
-                y += LABEL;
+                let lines = wrapped(&label).into_iter().map(|line| {
+                    y += LABEL;
+                    (y - 5, line)
+                });
+                let label = lines.collect();
                 let named = [Some(&first), second.as_ref()];
                 let bars = named.into_iter().flatten().zip(numbers).enumerate().map(|(at, (series, number))| {
                     let width = width(number, most);
@@ -71,13 +73,34 @@ impl Chart {
                         definition: series.definition,
                     }
                 });
-                let row = ChartRow { label, label_y, bars: bars.collect() };
+                let row = ChartRow { label, bars: bars.collect() };
                 y += GAP;
                 row
             })
             .collect();
         Self { first, second, rows, height: y.max(1) }
     }
+}
+
+/// A label in lines that fit; what does not fit on the last is left to the table.
+fn wrapped(label: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in label.split_whitespace() {
+        let count = lines.len();
+        let Some(line) = lines.last_mut() else { continue };
+        if line.is_empty() {
+            line.push_str(word);
+        } else if line.chars().count() + 1 + word.chars().count() <= LINE {
+            line.push(' ');
+            line.push_str(word);
+        } else if count < LINES {
+            lines.push(word.to_owned());
+        } else {
+            line.push('…');
+            break;
+        }
+    }
+    lines
 }
 
 /// At least one unit for a number that is not 0.
@@ -89,6 +112,9 @@ fn width(number: u64, most: u64) -> usize {
 /// Units of the picture, which is 340 wide: what is left goes to the number.
 const WIDEST: u128 = 270;
 const LABEL: usize = 20;
+/// Characters of a line of a label, and lines.
+const LINE: usize = 42;
+const LINES: usize = 2;
 const BAR: usize = 14;
 const GAP: usize = 4;
 
@@ -104,6 +130,10 @@ mod tests {
         let widths: Vec<usize> = chart.rows.iter().flat_map(|row| row.bars.iter().map(|bar| bar.width)).collect();
         assert_eq!(widths, [270, 0, 135, 1]);
         assert!(chart.rows[1].bars[1].is_second && chart.rows[1].bars[1].y < chart.height);
+        let long = "Ủy ban nhân dân phường Văn Miếu - Quốc Tử Giám, thành phố Hà Nội (00187), đến 30/06/2025, đã chia";
+        let lines = wrapped(long);
+        assert_eq!(lines[0], "Ủy ban nhân dân phường Văn Miếu - Quốc Tử");
+        assert_eq!(lines[1], "Giám, thành phố Hà Nội (00187), đến…");
         assert_eq!(Chart::new(series("x"), None, Vec::new(), |number| number.to_string()).height, 1);
     }
 }

@@ -137,12 +137,17 @@ fn outgoing(frame: &Frame, report: &Report) -> Section {
     });
     let sum = report.outgoing.first().map(|row| row.counts).unwrap_or_default();
     let bars = [("drafted", sum.drafted), ("signed", sum.signed), ("numbered", sum.numbered), ("sent", sum.sent)];
-    let bars = bars.map(|(name, count)| (titled(name, frame.language), vec![count])).to_vec();
+    let named = bars.map(|(name, count)| (titled(name, frame.language), vec![count])).to_vec();
+    let mut chart = chart(frame, "drafted", None, named);
+    chart.first.title = frame.say("reports-outgoing");
+    for (row, (name, _)) in chart.rows.iter_mut().zip(bars) {
+        row.bars.iter_mut().for_each(|bar| bar.definition = name);
+    }
     Section {
         name: "outgoing",
         title: frame.say("reports-outgoing"),
         note: frame.say("reports-outgoing-note"),
-        chart: Some(chart(frame, "drafted", None, bars)),
+        chart: Some(chart),
         heads: heads(frame, &["unit"], &[&OUTGOING[..], &["signed_percent", "sent_percent"]].concat()),
         rows: rows.collect(),
     }
