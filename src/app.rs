@@ -19,7 +19,7 @@ use crate::{
     rates::Rates,
     reader::ReaderPool,
     registration::lists,
-    restoration,
+    restoration, statistics,
     store::Store,
     tls::Tls,
     tokens::{self, RootToken, Tokens},
@@ -73,6 +73,8 @@ pub struct Inner {
     pub answers: Answers,
     /// Administrative units, once they were read.
     pub units: units::Kept,
+    /// What figures are counted with.
+    pub statistics: statistics::Kept,
     /// Digests of the lines of approved lists.
     pub approved_lists: lists::ApprovedLists,
     /// Agencies' lists that were looked at as a whole of late.
@@ -195,6 +197,7 @@ impl App {
             answers: Answers::default(),
             lists: lists::Kept::default(),
             units: units::Kept::default(),
+            statistics: statistics::Kept::default(),
             approved_lists: lists::ApprovedLists::default(),
             spooling: outbox::Spooling::default(),
             publications: revocation_list::Publications::default(),

@@ -33,6 +33,7 @@ mod rollback;
 mod rounds;
 mod signing;
 mod staff;
+mod statistics;
 mod store;
 mod tidy;
 mod tls;

@@ -15,6 +15,7 @@ mod numbers;
 mod pepper;
 mod printing;
 mod receipt;
+mod report;
 mod request;
 mod requests;
 mod revocations;
@@ -63,6 +64,7 @@ enum Command {
     Numbers(numbers::Numbers),
     Pepper(pepper::Pepper),
     Receipt(receipt::Receipt),
+    Report(report::Report),
     Request(Box<request::Request>),
     Revocations(revocations::Revocations),
     Sign(sign::Sign),
@@ -103,6 +105,7 @@ pub fn run() -> ExitCode {
         Command::Numbers(command) => command.run(&common),
         Command::Pepper(command) => command.run(&common),
         Command::Receipt(command) => command.run(&common),
+        Command::Report(command) => command.run(&common),
         Command::Request(command) => command.run(&common),
         Command::Revocations(command) => command.run(&common),
         Command::Sign(command) => command.run(&common),

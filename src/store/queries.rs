@@ -6,8 +6,9 @@ use chuky_model::{
     id::*,
     instant::Instant,
     record::{
-        Cursor, account::*, agency::*, audit::*, certificate::*, credential::*, document::*, incoming::*, oauth::*,
-        outgoing::*, passkey::*, payment::*, request::*, revocation::*, staff::*, state::*, verdict::*, work::*,
+        Cursor, account::*, agency::*, audit::*, certificate::*, credential::*, document::*, figure::*, incoming::*,
+        oauth::*, outgoing::*, passkey::*, payment::*, request::*, revocation::*, staff::*, state::*, verdict::*,
+        work::*,
     },
     request::{Hierarchy, RequestState},
     serial::Serial,
@@ -328,6 +329,14 @@ queries! {
         write insert_verdict(verdict: &KeptVerdict) -> ();
         read verdict_by_code(code_hash: &[u8]) -> Option<KeptVerdict>;
         write remove_ended_verdicts(before: Instant) -> u64;
+    }
+    figure {
+        read certificate_facts(before: Instant, after: CertificateId, limit: i64) -> Vec<CertificateFact>;
+        read sealed_details(after: RequestId, limit: i64) -> Vec<SealedDetails>;
+        read first_request_facts(from: Instant, before: Instant, after: RequestId, limit: i64) -> Vec<RequestFact>;
+        read hold_facts(kind: &str, before: Instant, after: Option<&HoldFact>, limit: i64) -> Vec<HoldFact>;
+        read outgoing_facts(from: Instant, before: Instant, after: OutgoingId, limit: i64) -> Vec<OutgoingFact>;
+        read register_facts(from: Instant, before: Instant) -> Vec<RegisterFact>;
     }
     idempotency {
         write begin_idempotent(request: &Idempotency) -> Option<Idempotency>;

@@ -20,6 +20,7 @@ pub(super) mod passkeys;
 mod payment_orders;
 pub(super) mod providers;
 pub(super) mod receipts;
+pub(super) mod reports;
 pub(super) mod requests;
 pub(super) mod revocation_orders;
 mod second_factor;
@@ -60,6 +61,7 @@ pub fn routes() -> Vec<Route> {
         providers::routes(),
         merchants::routes(),
         units::routes(),
+        reports::routes(),
         agency_lists::routes(),
         verification::routes(),
         description::routes(),

@@ -19,6 +19,7 @@ mod payments;
 mod receipts;
 pub mod refusals;
 mod registration;
+mod reports;
 mod requests;
 mod revocations;
 mod sign;
@@ -45,6 +46,7 @@ pub fn routes() -> Vec<Route> {
     [
         shared,
         audit::routes(),
+        reports::routes(),
         login::routes(),
         account::routes(),
         consent::routes(),

@@ -29,6 +29,8 @@ pub mod dialects;
 pub mod document;
 #[path = "../../src/error.rs"]
 mod error;
+#[path = "../../src/figure.rs"]
+pub mod figure;
 #[path = "../../src/idempotency.rs"]
 pub mod idempotency;
 #[path = "../../src/incoming.rs"]
