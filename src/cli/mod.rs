@@ -13,6 +13,7 @@ mod extend;
 mod login;
 mod numbers;
 mod pepper;
+mod pinentry;
 mod printing;
 mod receipt;
 mod request;
@@ -65,7 +66,7 @@ enum Command {
     Receipt(receipt::Receipt),
     Request(Box<request::Request>),
     Revocations(revocations::Revocations),
-    Sign(sign::Sign),
+    Sign(Box<sign::Sign>),
     Staff(staff::Staff),
     Trust(trust::Trust),
     Units(units::Units),
