@@ -6,6 +6,8 @@ use cryptoki::session::Session;
 use cryptoki_sys::{CK_BYTE, CK_RV, CK_SESSION_HANDLE, CK_ULONG};
 use std::path::Path;
 
+/// C_Sign as the module offers it.
+// SAFETY: a type alone calls nothing; whoever calls it keeps the rules of PKCS#11.
 type Sign = unsafe extern "C" fn(CK_SESSION_HANDLE, *mut CK_BYTE, CK_ULONG, *mut CK_BYTE, *mut CK_ULONG) -> CK_RV;
 
 /// The module's C_Sign.

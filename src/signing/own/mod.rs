@@ -202,9 +202,11 @@ impl Workshop<'_> {
         let TaskOutput::Report(report, _) = read_with(self.readers, task, &made.file).await? else {
             return Err(unexpected().into());
         };
-        let serial = hex::encode(self.chosen.certificate.serial_octets());
+        // An INTEGER may begin with a zero octet, which the report does not show.
+        let number = |text: &str| text.trim_start_matches('0').to_lowercase();
+        let serial = number(&hex::encode(self.chosen.certificate.serial_octets()));
         let ours = |signature: &&chuky_model::report::SignatureReport| {
-            signature.signer.as_ref().is_some_and(|found| found.serial.eq_ignore_ascii_case(&serial))
+            signature.signer.as_ref().is_some_and(|found| number(&found.serial) == serial)
         };
         let good = report.signatures.iter().rev().find(ours).is_some_and(|signature| {
             signature.integrity == Integrity::Intact && signature.indication != Indication::TotalFailed
