@@ -201,6 +201,7 @@ fn a_pin_that_is_not_taken_is_never_tried_again() {
         person.fail(line);
         refused(&person, &person.sign(&PLAIN), 1, words);
     }
+    person.fail("# nothing");
     std::fs::write(person.at("short"), "12\n").unwrap();
     refused(&person, &person.sign(&["--pin-file", "short", "-o", "out.pdf", "source.pdf"]), 1, "4 to 255 bytes");
     // From nowhere: there is no terminal here.
