@@ -13,6 +13,7 @@ mod extend;
 mod login;
 mod numbers;
 mod pepper;
+mod pinentry;
 mod printing;
 mod receipt;
 mod report;
@@ -67,7 +68,7 @@ enum Command {
     Report(report::Report),
     Request(Box<request::Request>),
     Revocations(revocations::Revocations),
-    Sign(sign::Sign),
+    Sign(Box<sign::Sign>),
     Staff(staff::Staff),
     Trust(trust::Trust),
     Units(units::Units),
