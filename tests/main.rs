@@ -4,6 +4,7 @@
 
 mod access;
 mod agency;
+mod alarms;
 mod audit;
 mod browser;
 mod csc;

@@ -213,6 +213,10 @@ kinds! {
     VerdictKept = "verdict.kept",
     PaymentsConsumed = "payments.consumed",
     PaymentConflict = "payment.conflict",
+    /// A provider is told of something about its payments.
+    PaymentAlarmed = "payment.alarmed",
+    /// A provider's alarm is to be told once more.
+    PaymentAlarmAgain = "payment_alarm.again",
     /// Payments of days past the retention were removed.
     PaymentsForgotten = "payments.forgotten",
     ProviderChangeAsked = "provider_change.asked",

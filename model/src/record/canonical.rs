@@ -171,6 +171,7 @@ by_uuid!(
     BatchId,
     ProviderChangeId,
     MerchantAccountId,
+    PaymentAlarmId,
     OauthClientId,
     JobId,
     MessageId,
@@ -185,6 +186,8 @@ macro_rules! by_name {
     })*};
 }
 by_name!(
+    AlarmKind,
+    AlarmState,
     Hierarchy,
     RequestState,
     KeyAlgorithm,

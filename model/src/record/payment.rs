@@ -2,7 +2,7 @@
 
 use super::{
     record,
-    state::{ChangeState, MerchantState},
+    state::{AlarmKind, AlarmState, ChangeState, MerchantState},
 };
 use crate::{id::*, instant::Instant};
 
@@ -108,5 +108,26 @@ record! {
         state: MerchantState,
         created_at: Instant,
         ended_at: Option<Instant>,
+    }
+}
+
+record! {
+    /// An alarm about a payment, on its way to the provider that it concerns.
+    authenticated PaymentAlarm in "payment_alarm" {
+        /// Made of what is alarmed about: the same alarm has the same.
+        id: PaymentAlarmId,
+        /// Whom it concerns.
+        provider_id: AccountId,
+        kind: AlarmKind,
+        /// JSON: digests, nothing personal.
+        details: String,
+        raised_at: Instant,
+        state: AlarmState,
+        /// How often the provider's address was asked to take it.
+        tries: i64,
+        /// Not before this time; raised when a try begins, so that one that a crash cuts short is made again.
+        next_at: Instant,
+        told_at: Option<Instant>,
+        last_error: Option<String>,
     }
 }

@@ -3,6 +3,7 @@
 mod accounts;
 pub(super) mod activations;
 pub(super) mod agency_lists;
+mod alarms;
 mod audit;
 pub(super) mod certificates;
 pub mod credentials;
@@ -58,6 +59,7 @@ pub fn routes() -> Vec<Route> {
         payment_orders::routes(),
         receipts::routes(),
         providers::routes(),
+        alarms::routes(),
         merchants::routes(),
         units::routes(),
         agency_lists::routes(),

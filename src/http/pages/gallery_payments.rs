@@ -167,6 +167,7 @@ fn merchants(language: Language) -> Vec<Screen> {
 fn registry(language: Language) -> Vec<Screen> {
     let frame = || frame(language, "/payments");
     let terms = |active| Terms {
+        webhook: Some("https://canh-bao.vi-dien-tu.example.vn/chuky".into()),
         name: "Công ty cổ phần Ví điện tử Sao Khuê".into(),
         active,
         largest_amounts: BTreeMap::from([("VND".to_owned(), 500_000_000)]),

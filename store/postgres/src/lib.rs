@@ -13,6 +13,8 @@ pub use transaction::{commit, rollback};
 pub mod account;
 #[path = "../../src/agency.rs"]
 pub mod agency;
+#[path = "../../src/alarm.rs"]
+pub mod alarm;
 #[path = "../../src/audit.rs"]
 pub mod audit;
 #[path = "../../src/certificate.rs"]
