@@ -13,6 +13,7 @@ mod dependencies;
 mod faults;
 mod harness;
 mod issuance;
+mod mandates;
 mod messages;
 mod missing;
 mod monitoring;

@@ -320,6 +320,15 @@ queries! {
         read count_payment_alarms(state: AlarmState) -> i64;
         write remove_old_payment_alarms(before: Instant) -> u64;
     }
+    mandate {
+        write insert_mandate(row: &Mandate) -> ();
+        write update_mandate(row: &Mandate) -> ();
+        read mandate(id: MandateId) -> Option<Mandate>;
+        read mandates_of(account: AccountId, before: Cursor, limit: i64) -> Vec<Mandate>;
+        write insert_mandate_collection(row: &MandateCollection) -> ();
+        read mandate_collection(identity: &[u8]) -> Option<MandateCollection>;
+        read mandate_collections_of(mandate: MandateId, limit: i64) -> Vec<MandateCollection>;
+    }
     merchant {
         write insert_merchant_account(row: &MerchantAccount) -> ();
         write update_merchant_account(row: &MerchantAccount) -> ();

@@ -8,6 +8,7 @@ pub mod figures;
 mod group;
 pub mod limits;
 mod lookup;
+pub mod mandates;
 pub mod merchant;
 pub mod picture;
 pub mod provider_changes;
@@ -62,6 +63,8 @@ pub struct Payments {
     consumer: Consumer,
     /// What providers are told of.
     pub alarms: Alarms,
+    /// Collections under mandates that wait.
+    pub collecting: mandates::Collecting,
     lookup: lookup::Lookup,
     remembered: Arc<Remembered>,
     /// Who may bring payments, and how many.
@@ -107,6 +110,7 @@ impl Payments {
             verifier: RwLock::default(),
             consumer,
             alarms,
+            collecting: mandates::Collecting::default(),
             lookup,
             remembered,
             registry,
@@ -202,6 +206,9 @@ async fn judge<'m>(
 
     // 4. Everything passed, and the provider keeps to its terms: consume.
     if let Some(order) = judgement.consumable() {
+        if mandates::is_collection(&order.order) {
+            return Ok(judged(judgement, Consumption::Refused(Reason::Collection)));
+        }
         let objection = providers::objection(app, caller, &order.order, signer, now).await;
         if !matches!(objection, Ok(None)) && is_own(app, caller, order).await? {
             // What was acquired before its terms were changed stays acquired.

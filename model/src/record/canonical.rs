@@ -172,6 +172,7 @@ by_uuid!(
     ProviderChangeId,
     MerchantAccountId,
     PaymentAlarmId,
+    MandateId,
     OauthClientId,
     JobId,
     MessageId,
@@ -186,6 +187,7 @@ macro_rules! by_name {
     })*};
 }
 by_name!(
+    MandateState,
     AlarmKind,
     AlarmState,
     Hierarchy,

@@ -149,6 +149,12 @@ named! {
         /// The merchant takes no payments there any more.
         Withdrawn = "withdrawn",
     }
+    /// Where a payer's mandate stands.
+    MandateState {
+        Active = "active",
+        /// The payer ended it: nothing is collected any more.
+        Ended = "ended",
+    }
     /// What an alarm about a payment is about; the names are those of the reasons.
     AlarmKind {
         /// Another order came under an identity that the provider acquired.

@@ -14,6 +14,7 @@ mod grants;
 pub(super) mod idempotency;
 mod incoming;
 mod json;
+mod mandates;
 pub(super) mod merchants;
 mod oauth_clients;
 pub(super) mod outgoing;
@@ -60,6 +61,7 @@ pub fn routes() -> Vec<Route> {
         receipts::routes(),
         providers::routes(),
         alarms::routes(),
+        mandates::routes(),
         merchants::routes(),
         units::routes(),
         agency_lists::routes(),

@@ -13,6 +13,7 @@ pub(super) mod health;
 mod kept;
 mod lists;
 pub mod login;
+mod mandates;
 mod merchant;
 mod payments;
 mod receipts;
@@ -65,6 +66,7 @@ pub fn routes() -> Vec<Route> {
         receipts::routes(),
         payments::routes(),
         merchant::routes(),
+        mandates::routes(),
     ]
     .into_iter()
     .flatten()

@@ -37,6 +37,8 @@ pub mod idempotency;
 pub mod incoming;
 #[path = "../../src/limits.rs"]
 pub mod limits;
+#[path = "../../src/mandate.rs"]
+pub mod mandate;
 #[path = "../../src/merchant.rs"]
 pub mod merchant;
 #[path = "../../src/oauth.rs"]
