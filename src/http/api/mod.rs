@@ -12,7 +12,7 @@ pub mod description;
 pub mod documents;
 mod grants;
 pub(super) mod idempotency;
-mod incoming;
+pub(super) mod incoming;
 mod json;
 mod mandates;
 pub(super) mod merchants;
