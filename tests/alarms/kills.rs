@@ -167,7 +167,17 @@ async fn the_documents_receiver_takes_each_alarm_once_over_kills() {
     assert_eq!(told.iter().map(|alarm| alarm["id"].as_str().unwrap().to_owned()).collect::<BTreeSet<_>>(), known);
     assert!(told.iter().all(|alarm| alarm["issuer"].is_string() && alarm["provider"] == json!(acquirer.0)));
     assert_eq!(std::fs::read_to_string(folder.path().join("seen")).unwrap().lines().count(), 2);
-    // 3. It takes nothing that somebody else signed, altered, or meant for another.
+    takes_nothing_else(&test, &mut receiver, folder.path(), port, (acquirer.0, other.0)).await;
+}
+
+/// It takes nothing that somebody else signed, altered, or meant for another.
+async fn takes_nothing_else(
+    test: &TestApp,
+    receiver: &mut Python,
+    folder: &Path,
+    port: u16,
+    (own, other): (AccountId, AccountId),
+) {
     let post = |body: String| {
         let output = Command::new("curl")
             .args([
@@ -182,7 +192,7 @@ async fn the_documents_receiver_takes_each_alarm_once_over_kills() {
                 "@-",
             ])
             .arg("--cacert")
-            .arg(folder.path().join("root.pem"))
+            .arg(folder.join("root.pem"))
             .arg(format!("https://localhost:{port}/chuky"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -199,12 +209,12 @@ async fn the_documents_receiver_takes_each_alarm_once_over_kills() {
         let payload = row.replace("PROVIDER", &provider.to_string());
         test.app.receipts.statement(kind, payload.as_bytes()).await.unwrap()
     };
-    let good = statement(acquirer.0, KIND).await;
-    assert_eq!(post(statement(other.0, KIND).await), "400");
-    assert_eq!(post(statement(acquirer.0, "chuky-payment-receipt+json").await), "400");
+    let good = statement(own, KIND).await;
+    assert_eq!(post(statement(other, KIND).await), "400");
+    assert_eq!(post(statement(own, "chuky-payment-receipt+json").await), "400");
     let (head, signature) = good.rsplit_once('.').unwrap();
     let (header, _) = head.split_once('.').unwrap();
-    let altered = URL_SAFE_NO_PAD.encode(row.replace("PROVIDER", &acquirer.0.to_string()).replace('x', "y"));
+    let altered = URL_SAFE_NO_PAD.encode(row.replace("PROVIDER", &own.to_string()).replace('x', "y"));
     assert_eq!(post(format!("{header}.{altered}.{signature}")), "400");
     assert_eq!(post(good), "204");
     assert_eq!(receiver.line()["id"], "x");

@@ -110,11 +110,11 @@ pub async fn end(State(app): State<App>, caller: Caller, Path(id): Path<String>)
     Ok(Json(mandates::end(&app, &caller.required()?, id).await?))
 }
 
-/// Presents a collection: a payment order whose reference is `mandate:` and the mandate's identifier, signed with a certificate that the caller's
-/// terms name, in any form that payments have. A rejected collection is an answer, too.
 #[utoipa::path(post, path = "/api/v1/mandates/collections",
     request_body(content((String = "application/jose"), (serde_json::Value = "application/json"))),
     responses((status = 200, body = CollectionAnswer), (status = 401), (status = 413), (status = 429)))]
+/// Presents a collection: a payment order whose reference is `mandate:` and the mandate's identifier, signed with a certificate that the caller's
+/// terms name, in any form that payments have. A rejected collection is an answer, too.
 pub async fn collect(State(app): State<App>, caller: Caller, body: Bytes) -> Result<Json<CollectionAnswer>> {
     Ok(Json(mandates::collect(&app, &caller.required()?, &body).await?))
 }

@@ -218,9 +218,8 @@ fn merchants(language: Language) -> Vec<Screen> {
     ]
 }
 
-fn registry(language: Language) -> Vec<Screen> {
-    let frame = || frame(language, "/payments");
-    let terms = |active| Terms {
+fn terms(active: bool) -> Terms {
+    Terms {
         webhook: Some("https://canh-bao.vi-dien-tu.example.vn/chuky".into()),
         name: "Công ty cổ phần Ví điện tử Sao Khuê".into(),
         active,
@@ -232,7 +231,11 @@ fn registry(language: Language) -> Vec<Screen> {
             phase_out: Some("2027-01-31T00:00:00Z".into()),
             note: "khóa RSA cũ".into(),
         }],
-    };
+    }
+}
+
+fn registry(language: Language) -> Vec<Screen> {
+    let frame = || frame(language, "/payments");
     let provider = |active| {
         let counts = Counts {
             accepted: 1_204_331,
