@@ -1,7 +1,7 @@
 -- Alarms about payments: what happened, whom it concerns, and whether that provider has been told. The row's MAC covers all of it.
 CREATE TABLE payment_alarm (
     id UUID NOT NULL PRIMARY KEY,
-    provider_id UUID NOT NULL REFERENCES account (id),
+    provider_id UUID NOT NULL,
     kind TEXT NOT NULL,
     details TEXT NOT NULL,
     raised_at BIGINT NOT NULL,

@@ -163,8 +163,7 @@ async fn stored(app: &App, mut alarm: PaymentAlarm) -> Result<Option<PaymentAlar
 
 /// Seconds until the next try.
 fn pause(tries: i64) -> i64 {
-    let doublings = u32::try_from(tries.saturating_sub(1)).unwrap_or_default();
-    let factor = 1_i64.checked_shl(doublings.min(32)).unwrap_or(i64::MAX);
+    let factor = (1..tries.min(32)).fold(1_i64, |factor, _| factor.saturating_mul(2));
     FIRST_PAUSE_SECONDS.saturating_mul(factor).min(LONGEST_PAUSE_SECONDS)
 }
 
