@@ -347,3 +347,23 @@ async fn only_what_means_something_is_signed_and_whoever_revokes_ends_it() {
     scene.agree(false).await;
     assert_eq!(scene.outcome(&scene.collection(&mandate, "B-3", 1)).await, "collector_not_registered");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_restore_no_mandate_from_before_is_collected() {
+    let scene = scene(Backend::Sqlite).await;
+    let before = scene.signed().await;
+    let first = scene.collection(&before, "A-1", 1);
+    assert_eq!(scene.outcome(&first).await, "first");
+    let now = scene.test.app.clock.now().0;
+    scene.test.sql(&format!(
+        "INSERT INTO restoration (id, backup_at, restored_at, reconciled_at) VALUES (randomblob(16), 1, 2, {now})"
+    ));
+    let answer = scene.collect(&scene.collection(&before, "A-2", 1)).await;
+    assert_eq!(
+        (outcome(&answer), check(&answer, "mandate_state")),
+        ("mandate_before_restoration".to_owned(), "failed")
+    );
+    assert_eq!(scene.outcome(&first).await, "repeated");
+    let after = scene.signed().await;
+    assert_eq!(scene.outcome(&scene.collection(&after, "A-2", 1)).await, "first");
+}

@@ -363,7 +363,13 @@ async fn loaded(app: &App, id: MandateId) -> Result<Option<Loaded>> {
         let is_revoked = told.is_some_and(|told| told.standing == register::Standing::Revoked);
         signer.state == CertificateState::Issued && !is_revoked
     });
-    Ok(Some((row, content, (!good).then_some(Objection::PayerCertificate))))
+    // What was ended or collected since the backup was made is not known here.
+    let restored = app.store.latest_restoration().await?.and_then(|restoration| restoration.reconciled_at);
+    let objection = match restored {
+        Some(at) if row.created_at <= at => Some(Objection::BeforeRestoration),
+        _ => (!good).then_some(Objection::PayerCertificate),
+    };
+    Ok(Some((row, content, objection)))
 }
 
 /// What a mandate says, where its certificate's key signed it.

@@ -125,6 +125,7 @@ pub enum Objection {
     Unknown,
     OtherTerms,
     Ended,
+    BeforeRestoration,
     NotYet,
     Over,
     PayerCertificate,
@@ -138,12 +139,13 @@ pub const CHECKS: [&str; 5] = ["collector", "mandate", "mandate_state", "mandate
 
 impl Objection {
     /// Every one.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::NotRegistered,
         Self::Reference,
         Self::Unknown,
         Self::OtherTerms,
         Self::Ended,
+        Self::BeforeRestoration,
         Self::NotYet,
         Self::Over,
         Self::PayerCertificate,
@@ -183,6 +185,12 @@ impl Objection {
                 "mandate_state",
                 "Người trả đã chấm dứt ủy quyền.",
                 "The payer has ended the mandate.",
+            ),
+            Self::BeforeRestoration => (
+                "mandate_before_restoration",
+                "mandate_state",
+                "Ủy quyền được ký trước khi hệ thống được khôi phục từ bản sao lưu, nên không biết đã bị chấm dứt hay đã thu bao nhiêu; người trả cần ký ủy quyền mới.",
+                "The mandate was signed before the service was restored from a backup, so whether it was ended and how much was collected is not known: the payer signs a new one.",
             ),
             Self::NotYet => {
                 ("mandate_not_yet", "mandate_state", "Ủy quyền chưa có hiệu lực.", "The mandate has not begun.")
