@@ -13,7 +13,7 @@ use crate::{
     current::KeptRows,
     custody::Stretcher,
     error::{InternalError, Result},
-    fetching::Fetcher,
+    fetching::{Fetcher, Hooks},
     issuance::{IssuingPolicy, authority, ocsp::Answers, register::Register, revocation_list},
     outbox,
     rates::Rates,
@@ -89,6 +89,8 @@ pub struct Inner {
     pub trust: Arc<TrustFolder>,
     /// Fetches what others publish, where the settings name hosts.
     pub fetcher: Fetcher,
+    /// Tells providers of payments what concerns them, at the addresses that the settings admit.
+    pub hooks: Hooks,
     /// Who is connected.
     pub connections: Arc<Connections>,
     /// What is shown to those who come by TLS, once it is served so.
@@ -181,6 +183,7 @@ impl App {
             connections: Connections::new(settings.connections, settings.trusted_proxies.clone()),
             tls: OnceLock::new(),
             fetcher: Fetcher::new(&settings.verification.fetch),
+            hooks: Hooks::new(&settings.payments.webhooks),
             payments: Payments::start(store.clone(), tokens.subscribers.clone(), policy, (accepted, registry), age),
             receipts: Receipts::start(tokens.status.clone(), clock.clone(), settings.public_url.clone(), receipt_key)?,
             sequencer: tokio::spawn(sequencer.run()),

@@ -25,6 +25,7 @@ pub mod language;
 pub mod limits;
 pub mod lists;
 pub mod login;
+pub mod mandates;
 pub mod merchant;
 pub mod payments;
 pub mod problems;

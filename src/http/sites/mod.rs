@@ -14,6 +14,7 @@ mod incoming;
 mod kept;
 mod lists;
 pub mod login;
+mod mandates;
 mod merchant;
 mod payments;
 mod receipts;
@@ -69,6 +70,7 @@ pub fn routes() -> Vec<Route> {
         receipts::routes(),
         payments::routes(),
         merchant::routes(),
+        mandates::routes(),
     ]
     .into_iter()
     .flatten()

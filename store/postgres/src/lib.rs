@@ -13,6 +13,8 @@ pub use transaction::{commit, rollback};
 pub mod account;
 #[path = "../../src/agency.rs"]
 pub mod agency;
+#[path = "../../src/alarm.rs"]
+pub mod alarm;
 #[path = "../../src/audit.rs"]
 pub mod audit;
 #[path = "../../src/certificate.rs"]
@@ -37,6 +39,8 @@ pub mod idempotency;
 pub mod incoming;
 #[path = "../../src/limits.rs"]
 pub mod limits;
+#[path = "../../src/mandate.rs"]
+pub mod mandate;
 #[path = "../../src/merchant.rs"]
 pub mod merchant;
 #[path = "../../src/oauth.rs"]
