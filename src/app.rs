@@ -14,6 +14,7 @@ use crate::{
     custody::Stretcher,
     error::{InternalError, Result},
     fetching::Fetcher,
+    identity::Provider,
     issuance::{IssuingPolicy, authority, ocsp::Answers, register::Register, revocation_list},
     outbox,
     rates::Rates,
@@ -87,6 +88,8 @@ pub struct Inner {
     pub trust: Arc<TrustFolder>,
     /// Fetches what others publish, where the settings name hosts.
     pub fetcher: Fetcher,
+    /// Says whether a person is who the card says.
+    pub identity: Provider,
     /// Who is connected.
     pub connections: Arc<Connections>,
     /// What is shown to those who come by TLS, once it is served so.
@@ -178,6 +181,7 @@ impl App {
             rates: Rates::new(settings.rates.clone()),
             connections: Connections::new(settings.connections, settings.trusted_proxies.clone()),
             tls: OnceLock::new(),
+            identity: Provider::open(&settings.identity).map_err(|error| InternalError::other(error.to_string()))?,
             fetcher: Fetcher::new(&settings.verification.fetch),
             payments: Payments::start(store.clone(), tokens.subscribers.clone(), policy, (accepted, registry), age),
             receipts: Receipts::start(tokens.status.clone(), clock.clone(), settings.public_url.clone(), receipt_key)?,

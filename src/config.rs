@@ -5,6 +5,7 @@ mod accounts;
 mod audit;
 mod authority;
 mod documents;
+mod identity;
 mod network;
 mod payments;
 pub mod reference;
@@ -19,6 +20,7 @@ pub use {
     audit::{AuditConfig, AuditSettings, PREFIX as AUDIT_LOG, Witness},
     authority::{AuthorityConfig, MOST_LIST_PARTS},
     documents::{DocumentsConfig, FontsConfig},
+    identity::{IdentityConfig, IdentityProvider, UnavailableRule},
     network::Network,
     payments::PaymentsConfig,
     registration::{ApprovalRule, RegistrationConfig, SecondSecretRule},
@@ -48,6 +50,7 @@ pub struct Config {
     pub fonts: FontsConfig,
     pub authority: AuthorityConfig,
     pub registration: RegistrationConfig,
+    pub identity: IdentityConfig,
     pub timestamps: TimestampsConfig,
     pub messages: MessagesConfig,
     pub verification: VerificationConfig,
@@ -210,6 +213,7 @@ pub struct Settings {
     pub fonts_dir: PathBuf,
     pub authority: AuthorityConfig,
     pub registration: RegistrationConfig,
+    pub identity: IdentityConfig,
     pub timestamps: TimestampsConfig,
     pub spool_dir: Option<PathBuf>,
     pub verification: VerificationConfig,
@@ -275,12 +279,7 @@ impl Settings {
         let listen = config.server.address()?;
         let (public_url, status_url) = config.server.urls()?;
         let registration = config.registration.checked(config.messages.spool_dir.is_some(), &public_url)?;
-        if config.seal.memory_kib < SEAL_MEMORY_FLOOR_KIB || config.seal.iterations < SEAL_ITERATIONS_FLOOR {
-            return Err(invalid("seal", "memory_kib is at least 65536 and iterations at least 3"));
-        }
-        if config.seal.tries == 0 || config.seal.tries > MOST_PIN_TRIES {
-            return Err(invalid("seal.tries", "is 1 to 10"));
-        }
+        check_seal(&config.seal)?;
         let days = [config.verification.link_days, config.verification.trusted_list_days, config.seal.pepper_days];
         if !days.iter().all(|days| (1..=3_650).contains(days)) {
             let keys = "verification.link_days, verification.trusted_list_days, seal.pepper_days";
@@ -335,6 +334,7 @@ impl Settings {
             fonts_dir: config.fonts.directory,
             authority: config.authority,
             registration,
+            identity: config.identity.checked()?,
             timestamps: config.timestamps,
             spool_dir: config.messages.spool_dir,
             trusted_proxies,
@@ -345,6 +345,16 @@ impl Settings {
     /// The address under which certificates and lists say that status and issuers are found, without a trailing slash.
     pub fn status_url(&self) -> &str {
         self.status_url.as_deref().unwrap_or(&self.public_url)
+    }
+}
+
+fn check_seal(seal: &SealConfig) -> Result<(), ConfigError> {
+    if seal.memory_kib < SEAL_MEMORY_FLOOR_KIB || seal.iterations < SEAL_ITERATIONS_FLOOR {
+        return Err(invalid("seal", "memory_kib is at least 65536 and iterations at least 3"));
+    }
+    match seal.tries {
+        1..=MOST_PIN_TRIES => Ok(()),
+        _ => Err(invalid("seal.tries", "is 1 to 10")),
     }
 }
 

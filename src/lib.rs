@@ -21,6 +21,7 @@ pub mod fault;
 pub mod fetching;
 mod finishing;
 pub mod http;
+pub mod identity;
 pub mod issuance;
 pub mod oauth;
 pub mod outbox;

@@ -11,6 +11,7 @@ mod demo;
 mod dependencies;
 mod faults;
 mod harness;
+mod identity;
 mod issuance;
 mod messages;
 mod missing;

@@ -89,6 +89,10 @@ kinds! {
     RequestRefused = "request.refused",
     /// Whoever entered it took it back.
     RequestWithdrawn = "request.withdrawn",
+    /// A request was not entered, for the population database says otherwise of its person.
+    IdentityRefused = "identity.refused",
+    /// The population database has answered after the request was entered.
+    IdentityChecked = "request.identity_checked",
     /// Its code is being redeemed.
     RequestIssuing = "request.issuing",
     RequestIssued = "request.issued",

@@ -1,6 +1,9 @@
 //! What a registration request says about its subscriber, as it was entered and checked. Stored encrypted, as a whole.
 
-use crate::error::{RequestError, Result};
+use crate::{
+    error::{RequestError, Result},
+    identity::IdentityCheck,
+};
 use chuky_model::{
     card::Card,
     person::{PersonalNumber, Sex},
@@ -53,6 +56,9 @@ pub struct Details {
     /// Set where the certificate replaces one whose information has changed (RFC 3647 §4.8): why the old one is revoked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaces: Option<Replacement>,
+    /// What an identity provider said of the person when the request was entered. Nothing of lists of agencies, which name their own people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<IdentityCheck>,
 }
 
 /// Why a certificate is revoked when one with changed information takes its place.
@@ -261,6 +267,7 @@ impl Details {
             tax_code: String::new(),
             device_serial: String::new(),
             replaces: None,
+            identity: None,
         }
     }
 }

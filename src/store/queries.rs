@@ -98,6 +98,7 @@ queries! {
     request {
         write insert_request(request: &RegistrationRequest, open_key: &[u8]) -> ();
         write update_request(request: &RegistrationRequest) -> ();
+        write update_request_content(request: &RegistrationRequest) -> ();
         read request_by_id(id: RequestId) -> Option<RegistrationRequest>;
         read list_requests(state: RequestState, after: Cursor, limit: i64) -> Vec<RegistrationRequest>;
         read list_requests_of_unit(unit: &str, before: Cursor, limit: i64) -> Vec<RegistrationRequest>;

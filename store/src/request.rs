@@ -97,6 +97,26 @@ pub async fn update_request(connection: &mut Connection, request: &RegistrationR
     moved(done.rows_affected())
 }
 
+/// Stores another content of a request whose version was raised by one: what an identity check says, or that its person was erased. `Stale`
+/// where somebody else changed it first.
+pub async fn update_request_content(connection: &mut Connection, request: &RegistrationRequest) -> Result<(), Error> {
+    let done = query!(
+        "UPDATE registration_request SET details = $3, person_lookup = $4, rejection_reason = $5, updated_at = $6, version = $7, mac = $8
+        WHERE id = $1 AND version = $2",
+        request.id.0,
+        request.version.saturating_sub(1),
+        request.details,
+        request.person_lookup,
+        request.rejection_reason,
+        request.updated_at.0,
+        request.version,
+        request.mac,
+    )
+    .execute(connection)
+    .await?;
+    moved(done.rows_affected())
+}
+
 /// The request of that identifier.
 pub async fn request_by_id(connection: &mut Connection, id: RequestId) -> Result<Option<RegistrationRequest>, Error> {
     Ok(requests!("WHERE id = $1", id.0).fetch_optional(connection).await?)
