@@ -13,7 +13,7 @@ use chuky::{
     audit::{
         self, Actor, Entry, Kind,
         entry::leaf,
-        head::RememberedHead,
+        head::{RememberedHead, SignedHead},
         merkle::{Frontier, Hash, leaf_hash},
         replay::Replay,
         standing::Needed,
@@ -21,6 +21,7 @@ use chuky::{
     },
     clock::Clock,
     config::Settings,
+    restoration,
     store::Store,
     worker,
 };
@@ -235,6 +236,29 @@ async fn a_service_whose_database_is_marked_as_restored_stops_serving() {
     let refused = test.app.audit.wait(entry).await.unwrap_err();
     assert!(refused.to_string().contains("not_reconciled") && began.elapsed() < Duration::from_secs(5), "{refused}");
     assert_eq!(test.sql("SELECT COUNT(*) FROM audit_pending"), "1");
+}
+
+/// What another node remembers from before a reconciliation is no second thing to reconcile; what it remembers from after it is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_from_before_a_reconciliation_does_not_ask_for_another() {
+    let test = TestApp::sqlite().await;
+    settle(&test).await;
+    let now = test.app.clock.now();
+    test.sql(&format!(
+        "INSERT INTO restoration (id, backup_at, restored_at, reconciled_at) VALUES (randomblob(16), 1, 2, {})",
+        now.0
+    ));
+    let (remembered, settings) = (remembered_head(&test.app.settings), test.app.settings.clone());
+    let longer = |size: u64, at| SignedHead { size, root: [7; 32], at, signature: vec![1] };
+    remembered.save(&longer(1_000_000, now.plus_seconds(-60))).unwrap();
+    let refused = restoration::begin(&settings, now).await.unwrap_err().to_string();
+    assert!(refused.contains("reconciled_elsewhere"), "{refused}");
+    assert_eq!(test.sql("SELECT COUNT(*) FROM restoration"), "1");
+    assert_eq!(remembered.load().unwrap().unwrap().size, 1_000_000);
+    remembered.save(&longer(1_000_001, now.plus_seconds(60))).unwrap();
+    let begun = restoration::begin(&settings, now).await.unwrap();
+    assert_eq!(begun.unwrap().1.unwrap().size, 1_000_001);
+    assert_eq!(test.sql("SELECT COUNT(*) FROM restoration WHERE reconciled_at IS NULL"), "1");
 }
 
 fn dumped(url: &str, file: &Path) {

@@ -238,6 +238,11 @@ kinds! {
     OauthConsentRefused = "oauth_consent.refused",
     OauthTokenGiven = "oauth_token.given",
     OauthTokenEnded = "oauth_token.ended",
+    OauthRefreshGiven = "oauth_refresh.given",
+    OauthRefreshUsed = "oauth_refresh.used",
+    OauthRefreshEnded = "oauth_refresh.ended",
+    /// A refresh token came a second time; all that came of its consent is ended.
+    OauthRefreshReplayed = "oauth_refresh.replayed",
     /// A person ended what an application may do for them.
     OauthGrantEnded = "oauth_grant.ended",
     RowForged = "row.forged",

@@ -1,7 +1,7 @@
 //! Where connections come in: TLS where it is set, so many at a time, none slower than the settings allow, and all finished before the service
 //! ends. Hands each request to a router with what the connection says of its client.
 
-use super::slow::Slow;
+use super::{slow::Slow, unread::Unread};
 use crate::{
     connections::Connections,
     tls::{ClientCertificate, HTTP_2, Tls},
@@ -10,7 +10,7 @@ use axum::{
     Router,
     body::{Body, HttpBody},
     extract::ConnectInfo,
-    http::{HeaderValue, Request, header},
+    http::{HeaderValue, Request, Version, header},
     response::Response,
 };
 use hyper::{body::Incoming, service::service_fn};
@@ -165,9 +165,13 @@ impl Visit {
 
     async fn answer(mut self, request: Request<Incoming>) -> Result<Response, Infallible> {
         let slow = self.slow;
+        // Streams of HTTP/2 are given up one by one, with their answers read (RFC 9113 §8.1).
+        let is_http_1 = request.version() <= Version::HTTP_11;
+        let waits = request.headers().contains_key(header::EXPECT);
         let mut request = request.map(|body| match body.is_end_stream() {
             true => Body::empty(),
             // A body of which nothing comes for so long is broken off.
+            false if is_http_1 => Body::new(TimeoutBody::new(slow, Unread::new(body, slow, waits))),
             false => Body::new(TimeoutBody::new(slow, body)),
         });
         request.extensions_mut().insert(ConnectInfo(self.peer));

@@ -17,6 +17,7 @@ mod remote;
 mod report_file;
 pub mod sites;
 mod slow;
+mod unread;
 mod upload;
 pub mod witness;
 

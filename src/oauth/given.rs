@@ -1,9 +1,10 @@
-//! What people have let applications do, for them to see and to end: access tokens, codes that wait for their exchange, and activation
+//! What people have let applications do, for them to see and to end: access and refresh tokens, codes that wait for their exchange, and activation
 //! data with signatures left. Only narrows; a log-out ends none of it, as an application goes on working after its user has left.
 
 use super::{
     client,
     limits::GRANTS_AT_ONCE,
+    refresh,
     token::{self, client_name},
 };
 use crate::{
@@ -47,6 +48,11 @@ pub async fn granted(app: &App, by: &Principal) -> Result<Vec<GrantView>> {
         let grant = Grant { service: true, signatures: 0, since: token.created_at, until: token.expires_at };
         add(app, &mut grants, token.client_id, grant).await?;
     }
+    let lasting = current::rows(app, || app.store.oauth_refresh_of_account(by.account, now, GRANTS_AT_ONCE)).await?;
+    for row in lasting {
+        let grant = Grant { service: true, signatures: 0, since: row.created_at, until: row.expires_at };
+        add(app, &mut grants, row.client_id, grant).await?;
+    }
     let activations =
         current::rows(app, || app.store.open_activations_of_account(by.account, now, GRANTS_AT_ONCE)).await?;
     for row in activations {
@@ -68,6 +74,16 @@ pub async fn end_grant(app: &App, by: &Principal, id: OauthClientId) -> Result<(
     let codes = current::rows(app, || app.store.oauth_codes_of_grant(by.account, id, now, GRANTS_AT_ONCE)).await?;
     for code in codes {
         end_code(app, by, code).await?;
+    }
+    loop {
+        let lasting =
+            current::rows(app, || app.store.oauth_refresh_of_grant(by.account, id, now, GRANTS_AT_ONCE)).await?;
+        if lasting.is_empty() {
+            break;
+        }
+        for row in lasting {
+            refresh::end_all(app, &row.code_hash).await?;
+        }
     }
     loop {
         let tokens =

@@ -6,6 +6,7 @@ use super::{
     hash, invalid_grant,
     limits::{CODE_SECONDS, TOKEN_SECONDS},
     random_text,
+    refresh::{self, Refreshed},
     request::{AuthorizationRequest, Scope},
     token,
 };
@@ -35,6 +36,8 @@ use zeroize::Zeroizing;
 pub enum Granted {
     /// An access token of scope `service`, with its life in seconds.
     Token(Zeroizing<String>, i64),
+    /// The same with a refresh token.
+    Lasting(Refreshed),
     /// Activation data, with what is left of its life in seconds.
     Activation(Sad, i64),
 }
@@ -126,6 +129,10 @@ pub async fn exchange(
         None => Some(token::prepare(app, client.id, row.account_id, Some(code_hash)).await?),
         Some(_) => None,
     };
+    let lasting = match row.scope == Scope::Lasting.name() {
+        true => Some(refresh::first(app, &row).await?),
+        false => None,
+    };
     // 3. Used, by compare-and-swap, with the token that it gives.
     row.used_at = Some(now);
     attestation::attest_change(&*app.tokens.subscribers, &mut row).await?;
@@ -144,11 +151,17 @@ pub async fn exchange(
     if let Some((token, _)) = &token {
         token::add(&mut transaction, token).await?;
     }
+    if let Some((refresh, _)) = &lasting {
+        refresh::add(&mut transaction, refresh).await?;
+    }
     transaction.commit().await?;
     let since = now.unix_seconds().saturating_sub(row.created_at.unix_seconds());
-    match (sad, token) {
+    match (sad, token.map(|(_, text)| text)) {
         (Some(sad), _) => Ok(Granted::Activation(sad, SAD_SECONDS.saturating_sub(since).max(0))),
-        (None, Some((_, text))) => Ok(Granted::Token(text, TOKEN_SECONDS)),
+        (None, Some(access)) => Ok(match lasting {
+            Some((_, refresh)) => Granted::Lasting(Refreshed { access, seconds: TOKEN_SECONDS, refresh }),
+            None => Granted::Token(access, TOKEN_SECONDS),
+        }),
         (None, None) => Err(InternalError::other("a code for nothing").into()),
     }
 }
@@ -161,9 +174,7 @@ async fn replayed(app: &App, row: &OauthCode) -> Result<()> {
     let mut transaction = app.store.begin().await?;
     audit::record(&mut transaction, entry.with(serde_json::json!({ "account": row.account_id }))).await?;
     transaction.commit().await?;
-    for token in current::rows(app, || app.store.oauth_tokens_of_code(&row.code_hash)).await? {
-        token::end(app, token).await?;
-    }
+    refresh::end_all(app, &row.code_hash).await?;
     match row.activation_id {
         Some(id) => custody::close_activation(app, Actor::Anonymous, id, &token::client_name(row.client_id)).await,
         None => Ok(()),

@@ -12,8 +12,10 @@ pub const STATE_LENGTH: usize = 500;
 pub const DESCRIPTION_CHARACTERS: usize = 500;
 /// RFC 6749 §4.1.2: a code lives for as short as it can; browsers are redirected within seconds.
 pub const CODE_SECONDS: i64 = 60;
-/// An access token's life. There are no refresh tokens.
+/// An access token's life.
 pub const TOKEN_SECONDS: i64 = 3_600;
+/// How long an application may go on where its user allowed that (`offline_access`), from the consent on whatever it does meanwhile.
+pub const REFRESH_SECONDS: i64 = 30 * 86_400;
 /// How long codes and tokens that are over are kept, so that a replay is known as one.
 pub const GRANTS_KEPT_SECONDS: i64 = 86_400;
 /// Codes, tokens or activations of one account that are read at once: a PIN can be entered 60 times in a minute by default, and an

@@ -1,17 +1,19 @@
 //! The authorization server of the signing API (OAuth 2.0, RFC 6749, with PKCE, RFC 7636): registered applications, consent that becomes
-//! a one-use code, access tokens of one hour. Every row is checked by its MAC and against the audit log when it is relied on; codes,
+//! a one-use code, access tokens of one hour, refresh tokens that are good once. Every row is checked by its MAC and against the audit log when it is relied on; codes,
 //! tokens and secrets are random and stored as hashes. May use `accounts`, `custody` and `store`; a token opens the signing API only.
 
 mod client;
 mod given;
 mod grant;
 pub mod limits;
+mod refresh;
 mod request;
 mod token;
 
 pub use client::{ClientView, NewClient, Registered, authenticate, end, list, register};
 pub use given::{GrantView, end_grant, granted};
 pub use grant::{Granted, approve, by_client, exchange, refuse};
+pub use refresh::{Refreshed, refresh};
 pub use request::{Asked, AuthorizationRequest, Refusal, Scope, Wish};
 pub use token::{for_itself, is_access_token, principal, revoke};
 

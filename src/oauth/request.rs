@@ -46,6 +46,8 @@ pub struct Asked {
 pub enum Scope {
     /// Using the signing API for the user.
     Service,
+    /// The same for weeks, with refresh tokens.
+    Lasting,
     /// Signing exactly some hashes.
     Credential,
 }
@@ -55,6 +57,7 @@ impl Scope {
     pub fn name(self) -> &'static str {
         match self {
             Self::Service => "service",
+            Self::Lasting => "service offline_access",
             Self::Credential => "credential",
         }
     }
@@ -79,6 +82,8 @@ pub struct AuthorizationRequest {
     pub description: String,
     /// `None` for scope `service`.
     pub wish: Option<Wish>,
+    /// Whether the application wants to go on for weeks.
+    pub lasting: bool,
 }
 
 /// Why a request is not shown.
@@ -120,13 +125,18 @@ impl AuthorizationRequest {
         {
             return Err(invalid("Invalid parameter description"));
         }
+        let lasting = matches!(asked.scope.as_str(), "service offline_access" | "offline_access service");
         let wish = match asked.scope.as_str() {
             "" | "service" => None,
+            _ if lasting => None,
             "credential" => Some(Wish::read(asked).map_err(invalid)?),
-            _ => return Err(refused("invalid_scope", "The scopes are service and credential")),
+            _ => {
+                return Err(refused("invalid_scope", "The scopes are service, service offline_access, and credential"));
+            }
         };
         Ok(Self {
             issuer: issuer.clone(),
+            lasting,
             client,
             redirect_uri: asked.redirect_uri.clone(),
             state: asked.state.clone(),
@@ -138,7 +148,11 @@ impl AuthorizationRequest {
 
     /// What is asked for.
     pub fn scope(&self) -> Scope {
-        if self.wish.is_some() { Scope::Credential } else { Scope::Service }
+        match (&self.wish, self.lasting) {
+            (Some(_), _) => Scope::Credential,
+            (None, true) => Scope::Lasting,
+            (None, false) => Scope::Service,
+        }
     }
 
     /// The address that carries a refusal to the application.

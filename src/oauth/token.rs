@@ -1,6 +1,6 @@
 //! Access tokens of scope `service`: random, for an hour, bound to an application and an account, good for the signing API alone.
 
-use super::{client, hash, limits::TOKEN_SECONDS, random_text};
+use super::{client, hash, limits::TOKEN_SECONDS, random_text, refresh};
 use crate::{
     accounts::{self, Principal},
     app::App,
@@ -58,13 +58,16 @@ pub async fn for_itself(app: &App, client: &OauthClient) -> Result<(Zeroizing<St
     Ok((text, TOKEN_SECONDS))
 }
 
-/// Ends a token of this application, or activation data that it was given. What is unknown, over or somebody else's is no error
+/// Ends a token of this application, a refresh token with all that came of its consent, or activation data that it was given. What is unknown, over or somebody else's is no error
 /// (RFC 7009 §2.2).
 pub async fn revoke(app: &App, client: &OauthClient, text: &str) -> Result<()> {
     let token_hash = hash(text);
     let token = current::row(app, || app.store.oauth_token(&token_hash)).await?;
     if let Some(token) = token.filter(|token| token.client_id == client.id) {
         return end(app, token).await;
+    }
+    if refresh::revoke(app, client, text).await? {
+        return Ok(());
     }
     match Sad::enter(text).activation() {
         Some(id) => custody::close_activation(app, Actor::Anonymous, id, &client_name(client.id)).await,

@@ -9,7 +9,7 @@ pub mod lists;
 mod modification;
 mod overview;
 mod renewal;
-mod second;
+pub mod second;
 mod view;
 
 pub use code::{

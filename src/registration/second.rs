@@ -141,7 +141,8 @@ fn hash(app: &App, code: &rows::ActivationCode, digits: &str) -> [u8; 32] {
     app.vault.lookup("second_secret", &bound)
 }
 
-fn missing(contact: &str) -> RequestError {
+/// Nothing was typed; `contact` as screens show it.
+pub fn missing(contact: &str) -> RequestError {
     RequestError::invalid(
         "second_secret",
         "second_secret_missing",
@@ -150,7 +151,8 @@ fn missing(contact: &str) -> RequestError {
     )
 }
 
-fn wrong(left: i64) -> RequestError {
+/// Something else was typed than was sent.
+pub fn wrong(left: i64) -> RequestError {
     RequestError::invalid(
         "second_secret",
         "second_secret_wrong",
@@ -185,7 +187,7 @@ fn no_contact() -> RequestError {
 }
 
 /// All tries of all messages together are 25 in a hundred million.
-const DIGITS: usize = 8;
+pub const DIGITS: usize = 8;
 /// Wrong second secrets before a new code is needed.
 const MOST_TRIES: i64 = 5;
 /// Messages for one request.

@@ -18,7 +18,10 @@ use crate::{
     fault,
     issuance::reminders::{BODY, RECIPIENT},
     outbox,
-    registration::ActivationCode,
+    registration::{
+        ActivationCode,
+        second::{DIGITS, missing, wrong},
+    },
     store,
 };
 use chuky_model::{
@@ -371,24 +374,6 @@ fn not_handing_over() -> RequestError {
     )
 }
 
-fn missing(contact: &str) -> RequestError {
-    RequestError::invalid(
-        "second_secret",
-        "second_secret_missing",
-        format!("Hãy nhập mã xác nhận gồm {DIGITS} chữ số đã gửi đến số {contact}."),
-        format!("Enter the confirmation code of {DIGITS} digits that was sent to {contact}."),
-    )
-}
-
-fn wrong(left: i64) -> RequestError {
-    RequestError::invalid(
-        "second_secret",
-        "second_secret_wrong",
-        format!("Mã xác nhận không đúng. Còn {left} lần thử."),
-        format!("The confirmation code is wrong. {left} more tries."),
-    )
-}
-
 fn tries_used_up() -> RequestError {
     RequestError::invalid(
         "second_secret",
@@ -418,8 +403,6 @@ fn unreachable_holder() -> RequestError {
     )
 }
 
-/// All tries of all messages together are 25 in a hundred million.
-const DIGITS: usize = 8;
 const LONGEST_TYPED: usize = 32;
 /// Wrong second secrets before a new code is needed.
 const MOST_TRIES: i64 = 5;

@@ -286,6 +286,12 @@ queries! {
         read oauth_tokens_of_code(code_hash: &[u8]) -> Vec<OauthToken>;
         read oauth_tokens_of_account(account_id: AccountId, now: Instant, limit: i64) -> Vec<OauthToken>;
         read oauth_tokens_of_grant(account_id: AccountId, client_id: OauthClientId, now: Instant, limit: i64) -> Vec<OauthToken>;
+        write insert_oauth_refresh(token: &OauthRefresh) -> ();
+        write update_oauth_refresh(token: &OauthRefresh) -> ();
+        read oauth_refresh(token_hash: &[u8]) -> Option<OauthRefresh>;
+        read oauth_refresh_of_code(code_hash: &[u8]) -> Vec<OauthRefresh>;
+        read oauth_refresh_of_account(account_id: AccountId, now: Instant, limit: i64) -> Vec<OauthRefresh>;
+        read oauth_refresh_of_grant(account_id: AccountId, client_id: OauthClientId, now: Instant, limit: i64) -> Vec<OauthRefresh>;
         write remove_old_oauth_grants(before: Instant) -> u64;
     }
     payment {

@@ -47,6 +47,19 @@ macro_rules! tokens {
     };
 }
 
+macro_rules! refreshes {
+    ($tail:literal $(, $argument:expr)* $(,)?) => {
+        sqlx::query_as!(
+            OauthRefresh,
+            r#"SELECT token_hash, code_hash, client_id AS "client_id!: Stored<OauthClientId>",
+            account_id AS "account_id!: Stored<AccountId>", created_at AS "created_at!: Stored<Instant>",
+            expires_at AS "expires_at!: Stored<Instant>", used_at AS "used_at!: Stored<Option<Instant>>",
+            ended_at AS "ended_at!: Stored<Option<Instant>>", version, mac FROM oauth_refresh "# + $tail
+            $(, $argument)*
+        )
+    };
+}
+
 /// Stores a new application.
 pub async fn insert_oauth_client(connection: &mut Connection, client: &OauthClient) -> Result<(), Error> {
     query!(
@@ -244,9 +257,96 @@ pub async fn oauth_tokens_of_grant(
     .await?)
 }
 
+/// Stores a new refresh token.
+pub async fn insert_oauth_refresh(connection: &mut Connection, token: &OauthRefresh) -> Result<(), Error> {
+    query!(
+        "INSERT INTO oauth_refresh (token_hash, code_hash, client_id, account_id, created_at, expires_at, used_at, ended_at, version,
+        mac) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        token.token_hash,
+        token.code_hash,
+        token.client_id.0,
+        token.account_id.0,
+        token.created_at.0,
+        token.expires_at.0,
+        token.used_at.map(|at| at.0),
+        token.ended_at.map(|at| at.0),
+        token.version,
+        token.mac,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Stores a refresh token that was used or ended, whose version was raised by one. `Stale` where somebody else was first.
+pub async fn update_oauth_refresh(connection: &mut Connection, token: &OauthRefresh) -> Result<(), Error> {
+    let done = query!(
+        "UPDATE oauth_refresh SET used_at = $3, ended_at = $4, version = $5, mac = $6 WHERE token_hash = $1 AND version = $2",
+        token.token_hash,
+        token.version.saturating_sub(1),
+        token.used_at.map(|at| at.0),
+        token.ended_at.map(|at| at.0),
+        token.version,
+        token.mac,
+    )
+    .execute(connection)
+    .await?;
+    moved(done.rows_affected())
+}
+
+/// The refresh token whose SHA-256 is given.
+pub async fn oauth_refresh(connection: &mut Connection, token_hash: &[u8]) -> Result<Option<OauthRefresh>, Error> {
+    Ok(refreshes!("WHERE token_hash = $1", token_hash).fetch_optional(connection).await?)
+}
+
+/// The refresh token of a consent that was neither used nor ended: one, or in the moment of a change none.
+pub async fn oauth_refresh_of_code(connection: &mut Connection, code_hash: &[u8]) -> Result<Vec<OauthRefresh>, Error> {
+    Ok(refreshes!("WHERE code_hash = $1 AND used_at IS NULL AND ended_at IS NULL ORDER BY created_at", code_hash)
+        .fetch_all(connection)
+        .await?)
+}
+
+/// The refresh tokens for an account that open something, newest first.
+pub async fn oauth_refresh_of_account(
+    connection: &mut Connection,
+    account_id: AccountId,
+    now: Instant,
+    limit: i64,
+) -> Result<Vec<OauthRefresh>, Error> {
+    Ok(refreshes!(
+        "WHERE account_id = $1 AND used_at IS NULL AND ended_at IS NULL AND expires_at > $2 ORDER BY created_at DESC LIMIT $3",
+        account_id.0,
+        now.0,
+        limit
+    )
+    .fetch_all(connection)
+    .await?)
+}
+
+/// The refresh tokens of that application for that account that open something, oldest first.
+pub async fn oauth_refresh_of_grant(
+    connection: &mut Connection,
+    account_id: AccountId,
+    client_id: OauthClientId,
+    now: Instant,
+    limit: i64,
+) -> Result<Vec<OauthRefresh>, Error> {
+    Ok(refreshes!(
+        "WHERE account_id = $1 AND client_id = $2 AND used_at IS NULL AND ended_at IS NULL AND expires_at > $3
+        ORDER BY created_at LIMIT $4",
+        account_id.0,
+        client_id.0,
+        now.0,
+        limit
+    )
+    .fetch_all(connection)
+    .await?)
+}
+
 /// Removes codes and tokens that expired before that time; returns how many.
 pub async fn remove_old_oauth_grants(connection: &mut Connection, before: Instant) -> Result<u64, Error> {
     let codes = query!("DELETE FROM oauth_code WHERE expires_at < $1", before.0).execute(&mut *connection).await?;
-    let tokens = query!("DELETE FROM oauth_token WHERE expires_at < $1", before.0).execute(connection).await?;
-    Ok(codes.rows_affected().saturating_add(tokens.rows_affected()))
+    let tokens = query!("DELETE FROM oauth_token WHERE expires_at < $1", before.0).execute(&mut *connection).await?;
+    let refresh = query!("DELETE FROM oauth_refresh WHERE expires_at < $1", before.0).execute(connection).await?;
+    Ok(codes.rows_affected().saturating_add(tokens.rows_affected()).saturating_add(refresh.rows_affected()))
 }

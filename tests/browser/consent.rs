@@ -43,6 +43,9 @@ async fn an_application_asks_and_the_user_agrees() {
         browser.press("button[value=approve]").await;
         browser.see(".refusal-number").await;
         assert_eq!(browser.path().await, "/tro-lai");
+        browser.go(&asked("service%20offline_access")).await;
+        assert!(browser.see(".lead").await.contains("30 ngày"));
+        browser.picture("consent-lasting").await;
         browser.go(&asked("credential")).await;
         browser.picture("consent-sign").await;
         // The other language is the same request.

@@ -6,5 +6,6 @@ pub mod client;
 mod oauth;
 mod objects;
 mod quotas;
+mod refresh;
 mod road;
 mod withdrawal;

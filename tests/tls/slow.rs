@@ -75,6 +75,44 @@ async fn slow_clients_are_let_go_and_hold_up_nobody() {
     }
 }
 
+/// Writes a whole upload before it reads; what it is told.
+fn upload(address: SocketAddr, path: &str, octets: usize) -> String {
+    let mut stream = connect(address);
+    let header = format!("POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {octets}\r\n");
+    stream.write_all(format!("{header}content-type: application/pdf\r\n\r\n").as_bytes()).unwrap();
+    let piece = [b'x'; 1 << 16];
+    let mut left = octets;
+    while left > 0 {
+        let written = stream.write(&piece[..left.min(piece.len())]).expect("the connection is open until all is sent");
+        left -= written;
+    }
+    let mut said = String::new();
+    stream.read_to_string(&mut said).unwrap();
+    said
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refused_upload_is_told_why() {
+    let test = TestApp::with(|settings| settings.largest_upload = 1 << 20).await;
+    let address: SocketAddr = test.url.trim_start_matches("http://").parse().unwrap();
+    // More than sockets hold: refused before its body is read, while it is read, and where there is no such page.
+    for (path, status) in [("/api/v1/documents", 401), ("/api/v1/documents/verify", 413), ("/no/such/page", 404)] {
+        let said = tokio::task::spawn_blocking(move || upload(address, path, 32 << 20)).await.unwrap();
+        assert!(said.starts_with(&format!("HTTP/1.1 {status} ")), "{path}: {said}");
+    }
+    // Who asks first is refused before it sends anything, and is not waited for.
+    let asked = tokio::task::spawn_blocking(move || {
+        let mut stream = connect(address);
+        let header = "POST /api/v1/documents HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n";
+        stream.write_all(format!("{header}expect: 100-continue\r\n\r\n").as_bytes()).unwrap();
+        let mut said = String::new();
+        stream.read_to_string(&mut said).unwrap();
+        said
+    });
+    let said = asked.await.unwrap();
+    assert!(said.starts_with("HTTP/1.1 401 "), "{said}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn slow_handshakes_are_let_go() {
     let authority = Authority::new("Servers");

@@ -58,3 +58,20 @@ record! {
         ended_at: Option<Instant>,
     }
 }
+
+record! {
+    /// A refresh token, good once (RFC 6749 §6). All that came of one consent share its code.
+    authenticated OauthRefresh in "oauth_refresh" {
+        /// SHA-256 of the token (256 random bits).
+        token_hash: Vec<u8>,
+        /// The code of the consent.
+        code_hash: Vec<u8>,
+        client_id: OauthClientId,
+        account_id: AccountId,
+        created_at: Instant,
+        /// Set by the consent, and the same for each successor.
+        expires_at: Instant,
+        used_at: Option<Instant>,
+        ended_at: Option<Instant>,
+    }
+}

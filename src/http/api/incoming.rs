@@ -84,6 +84,7 @@ pub async fn content(State(app): State<App>, caller: Caller, Path(id): Path<Stri
     file_answer(outgoing::incoming_package(&app, &caller.required()?, read(&id)?).await?)
 }
 
-fn read(id: &str) -> Result<IncomingId> {
+/// An identifier in a path.
+pub(in crate::http) fn read(id: &str) -> Result<IncomingId> {
     Ok(id.parse().map_err(|_| RequestError::not_found())?)
 }

@@ -11,7 +11,7 @@ pub mod description;
 pub mod documents;
 mod grants;
 pub(super) mod idempotency;
-mod incoming;
+pub(super) mod incoming;
 mod json;
 pub(super) mod merchants;
 mod oauth_clients;

@@ -70,11 +70,11 @@ const METHODS: &[Method] = &[
     ),
     form(
         "oauth2/token",
-        "Exchanges a code for a token or activation data, or gives a system a token of its own.",
+        "Exchanges a code or a refresh token for tokens or activation data, or gives a system a token of its own.",
         "200",
         (
-            "grant_type! code redirect_uri code_verifier scope client_id client_secret",
-            "access_token! token_type! expires_in:integer! scope!",
+            "grant_type! code redirect_uri code_verifier refresh_token scope client_id client_secret",
+            "access_token! token_type! expires_in:integer! refresh_token scope!",
         ),
     ),
     form(

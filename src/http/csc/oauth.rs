@@ -6,7 +6,7 @@ use crate::{
     app::App,
     error::Error,
     http::{Remote, pages::form::Secret},
-    oauth::{self, Granted},
+    oauth::{self, Granted, Scope},
     rates::Kind,
 };
 use axum::{
@@ -34,6 +34,7 @@ struct TokenForm {
     code: Secret,
     redirect_uri: String,
     code_verifier: Secret,
+    refresh_token: Secret,
     scope: String,
     client_id: String,
     client_secret: Secret,
@@ -61,6 +62,7 @@ async fn token(
             let (code, verifier) = (form.code.reveal(), form.code_verifier.reveal());
             Some(oauth::exchange(&app, &client, code, &form.redirect_uri, verifier).await?)
         }
+        "refresh_token" => Some(Granted::Lasting(oauth::refresh(&app, &client, form.refresh_token.reveal()).await?)),
         "client_credentials" if matches!(form.scope.as_str(), "" | "service") => {
             let (text, seconds) = oauth::for_itself(&app, &client).await?;
             Some(Granted::Token(text, seconds))
@@ -71,6 +73,10 @@ async fn token(
         Some(Granted::Token(text, seconds)) => {
             json!({ "access_token": text.as_str(), "token_type": "Bearer", "expires_in": seconds, "scope": "service" })
         }
+        Some(Granted::Lasting(given)) => json!({
+            "access_token": given.access.as_str(), "token_type": "Bearer", "expires_in": given.seconds,
+            "refresh_token": given.refresh.as_str(), "scope": Scope::Lasting.name(),
+        }),
         Some(Granted::Activation(sad, seconds)) => {
             // Version 1 names the activation data that stands for an access token by its own type.
             let kind = if version == Version::V1 { "SAD" } else { "Bearer" };
@@ -81,7 +87,8 @@ async fn token(
         }
         None if form.grant_type.is_empty() => return Err(Failure::missing("string", "grant_type")),
         None => {
-            return Err(listed("unsupported_grant_type", "authorization_code and client_credentials are supported"));
+            let known = "authorization_code, refresh_token and client_credentials are supported";
+            return Err(listed("unsupported_grant_type", known));
         }
     };
     // RFC 6749 §5.1.

@@ -45,6 +45,8 @@ pub struct ConsentPage {
     pub parameters: Vec<(&'static str, String)>,
     /// `None` where nothing is signed now.
     pub wish: Option<WishCard>,
+    /// Whether the application may go on for weeks.
+    pub lasting: bool,
     pub problems: Problems,
 }
 
@@ -55,7 +57,11 @@ impl ConsentPage {
     }
 
     fn lead(&self) -> String {
-        let key = if self.wish.is_some() { "consent-sign-lead" } else { "consent-service-lead" };
+        let key = match (&self.wish, self.lasting) {
+            (Some(_), _) => "consent-sign-lead",
+            (None, true) => "consent-lasting-lead",
+            (None, false) => "consent-service-lead",
+        };
         self.frame.fill(key, &[("client", &self.client)])
     }
 

@@ -115,6 +115,8 @@ pub struct DocumentsPage {
     pub credentials: Vec<CredentialChoice>,
     /// What became of the batch that was just signed.
     pub outcomes: Vec<Outcome>,
+    /// Whether the reader keeps the agency's registers.
+    pub is_clerk: bool,
     /// Of the form as a whole, `credential` and `pin`.
     pub problems: Problems,
 }

@@ -441,6 +441,7 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
         super::gallery_custody::screens(language),
         super::gallery_lifecycle::screens(language),
         super::gallery_documents::screens(language),
+        super::gallery_incoming::screens(language),
         super::gallery_lists::screens(language),
         super::gallery_account::screens(language),
         super::gallery_payments::screens(language),

@@ -9,7 +9,7 @@ use super::{
 use chuky_model::text::Language;
 
 pub(super) fn screens(language: Language) -> Vec<Screen> {
-    let page = |wish, problems| {
+    let service = |lasting, wish, problems| {
         ConsentPage {
             frame: frame(language, "/csc/v1/oauth2/authorize"),
             action: "/csc/v1/oauth2/authorize".into(),
@@ -17,10 +17,12 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
             origin: "https://van-ban.hanoi.example".into(),
             parameters: vec![("response_type", "code".into()), ("state", "x".into())],
             wish,
+            lasting,
             problems,
         }
         .html()
     };
+    let page = |wish, problems| service(false, wish, problems);
     let wish = |count: usize| {
         let hash = "9f86d081 884c7d65 9a2feaa0 c55ad015 a3bf4f1b 2b0b822c d15d6c15 b0f00a08".to_owned();
         Some(WishCard {
@@ -33,6 +35,7 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
     };
     vec![
         ("consent-service", page(None, Problems::none())),
+        ("consent-lasting", service(true, None, Problems::none())),
         ("consent-sign", page(wish(2), Problems::none())),
         ("consent-sign-many", page(wish(50), Problems::none())),
         ("consent-pin-wrong", page(wish(1), refused("pin", "Mã PIN không đúng. Còn 2 lần thử trước khi bị khóa."))),

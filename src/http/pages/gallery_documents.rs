@@ -16,38 +16,6 @@ const SUBJECT: &str = "Về việc tăng cường sử dụng chữ ký số chu
 
 /// The pages.
 pub(super) fn screens(language: Language) -> Vec<Screen> {
-    let full = DocumentsPage {
-        frame: frame(language, "/documents"),
-        inboxes: vec![
-            Inbox { name: "to-initial", rows: vec![row("initials", Some("initial"))] },
-            Inbox { name: "to-sign", rows: vec![row("signing", Some("sign")), overdue()] },
-            Inbox { name: "to-number", rows: vec![row("numbering", Some("number"))] },
-            Inbox { name: "sent", rows: vec![numbered("sent", None)] },
-        ],
-        credentials: vec![key()],
-        outcomes: Vec::new(),
-        problems: Problems::none(),
-    };
-    let batch = DocumentsPage {
-        outcomes: vec![
-            Outcome { document: id(), subject: SUBJECT.into(), signed: true, detail: String::new() },
-            Outcome {
-                document: id(),
-                subject: "Quyết định nâng lương".into(),
-                signed: false,
-                detail: "Văn bản không còn ở bước này.".into(),
-            },
-        ],
-        problems: refused("pin", "Mã PIN không đúng. Bạn còn 4 lần."),
-        ..full.clone()
-    };
-    let empty = DocumentsPage {
-        frame: frame(language, "/documents"),
-        inboxes: vec![Inbox { name: "drafts", rows: Vec::new() }],
-        credentials: Vec::new(),
-        outcomes: Vec::new(),
-        problems: Problems::none(),
-    };
     let form = NewDocumentForm {
         subject: SUBJECT.into(),
         type_name: "Quyết định".into(),
@@ -74,6 +42,7 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
         may_fetch_package: true,
         ..signing(language)
     };
+    let [full, batch, empty] = inboxes(language);
     vec![
         ("documents", full.html()),
         ("documents-batch", batch.html()),
@@ -83,6 +52,45 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
         ("document-new", new(NewDocumentForm::default(), Problems::none())),
         ("document-new-refused", new(form, refused("steps", "Không có cán bộ “chu.tich” trong cơ quan của bạn."))),
     ]
+}
+
+/// With something to do, after a batch, and with nothing.
+fn inboxes(language: Language) -> [DocumentsPage; 3] {
+    let full = DocumentsPage {
+        frame: frame(language, "/documents"),
+        inboxes: vec![
+            Inbox { name: "to-initial", rows: vec![row("initials", Some("initial"))] },
+            Inbox { name: "to-sign", rows: vec![row("signing", Some("sign")), overdue()] },
+            Inbox { name: "to-number", rows: vec![row("numbering", Some("number"))] },
+            Inbox { name: "sent", rows: vec![numbered("sent", None)] },
+        ],
+        credentials: vec![key()],
+        outcomes: Vec::new(),
+        is_clerk: true,
+        problems: Problems::none(),
+    };
+    let batch = DocumentsPage {
+        outcomes: vec![
+            Outcome { document: id(), subject: SUBJECT.into(), signed: true, detail: String::new() },
+            Outcome {
+                document: id(),
+                subject: "Quyết định nâng lương".into(),
+                signed: false,
+                detail: "Văn bản không còn ở bước này.".into(),
+            },
+        ],
+        problems: refused("pin", "Mã PIN không đúng. Bạn còn 4 lần."),
+        ..full.clone()
+    };
+    let empty = DocumentsPage {
+        frame: frame(language, "/documents"),
+        inboxes: vec![Inbox { name: "drafts", rows: Vec::new() }],
+        credentials: Vec::new(),
+        outcomes: Vec::new(),
+        is_clerk: false,
+        problems: Problems::none(),
+    };
+    [full, batch, empty]
 }
 
 fn signing(language: Language) -> DocumentPage {

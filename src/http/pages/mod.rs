@@ -18,6 +18,7 @@ pub mod documents;
 pub mod form;
 pub mod frame;
 pub mod home;
+pub mod incoming;
 pub mod kept;
 pub mod language;
 pub mod limits;
@@ -95,6 +96,8 @@ mod gallery_consent;
 mod gallery_custody;
 #[cfg(test)]
 mod gallery_documents;
+#[cfg(test)]
+mod gallery_incoming;
 #[cfg(test)]
 mod gallery_lifecycle;
 #[cfg(test)]

@@ -159,7 +159,8 @@ fn page(
     // In the other language the page is asked for again as it was, also where a form was answered.
     let query: Vec<String> = parameters.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
     let frame = Frame { path: format!("{path}?{}", query.join("&")), ..visit.frame };
-    let page = ConsentPage { frame, action, client, origin, parameters, wish, problems };
+    let lasting = request.lasting;
+    let page = ConsentPage { frame, action, client, origin, parameters, wish, lasting, problems };
     let mut response = html(status, page.html());
     if let Ok(policy) = HeaderValue::from_str(&policy) {
         response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);

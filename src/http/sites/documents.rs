@@ -198,7 +198,8 @@ async fn inboxes(
         inbox("sent", found.sent),
     ];
     let credentials = keys(app, by, false).await?;
-    let page = DocumentsPage { inboxes, credentials, outcomes, problems, frame: visit.frame };
+    let is_clerk = CLERKS.admits(Some(&by.roles));
+    let page = DocumentsPage { inboxes, credentials, outcomes, is_clerk, problems, frame: visit.frame };
     Ok(html(status, page.html()))
 }
 

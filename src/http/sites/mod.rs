@@ -10,6 +10,7 @@ mod consent;
 mod credentials;
 pub(super) mod documents;
 pub(super) mod health;
+mod incoming;
 mod kept;
 mod lists;
 pub mod login;
@@ -54,6 +55,7 @@ pub fn routes() -> Vec<Route> {
         health::routes(),
         sign::routes(),
         documents::routes(),
+        incoming::routes(),
         credentials::routes(),
         certificates::routes(),
         revocations::routes(),

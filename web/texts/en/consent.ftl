@@ -1,5 +1,7 @@
 consent-title = An application asks
 consent-service-lead = The application “{ $client }” wants to use the signing service for you, for one hour.
+consent-lasting-lead = The application “{ $client }” wants to use the signing service for you for 30 days, also while you are not using it.
+consent-lasting-end = You can end it at any time on the page “My signatures”.
 consent-sign-lead = The application “{ $client }” asks you to sign what is listed below.
 consent-service-may = It may see the list of your signatures and certificates, and ask for signatures.
 consent-service-may-not = It signs nothing unless you enter your PIN for exactly that content.

@@ -1,5 +1,7 @@
 consent-title = Ứng dụng xin phép
 consent-service-lead = Ứng dụng “{ $client }” muốn dùng dịch vụ ký số thay bạn trong một giờ.
+consent-lasting-lead = Ứng dụng “{ $client }” muốn dùng dịch vụ ký số thay bạn trong 30 ngày, kể cả khi bạn không mở ứng dụng.
+consent-lasting-end = Bạn chấm dứt được bất cứ lúc nào ở trang “Chữ ký của tôi”.
 consent-sign-lead = Ứng dụng “{ $client }” xin bạn ký số những nội dung dưới đây.
 consent-service-may = Ứng dụng xem được danh sách chữ ký số và chứng thư của bạn, và gửi được yêu cầu ký.
 consent-service-may-not = Ứng dụng không ký được gì nếu bạn không nhập mã PIN cho đúng nội dung đó.
