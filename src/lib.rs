@@ -35,6 +35,7 @@ pub mod signing;
 mod softhsm;
 pub mod staff;
 pub mod store;
+pub mod subject;
 pub mod tls;
 pub mod tokens;
 pub mod transactions;

@@ -35,6 +35,7 @@ mod rounds;
 mod signing;
 mod staff;
 mod store;
+mod subject;
 mod tidy;
 mod tls;
 mod transparency;

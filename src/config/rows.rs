@@ -279,6 +279,12 @@ pub(super) const ROWS: &[Row] = &[
         "`record` or `wait`",
         "While it does not answer: the check is recorded as not done and the operator's statement stands, or the request cannot be approved before it has answered.",
     ),
+    row("retention.message_days", "days, 1 to 3650", "After which a message that was handed over is removed."),
+    row(
+        "retention.request_days",
+        "days, 31 to 3650",
+        "After which a request that was rejected, or that nobody redeemed, names nobody any more.",
+    ),
     row(
         "accounts.second_factor",
         "`required` or `where_enrolled`",

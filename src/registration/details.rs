@@ -3,6 +3,7 @@
 use crate::{
     error::{RequestError, Result},
     identity::IdentityCheck,
+    subject::ERASED,
 };
 use chuky_model::{
     card::Card,
@@ -165,6 +166,32 @@ impl Details {
                 required("title", &self.title)
             }
         }
+    }
+
+    /// The same without its person: an organization, a device and their names are nobody's.
+    pub(super) fn of_nobody(self) -> Result<Self> {
+        let personal_number = PersonalNumber::parse("000000000000")
+            .map_err(|error| crate::error::InternalError::other(error.to_string()))?;
+        let person = self.kind == SubjectKind::Person;
+        let kept = |text: String| if person { String::new() } else { text };
+        Ok(Self {
+            full_name: ERASED.to_owned(),
+            sex: personal_number.sex(),
+            personal_number,
+            birth_date: "1900-01-01".to_owned(),
+            province: kept(self.province),
+            locality: kept(self.locality),
+            organization: self.organization,
+            organizational_unit: self.organizational_unit,
+            title: String::new(),
+            phone: String::new(),
+            kind: self.kind,
+            subject_name: self.subject_name,
+            tax_code: self.tax_code,
+            device_serial: self.device_serial,
+            replaces: self.replaces,
+            identity: None,
+        })
     }
 
     /// The name that the certificate carries as its own (CN).

@@ -233,6 +233,13 @@ fn seal(app: &App, id: RequestId, details: &Details) -> Result<Vec<u8>> {
     app.vault.seal(DETAILS, &id.to_string(), &plain)
 }
 
+/// Puts nobody in the place of a request's person, in the row and in what it says; what is not about the person stays.
+pub fn replace_by_nobody(app: &App, request: &mut RegistrationRequest, details: Details) -> Result<()> {
+    request.details = seal(app, request.id, &details.of_nobody()?)?;
+    request.person_lookup = app.vault.lookup("erased", &request.id.to_string()).to_vec();
+    Ok(())
+}
+
 fn moved_on() -> RequestError {
     RequestError::conflict(
         "request_moved_on",
