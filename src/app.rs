@@ -14,6 +14,7 @@ use crate::{
     custody::Stretcher,
     error::{InternalError, Result},
     fetching::{Fetcher, Hooks},
+    identity::Provider,
     issuance::{IssuingPolicy, authority, ocsp::Answers, register::Register, revocation_list},
     outbox,
     rates::Rates,
@@ -91,6 +92,8 @@ pub struct Inner {
     pub fetcher: Fetcher,
     /// Tells providers of payments what concerns them, at the addresses that the settings admit.
     pub hooks: Hooks,
+    /// Says whether a person is who the card says.
+    pub identity: Provider,
     /// Who is connected.
     pub connections: Arc<Connections>,
     /// What is shown to those who come by TLS, once it is served so.
@@ -182,6 +185,7 @@ impl App {
             rates: Rates::new(settings.rates.clone()),
             connections: Connections::new(settings.connections, settings.trusted_proxies.clone()),
             tls: OnceLock::new(),
+            identity: Provider::open(&settings.identity).map_err(|error| InternalError::other(error.to_string()))?,
             fetcher: Fetcher::new(&settings.verification.fetch),
             hooks: Hooks::new(&settings.payments.webhooks),
             payments: Payments::start(store.clone(), tokens.subscribers.clone(), policy, (accepted, registry), age),

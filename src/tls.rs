@@ -3,8 +3,10 @@
 
 mod client;
 mod files;
+mod outgoing;
 
 pub use client::{Bindings, ClientCertificate};
+pub use outgoing::{outgoing, secret_line};
 
 use crate::{clock::Clock, config::TlsSettings};
 use chuky_model::instant::Instant;

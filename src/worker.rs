@@ -10,7 +10,7 @@ use crate::{
     issuance::{Authority, ceremony, ocsp, recovery, register, reminders, revocation, revocation_list},
     oauth, outbox, outgoing,
     registration::lists,
-    signing, softhsm, staff,
+    signing, softhsm, staff, subject,
     transactions::{limits::ALARMS_KEPT_DAYS, retention, webhooks},
     units,
 };
@@ -86,6 +86,8 @@ pub async fn round(app: &App) {
         told("lists_not_published", revocation_list::publish_due(app).await);
     }
     told("staff_orders_not_ended", staff::expire_due(app).await);
+    told("subjects_not_erased", subject::run_due(app).await);
+    told("requests_not_cleared_up", subject::clear_up(app).await);
     told("audit_queue_not_watched", verify::watch_queue(&app.store, app.clock.now()).await);
     told("rows_not_cleared_up", clear_up(app).await);
     told("activations_not_closed", custody::close_expired(app).await);

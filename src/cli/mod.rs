@@ -10,6 +10,7 @@ mod client;
 mod config;
 mod doctor;
 mod extend;
+mod identity;
 mod login;
 mod numbers;
 mod pepper;
@@ -61,6 +62,7 @@ enum Command {
     Config(config::Config),
     Doctor(doctor::Doctor),
     Extend(extend::Extend),
+    Identity(identity::Identity),
     Login(login::Login),
     Numbers(numbers::Numbers),
     Pepper(pepper::Pepper),
@@ -102,6 +104,7 @@ pub fn run() -> ExitCode {
         Command::Config(command) => command.run(&common),
         Command::Doctor(command) => command.run(&common),
         Command::Extend(command) => command.run(&common),
+        Command::Identity(command) => command.run(&common),
         Command::Login(command) => command.run(&common),
         Command::Numbers(command) => command.run(&common),
         Command::Pepper(command) => command.run(&common),

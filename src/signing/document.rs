@@ -233,7 +233,7 @@ pub async fn list(app: &App, by: &Principal, before: Option<&str>) -> Result<Doc
     let rows = current::rows(app, || app.store.list_documents(by.account, before, PAGE)).await?;
     let next = rows.last().filter(|_| rows.len() as i64 == PAGE);
     let next = next.map(|last| format!("{}.{}", last.created_at.0, last.id));
-    let own = rows.iter().filter(|row| row.state != DocumentState::Outgoing);
+    let own = rows.iter().filter(|row| !matches!(row.state, DocumentState::Removed | DocumentState::Outgoing));
     let documents = own.map(|row| view_of(app, row)).collect::<Result<_>>()?;
     Ok(DocumentPage { documents, next })
 }
@@ -315,7 +315,7 @@ pub(super) async fn opened(app: &App, document: &Document, bytes: Bytes) -> Resu
 }
 
 /// The document's name in clear.
-pub(super) fn name_of(app: &App, document: &Document) -> Result<String> {
+pub fn name_of(app: &App, document: &Document) -> Result<String> {
     let name = app.vault.open(NAME, &document.id.to_string(), &document.name)?;
     Ok(String::from_utf8_lossy(&name).into_owned())
 }

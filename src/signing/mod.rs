@@ -7,6 +7,7 @@ mod batch;
 mod create;
 mod document;
 mod earlier;
+mod erased;
 mod evidence;
 mod extend;
 pub mod files;
@@ -21,8 +22,12 @@ mod sign;
 
 pub use archive::renew_due as renew_archives;
 pub use batch::{ToSign, sign_all};
-pub use document::{Content, DocumentPage, DocumentView, Upload, Uploaded, clear_up, content, list, load, view};
+pub use document::{
+    Content, DocumentPage, DocumentView, Upload, Uploaded, clear_up, content, list, load, name_of as document_name,
+    view,
+};
 pub use earlier::attest_earlier;
+pub use erased::remove_documents_of;
 pub use extend::{ArchiveLevel, ExtensionRequest, extend};
 pub use form::signed_name;
 pub use request::{Format, Level, Look, Packaging, PageWanted, SignRequest, unit_of};

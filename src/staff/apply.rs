@@ -8,11 +8,12 @@ use crate::{
     audit::{self, Actor, Entry, Kind},
     error::{RequestError, Result},
     store::{self, Transaction},
+    subject,
 };
 use chuky_model::{
     id::AccountId,
     instant::Instant,
-    record::{account::Account, staff::StaffInvitation, staff::StaffOrder},
+    record::{account::Account, staff::StaffInvitation, staff::StaffOrder, work::Job},
 };
 
 /// Rows that are stored with an approval.
@@ -20,6 +21,8 @@ pub(super) struct Applied {
     account: Account,
     kind: Kind,
     invitation: Option<StaffInvitation>,
+    /// What is to be done besides.
+    job: Option<Job>,
 }
 
 impl Applied {
@@ -36,14 +39,15 @@ impl Applied {
             let account = opened(app, order.account_id, opening).await?;
             let person = person_lookup(app, opening);
             let invitation = invitation::fresh(app, (account.id, Some(order.id)), &person, &opening.phone).await?;
-            return Ok(Self { account, kind: Kind::AccountCreated, invitation: Some(invitation) });
+            return Ok(Self { account, kind: Kind::AccountCreated, invitation: Some(invitation), job: None });
         }
         let mut account = account.ok_or_else(RequestError::not_found)?;
-        let mut invitation = None;
+        let (mut invitation, mut job) = (None, None);
         let kind = match change {
             Change::Open(_) | Change::Move { .. } | Change::Grant { .. } => Kind::AccountChanged,
             Change::Recover { .. } => Kind::AccountRecovered,
             Change::Enable {} => Kind::AccountEnabled,
+            Change::Erase {} => Kind::AccountDisabled,
         };
         match change {
             Change::Open(_) => {}
@@ -67,13 +71,18 @@ impl Applied {
                 account.disabled_at = None;
                 account.renewed_at = Some(now);
             }
+            Change::Erase {} => {
+                account.disabled_at.get_or_insert(now);
+                account.renewed_at = Some(now);
+                job = Some(subject::job(account.id, now)?);
+            }
         }
         if matches!(change, Change::Recover { .. } | Change::Enable {}) {
             account.failed_logins = 0;
             account.locked_until = None;
         }
         attestation::attest_change(hsm, &mut account).await?;
-        Ok(Self { account, kind, invitation })
+        Ok(Self { account, kind, invitation, job })
     }
 
     /// Stores it with the entries of each row.
@@ -96,6 +105,9 @@ impl Applied {
         audit::record(transaction, entry(&self.account, now, self.kind, actor)).await?;
         if self.account.version == 1 {
             accounts::record_person(app, transaction, (now, actor), &self.account).await?;
+        }
+        if let Some(job) = &self.job {
+            transaction.insert_job(job).await?;
         }
         let Some(invitation) = &self.invitation else { return Ok(()) };
         let stored = match invitation.version {

@@ -86,6 +86,7 @@ queries! {
     passkey {
         write insert_passkey(passkey: &Passkey) -> ();
         write update_passkey(passkey: &Passkey) -> ();
+        write rename_passkey(passkey: &Passkey) -> ();
         read passkey_by_id(id: PasskeyId) -> Option<Passkey>;
         read passkey_by_credential(credential_id: &[u8]) -> Option<Passkey>;
         read passkeys_of_account(account_id: AccountId) -> Vec<Passkey>;
@@ -99,6 +100,9 @@ queries! {
     request {
         write insert_request(request: &RegistrationRequest, open_key: &[u8]) -> ();
         write update_request(request: &RegistrationRequest) -> ();
+        write update_request_content(request: &RegistrationRequest) -> ();
+        write erase_request(request: &RegistrationRequest, erased_at: Instant) -> ();
+        read requests_to_erase(before: Instant, limit: i64) -> Vec<RequestId>;
         read request_by_id(id: RequestId) -> Option<RegistrationRequest>;
         read list_requests(state: RequestState, after: Cursor, limit: i64) -> Vec<RegistrationRequest>;
         read list_requests_of_unit(unit: &str, before: Cursor, limit: i64) -> Vec<RegistrationRequest>;
@@ -388,6 +392,9 @@ queries! {
         write insert_job(job: &Job) -> ();
         write claim_jobs(kind: &str, now: Instant, until: Instant, limit: i64) -> Vec<Job>;
         write finish_job(claimed: &Job, state: JobState, run_at: Instant, last_error: Option<&str>) -> ();
+        read messages_after(after: Cursor, limit: i64) -> Vec<Message>;
+        write remove_message(id: MessageId) -> ();
+        write remove_sent_messages(before: Instant) -> u64;
         write insert_message(message: &Message) -> ();
         read unsent_messages(limit: i64) -> Vec<Message>;
         write mark_message_sent(id: MessageId, at: Instant) -> ();

@@ -10,6 +10,7 @@ use chuky_model::{
     id::MessageId,
     instant::Instant,
     record::{
+        Cursor,
         state::{JobState, MessageChannel},
         work::*,
     },
@@ -134,6 +135,32 @@ pub async fn mark_message_sent(connection: &mut Connection, id: MessageId, at: I
         .execute(connection)
         .await?;
     moved(done.rows_affected())
+}
+
+/// Messages after the cursor, sent or not, oldest first.
+pub async fn messages_after(connection: &mut Connection, after: Cursor, limit: i64) -> Result<Vec<Message>, Error> {
+    Ok(sqlx::query_as!(
+        Message,
+        r#"SELECT id AS "id!: Stored<MessageId>", channel AS "channel!: Stored<MessageChannel>", recipient, body,
+        created_at AS "created_at!: Stored<Instant>", sent_at AS "sent_at!: Stored<Option<Instant>>" FROM message
+        WHERE (created_at, id) > ($1, $2) ORDER BY created_at, id LIMIT $3"#,
+        after.at.0,
+        after.id,
+        limit
+    )
+    .fetch_all(connection)
+    .await?)
+}
+
+/// Removes a message. One that is gone already is as good.
+pub async fn remove_message(connection: &mut Connection, id: MessageId) -> Result<(), Error> {
+    query!("DELETE FROM message WHERE id = $1", id.0).execute(connection).await?;
+    Ok(())
+}
+
+/// Removes messages that were handed over before that moment.
+pub async fn remove_sent_messages(connection: &mut Connection, before: Instant) -> Result<u64, Error> {
+    Ok(query!("DELETE FROM message WHERE sent_at < $1", before.0).execute(connection).await?.rows_affected())
 }
 
 /// Records a version of the data key. `Conflict` where it is recorded.

@@ -85,6 +85,8 @@ named! {
         Recover = "recover",
         /// A disabled account may act again.
         Enable = "enable",
+        /// Its holder, a subscriber, is erased.
+        Erase = "erase",
     }
     /// Where an order about a staff account stands.
     StaffOrderState {

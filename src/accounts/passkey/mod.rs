@@ -12,7 +12,9 @@ mod party;
 pub use approval::{Approved, Subject};
 pub use holder::{Waiting, confirm, to_confirm};
 pub use log_in::{ask_log_in, log_in};
-pub use own::{CreationAsked, Credential, PasskeyView, Proof, add, ask_change, ask_creation, list, remove};
+pub use own::{
+    CreationAsked, Credential, PasskeyView, Proof, add, ask_change, ask_creation, forget_names, list, name_of, remove,
+};
 pub use party::RelyingParty;
 
 use crate::{

@@ -37,6 +37,8 @@ use utoipa::OpenApi;
         super::accounts::remove_role,
         super::second_factor::begin,
         super::second_factor::confirm,
+        super::subjects::own,
+        super::subjects::export,
         super::staff::list,
         super::staff::orders,
         super::staff::enter,

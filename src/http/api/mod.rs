@@ -28,6 +28,7 @@ pub(super) mod revocation_orders;
 mod second_factor;
 pub(super) mod session;
 pub(super) mod staff;
+mod subjects;
 mod transactions;
 mod units;
 pub mod unlocks;
@@ -44,6 +45,7 @@ pub fn routes() -> Vec<Route> {
         accounts::routes(),
         second_factor::routes(),
         staff::routes(),
+        subjects::routes(),
         audit::routes(),
         oauth_clients::routes(),
         grants::routes(),

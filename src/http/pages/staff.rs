@@ -212,6 +212,11 @@ impl OrderPage {
             let phone = if order.phone.is_empty() { &none } else { &order.phone };
             rows.push(Row::new(frame, "staff-phone", phone));
         }
+        for kept in &order.keeps {
+            let until = texts::screen_time(&kept.until);
+            let said = frame.fill("staff-keeps-until", &[("serial", &kept.serial), ("until", &until)]);
+            rows.push(Row::new(frame, "staff-keeps", &said));
+        }
         rows
     }
 
@@ -240,7 +245,10 @@ impl OrderPage {
     /// What the approval does besides.
     fn effect(&self) -> Option<String> {
         let kind = self.order.kind;
-        let tells = matches!(kind, StaffOrderKind::Open | StaffOrderKind::Recover | StaffOrderKind::Enable);
+        let tells = matches!(
+            kind,
+            StaffOrderKind::Open | StaffOrderKind::Recover | StaffOrderKind::Enable | StaffOrderKind::Erase
+        );
         tells.then(|| self.frame.name_of("staff-effect", kind.name()))
     }
 }

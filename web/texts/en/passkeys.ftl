@@ -47,3 +47,6 @@ passkey-confirms-provider = You are confirming with your passkey: the terms of {
 login-passkey = Log in with a passkey
 login-passkey-hint = With PIN, finger or face on your device; no password.
 passkey-confirms-staff = You are confirming with your passkey: the account changes exactly as shown.
+account-data = Data about you
+account-data-lead = Everything that is held about you, in one JSON file. To have it erased, ask the registration point once your certificates have expired or are revoked.
+account-data-get = Get my data

@@ -47,3 +47,6 @@ passkey-confirms-provider = Bạn đang xác nhận bằng khóa của mình: th
 login-passkey = Đăng nhập bằng khóa truy cập
 login-passkey-hint = Dùng mã PIN, vân tay hoặc khuôn mặt trên thiết bị của bạn, không cần mật khẩu.
 passkey-confirms-staff = Bạn đang xác nhận bằng khóa của mình: thay đổi tài khoản đúng như đang hiển thị.
+account-data = Dữ liệu về bạn
+account-data-lead = Tải về mọi dữ liệu hệ thống đang giữ về bạn, trong một tệp JSON. Muốn xóa, hãy gửi yêu cầu đến nơi đăng ký sau khi chứng thư của bạn đã hết hạn hoặc bị thu hồi.
+account-data-get = Tải dữ liệu của tôi
