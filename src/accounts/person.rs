@@ -66,10 +66,12 @@ pub(super) async fn accounts(app: &App, person_lookup: &[u8]) -> Result<Vec<Acco
     }
 }
 
-/// The accounts that the log says are that person's.
+/// The accounts that the log says are that person's: as it was read and held against its heads, and what was recorded since.
 async fn named(app: &App, person_lookup: &[u8]) -> Result<BTreeSet<AccountId>> {
     let subject = subject(app, person_lookup);
-    let (mut named, mut after) = (BTreeSet::new(), Cursor::OLDEST);
+    // What the verified log has told stays, whatever SQL says now.
+    let mut named = app.audit.row_versions().accounts_named(&subject).await?;
+    let mut after = Cursor::OLDEST;
     loop {
         let page = app.store.audit_entries_about(&subject, after, PAGE).await?;
         for entry in page.iter().filter(|entry| entry.kind == Kind::PersonNamed.name()) {
