@@ -21,7 +21,7 @@ use crate::{
     custody::{self, Pin, Signer, Wanted},
     error::{Error, InternalError, RequestError, Result},
     fault,
-    reader::{Preparation, ReaderFailure, Task, TaskOutput, Unsuitable},
+    reader::{Preparation, ReaderFailure, ReaderPool, Task, TaskOutput, Unsuitable},
     store::Transaction,
 };
 use chuky_model::{
@@ -316,7 +316,7 @@ async fn prepare(
         signer_name: signer.certificate.subject().common_name(),
         reason,
         location,
-        look: wanted.appearance(signer)?,
+        look: wanted.appearance(&signer.certificate)?,
         place: wanted.place()?,
         contents_bytes: build::longest(&signer.certificate, &around.travelling()?, timestamp),
     };
@@ -327,7 +327,11 @@ async fn prepare(
 }
 
 /// The digest of what the signature covers, computed here: the reader's word is not taken for what is signed.
-async fn digested(prepared: Prepared, scheme: SignatureScheme, mut clear: File) -> Result<(Prepared, Vec<u8>)> {
+pub(super) async fn digested(
+    prepared: Prepared,
+    scheme: SignatureScheme,
+    mut clear: File,
+) -> Result<(Prepared, Vec<u8>)> {
     let digested = tokio::task::spawn_blocking(move || {
         let length = clear.seek(SeekFrom::End(0))?;
         clear.rewind()?;
@@ -380,10 +384,15 @@ pub(super) async fn verified(
     Err(InternalError::other("the own verifier does not call the new signature valid").into())
 }
 
-/// Hands a task to a reader; what the document does not allow is told to the person who asked.
+/// Hands a task to a reader of the service.
 pub async fn read(app: &App, task: Task, clear: &File) -> Result<TaskOutput> {
+    read_with(&app.readers, task, clear).await
+}
+
+/// Hands a task to a reader; what the document does not allow is told to the person who asked.
+pub(super) async fn read_with(readers: &ReaderPool, task: Task, clear: &File) -> Result<TaskOutput> {
     let file = clear.try_clone().map_err(disk())?;
-    match app.readers.run(task, Some(file)).await {
+    match readers.run(task, Some(file)).await {
         Ok(TaskOutput::Unsuitable(unsuitable)) => Err(unsuitable_error(unsuitable).into()),
         Ok(output) => Ok(output),
         Err(ReaderFailure::NotStarted(error)) => Err(InternalError::io("a reader worker")(error).into()),
