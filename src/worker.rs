@@ -19,6 +19,8 @@ use tokio::task::JoinHandle;
 
 /// What must be done before requests are served.
 pub async fn prepare(app: &App) -> Result<()> {
+    // What withholds is known before anybody asks.
+    app.audit.row_versions().read().await?;
     accounts::record_earlier_persons(app).await?;
     told("units_not_counted", units::record_earlier(app).await);
     if ceremony::was_held(app).await? {

@@ -78,11 +78,13 @@ pub(super) async fn accounts(app: &App, person_lookup: &[u8]) -> Result<Vec<Acco
     }
 }
 
-/// The accounts that the log says are that person's. That one is nobody's any more is believed of a row that says so itself: an entry alone, which
-/// SQL could make, hides no account.
+/// The accounts that the log says are that person's: as it was read and held against its heads, and what was recorded since. That one is nobody's
+/// any more is believed of a row that says so itself: an entry alone, which SQL could make, hides no account.
 async fn named(app: &App, person_lookup: &[u8]) -> Result<BTreeSet<AccountId>> {
     let subject = subject(app, person_lookup);
-    let (mut named, mut forgotten, mut after) = (BTreeSet::new(), BTreeSet::new(), Cursor::OLDEST);
+    // What the verified log has told stays, whatever SQL says now.
+    let mut named = app.audit.row_versions().accounts_named(&subject).await?;
+    let (mut forgotten, mut after) = (BTreeSet::new(), Cursor::OLDEST);
     loop {
         let page = app.store.audit_entries_about(&subject, after, PAGE).await?;
         for entry in &page {

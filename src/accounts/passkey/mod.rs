@@ -178,7 +178,7 @@ async fn enrolled_since(app: &App, account: AccountId) -> Result<Option<Instant>
         return Ok(Some(enrolment.since));
     }
     let row = PasskeyEnrolment { account_id: account, since: Instant(0), version: 1, mac: Vec::new() };
-    if app.audit.row_versions().newest_by_log(&app.store, &row.subject()).await? > 0 {
+    if app.audit.row_versions().newest_by_log(&row.subject()).await? > 0 {
         tracing::error!(event = "row_missing", table = PasskeyEnrolment::TABLE);
         return Err(InternalError::RowForged { table: PasskeyEnrolment::TABLE }.into());
     }

@@ -347,7 +347,7 @@ async fn loaded(app: &App, id: MandateId) -> Result<Option<Loaded>> {
     let Some(row) = current::row_by_log(app, || app.store.mandate(id)).await? else {
         // Gone, where the log knows of it.
         let subject = format!("mandate:{id}");
-        let known = app.audit.row_versions().newest_by_log(&app.store, &subject).await?;
+        let known = app.audit.row_versions().newest_by_log(&subject).await?;
         return if known > 0 { Err(current::missing::<Mandate>()) } else { Ok(None) };
     };
     let certificate = standing::certificate(app, row.certificate_id).await?;
