@@ -19,7 +19,7 @@ use crate::{
     rates::Rates,
     reader::ReaderPool,
     registration::lists,
-    restoration,
+    restoration, signing,
     store::Store,
     tls::Tls,
     tokens::{self, RootToken, Tokens},
@@ -93,6 +93,8 @@ pub struct Inner {
     pub tls: OnceLock<Arc<Tls>>,
     /// Bounds the uploads under way.
     pub admission: Admission,
+    /// Bounds the documents that are worked on.
+    pub places: signing::Places,
     /// The binary whose `worker …` commands are run.
     pub executable: PathBuf,
     sequencer: JoinHandle<()>,
@@ -200,6 +202,7 @@ impl App {
             publications: revocation_list::Publications::default(),
             policies,
             admission: Admission::default(),
+            places: signing::Places::default(),
             executable,
         })))
     }

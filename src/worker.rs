@@ -42,7 +42,7 @@ pub fn start(app: &App) -> JoinHandle<()> {
         let audit = app.audit.clone();
         tokio::select! {
             () = audit.until_stopped() => {}
-            () = async { tokio::join!(app.log.clone().run(), rounds(app)).1 } => {}
+            () = async { tokio::join!(app.log.clone().run(), archives(app.clone()), rounds(app)).2 } => {}
         }
     })
 }
@@ -90,14 +90,25 @@ pub async fn round(app: &App) {
     told("rows_not_cleared_up", clear_up(app).await);
     told("activations_not_closed", custody::close_expired(app).await);
     told("signing_not_cleared_up", signing::clear_up(app).await);
-    if is_held {
-        told("archives_not_renewed", signing::renew_archives(app).await);
-    }
     told("packages_not_delivered", outgoing::deliver_due(app).await);
     told("payments_not_forgotten", retention::forget_old(app).await);
     if is_held {
         told("reminders_not_written", reminders::send_due(app).await);
         told("messages_not_handed_over", outbox::hand_over(app).await);
+    }
+}
+
+/// Archives have rounds of their own: each renewal reads a whole document several times, behind those of strangers, and nothing that others wait for
+/// is to wait for it.
+async fn archives(app: App) {
+    let mut found = None;
+    loop {
+        tokio::time::sleep(BETWEEN_ARCHIVES).await;
+        if !told("ceremony_not_read", ceremony::was_held(&app).await).unwrap_or(false) {
+            continue;
+        }
+        found = told("archives_not_looked_through", signing::find_unrenewed_archives(&app, found).await).flatten();
+        told("archives_not_renewed", signing::renew_archives(&app).await);
     }
 }
 
@@ -122,5 +133,7 @@ async fn clear_up(app: &App) -> Result<()> {
 const KEYS_REMEMBERED_SECONDS: i64 = 86_400;
 /// Between two renewals of OCSP answers, and two looks at what other nodes left.
 const BEAT: Duration = Duration::from_secs(5);
+/// Between two rounds of renewals.
+const BETWEEN_ARCHIVES: Duration = Duration::from_secs(30);
 /// A round every thirty seconds.
 const BEATS_A_ROUND: u64 = 6;

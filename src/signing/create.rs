@@ -6,6 +6,7 @@ use super::{
     files,
     form::Form,
     limits::{ATTACHED, PIECE},
+    places::{Clear, Wanted as Asked, in_pieces},
     request::{Level, SignRequest},
     sign::{Made, disk, pki, read, unexpected},
 };
@@ -58,7 +59,7 @@ struct Source {
 }
 
 /// Makes the signature and its file.
-pub(super) async fn create(order: &Order<'_>, clear: File) -> Result<Made> {
+pub(super) async fn create(order: &Order<'_>, clear: Clear) -> Result<Made> {
     let scheme = order.signer.credential.algorithm.default_scheme();
     let source = measure(order, scheme, &clear).await?;
     let prepared = Prepared::new(order, scheme, &source)?;
@@ -71,8 +72,7 @@ pub(super) async fn create(order: &Order<'_>, clear: File) -> Result<Made> {
     let (name, media_type) = (order.name.to_owned(), order.document.media_type.clone());
     let file = Finished { form: order.form, made, name, media_type };
     let app = order.app.clone();
-    let written = tokio::task::spawn_blocking(move || file.write(&app, &source, clear));
-    written.await.map_err(|error| InternalError::other(error.to_string()))?
+    in_pieces(move |asked| file.write(&app, &source, clear, asked)).await
 }
 
 /// Brings the signature to the level that was asked for.
@@ -103,7 +103,7 @@ async fn raise(order: &Order<'_>, source: &Source, clear: &File, made: &mut crea
     Ok(made.add_archive_timestamp(&token).map_err(pki)?)
 }
 
-async fn measure(order: &Order<'_>, scheme: SignatureScheme, clear: &File) -> Result<Source> {
+async fn measure(order: &Order<'_>, scheme: SignatureScheme, clear: &Clear) -> Result<Source> {
     let hash = DigestAlgorithm::from(scheme.hash());
     let carried =
         matches!(order.form, Form::CadesAttached | Form::XadesEnveloped | Form::XadesEnveloping | Form::JadesAttached);
@@ -112,12 +112,13 @@ async fn measure(order: &Order<'_>, scheme: SignatureScheme, clear: &File) -> Re
     if keep && length > ATTACHED {
         return Err(too_large().into());
     }
-    let mut file = clear.try_clone().map_err(disk())?;
-    let measured = tokio::task::spawn_blocking(move || {
+    let mut file = clear.again().map_err(disk())?;
+    let measured = in_pieces(move |asked| {
         let (mut measure, mut octets, mut piece) = (Measure::new(hash), Vec::new(), vec![0; PIECE]);
-        file.rewind()?;
+        file.rewind().map_err(disk())?;
         loop {
-            let count = file.read(&mut piece)?;
+            asked.check().map_err(disk())?;
+            let count = file.read(&mut piece).map_err(disk())?;
             let read = piece.get(..count).unwrap_or_default();
             if read.is_empty() {
                 return Ok((measure.finish(), octets));
@@ -128,8 +129,7 @@ async fn measure(order: &Order<'_>, scheme: SignatureScheme, clear: &File) -> Re
             }
         }
     });
-    let measured = measured.await.map_err(|error| InternalError::other(error.to_string()))?;
-    let (measured, octets) = measured.map_err(disk())?;
+    let (measured, octets) = measured.await?;
     let place = match order.form {
         Form::XadesEnveloped => Some(enveloped(order.app, clear, scheme.hash(), Vec::new()).await?),
         _ => None,
@@ -212,8 +212,8 @@ struct Finished {
 
 impl Finished {
     /// Writes the file; a detached signature's document goes behind it, for the verifier.
-    fn write(self, app: &App, source: &Source, mut clear: File) -> Result<Made> {
-        let mut out = files::unnamed(&app.settings)?;
+    fn write(self, app: &App, source: &Source, mut clear: Clear, asked: &Asked) -> Result<Made> {
+        let mut out = clear.beside(files::unnamed(&app.settings)?);
         let Self { form, made, name, media_type } = self;
         let signature = made.into_bytes();
         let put = |out: &mut File, octets: &[u8]| out.write_all(octets).map_err(disk());
@@ -223,7 +223,7 @@ impl Finished {
                 let file = container::File { name: &name, size: source.measured.size, crc: source.measured.crc };
                 let frame = container::frame(kind, file, &meta).map_err(|error| unsuitable_name(&error))?;
                 put(&mut out, &frame.before)?;
-                copy(&mut clear, &mut out)?;
+                copy(&mut clear, &mut out, asked)?;
                 put(&mut out, &frame.after)?;
                 None
             }
@@ -239,7 +239,7 @@ impl Finished {
             }
         };
         if content_after.is_some() {
-            copy(&mut clear, &mut out)?;
+            copy(&mut clear, &mut out, asked)?;
         }
         Ok(Made { file: out, content_after })
     }
@@ -261,9 +261,16 @@ fn meta(form: Form, signature: &[u8], name: &str, media_type: &str) -> Result<(K
     Ok((Kind::Extended, files))
 }
 
-fn copy(from: &mut File, to: &mut File) -> Result<()> {
+fn copy(from: &mut File, to: &mut File, asked: &Asked) -> Result<()> {
     from.rewind().map_err(disk())?;
-    Ok(std::io::copy(from, to).map(drop).map_err(disk())?)
+    let mut piece = vec![0; PIECE];
+    loop {
+        asked.check().map_err(disk())?;
+        match from.read(&mut piece).map_err(disk())? {
+            0 => return Ok(()),
+            count => to.write_all(piece.get(..count).unwrap_or_default()).map_err(disk())?,
+        }
+    }
 }
 
 fn too_large() -> RequestError {

@@ -10,6 +10,7 @@ mod hang_up;
 mod large;
 mod peppers;
 mod pin;
+mod places;
 mod road;
 pub mod service;
 mod stale_token;
