@@ -101,13 +101,16 @@ pub async fn round(app: &App) {
 /// Archives have rounds of their own: each renewal reads a whole document several times, behind those of strangers, and nothing that others wait for
 /// is to wait for it.
 async fn archives(app: App) {
-    let mut found = None;
-    loop {
+    let mut after = None;
+    for round in 0_u64.. {
         tokio::time::sleep(BETWEEN_ARCHIVES).await;
         if !told("ceremony_not_read", ceremony::was_held(&app).await).unwrap_or(false) {
             continue;
         }
-        found = told("archives_not_looked_through", signing::find_unrenewed_archives(&app, found).await).flatten();
+        // A search that has begun goes on; the next begins an hour later at the latest.
+        if after.is_some() || round % ROUNDS_A_SEARCH == 0 {
+            after = told("archives_not_looked_through", signing::find_unrenewed_archives(&app, after).await).flatten();
+        }
         told("archives_not_renewed", signing::renew_archives(&app).await);
     }
 }
@@ -135,5 +138,7 @@ const KEYS_REMEMBERED_SECONDS: i64 = 86_400;
 const BEAT: Duration = Duration::from_secs(5);
 /// Between two rounds of renewals.
 const BETWEEN_ARCHIVES: Duration = Duration::from_secs(30);
+/// Between two searches for archives that no row renews.
+const ROUNDS_A_SEARCH: u64 = 120;
 /// A round every thirty seconds.
 const BEATS_A_ROUND: u64 = 6;
