@@ -201,18 +201,21 @@ async fn a_certificate_that_counts_no_longer_opens_nothing_on_open_and_resumed_c
     let (_, key) = before.account("co-quan", &[Role::Registrar], None).await;
     let (_directory, mut settings) = before.rest().await;
     by_tls(&mut settings, &servers);
+    // However slow this machine is, the connection stays open.
+    settings.connections.slow = std::time::Duration::from_secs(300);
     let tls = settings.tls.as_mut().unwrap();
     tls.client_ca = Some(agencies.file());
     tls.client_crls = vec![list];
     tls.bound_keys.insert(identifier(&key), vec![pin(&own.0), Pin::Dns("deep.example".to_owned())]);
     let app = bootstrap::open(settings, Clock::default(), Path::new(EXECUTABLE)).await.unwrap();
     let test = TestApp::around(app).await;
-    let tls = test.app.tls.get().unwrap();
     let refused = |answer: (u16, String)| {
         assert!(answer.0 == 401 && answer.1.contains("certificate_required"), "{answer:?}");
     };
     let (mut open, mut open_below) = (Open::new(&test, &key, &own), Open::new(&test, &key, &deep));
     assert_eq!((open.ask().0, open_below.ask().0), (200, 200));
+    // It serves, so it has its files.
+    let tls = test.app.tls.get().unwrap();
 
     // Revoked while the connection is open.
     agencies.list(&[&own.0]);
