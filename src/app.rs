@@ -13,13 +13,13 @@ use crate::{
     current::KeptRows,
     custody::Stretcher,
     error::{InternalError, Result},
-    fetching::Fetcher,
+    fetching::{Fetcher, Hooks},
     issuance::{IssuingPolicy, authority, ocsp::Answers, register::Register, revocation_list},
     outbox,
     rates::Rates,
     reader::ReaderPool,
     registration::lists,
-    restoration, signing,
+    restoration, signing, statistics,
     store::Store,
     tls::Tls,
     tokens::{self, RootToken, Tokens},
@@ -73,6 +73,8 @@ pub struct Inner {
     pub answers: Answers,
     /// Administrative units, once they were read.
     pub units: units::Kept,
+    /// What figures are counted with.
+    pub statistics: statistics::Kept,
     /// Digests of the lines of approved lists.
     pub approved_lists: lists::ApprovedLists,
     /// Agencies' lists that were looked at as a whole of late.
@@ -87,6 +89,8 @@ pub struct Inner {
     pub trust: Arc<TrustFolder>,
     /// Fetches what others publish, where the settings name hosts.
     pub fetcher: Fetcher,
+    /// Tells providers of payments what concerns them, at the addresses that the settings admit.
+    pub hooks: Hooks,
     /// Who is connected.
     pub connections: Arc<Connections>,
     /// What is shown to those who come by TLS, once it is served so.
@@ -181,6 +185,7 @@ impl App {
             connections: Connections::new(settings.connections, settings.trusted_proxies.clone()),
             tls: OnceLock::new(),
             fetcher: Fetcher::new(&settings.verification.fetch),
+            hooks: Hooks::new(&settings.payments.webhooks),
             payments: Payments::start(store.clone(), tokens.subscribers.clone(), policy, (accepted, registry), age),
             receipts: Receipts::start(tokens.status.clone(), clock.clone(), settings.public_url.clone(), receipt_key)?,
             sequencer: tokio::spawn(sequencer.run()),
@@ -197,6 +202,7 @@ impl App {
             answers: Answers::default(),
             lists: lists::Kept::default(),
             units: units::Kept::default(),
+            statistics: statistics::Kept::default(),
             approved_lists: lists::ApprovedLists::default(),
             spooling: outbox::Spooling::default(),
             publications: revocation_list::Publications::default(),

@@ -33,6 +33,7 @@ pub mod restoration;
 pub mod signing;
 mod softhsm;
 pub mod staff;
+pub mod statistics;
 pub mod store;
 pub mod tls;
 pub mod tokens;

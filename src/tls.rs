@@ -187,9 +187,14 @@ pub fn examine(settings: &TlsSettings, host: &str, now: Instant) -> Result<Arc<C
     }
 }
 
+/// The primitives of every connection, to here and from here.
+pub fn primitives() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
+}
+
 impl Shown {
     fn of(files: &Files, settings: &TlsSettings, beside: &Beside) -> Result<Self, TlsError> {
-        let provider = Arc::new(ring::default_provider());
+        let provider = primitives();
         let chain = certificates(&settings.certificate, &files.certificate)?;
         let certificate = own_certificate(&settings.certificate, chain.first())?;
         let key = PrivateKeyDer::from_pem_slice(&files.key).map_err(unreadable(&settings.key))?;

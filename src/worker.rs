@@ -11,7 +11,7 @@ use crate::{
     oauth, outbox, outgoing,
     registration::lists,
     signing, softhsm, staff,
-    transactions::retention,
+    transactions::{limits::ALARMS_KEPT_DAYS, retention, webhooks},
     units,
 };
 use std::time::Duration;
@@ -42,7 +42,7 @@ pub fn start(app: &App) -> JoinHandle<()> {
         let audit = app.audit.clone();
         tokio::select! {
             () = audit.until_stopped() => {}
-            () = async { tokio::join!(app.log.clone().run(), archives(app.clone()), rounds(app)).2 } => {}
+            () = async { tokio::join!(app.log.clone().run(), archives(app.clone()), webhooks::run(app.clone()), rounds(app)).3 } => {}
         }
     })
 }
@@ -128,6 +128,7 @@ async fn clear_up(app: &App) -> Result<()> {
     transaction.remove_old_idempotent(now.plus_seconds(-KEYS_REMEMBERED_SECONDS)).await?;
     transaction.remove_ended_verdicts(now).await?;
     transaction.remove_old_activation_hashes(now.plus_seconds(-custody::HASHES_KEPT_SECONDS)).await?;
+    transaction.remove_old_payment_alarms(now.plus_seconds(-ALARMS_KEPT_DAYS.saturating_mul(86_400))).await?;
     transaction.remove_old_oauth_grants(now.plus_seconds(-oauth::limits::GRANTS_KEPT_SECONDS)).await?;
     Ok(transaction.commit().await?)
 }

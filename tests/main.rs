@@ -4,6 +4,7 @@
 
 mod access;
 mod agency;
+mod alarms;
 mod audit;
 mod browser;
 mod csc;
@@ -12,6 +13,7 @@ mod dependencies;
 mod faults;
 mod harness;
 mod issuance;
+mod mandates;
 mod messages;
 mod missing;
 mod monitoring;
@@ -33,6 +35,7 @@ mod rollback;
 mod rounds;
 mod signing;
 mod staff;
+mod statistics;
 mod store;
 mod tidy;
 mod tls;

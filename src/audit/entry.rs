@@ -213,6 +213,17 @@ kinds! {
     VerdictKept = "verdict.kept",
     PaymentsConsumed = "payments.consumed",
     PaymentConflict = "payment.conflict",
+    /// A provider is told of something about its payments.
+    PaymentAlarmed = "payment.alarmed",
+    /// A payer signed a mandate.
+    MandateSigned = "mandate.signed",
+    MandateEnded = "mandate.ended",
+    /// Collections were accepted under it; its count is another.
+    MandateCollected = "mandate.collected",
+    /// One of them.
+    CollectionAccepted = "mandate_collection.accepted",
+    /// A provider's alarm is to be told once more.
+    PaymentAlarmAgain = "payment_alarm.again",
     /// Payments of days past the retention were removed.
     PaymentsForgotten = "payments.forgotten",
     ProviderChangeAsked = "provider_change.asked",

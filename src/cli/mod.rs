@@ -13,8 +13,10 @@ mod extend;
 mod login;
 mod numbers;
 mod pepper;
+mod pinentry;
 mod printing;
 mod receipt;
+mod report;
 mod request;
 mod requests;
 mod revocations;
@@ -63,9 +65,10 @@ enum Command {
     Numbers(numbers::Numbers),
     Pepper(pepper::Pepper),
     Receipt(receipt::Receipt),
+    Report(report::Report),
     Request(Box<request::Request>),
     Revocations(revocations::Revocations),
-    Sign(sign::Sign),
+    Sign(Box<sign::Sign>),
     Staff(staff::Staff),
     Trust(trust::Trust),
     Units(units::Units),
@@ -103,6 +106,7 @@ pub fn run() -> ExitCode {
         Command::Numbers(command) => command.run(&common),
         Command::Pepper(command) => command.run(&common),
         Command::Receipt(command) => command.run(&common),
+        Command::Report(command) => command.run(&common),
         Command::Request(command) => command.run(&common),
         Command::Revocations(command) => command.run(&common),
         Command::Sign(command) => command.run(&common),

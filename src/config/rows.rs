@@ -345,6 +345,21 @@ pub(super) const ROWS: &[Row] = &[
         "Payments that one process remembers at most, about 18 octets each.",
     ),
     row("payments.registered_only", "true or false", "Whether only registered providers consume payments."),
+    row(
+        "payments.webhooks.hosts",
+        "list of HOST or HOST:PORT",
+        "Hosts that payment providers may be told of alarms at, by HTTPS; none: nobody is.",
+    ),
+    row(
+        "payments.webhooks.addresses",
+        "`public`, `private` or `loopback`",
+        "Which addresses these hosts may have: those of the public internet; private networks as well; or, for development only, this machine alone, also by plain HTTP.",
+    ),
+    row(
+        "payments.webhooks.roots",
+        "path",
+        "PEM: CAs by which these hosts' certificates are judged; those of the system where absent.",
+    ),
     from(
         "C2SP signed-note",
         row(

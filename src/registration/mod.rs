@@ -211,6 +211,18 @@ pub fn open(app: &App, request: &RegistrationRequest) -> Result<Details> {
         .map_err(|_| crate::error::InternalError::other("a request's details cannot be read").into())
 }
 
+/// What a request asks for, from its sealed details, and nothing else of them.
+pub fn kind_of(app: &App, id: RequestId, sealed: &[u8]) -> Result<SubjectKind> {
+    #[derive(serde::Deserialize)]
+    struct KindOnly {
+        #[serde(default)]
+        kind: SubjectKind,
+    }
+    let plain = app.vault.open(DETAILS, &id.to_string(), sealed)?;
+    let read = serde_json::from_slice::<KindOnly>(&plain).map(|details| details.kind);
+    read.map_err(|_| crate::error::InternalError::other("a request's details cannot be read").into())
+}
+
 /// The keyed hash by which a person is found again.
 pub fn person_lookup(app: &App, details: &Details) -> [u8; 32] {
     app.vault.lookup("person", details.personal_number.reveal())

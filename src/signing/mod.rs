@@ -2,6 +2,7 @@
 //! workers only; the service itself moves, hashes and encrypts them. May use `custody`, `issuance`, `reader` and `store`.
 
 mod archive;
+mod assembly;
 mod batch;
 mod create;
 mod document;
@@ -11,6 +12,7 @@ mod extend;
 pub mod files;
 mod form;
 pub mod limits;
+pub mod own;
 mod places;
 pub mod remote;
 mod request;
@@ -23,6 +25,7 @@ pub use batch::{ToSign, sign_all};
 pub use document::{Content, DocumentPage, DocumentView, Upload, Uploaded, clear_up, content, list, load, view};
 pub use earlier::attest_earlier;
 pub use extend::{ArchiveLevel, ExtensionRequest, extend};
+pub use form::signed_name;
 pub use places::{Clear, Place, Places};
 pub use request::{Format, Level, Look, Packaging, PageWanted, SignRequest, unit_of};
 pub use routed::{PACKAGE, extended, first_page, insert_taken, of_road, package_taken, routed_content, taken};

@@ -95,7 +95,7 @@ impl Clear {
         Self { file, place: Some(place) }
     }
 
-    /// What came with a request and is no larger than a request's body may be.
+    /// What takes no place here: it came with a request and is no larger than its body may be, or lies with whoever signs it on a machine of their own.
     pub(super) fn of_request(file: File) -> Self {
         Self { file, place: None }
     }

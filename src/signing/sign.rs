@@ -22,7 +22,7 @@ use crate::{
     custody::{self, Pin, Signer, Wanted},
     error::{Error, InternalError, RequestError, Result},
     fault,
-    reader::{Preparation, ReaderFailure, Task, TaskOutput, Unsuitable},
+    reader::{Preparation, ReaderFailure, ReaderPool, Task, TaskOutput, Unsuitable},
     store::Transaction,
 };
 use chuky_model::{
@@ -313,7 +313,7 @@ async fn prepare(
         signer_name: signer.certificate.subject().common_name(),
         reason,
         location,
-        look: wanted.appearance(signer)?,
+        look: wanted.appearance(&signer.certificate)?,
         place: wanted.place()?,
         contents_bytes: build::longest(&signer.certificate, &around.travelling()?, timestamp),
     };
@@ -324,7 +324,11 @@ async fn prepare(
 }
 
 /// The digest of what the signature covers, computed here: the reader's word is not taken for what is signed.
-async fn digested(prepared: Prepared, scheme: SignatureScheme, mut clear: Clear) -> Result<(Prepared, Vec<u8>)> {
+pub(super) async fn digested(
+    prepared: Prepared,
+    scheme: SignatureScheme,
+    mut clear: Clear,
+) -> Result<(Prepared, Vec<u8>)> {
     in_pieces(move |wanted| {
         let length = clear.seek(SeekFrom::End(0)).map_err(disk())?;
         clear.rewind().map_err(disk())?;
@@ -378,10 +382,15 @@ pub(super) async fn verified(
     Err(InternalError::other("the own verifier does not call the new signature valid").into())
 }
 
-/// Hands a task to a reader; what the document does not allow is told to the person who asked.
+/// Hands a task to a reader of the service.
 pub async fn read(app: &App, task: Task, clear: &File) -> Result<TaskOutput> {
+    read_with(&app.readers, task, clear).await
+}
+
+/// Hands a task to a reader; what the document does not allow is told to the person who asked.
+pub(super) async fn read_with(readers: &ReaderPool, task: Task, clear: &File) -> Result<TaskOutput> {
     let file = clear.try_clone().map_err(disk())?;
-    match app.readers.run(task, Some(file)).await {
+    match readers.run(task, Some(file)).await {
         Ok(TaskOutput::Unsuitable(unsuitable)) => Err(unsuitable_error(unsuitable).into()),
         Ok(output) => Ok(output),
         Err(ReaderFailure::NotStarted(error)) => Err(InternalError::io("a reader worker")(error).into()),

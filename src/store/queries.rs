@@ -6,8 +6,9 @@ use chuky_model::{
     id::*,
     instant::Instant,
     record::{
-        Cursor, account::*, agency::*, audit::*, certificate::*, credential::*, document::*, incoming::*, oauth::*,
-        outgoing::*, passkey::*, payment::*, request::*, revocation::*, staff::*, state::*, verdict::*, work::*,
+        Cursor, account::*, agency::*, audit::*, certificate::*, credential::*, document::*, figure::*, incoming::*,
+        oauth::*, outgoing::*, passkey::*, payment::*, request::*, revocation::*, staff::*, state::*, verdict::*,
+        work::*,
     },
     request::{Hierarchy, RequestState},
     serial::Serial,
@@ -317,6 +318,25 @@ queries! {
         read payments_of_day(provider: AccountId, day: i64) -> i64;
         write remove_old_usage(before_day: i64) -> u64;
     }
+    alarm {
+        write insert_payment_alarm(alarm: &PaymentAlarm) -> bool;
+        write update_payment_alarm(alarm: &PaymentAlarm) -> ();
+        read payment_alarm(id: PaymentAlarmId) -> Option<PaymentAlarm>;
+        read payment_alarms_of(provider: AccountId, before: Cursor, limit: i64) -> Vec<PaymentAlarm>;
+        read payment_alarms(before: Cursor, limit: i64) -> Vec<PaymentAlarm>;
+        read due_payment_alarms(provider: AccountId, now: Instant, limit: i64) -> Vec<PaymentAlarm>;
+        read count_payment_alarms(state: AlarmState) -> i64;
+        write remove_old_payment_alarms(before: Instant) -> u64;
+    }
+    mandate {
+        write insert_mandate(row: &Mandate) -> ();
+        write update_mandate(row: &Mandate) -> ();
+        read mandate(id: MandateId) -> Option<Mandate>;
+        read mandates_of(account: AccountId, before: Cursor, limit: i64) -> Vec<Mandate>;
+        write insert_mandate_collection(row: &MandateCollection) -> ();
+        read mandate_collection(identity: &[u8]) -> Option<MandateCollection>;
+        read mandate_collections_of(mandate: MandateId, limit: i64) -> Vec<MandateCollection>;
+    }
     merchant {
         write insert_merchant_account(row: &MerchantAccount) -> ();
         write update_merchant_account(row: &MerchantAccount) -> ();
@@ -329,6 +349,14 @@ queries! {
         write insert_verdict(verdict: &KeptVerdict) -> ();
         read verdict_by_code(code_hash: &[u8]) -> Option<KeptVerdict>;
         write remove_ended_verdicts(before: Instant) -> u64;
+    }
+    figure {
+        read certificate_facts(before: Instant, after: CertificateId, limit: i64) -> Vec<CertificateFact>;
+        read sealed_details(after: RequestId, limit: i64) -> Vec<SealedDetails>;
+        read first_request_facts(from: Instant, before: Instant, after: RequestId, limit: i64) -> Vec<RequestFact>;
+        read hold_facts(kind: &str, before: Instant, after: Option<&HoldFact>, limit: i64) -> Vec<HoldFact>;
+        read outgoing_facts(from: Instant, before: Instant, after: OutgoingId, limit: i64) -> Vec<OutgoingFact>;
+        read register_facts(from: Instant, before: Instant) -> Vec<RegisterFact>;
     }
     idempotency {
         write begin_idempotent(request: &Idempotency) -> Option<Idempotency>;

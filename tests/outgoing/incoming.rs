@@ -68,19 +68,21 @@ async fn pages_show_the_register(test: &TestApp, agency: &Agency, first: &Value,
     for path in ["/documents/incoming", &one] {
         assert_eq!(page(path, &agency.leader.token).await.0, 403, "{path}");
     }
+    let token = list.split("name=\"csrf\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
     // What is handed in there is judged as through the API: the same package again leads to the same document.
     for (package, reason, status, says) in [
         (package.to_owned(), "", 303, ""),
         ("no xml".to_owned(), "", 422, "edXML"),
         (package.replace(">01<", ">08<"), "", 409, "<h1>"),
-        (package.replace(">01<", ">08<"), "đã hỏi & xác minh", 409, "đã hỏi &#38; xác minh"),
+        (with_pdf(package, flipped), "đã hỏi & xác minh", 409, "đã hỏi &#38; xác minh"),
         (String::new(), "", 422, "Hãy chọn tệp gói tin."),
     ] {
         let name = if package.is_empty() { "" } else { "goi-tin.edxml" };
         let part =
             |head: &str, body: &str| format!("--grenze\r\ncontent-disposition: form-data; {head}\r\n\r\n{body}\r\n");
         let file = part(&format!("name=\"document\"; filename=\"{name}\""), &package);
-        let form = format!("{file}{}--grenze--\r\n", part("name=\"accept\"", reason));
+        let (token, reason_part) = (part("name=\"csrf\"", token), part("name=\"accept\"", reason));
+        let form = format!("{token}{file}{reason_part}--grenze--\r\n");
         let kind = "multipart/form-data; boundary=grenze";
         let (answered, body) =
             test.raw("POST", "/documents/incoming", &agency.clerk.token, kind, form.into_bytes()).await;

@@ -2,9 +2,16 @@
 
 use crate::{
     app::App,
+    error::{InternalError, Result},
     http::{Access, Route, csc},
 };
-use axum::{Json, http::Method, routing::get};
+use axum::{
+    body::Bytes,
+    http::{Method, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use std::sync::OnceLock;
 use utoipa::OpenApi;
 
 #[derive(OpenApi)]
@@ -80,6 +87,14 @@ use utoipa::OpenApi;
         super::providers::ask,
         super::providers::approve,
         super::providers::refuse,
+        super::alarms::list,
+        super::alarms::again,
+        super::alarms::ask,
+        super::mandates::sign,
+        super::mandates::list,
+        super::mandates::show,
+        super::mandates::end,
+        super::mandates::collect,
         super::merchants::register,
         super::merchants::list,
         super::merchants::withdraw,
@@ -99,6 +114,13 @@ use utoipa::OpenApi;
         super::units::list,
         super::units::show,
         super::units::load,
+        super::reports::report,
+        super::reports::workbook,
+        super::reports::table,
+        super::reports::definitions,
+        super::reports::open,
+        super::reports::open_workbook,
+        super::reports::open_table,
         super::credentials::credentials,
         super::credentials::change_pin,
         super::unlocks::ask,
@@ -146,9 +168,18 @@ pub(super) fn routes() -> Vec<Route> {
     vec![Route::new(Method::GET, "/api/v1/openapi.json", Access::Public, get(show))]
 }
 
-/// The description as JSON.
-async fn show() -> Json<utoipa::openapi::OpenApi> {
-    Json(described())
+/// The description as JSON, made once: whoever asks shares it.
+async fn show() -> Result<Response> {
+    static TEXT: OnceLock<Bytes> = OnceLock::new();
+    let text = match TEXT.get() {
+        Some(text) => text.clone(),
+        None => {
+            let text =
+                described().to_json().map_err(|error| InternalError::other(format!("the description: {error}")))?;
+            TEXT.get_or_init(|| text.into()).clone()
+        }
+    };
+    Ok(([(header::CONTENT_TYPE, "application/json")], text).into_response())
 }
 
 /// The page that shows the description without the internet.

@@ -3,6 +3,7 @@
 mod accounts;
 pub(super) mod activations;
 pub(super) mod agency_lists;
+mod alarms;
 mod audit;
 pub(super) mod certificates;
 pub mod credentials;
@@ -13,6 +14,7 @@ mod grants;
 pub(super) mod idempotency;
 pub(super) mod incoming;
 mod json;
+mod mandates;
 pub(super) mod merchants;
 mod oauth_clients;
 pub(super) mod outgoing;
@@ -20,6 +22,7 @@ pub(super) mod passkeys;
 mod payment_orders;
 pub(super) mod providers;
 pub(super) mod receipts;
+pub(super) mod reports;
 pub(super) mod requests;
 pub(super) mod revocation_orders;
 mod second_factor;
@@ -58,8 +61,11 @@ pub fn routes() -> Vec<Route> {
         payment_orders::routes(),
         receipts::routes(),
         providers::routes(),
+        alarms::routes(),
+        mandates::routes(),
         merchants::routes(),
         units::routes(),
+        reports::routes(),
         agency_lists::routes(),
         verification::routes(),
         description::routes(),

@@ -429,6 +429,7 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
         super::gallery_lists::screens(language),
         super::gallery_account::screens(language),
         super::gallery_payments::screens(language),
+        super::gallery_reports::screens(language),
         super::gallery_staff::screens(language),
     ];
     parts.into_iter().flatten().collect()
