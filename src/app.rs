@@ -154,8 +154,7 @@ impl App {
         tokens::refuse_different(&tokens).await?;
         let audit_key = ensure_audit_key(&settings, &tokens, &store).await?;
         let receipt_key = ensure_key(&tokens, RECEIPT_KEY, true).await?.unwrap_or_default();
-        let data_key = tokens.subscribers.derive_data_key(DATA_KEY_VERSION).await?;
-        let vault = Vault::new(data_key.expose());
+        let vault = Vault::new(tokens.subscribers.derive_data_key(DATA_KEY_VERSION).await?.expose());
         let remembered = remembered_head(&settings);
         // What was accepted after a backup was made is not known here.
         let created_after = store.latest_restoration().await?.and_then(|row| row.reconciled_at);
