@@ -20,7 +20,7 @@ use crate::{
     rates::Rates,
     reader::ReaderPool,
     registration::lists,
-    restoration, statistics,
+    restoration, signing, statistics,
     store::Store,
     tls::Tls,
     tokens::{self, RootToken, Tokens},
@@ -100,6 +100,8 @@ pub struct Inner {
     pub tls: OnceLock<Arc<Tls>>,
     /// Bounds the uploads under way.
     pub admission: Admission,
+    /// Bounds the documents that are worked on.
+    pub places: signing::Places,
     /// The binary whose `worker …` commands are run.
     pub executable: PathBuf,
     sequencer: JoinHandle<()>,
@@ -155,8 +157,7 @@ impl App {
         tokens::refuse_different(&tokens).await?;
         let audit_key = ensure_audit_key(&settings, &tokens, &store).await?;
         let receipt_key = ensure_key(&tokens, RECEIPT_KEY, true).await?.unwrap_or_default();
-        let data_key = tokens.subscribers.derive_data_key(DATA_KEY_VERSION).await?;
-        let vault = Vault::new(data_key.expose());
+        let vault = Vault::new(tokens.subscribers.derive_data_key(DATA_KEY_VERSION).await?.expose());
         let remembered = remembered_head(&settings);
         // What was accepted after a backup was made is not known here.
         let created_after = store.latest_restoration().await?.and_then(|row| row.reconciled_at);
@@ -210,6 +211,7 @@ impl App {
             publications: revocation_list::Publications::default(),
             policies,
             admission: Admission::default(),
+            places: signing::Places::default(),
             executable,
         })))
     }

@@ -44,7 +44,7 @@ pub fn start(app: &App) -> JoinHandle<()> {
         let audit = app.audit.clone();
         tokio::select! {
             () = audit.until_stopped() => {}
-            () = async { tokio::join!(app.log.clone().run(), webhooks::run(app.clone()), rounds(app)).2 } => {}
+            () = async { tokio::join!(app.log.clone().run(), archives(app.clone()), webhooks::run(app.clone()), rounds(app)).3 } => {}
         }
     })
 }
@@ -94,14 +94,28 @@ pub async fn round(app: &App) {
     told("rows_not_cleared_up", clear_up(app).await);
     told("activations_not_closed", custody::close_expired(app).await);
     told("signing_not_cleared_up", signing::clear_up(app).await);
-    if is_held {
-        told("archives_not_renewed", signing::renew_archives(app).await);
-    }
     told("packages_not_delivered", outgoing::deliver_due(app).await);
     told("payments_not_forgotten", retention::forget_old(app).await);
     if is_held {
         told("reminders_not_written", reminders::send_due(app).await);
         told("messages_not_handed_over", outbox::hand_over(app).await);
+    }
+}
+
+/// Archives have rounds of their own: each renewal reads a whole document several times, behind those of strangers, and nothing that others wait for
+/// is to wait for it.
+async fn archives(app: App) {
+    let mut after = None;
+    for round in 0_u64.. {
+        tokio::time::sleep(BETWEEN_ARCHIVES).await;
+        if !told("ceremony_not_read", ceremony::was_held(&app).await).unwrap_or(false) {
+            continue;
+        }
+        // A search that has begun goes on; the next begins an hour later at the latest.
+        if after.is_some() || round % ROUNDS_A_SEARCH == 0 {
+            after = told("archives_not_looked_through", signing::find_unrenewed_archives(&app, after).await).flatten();
+        }
+        told("archives_not_renewed", signing::renew_archives(&app).await);
     }
 }
 
@@ -127,5 +141,9 @@ async fn clear_up(app: &App) -> Result<()> {
 const KEYS_REMEMBERED_SECONDS: i64 = 86_400;
 /// Between two renewals of OCSP answers, and two looks at what other nodes left.
 const BEAT: Duration = Duration::from_secs(5);
+/// Between two rounds of renewals.
+const BETWEEN_ARCHIVES: Duration = Duration::from_secs(30);
+/// Between two searches for archives that no row renews.
+const ROUNDS_A_SEARCH: u64 = 120;
 /// A round every thirty seconds.
 const BEATS_A_ROUND: u64 = 6;

@@ -444,6 +444,7 @@ pub(super) const ROWS: &[Row] = &[
     row("rates.client_address", "`{ count, seconds }`", "Wrong names and secrets of applications from one address."),
     row("rates.verify_address", "`{ count, seconds }`", "Documents verified from one address without log-in."),
     row("rates.verify", "`{ count, seconds }`", "Documents verified by one account."),
+    row("rates.extend", "`{ count, seconds }`", "Documents of one account taken to level LT or LTA."),
     row(
         "rates.verdict_link",
         "`{ count, seconds }`",

@@ -4,11 +4,12 @@
 use super::{
     form::Form,
     limits::{ATTACHED, PIECE},
+    places::{Clear, Wanted, in_pieces},
     request::Level,
     sign::{Made, disk, pki, read_with, unexpected},
 };
 use crate::{
-    error::{InternalError, RequestError, Result},
+    error::{RequestError, Result},
     reader::{ReaderPool, Task, TaskOutput},
 };
 use chuky_model::{
@@ -56,7 +57,7 @@ pub(super) struct Source {
 
 impl Source {
     /// Reads the document once.
-    pub(super) async fn measure(making: &Making<'_>, clear: &File) -> Result<Self> {
+    pub(super) async fn measure(making: &Making<'_>, clear: &Clear) -> Result<Self> {
         let hash = DigestAlgorithm::from(making.scheme.hash());
         let carried = matches!(
             making.form,
@@ -67,12 +68,13 @@ impl Source {
         if keep && length > ATTACHED {
             return Err(too_large().into());
         }
-        let mut file = clear.try_clone().map_err(disk())?;
-        let measured = tokio::task::spawn_blocking(move || {
+        let mut file = clear.again().map_err(disk())?;
+        let measured = in_pieces(move |wanted| {
             let (mut measure, mut octets, mut piece) = (Measure::new(hash), Vec::new(), vec![0; PIECE]);
-            file.rewind()?;
+            file.rewind().map_err(disk())?;
             loop {
-                let count = file.read(&mut piece)?;
+                wanted.check().map_err(disk())?;
+                let count = file.read(&mut piece).map_err(disk())?;
                 let read = piece.get(..count).unwrap_or_default();
                 if read.is_empty() {
                     return Ok((measure.finish(), octets));
@@ -83,8 +85,7 @@ impl Source {
                 }
             }
         });
-        let measured = measured.await.map_err(|error| InternalError::other(error.to_string()))?;
-        let (measured, octets) = measured.map_err(disk())?;
+        let (measured, octets) = measured.await?;
         let place = match making.form {
             Form::XadesEnveloped => Some(enveloped(making.readers, clear, making.scheme.hash(), Vec::new()).await?),
             _ => None,
@@ -179,7 +180,7 @@ impl Finished {
     }
 
     /// Writes the file; a detached signature's document goes behind it, for the verifier.
-    pub(super) fn write(self, mut out: File, source: &Source, mut clear: File) -> Result<Made> {
+    pub(super) fn write(self, mut out: Clear, source: &Source, mut clear: Clear, wanted: &Wanted) -> Result<Made> {
         let Self { form, made, name, media_type } = self;
         let signature = made.into_bytes();
         let put = |out: &mut File, octets: &[u8]| out.write_all(octets).map_err(disk());
@@ -189,7 +190,7 @@ impl Finished {
                 let file = container::File { name: &name, size: source.measured.size, crc: source.measured.crc };
                 let frame = container::frame(kind, file, &meta).map_err(|error| unsuitable_name(&error))?;
                 put(&mut out, &frame.before)?;
-                copy(&mut clear, &mut out)?;
+                copy(&mut clear, &mut out, wanted)?;
                 put(&mut out, &frame.after)?;
                 None
             }
@@ -205,7 +206,7 @@ impl Finished {
             }
         };
         if content_after.is_some() {
-            copy(&mut clear, &mut out)?;
+            copy(&mut clear, &mut out, wanted)?;
         }
         Ok(Made { file: out, content_after })
     }
@@ -227,9 +228,16 @@ fn meta(form: Form, signature: &[u8], name: &str, media_type: &str) -> Result<(K
     Ok((Kind::Extended, files))
 }
 
-fn copy(from: &mut File, to: &mut File) -> Result<()> {
+fn copy(from: &mut File, to: &mut File, wanted: &Wanted) -> Result<()> {
     from.rewind().map_err(disk())?;
-    Ok(std::io::copy(from, to).map(drop).map_err(disk())?)
+    let mut piece = vec![0; PIECE];
+    loop {
+        wanted.check().map_err(disk())?;
+        match from.read(&mut piece).map_err(disk())? {
+            0 => return Ok(()),
+            count => to.write_all(piece.get(..count).unwrap_or_default()).map_err(disk())?,
+        }
+    }
 }
 
 fn too_large() -> RequestError {

@@ -6,6 +6,7 @@ use super::{
     evidence::Surroundings,
     files,
     form::Form,
+    places::{Clear, in_pieces},
     request::{Level, SignRequest},
     sign::{Made, pki, unexpected},
 };
@@ -34,7 +35,7 @@ pub(super) struct Order<'a> {
 }
 
 /// Makes the signature and its file.
-pub(super) async fn create(order: &Order<'_>, clear: File) -> Result<Made> {
+pub(super) async fn create(order: &Order<'_>, clear: Clear) -> Result<Made> {
     let scheme = order.signer.credential.algorithm.default_scheme();
     let travelling = order.around.travelling()?;
     let making = Making {
@@ -57,8 +58,11 @@ pub(super) async fn create(order: &Order<'_>, clear: File) -> Result<Made> {
     raise(order, &source, &clear, &mut made).await?;
     let file = Finished::of(&making, made);
     let app = order.app.clone();
-    let written = tokio::task::spawn_blocking(move || file.write(files::unnamed(&app.settings)?, &source, clear));
-    written.await.map_err(|error| InternalError::other(error.to_string()))?
+    in_pieces(move |asked| {
+        let out = clear.beside(files::unnamed(&app.settings)?);
+        file.write(out, &source, clear, asked)
+    })
+    .await
 }
 
 /// Brings the signature to the level that was asked for.

@@ -5,6 +5,7 @@ use super::{
     files::{self, Writer, Written},
     form::{Form, PDF, not_pdf},
     limits::{HEADER_WITHIN, NAME_CHARACTERS, PAGE, WAITING},
+    places::{Clear, Place, in_pieces},
 };
 use crate::{
     accounts::Principal,
@@ -21,7 +22,6 @@ use chuky_model::{
     text::turns_direction,
 };
 use serde::{Deserialize, Serialize};
-use std::fs::File;
 use tokio::{sync::mpsc, task::JoinHandle};
 use uuid::Uuid;
 
@@ -76,7 +76,7 @@ pub struct Uploaded {
 /// The bytes of a document.
 pub struct Content {
     /// Unnamed, at its start.
-    pub file: File,
+    pub file: Clear,
     pub name: String,
     pub size: u64,
     pub media_type: String,
@@ -243,7 +243,7 @@ pub async fn content(app: &App, by: &Principal, id: DocumentId, original: bool) 
     let document = load(app, by, id).await?;
     let bytes = if original { Bytes::of_original(&document) } else { Bytes::newest(&document) };
     let (size, is_signed) = (bytes.written.size, bytes.stored_as != document.stored_as);
-    let file = opened(app, &document, bytes).await?;
+    let file = opened(app, &document, bytes, app.places.enter(by.account)?).await?;
     let mut name = name_of(app, &document)?;
     let mut media_type = document.media_type;
     if is_signed {
@@ -302,16 +302,19 @@ impl Bytes {
     }
 }
 
-/// Decrypts bytes of a document into an unnamed file: exactly those that its row tells of, from a file of its own.
-pub(super) async fn opened(app: &App, document: &Document, bytes: Bytes) -> Result<File> {
+/// Decrypts bytes of a document into an unnamed file: exactly those that its row tells of, from a file of its own. The place is held for as long as the
+/// file is.
+pub(super) async fn opened(app: &App, document: &Document, bytes: Bytes, place: Place) -> Result<Clear> {
     if !bytes.stored_as.starts_with(&format!("{}.", document.id)) {
         tracing::error!(event = "row_forged", table = "document", version = document.version);
         return Err(InternalError::RowForged { table: "document" }.into());
     }
     let app = app.clone();
-    let opened =
-        tokio::task::spawn_blocking(move || files::open(&app.settings, &app.vault, &bytes.stored_as, &bytes.written));
-    opened.await.map_err(|error| InternalError::other(error.to_string()))?
+    in_pieces(move |wanted| {
+        let file = files::open(&app.settings, &app.vault, &bytes.stored_as, &bytes.written, wanted)?;
+        Ok(Clear::new(file, place))
+    })
+    .await
 }
 
 /// The document's name in clear.

@@ -273,6 +273,7 @@ queries! {
         write update_document(document: &Document) -> ();
         read document_by_id(id: DocumentId) -> Option<Document>;
         read documents_without_mac(after: DocumentId, limit: i64) -> Vec<Document>;
+        read documents_without_job(kind: &str, format: &str, after: DocumentId, limit: i64) -> Vec<Document>;
         read list_documents(owner_id: AccountId, before: Cursor, limit: i64) -> Vec<Document>;
     }
     oauth {
@@ -390,6 +391,8 @@ queries! {
         write take_lease(name: &str, holder: &str, now: Instant, until: Instant) -> Option<Lease>;
         write release_lease(name: &str, holder: &str) -> ();
         write insert_job(job: &Job) -> ();
+        write put_job(job: &Job) -> ();
+        write job_by_id(id: JobId) -> Option<Job>;
         write claim_jobs(kind: &str, now: Instant, until: Instant, limit: i64) -> Vec<Job>;
         write finish_job(claimed: &Job, state: JobState, run_at: Instant, last_error: Option<&str>) -> ();
         read messages_after(after: Cursor, limit: i64) -> Vec<Message>;

@@ -12,6 +12,7 @@ mod large;
 mod own_token;
 mod peppers;
 mod pin;
+mod places;
 mod road;
 pub mod service;
 mod stale_token;

@@ -13,6 +13,7 @@ pub use timestamp::TimestampWanted;
 use super::{
     assembly::{Finished, Making, Prepared as PreparedSignature, Source},
     form::Form,
+    places::{Clear, in_pieces},
     request::{Level, SignRequest},
     sign::{Made, append, digested, disk, pki, read_with, unexpected},
 };
@@ -96,7 +97,8 @@ impl Workshop<'_> {
             Form::Pades => self.prepare_pdf(document).await,
             _ => {
                 let making = self.making(form, &document);
-                let source = Source::measure(&making, &document.clear).await?;
+                let source =
+                    Source::measure(&making, &Clear::of_request(document.clear.try_clone().map_err(disk())?)).await?;
                 let prepared = Box::new(PreparedSignature::new(&making, &source)?);
                 Ok(ToSign { document, form, step: Step::Other { prepared, source } })
             }
@@ -119,7 +121,8 @@ impl Workshop<'_> {
         };
         let answer = read_with(self.readers, Task::Prepare(Box::new(preparation)), &document.out).await?;
         let TaskOutput::Prepared(prepared) = answer else { return Err(unexpected().into()) };
-        let (prepared, digest) = digested(*prepared, *scheme, document.out.try_clone().map_err(disk())?).await?;
+        let (prepared, digest) =
+            digested(*prepared, *scheme, Clear::of_request(document.out.try_clone().map_err(disk())?)).await?;
         let to_make = SignatureToMake::detached(*scheme, &digest, certificate).map_err(pki)?;
         let step = Step::Pdf { prepared: Box::new(prepared), to_make: Box::new(to_make) };
         Ok(ToSign { document, form: Form::Pades, step })
@@ -182,7 +185,7 @@ impl Workshop<'_> {
                 let update = prepared.finish(&signed_data).map_err(|error| InternalError::Pki(error.to_string()))?;
                 let mut file = document.out;
                 append(&mut file, &update)?;
-                Ok(Made { file, content_after: None })
+                Ok(Made { file: Clear::of_request(file), content_after: None })
             }
             ValuedStep::Other { mut made, source } => {
                 if let Some(token) = token {
@@ -190,8 +193,8 @@ impl Workshop<'_> {
                 }
                 let finished = Finished::of(&self.making(form, &document), made);
                 let Document { clear, out, .. } = document;
-                let written = tokio::task::spawn_blocking(move || finished.write(out, &source, clear));
-                written.await.map_err(|error| InternalError::other(error.to_string()))?
+                let (out, clear) = (Clear::of_request(out), Clear::of_request(clear));
+                in_pieces(move |wanted| finished.write(out, &source, clear, wanted)).await
             }
         }
     }
