@@ -235,13 +235,14 @@ async fn who_sends_slowly_keeps_nobody_from_being_judged() {
     let mut tries = 0;
     while verify("").await != 503 {
         tries += 1;
-        assert!(tries < 50, "the address has its share");
+        assert!(tries < 600, "the address has its share");
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
     assert_eq!(verify(&token).await, 200);
     drop(strangers);
     while verify("").await != 200 {
         tries += 1;
-        assert!(tries < 600, "the places are given back");
+        assert!(tries < 1_200, "the places are given back");
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
 }
