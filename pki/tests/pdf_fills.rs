@@ -77,6 +77,27 @@ fn letters_are_where_they_are_seen() {
 }
 
 #[test]
+fn letters_are_not_pushed_or_stretched_out_of_sight() {
+    let text = |how: &str| draws(&format!("BT /F1 12 Tf {how} ET"));
+    intact("a comb", &text("20 Tc 20 5 Td (100) Tj"));
+    altered("letters far apart", &text("5000 Tc 20 5 Td (100) Tj"));
+    let words = |how: &str| filled("10 0", "", &look(SHEET, "", &format!("BT /F1 12 Tf {how} ET")));
+    intact("words a little apart", &words("6 Tw 20 5 Td (10 0) Tj"));
+    altered("words far apart", &words("5000 Tw 20 5 Td (10 0) Tj"));
+    altered("both at once", &text("20 5 Td 0 5000 (100) \""));
+    intact("pieces side by side", &text("20 5 Td [(1) -1500 (00)] TJ"));
+    altered("pieces far apart", &text("20 5 Td [(1) -900000 (00)] TJ"));
+    intact("a little narrower", &text("80 Tz 20 5 Td (100) Tj"));
+    altered("much narrower", &text("10 Tz 20 5 Td (100) Tj"));
+    altered("much wider", &text("90000 Tz 20 5 Td (100) Tj"));
+    altered("wider by its matrix", &text("500 0 0 1 5 5 Tm (100) Tj"));
+    altered("narrower by its matrix", &text("0.01 0 0 1 5 5 Tm (100) Tj"));
+    altered("wider by its coordinates", &draws("q 500 0 0 1 5 5 cm BT /F1 12 Tf (100) Tj ET Q"));
+    altered("larger than the field", &draws("BT /F1 900 Tf 20 5 Td (100) Tj ET"));
+    altered("a font that is missing", &draws("BT /None 12 Tf 20 5 Td (100) Tj ET"));
+}
+
+#[test]
 fn lines_go_down_in_a_field_that_has_lines() {
     let lines = Forge::text_field("/Ff 4096");
     let base = || Forge::base().update(&[(7, &lines)]).sign_again(20, "");
@@ -188,6 +209,12 @@ fn a_check_box_is_drawn_anew_with_its_mark() {
     }
     intact("and its style is told", &checked(&mark("(8) Tj"), font, "/MK<</CA(8)>>"));
     altered("with a caption", &checked(&mark("(8) Tj"), font, "/MK<</CA(Pay 999)>>"));
+    let bordered = Forge::check_box("/Off").replace("/V/Off", "/MK<</CA(4)/BC[0]/BG[0.9]>>/V/Off");
+    let plain = Forge::check_box("/Yes").replace("/V/Yes", "/MK<</CA(4)>>/V/Yes");
+    let signed = Forge::base().update(&[(8, &bordered)]).sign_again(20, &certified(2));
+    intact("without its border", &signed.clone().update(&[(8, &plain)]).bytes);
+    let black = plain.replace("/CA(4)", "/CA(4)/BC[0]/BG[0]");
+    altered("on black", &signed.update(&[(8, &black)]).bytes);
     altered("with a ground", &checked(&mark("(8) Tj"), font, "/MK<</CA(8)/BG[0 0 0]>>"));
     altered("another picture", &checked(&mark("(A) Tj"), font, ""));
     altered("two marks", &checked(&mark("(4) Tj (8) Tj"), font, ""));

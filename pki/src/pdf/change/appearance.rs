@@ -191,6 +191,9 @@ fn drawn_text(
         match operator {
             b"Tf" => {
                 let name = operands.first().and_then(Object::name).unwrap_or_default();
+                if sheet.is_some() && is_missing(file, resources, name) {
+                    return Err("its font is missing");
+                }
                 font = Rc::new(FontMap::read(file, resources, name, known)?);
             }
             b"Tj" | b"'" | b"\"" => font.show(operands.last().and_then(Object::string), &mut shown)?,
@@ -220,6 +223,14 @@ fn drawn_text(
         painting.moves(operator, &operands, font.width(piece))?;
         operands.clear();
     }
+}
+
+/// Whether the resources, where there are any, lack the font: some readers then show nothing.
+fn is_missing(file: &PdfFile<'_>, resources: Option<&Dictionary>, name: &[u8]) -> bool {
+    let Some(resources) = resources else { return false };
+    let fonts = file.value(resources, "Font");
+    let font = fonts.dictionary().and_then(|fonts| fonts.value_of(name)).map(|font| file.resolve(font));
+    font.is_none_or(|font| font.dictionary().is_none())
 }
 
 /// Whether the colours of devices mean others in these resources (ISO 32000-1 §8.6.5.6).

@@ -41,7 +41,7 @@ impl Comparison<'_, '_> {
         })
     }
 
-    /// Whether nothing changed in the characteristics (ISO 32000-1 table 189) but the style of the mark.
+    /// Whether nothing changed in the characteristics (ISO 32000-1 table 189) but the style of the mark, a ground and a border that are gone.
     pub(super) fn only_the_mark_changed(&self, field: &Object, old: &Dictionary, new: &Dictionary) -> bool {
         let flags = self.new.resolve(field).integer().unwrap_or(0);
         let (old, new) = (self.old.value(old, "MK"), self.new.value(new, "MK"));
@@ -50,7 +50,12 @@ impl Comparison<'_, '_> {
         let caption = self.new.value(new, "CA");
         flags & PUSH_BUTTON == 0
             && matches!(caption.string(), Some([mark]) if MARKS.contains(mark))
-            && self.differing_keys(old, new).iter().all(|key| key == b"CA")
+            && self.differing_keys(old, new).iter().all(|key| match key.as_slice() {
+                b"CA" => true,
+                // Drawn anew without ground and border, the mark stands on the page.
+                b"BG" | b"BC" => new.value_of(key).is_none(),
+                _ => false,
+            })
     }
 
     /// Whether the form shows one mark, or nothing where the box is off, beside its ground and border.

@@ -28,6 +28,10 @@ struct State {
     rise: f64,
     /// Whether letters get an outline beside their filling (table 106).
     outlined: bool,
+    /// What is put between letters and between words, and how much wider than they are letters are drawn (§9.3.2 to §9.3.4).
+    spread: f64,
+    words: f64,
+    wide: f64,
 }
 
 /// Where text is shown, piece by piece.
@@ -57,6 +61,10 @@ const CLIPPED: &str = "the appearance cuts off a part of itself";
 const UNSEEN: &str = "the appearance hides text";
 /// The smallest letters that are taken for readable, in units of the page.
 const SMALLEST: f64 = 2.0;
+/// How much wider than high letters may be drawn, for what they are.
+const STRETCHED: std::ops::RangeInclusive<f64> = 0.3..=2.0;
+/// How many times the field's height letters may have.
+const LARGEST: f64 = 2.0;
 /// How many times its outline a letter's size is at least.
 const OUTLINE: f64 = 5.0;
 /// How much lighter or darker than their ground letters are at least.
@@ -65,7 +73,16 @@ const CONTRAST: f64 = 0.2;
 impl Painting {
     /// On this sheet; without one nothing is asked but the order of the text.
     pub(super) fn on(sheet: Option<Sheet>) -> Self {
-        let now = State { ink: Ink::default(), leading: 0.0, size: 0.0, rise: 0.0, outlined: false };
+        let now = State {
+            ink: Ink::default(),
+            leading: 0.0,
+            size: 0.0,
+            rise: 0.0,
+            outlined: false,
+            spread: 0.0,
+            words: 0.0,
+            wide: 1.0,
+        };
         Self {
             sheet,
             now,
@@ -112,18 +129,27 @@ impl Painting {
             }
             b"T*" => self.advance(0.0, -self.now.leading),
             b"Tc" | b"Tw" if number(0) < -self.now.size.max(1.0) / 2.0 => return Err(OVERLAPS),
+            b"Tc" => self.now.spread = number(0),
+            b"Tw" => self.now.words = number(0),
+            b"Tz" => self.now.wide = number(0) / 100.0,
             b"'" | b"\"" => {
+                if operator == b"\"" {
+                    (self.now.words, self.now.spread) = (number(0), number(1));
+                }
                 self.advance(0.0, -self.now.leading);
-                self.shows(operands.last().and_then(Object::string), width)?;
+                self.shows(operands.last().and_then(Object::string), width, 0.0)?;
             }
-            b"Tj" => self.shows(operands.last().and_then(Object::string), width)?,
+            b"Tj" => self.shows(operands.last().and_then(Object::string), width, 0.0)?,
             b"TJ" => {
                 let pieces = operands.last().and_then(Object::array).unwrap_or_default();
                 // Thousandths of the size, to the left.
                 if pieces.iter().filter_map(Object::number).any(|adjustment| adjustment > 1000.0) {
                     return Err(OVERLAPS);
                 }
-                self.shows(pieces.iter().find_map(Object::string), width)?;
+                let gaps = pieces.iter().filter_map(Object::number).filter(|adjustment| *adjustment < -1000.0);
+                let gaps = -gaps.sum::<f64>() / 1000.0 * self.now.size;
+                let text: Vec<u8> = pieces.iter().filter_map(Object::string).flatten().copied().collect();
+                self.shows(Some(&text), width, gaps)?;
             }
             _ => {}
         }
@@ -134,14 +160,21 @@ impl Painting {
         self.line = (self.line.0 + across * self.scale.0, self.line.1 + up * self.scale.1);
     }
 
-    fn shows(&mut self, text: Option<&[u8]>, width: f64) -> Result<(), &'static str> {
-        if text.is_none_or(<[u8]>::is_empty) {
-            return Ok(());
-        }
+    /// `gaps` is what the pieces of the text are moved apart.
+    fn shows(&mut self, text: Option<&[u8]>, width: f64, gaps: f64) -> Result<(), &'static str> {
+        let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(()) };
         let here = self.now.ink.placed(self.line);
         let up = self.scale.1 * self.now.ink.unit.1;
         let size = (self.now.size * up).abs();
-        self.is_seen((here.0, here.1 + self.now.rise * up), size, width)?;
+        let across = self.scale.0 * self.now.ink.unit.0 * self.now.wide;
+        let turned = self.sheet.is_some_and(|sheet| sheet.turned);
+        if self.sheet.is_some() && !turned && !STRETCHED.contains(&(across / up)) {
+            return Err(UNSEEN);
+        }
+        let far = |one: f64, least: f64, of: usize| if one > least * self.now.size { one * of as f64 } else { 0.0 };
+        let spaces = text.iter().filter(|byte| **byte == b' ').count();
+        let apart = far(self.now.spread, 0.3, text.len()) + far(self.now.words, 1.0, spaces) + gaps;
+        self.is_seen((here.0, here.1 + self.now.rise * up), size, width, apart * across)?;
         // A comb's letters jump a little; a line is lower by most of its size.
         let tolerance = (size / 4.0).max(0.5);
         if let Some((x, y)) = self.last.replace(here)
@@ -154,8 +187,8 @@ impl Painting {
     }
 
     /// Whether the text stands on the sheet, large enough, and is told from its ground. What somebody typed may be longer than the field: then it
-    /// begins at the left, or goes on from what has filled the field.
-    fn is_seen(&mut self, (x, y): (f64, f64), size: f64, width: f64) -> Result<(), &'static str> {
+    /// begins at the left, or goes on from what has filled the field. `apart` is by how much its letters are moved apart.
+    fn is_seen(&mut self, (x, y): (f64, f64), size: f64, width: f64, apart: f64) -> Result<(), &'static str> {
         let Some(sheet) = self.sheet else { return Ok(()) };
         let same_line = self.last.is_some_and(|last| last == (x, y));
         let begins = if same_line { self.pen } else { x };
@@ -174,6 +207,11 @@ impl Painting {
         let lower = sheet.has_lines && self.last.is_some_and(|last| (size * 0.4..size * 3.0).contains(&(last.1 - y)));
         let goes_on = self.last.is_some() && !lower && before > right - size * 2.0;
         let goes_down = lower && self.last.is_some_and(|last| last.1 < bottom + size * 2.0);
+        // Letters that were moved apart are all there to be seen, and none is larger than the field.
+        let pushed = apart > 0.0 && self.pen + apart > right + size * 0.3;
+        if pushed || size > (top - bottom) * LARGEST {
+            return Err(OUTSIDE);
+        }
         let across = goes_on || (left - 1.0..=right).contains(&begins);
         let up = goes_down || (bottom - size * 0.4..=top).contains(&y);
         let cut = self.pen > right + size * 0.3 && !same_line && !goes_on && begins > left + BORDER.max(size);
