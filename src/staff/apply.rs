@@ -2,17 +2,22 @@
 
 use super::{Change, content::Opening, invitation, order::person_lookup};
 use crate::{
-    accounts,
+    accounts::{self, quorum},
     app::App,
     attestation,
     audit::{self, Actor, Entry, Kind},
+    current,
     error::{RequestError, Result},
     store::{self, Transaction},
 };
 use chuky_model::{
     id::AccountId,
     instant::Instant,
-    record::{account::Account, staff::StaffInvitation, staff::StaffOrder},
+    record::{
+        account::{Account, ApiKey},
+        staff::StaffInvitation,
+        staff::StaffOrder,
+    },
 };
 
 /// Rows that are stored with an approval.
@@ -20,6 +25,8 @@ pub(super) struct Applied {
     account: Account,
     kind: Kind,
     invitation: Option<StaffInvitation>,
+    /// Keys that end with a role that decides.
+    ended_keys: Vec<ApiKey>,
 }
 
 impl Applied {
@@ -36,10 +43,15 @@ impl Applied {
             let account = opened(app, order.account_id, opening).await?;
             let person = person_lookup(app, opening);
             let invitation = invitation::fresh(app, (account.id, Some(order.id)), &person, &opening.phone).await?;
-            return Ok(Self { account, kind: Kind::AccountCreated, invitation: Some(invitation) });
+            return Ok(Self {
+                account,
+                kind: Kind::AccountCreated,
+                invitation: Some(invitation),
+                ended_keys: Vec::new(),
+            });
         }
         let mut account = account.ok_or_else(RequestError::not_found)?;
-        let mut invitation = None;
+        let (mut invitation, mut ended_keys) = (None, Vec::new());
         let kind = match change {
             Change::Open(_) | Change::Move { .. } | Change::Grant { .. } => Kind::AccountChanged,
             Change::Recover { .. } => Kind::AccountRecovered,
@@ -51,6 +63,7 @@ impl Applied {
                 account.roles.extend(roles.iter().copied());
                 account.roles.sort();
                 account.roles.dedup();
+                ended_keys = accounts::api_keys_ended_by_role(app, &account, now).await?;
             }
             Change::Move { unit } => {
                 account.unit.clone_from(unit);
@@ -73,7 +86,7 @@ impl Applied {
             account.locked_until = None;
         }
         attestation::attest_change(hsm, &mut account).await?;
-        Ok(Self { account, kind, invitation })
+        Ok(Self { account, kind, invitation, ended_keys })
     }
 
     /// Stores it with the entries of each row.
@@ -85,6 +98,10 @@ impl Applied {
         now: Instant,
     ) -> Result<()> {
         let actor = Actor::Account(by);
+        if self.kind == Kind::AccountRecovered {
+            // Until its holder redeems the invitation nobody logs in to it.
+            quorum::hold(app, transaction, &self.account).await?;
+        }
         if self.account.version == 1 {
             match transaction.insert_account(&self.account).await {
                 Err(store::Error::Conflict(_)) => return Err(RequestError::try_again().into()),
@@ -96,6 +113,9 @@ impl Applied {
         audit::record(transaction, entry(&self.account, now, self.kind, actor)).await?;
         if self.account.version == 1 {
             accounts::record_person(app, transaction, (now, actor), &self.account).await?;
+        }
+        for key in &self.ended_keys {
+            accounts::store_revoked_api_key(transaction, key, actor, now).await?;
         }
         let Some(invitation) = &self.invitation else { return Ok(()) };
         let stored = match invitation.version {
@@ -111,9 +131,10 @@ impl Applied {
         Ok(())
     }
 
-    /// The account as it is from then on.
-    pub(super) fn account(&self) -> &Account {
-        &self.account
+    /// To be called once it is stored.
+    pub(super) fn tell(&self, app: &App) {
+        current::changed(app, &self.account);
+        self.ended_keys.iter().for_each(|key| current::changed(app, key));
     }
 }
 

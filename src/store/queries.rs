@@ -60,6 +60,7 @@ queries! {
         read accounts_of_person(person_lookup: &[u8]) -> Vec<Account>;
         read list_accounts(after: Cursor, limit: i64) -> Vec<Account>;
         read list_staff_accounts(after: Cursor, limit: i64) -> Vec<Account>;
+        write hold_staff_quorum() -> ();
         write insert_api_key(key: &ApiKey) -> ();
         write update_api_key(key: &ApiKey) -> ();
         read api_key_by_id(id: ApiKeyId) -> Option<ApiKey>;
@@ -80,7 +81,6 @@ queries! {
         write update_staff_invitation(invitation: &StaffInvitation) -> ();
         read staff_invitation_of(account_id: AccountId) -> Option<StaffInvitation>;
         read staff_invitation_by_code(code_hash: &[u8]) -> Option<StaffInvitation>;
-        read founding_invitations(limit: i64) -> Vec<StaffInvitation>;
     }
     passkey {
         write insert_passkey(passkey: &Passkey) -> ();

@@ -1,6 +1,11 @@
 //! Accounts, API keys and sessions. Changes are compare-and-swaps on the row's version; nothing here checks a MAC or a password.
 
-use crate::{Connection, Error, error::moved, stored::Stored};
+use crate::{
+    Connection, Error,
+    dialect::{Dialect, Statements},
+    error::moved,
+    stored::Stored,
+};
 use chuky_model::{
     id::{AccountId, ApiKeyId},
     instant::Instant,
@@ -130,6 +135,11 @@ pub async fn list_staff_accounts(
     )
     .fetch_all(connection)
     .await?)
+}
+
+/// Waits until no other transaction holds what is left of those who enter and approve orders, and holds it until this one ends.
+pub async fn hold_staff_quorum(connection: &mut Connection) -> Result<(), Error> {
+    Statements::hold(connection, i64::from_be_bytes(*b"stafftwo")).await
 }
 
 /// Stores a new API key.

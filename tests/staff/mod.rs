@@ -5,8 +5,11 @@ mod attacks;
 mod command;
 mod founding;
 mod invitations;
+mod keys;
 mod orders;
+mod quorum;
 pub mod second_factor;
+mod sight;
 
 use crate::harness::app::{ACCOUNT_PASSWORD, TestApp};
 use chuky::accounts::{self, NewAccount, Password};

@@ -127,4 +127,5 @@ audit-kind-passkey-added = Thêm khóa truy cập
 audit-kind-passkey-confirmed = Xác nhận khóa truy cập
 audit-kind-passkey-used = Dùng khóa truy cập
 audit-kind-passkey-removed = Gỡ khóa truy cập
+audit-kind-passkey-distrusted = Khóa truy cập được thêm bằng khóa đã mất không dùng được cho đến khi xác nhận lại
 audit-kind-passkey-enrolment-made = Tài khoản bắt đầu duyệt bằng khóa truy cập
