@@ -11,6 +11,7 @@ use chuky::{
 use chuky_model::{instant::Instant, record::state::CertificateState, role::Role};
 use serde_json::{Value, json};
 use std::{
+    io::{BufRead, Write},
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -189,6 +190,62 @@ async fn a_stream_answers_each_line_in_its_order() {
     // Fewer transactions than payments: the group commit is at work.
     let groups: u32 = test.sql("SELECT COUNT(*) FROM payment_batch").parse().unwrap();
     assert!(groups < 150, "{groups} groups for 297 payments");
+}
+
+/// A stream under way: lines in, an answer to each out.
+struct Stream(std::io::BufReader<std::net::TcpStream>);
+
+impl Stream {
+    fn open(test: &TestApp, key: &str) -> Self {
+        let address = test.url.trim_start_matches("http://").to_owned();
+        let mut stream = std::net::TcpStream::connect(&address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        let head = format!(
+            "POST /api/v1/transactions/verify-batch HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {key}\r\n"
+        );
+        stream.write_all(format!("{head}transfer-encoding: chunked\r\n\r\n").as_bytes()).unwrap();
+        Self(std::io::BufReader::new(stream))
+    }
+
+    /// The answer to one more line.
+    fn ask(&mut self, line: &str) -> Value {
+        write!(self.0.get_mut(), "{:x}\r\n{line}\n\r\n", line.len() + 1).unwrap();
+        loop {
+            let mut said = String::new();
+            assert_ne!(self.0.read_line(&mut said).unwrap(), 0, "the stream ended");
+            if said.starts_with('{') {
+                return serde_json::from_str(&said).unwrap();
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_ends_with_the_rights_of_who_asks() {
+    let Scene { test, provider, payer } = scene(Backend::Sqlite).await;
+    let officer = test.log_in("quantri").await;
+    let message = |number: u32| payer.sign(&payer.order(&test.app, &format!("INV-{number}")));
+    let id = provider.split('_').nth(1).unwrap().to_owned();
+    let mut stream = Stream::open(&test, &provider);
+    let (first, second, third) = (message(1), message(2), message(3));
+    let (mut stream, answers) = tokio::task::spawn_blocking(move || {
+        let first = stream.ask(&first);
+        // Later than who asks was looked at.
+        std::thread::sleep(Duration::from_millis(1_200));
+        let second = stream.ask(&second);
+        (stream, [first, second])
+    })
+    .await
+    .unwrap();
+    assert!(answers.iter().all(|answer| outcome(answer) == ("accepted", "first")), "{answers:?}");
+    assert_eq!(test.post(&format!("/api/v1/api-keys/{id}/revoke"), &officer, &json!({})).await.0, 204);
+    let refused = tokio::task::spawn_blocking(move || {
+        std::thread::sleep(Duration::from_millis(1_200));
+        stream.ask(&third)
+    });
+    let refused = refused.await.unwrap();
+    assert_eq!((&refused["type"], &refused["verdict"]), (&"urn:chuky:problem:unauthenticated".into(), &Value::Null));
+    assert_eq!(test.sql("SELECT COUNT(*) FROM payment_identity"), "2");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

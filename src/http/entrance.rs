@@ -1,7 +1,11 @@
 //! Where connections come in: TLS where it is set, so many at a time, none slower than the settings allow, and all finished before the service
 //! ends. Hands each request to a router with what the connection says of its client.
 
-use super::{slow::Slow, unread::Unread};
+use super::{
+    answers::{Answers, Standstill},
+    slow::Slow,
+    unread::Unread,
+};
 use crate::{
     connections::Connections,
     tls::{ClientCertificate, HTTP_2, Tls},
@@ -23,6 +27,7 @@ use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::watch,
+    time::Instant,
 };
 use tokio_rustls::TlsAcceptor;
 use tower::Service;
@@ -43,6 +48,8 @@ struct Visit {
     peer: SocketAddr,
     slow: Duration,
     secure: Option<Secure>,
+    /// Where they are watched one by one.
+    answers: Option<Answers>,
 }
 
 /// What TLS says of a connection.
@@ -66,7 +73,7 @@ impl Entrance {
                 accepted = accept(&self.listener) => accepted,
             };
             let Some(place) = self.connections.admit(peer.ip()) else { continue };
-            let visit = Visit { router: router.clone(), peer, slow, secure: None };
+            let visit = Visit { router: router.clone(), peer, slow, secure: None, answers: None };
             let (tls, stopped) = (self.tls.clone(), stopped.clone());
             tokio::spawn(async move {
                 let _place = place;
@@ -112,12 +119,15 @@ impl Visit {
     }
 
     async fn over(
-        self,
+        mut self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         is_http_2: bool,
         mut stopped: watch::Receiver<bool>,
     ) {
         let stream = Slow::new(stream, self.slow, is_http_2);
+        let slow = self.slow;
+        let answers = is_http_2.then(Answers::new);
+        self.answers = answers.clone();
         let builder = self.builder(is_http_2);
         let service = service_fn(move |request| {
             let visit = self.clone();
@@ -125,10 +135,14 @@ impl Visit {
         });
         let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
         let mut aged = pin!(tokio::time::sleep(LONGEST_CONNECTION));
-        let mut is_ending = *stopped.borrow();
+        let mut looking = tokio::time::interval(slow.div_f32(LOOKS));
+        let mut is_stopping = *stopped.borrow();
+        let mut is_ending = is_stopping;
         if is_ending {
             connection.as_mut().graceful_shutdown();
         }
+        // After which it is cut off, whatever is under way.
+        let mut last = pin!(tokio::time::sleep(if is_ending { LONGEST_STOP } else { LONGEST_CONNECTION * 2 }));
         loop {
             tokio::select! {
                 // A client that hung up or was too slow: its affair.
@@ -138,8 +152,17 @@ impl Visit {
                     }
                     return;
                 }
-                _ = stopped.changed(), if !is_ending => {}
+                () = &mut last => return tracing::debug!(event = "connection_cut_off"),
+                _ = stopped.changed(), if !is_stopping => {
+                    is_stopping = true;
+                    last.as_mut().reset(Instant::now() + LONGEST_STOP);
+                }
                 () = &mut aged, if !is_ending => {}
+                now = looking.tick(), if answers.is_some() => match answers.as_ref().map(|answers| answers.standstill(slow, now)) {
+                    Some(Standstill::Over) => return tracing::debug!(event = "answers_not_taken"),
+                    Some(Standstill::Idle) if !is_ending => {}
+                    Some(Standstill::Idle | Standstill::No) | None => continue,
+                },
             }
             is_ending = true;
             connection.as_mut().graceful_shutdown();
@@ -178,7 +201,11 @@ impl Visit {
         if let Some(certificate) = self.secure.as_ref().and_then(|secure| secure.certificate.clone()) {
             request.extensions_mut().insert(certificate);
         }
+        let watched = self.answers.as_ref().map(Answers::begin);
         let mut answer = self.router.call(request).await?;
+        if let Some(watched) = watched {
+            answer = answer.map(|body| watched.over(body));
+        }
         if let Some(hsts) = self.secure.and_then(|secure| secure.hsts) {
             answer.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, hsts);
         }
@@ -228,6 +255,10 @@ const MOST_UNREAD: u64 = 64 << 10;
 const AFTER_A_FAILURE: Duration = Duration::from_secs(1);
 /// After which a connection is closed between two requests: new certificates, and the end of old ones, reach every client.
 const LONGEST_CONNECTION: Duration = Duration::from_secs(3_600);
+/// What is under way at a stop has as long as one request may take (`TimeoutStopSec` of the unit is a little longer).
+const LONGEST_STOP: Duration = Duration::from_secs(300);
+/// In the time that a client has, it is looked at so many times.
+const LOOKS: f32 = 4.0;
 /// Requests of one HTTP/2 connection at a time (RFC 9113 §6.5.2 advises 100 at least).
 const MOST_STREAMS: u32 = 100;
 /// Streams that a client opened and reset before they were looked at; more ends the connection (rapid reset, CVE-2023-44487).

@@ -17,7 +17,7 @@ use axum::{
 };
 use axum_extra::extract::CookieJar;
 use chuky_model::role::Role;
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc};
 
 /// Whom a route admits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +57,42 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
         Ok(parts.extensions.get::<Caller>().cloned().unwrap_or(Caller(None)))
+    }
+}
+
+/// What a request showed of its caller, to be asked again while a stream goes on: key, session, role or certificate may be taken back meanwhile.
+pub struct Standing {
+    path: String,
+    /// What names the caller, and nothing else of the request.
+    headers: HeaderMap,
+    certificate: Option<Arc<ClientCertificate>>,
+}
+
+impl Standing {
+    /// Who calls, as the guard would find now.
+    pub async fn principal(&self, app: &App, access: Access) -> Result<Principal, Error> {
+        let principal = identify(app, &self.path, &self.headers, self.certificate.as_deref()).await?;
+        let principal = principal.ok_or_else(RequestError::unauthenticated)?;
+        match access.admits(Some(&principal.roles)) && !principal.enrolment_due {
+            true => Ok(principal),
+            false => Err(RequestError::forbidden().into()),
+        }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Standing {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let names = [header::AUTHORIZATION, header::COOKIE];
+        let shown =
+            names.iter().flat_map(|name| parts.headers.get_all(name).iter().map(|value| (name.clone(), value.clone())));
+        let mut headers = HeaderMap::new();
+        for (name, value) in shown {
+            headers.append(name, value);
+        }
+        let certificate = parts.extensions.get::<Arc<ClientCertificate>>().cloned();
+        Ok(Self { path: parts.uri.path().to_owned(), headers, certificate })
     }
 }
 

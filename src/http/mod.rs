@@ -1,6 +1,7 @@
 //! All of axum. Every route is declared once, in a table with the roles it admits; the router is built from those tables, and
 //! a test holds the whole of route × role. Handlers extract, call one flow, and render.
 
+mod answers;
 pub mod api;
 mod brief;
 mod closed;
@@ -21,7 +22,7 @@ mod upload;
 pub mod witness;
 
 pub use closed::serve_until_reconciled;
-pub use guard::{Access, Caller};
+pub use guard::{Access, Caller, Standing};
 pub use remote::Remote;
 
 use crate::{app::App, connections::Connections, error::InternalError, tls::Tls};

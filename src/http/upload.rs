@@ -61,7 +61,8 @@ fn malformed() -> RequestError {
     )
 }
 
-fn cut_short() -> RequestError {
+/// The sender broke off, or took too long.
+pub fn cut_short() -> RequestError {
     RequestError::new(
         RequestErrorKind::Invalid,
         "upload_cut_short",

@@ -2,8 +2,16 @@
 
 use std::time::Duration;
 
-/// Uploads and verdicts under way at once; one more is told to try again. Each may hold a spool of the largest upload on disk.
+/// Uploads at once, on their way or judged; one more is told to try again. Each may hold a spool of the largest upload on disk.
+pub const ARRIVING: usize = 128;
+/// Those of one account or address.
+pub const ARRIVING_EACH: usize = 16;
+/// Documents that are judged at once.
 pub const UNDER_WAY: usize = 32;
+/// How long a document that has arrived waits for its turn to be judged.
+pub const WAIT_TO_BE_JUDGED: Duration = Duration::from_secs(30);
+/// How long one part of a form may take to arrive: as long as a request with one document.
+pub const LONGEST_PART: Duration = Duration::from_secs(300);
 /// Bytes of a document that `chuky verify` hands to a reader, which maps it whole into its bounded memory.
 pub const LARGEST_FILE: u64 = 512 << 20;
 /// Documents whose pages are drawn at once: it takes a reader for up to seconds, and verdicts must not wait for pictures.

@@ -1,6 +1,7 @@
 //! The flow from bytes to a verdict: the document goes through a reader worker, evidence is gathered from what this service
 //! knows itself, and the judgement is pure. What could not be read gets a report that says so, never an error.
 
+mod admission;
 mod certificate;
 mod evidence;
 mod kept;
@@ -10,12 +11,13 @@ mod policies;
 mod spool;
 mod unread;
 
+pub use admission::{Admission, Arriving};
 pub use certificate::{judge_certificate, unread_certificate};
 pub use evidence::present as present_trust;
 pub use kept::{Kept, Link, from_handed, handed, keep, kept};
 pub use pictures::Pictures;
 pub use policies::Policies;
-pub use spool::{Admission, Spool};
+pub use spool::Spool;
 pub use unread::{digest_of, unread, unreadable};
 
 use crate::{

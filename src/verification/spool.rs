@@ -1,38 +1,9 @@
 //! Uploads on their way to a reader: a file without a name, so that nothing is left behind however the process ends.
 //! Counts what it takes and refuses what is too large; never looks into it.
 
-use super::limits::{DRAWING, UNDER_WAY, WAIT_TO_DRAW};
 use crate::error::{InternalError, RequestError, RequestErrorKind, Result};
-use std::{fs::File, path::Path, sync::Arc};
-use tokio::{
-    io::AsyncWriteExt,
-    sync::{OwnedSemaphorePermit, Semaphore},
-};
-
-/// Bounds how many uploads are spooled and judged at once, and how many of them are drawn.
-#[derive(Clone, Debug)]
-pub struct Admission {
-    under_way: Arc<Semaphore>,
-    drawing: Arc<Semaphore>,
-}
-
-impl Default for Admission {
-    fn default() -> Self {
-        Self { under_way: Arc::new(Semaphore::new(UNDER_WAY)), drawing: Arc::new(Semaphore::new(DRAWING)) }
-    }
-}
-
-impl Admission {
-    /// A place, held until the report is given; refused with "try again" where all are taken.
-    pub fn enter(&self) -> Result<OwnedSemaphorePermit> {
-        Ok(self.under_way.clone().try_acquire_owned().map_err(|_| RequestError::try_again())?)
-    }
-
-    /// A place to draw in, where one is free before long.
-    pub(super) async fn draw(&self) -> Option<OwnedSemaphorePermit> {
-        tokio::time::timeout(WAIT_TO_DRAW, self.drawing.clone().acquire_owned()).await.ok()?.ok()
-    }
-}
+use std::{fs::File, path::Path};
+use tokio::io::AsyncWriteExt;
 
 /// An upload while it arrives.
 #[derive(Debug)]

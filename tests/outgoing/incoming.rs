@@ -53,6 +53,47 @@ async fn anything_else_under_that_name(test: &TestApp, clerk: &str, package: &st
     assert_eq!((status, problem(&answer)), (409, "incoming_undetermined"), "{answer}");
 }
 
+/// The clerk reads the register and each document on pages, and nobody else does.
+async fn pages_show_the_register(test: &TestApp, agency: &Agency, first: &Value, package: &str) {
+    let page = async |path: &str, token: &str| {
+        let (status, body) = test.raw("GET", path, token, "", Vec::new()).await;
+        (status, String::from_utf8(body).unwrap())
+    };
+    let one = format!("/documents/incoming/{}", first["id"].as_str().unwrap());
+    let (status, list) = page("/documents/incoming", &agency.clerk.token).await;
+    assert!(status == 200 && list.contains(&one) && list.contains("1/20") && list.contains("Đã trả lại"), "{list}");
+    let (status, shown) = page(&one, &agency.clerk.token).await;
+    let there = ["01/QĐ-UBND", "03: ", "quyet-dinh.pdf", "Chữ ký hợp lệ", "Nơi gửi đã ký: ", "Có trên văn bản đã ký"];
+    assert!(status == 200 && there.iter().all(|text| shown.contains(text)), "{shown}");
+    for path in ["/documents/incoming", &one] {
+        assert_eq!(page(path, &agency.leader.token).await.0, 403, "{path}");
+    }
+    let token = list.split("name=\"csrf\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+    // What is handed in there is judged as through the API: the same package again leads to the same document.
+    for (package, reason, status, says) in [
+        (package.to_owned(), "", 303, ""),
+        ("no xml".to_owned(), "", 422, "edXML"),
+        (package.replace(">01<", ">08<"), "", 409, "<h1>"),
+        (with_pdf(package, flipped), "đã hỏi & xác minh", 409, "đã hỏi &#38; xác minh"),
+        (String::new(), "", 422, "Hãy chọn tệp gói tin."),
+    ] {
+        let name = if package.is_empty() { "" } else { "goi-tin.edxml" };
+        let part =
+            |head: &str, body: &str| format!("--grenze\r\ncontent-disposition: form-data; {head}\r\n\r\n{body}\r\n");
+        let file = part(&format!("name=\"document\"; filename=\"{name}\""), &package);
+        let (token, reason_part) = (part("name=\"csrf\"", token), part("name=\"accept\"", reason));
+        let form = format!("{token}{file}{reason_part}--grenze--\r\n");
+        let kind = "multipart/form-data; boundary=grenze";
+        let (answered, body) =
+            test.raw("POST", "/documents/incoming", &agency.clerk.token, kind, form.into_bytes()).await;
+        let body = String::from_utf8(body).unwrap();
+        assert!(answered == status && body.contains(says), "{reason} {answered}: {body}");
+    }
+    for path in ["/documents/incoming?before=x", "/documents/incoming/x"] {
+        assert_eq!(page(path, &agency.clerk.token).await.0, 404, "{path}");
+    }
+}
+
 async fn registered_or_sent_back(backend: Backend) {
     let test = TestApp::start(backend).await;
     let agency = Agency::new(&test).await;
@@ -91,6 +132,7 @@ async fn registered_or_sent_back(backend: Backend) {
     let (_, list) = test.get(INCOMING, clerk).await;
     assert_eq!(list["documents"].as_array().unwrap().len(), 4, "{list}");
     assert_eq!(list["documents"][3]["subject"], "Về việc ban hành quy chế làm việc");
+    pages_show_the_register(&test, &agency, &first, &package).await;
     for (package, code) in [
         ("no xml".to_owned(), "package_unusable"),
         (package.replace("<edXML:BussinessDocType>0", "<edXML:BussinessDocType>1"), "package_not_new"),

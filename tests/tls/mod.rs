@@ -3,6 +3,7 @@
 
 mod clients;
 mod slow;
+mod streams;
 mod transport;
 
 use crate::harness::app::TestApp;

@@ -1,6 +1,6 @@
 //! Clients that take their time, come in crowds, or open streams only to reset them; and a service that stops while somebody is served.
 
-use super::{Authority, by_tls, curl, port};
+use super::{Authority, by_tls, curl, port, streams::frame};
 use crate::harness::app::TestApp;
 use std::{
     io::{ErrorKind, Read, Write},
@@ -161,12 +161,6 @@ async fn a_crowd_of_one_address_finds_no_more_places() {
         figures.contains("\nchuky_connections_refused ") && figures.contains("\nchuky_connections 1\n"),
         "{figures}"
     );
-}
-
-/// A frame (RFC 9113 §4.1).
-fn frame(kind: u8, flags: u8, stream: u32, content: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(content.len()).unwrap().to_be_bytes();
-    [&length[1..], &[kind, flags], &stream.to_be_bytes(), content].concat()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

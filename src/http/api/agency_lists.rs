@@ -5,7 +5,7 @@ use crate::{
     accounts::passkey::Given,
     app::App,
     error::{RequestError, Result},
-    http::{Access, Caller, Route, upload},
+    http::{Access, Caller, Remote, Route, upload},
     registration::lists::{self, Column, ListDetail, ListView, Shown},
 };
 use axum::{
@@ -100,12 +100,14 @@ pub struct RejectListBody {
 pub async fn take(
     State(app): State<App>,
     caller: Caller,
+    remote: Remote,
     Query(query): Query<NameQuery>,
     body: Body,
 ) -> Result<Response> {
     let by = caller.required()?;
-    let place = app.admission.enter()?;
+    let arriving = app.admission.arrive(Some(&by), remote.as_str())?;
     let file = upload::spool_body(&app, body).await?.finish().await?;
+    let place = arriving.judge().await?;
     let id = lists::upload(&app, &by, &query.name, file).await?;
     // The look at its lines takes a place of its own.
     drop(place);

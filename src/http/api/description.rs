@@ -2,9 +2,16 @@
 
 use crate::{
     app::App,
+    error::{InternalError, Result},
     http::{Access, Route, csc},
 };
-use axum::{Json, http::Method, routing::get};
+use axum::{
+    body::Bytes,
+    http::{Method, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use std::sync::OnceLock;
 use utoipa::OpenApi;
 
 #[derive(OpenApi)]
@@ -147,9 +154,18 @@ pub(super) fn routes() -> Vec<Route> {
     vec![Route::new(Method::GET, "/api/v1/openapi.json", Access::Public, get(show))]
 }
 
-/// The description as JSON.
-async fn show() -> Json<utoipa::openapi::OpenApi> {
-    Json(described())
+/// The description as JSON, made once: whoever asks shares it.
+async fn show() -> Result<Response> {
+    static TEXT: OnceLock<Bytes> = OnceLock::new();
+    let text = match TEXT.get() {
+        Some(text) => text.clone(),
+        None => {
+            let text =
+                described().to_json().map_err(|error| InternalError::other(format!("the description: {error}")))?;
+            TEXT.get_or_init(|| text.into()).clone()
+        }
+    };
+    Ok(([(header::CONTENT_TYPE, "application/json")], text).into_response())
 }
 
 /// The page that shows the description without the internet.

@@ -159,12 +159,18 @@ pub async fn sheets_of(app: &App, by: &crate::accounts::Principal, ids: Vec<Merc
 /// answer, too.
 #[utoipa::path(post, path = "/api/v1/vietqr/verify", request_body(content((String = "text/plain"), (Vec<u8> = "image/jpeg"), (Vec<u8> = "image/png"))),
     responses((status = 200, body = CodeAnswer), (status = 422), (status = 429)))]
-pub async fn verify(State(app): State<App>, remote: Remote, request: Request) -> Result<Json<CodeAnswer>> {
+pub async fn verify(
+    State(app): State<App>,
+    caller: Caller,
+    remote: Remote,
+    request: Request,
+) -> Result<Json<CodeAnswer>> {
     allow(&app, &remote)?;
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if kind.starts_with("image/") {
-        let _place = app.admission.enter()?;
+        let arriving = app.admission.arrive(caller.0.as_ref(), remote.as_str())?;
         let picture = upload::spool_body(&app, request.into_body()).await?;
+        let _place = arriving.judge().await?;
         let text = picture::code_in(&app, picture).await?;
         return Ok(Json(verify_code(&app, &text).await?));
     }

@@ -5,7 +5,7 @@ use crate::{
     accounts::Principal,
     app::App,
     error::{Error, RequestError, RequestErrorKind, Result},
-    http::{Access, Caller, Route, problem::Problem, upload},
+    http::{Access, Caller, Route, Standing, problem::Problem, upload},
     transactions::{
         ReceiptForm,
         receipts::{RECEIPTS_IN_A_TREE, Receipts, with_receipt},
@@ -32,7 +32,7 @@ use tokio::{
     io::{AsyncWriteExt, DuplexStream},
     sync::mpsc,
     task::JoinHandle,
-    time::{timeout, timeout_at},
+    time::{Instant, timeout_at},
 };
 use tokio_util::io::ReaderStream;
 use utoipa::ToSchema;
@@ -43,8 +43,8 @@ pub(super) fn routes() -> Vec<Route> {
     // A stream has no largest size: lines are bounded, and so are the lines under way.
     let many = post(verify_batch).layer(DefaultBodyLimit::disable());
     vec![
-        Route::new(Method::POST, "/api/v1/transactions/verify", Access::Account, one),
-        Route::new(Method::POST, "/api/v1/transactions/verify-batch", Access::Account, many),
+        Route::new(Method::POST, "/api/v1/transactions/verify", WHO, one),
+        Route::new(Method::POST, "/api/v1/transactions/verify-batch", WHO, many),
         Route::new(Method::GET, "/api/v1/schemas/payment-order.json", Access::Public, get(schema)),
     ]
 }
@@ -165,11 +165,11 @@ impl ReceiptQuery {
     responses((status = 200, body = String, content_type = "application/x-ndjson"), (status = 401)))]
 pub async fn verify_batch(
     State(app): State<App>,
-    caller: Caller,
+    standing: Standing,
     Query(query): Query<ReceiptQuery>,
     body: Body,
 ) -> Result<Response> {
-    let by = caller.required()?;
+    let by = Asked::now(&app, standing).await?;
     let form = query.form()?;
     let (answers, outgoing) = tokio::io::duplex(ANSWERS_HELD);
     tokio::spawn(async move {
@@ -234,17 +234,47 @@ impl Line {
     }
 }
 
+/// Who asks, looked at again while lines come.
+struct Asked {
+    standing: Standing,
+    principal: Principal,
+    looked_at: Instant,
+    /// Of the stream.
+    end: Instant,
+}
+
+impl Asked {
+    async fn now(app: &App, standing: Standing) -> Result<Self> {
+        let looked_at = Instant::now();
+        let principal = standing.principal(app, WHO).await?;
+        Ok(Self { standing, principal, looked_at, end: looked_at + LONGEST_STREAM })
+    }
+
+    /// Whether they still may: a key that was revoked since opens nothing more.
+    async fn again(&mut self, app: &App) -> Result<()> {
+        if Instant::now() >= self.end {
+            return Err(ended().into());
+        }
+        if self.looked_at.elapsed() >= BETWEEN_LOOKS {
+            self.looked_at = Instant::now();
+            self.principal = self.standing.principal(app, WHO).await?;
+        }
+        Ok(())
+    }
+}
+
 /// Splits the body into lines and starts on each; the channel's bound holds the sender back.
 async fn read(
     app: App,
-    by: Principal,
+    mut by: Asked,
     form: Option<ReceiptForm>,
     mut body: Body,
     under_way: mpsc::Sender<JoinHandle<Line>>,
 ) {
     let mut lines = Lines::default();
     loop {
-        let frame = timeout(LONGEST_PAUSE, poll_fn(|context| Pin::new(&mut body).poll_frame(context))).await;
+        let until = by.end.min(Instant::now() + LONGEST_PAUSE);
+        let frame = timeout_at(until, poll_fn(|context| Pin::new(&mut body).poll_frame(context))).await;
         let (chunk, last) = match frame {
             Ok(Some(Ok(frame))) => (frame.into_data().unwrap_or_default(), false),
             Ok(None) => (Bytes::from_static(b"\n"), true),
@@ -256,7 +286,12 @@ async fn read(
             }
         };
         for line in lines.push(&chunk) {
-            let answer = tokio::spawn(Line::judge(app.clone(), by.clone(), form, line));
+            // Said once, in place of this line and of all that come behind it.
+            if let Err(refused) = by.again(&app).await {
+                let problem = tokio::spawn(async { Line::problem(refused) });
+                return drop(under_way.send(problem).await);
+            }
+            let answer = tokio::spawn(Line::judge(app.clone(), by.principal.clone(), form, line));
             // Nobody listens any more: the payments already under way are finished, no others are begun.
             if under_way.send(answer).await.is_err() {
                 return;
@@ -273,9 +308,9 @@ async fn write(mut in_order: mpsc::Receiver<JoinHandle<Line>>, mut answers: Dupl
     while let Some(first) = in_order.recv().await {
         let mut lines = vec![finished(first).await];
         if lines.iter().any(|line| line.receipt.is_some()) {
-            let begun = tokio::time::Instant::now();
+            let begun = Instant::now();
             while lines.len() < RECEIPTS_IN_A_TREE {
-                let until = (tokio::time::Instant::now() + SHORTEST_GATHERING).min(begun + LONGEST_GATHERING);
+                let until = (Instant::now() + SHORTEST_GATHERING).min(begun + LONGEST_GATHERING);
                 let Ok(Some(next)) = timeout_at(until, in_order.recv()).await else { break };
                 lines.push(finished(next).await);
             }
@@ -359,6 +394,16 @@ fn cut_short() -> Error {
     .into()
 }
 
+fn ended() -> RequestError {
+    RequestError::conflict(
+        "stream_ended",
+        "Luồng này đã kéo dài một giờ. Hãy mở luồng mới và gửi tiếp từ dòng này.",
+        "This stream has lasted an hour. Open another one and go on from this line.",
+    )
+}
+
+/// Everybody with an account.
+const WHO: Access = Access::Account;
 /// Bytes of one request: a little more than the longest message, so that a message that is too long gets a verdict that says so.
 const LONGEST_BODY: usize = LONGEST_MESSAGE * 2;
 /// Bytes kept of a line: more than the longest message, so that the verdict says it is too long.
@@ -372,6 +417,10 @@ const SHORTEST_GATHERING: Duration = Duration::from_millis(20);
 const LONGEST_GATHERING: Duration = Duration::from_millis(500);
 /// How long a stream may be silent.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// How long it may last: whatever ends meanwhile is to reach everybody.
+const LONGEST_STREAM: Duration = Duration::from_secs(3_600);
+/// How long the answer to who asks holds.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 /// The published schema.
 const SCHEMA: &str = include_str!("../../../web/schemas/payment-order.json");
 

@@ -101,7 +101,7 @@ pub async fn verify(
     let form = ReportForm::wanted(query.report.as_deref(), request.headers())?;
     allow(&app, caller.0.as_ref(), &remote)?;
     let policy = policy(&app, query.policy.as_deref())?;
-    let _place = app.admission.enter()?;
+    let arriving = app.admission.arrive(caller.0.as_ref(), remote.as_str())?;
     let submission = match upload::is_form(request.headers()) {
         true => from_form(&app, policy, request).await?,
         false => {
@@ -109,6 +109,7 @@ pub async fn verify(
             Submission { name: UNNAMED.to_owned(), document, content: None, policy }
         }
     };
+    let _place = arriving.judge().await?;
     let actor = caller.0.as_ref().map_or(Actor::Anonymous, |principal| Actor::Account(principal.account));
     let (judged, pictures) = match query.pictures {
         true => verification::verify_and_draw(&app, actor, submission).await?,

@@ -8,8 +8,8 @@ use crate::{
     error::{Error, RequestError, RequestErrorKind, Result},
     http::{Caller, Remote, problem::Problem, upload},
     verification::{
-        self, Submission,
-        limits::{BATCH, BATCH_AT_A_TIME},
+        self, Arriving, Spool, Submission,
+        limits::{BATCH, BATCH_AT_A_TIME, LONGEST_PART},
     },
 };
 use axum::{
@@ -20,6 +20,7 @@ use axum::{
 };
 use chuky_model::report::Report;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use tokio::{
     io::{AsyncWriteExt, DuplexStream},
     sync::mpsc,
@@ -64,7 +65,7 @@ pub async fn verify_batch(
     request: Request,
 ) -> Result<Response, Error> {
     let policy = policy(&app, query.policy.as_deref())?;
-    let place = app.admission.enter()?;
+    let arriving = app.admission.arrive(caller.0.as_ref(), remote.as_str())?;
     if !upload::is_form(request.headers()) {
         return Err(missing_document().into());
     }
@@ -72,27 +73,48 @@ pub async fn verify_batch(
     let (answers, outgoing) = tokio::io::duplex(ANSWERS_HELD);
     tokio::spawn(async move {
         let (under_way, in_order) = mpsc::channel(BATCH_AT_A_TIME);
-        tokio::join!(read(app, (caller, policy), remote, form, under_way), write(in_order, answers));
-        drop(place);
+        let asked = Asked { caller, remote, policy, arriving: Arc::new(arriving) };
+        tokio::join!(read(app, asked, form, under_way), write(in_order, answers));
     });
     let kind = [(header::CONTENT_TYPE, "application/x-ndjson")];
     Ok((kind, Body::from_stream(ReaderStream::new(outgoing))).into_response())
 }
 
-/// Takes the parts one by one and starts on each; the channel's bound holds the sender back.
-async fn read(
-    app: App,
-    (caller, policy): (Caller, String),
+/// What all documents of a call have in common.
+struct Asked {
+    caller: Caller,
     remote: Remote,
-    mut form: Multipart,
-    under_way: mpsc::Sender<JoinHandle<Line>>,
-) {
+    policy: String,
+    /// The call's place among the uploads.
+    arriving: Arc<Arriving>,
+}
+
+impl Asked {
+    /// Judges one of them in a task of its own.
+    fn judge(&self, app: &App, name: String, document: Spool) -> JoinHandle<Line> {
+        let actor = self.caller.0.as_ref().map_or(Actor::Anonymous, |principal| Actor::Account(principal.account));
+        let (app, arriving) = (app.clone(), self.arriving.clone());
+        let submission = Submission { name: name.clone(), document, content: None, policy: self.policy.clone() };
+        tokio::spawn(async move {
+            let judged = async {
+                let _place = arriving.judge().await?;
+                verification::verify_document(&app, actor, submission).await
+            };
+            Line::of(name, judged.await.map(|judged| judged.report))
+        })
+    }
+}
+
+/// Takes the parts one by one and starts on each; the channel's bound holds the sender back.
+async fn read(app: App, asked: Asked, mut form: Multipart, under_way: mpsc::Sender<JoinHandle<Line>>) {
     let said = |file: String, error: Error| tokio::spawn(async move { Line::of(file, Err(error)) });
-    let mut count = 0;
+    let (mut count, mut parts) = (0, 0);
     loop {
-        let mut field = match upload::next_field(&mut form).await {
+        parts += 1;
+        let mut field = match in_time(upload::next_field(&mut form)).await {
             Ok(Some(field)) if field.name() == Some("document") => field,
-            Ok(Some(_)) => continue,
+            Ok(Some(_)) if parts <= PARTS => continue,
+            Ok(Some(_)) => return drop(under_way.send(said(String::new(), too_many().into())).await),
             Ok(None) if count == 0 => {
                 return drop(under_way.send(said(String::new(), missing_document().into())).await);
             }
@@ -104,27 +126,24 @@ async fn read(
         if count > BATCH {
             return drop(under_way.send(said(name, too_many().into())).await);
         }
-        let spooled = match allow(&app, caller.0.as_ref(), &remote) {
-            Ok(()) => upload::spool_field(&app, &mut field).await,
+        let spooled = match allow(&app, asked.caller.0.as_ref(), &asked.remote) {
+            Ok(()) => in_time(upload::spool_field(&app, &mut field)).await,
             Err(refused) => Err(refused.into()),
         };
         let answer = match spooled {
             Err(error) => said(name, error),
-            Ok(document) => {
-                let actor = caller.0.as_ref().map_or(Actor::Anonymous, |principal| Actor::Account(principal.account));
-                let (app, policy) = (app.clone(), policy.clone());
-                tokio::spawn(async move {
-                    let submission = Submission { name: name.clone(), document, content: None, policy };
-                    let judged = verification::verify_document(&app, actor, submission).await;
-                    Line::of(name, judged.map(|judged| judged.report))
-                })
-            }
+            Ok(document) => asked.judge(&app, name, document),
         };
         // Nobody listens any more: what is under way is finished, nothing else is begun.
         if under_way.send(answer).await.is_err() {
             return;
         }
     }
+}
+
+/// A part that takes longer than a whole request may is as one that was cut short.
+async fn in_time<T>(part: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::time::timeout(LONGEST_PART, part).await.unwrap_or_else(|_| Err(upload::cut_short().into()))
 }
 
 /// Writes the answers in the order of the parts.
@@ -148,5 +167,7 @@ fn too_many() -> RequestError {
     )
 }
 
+/// Parts of a form, whatever their names.
+const PARTS: usize = 2 * BATCH;
 /// Bytes of answers that wait for a slow reader.
 const ANSWERS_HELD: usize = 64 * 1024;

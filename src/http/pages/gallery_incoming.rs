@@ -1,20 +1,22 @@
 //! The pages of incoming documents in every state worth looking at. Test code only.
 
 use super::{
+    Problems,
     gallery::{AGENCY, LONG_NAME, Screen, frame},
     incoming::{IncomingDocumentPage, IncomingFile, IncomingListPage, IncomingRow},
 };
 use chuky_model::{
     report::{Indication, Outcome},
-    text::Language,
+    text::{Bilingual, Language},
 };
 
 const SUBJECT: &str = "Về việc phối hợp rà soát thủ tục hành chính được cắt giảm, đơn giản hóa trên địa bàn thành phố";
 
 /// The pages.
 pub(super) fn screens(language: Language) -> Vec<Screen> {
-    let list = |rows: Vec<IncomingRow>, next| {
-        IncomingListPage { frame: frame(language, "/documents/incoming"), rows, next }.html()
+    let list = |rows: Vec<IncomingRow>, next, problems| {
+        IncomingListPage { frame: frame(language, "/documents/incoming"), rows, next, accept: String::new(), problems }
+            .html()
     };
     let rows =
         vec![registered(), IncomingRow { is_accepted: true, number: Some((11, 2026)), ..registered() }, refused()];
@@ -34,8 +36,8 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
         ..page(language, refused())
     };
     vec![
-        ("incoming", list(rows, Some("/documents/incoming?before=1".into()))),
-        ("incoming-empty", list(Vec::new(), None)),
+        ("incoming", list(rows, Some("/documents/incoming?before=1".into()), Problems::none())),
+        ("incoming-empty", list(Vec::new(), None, refused_package())),
         ("incoming-registered", good.html()),
         ("incoming-accepted", accepted.html()),
         ("incoming-sent-back", sent_back.html()),
@@ -81,6 +83,12 @@ fn registered() -> IncomingRow {
         received_at: "2026-11-23T02:05:00Z".into(),
         is_accepted: false,
     }
+}
+
+/// What the form says of a package whose signatures are open.
+fn refused_package() -> Problems {
+    let open = "Không có chữ ký hợp lệ nào của “Sở Tư pháp”. Hãy hỏi nơi gửi rồi điền lý do chấp nhận.";
+    Problems::said(None, Bilingual::new(open, open))
 }
 
 fn refused() -> IncomingRow {

@@ -1,7 +1,6 @@
-//! `/documents/incoming`: the agency's register of incoming documents, and one of them with what was found out about each file. For reading
-//! only; packages come through the API.
+//! `/documents/incoming`: the agency's register of incoming documents, and one of them with what was found out about each file.
 
-use super::{Frame, rendered, rows::Row, texts};
+use super::{Frame, Problems, rendered, rows::Row, texts};
 use askama::Template;
 use chuky_model::report::{Indication, Outcome};
 
@@ -61,6 +60,10 @@ pub struct IncomingListPage {
     pub rows: Vec<IncomingRow>,
     /// Where older ones are.
     pub next: Option<String>,
+    /// Why a package is taken whose signatures are open, as it was typed.
+    pub accept: String,
+    /// Of the form as a whole, `document` and `accept`.
+    pub problems: Problems,
 }
 
 /// One file of a package.

@@ -1,31 +1,39 @@
-//! `/documents/incoming`: the agency's register of incoming documents for its clerks, and one of them.
+//! `/documents/incoming`: the agency's register of incoming documents for its clerks, a package taken in there, and one document.
 
-use super::Visit;
+use super::{Visit, requests::shown_beside};
 use crate::{
     app::App,
     error::{RequestError, Result},
     http::{
         Route,
-        api::{incoming::read, outgoing::CLERKS, requests::read_cursor},
+        api::{
+            documents::{broken_off, short_text},
+            incoming::read,
+            outgoing::CLERKS,
+            requests::read_cursor,
+        },
         pages::{
-            Frame, html,
+            Frame, Problems, html,
             incoming::{IncomingDocumentPage, IncomingFile, IncomingListPage, IncomingRow},
         },
+        upload,
     },
     outgoing::{self, AttachmentView, IncomingView},
 };
 use axum::{
-    extract::{Path, Query, State},
+    extract::{DefaultBodyLimit, Path, Query, Request, State},
     http::{Method, StatusCode},
-    response::Response,
-    routing::get,
+    response::{IntoResponse, Redirect, Response},
+    routing::{get, post},
 };
 use chuky_model::record::Cursor;
 use serde::Deserialize;
 
 pub(super) fn routes() -> Vec<Route> {
+    let take = post(take).layer(DefaultBodyLimit::disable());
     vec![
         Route::new(Method::GET, "/documents/incoming", CLERKS, get(list)),
+        Route::new(Method::POST, "/documents/incoming", CLERKS, take),
         Route::new(Method::GET, "/documents/incoming/{id}", CLERKS, get(show)),
     ]
 }
@@ -38,15 +46,65 @@ struct PageQuery {
 }
 
 async fn list(State(app): State<App>, visit: Visit, Query(query): Query<PageQuery>) -> Result<Response> {
-    let by = visit.required()?;
     let before = query.before.as_deref().map_or(Some(Cursor::NEWEST), read_cursor);
-    let found = outgoing::incoming(&app, by, before.ok_or_else(RequestError::not_found)?).await?;
+    let before = before.ok_or_else(RequestError::not_found)?;
+    register(&app, visit, before, (String::new(), StatusCode::OK, Problems::none())).await
+}
+
+/// The register, with what was typed and refused.
+async fn register(
+    app: &App,
+    visit: Visit,
+    before: Cursor,
+    (accept, status, problems): (String, StatusCode, Problems),
+) -> Result<Response> {
+    let found = outgoing::incoming(app, visit.required()?, before).await?;
     let page = IncomingListPage {
         rows: found.documents.iter().map(row).collect(),
         next: found.next.map(|next| format!("/documents/incoming?before={next}")),
+        accept,
+        problems,
         frame: visit.frame,
     };
-    Ok(html(StatusCode::OK, page.html()))
+    Ok(html(status, page.html()))
+}
+
+/// Takes a package in. The form's token comes before it, so nothing of a stranger's upload is kept.
+async fn take(State(app): State<App>, visit: Visit, request: Request) -> Result<Response> {
+    let mut accept = String::new();
+    match taken(&app, &visit, request, &mut accept).await {
+        Ok(view) => Ok(Redirect::to(&format!("/documents/incoming/{}", view.id)).into_response()),
+        Err(error) => {
+            let (status, problems) = shown_beside(error)?;
+            register(&app, visit, Cursor::NEWEST, (accept, status, problems)).await
+        }
+    }
+}
+
+async fn taken(app: &App, visit: &Visit, request: Request, accept: &mut String) -> Result<IncomingView> {
+    if !upload::is_form(request.headers()) {
+        return Err(missing().into());
+    }
+    let mut form = upload::form(request).await?;
+    let (mut token, mut package) = (String::new(), None);
+    while let Some(mut field) = form.next_field().await.map_err(|_| broken_off())? {
+        match field.name().unwrap_or_default() {
+            "csrf" => token = short_text(&mut field).await?,
+            "accept" => *accept = short_text(&mut field).await?,
+            "document" if !field.file_name().unwrap_or_default().is_empty() => {
+                visit.posting(&token)?;
+                package = Some(upload::spool_field(app, &mut field).await?.finish().await?);
+            }
+            _ => {}
+        }
+    }
+    let by = visit.posting(&token)?;
+    let reason = Some(accept.trim()).filter(|reason| !reason.is_empty());
+    outgoing::receive(app, by, package.ok_or_else(missing)?, reason).await
+}
+
+fn missing() -> RequestError {
+    RequestError::invalid("document", "package_missing", "Hãy chọn tệp gói tin.", "Choose the package's file.")
 }
 
 async fn show(State(app): State<App>, visit: Visit, Path(id): Path<String>) -> Result<Response> {

@@ -16,7 +16,7 @@ use crate::{
         report_file::{ReportForm, allow_link, report_file},
         upload,
     },
-    verification::{self, Spool, digest_of},
+    verification::{self, Arriving, Spool, digest_of},
 };
 use axum::{
     extract::{DefaultBodyLimit, Path, Request, State},
@@ -92,10 +92,10 @@ async fn compare(
     request: Request,
 ) -> Result<Response> {
     let kept = verification::kept(&app, &code).await?;
-    let _place = app.admission.enter()?;
     allow(&app, visit.principal.as_ref(), &remote)?;
+    let arriving = app.admission.arrive(visit.principal.as_ref(), remote.as_str())?;
     let page = page(&app, visit, &code).await?;
-    let (name, sha256) = match digested(&app, request).await {
+    let (name, sha256) = match digested(&app, &arriving, request).await {
         Ok(digested) => digested,
         Err(Error::Request(refused)) => {
             let status = status_of(refused.kind);
@@ -115,7 +115,7 @@ async fn page(app: &App, visit: Visit, code: &str) -> Result<KeptPage> {
 }
 
 /// Name and digest of the file in a form.
-async fn digested(app: &App, request: Request) -> Result<(String, String)> {
+async fn digested(app: &App, arriving: &Arriving, request: Request) -> Result<(String, String)> {
     if !upload::is_form(request.headers()) {
         return Err(missing().into());
     }
@@ -123,7 +123,9 @@ async fn digested(app: &App, request: Request) -> Result<(String, String)> {
     while let Some(mut field) = upload::next_field(&mut form).await? {
         let name = field.file_name().unwrap_or_default().to_owned();
         if field.name() == Some("document") && !name.is_empty() {
-            return Ok((name, digest(upload::spool_field(app, &mut field).await?).await?));
+            let document = upload::spool_field(app, &mut field).await?;
+            let _place = arriving.judge().await?;
+            return Ok((name, digest(document).await?));
         }
     }
     Err(missing().into())

@@ -6,7 +6,7 @@ use crate::{
     app::App,
     error::{Error, RequestError, Result},
     http::{
-        Route,
+        Remote, Route,
         api::{
             agency_lists::{DECIDE, SEE, UPLOAD, place, read, shown},
             documents::{broken_off, short_text},
@@ -65,8 +65,8 @@ async fn list(State(app): State<App>, visit: Visit, Query(query): Query<PageQuer
 }
 
 /// Takes a file in. The form's token comes before it, so nothing of a stranger's upload is kept.
-async fn take(State(app): State<App>, visit: Visit, request: Request) -> Result<Response> {
-    match taken(&app, &visit, request).await {
+async fn take(State(app): State<App>, visit: Visit, remote: Remote, request: Request) -> Result<Response> {
+    match taken(&app, &visit, &remote, request).await {
         Ok(id) => Ok(Redirect::to(&format!("/registration/lists/{id}?show=wrong")).into_response()),
         Err(Error::Request(refused)) if refused.field.is_some() => {
             let said = (status_of(refused.kind), Problems::said(refused.field, refused.detail));
@@ -76,8 +76,8 @@ async fn take(State(app): State<App>, visit: Visit, request: Request) -> Result<
     }
 }
 
-async fn taken(app: &App, visit: &Visit, request: Request) -> Result<chuky_model::id::AgencyListId> {
-    let _place = app.admission.enter()?;
+async fn taken(app: &App, visit: &Visit, remote: &Remote, request: Request) -> Result<chuky_model::id::AgencyListId> {
+    let arriving = app.admission.arrive(visit.principal.as_ref(), remote.as_str())?;
     if !upload::is_form(request.headers()) {
         return Err(missing().into());
     }
@@ -93,6 +93,7 @@ async fn taken(app: &App, visit: &Visit, request: Request) -> Result<chuky_model
                     break;
                 }
                 let file = upload::spool_field(app, &mut field).await?.finish().await?;
+                let _place = arriving.judge().await?;
                 return lists::upload(app, by, &name, file).await;
             }
             _ => {}

@@ -30,6 +30,7 @@ use crate::{
         picture,
         vietqr::verify_code,
     },
+    verification::Arriving,
 };
 use axum::{
     extract::{DefaultBodyLimit, Path, Query, Request, State},
@@ -165,9 +166,9 @@ async fn ask(visit: Visit) -> Response {
 
 async fn check(State(app): State<App>, visit: Visit, remote: Remote, request: Request) -> Result<Response> {
     allow(&app, &remote)?;
-    let _place = app.admission.enter()?;
+    let arriving = app.admission.arrive(visit.principal.as_ref(), remote.as_str())?;
     let mut page = CodePage { frame: visit.frame, code: String::new(), answer: None, problems: Problems::none() };
-    match posted(&app, request).await {
+    match posted(&app, &arriving, request).await {
         Ok(code) => {
             page.answer = Some(verify_code(&app, &code).await?);
             page.code = code;
@@ -182,7 +183,7 @@ async fn check(State(app): State<App>, visit: Visit, remote: Remote, request: Re
 }
 
 /// The code that was typed, or the one in the picture.
-async fn posted(app: &App, request: Request) -> Result<String> {
+async fn posted(app: &App, arriving: &Arriving, request: Request) -> Result<String> {
     let mut form = upload::form(request).await?;
     let mut code = String::new();
     while let Some(mut field) = upload::next_field(&mut form).await? {
@@ -190,6 +191,7 @@ async fn posted(app: &App, request: Request) -> Result<String> {
         match field.name() {
             Some("picture") if has_file => {
                 let picture = upload::spool_field(app, &mut field).await?;
+                let _place = arriving.judge().await?;
                 return picture::code_in(app, picture).await;
             }
             Some("code") => code = field.text().await.unwrap_or_default(),

@@ -16,7 +16,7 @@ use crate::{
         problem::status_of,
         upload,
     },
-    verification::{self, Judged, Pictures, Submission},
+    verification::{self, Arriving, Judged, Pictures, Submission},
 };
 use axum::{
     extract::{DefaultBodyLimit, Multipart, Request, State},
@@ -37,14 +37,14 @@ async fn show(State(app): State<App>, visit: Visit) -> Response {
 }
 
 async fn judge(State(app): State<App>, visit: Visit, remote: Remote, request: Request) -> Result<Response> {
-    let _place = app.admission.enter()?;
+    let arriving = app.admission.arrive(visit.principal.as_ref(), remote.as_str())?;
     let actor = visit.principal.as_ref().map_or(Actor::Anonymous, |principal| Actor::Account(principal.account));
     let mut reports = Vec::new();
     let outcome = match upload::is_form(request.headers()) {
         true => {
             // Each document counts.
             let allowed = || allow(&app, visit.principal.as_ref(), &remote);
-            judge_each(&app, actor, (&mut upload::form(request).await?, allowed), &mut reports).await
+            judge_each(&app, (actor, &arriving), (&mut upload::form(request).await?, allowed), &mut reports).await
         }
         false => Err(missing().into()),
     };
@@ -60,7 +60,7 @@ async fn judge(State(app): State<App>, visit: Visit, remote: Remote, request: Re
 
 async fn judge_each(
     app: &App,
-    actor: Actor,
+    (actor, arriving): (Actor, &Arriving),
     (form, allowed): (&mut Multipart, impl Fn() -> Result<(), RequestError>),
     reports: &mut Vec<(Judged, Pictures)>,
 ) -> Result<()> {
@@ -75,6 +75,7 @@ async fn judge_each(
         }
         allowed()?;
         let document = upload::spool_field(app, &mut field).await?;
+        let _place = arriving.judge().await?;
         let policy = app.policies.standard().to_owned();
         let submission = Submission { name, document, content: None, policy };
         reports.push(verification::verify_and_draw(app, actor, submission).await?);

@@ -68,7 +68,7 @@ pub async fn whole(app: &App, by: &Principal, list: &AgencyList) -> Result<Arc<W
     if let Some(whole) = recalled(app, list.id, version, lasts) {
         return Ok(whole);
     }
-    let _place = app.admission.enter()?;
+    let _place = app.admission.judge().await?;
     let lines = match list.state {
         AgencyListState::Draft => checked_lines(app, by, list).await?,
         _ => as_entered(app, list).await?,
