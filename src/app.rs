@@ -13,13 +13,14 @@ use crate::{
     current::KeptRows,
     custody::Stretcher,
     error::{InternalError, Result},
-    fetching::Fetcher,
+    fetching::{Fetcher, Hooks},
+    identity::Provider,
     issuance::{IssuingPolicy, authority, ocsp::Answers, register::Register, revocation_list},
     outbox,
     rates::Rates,
     reader::ReaderPool,
     registration::lists,
-    restoration,
+    restoration, signing, statistics,
     store::Store,
     tls::Tls,
     tokens::{self, RootToken, Tokens},
@@ -73,6 +74,8 @@ pub struct Inner {
     pub answers: Answers,
     /// Administrative units, once they were read.
     pub units: units::Kept,
+    /// What figures are counted with.
+    pub statistics: statistics::Kept,
     /// Digests of the lines of approved lists.
     pub approved_lists: lists::ApprovedLists,
     /// Agencies' lists that were looked at as a whole of late.
@@ -87,12 +90,18 @@ pub struct Inner {
     pub trust: Arc<TrustFolder>,
     /// Fetches what others publish, where the settings name hosts.
     pub fetcher: Fetcher,
+    /// Tells providers of payments what concerns them, at the addresses that the settings admit.
+    pub hooks: Hooks,
+    /// Says whether a person is who the card says.
+    pub identity: Provider,
     /// Who is connected.
     pub connections: Arc<Connections>,
     /// What is shown to those who come by TLS, once it is served so.
     pub tls: OnceLock<Arc<Tls>>,
     /// Bounds the uploads under way.
     pub admission: Admission,
+    /// Bounds the documents that are worked on.
+    pub places: signing::Places,
     /// The binary whose `worker …` commands are run.
     pub executable: PathBuf,
     sequencer: JoinHandle<()>,
@@ -148,8 +157,7 @@ impl App {
         tokens::refuse_different(&tokens).await?;
         let audit_key = ensure_audit_key(&settings, &tokens, &store).await?;
         let receipt_key = ensure_key(&tokens, RECEIPT_KEY, true).await?.unwrap_or_default();
-        let data_key = tokens.subscribers.derive_data_key(DATA_KEY_VERSION).await?;
-        let vault = Vault::new(data_key.expose());
+        let vault = Vault::new(tokens.subscribers.derive_data_key(DATA_KEY_VERSION).await?.expose());
         let remembered = remembered_head(&settings);
         // What was accepted after a backup was made is not known here.
         let created_after = store.latest_restoration().await?.and_then(|row| row.reconciled_at);
@@ -178,7 +186,9 @@ impl App {
             rates: Rates::new(settings.rates.clone()),
             connections: Connections::new(settings.connections, settings.trusted_proxies.clone()),
             tls: OnceLock::new(),
+            identity: Provider::open(&settings.identity).map_err(|error| InternalError::other(error.to_string()))?,
             fetcher: Fetcher::new(&settings.verification.fetch),
+            hooks: Hooks::new(&settings.payments.webhooks),
             payments: Payments::start(store.clone(), tokens.subscribers.clone(), policy, (accepted, registry), age),
             receipts: Receipts::start(tokens.status.clone(), clock.clone(), settings.public_url.clone(), receipt_key)?,
             sequencer: tokio::spawn(sequencer.run()),
@@ -195,11 +205,13 @@ impl App {
             answers: Answers::default(),
             lists: lists::Kept::default(),
             units: units::Kept::default(),
+            statistics: statistics::Kept::default(),
             approved_lists: lists::ApprovedLists::default(),
             spooling: outbox::Spooling::default(),
             publications: revocation_list::Publications::default(),
             policies,
             admission: Admission::default(),
+            places: signing::Places::default(),
             executable,
         })))
     }

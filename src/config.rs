@@ -5,11 +5,14 @@ mod accounts;
 mod audit;
 mod authority;
 mod documents;
+mod identity;
 mod network;
 mod payments;
 pub mod reference;
 mod registration;
+mod retention;
 mod rows;
+mod seal;
 mod server;
 mod source;
 mod verification;
@@ -19,9 +22,12 @@ pub use {
     audit::{AuditConfig, AuditSettings, PREFIX as AUDIT_LOG, Witness},
     authority::{AuthorityConfig, MOST_LIST_PARTS},
     documents::{DocumentsConfig, FontsConfig},
+    identity::{IdentityConfig, IdentityProvider, UnavailableRule},
     network::Network,
     payments::PaymentsConfig,
     registration::{ApprovalRule, RegistrationConfig, SecondSecretRule},
+    retention::RetentionConfig,
+    seal::SealConfig,
     server::{ConnectionLimits, Pin, ServerConfig, TlsConfig, TlsSettings},
     verification::VerificationConfig,
 };
@@ -48,6 +54,8 @@ pub struct Config {
     pub fonts: FontsConfig,
     pub authority: AuthorityConfig,
     pub registration: RegistrationConfig,
+    pub identity: IdentityConfig,
+    pub retention: RetentionConfig,
     pub timestamps: TimestampsConfig,
     pub messages: MessagesConfig,
     pub verification: VerificationConfig,
@@ -117,18 +125,6 @@ pub enum TokenRole {
     Subscribers,
 }
 
-/// Cost of one PIN guess: Argon2id.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct SealConfig {
-    pub memory_kib: u32,
-    pub iterations: u32,
-    /// Wrong PINs before the credential locks.
-    pub tries: u32,
-    /// Days that a pepper is kept after its successor was made: so long old backups of the database can be restored.
-    pub pepper_days: i64,
-}
-
 /// The reader workers that parse strangers' documents.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
@@ -175,12 +171,6 @@ impl Default for HsmConfig {
     }
 }
 
-impl Default for SealConfig {
-    fn default() -> Self {
-        Self { memory_kib: SEAL_MEMORY_FLOOR_KIB, iterations: SEAL_ITERATIONS_FLOOR, tries: 5, pepper_days: 90 }
-    }
-}
-
 impl Default for ReadersConfig {
     fn default() -> Self {
         Self { count: 2, documents_per_reader: 100, seconds: 30, memory_mib: 1_024 }
@@ -210,6 +200,8 @@ pub struct Settings {
     pub fonts_dir: PathBuf,
     pub authority: AuthorityConfig,
     pub registration: RegistrationConfig,
+    pub identity: IdentityConfig,
+    pub retention: RetentionConfig,
     pub timestamps: TimestampsConfig,
     pub spool_dir: Option<PathBuf>,
     pub verification: VerificationConfig,
@@ -275,12 +267,7 @@ impl Settings {
         let listen = config.server.address()?;
         let (public_url, status_url) = config.server.urls()?;
         let registration = config.registration.checked(config.messages.spool_dir.is_some(), &public_url)?;
-        if config.seal.memory_kib < SEAL_MEMORY_FLOOR_KIB || config.seal.iterations < SEAL_ITERATIONS_FLOOR {
-            return Err(invalid("seal", "memory_kib is at least 65536 and iterations at least 3"));
-        }
-        if config.seal.tries == 0 || config.seal.tries > MOST_PIN_TRIES {
-            return Err(invalid("seal.tries", "is 1 to 10"));
-        }
+        config.seal.check()?;
         let days = [config.verification.link_days, config.verification.trusted_list_days, config.seal.pepper_days];
         if !days.iter().all(|days| (1..=3_650).contains(days)) {
             let keys = "verification.link_days, verification.trusted_list_days, seal.pepper_days";
@@ -335,6 +322,8 @@ impl Settings {
             fonts_dir: config.fonts.directory,
             authority: config.authority,
             registration,
+            identity: config.identity.checked()?,
+            retention: config.retention.checked()?,
             timestamps: config.timestamps,
             spool_dir: config.messages.spool_dir,
             trusted_proxies,
@@ -424,18 +413,12 @@ fn beside(data_dir: &Path, suffix: &str) -> PathBuf {
 
 /// What variables of the environment begin with.
 const ENVIRONMENT: &str = "CHUKY";
-/// 64 MiB: the floor that the custody design sets for Argon2id (RFC 9106 §4, second recommendation, with more memory than asked).
-const SEAL_MEMORY_FLOOR_KIB: u32 = 65_536;
-/// Passes over that memory, the floor of the custody design.
-const SEAL_ITERATIONS_FLOOR: u32 = 3;
 /// Each token has worker processes of its own, which wait for their turn.
 const MOST_TOKENS_OF_A_ROLE: usize = 4;
 /// Below this a busy machine's own pauses would look like a hung token.
 const SHORTEST_STALL_MS: u64 = 250;
 /// Beyond this nobody waits.
 const LONGEST_STALL_MS: u64 = 60_000;
-/// Beyond this a four-digit part of a PIN is worth trying.
-const MOST_PIN_TRIES: u32 = 10;
 
 #[cfg(test)]
 mod tests {

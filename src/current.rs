@@ -27,7 +27,7 @@ where
     let mut reading = Reading::default();
     while let Some(row) = read().await? {
         let row = app.checked_rows.check(&*app.tokens.subscribers, row).await?;
-        let newest = app.audit.row_versions().newest(&app.store, &row.subject()).await?;
+        let newest = app.audit.row_versions().newest(&row.subject()).await?;
         if reading.is_newest(app, &row, newest)? {
             return Ok(Some(row));
         }
@@ -44,7 +44,7 @@ where
     let mut reading = Reading::default();
     while let Some(row) = read().await? {
         let row = attestation::check(&*app.tokens.subscribers, row).await?;
-        let newest = app.audit.row_versions().newest_by_log(&app.store, &row.subject()).await?;
+        let newest = app.audit.row_versions().newest_by_log(&row.subject()).await?;
         if reading.is_newest(app, &row, newest)? {
             return Ok(Some(row));
         }
@@ -61,7 +61,7 @@ where
 {
     let subject = format!("{}:{key}", R::NOUN);
     let mut found = row(app, &read).await?;
-    if found.is_none() && app.audit.row_versions().newest_by_log(&app.store, &subject).await? > 0 {
+    if found.is_none() && app.audit.row_versions().newest_by_log(&subject).await? > 0 {
         // It may have been made between the two looks; one that is still not there was taken away.
         found = Some(row(app, &read).await?.ok_or_else(missing::<R>)?);
     }
@@ -85,7 +85,7 @@ where
         let mut rows = Vec::new();
         for row in read().await? {
             let row = app.checked_rows.check(&*app.tokens.subscribers, row).await?;
-            let newest = app.audit.row_versions().newest(&app.store, &row.subject()).await?;
+            let newest = app.audit.row_versions().newest(&row.subject()).await?;
             if !reading.is_newest(app, &row, newest)? {
                 continue 'again;
             }
@@ -124,7 +124,7 @@ where
     R: Authenticated + Send + Sync + 'static,
 {
     let Some(found) = app.kept_rows.recall::<R>(&key_of::<R>(key)) else { return Ok(None) };
-    let newest = app.audit.row_versions().newest(&app.store, &found.subject()).await?;
+    let newest = app.audit.row_versions().newest(&found.subject()).await?;
     Ok((found.version() >= newest).then_some(found))
 }
 

@@ -185,6 +185,12 @@ pub async fn waiting(app: &App) -> Result<usize> {
     Ok(app.store.unsent_messages(MOST_COUNTED).await?.len())
 }
 
+/// Where a message goes, in clear.
+pub fn recipient(app: &App, message: &Message) -> Result<String> {
+    let plain = app.vault.open(RECIPIENT, &message.id.to_string(), &message.recipient)?;
+    Ok(String::from_utf8_lossy(&plain).into_owned())
+}
+
 fn content(app: &App, message: &Message) -> Result<Zeroizing<String>> {
     let id = message.id.to_string();
     let open = |name: &str, sealed: &[u8]| -> Result<Zeroizing<String>> {

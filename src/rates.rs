@@ -41,6 +41,8 @@ pub struct RatesConfig {
     pub verify_address: Quota,
     /// Documents to verify of one account.
     pub verify: Quota,
+    /// Documents of one account taken to a higher level: each is judged twice and takes timestamps.
+    pub extend: Quota,
     /// Verdicts put under a short link, from one address or by one account.
     pub verdict_link: Quota,
 }
@@ -58,6 +60,7 @@ impl Default for RatesConfig {
             client_address: quota(30, 300),
             verify_address: quota(60, 60),
             verify: quota(600, 60),
+            extend: quota(120, 60),
             verdict_link: quota(20, 600),
         }
     }
@@ -76,6 +79,7 @@ impl RatesConfig {
             self.client_address,
             self.verify_address,
             self.verify,
+            self.extend,
             self.verdict_link,
         ];
         all.iter().all(|quota| quota.count > 0 && quota.seconds > 0 && quota.seconds <= 86_400)
@@ -95,6 +99,7 @@ pub enum Kind {
     VerifyAddress,
     Verify,
     VerdictLink,
+    Extend,
 }
 
 /// What has been tried of late, for every caller.
@@ -182,6 +187,7 @@ impl Rates {
             Kind::ClientAddress => self.quotas.client_address,
             Kind::VerifyAddress => self.quotas.verify_address,
             Kind::Verify => self.quotas.verify,
+            Kind::Extend => self.quotas.extend,
             Kind::VerdictLink => self.quotas.verdict_link,
         }
     }

@@ -102,6 +102,15 @@ impl Store {
         }
     }
 
+    /// Has the database let go of what rows held that were changed or removed: SQLite's file is written anew, PostgreSQL's space is freed to be
+    /// overwritten. An error where somebody reads just now: try again.
+    pub async fn compact(&self) -> Result<(), Error> {
+        match self {
+            Self::Sqlite(store) => Ok(store.compact().await?),
+            Self::Postgres(store) => Ok(store.compact().await?),
+        }
+    }
+
     /// Holds work of that name while no other process on the database does; `None` where one does.
     pub async fn hold(&self, name: &str) -> Result<Option<Held>, Error> {
         Ok(match self {

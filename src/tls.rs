@@ -3,12 +3,15 @@
 
 mod client;
 mod files;
+mod outgoing;
 
 pub use client::{Bindings, ClientCertificate};
+pub use outgoing::{outgoing, secret_line};
 
 use crate::{clock::Clock, config::TlsSettings};
 use chuky_model::instant::Instant;
 use chuky_pki::{certificate::Certificate, extension::GeneralName};
+use client::{AtHandshakes, Beside, Judged};
 use files::{Files, own_certificate};
 use rustls::{
     RootCertStore, ServerConfig,
@@ -43,6 +46,8 @@ pub struct Tls {
     clock: Clock,
     shown: RwLock<Shown>,
     refused: Mutex<Option<Refused>>,
+    beside: Beside,
+    judged: Judged,
 }
 
 /// What is shown.
@@ -51,6 +56,8 @@ struct Shown {
     config: Arc<ServerConfig>,
     digest: [u8; 32],
     certificate: Arc<Certificate>,
+    /// Who may come with a certificate.
+    clients: Option<Arc<dyn ClientCertVerifier>>,
 }
 
 /// New files that cannot be used.
@@ -71,10 +78,16 @@ pub struct Standing {
 impl Tls {
     /// Reads the files.
     pub fn open(settings: &TlsSettings, clock: &Clock) -> Result<Arc<Self>, TlsError> {
-        let files = Files::read(settings)?;
-        let shown = Shown::of(&files, settings)?;
+        let (files, beside) = (Files::read(settings)?, Beside::default());
+        let shown = RwLock::new(Shown::of(&files, settings, &beside)?);
         let (settings, clock) = (settings.clone(), clock.clone());
-        Ok(Arc::new(Self { settings, clock, shown: RwLock::new(shown), refused: Mutex::default() }))
+        Ok(Arc::new(Self { settings, clock, shown, refused: Mutex::default(), beside, judged: Judged::default() }))
+    }
+
+    /// Whether a client certificate that a handshake admitted counts by the files of now, at that time.
+    pub fn admits(&self, certificate: &ClientCertificate, now: Instant) -> bool {
+        let Shown { clients, digest, .. } = self.shown();
+        clients.is_some_and(|clients| self.judged.counts(certificate, (&*clients, digest), &self.beside, now))
     }
 
     /// What the next handshake is made with.
@@ -118,7 +131,7 @@ impl Tls {
             return;
         }
         let now = self.clock.now();
-        let taken = read.and_then(|files| Shown::of(&files, &self.settings)).and_then(|shown| {
+        let taken = read.and_then(|files| Shown::of(&files, &self.settings, &self.beside)).and_then(|shown| {
             // One that ended is taken up where the one before ended, too: nothing is lost by it.
             match shown.certificate.not_after() <= now && before.certificate.not_after() > now {
                 true => Err(ended(&self.settings.certificate, &shown.certificate)),
@@ -157,7 +170,7 @@ impl Tls {
 
 /// What `chuky doctor` says of the files: the certificate, or why they cannot be used. `host` is the name by which callers come.
 pub fn examine(settings: &TlsSettings, host: &str, now: Instant) -> Result<Arc<Certificate>, TlsError> {
-    let shown = Shown::of(&Files::read(settings)?, settings)?;
+    let shown = Shown::of(&Files::read(settings)?, settings, &Beside::default())?;
     if shown.certificate.not_after() <= now {
         return Err(ended(&settings.certificate, &shown.certificate));
     }
@@ -176,17 +189,26 @@ pub fn examine(settings: &TlsSettings, host: &str, now: Instant) -> Result<Arc<C
     }
 }
 
+/// The primitives of every connection, to here and from here.
+pub fn primitives() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
+}
+
 impl Shown {
-    fn of(files: &Files, settings: &TlsSettings) -> Result<Self, TlsError> {
-        let provider = Arc::new(ring::default_provider());
+    fn of(files: &Files, settings: &TlsSettings, beside: &Beside) -> Result<Self, TlsError> {
+        let provider = primitives();
         let chain = certificates(&settings.certificate, &files.certificate)?;
         let certificate = own_certificate(&settings.certificate, chain.first())?;
         let key = PrivateKeyDer::from_pem_slice(&files.key).map_err(unreadable(&settings.key))?;
         let builder = ServerConfig::builder_with_provider(provider.clone())
             .with_protocol_versions(&[&TLS13, &TLS12])
             .map_err(|error| TlsError::Unusable(error.to_string()))?;
-        let builder = match client_verifier(files, settings, provider)? {
-            Some(verifier) => builder.with_client_cert_verifier(verifier),
+        let clients = client_verifier(files, settings, provider)?;
+        let builder = match clients.clone() {
+            Some(verifier) => {
+                let beside = beside.clone();
+                builder.with_client_cert_verifier(Arc::new(AtHandshakes { verifier, beside }))
+            }
             None => builder.with_no_client_auth(),
         };
         // A key that is not the certificate's is refused here.
@@ -194,7 +216,7 @@ impl Shown {
         config.alpn_protocols = vec![HTTP_2.to_vec(), HTTP_1.to_vec()];
         // New tickets with new files: a ticket carries the client's certificate, which new files may not admit any more.
         config.ticketer = ring::Ticketer::new().map_err(|error| TlsError::Unusable(error.to_string()))?;
-        Ok(Self { config: Arc::new(config), digest: files.digest(), certificate: Arc::new(certificate) })
+        Ok(Self { config: Arc::new(config), digest: files.digest(), certificate: Arc::new(certificate), clients })
     }
 }
 

@@ -56,7 +56,7 @@ pub struct Loaded {
 /// Every unit that is known. An error where a list was loaded that is not there any more: the units before it are not today's.
 pub async fn known(app: &App) -> Result<Arc<Units>> {
     let count = app.store.count_unit_lists().await?;
-    let loaded = app.audit.row_versions().newest(&app.store, EVERY_LIST).await?;
+    let loaded = app.audit.row_versions().newest(EVERY_LIST).await?;
     if let Some((kept, units)) = &*app.units.0.lock().unwrap_or_else(PoisonError::into_inner)
         && *kept == count
         && loaded <= count
@@ -81,7 +81,7 @@ pub async fn known(app: &App) -> Result<Arc<Units>> {
 async fn lists(app: &App) -> Result<Vec<UnitList>> {
     let read = async || current::rows(app, || app.store.unit_lists()).await;
     let mut lists = read().await?;
-    let loaded = app.audit.row_versions().newest_by_log(&app.store, EVERY_LIST).await?;
+    let loaded = app.audit.row_versions().newest_by_log(EVERY_LIST).await?;
     let lacks = |lists: &[UnitList]| i64::try_from(lists.len()).unwrap_or(i64::MAX) < loaded;
     if lacks(&lists) {
         // One may have been loaded between the two looks.
@@ -95,7 +95,7 @@ async fn lists(app: &App) -> Result<Vec<UnitList>> {
 
 /// Records how many lists there are where they were loaded before the log said so.
 pub async fn record_earlier(app: &App) -> Result<()> {
-    let is_recorded = app.audit.row_versions().newest_by_log(&app.store, EVERY_LIST).await? > 0;
+    let is_recorded = app.audit.row_versions().newest_by_log(EVERY_LIST).await? > 0;
     if is_recorded || lists(app).await?.is_empty() {
         return Ok(());
     }

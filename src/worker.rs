@@ -10,8 +10,8 @@ use crate::{
     issuance::{Authority, ceremony, ocsp, recovery, register, reminders, revocation, revocation_list},
     oauth, outbox, outgoing,
     registration::lists,
-    signing, softhsm, staff,
-    transactions::retention,
+    signing, softhsm, staff, subject,
+    transactions::{limits::ALARMS_KEPT_DAYS, retention, webhooks},
     units,
 };
 use std::time::Duration;
@@ -19,6 +19,8 @@ use tokio::task::JoinHandle;
 
 /// What must be done before requests are served.
 pub async fn prepare(app: &App) -> Result<()> {
+    // What withholds is known before anybody asks.
+    app.audit.row_versions().read().await?;
     accounts::record_earlier_persons(app).await?;
     told("units_not_counted", units::record_earlier(app).await);
     if ceremony::was_held(app).await? {
@@ -42,7 +44,7 @@ pub fn start(app: &App) -> JoinHandle<()> {
         let audit = app.audit.clone();
         tokio::select! {
             () = audit.until_stopped() => {}
-            () = async { tokio::join!(app.log.clone().run(), rounds(app)).1 } => {}
+            () = async { tokio::join!(app.log.clone().run(), archives(app.clone()), webhooks::run(app.clone()), rounds(app)).3 } => {}
         }
     })
 }
@@ -86,18 +88,34 @@ pub async fn round(app: &App) {
         told("lists_not_published", revocation_list::publish_due(app).await);
     }
     told("staff_orders_not_ended", staff::expire_due(app).await);
+    told("subjects_not_erased", subject::run_due(app).await);
+    told("requests_not_cleared_up", subject::clear_up(app).await);
     told("audit_queue_not_watched", verify::watch_queue(&app.store, app.clock.now()).await);
     told("rows_not_cleared_up", clear_up(app).await);
     told("activations_not_closed", custody::close_expired(app).await);
     told("signing_not_cleared_up", signing::clear_up(app).await);
-    if is_held {
-        told("archives_not_renewed", signing::renew_archives(app).await);
-    }
     told("packages_not_delivered", outgoing::deliver_due(app).await);
     told("payments_not_forgotten", retention::forget_old(app).await);
     if is_held {
         told("reminders_not_written", reminders::send_due(app).await);
         told("messages_not_handed_over", outbox::hand_over(app).await);
+    }
+}
+
+/// Archives have rounds of their own: each renewal reads a whole document several times, behind those of strangers, and nothing that others wait for
+/// is to wait for it.
+async fn archives(app: App) {
+    let mut after = None;
+    for round in 0_u64.. {
+        tokio::time::sleep(BETWEEN_ARCHIVES).await;
+        if !told("ceremony_not_read", ceremony::was_held(&app).await).unwrap_or(false) {
+            continue;
+        }
+        // A search that has begun goes on; the next begins an hour later at the latest.
+        if after.is_some() || round % ROUNDS_A_SEARCH == 0 {
+            after = told("archives_not_looked_through", signing::find_unrenewed_archives(&app, after).await).flatten();
+        }
+        told("archives_not_renewed", signing::renew_archives(&app).await);
     }
 }
 
@@ -114,6 +132,7 @@ async fn clear_up(app: &App) -> Result<()> {
     transaction.remove_old_idempotent(now.plus_seconds(-KEYS_REMEMBERED_SECONDS)).await?;
     transaction.remove_ended_verdicts(now).await?;
     transaction.remove_old_activation_hashes(now.plus_seconds(-custody::HASHES_KEPT_SECONDS)).await?;
+    transaction.remove_old_payment_alarms(now.plus_seconds(-ALARMS_KEPT_DAYS.saturating_mul(86_400))).await?;
     transaction.remove_old_oauth_grants(now.plus_seconds(-oauth::limits::GRANTS_KEPT_SECONDS)).await?;
     Ok(transaction.commit().await?)
 }
@@ -122,5 +141,9 @@ async fn clear_up(app: &App) -> Result<()> {
 const KEYS_REMEMBERED_SECONDS: i64 = 86_400;
 /// Between two renewals of OCSP answers, and two looks at what other nodes left.
 const BEAT: Duration = Duration::from_secs(5);
+/// Between two rounds of renewals.
+const BETWEEN_ARCHIVES: Duration = Duration::from_secs(30);
+/// Between two searches for archives that no row renews.
+const ROUNDS_A_SEARCH: u64 = 120;
 /// A round every thirty seconds.
 const BEATS_A_ROUND: u64 = 6;

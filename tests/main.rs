@@ -4,6 +4,7 @@
 
 mod access;
 mod agency;
+mod alarms;
 mod audit;
 mod browser;
 mod csc;
@@ -11,7 +12,9 @@ mod demo;
 mod dependencies;
 mod faults;
 mod harness;
+mod identity;
 mod issuance;
+mod mandates;
 mod messages;
 mod missing;
 mod monitoring;
@@ -33,7 +36,9 @@ mod rollback;
 mod rounds;
 mod signing;
 mod staff;
+mod statistics;
 mod store;
+mod subject;
 mod tidy;
 mod tls;
 mod transparency;

@@ -227,3 +227,84 @@ async fn every_change_is_recorded_with_its_version() {
     assert_eq!(test.sql("SELECT state FROM credential").trim(), "closed");
     assert_ne!(test.sql("SELECT count(*) FROM session").trim(), "0");
 }
+
+/// Entries about later versions are given another subject, so that a query by subject finds the old version only.
+fn hide(test: &TestApp, subject: &str, after: i64) {
+    test.sql(&format!(
+        "UPDATE audit_entry SET subject = 'account:hidden' WHERE subject = '{subject}' AND row_version > {after}"
+    ));
+}
+
+/// The log is rewritten for as long as the old row is used, and put back as it was.
+async fn a_hidden_entry_gives_nothing_back(backend: Backend) {
+    let test = TestApp::start(backend).await;
+    let (account, key) = test.account("ngan.hang", &[Role::PaymentProvider], None).await;
+    let officer = test.log_in("quantri").await;
+    keep(&test, "account");
+    let old = test.app.store.account_by_id(account).await.unwrap().unwrap().version;
+    assert_eq!(test.post(&format!("/api/v1/accounts/{account}/disable"), &officer, &json!({})).await.0, 204);
+    crate::audit::settle(&test).await;
+    let open = async || App::open(test.app.settings.clone(), Clock::default(), Path::new(EXECUTABLE).to_owned()).await;
+    let subject = format!("account:{account}");
+    let newest = test.app.store.newest_row_version(&subject).await.unwrap().unwrap();
+    // A node that has read the log, and was never asked for this account.
+    let follower = open().await.unwrap();
+    follower.audit.row_versions().read().await.unwrap();
+
+    crate::audit::unlock(&test, "audit_entry");
+    hide(&test, &subject, old);
+    put_back(&test, "account", "id", &["roles", "disabled_at", "failed_logins", "locked_until"]);
+    assert!(test.app.store.newest_row_version(&subject).await.unwrap().unwrap() < newest, "the query is deceived");
+    assert_eq!(follower.audit.row_versions().newest_by_log(&subject).await.unwrap(), newest);
+    let answer = accounts::principal_of_bearer(&follower, &key).await;
+    assert!(matches!(answer, Err(Error::Internal(InternalError::RowForged { .. }))), "a node that read it before");
+    assert_eq!(test.get("/api/v1/session", &key).await.0, 500, "the node that appends");
+    // A node that starts while it lasts believes nothing, now or after it was put back.
+    let fresh = open().await.unwrap();
+    let not_whole = |answer| matches!(answer, Err(Error::Internal(InternalError::LogNotWhole(_))));
+    assert!(not_whole(accounts::principal_of_bearer(&fresh, &key).await.map(drop)));
+    test.sql(&format!("UPDATE audit_entry SET subject = '{subject}' WHERE subject = 'account:hidden'"));
+    assert!(not_whole(accounts::principal_of_bearer(&fresh, &key).await.map(drop)));
+    let after = open().await.unwrap();
+    let answer = accounts::principal_of_bearer(&after, &key).await;
+    assert!(matches!(answer, Err(Error::Internal(InternalError::RowForged { .. }))), "a node that starts afterwards");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hidden_entry_gives_nothing_back_on_sqlite() {
+    a_hidden_entry_gives_nothing_back(Backend::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hidden_entry_gives_nothing_back_on_postgres() {
+    a_hidden_entry_gives_nothing_back(Backend::Postgres).await;
+}
+
+/// After a restart nobody has asked for the credential, the enrolment or the person yet.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restarted_service_counts_tries_from_the_log_it_read() {
+    use crate::signing::subscriber::{PIN, citizen, plain_pdf};
+    let test = TestApp::sqlite().await;
+    let citizen = citizen(&test).await;
+    let id = citizen.upload(&test, &plain_pdf()).await;
+    keep(&test, "credential");
+    let old: i64 = test.sql("SELECT version FROM credential").trim().parse().unwrap();
+    for _ in 0..2 {
+        assert_eq!(citizen.ask(&test, &id, "khong dung dau", json!({})).await.0, 403);
+    }
+    crate::audit::settle(&test).await;
+    let (directory, settings) = test.rest().await;
+    let test = TestApp::wake(directory, settings).await;
+    test.app.audit.row_versions().read().await.unwrap();
+    crate::audit::unlock(&test, "audit_entry");
+    hide(&test, &format!("credential:{}", citizen.credential), old);
+    put_back(&test, "credential", "id", &["tries", "state", "updated_at"]);
+    assert_eq!(citizen.ask(&test, &id, PIN, json!({})).await.0, 500);
+    // What the log said of accounts' persons and of any other row stays, too.
+    let named =
+        test.sql("SELECT subject FROM audit_entry WHERE kind = 'person.named' AND subject <> 'person:earlier' LIMIT 1");
+    let named = named.trim();
+    assert!(!test.app.audit.row_versions().accounts_named(named).await.unwrap().is_empty(), "{named}");
+    test.sql("UPDATE audit_entry SET subject = 'account:hidden' WHERE kind = 'person.named'");
+    assert!(!test.app.audit.row_versions().accounts_named(named).await.unwrap().is_empty());
+}

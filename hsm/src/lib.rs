@@ -14,6 +14,7 @@ mod judge;
 pub mod limits;
 mod message;
 mod objects;
+pub mod own;
 pub mod provision;
 mod seal;
 mod secret;

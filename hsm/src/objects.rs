@@ -268,6 +268,7 @@ pub(crate) fn flag(session: &Session, object: ObjectHandle, kind: AttributeType)
         | Attribute::Trusted(value)
         | Attribute::Wrap(value)
         | Attribute::Unwrap(value)
+        | Attribute::AlwaysAuthenticate(value)
         | Attribute::Token(value) => Some(*value),
         _ => None,
     }

@@ -140,7 +140,7 @@ fn forbid_core_dumps() {
 }
 
 /// Ends at once: destructors of a vendor's library may hang, and other threads may be inside it.
-fn end(code: i32) -> ! {
+pub(crate) fn end(code: i32) -> ! {
     #[allow(unsafe_code)]
     // SAFETY: _exit takes an integer, does not return, and runs no code of this process.
     unsafe {

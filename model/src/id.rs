@@ -80,6 +80,10 @@ identifiers! {
     ProviderChangeId,
     /// An account that a merchant is paid to.
     MerchantAccountId,
+    /// An alarm about a payment, the same each time that it is raised.
+    PaymentAlarmId,
+    /// A payer's standing permission to collect.
+    MandateId,
     /// A piece of work that runs from a row.
     JobId,
     /// A message that is to leave.

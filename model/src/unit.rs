@@ -2,8 +2,10 @@
 //! since 2023 stand in `data/units/`; each later reform is a list of the same form, laid over what was before.
 
 mod area;
+mod people;
 
 pub use area::Area;
+pub use people::People;
 
 use crate::table::{Table, TableUnreadable};
 use serde::{Deserialize, Serialize};
@@ -77,6 +79,8 @@ pub struct Units {
     by_code: HashMap<String, Vec<usize>>,
     /// First days of the lists that were loaded, ascending.
     lists: Vec<String>,
+    /// How many people the lists say that a unit has, by code, in the order of the lists.
+    people: HashMap<String, Vec<People>>,
 }
 
 impl Units {
@@ -104,9 +108,13 @@ impl Units {
             ));
         }
         let table = Table::of_csv(csv).map_err(|error| whole(error_vi(error).to_owned(), error.to_string()))?;
-        let read = ListReader { before: self, eve: &eve, from, said: Vec::new() }.read(&table)?;
+        let reader = ListReader { before: self, eve: &eve, from, said: Vec::new(), people: Vec::new() };
+        let (read, people) = reader.read(&table)?;
         let mut units = self.clone();
         units.lists.push(from.to_owned());
+        for (code, people) in people {
+            units.people.entry(code).or_default().push(people);
+        }
         let unchanged: HashSet<(&str, &str)> =
             read.iter().map(|unit| (unit.code.as_str(), unit.name.as_str())).collect();
         let mut goes_on = HashSet::new();
@@ -131,6 +139,11 @@ impl Units {
     /// First days of the lists that are loaded, ascending.
     pub fn lists(&self) -> &[String] {
         &self.lists
+    }
+
+    /// Every unit of every period, in the order of the lists.
+    pub fn every(&self) -> &[Unit] {
+        &self.units
     }
 
     /// The unit of that code, or of that agency code in either form, on a day.
@@ -228,10 +241,11 @@ struct ListReader<'a> {
     eve: &'a str,
     from: &'a str,
     said: Vec<Contradiction>,
+    people: Vec<(String, People)>,
 }
 
 impl ListReader<'_> {
-    fn read(mut self, table: &Table) -> Result<Vec<Unit>, Vec<Contradiction>> {
+    fn read(mut self, table: &Table) -> Result<(Vec<Unit>, Vec<(String, People)>), Vec<Contradiction>> {
         let mut rows = table.rows.iter();
         let heading: Vec<&str> =
             rows.next().into_iter().flat_map(|row| &row.cells).filter_map(|cell| cell.text()).collect();
@@ -266,7 +280,10 @@ impl ListReader<'_> {
         if units.is_empty() {
             self.say(0, "danh mục không có đơn vị nào".into(), "the list names no unit".into());
         }
-        if self.said.is_empty() { Ok(units.into_iter().map(|(_, unit)| unit).collect()) } else { Err(self.said) }
+        match self.said.is_empty() {
+            true => Ok((units.into_iter().map(|(_, unit)| unit).collect(), self.people)),
+            false => Err(self.said),
+        }
     }
 
     fn unit(&mut self, line: u32, field: impl Fn(&str) -> String) -> Option<Unit> {
@@ -301,6 +318,7 @@ impl ListReader<'_> {
                 "the last day is wrong or before the first".into(),
             );
         }
+        let (residents, officials) = (self.count(line, &field("residents")), self.count(line, &field("officials")));
         let predecessors: Vec<String> = field("predecessors").split_whitespace().map(str::to_owned).collect();
         for code in &predecessors {
             let known = self.before.of_code(code).any(|unit| unit.valid_from.as_str() <= self.eve);
@@ -320,7 +338,24 @@ impl ListReader<'_> {
             predecessors,
             formed_from: field("formed_from"),
         };
+        if residents.is_some() || officials.is_some() {
+            self.people.push((unit.code.clone(), People { residents, officials, since: self.from.to_owned() }));
+        }
         (self.said.len() == before).then_some(unit)
+    }
+
+    /// A number of people; `None` where nothing is said, a complaint where it is none that a unit can have.
+    fn count(&mut self, line: u32, text: &str) -> Option<u64> {
+        if text.is_empty() {
+            return None;
+        }
+        let digits = text.bytes().all(|letter| letter.is_ascii_digit());
+        let count = text.parse().ok().filter(|count| digits && (1..=people::MOST).contains(count));
+        if count.is_none() {
+            let (vi, en) = (format!("{text:?} không phải số người"), format!("{text:?} is no number of people"));
+            self.say(line, vi, en);
+        }
+        count
     }
 
     fn check_tree(&mut self, units: &[(u32, Unit)], codes: &HashMap<String, UnitKind>) {
@@ -385,7 +420,18 @@ fn error_vi(error: TableUnreadable) -> &'static str {
     }
 }
 
-const COLUMNS: [&str; 8] = ["code", "name", "kind", "parent", "agency_code", "valid_to", "predecessors", "formed_from"];
+const COLUMNS: [&str; 10] = [
+    "code",
+    "name",
+    "kind",
+    "parent",
+    "agency_code",
+    "valid_to",
+    "predecessors",
+    "formed_from",
+    "residents",
+    "officials",
+];
 /// Decision 20/2020/QĐ-TTg: at most 35 characters.
 const LONGEST_CODE: usize = 35;
 const LONGEST_NAME: usize = 200;

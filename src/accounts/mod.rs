@@ -23,7 +23,9 @@ pub use login::{
     LogIn, LoggedIn, NewAccount, add_account, check_login, create_account, log_in, moved_on, prepare_account,
 };
 pub use password::{Password, SHORTEST_PASSWORD};
-pub use person::{name_person, record as record_person, record_earlier as record_earlier_persons};
+pub use person::{
+    forget as forget_person, name_person, record as record_person, record_earlier as record_earlier_persons,
+};
 pub use session::{SESSION_SECONDS, SessionToken, add_session, log_out, open_session, prepare_session};
 pub use totp::{TotpCode, TotpSecret};
 pub use withdrawal::{disable_account, remove_role};

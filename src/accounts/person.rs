@@ -50,6 +50,18 @@ pub async fn record(
     Ok(())
 }
 
+/// Records that an account is nobody's any more, in the transaction that says so in its row.
+pub async fn forget(
+    app: &App,
+    transaction: &mut Transaction,
+    at: Instant,
+    (account, person): (AccountId, &[u8]),
+) -> Result<()> {
+    let entry = Entry::new(at, Kind::PersonForgotten, Actor::Service, subject(app, person));
+    audit::record(transaction, entry.with(serde_json::json!({ "account": account }))).await?;
+    Ok(())
+}
+
 /// Every account of a person, oldest first, enabled or not. An error where one that the log names is not found as theirs.
 pub(super) async fn accounts(app: &App, person_lookup: &[u8]) -> Result<Vec<Account>> {
     let read = async || current::rows(app, || app.store.accounts_of_person(person_lookup)).await;
@@ -66,22 +78,37 @@ pub(super) async fn accounts(app: &App, person_lookup: &[u8]) -> Result<Vec<Acco
     }
 }
 
-/// The accounts that the log says are that person's.
+/// The accounts that the log says are that person's: as it was read and held against its heads, and what was recorded since. That one is nobody's
+/// any more is believed of a row that says so itself: an entry alone, which SQL could make, hides no account.
 async fn named(app: &App, person_lookup: &[u8]) -> Result<BTreeSet<AccountId>> {
     let subject = subject(app, person_lookup);
-    let (mut named, mut after) = (BTreeSet::new(), Cursor::OLDEST);
+    // What the verified log has told stays, whatever SQL says now.
+    let mut named = app.audit.row_versions().accounts_named(&subject).await?;
+    let (mut forgotten, mut after) = (BTreeSet::new(), Cursor::OLDEST);
     loop {
         let page = app.store.audit_entries_about(&subject, after, PAGE).await?;
-        for entry in page.iter().filter(|entry| entry.kind == Kind::PersonNamed.name()) {
+        for entry in &page {
+            let set = match entry.kind.as_str() {
+                kind if kind == Kind::PersonNamed.name() => &mut named,
+                kind if kind == Kind::PersonForgotten.name() => &mut forgotten,
+                _ => continue,
+            };
             let content: serde_json::Value = serde_json::from_slice(&entry.content).unwrap_or_default();
             let account = content.get("account").and_then(|id| id.as_str()?.parse().ok());
-            named.insert(account.ok_or_else(|| InternalError::other("an entry of a person names no account"))?);
+            set.insert(account.ok_or_else(|| InternalError::other("an entry of a person names no account"))?);
         }
         match page.last().filter(|_| i64::try_from(page.len()) == Ok(PAGE)) {
             Some(last) => after = Cursor { at: last.recorded_at, id: last.id.0 },
-            None => return Ok(named),
+            None => break,
         }
     }
+    for id in forgotten {
+        let account = current::row_of(app, id, || app.store.account_by_id(id)).await?;
+        if account.is_some_and(|account: Account| account.person_lookup.is_none()) {
+            named.remove(&id);
+        }
+    }
+    Ok(named)
 }
 
 /// Records whose the accounts are that were made before the log said so: once, when a service of this version first starts. An account that

@@ -44,6 +44,10 @@ kinds! {
     /// Password and second factor are to be set anew; sessions, API keys and applications' tokens from before open nothing.
     AccountRecovered = "account.recovered",
     AccountEnabled = "account.enabled",
+    /// Its holder was erased: it is nobody's any more.
+    AccountErased = "account.erased",
+    /// Everything about its holder was given out.
+    SubjectExported = "subject.exported",
     /// The first staff accounts of the installation were made. There is one such entry.
     StaffFounded = "staff.founded",
     StaffOrderEntered = "staff_order.entered",
@@ -63,6 +67,8 @@ kinds! {
     SecondFactorEnrolled = "second_factor.enrolled",
     /// An account was said to be that person's; the subject is a keyed digest, so that the log names nobody.
     PersonNamed = "person.named",
+    /// That account is nobody's any more.
+    PersonForgotten = "person.forgotten",
     ApiKeyCreated = "api_key.created",
     ApiKeyRevoked = "api_key.revoked",
     /// A password is about to be checked; counted before it is.
@@ -90,6 +96,12 @@ kinds! {
     RequestRefused = "request.refused",
     /// Whoever entered it took it back.
     RequestWithdrawn = "request.withdrawn",
+    /// A request was not entered, for the population database says otherwise of its person.
+    IdentityRefused = "identity.refused",
+    /// Nobody stands in it any more: its person was erased, or it came to nothing and its time is over.
+    RequestErased = "request.erased",
+    /// The population database has answered after the request was entered.
+    IdentityChecked = "request.identity_checked",
     /// Its code is being redeemed.
     RequestIssuing = "request.issuing",
     RequestIssued = "request.issued",
@@ -174,6 +186,8 @@ kinds! {
     SignaturesMade = "signatures.made",
     DocumentUploaded = "document.uploaded",
     DocumentSigned = "document.signed",
+    /// Its bytes are gone: its owner was erased.
+    DocumentRemoved = "document.removed",
     /// A row from before rows of documents had MACs was found as the log tells it.
     DocumentAttested = "document.attested",
     /// Fields were filled in by an update that keeps every signature.
@@ -214,6 +228,17 @@ kinds! {
     VerdictKept = "verdict.kept",
     PaymentsConsumed = "payments.consumed",
     PaymentConflict = "payment.conflict",
+    /// A provider is told of something about its payments.
+    PaymentAlarmed = "payment.alarmed",
+    /// A payer signed a mandate.
+    MandateSigned = "mandate.signed",
+    MandateEnded = "mandate.ended",
+    /// Collections were accepted under it; its count is another.
+    MandateCollected = "mandate.collected",
+    /// One of them.
+    CollectionAccepted = "mandate_collection.accepted",
+    /// A provider's alarm is to be told once more.
+    PaymentAlarmAgain = "payment_alarm.again",
     /// Payments of days past the retention were removed.
     PaymentsForgotten = "payments.forgotten",
     ProviderChangeAsked = "provider_change.asked",

@@ -36,10 +36,46 @@ impl Replay {
     /// Shows every entry since the last call whose kind is `noun.…` for one of the nouns: those under the log's head once, those that wait or were
     /// appended since perhaps again. What was committed before the call is shown.
     pub async fn advance(&mut self, nouns: &[&str], visit: impl FnMut(&AuditEntry)) -> Result<()> {
-        if let Some(what) = &self.broken {
-            return Err(InternalError::LogNotWhole(what.clone()).into());
+        self.unbroken()?;
+        // An entry that leaves the queue while this reads is found among the leaves, which are read after it.
+        let mut waiting = Vec::new();
+        for noun in nouns {
+            waiting.extend(self.store.pending_audit_entries_of(noun, MOST_WAITING).await?);
         }
-        match self.read_on(nouns, visit).await {
+        if i64::try_from(waiting.len()).is_ok_and(|count| count >= MOST_WAITING) {
+            return Err(InternalError::other("the audit log does not advance").into());
+        }
+        let mut visit = visit;
+        self.take(|entry| {
+            if is_of(entry, nouns) {
+                visit(entry)
+            }
+        })
+        .await?;
+        waiting.iter().for_each(visit);
+        Ok(())
+    }
+
+    /// Shows every entry of the log since the last call: those under its head once, those appended since perhaps again. None that only waits.
+    pub(super) async fn advance_over_all(&mut self, visit: impl FnMut(&AuditEntry)) -> Result<()> {
+        self.unbroken()?;
+        self.take(visit).await
+    }
+
+    /// How many entries under a signed head were read.
+    pub(super) fn size(&self) -> u64 {
+        self.frontier.size()
+    }
+
+    fn unbroken(&self) -> Result<()> {
+        match &self.broken {
+            Some(what) => Err(InternalError::LogNotWhole(what.clone()).into()),
+            None => Ok(()),
+        }
+    }
+
+    async fn take(&mut self, visit: impl FnMut(&AuditEntry)) -> Result<()> {
+        match self.read_on(visit).await {
             Ok(frontier) => self.frontier = frontier,
             Err(error) => {
                 self.broken = contradiction(&error).map(str::to_owned);
@@ -50,15 +86,7 @@ impl Replay {
     }
 
     /// Reads on from where the last reading that succeeded ended; how far this one came.
-    async fn read_on(&self, nouns: &[&str], mut visit: impl FnMut(&AuditEntry)) -> Result<Frontier> {
-        // An entry that leaves the queue while this reads is found among the leaves, which are read after it.
-        let mut waiting = Vec::new();
-        for noun in nouns {
-            waiting.extend(self.store.pending_audit_entries_of(noun, MOST_WAITING).await?);
-        }
-        if i64::try_from(waiting.len()).is_ok_and(|count| count >= MOST_WAITING) {
-            return Err(InternalError::other("the audit log does not advance").into());
-        }
+    async fn read_on(&self, mut visit: impl FnMut(&AuditEntry)) -> Result<Frontier> {
         let evidence = Evidence::now(&self.store, &self.key, &self.remembered).await?;
         let mut frontier = self.frontier.clone();
         if evidence.signed() < frontier.size() {
@@ -78,9 +106,7 @@ impl Replay {
                     return Err(not_whole("an entry of the audit log was changed or is missing"));
                 }
                 next += 1;
-                if is_of(&entry, nouns) {
-                    visit(&entry);
-                }
+                visit(&entry);
                 if next <= evidence.signed() {
                     frontier.append(hash);
                     evidence.compare(&frontier)?;
@@ -90,7 +116,6 @@ impl Replay {
         if frontier.size() < evidence.signed() {
             return Err(not_whole("the audit log is shorter than its head"));
         }
-        waiting.iter().for_each(visit);
         Ok(frontier)
     }
 }

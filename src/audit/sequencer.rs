@@ -7,6 +7,7 @@ use super::{
     evidence::{Evidence, contradiction, not_whole},
     head::{AUDIT_KEY, AUDIT_SCHEME, RememberedHead, SignedHead, digest},
     merkle::{Frontier, leaf_hash},
+    replay::Replay,
     standing::{self, Needed},
     versions::RowVersions,
 };
@@ -86,7 +87,8 @@ impl Sequencer {
         let public = PublicKey::from_spki_der(&audit_key).map_err(|error| InternalError::Pki(error.to_string()))?;
         let ((heads, watched), (stopped, stops)) = (watch::channel(0), watch::channel(None));
         let wake = Arc::new(Notify::new());
-        let rows = Arc::new(RowVersions::default());
+        let reader = Replay::new(store.clone(), &audit_key, remembered.clone())?;
+        let rows = Arc::new(RowVersions::new(store.clone(), reader));
         let covered =
             Covered { store: store.clone(), heads: watched, stopped: stops, wake: wake.clone(), rows: rows.clone() };
         let sequencer = Self {
@@ -272,9 +274,9 @@ impl Sequencer {
         let mut signed = match &self.frontier {
             Some(frontier) => frontier.clone(),
             None => {
-                // What was asked of the log before this may have been appended to since.
-                self.rows.forget();
-                self.hashed(&evidence).await?
+                let hashed = self.hashed(&evidence).await?;
+                self.rows.shown_after(hashed.size());
+                hashed
             }
         };
         if evidence.signed() < signed.size() {

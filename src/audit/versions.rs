@@ -1,125 +1,198 @@
-//! The newest version of each row that authorises, as the audit log tells it: kept in memory, asked of the log once a row, and fed by
-//! the sequencer with whatever is appended, on this node or on another. Holds numbers under digests only and decides nothing.
+//! The newest version of each row that authorises, and whose the accounts are, as the audit log tells it: kept in memory, made from a
+//! reading of the whole log that checks every leaf against the signed heads, and fed by the sequencer with whatever is appended, on this node
+//! or on another. What SQL says besides may raise a version and never lower it. Holds numbers under digests only and decides nothing.
 
-use crate::{error::Result, store::Store};
-use chuky_model::record::audit::AuditEntry;
+use super::{entry::Kind, replay::Replay};
+use crate::{
+    error::{InternalError, Result},
+    store::Store,
+};
+use chuky_model::{id::AccountId, record::audit::AuditEntry};
 use sha2::{Digest, Sha256};
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Mutex, MutexGuard, PoisonError},
 };
+use uuid::Uuid;
 
 /// What the log says about versions of rows. One of each process, shared.
-#[derive(Debug, Default)]
-pub struct RowVersions(Mutex<Known>);
+pub struct RowVersions {
+    store: Store,
+    known: Mutex<Known>,
+    /// Reads the log up to where the sequencer goes on.
+    reader: tokio::sync::Mutex<Replay>,
+}
 
+type Key = [u8; 12];
+
+/// Nothing of it is ever dropped: what is not known here would be believed of SQL.
 #[derive(Debug, Default)]
 struct Known {
-    /// Grows whenever everything is forgotten, so that an answer of the log from before is not kept.
-    generation: u64,
-    versions: HashMap<[u8; 16], i64>,
+    /// How many entries of the log were read; `None` before it was read at all.
+    read: Option<u64>,
+    /// How many entries the sequencer found before it showed the first.
+    unseen: u64,
+    /// 17 octets a place, of which between 7/16 and 7/8 are taken.
+    versions: HashMap<Key, u32>,
+    /// Accounts by the person whose they are.
+    persons: BTreeSet<(Key, Uuid)>,
 }
 
 impl RowVersions {
-    /// The newest version of a row (`noun:key`); 0 where the log knows of none. Asks the log where memory has nothing.
-    pub async fn newest(&self, store: &Store, subject: &str) -> Result<i64> {
-        let key = key(subject);
-        let known = self.known().versions.get(&key).copied();
-        match known {
-            Some(version) => Ok(version),
-            None => self.asked(store, subject, key).await,
-        }
+    /// Nothing is known before it is first asked, or [`Self::read`].
+    pub(super) fn new(store: Store, reader: Replay) -> Self {
+        Self { store, known: Mutex::default(), reader: tokio::sync::Mutex::new(reader) }
     }
 
-    /// The same, asking the log in any case: for what is rare and worth most, so that not even the moment is open until another
-    /// node's entry has been appended.
-    pub async fn newest_by_log(&self, store: &Store, subject: &str) -> Result<i64> {
-        self.asked(store, subject, key(subject)).await
+    /// The newest version of a row (`noun:key`); 0 where the log knows of none. Refused where the log contradicts itself or its heads.
+    pub async fn newest(&self, subject: &str) -> Result<i64> {
+        self.read().await?;
+        Ok(self.known().newest(subject))
+    }
+
+    /// The same, raised by what was recorded and is not appended yet: for what is rare and worth most, so that not even the moment is open
+    /// until another node's entry has been appended.
+    pub async fn newest_by_log(&self, subject: &str) -> Result<i64> {
+        let recorded = self.store.newest_row_version(subject).await?.unwrap_or(0);
+        Ok(recorded.max(self.newest(subject).await?))
+    }
+
+    /// The accounts that the log says are that person's, by the entries' subject.
+    pub async fn accounts_named(&self, subject: &str) -> Result<BTreeSet<AccountId>> {
+        self.read().await?;
+        let person = key(subject);
+        let known = self.known();
+        Ok(known.persons.range((person, Uuid::nil())..=(person, Uuid::max())).map(|(_, id)| AccountId(*id)).collect())
     }
 
     /// A genuine row of this version was seen, so that everything before it is old.
     pub fn learn(&self, subject: &str, version: i64) {
-        self.known().raise(key(subject), version);
+        self.known().raise(subject, version);
+    }
+
+    /// Reads the log where that was not done yet.
+    pub async fn read(&self) -> Result<()> {
+        if self.known().is_read() {
+            return Ok(());
+        }
+        let mut reader = self.reader.lock().await;
+        // Somebody else may have read it meanwhile.
+        if self.known().is_read() {
+            return Ok(());
+        }
+        reader.advance_over_all(|entry| self.known().take_in(entry)).await?;
+        let mut known = self.known();
+        known.read = Some(reader.size());
+        match known.is_read() {
+            true => Ok(()),
+            false => Err(InternalError::LogNotWhole("the audit log is shorter than it was".to_owned()).into()),
+        }
     }
 
     /// What appended entries tell.
     pub(super) fn learn_from<'e>(&self, entries: impl IntoIterator<Item = &'e AuditEntry>) {
         let mut known = self.known();
-        for entry in entries {
-            if let Some(version) = entry.row_version {
-                known.raise(key(&entry.subject), version);
-            }
-        }
+        entries.into_iter().for_each(|entry| known.take_in(entry));
     }
 
-    /// Forgets everything: entries may have been appended that were not followed.
-    pub(super) fn forget(&self) {
-        self.known().forget();
-    }
-
-    async fn asked(&self, store: &Store, subject: &str, key: [u8; 16]) -> Result<i64> {
-        let generation = self.known().generation;
-        let logged = store.newest_row_version(subject).await?.unwrap_or(0);
-        let mut known = self.known();
-        match known.generation == generation {
-            true => Ok(known.raise(key, logged)),
-            false => Ok(logged),
-        }
+    /// The sequencer shows what comes after that many entries; those before are read here.
+    pub(super) fn shown_after(&self, entries: u64) {
+        self.known().unseen = entries;
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Known {
-    /// Versions only grow; the one that is known then.
-    fn raise(&mut self, key: [u8; 16], version: i64) -> i64 {
-        if self.versions.len() >= ROWS_REMEMBERED && !self.versions.contains_key(&key) {
-            self.forget();
-        }
-        let known = self.versions.entry(key).or_insert(version);
-        *known = version.max(*known);
-        *known
+    fn is_read(&self) -> bool {
+        self.read.is_some_and(|read| read >= self.unseen)
     }
 
-    fn forget(&mut self) {
-        self.generation = self.generation.wrapping_add(1);
-        self.versions.clear();
+    fn newest(&self, subject: &str) -> i64 {
+        self.versions.get(&key(subject)).copied().map_or(0, i64::from)
+    }
+
+    fn take_in(&mut self, entry: &AuditEntry) {
+        if let Some(version) = entry.row_version {
+            self.raise(&entry.subject, version);
+        }
+        if entry.kind == Kind::PersonNamed.name()
+            && let Ok(content) = serde_json::from_slice::<serde_json::Value>(&entry.content)
+            && let Some(account) = content.get("account").and_then(|id| id.as_str()?.parse::<AccountId>().ok())
+        {
+            self.persons.insert((key(&entry.subject), account.0));
+        }
+    }
+
+    /// Versions only grow. A version that no row reaches is kept as the highest that can be.
+    fn raise(&mut self, subject: &str, version: i64) {
+        let version = u32::try_from(version.max(0)).unwrap_or(u32::MAX);
+        let known = self.versions.entry(key(subject)).or_insert(version);
+        *known = version.max(*known);
     }
 }
 
-/// Identifiers are given by the service, so that nobody chooses them to collide: 128 bits are enough.
-fn key(subject: &str) -> [u8; 16] {
+/// Identifiers are given by the service, so that nobody chooses them to collide: 96 bits are enough.
+fn key(subject: &str) -> Key {
     let digest: [u8; 32] = Sha256::digest(subject).into();
-    let mut key = [0; 16];
-    key.copy_from_slice(&digest[..16]);
+    let mut key = Key::default();
+    key.copy_from_slice(&digest[..12]);
     key
 }
-
-/// Rows whose version is kept: about 40 bytes each. Beyond it everything is forgotten, and asked again row by row.
-const ROWS_REMEMBERED: usize = 200_000;
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use chuky_model::{id::AuditEntryId, instant::Instant};
 
-    #[tokio::test]
-    async fn versions_grow_and_an_answer_from_before_is_not_kept() {
-        let directory = tempfile::tempdir().unwrap();
-        let store = Store::open_file(&directory.path().join("versions.sqlite")).await.unwrap();
-        let versions = RowVersions::default();
-        assert_eq!(versions.newest(&store, "account:1").await.unwrap(), 0);
-        versions.learn("account:1", 3);
-        versions.learn("account:1", 2);
-        assert_eq!(versions.newest(&store, "account:1").await.unwrap(), 3);
-        assert_eq!(versions.newest_by_log(&store, "account:1").await.unwrap(), 3, "memory is not lowered by the log");
-        versions.forget();
-        assert_eq!(versions.newest(&store, "account:1").await.unwrap(), 0);
-        for row in 0..=ROWS_REMEMBERED {
-            versions.learn(&row.to_string(), 1);
+    fn entry(kind: &str, subject: &str, content: &str, row_version: Option<i64>) -> AuditEntry {
+        AuditEntry {
+            id: AuditEntryId(Uuid::now_v7()),
+            recorded_at: Instant(1),
+            kind: kind.to_owned(),
+            actor: "service".to_owned(),
+            subject: subject.to_owned(),
+            content: content.as_bytes().to_vec(),
+            row_version,
         }
-        assert!(versions.known().versions.len() <= ROWS_REMEMBERED);
+    }
+
+    #[test]
+    fn versions_grow_and_a_flood_drops_none() {
+        let mut known = Known::default();
+        assert_eq!(known.newest("account:1"), 0);
+        known.raise("account:1", 3);
+        known.raise("account:1", 2);
+        for row in 0..=200_000 {
+            known.take_in(&entry("account.changed", &row.to_string(), "{}", Some(1)));
+        }
+        assert_eq!(known.newest("account:1"), 3);
+        known.raise("account:2", i64::MAX);
+        assert_eq!(known.newest("account:2"), i64::from(u32::MAX));
+        known.raise("account:3", -1);
+        assert_eq!(known.newest("account:3"), 0);
+    }
+
+    #[test]
+    fn persons_are_kept_by_their_subject() {
+        let mut known = Known::default();
+        let account = Uuid::now_v7();
+        known.take_in(&entry("person.named", "person:1", &format!(r#"{{"account":"{account}"}}"#), None));
+        known.take_in(&entry("person.named", "person:2", "{}", None));
+        known.take_in(&entry("account.created", "person:3", &format!(r#"{{"account":"{account}"}}"#), None));
+        assert_eq!(known.persons.into_iter().collect::<Vec<_>>(), [(key("person:1"), account)]);
+    }
+
+    #[test]
+    fn what_the_sequencer_did_not_show_is_read() {
+        let mut known = Known::default();
+        assert!(!known.is_read());
+        known.read = Some(3);
+        assert!(known.is_read());
+        known.unseen = 4;
+        assert!(!known.is_read());
     }
 }

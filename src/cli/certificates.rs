@@ -81,8 +81,8 @@ impl Certificates {
             let text = fs::read_to_string(file)
                 .map_err(|source| ClientError::Io { what: file.display().to_string(), source })?;
             body["serials"] = json!(serials_of(&text).map_err(|error| match error {
-                Error::Request(refused) => ClientError::Refused(refused.detail.in_language(language).to_owned()),
-                Error::Internal(error) => ClientError::Refused(error.to_string()),
+                Error::Request(refused) => ClientError::Refused(refused.detail.in_language(language).to_owned().into()),
+                Error::Internal(error) => ClientError::Refused(error.to_string().into()),
             })?);
         }
         if matches!(self.action, Action::Revoke) {

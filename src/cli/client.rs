@@ -32,13 +32,32 @@ pub struct Session {
 /// Why a call brought nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// What the service said, in the chosen language.
+    /// What the service said.
     #[error("{0}")]
-    Refused(String),
+    Refused(Said),
     #[error("{0}")]
     Unreachable(String),
     #[error("{what}: {source}")]
     Io { what: String, source: io::Error },
+}
+
+/// A refusal in the chosen language.
+#[derive(Debug, thiserror::Error)]
+#[error("{text}")]
+pub struct Said {
+    pub text: String,
+    /// The last part of the problem's `type`; empty where this program refuses.
+    pub code: String,
+    /// The field that it belongs to, where the service names one.
+    pub field: String,
+    /// HTTP's, 0 where this program refuses.
+    pub status: u16,
+}
+
+impl From<String> for Said {
+    fn from(text: String) -> Self {
+        Self { text, code: String::new(), field: String::new(), status: 0 }
+    }
 }
 
 impl Session {
@@ -83,16 +102,11 @@ impl Client {
                     Language::Vi => "http:// chỉ dùng tới chính máy này (127.0.0.1). Hãy dùng https://.",
                     Language::En => "http:// reaches this machine only (127.0.0.1). Use https://.",
                 }
-                .to_owned(),
+                .to_owned()
+                .into(),
             ));
         }
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .timeout_connect(Some(CONNECT))
-            .timeout_global(Some(WHOLE));
-        let config = if by_tls { config.tls_config(trusted()?) } else { config };
-        Ok(Self { agent: config.build().into(), server, token: None, language })
+        Ok(Self { agent: agent(by_tls, WHOLE)?, server, token: None, language })
     }
 
     /// With the session of `chuky login`.
@@ -150,6 +164,16 @@ impl Client {
         Ok(())
     }
 
+    /// Downloads into an open file.
+    pub fn download_into(&self, path: &str, to: &mut File) -> Result<(), ClientError> {
+        let mut answer = self.call("GET", path, "", SendBody::none())?;
+        if !answer.status().is_success() {
+            return self.json(answer).and(Err(self.odd()));
+        }
+        let copied = io::copy(&mut answer.body_mut().with_config().limit(u64::MAX).reader(), to);
+        copied.map(drop).map_err(|error| failed(path, error))
+    }
+
     fn call(
         &self,
         method: &str,
@@ -193,12 +217,29 @@ impl Client {
             return Ok(value);
         }
         let detail = value["detail"][self.language.code()].as_str();
-        Err(ClientError::Refused(detail.map_or_else(|| format!("HTTP {}", answer.status()), str::to_owned)))
+        let word = |text: &Value| text.as_str().and_then(|text| text.rsplit(':').next()).unwrap_or_default().to_owned();
+        Err(ClientError::Refused(Said {
+            text: detail.map_or_else(|| format!("HTTP {}", answer.status()), str::to_owned),
+            code: word(&value["type"]),
+            field: word(&value["field"]),
+            status: answer.status().as_u16(),
+        }))
     }
 
     fn odd(&self) -> ClientError {
         ClientError::Unreachable(format!("{}: an answer that no Chuky service gives", self.server))
     }
+}
+
+/// What calls: no redirects, bounded time, and TLS where the address asks for it.
+pub(super) fn agent(by_tls: bool, whole: Duration) -> Result<Agent, ClientError> {
+    let config = Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .timeout_connect(Some(CONNECT))
+        .timeout_global(Some(whole));
+    let config = if by_tls { config.tls_config(trusted()?) } else { config };
+    Ok(config.build().into())
 }
 
 /// TLS under the CAs that this machine trusts, or those of `SSL_CERT_FILE`, which OpenSSL's programs read, too.

@@ -10,11 +10,14 @@ mod client;
 mod config;
 mod doctor;
 mod extend;
+mod identity;
 mod login;
 mod numbers;
 mod pepper;
+mod pinentry;
 mod printing;
 mod receipt;
+mod report;
 mod request;
 mod requests;
 mod revocations;
@@ -59,13 +62,15 @@ enum Command {
     Config(config::Config),
     Doctor(doctor::Doctor),
     Extend(extend::Extend),
+    Identity(identity::Identity),
     Login(login::Login),
     Numbers(numbers::Numbers),
     Pepper(pepper::Pepper),
     Receipt(receipt::Receipt),
+    Report(report::Report),
     Request(Box<request::Request>),
     Revocations(revocations::Revocations),
-    Sign(sign::Sign),
+    Sign(Box<sign::Sign>),
     Staff(staff::Staff),
     Trust(trust::Trust),
     Units(units::Units),
@@ -99,10 +104,12 @@ pub fn run() -> ExitCode {
         Command::Config(command) => command.run(&common),
         Command::Doctor(command) => command.run(&common),
         Command::Extend(command) => command.run(&common),
+        Command::Identity(command) => command.run(&common),
         Command::Login(command) => command.run(&common),
         Command::Numbers(command) => command.run(&common),
         Command::Pepper(command) => command.run(&common),
         Command::Receipt(command) => command.run(&common),
+        Command::Report(command) => command.run(&common),
         Command::Request(command) => command.run(&common),
         Command::Revocations(command) => command.run(&common),
         Command::Sign(command) => command.run(&common),

@@ -54,7 +54,8 @@ impl Requests {
                     Language::Vi => "Hãy đăng nhập trước: chuky login TÊN",
                     Language::En => "Log in first: chuky login NAME",
                 }
-                .to_owned(),
+                .to_owned()
+                .into(),
             )
         })?;
         let client = Client::of_session(&session, language)?;

@@ -11,7 +11,7 @@ use std::{
 };
 use zeroize::Zeroizing;
 
-/// Where the PIN comes from; without either, it is asked for on the terminal.
+/// Where the PIN comes from; without any, it is asked for on the terminal.
 #[derive(Debug, Default, Args)]
 pub struct PinSource {
     /// File whose first line is the PIN
@@ -20,16 +20,25 @@ pub struct PinSource {
     /// Open descriptor whose first line is the PIN
     #[arg(long, value_name = "N")]
     pin_fd: Option<u32>,
+    /// Program that asks for the PIN in a window or on a terminal (pinentry, as GnuPG uses it)
+    #[arg(long, value_name = "PROGRAM", conflicts_with_all = ["pin_file", "pin_fd"])]
+    pin_agent: Option<PathBuf>,
 }
 
 impl PinSource {
     /// The PIN.
     pub fn read(&self, language: Language) -> io::Result<Zeroizing<String>> {
-        match (&self.pin_file, self.pin_fd) {
-            (Some(file), _) => first_line(File::open(file)?),
-            (_, Some(number)) => first_line(File::open(Path::new("/dev/fd").join(number.to_string()))?),
+        match (&self.pin_file, self.pin_fd, &self.pin_agent) {
+            (Some(file), ..) => first_line(File::open(file)?),
+            (_, Some(number), _) => first_line(File::open(Path::new("/dev/fd").join(number.to_string()))?),
+            (_, _, Some(program)) => super::pinentry::ask(program, language),
             _ => ask(if language == Language::Vi { "Mã PIN: " } else { "PIN: " }),
         }
+    }
+
+    /// Whether a person types it now.
+    pub fn is_typed(&self) -> bool {
+        self.pin_file.is_none() && self.pin_fd.is_none()
     }
 }
 

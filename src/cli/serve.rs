@@ -2,7 +2,8 @@
 
 use super::{Common, printing, runtime, unusable};
 use crate::{
-    app::App, bootstrap, clock::Clock, config::Settings, demo::Round, error::Result, http, restoration, tokens, worker,
+    app::App, bootstrap, clock::Clock, config::Settings, demo::Round, error::Result, http, issuance::ceremony,
+    restoration, tokens, worker,
 };
 use chuky_model::text::Language;
 use clap::Args;
@@ -73,6 +74,10 @@ impl Serve {
         if !self.no_demo {
             bootstrap::demo_authority(&app).await?;
             accounts = bootstrap::demo_accounts(&app).await?;
+        }
+        if app.settings.payments.webhooks.is_for_development() && !ceremony::is_test(&app).await? {
+            let what = "payments.webhooks.addresses = \"loopback\" is for development, over a TEST authority: name hosts, and public or private addresses";
+            return Err(crate::error::InternalError::other(what).into());
         }
         worker::prepare(&app).await?;
         let background = worker::start(&app);

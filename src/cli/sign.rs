@@ -1,27 +1,33 @@
-//! `chuky sign`: signs a file through a running service, as the logged-in user. The PIN is asked for on the terminal, or read from where a
-//! script names; it goes to the service in one call and is kept nowhere.
+//! `chuky sign`: signs files, through a running service as the logged-in user, or with a PKCS#11 token of the user's own. One file, many, or
+//! whatever comes into a folder. The PIN is asked for on the terminal, or read from where a script names; it is kept nowhere.
 
-use super::{
-    Common,
-    client::{Client, ClientError},
-    in_session,
-    secret::PinSource,
-};
+mod many;
+mod own;
+mod placed;
+mod service;
+mod spool;
+mod tsa;
+mod watch;
+
+use super::{Common, secret::PinSource};
+use crate::cli::client::ClientError;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use chuky_model::text::Language;
 use chuky_pki::{algorithm::DigestAlgorithm, crypto::Hasher};
 use clap::{Args, ValueEnum};
+use own::OwnArguments;
 use serde_json::{Value, json};
 use std::{
     fs::File,
     io::{self, Read, Seek},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
-/// Ký văn bản / Sign a document, through a running service
+/// Ký văn bản / Sign documents, through a running service or with a token of your own (--module)
 ///
-/// Log in first with `chuky login`. Exit codes: 0 signed and found valid, 1 refused, 2 wrong usage or an unreadable file.
+/// Through a service, log in first with `chuky login`. With --module nothing leaves this machine, save for the digest of a timestamp.
+/// Exit codes: 0 signed and checked, 1 refused, 2 wrong usage or an unreadable file.
 #[derive(Debug, Args)]
 pub struct Sign {
     /// Which credential signs; may be left out where there is one only
@@ -62,12 +68,19 @@ pub struct Sign {
     picture: Option<PathBuf>,
     #[command(flatten)]
     pin: PinSource,
-    /// Where the signed file goes
-    #[arg(short = 'o', long = "output", value_name = "OUT")]
-    output: PathBuf,
-    /// The file to sign
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    #[command(flatten)]
+    own: OwnArguments,
+    /// Where the signed file goes, for a single FILE; a file that exists is not overwritten
+    #[arg(short = 'o', long = "output", value_name = "OUT", conflicts_with = "out")]
+    output: Option<PathBuf>,
+    /// Folder of the signed files
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    watch: watch::WatchArguments,
+    /// The files to sign
+    #[arg(value_name = "FILE", conflicts_with = "watch")]
+    files: Vec<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -99,59 +112,134 @@ enum Level {
     Lta,
 }
 
-impl Sign {
-    /// Runs the command: 0 where the signed document was written.
-    pub fn run(self, common: &Common) -> ExitCode {
-        in_session(common, "sign", |client| {
-            let signed = self.sign(client, common)?;
-            if signed {
-                println!("✓ {}", self.output.display());
-            }
-            Ok(signed)
-        })
+/// Where signatures come from.
+trait Road {
+    /// Signs one document into its empty file; gives what there is to say about it.
+    fn sign(&mut self, job: Job<'_>) -> Result<String, Failure>;
+}
+
+/// One document.
+struct Job<'a> {
+    name: &'a str,
+    path: &'a Path,
+    media_type: &'a str,
+    out: File,
+}
+
+/// Why a document was not signed.
+#[derive(Debug)]
+struct Failure {
+    said: String,
+    /// Whether it is about more than this document, so that no other is tried: a PIN, a token, a service.
+    stops: bool,
+    /// The exit code where it ends the command.
+    code: u8,
+}
+
+impl Failure {
+    /// Of this document alone.
+    fn document(said: impl std::fmt::Display, code: u8) -> Self {
+        Self { said: said.to_string(), stops: false, code }
     }
 
-    fn sign(&self, client: &Client, common: &Common) -> Result<bool, ClientError> {
-        let read = |path: &PathBuf| {
-            File::open(path).map_err(|source| ClientError::Io { what: path.display().to_string(), source })
+    /// Of more than this document.
+    fn stop(said: impl std::fmt::Display, code: u8) -> Self {
+        Self { said: said.to_string(), stops: true, code }
+    }
+
+    fn of_flow(error: crate::error::Error, language: Language) -> Self {
+        use crate::error::Error;
+        match error {
+            Error::Request(refused) => Self::document(refused.detail.in_language(language), 1),
+            Error::Internal(error) => Self::stop(error, 2),
+        }
+    }
+}
+
+/// Of a service: what it says of the document or the packaging concerns this one alone.
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        match error {
+            ClientError::Refused(said) => {
+                let alone = said.field == "document" || ALONE.contains(&said.code.as_str()) || said.status == 413;
+                if alone { Self::document(said, 1) } else { Self::stop(said, 1) }
+            }
+            other => Self::stop(other, 2),
+        }
+    }
+}
+
+impl Sign {
+    /// Runs the command: 0 where every signed document was written.
+    pub fn run(self, common: &Common) -> ExitCode {
+        let done = match self.own.list_wanted() {
+            true => self.own.list(common),
+            false => self.work(common),
         };
-        let mut file = read(&self.file)?;
-        let sha256 =
-            digest(&mut file).map_err(|source| ClientError::Io { what: self.file.display().to_string(), source })?;
-        let credential = self.credential(client, common.language)?;
+        match done {
+            Ok(code) => ExitCode::from(code),
+            Err(failure) => {
+                eprintln!("chuky sign: {}", failure.said);
+                ExitCode::from(failure.code)
+            }
+        }
+    }
+
+    fn work(&self, common: &Common) -> Result<u8, Failure> {
+        if let Some(incoming) = self.watch.folder() {
+            let out = self.out.as_deref().ok_or_else(|| usage(common.language))?;
+            let watching = self.watch.open(incoming, out, common.language)?;
+            return watching.run(self, self.road(common)?.as_mut(), common.language);
+        }
+        let plan = many::plan(self, common.language)?;
+        many::run(self, &plan, self.road(common)?.as_mut(), common.language)
+    }
+
+    fn road(&self, common: &Common) -> Result<Box<dyn Road>, Failure> {
+        let wanted = self.wanted()?;
+        match self.own.module() {
+            Some(module) => Ok(Box::new(own::OwnRoad::open(module, &self.own, &self.pin, wanted, common)?)),
+            None => {
+                let credential = self.credential.as_deref();
+                Ok(Box::new(service::ServiceRoad::open(credential, &self.pin, wanted, common.language)?))
+            }
+        }
+    }
+
+    /// The order as the API takes it, without credential and PIN.
+    fn wanted(&self) -> Result<Value, Failure> {
         let mut wanted = json!({
-            "credential": credential, "format": lower(&self.format), "level": format!("{:?}", self.level).to_uppercase(), "look": self.look, "page": self.page,
-            "place": self.place, "field": self.field, "reason": self.reason, "location": self.location,
-            "sha256": hex::encode(sha256),
+            "format": lower(&self.format), "level": format!("{:?}", self.level).to_uppercase(), "look": self.look,
+            "page": self.page, "place": self.place, "field": self.field, "reason": self.reason, "location": self.location,
         });
         if let Some(packaging) = &self.packaging {
             wanted["packaging"] = Value::String(lower(packaging));
         }
         if let Some(picture) = &self.picture {
             let png = std::fs::read(picture);
-            let png = png.map_err(|source| ClientError::Io { what: picture.display().to_string(), source })?;
+            let png = png.map_err(|error| Failure::stop(format!("{}: {error}", picture.display()), 2))?;
             wanted["picture"] = Value::String(STANDARD.encode(png));
         }
-        let pin = self.pin.read(common.language);
-        let pin = pin.map_err(|source| ClientError::Io { what: "PIN".to_owned(), source })?;
-        wanted["pin"] = Value::String(pin.to_string());
-        let name = self.file.file_name().unwrap_or_default().to_string_lossy();
-        let document = client.upload(&format!("/api/v1/documents?name={}", escaped(&name)), self.media_type(), file)?;
-        let id = document["id"].as_str().unwrap_or_default();
-        let signed = client.post(&format!("/api/v1/documents/{id}/sign"), &wanted)?;
-        client.download(&format!("/api/v1/documents/{id}/content"), &self.output)?;
-        if let Some(message) = signed["report"]["message"][common.language.code()].as_str() {
-            println!("{message}");
-        }
-        Ok(signed["document"]["state"] == "signed")
+        Ok(wanted)
     }
 
-    /// What is said of the file to the service.
-    fn media_type(&self) -> &str {
+    /// What the signed form of a document is called.
+    fn signed_name(&self, name: &str, media_type: &str, language: Language) -> Result<String, Failure> {
+        let word = |text: String| serde_json::from_value(Value::String(text));
+        let packaging = self.packaging.as_ref().map(lower).map(|text| serde_json::from_value(Value::String(text)));
+        let (Ok(format), Ok(packaging)) = (word(lower(&self.format)), packaging.transpose()) else {
+            return Err(usage(language));
+        };
+        crate::signing::signed_name(format, packaging, media_type, name)
+            .map_err(|error| Failure::of_flow(error, language))
+    }
+
+    /// What a file is, as stated or by its ending.
+    fn media_type(&self, file: &Path) -> &str {
         if let Some(stated) = &self.media_type {
             return stated;
         }
-        let ending = self.file.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+        let ending = file.extension().unwrap_or_default().to_string_lossy().to_lowercase();
         match (ending.as_str(), self.format) {
             (_, Format::Pades) | ("pdf", _) => "application/pdf",
             ("xml", _) => "application/xml",
@@ -165,33 +253,14 @@ impl Sign {
             _ => "application/octet-stream",
         }
     }
+}
 
-    /// The one named, or the only one that can sign.
-    fn credential(&self, client: &Client, language: Language) -> Result<String, ClientError> {
-        if let Some(credential) = &self.credential {
-            return Ok(credential.clone());
-        }
-        let answer = client.get("/api/v1/credentials")?;
-        let usable = answer["credentials"].as_array().into_iter().flatten();
-        let usable = usable.filter(|one| one["state"] == "active" && one["certificate_state"] == "issued");
-        let usable: Vec<&Value> = usable.collect();
-        match usable.as_slice() {
-            [one] => Ok(one["id"].as_str().unwrap_or_default().to_owned()),
-            several => {
-                for one in several {
-                    eprintln!(
-                        "  {}  {}",
-                        one["id"].as_str().unwrap_or_default(),
-                        one["holder"].as_str().unwrap_or_default()
-                    );
-                }
-                Err(ClientError::Refused(match language {
-                    Language::Vi => format!("có {} chữ ký dùng được; hãy chọn bằng --credential", several.len()),
-                    Language::En => format!("{} credentials can sign; choose with --credential", several.len()),
-                }))
-            }
-        }
-    }
+fn usage(language: Language) -> Failure {
+    let said = match language {
+        Language::Vi => "hãy nêu một FILE với -o OUT, nhiều FILE với --out DIR, hoặc --watch IN với --out DIR",
+        Language::En => "name one FILE with -o OUT, several with --out DIR, or --watch IN with --out DIR",
+    };
+    Failure::stop(said, 2)
 }
 
 /// SHA-256 of a file, which is left at its start.
@@ -224,5 +293,7 @@ pub(super) fn escaped(text: &str) -> String {
     escaped
 }
 
+/// Refusals of the service that are about one document, whatever field they name.
+const ALONE: [&str; 4] = ["document_another", "document_moved_on", "too_large_to_attach", "packaging_unknown"];
 /// Bytes read at a time.
 const PIECE: usize = 256 << 10;

@@ -103,6 +103,8 @@ enum Order {
     },
     /// Let a disabled account act again
     Enable { login: String },
+    /// Have a subscriber erased whose certificates have ended
+    Erase { login: String },
 }
 
 impl Staff {
@@ -184,6 +186,7 @@ impl Order {
             Self::Move { login, unit } => json!({ "kind": "move", "account": login, "unit": unit }),
             Self::Recover { login, phone } => json!({ "kind": "recover", "account": login, "phone": phone }),
             Self::Enable { login } => json!({ "kind": "enable", "account": login }),
+            Self::Erase { login } => json!({ "kind": "erase", "account": login }),
         })
     }
 }

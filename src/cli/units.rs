@@ -34,7 +34,7 @@ enum What {
     },
     /// Load a list of every unit in force from a day on
     Load {
-        /// CSV in UTF-8: code,name,kind,parent and agency_code,valid_to,predecessors,formed_from
+        /// CSV in UTF-8: code,name,kind,parent and agency_code,valid_to,predecessors,formed_from,residents,officials
         file: PathBuf,
         /// The first day, YYYY-MM-DD
         #[arg(long, value_name = "DATE")]

@@ -1,4 +1,4 @@
-//! `chuky worker …`: the processes that the service starts for itself. Nobody types these.
+//! `chuky worker …`: the processes that the service and the commands start for themselves. Nobody types these.
 
 use clap::{Args, Subcommand};
 use std::{path::PathBuf, process::ExitCode};
@@ -14,6 +14,8 @@ pub struct Worker {
 enum Kind {
     /// Holds one token of the HSM; its socket is inherited
     Hsm,
+    /// Holds the token of whoever runs a command; its socket is standard input
+    Own,
     /// Reads untrusted documents under limits; its socket is standard input
     Read {
         #[arg(long)]
@@ -31,6 +33,7 @@ impl Worker {
     pub fn run(self) -> ExitCode {
         let ended = match self.kind {
             Kind::Hsm => return chuky_hsm::worker::run(crate::tokens::key_reader),
+            Kind::Own => return chuky_hsm::own::worker::run(),
             Kind::Read { memory_mib, cpu_seconds, typefaces } => {
                 crate::reader::run_worker(memory_mib.saturating_mul(1 << 20), cpu_seconds, typefaces.as_deref())
             }

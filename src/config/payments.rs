@@ -3,6 +3,7 @@
 //! still be presented.
 
 use super::{ConfigError, invalid};
+use crate::fetching::WebhookConfig;
 use chuky_pki::payment::{Layout, OrderPolicy, limits};
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +27,8 @@ pub struct PaymentsConfig {
     pub most_remembered: usize,
     /// Whether only registered providers consume payments.
     pub registered_only: bool,
+    /// Where providers may be told of alarms.
+    pub webhooks: WebhookConfig,
 }
 
 impl Default for PaymentsConfig {
@@ -39,6 +42,7 @@ impl Default for PaymentsConfig {
             retention_days: 7,
             most_remembered: 20_000_000,
             registered_only: false,
+            webhooks: WebhookConfig::default(),
         }
     }
 }
@@ -65,6 +69,7 @@ impl PaymentsConfig {
     /// Checks what is set, as the policy that orders are judged by.
     pub(super) fn policy(&self) -> Result<OrderPolicy, ConfigError> {
         self.check()?;
+        self.webhooks.check().map_err(|what| invalid("payments.webhooks", &what))?;
         if self.largest_amount == 0 || self.largest_amount > limits::LARGEST_EXACT_AMOUNT {
             return Err(invalid("payments.largest_amount", "is 1 to 9007199254740991"));
         }

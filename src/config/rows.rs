@@ -254,6 +254,38 @@ pub(super) const ROWS: &[Row] = &[
         "When decisions that authorise take a passkey: from an account's first confirmed one on, or always.",
     ),
     row(
+        "identity.provider",
+        "`manual` or `population`",
+        "Who says whether a person is who the card says: whoever enters the request, or a population database besides. See [privacy](privacy.md).",
+    ),
+    row(
+        "identity.url",
+        "URL",
+        "Where questions are posted to: `https://`, or `http://` at an address of this machine.",
+    ),
+    row("identity.ca", "path", "PEM: the CAs under which it is believed; the system's where absent."),
+    row("identity.client_certificate", "path", "PEM: the certificate that is shown to it."),
+    row("identity.client_key", "path", "PEM: its private key, of the service's user and closed to others."),
+    row(
+        "identity.bearer_file",
+        "path",
+        "File, closed to others, whose first line is sent as `Authorization: Bearer`. Read at the start.",
+    ),
+    row("identity.timeout_ms", "milliseconds, 100 to 10000", "For one question, connection and answer together."),
+    row("identity.failures", "number, 1 to 100", "Failures in a row after which nothing is asked for a while."),
+    row("identity.pause_seconds", "seconds, 1 to 3600", "For how long; then one question is let through."),
+    row(
+        "identity.unavailable",
+        "`record` or `wait`",
+        "While it does not answer: the check is recorded as not done and the operator's statement stands, or the request cannot be approved before it has answered.",
+    ),
+    row("retention.message_days", "days, 1 to 3650", "After which a message that was handed over is removed."),
+    row(
+        "retention.request_days",
+        "days, 31 to 3650",
+        "After which a request that was rejected, or that nobody redeemed, names nobody any more.",
+    ),
+    row(
         "accounts.second_factor",
         "`required` or `where_enrolled`",
         "Of whom a second factor is asked: of all staff, or of whoever enrolled one. `required` where absent, `where_enrolled` in a demonstration.",
@@ -345,6 +377,21 @@ pub(super) const ROWS: &[Row] = &[
         "Payments that one process remembers at most, about 18 octets each.",
     ),
     row("payments.registered_only", "true or false", "Whether only registered providers consume payments."),
+    row(
+        "payments.webhooks.hosts",
+        "list of HOST or HOST:PORT",
+        "Hosts that payment providers may be told of alarms at, by HTTPS; none: nobody is.",
+    ),
+    row(
+        "payments.webhooks.addresses",
+        "`public`, `private` or `loopback`",
+        "Which addresses these hosts may have: those of the public internet; private networks as well; or, for development only, this machine alone, also by plain HTTP.",
+    ),
+    row(
+        "payments.webhooks.roots",
+        "path",
+        "PEM: CAs by which these hosts' certificates are judged; those of the system where absent.",
+    ),
     from(
         "C2SP signed-note",
         row(
@@ -397,6 +444,7 @@ pub(super) const ROWS: &[Row] = &[
     row("rates.client_address", "`{ count, seconds }`", "Wrong names and secrets of applications from one address."),
     row("rates.verify_address", "`{ count, seconds }`", "Documents verified from one address without log-in."),
     row("rates.verify", "`{ count, seconds }`", "Documents verified by one account."),
+    row("rates.extend", "`{ count, seconds }`", "Documents of one account taken to level LT or LTA."),
     row(
         "rates.verdict_link",
         "`{ count, seconds }`",

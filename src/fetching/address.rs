@@ -11,6 +11,18 @@ pub fn is_public(address: IpAddr) -> bool {
     }
 }
 
+/// Whether the address is of a network that an organisation has to itself (RFC 1918, RFC 4193). Loopback, link-local and metadata addresses
+/// are none.
+pub fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_private(),
+        IpAddr::V6(address) => match address.to_ipv4_mapped() {
+            Some(mapped) => mapped.is_private(),
+            None => address.is_unique_local(),
+        },
+    }
+}
+
 fn is_public_v4(address: Ipv4Addr) -> bool {
     !special_v4().iter().any(|(network, bits)| same_prefix(address.to_bits(), network.to_bits(), *bits))
 }
@@ -64,6 +76,16 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn private_networks_are_neither_this_machine_nor_its_link() {
+        for private in ["10.1.2.3", "172.16.0.1", "192.168.1.1", "fd12::1", "::ffff:10.0.0.1"] {
+            assert!(is_private(private.parse().unwrap()), "{private}");
+        }
+        for other in ["127.0.0.1", "::1", "169.254.169.254", "fe80::1", "100.64.0.1", "0.0.0.0", "8.8.8.8"] {
+            assert!(!is_private(other.parse().unwrap()), "{other}");
+        }
+    }
 
     #[test]
     fn only_the_public_internet_is_reached() {

@@ -47,10 +47,12 @@ pub(super) struct Host {
 impl Host {
     /// A full name: no address, no wildcard, no name of this network alone.
     pub(super) fn parse(text: &str) -> Option<Self> {
-        let (name, port) = match text.split_once(':') {
-            Some((name, port)) => (name, port.parse().ok().filter(|port| *port > 0)?),
-            None => (text, HTTP),
-        };
+        Self::parse_with(text, HTTP)
+    }
+
+    /// The same with another port where none is named.
+    pub(super) fn parse_with(text: &str, otherwise: u16) -> Option<Self> {
+        let (name, port) = split(text, otherwise)?;
         let label = |label: &str| {
             let plain = label.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
             plain && !label.is_empty() && label.len() <= 63 && !label.starts_with('-') && !label.ends_with('-')
@@ -60,6 +62,32 @@ impl Host {
         let top = name.rsplit('.').next().unwrap_or_default();
         let is_address = name.parse::<IpAddr>().is_ok() || top.starts_with(|first: char| first.is_ascii_digit());
         (is_name && !is_address).then(|| Self { name: name.to_owned(), port })
+    }
+}
+
+impl Host {
+    /// This machine, by its usual name or address.
+    pub(super) fn own(text: &str, otherwise: u16) -> Option<Self> {
+        let (name, port) = split(text, otherwise)?;
+        ["localhost", "127.0.0.1"].contains(&name).then(|| Self { name: name.to_owned(), port })
+    }
+
+    /// The host that an address names, as it is compared.
+    pub(super) fn of(uri: &Uri, otherwise: u16) -> Option<Self> {
+        let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'))?;
+        let name = authority.host().trim_end_matches('.').to_ascii_lowercase();
+        let port = match authority.as_str().rsplit_once(':') {
+            Some(_) => authority.port_u16()?,
+            None => otherwise,
+        };
+        Some(Self { name, port })
+    }
+}
+
+fn split(text: &str, otherwise: u16) -> Option<(&str, u16)> {
+    match text.split_once(':') {
+        Some((name, port)) => Some((name, port.parse().ok().filter(|port| *port > 0)?)),
+        None => Some((text, otherwise)),
     }
 }
 

@@ -1,12 +1,14 @@
 //! Fetches what others publish and a verdict lacked: revocation lists, OCSP answers, issuers' certificates. Off unless the administrator names
 //! hosts; then only from these, over plain HTTP, within bounds, never by a redirect, never from an address that is not public. What comes is
-//! handed on unread: only reader workers parse strangers' bytes.
+//! handed on unread: only reader workers parse strangers' bytes. Tells others what concerns them as carefully, by HTTPS: [`Hooks`].
 
 mod address;
+mod hook;
 mod hosts;
 mod request;
 mod visit;
 
+pub use hook::{Addresses, Hooks, WebhookConfig};
 pub use hosts::FetchConfig;
 pub use request::{Lookup, Reach};
 pub use visit::Visit;

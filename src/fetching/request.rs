@@ -1,7 +1,7 @@
 //! One request: the name is looked up once, every address that it has is checked, and the connection goes to an address that was checked. No
 //! proxy, no redirect, no connection used twice.
 
-use super::address::is_public;
+use super::address::{is_private, is_public};
 use std::{
     fmt,
     io::{self, ErrorKind},
@@ -13,6 +13,7 @@ use ureq::{
     Agent,
     config::Config,
     http::Uri,
+    tls::TlsConfig,
     unversioned::{
         resolver::{ResolvedSocketAddrs, Resolver},
         transport::{DefaultConnector, NextTimeout},
@@ -27,13 +28,22 @@ pub type Lookup = Arc<dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + Send + 
 pub enum Reach {
     /// Those of the public internet.
     Public,
+    /// Those, and private networks.
+    Private,
+    /// This machine's own: for development alone.
+    Loopback,
     /// Any, this machine's own among them: for tests alone.
     DangerAnyAddress,
 }
 
 impl Reach {
     fn admits(self, address: IpAddr) -> bool {
-        self == Self::DangerAnyAddress || is_public(address)
+        match self {
+            Self::Public => is_public(address),
+            Self::Private => is_public(address) || is_private(address),
+            Self::Loopback => address.is_loopback(),
+            Self::DangerAnyAddress => true,
+        }
     }
 }
 
@@ -48,6 +58,11 @@ pub(super) struct Client(Agent);
 
 impl Client {
     pub(super) fn new(lookup: Lookup, reach: Reach, patience: Duration) -> Self {
+        Self::with_tls(lookup, reach, patience, TlsConfig::default())
+    }
+
+    /// The same with what is to be known of TLS.
+    pub(super) fn with_tls(lookup: Lookup, reach: Reach, patience: Duration, tls: TlsConfig) -> Self {
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -57,6 +72,7 @@ impl Client {
             .max_idle_connections(0)
             .max_response_header_size(LONGEST_HEAD)
             .user_agent("chuky")
+            .tls_config(tls)
             .timeout_global(Some(patience))
             .build();
         Self(Agent::with_parts(config, DefaultConnector::default(), Checked { lookup, reach, patience }))
@@ -81,6 +97,19 @@ impl Client {
     }
 }
 
+impl Client {
+    /// POST of something that whoever is told acknowledges with a status between 200 and 299; what else the answer says is not read.
+    pub(super) fn tell(&self, uri: &Uri, kind: &str, body: &[u8], left: Duration) -> Result<(), String> {
+        let post = self.0.post(uri.clone()).content_type(kind);
+        let answer = post.config().timeout_global(Some(left)).build().send(body).map_err(|error| error.to_string())?;
+        match answer.status().as_u16() {
+            200..=299 => Ok(()),
+            status @ 300..=399 => Err(format!("it answers {status}, and redirects are not followed")),
+            status => Err(format!("it answers {status}")),
+        }
+    }
+}
+
 /// Resolves a name to addresses that all may be connected to.
 struct Checked {
     lookup: Lookup,
@@ -97,7 +126,9 @@ impl fmt::Debug for Checked {
 impl Resolver for Checked {
     fn resolve(&self, uri: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
         let authority = uri.authority().ok_or(ureq::Error::HostNotFound)?;
-        let (host, port) = (authority.host().to_owned(), authority.port_u16().unwrap_or(80));
+        let port = authority.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
+        // An IPv6 address stands in brackets.
+        let host = authority.host().trim_matches(['[', ']']).to_owned();
         // The system's resolver waits as long as it likes; nobody else does.
         let (answer, waiting) = mpsc::channel();
         let lookup = Arc::clone(&self.lookup);
@@ -107,7 +138,7 @@ impl Resolver for Checked {
         // One address that is not public among them is enough: a name that points inside is not to be trusted with the rest.
         if found.iter().any(|found| !self.reach.admits(found.ip())) {
             return Err(ureq::Error::Other(Box::new(io::Error::other(
-                "its name leads to an address that is not public",
+                "its name leads to an address that may not be connected to",
             ))));
         }
         let mut addresses = self.empty();

@@ -165,7 +165,8 @@ async fn identify(
             };
         }
         let principal = accounts::principal_of_bearer(app, key.trim()).await?;
-        Bindings(app.settings.tls.as_ref()).check(&principal, certificate, app.clock.now())?;
+        let bindings = Bindings(app.settings.tls.as_ref(), app.tls.get().map(|tls| &**tls));
+        bindings.check(&principal, certificate, app.clock.now())?;
         return Ok(Some(principal));
     }
     match CookieJar::from_headers(headers).get(session_cookie(app)) {

@@ -8,6 +8,7 @@ mod closed;
 mod csc;
 mod entrance;
 mod guard;
+pub mod identity_simulator;
 mod log;
 pub mod pages;
 mod pki;

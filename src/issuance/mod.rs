@@ -25,4 +25,5 @@ pub use issue::{Proof, Redemption, redeem};
 pub use own_key::{OwnKeyReceipt, OwnKeyRedemption, redeem_with_own_key};
 pub use policy::IssuingPolicy;
 pub use receipt::{Receipt, receipt_again};
+pub use status::certificate_pem;
 pub use subscriber::{Preview, preview, valid_days};

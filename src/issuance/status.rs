@@ -57,6 +57,11 @@ fn status_of(row: &Row) -> Status {
     }
 }
 
+/// The same as PEM.
+pub fn certificate_pem(app: &App, row: &Row) -> Result<Option<String>> {
+    Ok(certificate_of(app, row)?.map(|certificate| certificate.to_pem()))
+}
+
 /// The stored certificate of a checked row; `None` where none was issued.
 pub fn certificate_of(app: &App, row: &Row) -> Result<Option<Certificate>> {
     let Some(sealed) = &row.certificate else { return Ok(None) };

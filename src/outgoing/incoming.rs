@@ -249,7 +249,7 @@ pub async fn incoming_package(app: &App, by: &Principal, id: IncomingId) -> Resu
     if document.media_type != signing::PACKAGE || document.sha256 != row.package_sha256 {
         return Err(forged("incoming_document"));
     }
-    let content = signing::routed_content(app, &document).await?;
+    let content = signing::routed_content(app, &document, app.places.enter(by.account)?).await?;
     Ok(Content { media_type: document.media_type, ..content })
 }
 

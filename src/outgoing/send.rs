@@ -16,7 +16,7 @@ use crate::{
     audit::{self, Actor, Entry, Kind},
     error::{InternalError, RequestError, Result},
     fault,
-    signing::{self, Content, files},
+    signing::{self, Clear, Content, Place, files},
     store,
 };
 use chuky_model::{
@@ -116,7 +116,7 @@ pub async fn package(app: &App, by: &Principal, id: OutgoingId) -> Result<Conten
         return Err(super::road::moved_on().into());
     }
     let recipients = road.recipients(app).await?;
-    let file = packaged(app, &road, &recipients).await?;
+    let file = packaged(app, &road, &recipients, app.places.enter(by.account)?).await?;
     let size = file.metadata().map_err(InternalError::io("an edXML package"))?.len();
     Ok(Content { file, name: file_name(&road), size, media_type: "application/xml".to_owned() })
 }
@@ -158,7 +158,7 @@ async fn deliver(app: &App, id: OutgoingId) -> Result<()> {
     if waiting.is_empty() {
         return Ok(());
     }
-    let package = packaged(app, &road, &recipients).await?;
+    let package = packaged(app, &road, &recipients, app.places.of_service()).await?;
     for recipient in waiting {
         match laid(app, &road, &folder, recipient, &package).await {
             Ok(true) => {}
@@ -264,7 +264,7 @@ fn file_name(road: &Road) -> String {
     format!("{}.{kind}", road.row.id)
 }
 
-async fn packaged(app: &App, road: &Road, recipients: &[OutgoingRecipient]) -> Result<File> {
+async fn packaged(app: &App, road: &Road, recipients: &[OutgoingRecipient], place: Place) -> Result<Clear> {
     let row = &road.row;
     let details = Details::of(app, row)?;
     let events = road.history(app).await?;
@@ -284,7 +284,7 @@ async fn packaged(app: &App, road: &Road, recipients: &[OutgoingRecipient]) -> R
     let document = signing::of_road(app, row.document_id).await?;
     let content = match recalled {
         Some(_) => None,
-        None => Some(signing::routed_content(app, &document).await?),
+        None => Some(signing::routed_content(app, &document, place.clone()).await?),
     };
     let content_id = row.document_id.to_string();
     let traced = recalled.unwrap_or(sent);
@@ -310,7 +310,7 @@ async fn packaged(app: &App, road: &Road, recipients: &[OutgoingRecipient]) -> R
     };
     let file = content.as_ref().map(|content| content.file.try_clone()).transpose();
     let file = file.map_err(InternalError::io("a document to be sent"))?;
-    package.write(file, files::unnamed(&app.settings)?)
+    Ok(Clear::new(package.write(file, files::unnamed(&app.settings)?)?, place))
 }
 
 /// `2026/11/22`, by Vietnam's clock.

@@ -241,7 +241,7 @@ pub async fn one(app: &App, by: &Principal, id: OutgoingId) -> Result<OutgoingDe
 pub async fn content(app: &App, by: &Principal, id: OutgoingId) -> Result<Content> {
     let road = Road::load(app, by, id).await?;
     let document = signing::of_road(app, road.row.document_id).await?;
-    signing::routed_content(app, &document).await
+    signing::routed_content(app, &document, app.places.enter(by.account)?).await
 }
 
 /// A road in one line, with what the caller may do.

@@ -38,6 +38,7 @@ pub async fn approve(
     let mut request = decidable(app, by, id).await?;
     // 2. Exactly what was seen, of a subscriber who can be reached where that is asked for.
     let details = open(app, &request)?;
+    super::identity::settled(app, by, &mut request, &details).await?;
     let digest = digest(app, &request, &details);
     if hex::encode(digest) != content_digest {
         return Err(content_differs().into());

@@ -1,6 +1,10 @@
 //! What a registration request says about its subscriber, as it was entered and checked. Stored encrypted, as a whole.
 
-use crate::error::{RequestError, Result};
+use crate::{
+    error::{RequestError, Result},
+    identity::IdentityCheck,
+    subject::ERASED,
+};
 use chuky_model::{
     card::Card,
     person::{PersonalNumber, Sex},
@@ -53,6 +57,9 @@ pub struct Details {
     /// Set where the certificate replaces one whose information has changed (RFC 3647 §4.8): why the old one is revoked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaces: Option<Replacement>,
+    /// What an identity provider said of the person when the request was entered. Nothing of lists of agencies, which name their own people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<IdentityCheck>,
 }
 
 /// Why a certificate is revoked when one with changed information takes its place.
@@ -161,6 +168,32 @@ impl Details {
         }
     }
 
+    /// The same without its person: an organization, a device and their names are nobody's.
+    pub(super) fn of_nobody(self) -> Result<Self> {
+        let personal_number = PersonalNumber::parse("000000000000")
+            .map_err(|error| crate::error::InternalError::other(error.to_string()))?;
+        let person = self.kind == SubjectKind::Person;
+        let kept = |text: String| if person { String::new() } else { text };
+        Ok(Self {
+            full_name: ERASED.to_owned(),
+            sex: personal_number.sex(),
+            personal_number,
+            birth_date: "1900-01-01".to_owned(),
+            province: kept(self.province),
+            locality: kept(self.locality),
+            organization: self.organization,
+            organizational_unit: self.organizational_unit,
+            title: String::new(),
+            phone: String::new(),
+            kind: self.kind,
+            subject_name: self.subject_name,
+            tax_code: self.tax_code,
+            device_serial: self.device_serial,
+            replaces: self.replaces,
+            identity: None,
+        })
+    }
+
     /// The name that the certificate carries as its own (CN).
     pub fn common_name(&self) -> &str {
         match self.kind {
@@ -261,6 +294,7 @@ impl Details {
             tax_code: String::new(),
             device_serial: String::new(),
             replaces: None,
+            identity: None,
         }
     }
 }

@@ -4,6 +4,7 @@
 mod code;
 mod decision;
 mod details;
+mod identity;
 pub mod lists;
 mod modification;
 mod overview;
@@ -16,6 +17,7 @@ pub use code::{
 };
 pub use decision::{approve, check_confirmed, content_digest, is_concerned, refuse, reject, withdraw};
 pub use details::{Details, Replacement};
+pub use identity::IdentityView;
 pub use modification::{Changes, modifiable, modify, not_in_force};
 pub use overview::{Booth, Listed, Road, booth, list_all, road};
 pub use renewal::renew;
@@ -39,13 +41,15 @@ use chuky_model::{
 };
 use uuid::Uuid;
 
-/// A citizen's request entered by a booth operator; an official's, a seal's, a device's or a payment provider's by a registrar.
+/// A citizen's request entered by a booth operator; an official's, a seal's, a device's or a payment provider's by a registrar. `ground` says
+/// why it is entered although the identity provider says otherwise of its person.
 pub async fn submit(
     app: &App,
     by: &Principal,
     hierarchy: Hierarchy,
     unit: &str,
     details: Details,
+    ground: &str,
 ) -> Result<RequestView> {
     // 1. Who may enter what.
     if !by.has(entering(hierarchy, details.kind)) {
@@ -56,6 +60,11 @@ pub async fn submit(
         return Err(RequestError::invalid("unit", "unit_of_others", vi, en).into());
     }
     // 2. The content, by rule.
+    if details.identity.is_some() {
+        let (vi, en) =
+            ("Kết quả kiểm tra danh tính do hệ thống ghi.", "The service itself records what an identity check says.");
+        return Err(RequestError::invalid("identity", "identity_not_yours", vi, en).into());
+    }
     if details.replaces.is_some() {
         let (vi, en) = (
             "Việc thay đổi thông tin được đề nghị trên chính chứng thư cũ.",
@@ -66,7 +75,9 @@ pub async fn submit(
     let details = details.checked(hierarchy)?;
     // 3. One open request a person and hierarchy, and of everything else one of each name.
     refuse_second(app, hierarchy, &details).await?;
-    // 4. The row with its MAC, and its audit entry, in one transaction.
+    // 4. What the identity provider says of the person.
+    let details = identity::checked(app, by, details, identity::Despite::Ground(ground)).await?;
+    // 5. The row with its MAC, and its audit entry, in one transaction.
     entered(app, new_request(app, by.account, hierarchy, unit, &details)?).await
 }
 
@@ -170,7 +181,7 @@ async fn insert(app: &App, transaction: &mut Transaction, request: &Registration
     }
     let content = serde_json::json!({
         "hierarchy": request.hierarchy, "unit": request.unit, "follows": request.follows_certificate,
-        "kind": details.kind,
+        "kind": details.kind, "identity": details.identity.as_ref().map(crate::identity::IdentityCheck::told),
     });
     let actor = Actor::Account(request.entered_by);
     let entry = Entry::of_row(request.created_at, Kind::RequestSubmitted, actor, request);
@@ -211,6 +222,18 @@ pub fn open(app: &App, request: &RegistrationRequest) -> Result<Details> {
         .map_err(|_| crate::error::InternalError::other("a request's details cannot be read").into())
 }
 
+/// What a request asks for, from its sealed details, and nothing else of them.
+pub fn kind_of(app: &App, id: RequestId, sealed: &[u8]) -> Result<SubjectKind> {
+    #[derive(serde::Deserialize)]
+    struct KindOnly {
+        #[serde(default)]
+        kind: SubjectKind,
+    }
+    let plain = app.vault.open(DETAILS, &id.to_string(), sealed)?;
+    let read = serde_json::from_slice::<KindOnly>(&plain).map(|details| details.kind);
+    read.map_err(|_| crate::error::InternalError::other("a request's details cannot be read").into())
+}
+
 /// The keyed hash by which a person is found again.
 pub fn person_lookup(app: &App, details: &Details) -> [u8; 32] {
     app.vault.lookup("person", details.personal_number.reveal())
@@ -220,6 +243,13 @@ fn seal(app: &App, id: RequestId, details: &Details) -> Result<Vec<u8>> {
     let plain = serde_json::to_vec(details).map(zeroize::Zeroizing::new);
     let plain = plain.map_err(|_| crate::error::InternalError::other("a request's details cannot be written"))?;
     app.vault.seal(DETAILS, &id.to_string(), &plain)
+}
+
+/// Puts nobody in the place of a request's person, in the row and in what it says; what is not about the person stays.
+pub fn replace_by_nobody(app: &App, request: &mut RegistrationRequest, details: Details) -> Result<()> {
+    request.details = seal(app, request.id, &details.of_nobody()?)?;
+    request.person_lookup = app.vault.lookup("erased", &request.id.to_string()).to_vec();
+    Ok(())
 }
 
 fn moved_on() -> RequestError {

@@ -3,7 +3,11 @@
 //! public key is certified once (Decree 23/2025, article 38), and ends when the old one would have.
 
 use super::{
-    Details, RequestView, entered, entering, load, new_request, open, refuse_second, renewal::of_serial, view::Sight,
+    Details, RequestView, entered, entering,
+    identity::{self, Despite},
+    load, new_request, open, refuse_second,
+    renewal::of_serial,
+    view::Sight,
 };
 use crate::{
     accounts::Principal,
@@ -60,7 +64,7 @@ pub async fn modify(app: &App, by: &Principal, serial: &str, changes: Changes) -
         return Err(not_in_force().into());
     }
     // 2. What it will say, by rule; and that this is something else.
-    let old = Details { replaces: None, ..old };
+    let old = Details { replaces: None, identity: None, ..old };
     let new = changes.applied_to(old.clone()).checked(certificate.hierarchy)?;
     if new == old {
         let (vi, en) = (
@@ -72,7 +76,9 @@ pub async fn modify(app: &App, by: &Principal, serial: &str, changes: Changes) -
     let replaces = Some(new.replacement_of(&old));
     let new = Details { replaces, ..new };
     refuse_second(app, certificate.hierarchy, &new).await?;
-    // 3. The row with its MAC, and its audit entry.
+    // 3. What the identity provider says of it.
+    let new = identity::checked(app, by, new, Despite::Decided).await?;
+    // 4. The row with its MAC, and its audit entry.
     let mut request = new_request(app, by.account, certificate.hierarchy, &unit, &new)?;
     request.follows_certificate = Some(certificate.id);
     entered(app, request).await

@@ -1,7 +1,12 @@
 //! Asking for the certificate that follows one's own. What was checked and approved before is taken over; somebody approves it anew, and
 //! the new certificate has a new key, because a public key is certified once (Decree 23/2025, article 38).
 
-use super::{Details, RequestView, entered, load, new_request, open, refuse_second, view::Sight};
+use super::{
+    Details, RequestView, entered,
+    identity::{self, Despite},
+    load, new_request, open, refuse_second,
+    view::Sight,
+};
 use crate::{
     accounts::Principal,
     app::App,
@@ -41,10 +46,12 @@ pub async fn renew(app: &App, by: &Principal, serial: &str) -> Result<RequestVie
     let request = certificate.request_id.ok_or_else(RequestError::not_found)?;
     let request = load(app, request).await?;
     // What the one before replaced is no matter of the one that follows.
-    let details = Details { replaces: None, ..open(app, &request)? }.checked(request.hierarchy)?;
+    let details = Details { replaces: None, identity: None, ..open(app, &request)? }.checked(request.hierarchy)?;
     // 3. One open request of the same.
     refuse_second(app, request.hierarchy, &details).await?;
-    // 4. The row with its MAC, and its audit entry.
+    // 4. What the identity provider says today.
+    let details = identity::checked(app, by, details, Despite::Decided).await?;
+    // 5. The row with its MAC, and its audit entry.
     let unit = Sight::of(app).await?.code_today(&request.unit, request.created_at);
     let mut follower = new_request(app, by.account, request.hierarchy, &unit, &details)?;
     follower.follows_certificate = Some(certificate.id);

@@ -1,7 +1,7 @@
 //! What an operator, registrar or approver is shown of a request. The personal number is masked, except to whoever decides: an approver
 //! compares all of it with the papers, as all of it is certified.
 
-use super::{Replacement, decision::digest, load, open};
+use super::{IdentityView, Replacement, decision::digest, load, open};
 use crate::{
     accounts::{self, Principal},
     app::App,
@@ -65,6 +65,8 @@ pub struct RequestView {
     /// Set for a change of information: why the old certificate is revoked when the new one is issued.
     #[schema(value_type = Option<String>)]
     pub replaces: Option<Replacement>,
+    /// What the identity check came to; absent where none was recorded.
+    pub identity_check: Option<IdentityView>,
     /// What an approval must repeat.
     pub content_digest: String,
     /// Who the subscriber is, in full; only of one request that waits for a decision, and only for whoever may decide on it.
@@ -120,6 +122,7 @@ impl RequestView {
             personal_number: details.personal_number.masked(),
             contact: details.masked_phone(),
             content_digest: hex::encode(digest(app, request, &details)),
+            identity_check: details.identity.as_ref().map(IdentityView::of),
             kind: details.kind,
             common_name: details.common_name().to_owned(),
             tax_code: details.tax_code,

@@ -1,21 +1,25 @@
 //! Archives stay readable: a PDF with an archive timestamp gets its next one before the newest ends to count by itself, because its certificate or an
-//! algorithm of it ends (EN 319 142-1 §5.4.3). Each document waits as a row, claimed by whichever node comes first; nobody's key is needed.
+//! algorithm of it ends (EN 319 142-1 §5.4.3). Each such document has one row, of the document's identifier, claimed by whichever node comes first; nobody's
+//! key is needed. Whatever is stored of the document later keeps the row: an archive stays one.
 
 use super::{
     document,
     evidence::Stamping,
     extend::{ArchiveLevel, raised},
-    sign::Unrecorded,
+    form::Form,
+    sign::{Unrecorded, moved_on},
 };
 use crate::{
     app::App,
-    audit::Actor,
+    audit::{Actor, Kind},
     error::{InternalError, Result},
+    store::{self, Transaction},
 };
 use chuky_model::{
     id::{DocumentId, JobId},
     instant::Instant,
     record::{
+        Authenticated, Cursor,
         document::Document,
         state::{DocumentState, JobState},
         work::Job,
@@ -29,94 +33,178 @@ use uuid::Uuid;
 #[derive(Debug, Serialize, Deserialize)]
 struct Renewal {
     document: DocumentId,
-    /// Hex: the signed bytes that wait; others have a row of their own.
-    sha256: String,
     hierarchy: Hierarchy,
-    /// Until when the newest timestamp counts by itself, in microseconds.
+    /// Until when the newest timestamp counts by itself, in microseconds; 0 where something was added that no archive timestamp covers.
     until: i64,
+}
+
+impl Renewal {
+    /// The document's row, due then.
+    fn row(&self, (now, run_at): (Instant, Instant)) -> Result<Job> {
+        Ok(Job {
+            id: row_of(self.document),
+            kind: KIND.to_owned(),
+            payload: serde_json::to_vec(self).map_err(|error| InternalError::other(error.to_string()))?,
+            state: JobState::Queued,
+            run_at,
+            tries: 0,
+            last_error: None,
+            created_at: now,
+        })
+    }
+
+    fn of(job: &Job) -> Result<Self> {
+        Ok(serde_json::from_slice(&job.payload).map_err(|error| InternalError::other(error.to_string()))?)
+    }
+}
+
+/// One row for each document.
+fn row_of(document: DocumentId) -> JobId {
+    JobId(document.0)
 }
 
 /// Has a document with an archive timestamp of that hierarchy wait for its next one; stored with the document's row.
 pub(super) fn renewed_later(app: &App, made: Unrecorded, hierarchy: Hierarchy, until: Instant) -> Result<Unrecorded> {
-    let document = made.document();
-    let sha256 = hex::encode(document.signed_sha256.as_deref().unwrap_or_default());
-    let renewal = Renewal { document: document.id, sha256, hierarchy, until: until.0 };
-    let payload = serde_json::to_vec(&renewal).map_err(|error| InternalError::other(error.to_string()))?;
-    let now = app.clock.now();
+    let renewal = Renewal { document: made.document().id, hierarchy, until: until.0 };
+    // A clock that is ahead must not put it off past the timestamp's end.
+    let now = app.clock.certain();
     let ahead = app.settings.documents.renewal_days.saturating_mul(DAY);
-    let job = Job {
-        id: JobId(Uuid::now_v7()),
-        kind: KIND.to_owned(),
-        payload,
-        state: JobState::Queued,
-        // Not at once again, where the authority has no certificate that lasts longer.
-        run_at: until.plus_seconds(-ahead).max(now.plus_seconds(DAY)),
-        tries: 0,
-        last_error: None,
-        created_at: now,
-    };
-    Ok(made.with_renewal(job))
+    // Not at once again, where the authority has no certificate that lasts longer.
+    let run_at = until.plus_seconds(-ahead).max(now.plus_seconds(DAY));
+    Ok(made.with_renewal(renewal.row((now, run_at))?))
 }
 
-/// Renews what is due; how many were renewed. What cannot be renewed today is tried again tomorrow.
+/// The one place in which a document's renewal goes on to new bytes of it, in the transaction that stores them: with the archive timestamp that they
+/// have, or, where they have none and are of an archive, soon. `claimed` is the renewal whose work they are.
+pub(super) async fn goes_on(
+    transaction: &mut Transaction,
+    document: &Document,
+    made: Option<&Job>,
+    claimed: Option<&Job>,
+    now: Instant,
+) -> Result<()> {
+    if let Some(claimed) = claimed {
+        match transaction.finish_job(claimed, JobState::Done, now, None).await {
+            Err(store::Error::Stale) => return Err(moved_on().into()),
+            other => other?,
+        }
+    }
+    if let Some(made) = made {
+        return Ok(transaction.put_job(made).await?);
+    }
+    let waits = transaction.job_by_id(row_of(document.id)).await?;
+    if let Some(waits) = waits.filter(|row| row.kind == KIND && row.state == JobState::Queued) {
+        // What was written over the row is no reason to refuse a signature.
+        let hierarchy = Renewal::of(&waits).map_or(Hierarchy::Citizens, |renewal| renewal.hierarchy);
+        let run_at = waits.run_at.min(now.plus_seconds(DAY));
+        transaction.put_job(&Renewal { document: document.id, hierarchy, until: 0 }.row((now, run_at))?).await?;
+    }
+    Ok(())
+}
+
+/// Renews what is due, one after the other; how many were renewed. What cannot be renewed today is tried again tomorrow. Due is what a clock that was
+/// set ahead cannot make due: it would be claimed and put off to a day that comes when the timestamp has ended.
 pub async fn renew_due(app: &App) -> Result<usize> {
-    let now = app.clock.now();
-    let mut transaction = app.store.begin().await?;
-    let jobs = transaction.claim_jobs(KIND, now, now.plus_seconds(CLAIM_SECONDS), AT_A_TIME).await?;
-    transaction.commit().await?;
     let mut renewed = 0;
-    for job in jobs {
-        match renew(app, &job).await {
+    for _ in 0..AT_A_TIME {
+        let now = app.clock.certain();
+        let mut transaction = app.store.begin().await?;
+        let jobs = transaction.claim_jobs(KIND, now, now.plus_seconds(CLAIM_SECONDS), 1).await?;
+        transaction.commit().await?;
+        let Some(job) = jobs.first() else { break };
+        match renew(app, job).await {
             Ok(true) => renewed += 1,
             Ok(false) => {}
             Err(error) => {
                 tracing::error!(event = "archive_not_renewed", job = %job.id, error = %error);
-                put_off(app, &job, &error.to_string()).await?;
+                finish(app, job, JobState::Queued, Some(&error.to_string())).await?;
             }
         }
     }
     Ok(renewed)
 }
 
-async fn renew(app: &App, job: &Job) -> Result<bool> {
-    let renewal: Renewal =
-        serde_json::from_slice(&job.payload).map_err(|error| InternalError::other(error.to_string()))?;
-    let document = document::genuine(app, renewal.document).await?;
-    // Signed or extended again meanwhile, or removed: another row waits for what it is now, or none.
-    let Some(document) = document.filter(|document| is_meant(document, &renewal)) else {
+/// Looks through some documents after that one for archives that no row renews, because SQL took it away, and gives them one that is due. Where to go
+/// on, `None` after the last.
+pub async fn find_unrenewed(app: &App, after: Option<DocumentId>) -> Result<Option<DocumentId>> {
+    let after = after.unwrap_or(DocumentId(Uuid::nil()));
+    let documents = app.store.documents_without_job(KIND, Form::Pades.name(), after, LOOKED_AT).await?;
+    for document in &documents {
+        if !was_archived(app, document).await? {
+            continue;
+        }
+        tracing::warn!(event = "archive_without_renewal", document = %document.id);
+        let now = app.clock.certain();
+        let renewal = Renewal { document: document.id, hierarchy: Hierarchy::Citizens, until: 0 };
         let mut transaction = app.store.begin().await?;
-        transaction.finish_job(job, JobState::Done, app.clock.now(), None).await?;
+        transaction.put_job(&renewal.row((now, now))?).await?;
         transaction.commit().await?;
+    }
+    Ok(documents.last().filter(|_| documents.len() as i64 == LOOKED_AT).map(|last| last.id))
+}
+
+/// Whether the audit log tells that it was given an archive timestamp here.
+async fn was_archived(app: &App, document: &Document) -> Result<bool> {
+    let mut after = Cursor::OLDEST;
+    loop {
+        let entries = app.store.audit_entries_about(&document.subject(), after, ENTRIES).await?;
+        let archives = |kind: &str, content: &[u8]| {
+            let content: serde_json::Value = serde_json::from_slice(content).unwrap_or_default();
+            [Kind::DocumentSigned.name(), Kind::DocumentExtended.name()].contains(&kind)
+                && content["level"] == "LTA"
+                && content["format"] == Form::Pades.name()
+        };
+        if entries.iter().any(|entry| archives(&entry.kind, &entry.content)) {
+            return Ok(true);
+        }
+        match entries.last().filter(|_| entries.len() as i64 == ENTRIES) {
+            Some(last) => after = Cursor { at: last.recorded_at, id: last.id.0 },
+            None => return Ok(false),
+        }
+    }
+}
+
+async fn renew(app: &App, job: &Job) -> Result<bool> {
+    let renewal = Renewal::of(job)?;
+    let document = document::genuine(app, renewal.document).await?;
+    let Some(document) = document.filter(|document| document.state != DocumentState::Removed) else {
+        // There is nothing to keep any more.
+        finish(app, job, JobState::Done, None).await?;
         return Ok(false);
     };
     let next = Stamping::of(app, renewal.hierarchy).await?.counts_until(app.clock.now())?;
     if next.0 <= renewal.until {
         tracing::warn!(event = "archive_waits_for_timestamp_key", document = %document.id, until = %next.rfc3339());
-        put_off(app, job, "the timestamp authority has no certificate that lasts longer").await?;
+        let why = "the timestamp authority has no certificate that lasts longer";
+        finish(app, job, JobState::Queued, Some(why)).await?;
         return Ok(false);
     }
-    raised(app, Actor::Service, &document, ArchiveLevel::LTA).await?.stored(app, Some(job)).await?;
+    let place = app.places.of_service();
+    raised(app, Actor::Service, &document, ArchiveLevel::LTA, place).await?.stored(app, Some(job)).await?;
     Ok(true)
 }
 
-fn is_meant(document: &Document, renewal: &Renewal) -> bool {
-    document.state != DocumentState::Removed
-        && document.signed_sha256.as_ref().map(hex::encode).as_ref() == Some(&renewal.sha256)
-}
-
-async fn put_off(app: &App, job: &Job, why: &str) -> Result<()> {
+/// Ends a claimed row's turn; one that is queued again is due tomorrow. Where the document was stored anew meanwhile, the row is that one's.
+async fn finish(app: &App, job: &Job, state: JobState, why: Option<&str>) -> Result<()> {
     let mut transaction = app.store.begin().await?;
-    let tomorrow = app.clock.now().plus_seconds(DAY);
-    let why: String = why.chars().take(LONGEST_REASON).collect();
-    transaction.finish_job(job, JobState::Queued, tomorrow, Some(&why)).await?;
+    let tomorrow = app.clock.certain().plus_seconds(DAY);
+    let why: Option<String> = why.map(|why| why.chars().take(LONGEST_REASON).collect());
+    match transaction.finish_job(job, state, tomorrow, why.as_deref()).await {
+        Err(store::Error::Stale) => return Ok(()),
+        other => other?,
+    }
     Ok(transaction.commit().await?)
 }
 
 const KIND: &str = "archive_renewal";
 /// Seconds.
 const DAY: i64 = 86_400;
-/// Documents in one round of the worker.
-const AT_A_TIME: i64 = 20;
+/// Documents renewed in one round of the worker.
+const AT_A_TIME: usize = 20;
+/// Documents without a row that are looked at in one round.
+const LOOKED_AT: i64 = 50;
+/// Entries of the audit log read at a time.
+const ENTRIES: i64 = 100;
 /// A claimed document is free again after this: its node is gone.
 const CLAIM_SECONDS: i64 = 600;
 /// Characters of a kept reason.

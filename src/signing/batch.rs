@@ -6,6 +6,7 @@ use super::{
     document::{self, Bytes},
     evidence::Surroundings,
     form::Form,
+    places::Place,
     request::SignRequest,
     sign::{Made, PreparedPdf, Unrecorded},
 };
@@ -35,6 +36,8 @@ pub async fn sign_all(
     // 1. Who signs, and each document as far as its digest.
     let signer = custody::signer(app, by, credential).await?;
     let around = Surroundings::of(app, &signer).await?;
+    // One place for all: they are one request.
+    let place = app.places.enter(by.account)?;
     let mut prepared = Vec::new();
     for one in all {
         let name = document::name_of(app, &one.document)?;
@@ -49,7 +52,7 @@ pub async fn sign_all(
             name: &name,
             form: Form::Pades,
         };
-        prepared.push((prepare(&order).await, name.clone()));
+        prepared.push((prepare(&order, place.clone()).await, name.clone()));
     }
     // 2. One activation for exactly these. Copies of one document have one digest, which is signed once.
     let mut hashes: Vec<Vec<u8>> = Vec::new();
@@ -92,8 +95,8 @@ pub async fn sign_all(
     Ok(made)
 }
 
-async fn prepare(order: &Order<'_>) -> Result<PreparedPdf> {
+async fn prepare(order: &Order<'_>, place: Place) -> Result<PreparedPdf> {
     order.wanted.check_look(order.app, order.signer).await?;
-    let clear = document::opened(order.app, order.document, Bytes::newest(order.document)).await?;
+    let clear = document::opened(order.app, order.document, Bytes::newest(order.document), place).await?;
     PreparedPdf::new(order, clear).await
 }

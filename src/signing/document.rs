@@ -5,6 +5,7 @@ use super::{
     files::{self, Writer, Written},
     form::{Form, PDF, not_pdf},
     limits::{HEADER_WITHIN, NAME_CHARACTERS, PAGE, WAITING},
+    places::{Clear, Place, in_pieces},
 };
 use crate::{
     accounts::Principal,
@@ -21,7 +22,6 @@ use chuky_model::{
     text::turns_direction,
 };
 use serde::{Deserialize, Serialize};
-use std::fs::File;
 use tokio::{sync::mpsc, task::JoinHandle};
 use uuid::Uuid;
 
@@ -76,7 +76,7 @@ pub struct Uploaded {
 /// The bytes of a document.
 pub struct Content {
     /// Unnamed, at its start.
-    pub file: File,
+    pub file: Clear,
     pub name: String,
     pub size: u64,
     pub media_type: String,
@@ -233,7 +233,7 @@ pub async fn list(app: &App, by: &Principal, before: Option<&str>) -> Result<Doc
     let rows = current::rows(app, || app.store.list_documents(by.account, before, PAGE)).await?;
     let next = rows.last().filter(|_| rows.len() as i64 == PAGE);
     let next = next.map(|last| format!("{}.{}", last.created_at.0, last.id));
-    let own = rows.iter().filter(|row| row.state != DocumentState::Outgoing);
+    let own = rows.iter().filter(|row| !matches!(row.state, DocumentState::Removed | DocumentState::Outgoing));
     let documents = own.map(|row| view_of(app, row)).collect::<Result<_>>()?;
     Ok(DocumentPage { documents, next })
 }
@@ -243,7 +243,7 @@ pub async fn content(app: &App, by: &Principal, id: DocumentId, original: bool) 
     let document = load(app, by, id).await?;
     let bytes = if original { Bytes::of_original(&document) } else { Bytes::newest(&document) };
     let (size, is_signed) = (bytes.written.size, bytes.stored_as != document.stored_as);
-    let file = opened(app, &document, bytes).await?;
+    let file = opened(app, &document, bytes, app.places.enter(by.account)?).await?;
     let mut name = name_of(app, &document)?;
     let mut media_type = document.media_type;
     if is_signed {
@@ -302,20 +302,23 @@ impl Bytes {
     }
 }
 
-/// Decrypts bytes of a document into an unnamed file: exactly those that its row tells of, from a file of its own.
-pub(super) async fn opened(app: &App, document: &Document, bytes: Bytes) -> Result<File> {
+/// Decrypts bytes of a document into an unnamed file: exactly those that its row tells of, from a file of its own. The place is held for as long as the
+/// file is.
+pub(super) async fn opened(app: &App, document: &Document, bytes: Bytes, place: Place) -> Result<Clear> {
     if !bytes.stored_as.starts_with(&format!("{}.", document.id)) {
         tracing::error!(event = "row_forged", table = "document", version = document.version);
         return Err(InternalError::RowForged { table: "document" }.into());
     }
     let app = app.clone();
-    let opened =
-        tokio::task::spawn_blocking(move || files::open(&app.settings, &app.vault, &bytes.stored_as, &bytes.written));
-    opened.await.map_err(|error| InternalError::other(error.to_string()))?
+    in_pieces(move |wanted| {
+        let file = files::open(&app.settings, &app.vault, &bytes.stored_as, &bytes.written, wanted)?;
+        Ok(Clear::new(file, place))
+    })
+    .await
 }
 
 /// The document's name in clear.
-pub(super) fn name_of(app: &App, document: &Document) -> Result<String> {
+pub fn name_of(app: &App, document: &Document) -> Result<String> {
     let name = app.vault.open(NAME, &document.id.to_string(), &document.name)?;
     Ok(String::from_utf8_lossy(&name).into_owned())
 }

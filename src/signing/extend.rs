@@ -6,6 +6,7 @@ use super::{
     document::{self, Bytes},
     evidence::Stamping,
     form::{Form, PDF},
+    places::Place,
     request::is_shown,
     sign::{Signed, Unrecorded, add_long_term, document_timestamp},
 };
@@ -50,16 +51,23 @@ pub enum ArchiveLevel {
 pub async fn extend(app: &App, by: &Principal, id: DocumentId, wanted: &ExtensionRequest) -> Result<Signed> {
     let document = document::load(app, by, id).await?;
     is_shown(wanted.sha256.as_deref(), &Bytes::newest(&document).written.sha256)?;
-    let raised = raised(app, Actor::Account(by.account), &document, wanted.level).await?;
+    let raised =
+        raised(app, Actor::Account(by.account), &document, wanted.level, app.places.enter(by.account)?).await?;
     let (document, report) = raised.stored(app, None).await?;
     Ok(Signed { document: document::view_of(app, &document)?, report })
 }
 
 /// The document with everything of that level; its row is the caller's to record.
-pub(super) async fn raised(app: &App, by: Actor, document: &Document, level: ArchiveLevel) -> Result<Unrecorded> {
+pub(super) async fn raised(
+    app: &App,
+    by: Actor,
+    document: &Document,
+    level: ArchiveLevel,
+    place: Place,
+) -> Result<Unrecorded> {
     is_pdf(document)?;
     let name = document::name_of(app, document)?;
-    let mut clear = document::opened(app, document, Bytes::newest(document)).await?;
+    let mut clear = document::opened(app, document, Bytes::newest(document), place).await?;
     // 1. Only what counts today is worth keeping: nothing that is added now proves anything earlier.
     let Relying { report, relied, mut evidence } = verification::judge_relying(app, &name, &clear).await?;
     counts(&report)?;

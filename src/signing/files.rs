@@ -1,7 +1,10 @@
 //! Documents on disk: encrypted files below the data directory, and unnamed files for the moment of work, which vanish with the
 //! process. Encrypted in pieces, each with its number and whether it is the last, so that none can be altered, moved or left out.
 
-use super::limits::{LEFT_BEHIND_SECONDS, PIECE};
+use super::{
+    limits::{LEFT_BEHIND_SECONDS, PIECE},
+    places::Wanted,
+};
 use crate::{
     config::Settings,
     error::{InternalError, Result},
@@ -134,7 +137,7 @@ pub fn unnamed(settings: &Settings) -> Result<File> {
 
 /// Decrypts a file into an unnamed one, which is left at its start. Nothing of a file that does not fit is handed out: each piece is bound
 /// to the name, and the whole must be what was written by whoever the row tells of, not an earlier file of that name.
-pub fn open(settings: &Settings, vault: &Vault, name: &str, expected: &Written) -> Result<File> {
+pub fn open(settings: &Settings, vault: &Vault, name: &str, expected: &Written, wanted: &Wanted) -> Result<File> {
     let path = documents(settings).join(name);
     let failed = |error| InternalError::io(path.display().to_string())(error);
     let altered = || InternalError::other(format!("the encrypted file {name} was altered or cut short"));
@@ -152,6 +155,7 @@ pub fn open(settings: &Settings, vault: &Vault, name: &str, expected: &Written) 
     let (mut number, mut size) = (0_u64, 0_u64);
     let mut digest = Hasher::new(DigestAlgorithm::Sha256);
     loop {
+        wanted.check().map_err(failed)?;
         let next = read_piece(&mut file).map_err(failed)?;
         let payload = Payload { msg: &piece, aad: name.as_bytes() };
         let plain = cipher.decrypt(&nonce(number, next.is_empty()), payload).map_err(|_| altered())?;
@@ -173,12 +177,13 @@ pub fn open(settings: &Settings, vault: &Vault, name: &str, expected: &Written) 
 }
 
 /// Encrypts everything in a file, from its start, under a name.
-pub fn store(settings: &Settings, vault: &Vault, name: &str, clear: &mut File) -> Result<Written> {
+pub fn store(settings: &Settings, vault: &Vault, name: &str, clear: &mut File, wanted: &Wanted) -> Result<Written> {
     let mut writer = Writer::begin(settings, vault, name)?;
     let failed = InternalError::io("reading a file that was just written");
     let copied = clear.rewind().and_then(|()| {
         let mut piece = vec![0; PIECE];
         loop {
+            wanted.check()?;
             match clear.read(&mut piece)? {
                 0 => return Ok(Ok(())),
                 count => {
@@ -267,9 +272,9 @@ mod tests {
             let clear: Vec<u8> = (0..length).map(|index| (index % 251) as u8).collect();
             let mut file = unnamed(&settings).unwrap();
             file.write_all(&clear).unwrap();
-            let written = store(&settings, &vault, "one", &mut file).unwrap();
+            let written = store(&settings, &vault, "one", &mut file, &Wanted::default()).unwrap();
             assert_eq!((written.size, written.sha256.len()), (length as u64, 32));
-            assert!(read(open(&settings, &vault, "one", &written).unwrap()) == clear, "{length}");
+            assert!(read(open(&settings, &vault, "one", &written, &Wanted::default()).unwrap()) == clear, "{length}");
             let sealed = fs::read(documents(&settings).join("one")).unwrap();
             assert!(length < 64 || !sealed.windows(64).any(|window| window == &clear[..64]));
         }
@@ -303,13 +308,16 @@ mod tests {
         ];
         for (index, bytes) in bad.iter().enumerate() {
             fs::write(&path, bytes).unwrap();
-            assert!(open(&settings, &vault, "one", &written).is_err(), "{index}");
+            assert!(open(&settings, &vault, "one", &written, &Wanted::default()).is_err(), "{index}");
         }
         fs::write(documents(&settings).join("two"), &good).unwrap();
-        assert!(open(&settings, &vault, "two", &written).is_err(), "under another name");
+        assert!(open(&settings, &vault, "two", &written, &Wanted::default()).is_err(), "under another name");
         fs::write(&path, &good).unwrap();
-        assert!(open(&settings, &Vault::new(&[8; 32]), "one", &written).is_err(), "under another key");
-        assert!(open(&settings, &vault, "one", &written).is_ok());
+        assert!(
+            open(&settings, &Vault::new(&[8; 32]), "one", &written, &Wanted::default()).is_err(),
+            "under another key"
+        );
+        assert!(open(&settings, &vault, "one", &written, &Wanted::default()).is_ok());
     }
 
     #[test]
@@ -322,9 +330,9 @@ mod tests {
             writer.finish().unwrap()
         };
         let (first, second) = (write(b"first"), write(b"other"));
-        assert!(open(&settings, &vault, "one", &first).is_err());
-        assert!(open(&settings, &vault, "one", &Written { size: 6, ..second.clone() }).is_err());
-        assert_eq!(read(open(&settings, &vault, "one", &second).unwrap()), b"other");
+        assert!(open(&settings, &vault, "one", &first, &Wanted::default()).is_err());
+        assert!(open(&settings, &vault, "one", &Written { size: 6, ..second.clone() }, &Wanted::default()).is_err());
+        assert_eq!(read(open(&settings, &vault, "one", &second, &Wanted::default()).unwrap()), b"other");
     }
 
     #[test]

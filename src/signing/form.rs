@@ -98,6 +98,11 @@ impl Form {
     }
 }
 
+/// What the signed form of a document of this media type is called.
+pub fn signed_name(format: Format, packaging: Option<Packaging>, media_type: &str, document: &str) -> Result<String> {
+    Ok(Form::wanted(format, packaging, media_type)?.file_name(document))
+}
+
 /// The refusal of what is no PDF where a PDF is wanted.
 pub(super) fn not_pdf() -> RequestError {
     RequestError::invalid(

@@ -2,26 +2,36 @@
 //! workers only; the service itself moves, hashes and encrypts them. May use `custody`, `issuance`, `reader` and `store`.
 
 mod archive;
+mod assembly;
 mod batch;
 mod create;
 mod document;
 mod earlier;
+mod erased;
 mod evidence;
 mod extend;
 pub mod files;
 mod form;
 pub mod limits;
+pub mod own;
+mod places;
 pub mod remote;
 mod request;
 mod routed;
 mod secrecy;
 mod sign;
 
-pub use archive::renew_due as renew_archives;
+pub use archive::{find_unrenewed as find_unrenewed_archives, renew_due as renew_archives};
 pub use batch::{ToSign, sign_all};
-pub use document::{Content, DocumentPage, DocumentView, Upload, Uploaded, clear_up, content, list, load, view};
+pub use document::{
+    Content, DocumentPage, DocumentView, Upload, Uploaded, clear_up, content, list, load, name_of as document_name,
+    view,
+};
 pub use earlier::attest_earlier;
+pub use erased::remove_documents_of;
 pub use extend::{ArchiveLevel, ExtensionRequest, extend};
+pub use form::signed_name;
+pub use places::{Clear, Place, Places};
 pub use request::{Format, Level, Look, Packaging, PageWanted, SignRequest, unit_of};
 pub use routed::{PACKAGE, extended, first_page, insert_taken, of_road, package_taken, routed_content, taken};
 pub use secrecy::{refuse_marked, refuse_secret};

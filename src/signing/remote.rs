@@ -6,6 +6,7 @@
 use super::{
     evidence::Surroundings,
     files,
+    places::Clear,
     request::Level,
     sign::{Made, disk, pki, verified},
 };
@@ -203,7 +204,7 @@ async fn check(app: &App, around: &Surroundings, signer: &Signer, wanted: &Objec
             Some(u64::try_from(object.len()).unwrap_or(u64::MAX))
         }
     };
-    let made = Made { file, content_after };
+    let made = Made { file: Clear::of_request(file), content_after };
     verified(app, around, signer, "document.p7s".to_owned(), &made).await.map(drop)
 }
 

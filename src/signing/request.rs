@@ -14,7 +14,7 @@ use chuky_model::{
     id::CredentialId,
     request::{Hierarchy, SubjectKind},
 };
-use chuky_pki::pdf::write::limits::PICTURE_BYTES;
+use chuky_pki::{certificate::Certificate, pdf::write::limits::PICTURE_BYTES};
 use serde::{Deserialize, Serialize};
 
 /// Level of a signature (EN 319 142-1 §6).
@@ -158,14 +158,14 @@ impl SignRequest {
     }
 
     /// What is shown of this signer.
-    pub(super) fn appearance(&self, signer: &Signer) -> Result<Appearance> {
-        let subject = signer.certificate.subject();
+    pub(super) fn appearance(&self, certificate: &Certificate) -> Result<Appearance> {
+        let subject = certificate.subject();
         let picture = self.picture.as_deref().map(picture).transpose()?;
         Ok(match self.look {
             Look::Invisible => Appearance::Nothing,
             Look::Citizen => Appearance::Citizen {
                 name: subject.common_name(),
-                certificate_number: grouped(&hex::encode_upper(signer.certificate.serial_octets())),
+                certificate_number: grouped(&hex::encode_upper(certificate.serial_octets())),
             },
             Look::Official => Appearance::Official { full_name: subject.common_name(), picture },
             Look::Seal => {

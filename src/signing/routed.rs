@@ -6,6 +6,7 @@ use super::{
     files,
     form::{Form, PDF, not_pdf},
     limits::HEADER_WITHIN,
+    places::{Place, in_pieces},
     sign::{Unrecorded, append, disk, read, unexpected},
 };
 use crate::{
@@ -65,9 +66,12 @@ async fn stored(app: &App, by: &Principal, mut clear: File, (name, media_type): 
     let id = DocumentId(Uuid::now_v7());
     let stored_as = document::original(id);
     let (app_, stored_as_) = (app.clone(), stored_as.clone());
-    let written =
-        tokio::task::spawn_blocking(move || files::store(&app_.settings, &app_.vault, &stored_as_, &mut clear));
-    let written = written.await.map_err(|error| InternalError::other(error.to_string()))??;
+    let place = app.places.enter(by.account)?;
+    let written = in_pieces(move |wanted| {
+        let _place = place;
+        files::store(&app_.settings, &app_.vault, &stored_as_, &mut clear, wanted)
+    });
+    let written = written.await?;
     fault::point("outgoing.stored");
     let now = app.clock.now();
     let mut document = Document {
@@ -108,18 +112,18 @@ pub async fn of_road(app: &App, id: DocumentId) -> Result<Document> {
     Ok(document.ok_or_else(RequestError::not_found)?)
 }
 
-/// The bytes as they are now.
-pub async fn routed_content(app: &App, document: &Document) -> Result<Content> {
+/// The bytes as they are now, for whoever has that place.
+pub async fn routed_content(app: &App, document: &Document, place: Place) -> Result<Content> {
     let bytes = Bytes::newest(document);
     let size = bytes.written.size;
-    let file = document::opened(app, document, bytes).await?;
+    let file = document::opened(app, document, bytes, place).await?;
     let name = document::name_of(app, document)?;
     Ok(Content { file, name, size, media_type: PDF.to_owned() })
 }
 
 /// The document with what a reader appends; every signature in it must still be intact. The row is the caller's to record.
 pub async fn extended(app: &App, by: &Principal, document: &Document, task: Task) -> Result<Unrecorded> {
-    let mut clear = routed_content(app, document).await?.file;
+    let mut clear = routed_content(app, document, app.places.enter(by.account)?).await?.file;
     let TaskOutput::Update(update) = read(app, task, &clear).await? else { return Err(unexpected().into()) };
     append(&mut clear, &update)?;
     let report = judged(app, &clear).await?;

@@ -10,6 +10,7 @@ use super::{
     files::{self, Written},
     form::Form,
     limits::PIECE,
+    places::{Clear, in_pieces},
     request::{Level, SignRequest},
 };
 use crate::{
@@ -21,17 +22,14 @@ use crate::{
     custody::{self, Pin, Signer, Wanted},
     error::{Error, InternalError, RequestError, Result},
     fault,
-    reader::{Preparation, ReaderFailure, Task, TaskOutput, Unsuitable},
+    reader::{Preparation, ReaderFailure, ReaderPool, Task, TaskOutput, Unsuitable},
     store::Transaction,
 };
 use chuky_model::{
     algorithm::SignatureScheme,
     id::DocumentId,
-    record::{
-        document::Document,
-        state::{DocumentState, JobState},
-        work::Job,
-    },
+    instant::Instant,
+    record::{document::Document, state::DocumentState, work::Job},
     report::{Indication, Integrity, Report},
 };
 use chuky_pki::{
@@ -65,7 +63,7 @@ pub async fn sign(app: &App, by: &Principal, id: DocumentId, wanted: &SignReques
     let signer = custody::signer(app, by, wanted.credential).await?;
     wanted.check_look(app, &signer).await?;
     let around = Surroundings::of(app, &signer).await?;
-    let clear = document::opened(app, &document, bytes).await?;
+    let clear = document::opened(app, &document, bytes, app.places.enter(by.account)?).await?;
     let name = document::name_of(app, &document)?;
     // 2 to 4. Prepared, signed, finished.
     let order =
@@ -89,6 +87,8 @@ pub struct Unrecorded {
     report: Report,
     /// When its archive timestamp is followed by the next, where it has one.
     renewal: Option<Job>,
+    /// When it was made, by a clock that was not set ahead.
+    certain: Instant,
 }
 
 impl Unrecorded {
@@ -120,7 +120,7 @@ impl Unrecorded {
     pub(super) async fn of_file(
         app: &App,
         (by, document): (Actor, &Document),
-        (mut clear, form): (File, Form),
+        (mut clear, form): (Clear, Form),
         (kind, mut content): (Kind, serde_json::Value),
         report: Report,
     ) -> Result<Self> {
@@ -130,9 +130,8 @@ impl Unrecorded {
         let next = document.version.saturating_add(1);
         let stored_as = format!("{}.{next}.{}.signed", document.id, Uuid::new_v4().simple());
         let (app_, name) = (app.clone(), stored_as.clone());
-        let stored =
-            tokio::task::spawn_blocking(move || files::store(&app_.settings, &app_.vault, &name, &mut clear)).await;
-        let Written { sha256, size } = stored.map_err(|error| InternalError::other(error.to_string()))??;
+        let stored = in_pieces(move |wanted| files::store(&app_.settings, &app_.vault, &name, &mut clear, wanted));
+        let Written { sha256, size } = stored.await?;
         fault::point("document.signed_stored");
         content["sha256"] = hex::encode(&sha256).into();
         document.signed_sha256 = Some(sha256);
@@ -145,33 +144,32 @@ impl Unrecorded {
         document.updated_at = app.clock.now();
         attestation::attest_change(&*app.tokens.subscribers, &mut document).await?;
         let entry = Entry::of_row(document.updated_at, kind, by, &document);
-        Ok(Self { document, earlier, stored_as, entry: entry.with(content), report, renewal: None })
+        let certain = app.clock.certain();
+        Ok(Self { document, earlier, stored_as, entry: entry.with(content), report, renewal: None, certain })
     }
 
-    /// Stores the row and its audit entry. A conflict where the document has changed meanwhile.
+    /// Stores the row and its audit entry, and what renews an archive. A conflict where the document has changed meanwhile.
     pub async fn record(&self, transaction: &mut Transaction) -> Result<()> {
+        self.record_for(transaction, None).await
+    }
+
+    async fn record_for(&self, transaction: &mut Transaction, claimed: Option<&Job>) -> Result<()> {
         match transaction.update_document(&self.document).await {
             Err(crate::store::Error::Stale) => return Err(moved_on().into()),
             other => other?,
         }
         audit::record(transaction, self.entry.clone()).await?;
-        if let Some(job) = &self.renewal {
-            transaction.insert_job(job).await?;
-        }
-        Ok(())
+        archive::goes_on(transaction, &self.document, self.renewal.as_ref(), claimed, self.certain).await
     }
 
-    /// Records it in a transaction of its own, with the end of the job that it is the work of.
-    pub(super) async fn stored(self, app: &App, job: Option<&Job>) -> Result<(Document, Report)> {
+    /// Records it in a transaction of its own, with the end of the renewal that it is the work of.
+    pub(super) async fn stored(self, app: &App, claimed: Option<&Job>) -> Result<(Document, Report)> {
         let mut transaction = app.store.begin().await?;
-        if let Err(error) = self.record(&mut transaction).await {
+        if let Err(error) = self.record_for(&mut transaction, claimed).await {
             if matches!(error, Error::Request(_)) {
                 self.give_up(app);
             }
             return Err(error);
-        }
-        if let Some(job) = job {
-            transaction.finish_job(job, JobState::Done, self.document.updated_at, None).await?;
         }
         transaction.commit().await?;
         fault::point("document.signed_recorded");
@@ -210,7 +208,7 @@ impl Unrecorded {
 
 /// A signed file; what it covers may stand behind it, for the verifier.
 pub(super) struct Made {
-    pub(super) file: File,
+    pub(super) file: Clear,
     pub(super) content_after: Option<u64>,
 }
 
@@ -231,7 +229,7 @@ fn form(document: &Document, wanted: &SignRequest) -> Result<Form> {
 }
 
 /// The steps for PDF; the finished file comes back.
-async fn in_pdf(order: &Order<'_>, clear: File) -> Result<File> {
+async fn in_pdf(order: &Order<'_>, clear: Clear) -> Result<Clear> {
     let prepared = PreparedPdf::new(order, clear).await?;
     let (scheme, document) = (order.signer.credential.algorithm.default_scheme(), Some(order.document.id));
     let wanted = Wanted { scheme, hashes: vec![prepared.digest_to_sign().to_vec()], document };
@@ -242,18 +240,18 @@ async fn in_pdf(order: &Order<'_>, clear: File) -> Result<File> {
 
 /// A PDF with everything of a signature but its value.
 pub(super) struct PreparedPdf {
-    clear: File,
+    clear: Clear,
     prepared: Prepared,
     to_make: SignatureToMake,
 }
 
 impl PreparedPdf {
     /// Prepared where a stranger's file may be parsed; what is signed is computed here.
-    pub(super) async fn new(order: &Order<'_>, clear: File) -> Result<Self> {
+    pub(super) async fn new(order: &Order<'_>, clear: Clear) -> Result<Self> {
         let Order { app, signer, around, wanted, .. } = *order;
         let prepared = prepare(app, signer, around, wanted, &clear).await?;
         let scheme = signer.credential.algorithm.default_scheme();
-        let (prepared, digest) = digested(prepared, scheme, clear.try_clone().map_err(disk())?).await?;
+        let (prepared, digest) = digested(prepared, scheme, clear.again().map_err(disk())?).await?;
         let to_make = SignatureToMake::detached(scheme, &digest, &signer.certificate).map_err(pki)?;
         Ok(Self { clear, prepared, to_make })
     }
@@ -263,7 +261,7 @@ impl PreparedPdf {
     }
 
     /// The container finished, as the level asks.
-    pub(super) async fn finish(self, order: &Order<'_>, signature: &[u8]) -> Result<File> {
+    pub(super) async fn finish(self, order: &Order<'_>, signature: &[u8]) -> Result<Clear> {
         let Order { app, signer, around, wanted, .. } = *order;
         let Self { mut clear, prepared, to_make } = self;
         // Not verified here: the whole document is, afterwards.
@@ -292,11 +290,10 @@ pub(super) async fn add_long_term(app: &App, data: LongTermData, clear: &mut Fil
 }
 
 /// EN 319 142-1 §5.4.3: the archive timestamp of a PDF, over the whole of it.
-pub(super) async fn document_timestamp(app: &App, stamping: &Stamping, clear: &mut File) -> Result<()> {
+pub(super) async fn document_timestamp(app: &App, stamping: &Stamping, clear: &mut Clear) -> Result<()> {
     let task = Task::PrepareTimestamp { at: app.clock.now(), token_bytes: stamping.timestamp_bytes()? };
     let TaskOutput::Prepared(prepared) = read(app, task, clear).await? else { return Err(unexpected().into()) };
-    let (prepared, digest) =
-        digested(*prepared, SignatureScheme::EcdsaSha256, clear.try_clone().map_err(disk())?).await?;
+    let (prepared, digest) = digested(*prepared, SignatureScheme::EcdsaSha256, clear.again().map_err(disk())?).await?;
     let digest: [u8; 32] = digest.try_into().map_err(|_| unexpected())?;
     let token = stamping.timestamp(app, &digest).await?;
     append(clear, &prepared.finish(&token).map_err(|error| InternalError::Pki(error.to_string()))?)
@@ -316,7 +313,7 @@ async fn prepare(
         signer_name: signer.certificate.subject().common_name(),
         reason,
         location,
-        look: wanted.appearance(signer)?,
+        look: wanted.appearance(&signer.certificate)?,
         place: wanted.place()?,
         contents_bytes: build::longest(&signer.certificate, &around.travelling()?, timestamp),
     };
@@ -327,17 +324,22 @@ async fn prepare(
 }
 
 /// The digest of what the signature covers, computed here: the reader's word is not taken for what is signed.
-async fn digested(prepared: Prepared, scheme: SignatureScheme, mut clear: File) -> Result<(Prepared, Vec<u8>)> {
-    let digested = tokio::task::spawn_blocking(move || {
-        let length = clear.seek(SeekFrom::End(0))?;
-        clear.rewind()?;
+pub(super) async fn digested(
+    prepared: Prepared,
+    scheme: SignatureScheme,
+    mut clear: Clear,
+) -> Result<(Prepared, Vec<u8>)> {
+    in_pieces(move |wanted| {
+        let length = clear.seek(SeekFrom::End(0)).map_err(disk())?;
+        clear.rewind().map_err(disk())?;
         if u64::try_from(prepared.source_length()).ok() != Some(length) {
-            return Err(std::io::Error::other("an update for another document"));
+            return Err(InternalError::other("an update for another document").into());
         }
         let mut hasher = Hasher::new(DigestAlgorithm::from(scheme.hash()));
         let mut piece = vec![0; PIECE];
         loop {
-            match clear.read(&mut piece)? {
+            wanted.check().map_err(disk())?;
+            match clear.read(&mut piece).map_err(disk())? {
                 0 => break,
                 count => hasher.update(piece.get(..count).unwrap_or_default()),
             }
@@ -346,8 +348,8 @@ async fn digested(prepared: Prepared, scheme: SignatureScheme, mut clear: File) 
             hasher.update(part);
         }
         Ok((prepared, hasher.finish()))
-    });
-    Ok(digested.await.map_err(|error| InternalError::other(error.to_string()))?.map_err(disk())?)
+    })
+    .await
 }
 
 /// Our own verifier's report on a file with a new signature of this signer; an error where it does not call that valid.
@@ -380,10 +382,15 @@ pub(super) async fn verified(
     Err(InternalError::other("the own verifier does not call the new signature valid").into())
 }
 
-/// Hands a task to a reader; what the document does not allow is told to the person who asked.
+/// Hands a task to a reader of the service.
 pub async fn read(app: &App, task: Task, clear: &File) -> Result<TaskOutput> {
+    read_with(&app.readers, task, clear).await
+}
+
+/// Hands a task to a reader; what the document does not allow is told to the person who asked.
+pub(super) async fn read_with(readers: &ReaderPool, task: Task, clear: &File) -> Result<TaskOutput> {
     let file = clear.try_clone().map_err(disk())?;
-    match app.readers.run(task, Some(file)).await {
+    match readers.run(task, Some(file)).await {
         Ok(TaskOutput::Unsuitable(unsuitable)) => Err(unsuitable_error(unsuitable).into()),
         Ok(output) => Ok(output),
         Err(ReaderFailure::NotStarted(error)) => Err(InternalError::io("a reader worker")(error).into()),
@@ -411,7 +418,7 @@ fn unsuitable_error(unsuitable: Unsuitable) -> RequestError {
     RequestError::invalid("document", "document_unsuitable", message.vi, message.en)
 }
 
-fn moved_on() -> RequestError {
+pub(super) fn moved_on() -> RequestError {
     RequestError::conflict(
         "document_moved_on",
         "Văn bản vừa được ký ở nơi khác. Hãy tải lại rồi ký tiếp.",

@@ -9,6 +9,7 @@ use crate::{
     current,
     error::{RequestError, Result},
     store::{self, Transaction},
+    subject,
 };
 use chuky_model::{
     id::AccountId,
@@ -17,6 +18,7 @@ use chuky_model::{
         account::{Account, ApiKey},
         staff::StaffInvitation,
         staff::StaffOrder,
+        work::Job,
     },
 };
 
@@ -27,6 +29,8 @@ pub(super) struct Applied {
     invitation: Option<StaffInvitation>,
     /// Keys that end with a role that decides.
     ended_keys: Vec<ApiKey>,
+    /// What is to be done besides.
+    job: Option<Job>,
 }
 
 impl Applied {
@@ -48,14 +52,16 @@ impl Applied {
                 kind: Kind::AccountCreated,
                 invitation: Some(invitation),
                 ended_keys: Vec::new(),
+                job: None,
             });
         }
         let mut account = account.ok_or_else(RequestError::not_found)?;
-        let (mut invitation, mut ended_keys) = (None, Vec::new());
+        let (mut invitation, mut ended_keys, mut job) = (None, Vec::new(), None);
         let kind = match change {
             Change::Open(_) | Change::Move { .. } | Change::Grant { .. } => Kind::AccountChanged,
             Change::Recover { .. } => Kind::AccountRecovered,
             Change::Enable {} => Kind::AccountEnabled,
+            Change::Erase {} => Kind::AccountDisabled,
         };
         match change {
             Change::Open(_) => {}
@@ -80,13 +86,18 @@ impl Applied {
                 account.disabled_at = None;
                 account.renewed_at = Some(now);
             }
+            Change::Erase {} => {
+                account.disabled_at.get_or_insert(now);
+                account.renewed_at = Some(now);
+                job = Some(subject::job(account.id, now)?);
+            }
         }
         if matches!(change, Change::Recover { .. } | Change::Enable {}) {
             account.failed_logins = 0;
             account.locked_until = None;
         }
         attestation::attest_change(hsm, &mut account).await?;
-        Ok(Self { account, kind, invitation, ended_keys })
+        Ok(Self { account, kind, invitation, ended_keys, job })
     }
 
     /// Stores it with the entries of each row.
@@ -116,6 +127,9 @@ impl Applied {
         }
         for key in &self.ended_keys {
             accounts::store_revoked_api_key(transaction, key, actor, now).await?;
+        }
+        if let Some(job) = &self.job {
+            transaction.insert_job(job).await?;
         }
         let Some(invitation) = &self.invitation else { return Ok(()) };
         let stored = match invitation.version {

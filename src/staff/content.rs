@@ -42,6 +42,10 @@ pub enum Wanted {
     Enable {
         account: String,
     },
+    /// A subscriber, whose certificates have ended, is erased.
+    Erase {
+        account: String,
+    },
 }
 
 /// A person who is to have a staff account, as somebody wrote it down.
@@ -77,6 +81,7 @@ pub enum Change {
         phone: String,
     },
     Enable {},
+    Erase {},
 }
 
 /// An account that is to be opened.
@@ -100,6 +105,7 @@ impl Change {
             Self::Move { .. } => StaffOrderKind::Move,
             Self::Recover { .. } => StaffOrderKind::Recover,
             Self::Enable {} => StaffOrderKind::Enable,
+            Self::Erase {} => StaffOrderKind::Erase,
         }
     }
 
@@ -126,7 +132,8 @@ impl Wanted {
             Self::Grant { account, .. }
             | Self::Move { account, .. }
             | Self::Recover { account, .. }
-            | Self::Enable { account } => Some(account.trim().to_lowercase()),
+            | Self::Enable { account }
+            | Self::Erase { account } => Some(account.trim().to_lowercase()),
         }
     }
 
@@ -138,6 +145,7 @@ impl Wanted {
             Self::Move { unit, .. } => Change::Move { unit: checked_unit(&unit)? },
             Self::Recover { phone, .. } => Change::Recover { phone: checked_phone(&phone)? },
             Self::Enable { .. } => Change::Enable {},
+            Self::Erase { .. } => Change::Erase {},
         })
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     audit::{self, Actor, Entry, Kind},
     current,
     error::{InternalError, RequestError, RequestErrorKind, Result},
-    fault, store,
+    fault, store, subject as subjects,
 };
 use chuky_model::{
     id::{AccountId, StaffOrderId},
@@ -259,10 +259,13 @@ async fn check_possible(app: &App, change: &Change, account: Option<&Account>) -
 
 async fn check_account(app: &App, change: &Change, account: &Account) -> Result<()> {
     let Some(person) = account.person_lookup.as_deref() else { return Err(super::person_unknown().into()) };
+    if let Change::Erase {} = change {
+        return subjects::check_erasable(app, account).await;
+    }
     let enabled = account.disabled_at.is_none();
     let is_staff = account.roles.iter().any(|role| role.is_ordered());
     let changes = match change {
-        Change::Open(_) => false,
+        Change::Open(_) | Change::Erase {} => false,
         Change::Grant { roles } => {
             // Roles exclude each other by person, whatever accounts they are spread over.
             let mut all = roles.clone();

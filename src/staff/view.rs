@@ -5,7 +5,7 @@ use super::{
     Change, check_second,
     content::masked_phone,
     invitation, may_decide,
-    order::{Ordered, digest, is_open, load, subject, with_account},
+    order::{Ordered, digest, is_open, load, subject as about, with_account},
 };
 use crate::{
     accounts::{self, Principal, second_factor},
@@ -13,6 +13,7 @@ use crate::{
     audit::Kind,
     current,
     error::Result,
+    subject::{self, Kept},
     units,
 };
 use chuky_model::{
@@ -52,7 +53,7 @@ pub struct StaffView {
 pub struct OrderView {
     #[schema(value_type = String)]
     pub id: StaffOrderId,
-    /// `open`, `grant`, `move`, `recover` or `enable`.
+    /// `open`, `grant`, `move`, `recover`, `enable` or `erase`.
     #[schema(value_type = String)]
     pub kind: StaffOrderKind,
     /// `open`, `approved`, `refused`, `withdrawn` or `expired`.
@@ -78,6 +79,9 @@ pub struct OrderView {
     pub unit: String,
     /// The unit's name today; `None` where the code names none that is known.
     pub unit_name: Option<String>,
+    /// Certificates that stay where a subscriber is erased, and until when.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keeps: Vec<Kept>,
     /// What an approval must repeat.
     pub content_digest: String,
     /// Display names, and RFC 3339.
@@ -196,8 +200,8 @@ impl OrderView {
         };
         let open = is_open(&order, now);
         let content = Content::of(app, &change, account.as_ref())?;
-        let subject = subject(app, &change, account.as_ref());
-        let second = match check_second(app, by.account, order.entered_by, subject.as_deref()).await {
+        let about = about(app, &change, account.as_ref());
+        let second = match check_second(app, by.account, order.entered_by, about.as_deref()).await {
             Ok(()) => true,
             Err(crate::error::Error::Request(_)) => false,
             Err(error) => return Err(error),
@@ -217,6 +221,10 @@ impl OrderView {
             roles: content.roles,
             unit_before: content.unit_before,
             unit: content.unit,
+            keeps: match order.kind {
+                StaffOrderKind::Erase => subject::kept(app, order.account_id).await?,
+                _ => Vec::new(),
+            },
             content_digest: hex::encode(digest),
             entered_by: accounts::name_of(app, order.entered_by).await?,
             entered_at: order.entered_at.rfc3339(),
@@ -267,7 +275,7 @@ impl Content {
             unit: account.unit.clone(),
         };
         match change {
-            Change::Open(_) | Change::Enable {} | Change::Recover { .. } => {}
+            Change::Open(_) | Change::Enable {} | Change::Erase {} | Change::Recover { .. } => {}
             Change::Grant { roles } => {
                 content.roles.extend(roles);
                 content.roles.sort();

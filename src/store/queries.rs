@@ -6,8 +6,9 @@ use chuky_model::{
     id::*,
     instant::Instant,
     record::{
-        Cursor, account::*, agency::*, audit::*, certificate::*, credential::*, document::*, incoming::*, oauth::*,
-        outgoing::*, passkey::*, payment::*, request::*, revocation::*, staff::*, state::*, verdict::*, work::*,
+        Cursor, account::*, agency::*, audit::*, certificate::*, credential::*, document::*, figure::*, incoming::*,
+        oauth::*, outgoing::*, passkey::*, payment::*, request::*, revocation::*, staff::*, state::*, verdict::*,
+        work::*,
     },
     request::{Hierarchy, RequestState},
     serial::Serial,
@@ -85,6 +86,7 @@ queries! {
     passkey {
         write insert_passkey(passkey: &Passkey) -> ();
         write update_passkey(passkey: &Passkey) -> ();
+        write rename_passkey(passkey: &Passkey) -> ();
         read passkey_by_id(id: PasskeyId) -> Option<Passkey>;
         read passkey_by_credential(credential_id: &[u8]) -> Option<Passkey>;
         read passkeys_of_account(account_id: AccountId) -> Vec<Passkey>;
@@ -98,6 +100,9 @@ queries! {
     request {
         write insert_request(request: &RegistrationRequest, open_key: &[u8]) -> ();
         write update_request(request: &RegistrationRequest) -> ();
+        write update_request_content(request: &RegistrationRequest) -> ();
+        write erase_request(request: &RegistrationRequest, erased_at: Instant) -> ();
+        read requests_to_erase(before: Instant, limit: i64) -> Vec<RequestId>;
         read request_by_id(id: RequestId) -> Option<RegistrationRequest>;
         read list_requests(state: RequestState, after: Cursor, limit: i64) -> Vec<RegistrationRequest>;
         read list_requests_of_unit(unit: &str, before: Cursor, limit: i64) -> Vec<RegistrationRequest>;
@@ -268,6 +273,7 @@ queries! {
         write update_document(document: &Document) -> ();
         read document_by_id(id: DocumentId) -> Option<Document>;
         read documents_without_mac(after: DocumentId, limit: i64) -> Vec<Document>;
+        read documents_without_job(kind: &str, format: &str, after: DocumentId, limit: i64) -> Vec<Document>;
         read list_documents(owner_id: AccountId, before: Cursor, limit: i64) -> Vec<Document>;
     }
     oauth {
@@ -316,6 +322,25 @@ queries! {
         read payments_of_day(provider: AccountId, day: i64) -> i64;
         write remove_old_usage(before_day: i64) -> u64;
     }
+    alarm {
+        write insert_payment_alarm(alarm: &PaymentAlarm) -> bool;
+        write update_payment_alarm(alarm: &PaymentAlarm) -> ();
+        read payment_alarm(id: PaymentAlarmId) -> Option<PaymentAlarm>;
+        read payment_alarms_of(provider: AccountId, before: Cursor, limit: i64) -> Vec<PaymentAlarm>;
+        read payment_alarms(before: Cursor, limit: i64) -> Vec<PaymentAlarm>;
+        read due_payment_alarms(provider: AccountId, now: Instant, limit: i64) -> Vec<PaymentAlarm>;
+        read count_payment_alarms(state: AlarmState) -> i64;
+        write remove_old_payment_alarms(before: Instant) -> u64;
+    }
+    mandate {
+        write insert_mandate(row: &Mandate) -> ();
+        write update_mandate(row: &Mandate) -> ();
+        read mandate(id: MandateId) -> Option<Mandate>;
+        read mandates_of(account: AccountId, before: Cursor, limit: i64) -> Vec<Mandate>;
+        write insert_mandate_collection(row: &MandateCollection) -> ();
+        read mandate_collection(identity: &[u8]) -> Option<MandateCollection>;
+        read mandate_collections_of(mandate: MandateId, limit: i64) -> Vec<MandateCollection>;
+    }
     merchant {
         write insert_merchant_account(row: &MerchantAccount) -> ();
         write update_merchant_account(row: &MerchantAccount) -> ();
@@ -328,6 +353,14 @@ queries! {
         write insert_verdict(verdict: &KeptVerdict) -> ();
         read verdict_by_code(code_hash: &[u8]) -> Option<KeptVerdict>;
         write remove_ended_verdicts(before: Instant) -> u64;
+    }
+    figure {
+        read certificate_facts(before: Instant, after: CertificateId, limit: i64) -> Vec<CertificateFact>;
+        read sealed_details(after: RequestId, limit: i64) -> Vec<SealedDetails>;
+        read first_request_facts(from: Instant, before: Instant, after: RequestId, limit: i64) -> Vec<RequestFact>;
+        read hold_facts(kind: &str, before: Instant, after: Option<&HoldFact>, limit: i64) -> Vec<HoldFact>;
+        read outgoing_facts(from: Instant, before: Instant, after: OutgoingId, limit: i64) -> Vec<OutgoingFact>;
+        read register_facts(from: Instant, before: Instant) -> Vec<RegisterFact>;
     }
     idempotency {
         write begin_idempotent(request: &Idempotency) -> Option<Idempotency>;
@@ -358,8 +391,13 @@ queries! {
         write take_lease(name: &str, holder: &str, now: Instant, until: Instant) -> Option<Lease>;
         write release_lease(name: &str, holder: &str) -> ();
         write insert_job(job: &Job) -> ();
+        write put_job(job: &Job) -> ();
+        write job_by_id(id: JobId) -> Option<Job>;
         write claim_jobs(kind: &str, now: Instant, until: Instant, limit: i64) -> Vec<Job>;
         write finish_job(claimed: &Job, state: JobState, run_at: Instant, last_error: Option<&str>) -> ();
+        read messages_after(after: Cursor, limit: i64) -> Vec<Message>;
+        write remove_message(id: MessageId) -> ();
+        write remove_sent_messages(before: Instant) -> u64;
         write insert_message(message: &Message) -> ();
         read unsent_messages(limit: i64) -> Vec<Message>;
         write mark_message_sent(id: MessageId, at: Instant) -> ();

@@ -44,7 +44,7 @@ pub(super) fn own_certificate(path: &Path, first: Option<&CertificateDer<'_>>) -
 }
 
 /// A key: of this user or root, and closed to others. A group may read what is root's, as where a program that renews certificates is not this one.
-fn private(path: &Path) -> Result<Zeroizing<Vec<u8>>, TlsError> {
+pub(super) fn private(path: &Path) -> Result<Zeroizing<Vec<u8>>, TlsError> {
     let (file, found) = opened(path)?;
     let own = rustix::process::geteuid().as_raw();
     let closed = if found.uid() == own { OTHERS } else { OTHERS & !GROUP_READS };
@@ -55,6 +55,11 @@ fn private(path: &Path) -> Result<Zeroizing<Vec<u8>>, TlsError> {
     let mut content = Zeroizing::new(Vec::with_capacity(LARGEST_KEY));
     fill(path, file, LARGEST_KEY, &mut content)?;
     Ok(content)
+}
+
+/// A file of certificates, which anybody may read.
+pub(super) fn read_public(path: &Path) -> Result<Vec<u8>, TlsError> {
+    read(path, LARGEST_FILE)
 }
 
 fn read(path: &Path, most: usize) -> Result<Vec<u8>, TlsError> {

@@ -7,7 +7,10 @@ use chuky_model::{
     id::{AccountId, ApiKeyId},
     role::Role,
 };
-use rcgen::{CertificateParams, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber,
+};
 use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt};
 
 /// A directory with a certificate of those names and its key, and settings that name them.
@@ -152,21 +155,87 @@ fn doctor_sees_a_certificate_of_another_host_or_time() {
     assert!(examine(&settings, "chuky.example", now).unwrap_err().to_string().contains("ca.pem"));
 }
 
+/// A CA of clients, with its file.
+struct Clients {
+    issuer: Issuer<'static, KeyPair>,
+    pem: String,
+}
+
+impl Clients {
+    fn new(name: &str) -> Self {
+        let key = KeyPair::generate().unwrap();
+        let params = authority(name);
+        let pem = params.self_signed(&key).unwrap().pem();
+        Self { issuer: Issuer::new(params, key), pem }
+    }
+
+    /// One below, with its certificate.
+    fn below(&self, name: &str) -> (Self, Vec<u8>) {
+        let key = KeyPair::generate().unwrap();
+        let params = authority(name);
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        (Self { issuer: Issuer::new(params, key), pem: certificate.pem() }, certificate.der().to_vec())
+    }
+
+    /// A client's certificate for so many days.
+    fn certify(&self, name: &str, serial: u64, days: i64) -> ClientCertificate {
+        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        params.serial_number = Some(SerialNumber::from(serial));
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        params.not_before = time::OffsetDateTime::now_utc() - time::Duration::hours(1);
+        params.not_after = time::OffsetDateTime::now_utc() + time::Duration::days(days);
+        let certificate = params.signed_by(&KeyPair::generate().unwrap(), &self.issuer).unwrap();
+        ClientCertificate::of_verified(certificate.der()).unwrap()
+    }
+
+    /// A list for a day with these serials.
+    fn list(&self, serials: &[u64]) -> String {
+        let now = time::OffsetDateTime::now_utc();
+        let revoked = serials.iter().map(|serial| RevokedCertParams {
+            serial_number: SerialNumber::from(*serial),
+            revocation_time: now - time::Duration::hours(1),
+            reason_code: None,
+            invalidity_date: None,
+        });
+        let params = CertificateRevocationListParams {
+            this_update: now - time::Duration::hours(1),
+            next_update: now + time::Duration::days(1),
+            crl_number: SerialNumber::from(1_u64),
+            issuing_distribution_point: None,
+            revoked_certs: revoked.collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        params.signed_by(&self.issuer).unwrap().pem().unwrap()
+    }
+}
+
+fn authority(name: &str) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params
+}
+
 #[test]
 fn a_bound_key_needs_its_certificate() {
     let key = ApiKeyId(uuid::Uuid::now_v7());
     let now = Clock::default().now();
-    let certificate = |octet: u8, name: &str| ClientCertificate {
-        fingerprint: [octet; 32],
-        names: vec![name.to_owned()],
-        not_after: now.plus_seconds(60),
-    };
-    let pins = vec![crate::config::Pin::Fingerprint([7; 32]), crate::config::Pin::Dns("agency.example".to_owned())];
+    let (clients, folder) = (Clients::new("Clients"), Folder::new());
+    let client_ca = folder.directory.path().join("clients.pem");
+    fs::write(&client_ca, &clients.pem).unwrap();
+    let own = clients.certify("x.example", 1, 30);
+    let named = clients.certify("agency.example", 2, 30);
+    let other = clients.certify("b.example", 3, 30);
+    let pins =
+        vec![crate::config::Pin::Fingerprint(own.fingerprint), crate::config::Pin::Dns("agency.example".to_owned())];
     let settings = TlsSettings {
+        client_ca: Some(client_ca),
         bound_keys: BTreeMap::from([(key, pins)]),
         bound_roles: vec![Role::PaymentProvider],
-        ..Folder::new().settings
+        ..folder.settings.clone()
     };
+    let tls = Tls::open(&settings, &Clock::default()).unwrap();
     let caller = |client: String, role| Principal {
         account: AccountId(uuid::Uuid::now_v7()),
         login: String::new(),
@@ -177,20 +246,77 @@ fn a_bound_key_needs_its_certificate() {
         enrolment_due: false,
         client,
     };
-    let bindings = Bindings(Some(&settings));
+    let bindings = Bindings(Some(&settings), Some(&tls));
     let bound = caller(format!("api_key:{key}"), Role::Registrar);
     let admits = |who: &Principal, shown: Option<&ClientCertificate>, at| bindings.check(who, shown, at).is_ok();
-    let (own, named, other) =
-        (certificate(7, "x.example"), certificate(8, "agency.example"), certificate(9, "b.example"));
     assert!(admits(&bound, Some(&own), now) && admits(&bound, Some(&named), now));
     assert!(!admits(&bound, None, now) && !admits(&bound, Some(&other), now));
     // The connection was opened while the certificate was good.
-    assert!(!admits(&bound, Some(&own), now.plus_seconds(61)));
+    assert!(!admits(&bound, Some(&own), now.plus_seconds(31 * 86_400)));
     assert_eq!(bindings.check(&bound, None, now).unwrap_err().code, "certificate_required");
+    // One that is pinned, of a CA that is not admitted.
+    let strange = Clients::new("Strangers").certify("agency.example", 2, 30);
+    assert!(!admits(&bound, Some(&strange), now));
     let free = caller(format!("api_key:{}", uuid::Uuid::now_v7()), Role::Registrar);
     let of_role = caller(format!("api_key:{}", uuid::Uuid::now_v7()), Role::PaymentProvider);
     let person = caller("session:1".to_owned(), Role::PaymentProvider);
     assert!(admits(&free, None, now) && admits(&person, None, now));
     assert!(!admits(&of_role, None, now) && !admits(&of_role, Some(&own), now));
-    assert!(Bindings(None).check(&of_role, None, now).is_ok());
+    assert!(Bindings(None, None).check(&of_role, None, now).is_ok());
+    assert!(Bindings(Some(&settings), None).check(&bound, Some(&own), now).is_err(), "nothing to judge it by");
+}
+
+#[test]
+fn a_client_certificate_counts_by_the_files_and_the_time_of_now() {
+    let now = Clock::default().now();
+    let (clients, folder) = (Clients::new("Clients"), Folder::new());
+    let file = |name: &str| folder.directory.path().join(name);
+    let settings = TlsSettings {
+        client_ca: Some(file("clients.pem")),
+        client_crls: vec![file("list.pem")],
+        ..folder.settings.clone()
+    };
+    fs::write(file("clients.pem"), &clients.pem).unwrap();
+    fs::write(file("list.pem"), clients.list(&[])).unwrap();
+    let tls = Tls::open(&settings, &Clock::default()).unwrap();
+    let (one, two) = (clients.certify("one.example", 1, 30), clients.certify("two.example", 2, 30));
+    let counting = |at| (tls.admits(&one, at), tls.admits(&two, at));
+    assert_eq!(counting(now), (true, true));
+    // At once, though it was looked at in this moment.
+    fs::write(file("list.pem"), clients.list(&[1])).unwrap();
+    tls.look_again();
+    assert_eq!(counting(now), (false, true));
+    fs::write(file("list.pem"), clients.list(&[])).unwrap();
+    tls.look_again();
+    assert_eq!(counting(now), (true, true));
+    // A list that has ended admits nobody of its CA, without any new file.
+    assert_eq!(counting(now.plus_seconds(2 * 86_400)), (false, false));
+    assert_eq!(counting(now), (true, true));
+    // A list that cannot be used takes nothing back.
+    fs::write(file("list.pem"), "nonsense").unwrap();
+    tls.look_again();
+    assert_eq!(counting(now), (true, true));
+    fs::write(file("list.pem"), clients.list(&[])).unwrap();
+    fs::write(file("clients.pem"), Clients::new("Others").pem).unwrap();
+    tls.look_again();
+    assert_eq!(counting(now), (false, false));
+}
+
+#[test]
+fn a_client_below_an_intermediate_is_verified_again_with_it() {
+    let now = Clock::default().now();
+    let (clients, folder) = (Clients::new("Clients"), Folder::new());
+    let (below, certificate) = clients.below("Below");
+    let client_ca = folder.directory.path().join("clients.pem");
+    fs::write(&client_ca, &clients.pem).unwrap();
+    let settings = TlsSettings { client_ca: Some(client_ca), ..folder.settings.clone() };
+    let tls = Tls::open(&settings, &Clock::default()).unwrap();
+    let one = below.certify("one.example", 1, 30);
+    assert!(!tls.admits(&one, now), "no handshake admitted it");
+    let verifier = AtHandshakes { verifier: tls.shown().clients.unwrap(), beside: tls.beside.clone() };
+    let shown = CertificateDer::from(one.der.clone());
+    let time = rustls::pki_types::UnixTime::now();
+    assert!(verifier.verify_client_cert(&shown, &[], time).is_err());
+    verifier.verify_client_cert(&shown, &[CertificateDer::from(certificate)], time).unwrap();
+    assert!(tls.admits(&one, now.plus_seconds(10)));
 }

@@ -2,6 +2,7 @@
 //! entries are stored together; each caller is answered only after the commit. Decides nothing about a payment itself.
 
 use super::{
+    alarms::{About, Alarm, Alarms},
     group::gather,
     limits::{LARGEST_GROUP, SLOTS, WAITING},
     remembered::{GroupContent, Remembered, day, joined},
@@ -17,7 +18,10 @@ use chuky_hsm::Hsm;
 use chuky_model::{
     id::{AccountId, BatchId},
     instant::Instant,
-    record::payment::{Consumed, PaymentBatch, PaymentIdentity},
+    record::{
+        payment::{Consumed, PaymentBatch, PaymentIdentity},
+        state::AlarmKind,
+    },
 };
 use sha2::{Digest, Sha256};
 use std::{collections::BTreeMap, sync::Arc};
@@ -51,16 +55,17 @@ struct Journal {
     store: Store,
     hsm: Arc<dyn Hsm>,
     remembered: Arc<Remembered>,
+    alarms: Alarms,
     /// Where this process counts payments of registered providers.
     slot: i64,
 }
 
 impl Consumer {
     /// Starts the task that commits groups.
-    pub fn start(store: Store, hsm: Arc<dyn Hsm>, remembered: Arc<Remembered>) -> Self {
+    pub fn start(store: Store, hsm: Arc<dyn Hsm>, remembered: Arc<Remembered>, alarms: Alarms) -> Self {
         let (sender, receiver) = mpsc::channel(WAITING);
         let slot = i64::from(Uuid::new_v4().as_bytes()[0]) % SLOTS;
-        tokio::spawn(run(receiver, Journal { store, hsm, remembered, slot }));
+        tokio::spawn(run(receiver, Journal { store, hsm, remembered, alarms, slot }));
         Self(sender)
     }
 
@@ -105,6 +110,10 @@ impl Journal {
             match self.commit(&payments).await? {
                 Outcome::Committed(outcomes) => {
                     for (waiting, outcome) in group.drain(..).zip(outcomes) {
+                        if outcome == Consumed::Conflict {
+                            self.conflict(waiting);
+                            continue;
+                        }
                         // A caller that went away is no failure: the payment is consumed, and a repetition finds it.
                         let _ = waiting.answer.send(Ok(outcome));
                     }
@@ -117,6 +126,23 @@ impl Journal {
             }
         }
         Ok(())
+    }
+
+    /// Answers a conflict once its alarm is on disk, without keeping other payments waiting for it, and whether or not its caller stays.
+    fn conflict(&self, Waiting { payment, answer }: Waiting) {
+        let alarms = self.alarms.clone();
+        tokio::spawn(async move {
+            let alarm = Alarm {
+                kind: AlarmKind::Conflict,
+                about: About::Payment(payment.identity),
+                provider: None,
+                presented_by: payment.provider,
+                order: payment.order_digest,
+                at: payment.at,
+            };
+            let raised = alarms.raise(alarm).await;
+            let _ = answer.send(raised.map(|()| Consumed::Conflict));
+        });
     }
 
     /// Stores a group in one transaction: identities, the batch row with its MAC, audit entries.
@@ -145,13 +171,6 @@ impl Journal {
             let stored = rows.iter().enumerate().filter(|(index, _)| first(*index)).map(|(_, row)| row).collect();
             self.record(&mut transaction, (id, at), stored).await?;
             self.count(&mut transaction, at, &accepted).await?;
-        }
-        for (payment, _) in payments.iter().zip(&outcomes).filter(|(_, outcome)| **outcome == Consumed::Conflict) {
-            tracing::warn!(event = "payment_conflict", provider = %payment.provider);
-            let subject = format!("payment:{}", hex::encode(payment.identity));
-            let content = serde_json::json!({ "order": hex::encode(payment.order_digest) });
-            let entry = Entry::new(payment.at, Kind::PaymentConflict, Actor::Account(payment.provider), subject);
-            audit::record(&mut transaction, entry.with(content)).await?;
         }
         transaction.commit().await?;
         self.remembered.learn(at, accepted.iter().map(|payment| payment.identity));
@@ -315,7 +334,12 @@ mod tests {
         let token: Arc<dyn Hsm> = Arc::new(TestToken);
         let memory = || Arc::new(Remembered::new(1_000, 0));
         let remembered = memory();
-        let consumer = Consumer::start(store.clone(), token.clone(), remembered.clone());
+        let consumer = Consumer::start(
+            store.clone(),
+            token.clone(),
+            remembered.clone(),
+            Alarms::start(store.clone(), token.clone(), remembered.clone()),
+        );
         let same = outcomes(&consumer, vec![payment(1, 1); 32]).await;
         assert_eq!(same, BTreeMap::from([("First".to_owned(), 1), ("Repeated".to_owned(), 31)]));
         let other = outcomes(&consumer, vec![payment(1, 2)]).await;
@@ -325,7 +349,8 @@ mod tests {
 
         // A second process over the same database knows them all, and finds their groups genuine.
         let again = Store::open_file(&directory.path().join("payments.sqlite")).await.unwrap();
-        let restarted = Consumer::start(again, token.clone(), memory());
+        let restarted =
+            Consumer::start(again.clone(), token.clone(), memory(), Alarms::start(again, token.clone(), memory()));
         assert_eq!(outcomes(&restarted, vec![payment(50, 1)]).await, BTreeMap::from([("Repeated".to_owned(), 1)]));
         let row = stored(&store, &*token, &remembered, &[50; 32]).await.unwrap().unwrap();
         assert_eq!((row.order_digest, row.accepted_at), (vec![1; 32], Instant(1_000_000)));

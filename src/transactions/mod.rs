@@ -1,12 +1,14 @@
 //! Signed payments: judged by `chuky_pki::payment`, consumed once by an authenticated payment provider, looked up for everybody else.
 //! The flow joins judgement, certificate status and the store; it never consumes a payment of which any check did not pass.
 
+pub mod alarms;
 pub mod code_sheet;
 mod consumer;
 pub mod figures;
 mod group;
-mod limits;
+pub mod limits;
 mod lookup;
+pub mod mandates;
 pub mod merchant;
 pub mod picture;
 pub mod provider_changes;
@@ -17,6 +19,7 @@ pub mod retention;
 mod sign;
 mod standing;
 pub mod vietqr;
+pub mod webhooks;
 
 pub use consumer::{Consumer, Payment};
 pub use figures::Figures;
@@ -30,14 +33,21 @@ use crate::{
     app::App,
     error::{Error, Result},
 };
+use alarms::{About, Alarm, Alarms};
 use chuky_hsm::Hsm;
 use chuky_model::{
+    id::AccountId,
     instant::Instant,
     payment::PaymentAnswer,
-    record::payment::{Consumed, PaymentIdentity},
+    record::{
+        payment::{Consumed, PaymentIdentity},
+        state::AlarmKind,
+    },
     role::Role,
 };
-use chuky_pki::payment::{Consumption, Fields, Judgement, OrderPolicy, Presented, VerifiedOrder, Verifier};
+use chuky_pki::payment::{
+    Consumption, Fields, Judgement, OrderPolicy, Presented, Reason, Status, VerifiedOrder, Verifier,
+};
 use std::{
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
@@ -51,6 +61,10 @@ pub struct Payments {
     policy: OrderPolicy,
     verifier: RwLock<Option<Ready>>,
     consumer: Consumer,
+    /// What providers are told of.
+    pub alarms: Alarms,
+    /// Collections under mandates that wait.
+    pub collecting: mandates::Collecting,
     lookup: lookup::Lookup,
     remembered: Arc<Remembered>,
     /// Who may bring payments, and how many.
@@ -89,11 +103,14 @@ impl Payments {
         age: retention::Age,
     ) -> Self {
         let lookup = lookup::Lookup::start(store.clone());
-        let consumer = Consumer::start(store, hsm, remembered.clone());
+        let alarms = Alarms::start(store.clone(), hsm.clone(), remembered.clone());
+        let consumer = Consumer::start(store, hsm, remembered.clone(), alarms.clone());
         Self {
             policy,
             verifier: RwLock::default(),
             consumer,
+            alarms,
+            collecting: mandates::Collecting::default(),
             lookup,
             remembered,
             registry,
@@ -189,19 +206,36 @@ async fn judge<'m>(
 
     // 4. Everything passed, and the provider keeps to its terms: consume.
     if let Some(order) = judgement.consumable() {
+        if mandates::is_collection(&order.order) {
+            return Ok(judged(judgement, Consumption::Refused(Reason::Collection)));
+        }
         let objection = providers::objection(app, caller, &order.order, signer, now).await;
         if !matches!(objection, Ok(None)) && is_own(app, caller, order).await? {
             // What was acquired before its terms were changed stays acquired.
             return Ok(judged(judgement, Consumption::Repeated));
         }
         if let Some(objection) = objection? {
+            if let (Reason::KeyPhasedOut, Some(signer)) = (objection, signer) {
+                for provider in providers::registrants(app, signer, caller.account).await? {
+                    let alarm = (AlarmKind::KeyPhasedOut, About::Certificate(signer));
+                    raise(app, caller, alarm, (Some(provider), order.digest, now)).await?;
+                }
+            }
             return Ok(judged(judgement, Consumption::Refused(objection)));
         }
         let consumption = consume(app, caller, order, now).await?;
         return Ok(judged(judgement, consumption));
     }
 
-    // 5. Only time went by since: a provider that asks again gets the answer it was given when it was first accepted.
+    // 5. Whoever was brought an order under a certificate that was revoked is told, once a day.
+    if let (Some(order), Some(signer), Status::Revoked { at }) = (judgement.verified_order(), signer, &status)
+        && *at <= now
+    {
+        let alarm = (AlarmKind::CertificateRevoked, About::Certificate(signer));
+        raise(app, caller, alarm, (Some(caller.account), order.digest, now)).await?;
+    }
+
+    // 6. Only time went by since: a provider that asks again gets the answer it was given when it was first accepted.
     if let Some(order) = judgement.formerly_consumable()
         && let Some(row) = stored(app, &identity(app, order)).await?
         && row.order_digest == order.digest
@@ -240,12 +274,26 @@ async fn consume(app: &App, caller: &Principal, order: &VerifiedOrder, at: Insta
         Ok(Consumed::Repeated) => {
             // Another provider must not take the repetition for its own retry and pay a second time.
             let row = stored(app, &identity).await?;
-            let own = row.is_some_and(|row| row.provider_id == caller.account);
-            Ok(if own { Consumption::Repeated } else { Consumption::OtherProvider })
+            if row.is_some_and(|row| row.provider_id == caller.account) {
+                return Ok(Consumption::Repeated);
+            }
+            let alarm = (AlarmKind::AcquiredByAnother, About::Payment(identity));
+            raise(app, caller, alarm, (None, order.digest, at)).await?;
+            Ok(Consumption::OtherProvider)
         }
         Err(Error::Request(_)) => Ok(Consumption::NotRecorded),
         Err(error) => Err(error),
     }
+}
+
+/// Raises an alarm about an order that a provider brought.
+async fn raise(
+    app: &App,
+    caller: &Principal,
+    (kind, about): (AlarmKind, About),
+    (provider, order, at): (Option<AccountId>, [u8; 32], Instant),
+) -> Result<()> {
+    app.payments.alarms.raise(Alarm { kind, about, provider, presented_by: caller.account, order, at }).await
 }
 
 /// For callers that do not consume.

@@ -72,6 +72,15 @@ pub struct ChangeView {
 pub async fn ask(app: &App, by: &Principal, provider: &str, terms: Terms, reason: &str) -> Result<ChangeView> {
     // 1. Terms that mean something, for an account that is a provider's.
     terms.check()?;
+    if let Some(why) = terms.webhook.as_ref().and_then(|address| app.hooks.admits(address).err()) {
+        return Err(RequestError::invalid(
+            "webhook",
+            "webhook_not_admitted",
+            format!("Địa chỉ nhận cảnh báo không được chấp nhận ({why}). Quản trị viên khai báo máy chủ trong payments.webhooks.hosts."),
+            format!("The address for alarms is not admitted: {why}. The administrator names hosts in payments.webhooks.hosts."),
+        )
+        .into());
+    }
     let reason = reason.trim();
     if reason.is_empty() || reason.chars().count() > LONGEST_REASON {
         return Err(RequestError::invalid(
@@ -109,6 +118,20 @@ pub async fn ask(app: &App, by: &Principal, provider: &str, terms: Terms, reason
     audit::record(&mut transaction, entry.with(content(&change))).await?;
     transaction.commit().await?;
     view(app, by, &change).await
+}
+
+/// Asks for a provider's own alarms to go to another address, or to none; its other terms stay. Staff decides, as on every change.
+pub async fn ask_webhook(app: &App, by: &Principal, address: Option<String>, reason: &str) -> Result<ChangeView> {
+    let row = current::row_by_log(app, || app.store.payment_provider(by.account)).await?;
+    let row = row.ok_or_else(|| {
+        RequestError::conflict(
+            "provider_not_registered",
+            "Đơn vị chưa được đăng ký. Quản trị viên đăng ký trước, rồi hãy đặt địa chỉ nhận cảnh báo.",
+            "The provider is not registered. An administrator registers it first; then set the address for alarms.",
+        )
+    })?;
+    let terms = Terms { webhook: address, ..terms_of(&row)? };
+    ask(app, by, &by.account.to_string(), terms, reason).await
 }
 
 /// Decides on a change, by somebody other than who asked; approved terms are in force at once.

@@ -44,6 +44,9 @@ pub struct Terms {
     /// Certificates that it signs orders with.
     #[serde(default)]
     pub certificates: Vec<ProviderCertificate>,
+    /// HTTPS address that is told of alarms that concern it; of a host that the settings admit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<String>,
 }
 
 /// A certificate of a provider.
@@ -239,6 +242,18 @@ pub async fn objection(
         return Err(too_many("provider_quota", u32::try_from(left).unwrap_or(u32::MAX).max(1)).into());
     }
     Ok(None)
+}
+
+/// The providers that registered a certificate; the one that brought an order signed with it, where none did.
+pub async fn registrants(app: &App, certificate: [u8; 32], otherwise: AccountId) -> Result<Vec<AccountId>> {
+    let (snapshot, certificate) = (snapshot(app).await?, hex::encode(certificate));
+    let registered = |terms: &Terms| terms.certificates.iter().any(|one| one.sha256 == certificate);
+    let mut found: Vec<AccountId> =
+        snapshot.terms.iter().filter(|(_, terms)| registered(terms)).map(|(id, _)| *id).collect();
+    if found.is_empty() {
+        found.push(otherwise);
+    }
+    Ok(found)
 }
 
 /// Payments that were accepted for a provider on this day: those of other nodes as of a moment ago, own ones at once.

@@ -112,6 +112,12 @@ impl Receipts {
         answered.await.map_err(|_| RequestError::try_again())?
     }
 
+    /// Another statement of the service's under the same key: a compact JWS of that media type over a payload.
+    pub async fn statement(&self, kind: &str, payload: &[u8]) -> Result<String> {
+        let unsigned = Unsigned::prepare(JwsAlgorithm::Es256, Some(kind), &self.signer.reference, payload);
+        self.signer.sign(&unsigned.map_err(internal)?).await
+    }
+
     /// Receipts under one signature, in their order.
     pub async fn signed_together(&self, receipts: &[Receipt]) -> Result<Vec<SignedReceipt>> {
         self.signer.sign_tree(receipts).await

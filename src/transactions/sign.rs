@@ -4,7 +4,7 @@
 use crate::{
     accounts::Principal,
     app::App,
-    custody::{self, Pin, Wanted},
+    custody::{self, Pin, Signer, Wanted},
     error::{InternalError, RequestError, Result},
 };
 use chuky_model::{algorithm::KeyAlgorithm, id::CredentialId, payment::PaymentOrder};
@@ -30,6 +30,17 @@ pub async fn sign_order(
     // 2. The order by the rules that it will be verified by.
     let payload = serde_json::to_vec(&payment).map_err(|error| InternalError::other(error.to_string()))?;
     order::read(&payload).map_err(|(_, reason)| refused(&reason))?;
+    sign_payload(app, by, &signer, pin, (None, &payload)).await
+}
+
+/// A payload as a compact JWS of that media type, with the signer's certificate in its header.
+pub(super) async fn sign_payload(
+    app: &App,
+    by: &Principal,
+    signer: &Signer,
+    pin: &Pin,
+    (kind, payload): (Option<&str>, &[u8]),
+) -> Result<String> {
     // 3. Header and payload become the one hash that the activation is for.
     let algorithm = match signer.credential.algorithm {
         KeyAlgorithm::P256 => JwsAlgorithm::Es256,
@@ -38,12 +49,12 @@ pub async fn sign_order(
     };
     let reference = SignerReference::Chain(vec![signer.certificate.der().to_vec()]);
     let failed = |error: chuky_pki::jose::JoseError| InternalError::Pki(error.to_string());
-    let unsigned = Unsigned::prepare(algorithm, None, &reference, &payload).map_err(failed)?;
+    let unsigned = Unsigned::prepare(algorithm, kind, &reference, payload).map_err(failed)?;
     let scheme = algorithm.scheme();
     let hash = crypto::digest(scheme.hash().into(), &unsigned.signing_input().concat());
     let wanted = Wanted { scheme, hashes: vec![hash], document: None };
     // 4. One activation, one signature.
-    let mut signatures = custody::sign_hashes(app, by, credential, pin, wanted).await?;
+    let mut signatures = custody::sign_hashes(app, by, signer.credential.id, pin, wanted).await?;
     let signature = signatures.pop().ok_or_else(|| InternalError::other("no signature came back"))?;
     Ok(unsigned.assemble(&signature, Form::Compact).map_err(failed)?)
 }

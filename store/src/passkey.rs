@@ -68,6 +68,22 @@ pub async fn update_passkey(connection: &mut Connection, passkey: &Passkey) -> R
     moved(done.rows_affected())
 }
 
+/// Stores another name of a passkey that is revoked, whose version was raised by one. `Stale` where somebody else changed it first.
+pub async fn rename_passkey(connection: &mut Connection, passkey: &Passkey) -> Result<(), Error> {
+    let done = query!(
+        "UPDATE passkey SET name = $3, revoked_at = $4, version = $5, mac = $6 WHERE id = $1 AND version = $2",
+        passkey.id.0,
+        passkey.version.saturating_sub(1),
+        passkey.name,
+        passkey.revoked_at.map(|at| at.0),
+        passkey.version,
+        passkey.mac,
+    )
+    .execute(connection)
+    .await?;
+    moved(done.rows_affected())
+}
+
 /// The passkey of that identifier.
 pub async fn passkey_by_id(connection: &mut Connection, id: PasskeyId) -> Result<Option<Passkey>, Error> {
     Ok(passkeys!("WHERE id = $1", id.0).fetch_optional(connection).await?)

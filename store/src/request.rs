@@ -97,6 +97,66 @@ pub async fn update_request(connection: &mut Connection, request: &RegistrationR
     moved(done.rows_affected())
 }
 
+/// Stores another content of a request whose version was raised by one: what an identity check says. `Stale` where somebody else changed it
+/// first.
+pub async fn update_request_content(connection: &mut Connection, request: &RegistrationRequest) -> Result<(), Error> {
+    let done = query!(
+        "UPDATE registration_request SET details = $3, updated_at = $4, version = $5, mac = $6 WHERE id = $1 AND version = $2",
+        request.id.0,
+        request.version.saturating_sub(1),
+        request.details,
+        request.updated_at.0,
+        request.version,
+        request.mac,
+    )
+    .execute(connection)
+    .await?;
+    moved(done.rows_affected())
+}
+
+/// Stores a request, whose version was raised by one, without its person. `Stale` where somebody else changed it first.
+pub async fn erase_request(
+    connection: &mut Connection,
+    request: &RegistrationRequest,
+    erased_at: Instant,
+) -> Result<(), Error> {
+    let done = query!(
+        "UPDATE registration_request SET details = $3, person_lookup = $4, rejection_reason = $5, state = $6, updated_at = $7,
+        version = $8, mac = $9, erased_at = $10, open_key = NULL WHERE id = $1 AND version = $2",
+        request.id.0,
+        request.version.saturating_sub(1),
+        request.details,
+        request.person_lookup,
+        request.rejection_reason,
+        request.state.name(),
+        request.updated_at.0,
+        request.version,
+        request.mac,
+        erased_at.0,
+    )
+    .execute(connection)
+    .await?;
+    moved(done.rows_affected())
+}
+
+/// Requests that were rejected, ended or approved before that moment, and came to nothing since, with their persons in them.
+pub async fn requests_to_erase(
+    connection: &mut Connection,
+    before: Instant,
+    limit: i64,
+) -> Result<Vec<RequestId>, Error> {
+    let rows = query!(
+        r#"SELECT id AS "id!: Stored<RequestId>" FROM registration_request
+        WHERE state IN ('approved', 'rejected', 'expired') AND erased_at IS NULL AND updated_at < $1
+        ORDER BY updated_at, id LIMIT $2"#,
+        before.0,
+        limit
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| row.id.into()).collect())
+}
+
 /// The request of that identifier.
 pub async fn request_by_id(connection: &mut Connection, id: RequestId) -> Result<Option<RegistrationRequest>, Error> {
     Ok(requests!("WHERE id = $1", id.0).fetch_optional(connection).await?)

@@ -113,6 +113,11 @@ columns! {
     BatchId: Uuid = |id| Some(BatchId(id));
     ProviderChangeId: Uuid = |id| Some(ProviderChangeId(id));
     MerchantAccountId: Uuid = |id| Some(MerchantAccountId(id));
+    MandateId: Uuid = |id| Some(MandateId(id));
+    MandateState: String = |name| MandateState::from_name(&name);
+    PaymentAlarmId: Uuid = |id| Some(PaymentAlarmId(id));
+    AlarmKind: String = |name| AlarmKind::from_name(&name);
+    AlarmState: String = |name| AlarmState::from_name(&name);
     JobId: Uuid = |id| Some(JobId(id));
     MessageId: Uuid = |id| Some(MessageId(id));
     RestorationId: Uuid = |id| Some(RestorationId(id));

@@ -7,9 +7,10 @@ use crate::{
     stored::Stored,
 };
 use chuky_model::{
-    id::MessageId,
+    id::{JobId, MessageId},
     instant::Instant,
     record::{
+        Cursor,
         state::{JobState, MessageChannel},
         work::*,
     },
@@ -64,6 +65,39 @@ pub async fn insert_job(connection: &mut Connection, job: &Job) -> Result<(), Er
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// Puts a piece of work in the place of whatever its identifier stood for, as if it were new.
+pub async fn put_job(connection: &mut Connection, job: &Job) -> Result<(), Error> {
+    query!(
+        "INSERT INTO job (id, kind, payload, state, run_at, tries, last_error, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, payload = excluded.payload,
+        state = excluded.state, run_at = excluded.run_at, tries = excluded.tries, last_error = excluded.last_error,
+        created_at = excluded.created_at",
+        job.id.0,
+        job.kind,
+        job.payload,
+        job.state.name(),
+        job.run_at.0,
+        job.tries,
+        job.last_error,
+        job.created_at.0,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The piece of work of that identifier, finished or not.
+pub async fn job_by_id(connection: &mut Connection, id: JobId) -> Result<Option<Job>, Error> {
+    Ok(sqlx::query_as!(
+        Job,
+        r#"SELECT id AS "id!: Stored<JobId>", kind, payload, state AS "state!: Stored<JobState>", run_at AS "run_at!: Stored<Instant>",
+        tries, last_error, created_at AS "created_at!: Stored<Instant>" FROM job WHERE id = $1"#,
+        id.0
+    )
+    .fetch_optional(connection)
+    .await?)
 }
 
 /// Claims due jobs of a kind until a time: whoever claims one and dies leaves it to the next after that time. Counts the try.
@@ -134,6 +168,32 @@ pub async fn mark_message_sent(connection: &mut Connection, id: MessageId, at: I
         .execute(connection)
         .await?;
     moved(done.rows_affected())
+}
+
+/// Messages after the cursor, sent or not, oldest first.
+pub async fn messages_after(connection: &mut Connection, after: Cursor, limit: i64) -> Result<Vec<Message>, Error> {
+    Ok(sqlx::query_as!(
+        Message,
+        r#"SELECT id AS "id!: Stored<MessageId>", channel AS "channel!: Stored<MessageChannel>", recipient, body,
+        created_at AS "created_at!: Stored<Instant>", sent_at AS "sent_at!: Stored<Option<Instant>>" FROM message
+        WHERE (created_at, id) > ($1, $2) ORDER BY created_at, id LIMIT $3"#,
+        after.at.0,
+        after.id,
+        limit
+    )
+    .fetch_all(connection)
+    .await?)
+}
+
+/// Removes a message. One that is gone already is as good.
+pub async fn remove_message(connection: &mut Connection, id: MessageId) -> Result<(), Error> {
+    query!("DELETE FROM message WHERE id = $1", id.0).execute(connection).await?;
+    Ok(())
+}
+
+/// Removes messages that were handed over before that moment.
+pub async fn remove_sent_messages(connection: &mut Connection, before: Instant) -> Result<u64, Error> {
+    Ok(query!("DELETE FROM message WHERE sent_at < $1", before.0).execute(connection).await?.rows_affected())
 }
 
 /// Records a version of the data key. `Conflict` where it is recorded.

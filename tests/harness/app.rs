@@ -324,7 +324,8 @@ impl TestApp {
     /// Serves what [`TestApp::rest`] gave.
     pub async fn wake(directory: tempfile::TempDir, settings: Settings) -> Self {
         let database_url = settings.database_url.clone();
-        Self::over(directory, Some(database_url), |now| now.audit = settings.audit).await
+        Self::over(directory, Some(database_url), |now| (now.audit, now.payments) = (settings.audit, settings.payments))
+            .await
     }
 
     /// The data directory.

@@ -8,6 +8,7 @@ mod crashes;
 mod delegation;
 mod delivery;
 mod earlier;
+mod figures;
 mod incoming;
 mod pages;
 mod race;

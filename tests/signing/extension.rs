@@ -4,9 +4,11 @@ use super::{
     service::chuky,
     subscriber::{PASSWORD, Subscriber, citizen, folder, plain_pdf, present},
 };
-use crate::harness::app::{Backend, TestApp};
-use chuky::{issuance::ceremony, signing, worker};
+use crate::harness::app::{Backend, EXECUTABLE, TestApp};
+use chuky::{attestation, bootstrap, clock::Clock, issuance::ceremony, signing, worker};
+use chuky_model::record::state::DocumentState;
 use serde_json::{Value, json};
+use std::path::Path;
 
 const DAY: i64 = 86_400;
 
@@ -130,13 +132,14 @@ async fn archives_are_renewed_twice_in_a_decade(backend: Backend) {
         // 80 days before the timestamp's certificate ends, and no other is there yet.
         test.app.clock.shift_seconds((1_825 - 80) * DAY);
         worker::round(&test.app).await;
+        let why = "SELECT last_error FROM job WHERE kind = 'archive_renewal' AND state = 'queued'";
+        renewing(&test, async || test.sql(why).contains("no certificate that lasts longer")).await;
         assert_eq!(bytes(&test, &id).await, before, "a timestamp that ends no later is of no use");
-        let why = test.sql("SELECT last_error FROM job WHERE kind = 'archive_renewal' AND state = 'queued'");
-        assert!(why.contains("no certificate that lasts longer"), "{why}");
         // The authority rolls over, and the document waits until tomorrow.
         roll_over(&test, generation).await;
         test.app.clock.shift_seconds(DAY + 1);
         worker::round(&test.app).await;
+        renewing(&test, async || bytes(&test, &id).await != before).await;
         let after = bytes(&test, &id).await;
         assert!(after.len() > before.len() && after.starts_with(&before), "generation {generation}");
         assert_eq!(waiting(&test), 1, "the next is waited for");
@@ -147,9 +150,156 @@ async fn archives_are_renewed_twice_in_a_decade(backend: Backend) {
     }
     let renewed = test.sql("SELECT count(*) FROM audit_entry WHERE kind = 'document.extended'");
     assert_eq!(renewed.trim(), "2");
-    // Once more in the same round is nothing.
-    worker::round(&test.app).await;
+    // Once more on the same day is nothing.
+    assert_eq!(signing::renew_archives(&test.app).await.unwrap(), 0);
     assert_eq!(bytes(&test, &id).await, before);
+}
+
+/// Renews until that is so; the service's own rounds renew beside it.
+async fn renewing(test: &TestApp, is_so: impl AsyncFn() -> bool) {
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(120);
+    loop {
+        signing::renew_archives(&test.app).await.unwrap();
+        if is_so().await {
+            return;
+        }
+        assert!(std::time::Instant::now() < end, "nothing was renewed");
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+}
+
+/// The document after its renewal, which is due.
+async fn renewed(test: &TestApp, who: &Subscriber, id: &str) -> Vec<u8> {
+    let before = who.content(test, id).await;
+    assert_eq!(waiting(test), 1, "it waits in one row");
+    test.sql("UPDATE job SET run_at = 0 WHERE kind = 'archive_renewal' AND state = 'queued'");
+    renewing(test, async || who.content(test, id).await != before).await;
+    let after = who.content(test, id).await;
+    assert!(after.starts_with(&before) && timestamps(&after) > timestamps(&before), "with a further timestamp");
+    let (status, verdict) =
+        test.request("POST", "/api/v1/documents/verify", "", "application/pdf", after.clone()).await;
+    assert_eq!((status, verdict["indication"].as_str().unwrap_or_default()), (200, "TOTAL_PASSED"), "{verdict}");
+    assert_eq!(waiting(test), 1, "and waits for the next");
+    after
+}
+
+fn timestamps(pdf: &[u8]) -> usize {
+    pdf.windows(12).filter(|window| window == b"ETSI.RFC3161").count()
+}
+
+/// Looks through all documents for archives without a row.
+async fn looked_through(test: &TestApp) {
+    let mut after = None;
+    loop {
+        after = signing::find_unrenewed_archives(&test.app, after).await.unwrap();
+        if after.is_none() {
+            return;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_archive_stays_one_on_sqlite() {
+    an_archive_stays_one(Backend::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_archive_stays_one_on_postgres() {
+    an_archive_stays_one(Backend::Postgres).await;
+}
+
+async fn an_archive_stays_one(backend: Backend) {
+    let test = TestApp::start(backend).await;
+    let citizen = citizen(&test).await;
+    let id = citizen.upload(&test, &plain_pdf()).await;
+    let sign = async |level: &str| {
+        let (status, answer) = citizen.ask(&test, &id, super::subscriber::PIN, json!({ "level": level })).await;
+        assert_eq!(status, 200, "{answer}");
+    };
+    sign("LTA").await;
+    // Whatever is added that no archive timestamp covers gets one within a day.
+    let soon = "SELECT count(*) FROM job WHERE kind = 'archive_renewal' AND state = 'queued' AND run_at <";
+    let is_soon = || test.sql(&format!("{soon} {}", test.app.clock.now().plus_seconds(DAY).0)).trim() == "1";
+    assert!(!is_soon(), "the newest timestamp counts for years");
+    assert_eq!(extend(&test, &citizen, &id, "LT").await.0, 200);
+    assert!(is_soon());
+    renewed(&test, &citizen, &id).await;
+    assert!(!is_soon());
+    for level in ["B", "T"] {
+        sign(level).await;
+        assert!(is_soon());
+        renewed(&test, &citizen, &id).await;
+    }
+    // Another archive timestamp takes the row over.
+    sign("LTA").await;
+    assert_eq!(waiting(&test), 1);
+    assert_eq!(extend(&test, &citizen, &id, "LTA").await.0, 200);
+    assert_eq!((waiting(&test), is_soon()), (1, false));
+    // What was never an archive becomes none.
+    let other = citizen.upload(&test, &plain_pdf()).await;
+    let (status, _) = citizen.ask(&test, &other, super::subscriber::PIN, json!({ "level": "LT" })).await;
+    assert_eq!(status, 200);
+    // A row that was taken away, or called done, is missed.
+    for taken in ["DELETE FROM job", "UPDATE job SET state = 'done'"] {
+        test.sql(&format!("{taken} WHERE kind = 'archive_renewal'"));
+        looked_through(&test).await;
+        renewed(&test, &citizen, &id).await;
+    }
+    removed(&test, &id).await;
+    test.sql("UPDATE job SET run_at = 0 WHERE kind = 'archive_renewal' AND state = 'queued'");
+    renewing(&test, async || waiting(&test) == 0).await;
+    looked_through(&test).await;
+    assert_eq!(waiting(&test), 0, "what was removed is kept no longer");
+}
+
+/// Takes a document away as its row tells.
+async fn removed(test: &TestApp, id: &str) {
+    let mut document = test.app.store.document_by_id(id.parse().unwrap()).await.unwrap().unwrap();
+    document.state = DocumentState::Removed;
+    attestation::attest_change(&*test.app.tokens.subscribers, &mut document).await.unwrap();
+    let mut transaction = test.app.store.begin().await.unwrap();
+    transaction.update_document(&document).await.unwrap();
+    transaction.commit().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_is_ahead_renews_nothing_and_puts_nothing_off() {
+    let test = TestApp::start(Backend::Sqlite).await;
+    let citizen = citizen(&test).await;
+    let id = citizen.upload(&test, &plain_pdf()).await;
+    let (status, answer) = citizen.ask(&test, &id, super::subscriber::PIN, json!({ "level": "LTA" })).await;
+    assert_eq!(status, 200, "{answer}");
+    let row = || test.sql("SELECT run_at, tries, last_error FROM job WHERE kind = 'archive_renewal'");
+    let before = row();
+    test.app.clock.jump_seconds((1_825 - 80) * DAY);
+    assert_eq!(signing::renew_archives(&test.app).await.unwrap(), 0);
+    assert_eq!(row(), before, "neither tried nor put off");
+    test.app.clock.jump_seconds(-(1_825 - 80) * DAY);
+    // Years that went by are another thing.
+    test.app.clock.shift_seconds((1_825 - 80) * DAY);
+    renewing(&test, async || row() != before).await;
+}
+
+/// Reading whole documents several times is nothing that a revocation list waits for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn archives_wait_apart_from_what_the_round_publishes() {
+    let test = TestApp::sqlite().await;
+    let citizen = citizen(&test).await;
+    let id = citizen.upload(&test, &plain_pdf()).await;
+    let (status, answer) = citizen.ask(&test, &id, super::subscriber::PIN, json!({ "level": "LTA" })).await;
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(extend(&test, &citizen, &id, "LT").await.0, 200);
+    // Without what runs in the background of a service.
+    let (_directory, settings) = test.rest().await;
+    let app = bootstrap::open(settings, Clock::default(), Path::new(EXECUTABLE)).await.unwrap();
+    worker::prepare(&app).await.unwrap();
+    app.clock.shift_seconds(2 * DAY);
+    worker::round(&app).await;
+    let signed = || async { app.store.document_by_id(id.parse().unwrap()).await.unwrap().unwrap().signed_sha256 };
+    let before = signed().await;
+    assert_eq!(signing::renew_archives(&app).await.unwrap(), 1, "the round left it");
+    assert_ne!(signed().await, before);
+    assert_eq!(signing::renew_archives(&app).await.unwrap(), 0);
 }
 
 /// The bytes as they lie there: the owner's session is long over.

@@ -1,18 +1,22 @@
 //! Signing documents: the whole road judged by foreign tools, what is refused, attacks with SQL, kills at every effect, the command
-//! line; and custody around it: another PIN, unlocking, peppers.
+//! line, a person's own token; and custody around it: another PIN, unlocking, peppers.
 
 mod attacks;
 mod command_line;
 mod crashes;
 mod extension;
+mod foreign;
 mod formats;
 mod hang_up;
 mod large;
+mod own_token;
 mod peppers;
 mod pin;
+mod places;
 mod road;
 pub mod service;
 mod stale_token;
 pub mod subscriber;
 mod swapped;
 pub mod unlock;
+mod watched;

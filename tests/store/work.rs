@@ -10,7 +10,13 @@ use chuky_model::{
 use std::collections::HashSet;
 use uuid::Uuid;
 
-on_both!(a_lease_has_one_holder, jobs_are_claimed_once, messages_leave_once, data_keys_have_versions);
+on_both!(
+    a_lease_has_one_holder,
+    jobs_are_claimed_once,
+    a_job_takes_anothers_place,
+    messages_leave_once,
+    data_keys_have_versions
+);
 
 async fn a_lease_has_one_holder(database: Database) {
     let take = |holder: &'static str, now: i64| {
@@ -80,6 +86,20 @@ async fn jobs_are_claimed_once(database: Database) {
     let again = transaction.claim_jobs("publish", sample::at(60), sample::at(120), 100).await.unwrap();
     assert_eq!(again.len(), 19, "what its claimant left undone");
     assert!(matches!(transaction.finish_job(dead, JobState::Done, sample::at(61), None).await, Err(Error::Stale)));
+}
+
+async fn a_job_takes_anothers_place(database: Database) {
+    let before = job(0);
+    let after = Job { payload: vec![1], run_at: sample::at(50), last_error: None, ..before.clone() };
+    let mut transaction = database.store.begin().await.unwrap();
+    assert_eq!(transaction.job_by_id(before.id).await.unwrap(), None);
+    transaction.put_job(&before).await.unwrap();
+    assert_eq!(transaction.job_by_id(before.id).await.unwrap(), Some(before.clone()));
+    let claimed = transaction.claim_jobs("publish", sample::at(1), sample::at(60), 5).await.unwrap();
+    transaction.put_job(&after).await.unwrap();
+    assert_eq!(transaction.job_by_id(before.id).await.unwrap(), Some(after));
+    let late = transaction.finish_job(claimed.first().unwrap(), JobState::Done, sample::at(2), None).await;
+    assert!(matches!(late, Err(Error::Stale)), "its claimant comes too late");
 }
 
 async fn messages_leave_once(database: Database) {

@@ -20,6 +20,7 @@ const FLOWS: &[&str] = &[
     "src/verification",
     "src/transactions",
     "src/reports",
+    "src/statistics",
     "src/audit",
     "src/store",
     "src/worker.rs",

@@ -28,6 +28,10 @@ pub enum Fault {
     Other,
     /// The signature or MAC is two bytes short.
     Short,
+    /// The token shows these flags, too (C_GetTokenInfo).
+    Flags(u64),
+    /// The token has a PIN pad on which this number is typed whenever it is asked for (C_Login without a PIN).
+    Pad(u64),
 }
 
 /// The file and this process's place in its random sequence.
@@ -105,6 +109,8 @@ impl Order {
                 Some(("rv", name)) => fault = Some(Fault::Code(code(name, line))),
                 Some(("delay", value)) => fault = Some(Fault::Delay(numeral(value, line))),
                 Some(("spin", value)) => fault = Some(Fault::Spin(numeral(value, line))),
+                Some(("flags", value)) => fault = Some(Fault::Flags(numeral(value, line))),
+                Some(("pad", value)) => fault = Some(Fault::Pad(numeral(value, line))),
                 Some(("per_mille", value)) => per_mille = numeral(value, line),
                 Some(("count", value)) => count = Some(numeral(value, line)),
                 None if word == "hang" => fault = Some(Fault::Hang),
@@ -135,13 +141,17 @@ fn unreadable(line: &str) -> ! {
 }
 
 /// PKCS#11 v3.1 §6.1.
-const CODES: [(&str, u64); 10] = [
+const CODES: [(&str, u64); 14] = [
     ("CKR_HOST_MEMORY", 0x02),
     ("CKR_GENERAL_ERROR", 0x05),
     ("CKR_FUNCTION_FAILED", 0x06),
     ("CKR_DEVICE_ERROR", 0x30),
     ("CKR_DEVICE_MEMORY", 0x31),
     ("CKR_DEVICE_REMOVED", 0x32),
+    ("CKR_FUNCTION_CANCELED", 0x50),
+    ("CKR_PIN_INCORRECT", 0xA0),
+    ("CKR_PIN_EXPIRED", 0xA3),
+    ("CKR_PIN_LOCKED", 0xA4),
     ("CKR_SESSION_CLOSED", 0xB0),
     ("CKR_SESSION_HANDLE_INVALID", 0xB3),
     ("CKR_TOKEN_NOT_PRESENT", 0xE0),

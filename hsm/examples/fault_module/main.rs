@@ -9,7 +9,8 @@
 //! * vanish
 //! ```
 //!
-//! with the faults `rv=CKR_…`, `delay=MILLISECONDS`, `spin=MILLISECONDS`, `hang`, `vanish`, `crash`, `flip`, `other`, `short`. The first line that applies is
+//! with the faults `rv=CKR_…`, `delay=MILLISECONDS`, `spin=MILLISECONDS`, `hang`, `vanish`, `crash`, `flip`, `other`, `short`, and for a
+//! person's token `C_GetTokenInfo flags=NUMBER` and `C_Login pad=PIN`. The first line that applies is
 //! met. It is built beside the tests and never shipped. **All unsafe code of the tests stands here**: a C interface cannot be
 //! offered without it, and whoever calls it keeps the rules of PKCS#11 (pointers that are valid for their stated lengths).
 #![allow(unsafe_code, non_snake_case, missing_docs)]
@@ -148,6 +149,8 @@ macro_rules! forwarded {
                 $($name: Some($name),)*
                 C_GetFunctionList: Some(C_GetFunctionList),
                 C_GetSlotList: Some(C_GetSlotList),
+                C_GetTokenInfo: Some(C_GetTokenInfo),
+                C_Login: Some(C_Login),
                 C_Sign: Some(C_Sign),
                 ..real
             }
@@ -157,9 +160,7 @@ macro_rules! forwarded {
 
 forwarded! {
     C_Initialize(arguments: *mut c_void);
-    C_GetTokenInfo(slot: CK_SLOT_ID, information: *mut CK_TOKEN_INFO);
     C_OpenSession(slot: CK_SLOT_ID, flags: CK_FLAGS, application: *mut c_void, notify: CK_NOTIFY, session: *mut CK_SESSION_HANDLE);
-    C_Login(session: CK_SESSION_HANDLE, who: CK_USER_TYPE, pin: *mut CK_UTF8CHAR, length: CK_ULONG);
     C_FindObjectsInit(session: CK_SESSION_HANDLE, template: *mut CK_ATTRIBUTE, count: CK_ULONG);
     C_GetAttributeValue(session: CK_SESSION_HANDLE, object: CK_OBJECT_HANDLE, template: *mut CK_ATTRIBUTE, count: CK_ULONG);
     C_CreateObject(session: CK_SESSION_HANDLE, template: *mut CK_ATTRIBUTE, count: CK_ULONG, object: *mut CK_OBJECT_HANDLE);
@@ -176,6 +177,59 @@ forwarded! {
         template: *mut CK_ATTRIBUTE, count: CK_ULONG, key: *mut CK_OBJECT_HANDLE
     );
     C_SignInit(session: CK_SESSION_HANDLE, mechanism: *mut CK_MECHANISM, key: CK_OBJECT_HANDLE);
+}
+
+/// May show more flags than the token has.
+///
+/// # Safety
+/// As PKCS#11 asks: `information` is valid for writing.
+// SAFETY: the arguments are handed on as they came.
+unsafe extern "C" fn C_GetTokenInfo(slot: CK_SLOT_ID, information: *mut CK_TOKEN_INFO) -> CK_RV {
+    let after = match before("C_GetTokenInfo") {
+        Err(code) => return code,
+        Ok(after) => after,
+    };
+    let Some(real) = behind().real.C_GetTokenInfo else { return NOT_SUPPORTED };
+    // SAFETY: the caller's promises are those the real function asks for.
+    let code = unsafe { real(slot, information) };
+    match after {
+        Some(Fault::Crash) => std::process::abort(),
+        // SAFETY: the real function has written it.
+        Some(Fault::Flags(flags)) if code == OK => unsafe { (*information).flags |= flags },
+        _ => {}
+    }
+    code
+}
+
+/// Without a PIN, the pad's.
+///
+/// # Safety
+/// As PKCS#11 asks: `pin` is valid for `length`, or null.
+// SAFETY: the arguments are handed on as they came.
+unsafe extern "C" fn C_Login(
+    session: CK_SESSION_HANDLE,
+    who: CK_USER_TYPE,
+    pin: *mut CK_UTF8CHAR,
+    length: CK_ULONG,
+) -> CK_RV {
+    let after = match before("C_Login") {
+        Err(code) => return code,
+        Ok(after) => after,
+    };
+    let Some(real) = behind().real.C_Login else { return NOT_SUPPORTED };
+    let code = match after {
+        Some(Fault::Pad(typed)) if pin.is_null() => {
+            let mut typed = typed.to_string().into_bytes();
+            // SAFETY: the buffer is as long as is said; the session is the caller's promise.
+            unsafe { real(session, who, typed.as_mut_ptr(), typed.len() as CK_ULONG) }
+        }
+        // SAFETY: the caller's promises are those the real function asks for.
+        _ => unsafe { real(session, who, pin, length) },
+    };
+    if after == Some(Fault::Crash) {
+        std::process::abort();
+    }
+    code
 }
 
 /// Without its token the list is empty.

@@ -171,6 +171,8 @@ by_uuid!(
     BatchId,
     ProviderChangeId,
     MerchantAccountId,
+    PaymentAlarmId,
+    MandateId,
     OauthClientId,
     JobId,
     MessageId,
@@ -185,6 +187,9 @@ macro_rules! by_name {
     })*};
 }
 by_name!(
+    MandateState,
+    AlarmKind,
+    AlarmState,
     Hierarchy,
     RequestState,
     KeyAlgorithm,

@@ -9,6 +9,7 @@ pub mod certificate;
 pub mod credential;
 pub mod cursor;
 pub mod document;
+pub mod figure;
 pub mod incoming;
 pub mod oauth;
 pub mod outgoing;

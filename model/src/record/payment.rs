@@ -2,7 +2,7 @@
 
 use super::{
     record,
-    state::{ChangeState, MerchantState},
+    state::{AlarmKind, AlarmState, ChangeState, MandateState, MerchantState},
 };
 use crate::{id::*, instant::Instant};
 
@@ -108,5 +108,64 @@ record! {
         state: MerchantState,
         created_at: Instant,
         ended_at: Option<Instant>,
+    }
+}
+
+record! {
+    /// An alarm about a payment, on its way to the provider that it concerns.
+    authenticated PaymentAlarm in "payment_alarm" {
+        /// Made of what is alarmed about: the same alarm has the same.
+        id: PaymentAlarmId,
+        /// Whom it concerns.
+        provider_id: AccountId,
+        kind: AlarmKind,
+        /// JSON: digests, nothing personal.
+        details: String,
+        raised_at: Instant,
+        state: AlarmState,
+        /// How often the provider's address was asked to take it.
+        tries: i64,
+        /// Not before this time; raised when a try begins, so that one that a crash cuts short is made again.
+        next_at: Instant,
+        told_at: Option<Instant>,
+        last_error: Option<String>,
+    }
+}
+
+record! {
+    /// A payer's mandate, with what was collected under it in the period of the last collection.
+    authenticated Mandate in "mandate" {
+        id: MandateId,
+        /// Whose it is.
+        account_id: AccountId,
+        /// The certificate whose key signed it.
+        certificate_id: CertificateId,
+        /// Who may collect.
+        provider_id: AccountId,
+        /// What was signed, with its signature: encrypted.
+        jws: Vec<u8>,
+        state: MandateState,
+        created_at: Instant,
+        ended_at: Option<Instant>,
+        /// First day of the period, as days since 1970-01-01 in Vietnam.
+        period_start: i64,
+        /// Minor units, in that period.
+        collected: i64,
+    }
+}
+
+record! {
+    /// An accepted collection under a mandate.
+    authenticated MandateCollection in "mandate_collection" {
+        /// Keyed hash of the mandate and the collection's own id.
+        identity: Vec<u8>,
+        mandate_id: MandateId,
+        /// SHA-256 of the canonical order.
+        order_digest: Vec<u8>,
+        /// The collection's own id, encrypted.
+        order_id: Vec<u8>,
+        /// Minor units.
+        amount: i64,
+        collected_at: Instant,
     }
 }

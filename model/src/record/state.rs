@@ -85,6 +85,8 @@ named! {
         Recover = "recover",
         /// A disabled account may act again.
         Enable = "enable",
+        /// Its holder, a subscriber, is erased.
+        Erase = "erase",
     }
     /// Where an order about a staff account stands.
     StaffOrderState {
@@ -148,6 +150,31 @@ named! {
         Active = "active",
         /// The merchant takes no payments there any more.
         Withdrawn = "withdrawn",
+    }
+    /// Where a payer's mandate stands.
+    MandateState {
+        Active = "active",
+        /// The payer ended it: nothing is collected any more.
+        Ended = "ended",
+    }
+    /// What an alarm about a payment is about; the names are those of the reasons.
+    AlarmKind {
+        /// Another order came under an identity that the provider acquired.
+        Conflict = "conflict",
+        /// Somebody else brought an order that the provider acquired.
+        AcquiredByAnother = "acquired_by_another_provider",
+        /// The provider brought an order whose signer's certificate is revoked.
+        CertificateRevoked = "certificate_revoked",
+        /// A key signed that is phased out by its registration.
+        KeyPhasedOut = "key_phased_out",
+    }
+    /// Whether the provider that an alarm concerns was told.
+    AlarmState {
+        Waiting = "waiting",
+        /// Its address said that it took it.
+        Told = "told",
+        /// It did not in all of the time; told again on demand only.
+        GivenUp = "given_up",
     }
     /// Where an activation stands.
     ActivationState {

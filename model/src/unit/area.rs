@@ -62,7 +62,7 @@ impl Units {
     }
 
     /// The unit that a code named on a day, or the last one before it, or the first one after.
-    fn named(&self, code: &str, day: &str) -> Option<&Unit> {
+    pub fn named(&self, code: &str, day: &str) -> Option<&Unit> {
         if let Some(unit) = self.unit_at(code, day) {
             return Some(unit);
         }

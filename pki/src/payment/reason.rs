@@ -147,6 +147,8 @@ reasons! {
         "Số tiền vượt hạn mức của đơn vị gửi lệnh." "The amount is above the limit of the provider that sent the order.";
     KeyPhasedOut "key_phased_out" "identity" Rejected
         "Khóa ký lệnh đã hết thời hạn sử dụng theo đăng ký." "The key that signed the order is phased out by its registration.";
+    Collection "collection" "identity" Rejected
+        "Lệnh này là khoản thu theo ủy quyền; hãy gửi tới /api/v1/mandates/collections." "The order is a collection under a mandate; present it at /api/v1/mandates/collections.";
     NotRecorded "not_recorded" "identity" Indeterminate
         "Chưa ghi nhận được lệnh thanh toán; hãy gửi lại." "The payment could not be recorded; send it again.";
 }

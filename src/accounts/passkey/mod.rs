@@ -12,7 +12,9 @@ mod party;
 pub use approval::{Approved, Subject};
 pub use holder::{Waiting, confirm, to_confirm};
 pub use log_in::{ask_log_in, log_in};
-pub use own::{CreationAsked, Credential, PasskeyView, Proof, add, ask_change, ask_creation, list, remove};
+pub use own::{
+    CreationAsked, Credential, PasskeyView, Proof, add, ask_change, ask_creation, forget_names, list, name_of, remove,
+};
 pub use party::RelyingParty;
 
 use crate::{
@@ -177,7 +179,7 @@ async fn enrolled_since(app: &App, account: AccountId) -> Result<Option<Instant>
         return Ok(Some(enrolment.since));
     }
     let row = PasskeyEnrolment { account_id: account, since: Instant(0), version: 1, mac: Vec::new() };
-    if app.audit.row_versions().newest_by_log(&app.store, &row.subject()).await? > 0 {
+    if app.audit.row_versions().newest_by_log(&row.subject()).await? > 0 {
         tracing::error!(event = "row_missing", table = PasskeyEnrolment::TABLE);
         return Err(InternalError::RowForged { table: PasskeyEnrolment::TABLE }.into());
     }

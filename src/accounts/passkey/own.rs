@@ -18,6 +18,7 @@ use crate::{
     rates::Kind as Rate,
     registration,
     store::Transaction,
+    subject::ERASED,
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use chuky_model::{
@@ -314,6 +315,31 @@ pub(super) fn content(passkey: &Passkey) -> [u8; 32] {
     digest.update(format!("chuky-passkey-key-v1\n{}\n{}\n", passkey.id, passkey.account_id));
     digest.update(format!("{}\n{}\n", hex::encode(&passkey.credential_id), hex::encode(&passkey.public_key)));
     digest.finalize().into()
+}
+
+/// The name that its holder gave it.
+pub fn name_of(app: &App, passkey: &Passkey) -> Result<String> {
+    let name = app.vault.open(NAME, &passkey.id.to_string(), &passkey.name)?;
+    Ok(String::from_utf8_lossy(&name).into_owned())
+}
+
+/// Takes the names away that an account's holder gave their passkeys, and ends these: the holder is erased. May be called again.
+pub async fn forget_names(app: &App, account: AccountId) -> Result<()> {
+    for mut passkey in current::rows(app, || app.store.passkeys_of_account(account)).await? {
+        if name_of(app, &passkey)? == ERASED {
+            continue;
+        }
+        let now = app.clock.now();
+        passkey.name = app.vault.seal(NAME, &passkey.id.to_string(), ERASED.as_bytes())?;
+        passkey.revoked_at.get_or_insert(now);
+        attestation::attest_change(&*app.tokens.subscribers, &mut passkey).await?;
+        let mut transaction = app.store.begin().await?;
+        transaction.rename_passkey(&passkey).await?;
+        audit::record(&mut transaction, Entry::of_row(now, Kind::PasskeyRemoved, Actor::Service, &passkey)).await?;
+        transaction.commit().await?;
+        current::changed(app, &passkey);
+    }
+    Ok(())
 }
 
 pub(super) fn view(app: &App, passkey: &Passkey) -> Result<PasskeyView> {

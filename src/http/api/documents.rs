@@ -7,7 +7,8 @@ use crate::{
     custody::Pin,
     error::{Error, InternalError, RequestError, RequestErrorKind, Result},
     http::{Access, Caller, Remote, Route, pages::form::Secret},
-    signing::{self, DocumentPage, DocumentView, ExtensionRequest, SignRequest, Signed, Upload},
+    rates::Kind,
+    signing::{self, DocumentPage, DocumentView, ExtensionRequest, Place, SignRequest, Signed, Upload},
 };
 use axum::{
     Json,
@@ -19,7 +20,13 @@ use axum::{
 };
 use chuky_model::{id::DocumentId, role::Role};
 use serde::Deserialize;
-use std::{future::poll_fn, pin::Pin as Pinned};
+use std::{
+    future::poll_fn,
+    io,
+    pin::Pin as Pinned,
+    task::{Context, Poll},
+};
+use tokio::io::{AsyncRead, ReadBuf};
 use utoipa::ToSchema;
 
 /// Who signs documents.
@@ -143,9 +150,26 @@ pub(in crate::http) fn file_answer(content: signing::Content) -> Result<Response
     headers.insert(header::CONTENT_LENGTH, value(&content.size.to_string())?);
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::CONTENT_DISPOSITION, value(&disposition(&content.name))?);
-    let file = tokio::fs::File::from_std(content.file);
+    let (file, place) = content.file.into_parts();
+    let file = InPlace { file: tokio::fs::File::from_std(file), _place: place };
     let stream = tokio_util::io::ReaderStream::with_capacity(file, signing::limits::PIECE);
     Ok((headers, Body::from_stream(stream)).into_response())
+}
+
+/// A document that is handed out holds its place until it is read to its end or given up.
+struct InPlace {
+    file: tokio::fs::File,
+    _place: Option<Place>,
+}
+
+impl AsyncRead for InPlace {
+    fn poll_read(
+        mut self: Pinned<&mut Self>,
+        context: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pinned::new(&mut self.file).poll_read(context, into)
+    }
 }
 
 /// Signs a document with the caller's credential; the answer holds the verdict of our own verifier.
@@ -175,7 +199,7 @@ pub async fn sign(
 /// Takes a signed PDF to level LT or LTA, whoever signed it: adds the data that checks its signatures later, and timestamps. Refused (409)
 /// where its signatures do not count now. The answer holds the verdict on the result.
 #[utoipa::path(post, path = "/api/v1/documents/{id}/extensions", params(("id" = String, Path)), request_body = ExtensionRequest,
-    responses((status = 200, body = Signed), (status = 404), (status = 409), (status = 422)))]
+    responses((status = 200, body = Signed), (status = 404), (status = 409), (status = 422), (status = 429), (status = 503)))]
 pub async fn extend(
     State(app): State<App>,
     caller: Caller,
@@ -187,7 +211,11 @@ pub async fn extend(
     let id = parse(&id)?;
     let route = format!("POST /api/v1/documents/{id}/extensions");
     let identity = format!("{wanted:?}");
-    let flow = async move |app: App, by: Principal| signing::extend(&app, &by, id, &wanted).await;
+    let flow = async move |app: App, by: Principal| {
+        // An answer that is given again costs nothing.
+        app.rates.take(Kind::Extend, &by.account.to_string(), app.clock.steady())?;
+        signing::extend(&app, &by, id, &wanted).await
+    };
     once(&app, &by, &route, (&headers, identity.as_bytes()), StatusCode::OK, flow).await
 }
 

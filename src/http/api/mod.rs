@@ -3,6 +3,7 @@
 mod accounts;
 pub(super) mod activations;
 pub(super) mod agency_lists;
+mod alarms;
 mod audit;
 pub(super) mod certificates;
 pub mod credentials;
@@ -13,6 +14,7 @@ mod grants;
 pub(super) mod idempotency;
 pub(super) mod incoming;
 mod json;
+mod mandates;
 pub(super) mod merchants;
 mod oauth_clients;
 pub(super) mod outgoing;
@@ -20,11 +22,13 @@ pub(super) mod passkeys;
 mod payment_orders;
 pub(super) mod providers;
 pub(super) mod receipts;
+pub(super) mod reports;
 pub(super) mod requests;
 pub(super) mod revocation_orders;
 mod second_factor;
 pub(super) mod session;
 pub(super) mod staff;
+mod subjects;
 mod transactions;
 mod units;
 pub mod unlocks;
@@ -41,6 +45,7 @@ pub fn routes() -> Vec<Route> {
         accounts::routes(),
         second_factor::routes(),
         staff::routes(),
+        subjects::routes(),
         audit::routes(),
         oauth_clients::routes(),
         grants::routes(),
@@ -58,8 +63,11 @@ pub fn routes() -> Vec<Route> {
         payment_orders::routes(),
         receipts::routes(),
         providers::routes(),
+        alarms::routes(),
+        mandates::routes(),
         merchants::routes(),
         units::routes(),
+        reports::routes(),
         agency_lists::routes(),
         verification::routes(),
         description::routes(),

@@ -51,6 +51,9 @@ pub struct SubmitBody {
     unit: String,
     #[schema(value_type = Object)]
     subscriber: Details,
+    /// Why it is entered although the population database says otherwise of the person (`identity_differs`, `person_unknown_number`).
+    #[serde(default)]
+    identity_ground: String,
 }
 
 /// The digest of the content that was shown.
@@ -110,7 +113,7 @@ pub async fn submit(
     let by = caller.required()?;
     let JsonBody { value, bytes } = body;
     let flow = async move |app: App, by: Principal| {
-        registration::submit(&app, &by, value.hierarchy, &value.unit, value.subscriber).await
+        registration::submit(&app, &by, value.hierarchy, &value.unit, value.subscriber, &value.identity_ground).await
     };
     once(&app, &by, "POST /api/v1/requests", (&headers, &bytes), StatusCode::CREATED, flow).await
 }

@@ -150,7 +150,7 @@ pub async fn orders(
     Ok(Json(StaffOrdersAnswer { orders, next: next.map(told) }))
 }
 
-/// Enters an order: to open an account, grant roles, move it to another unit, recover it, or enable it. Somebody else approves it.
+/// Enters an order: to open an account, grant roles, move it to another unit, recover it, enable it, or erase a subscriber. Somebody else approves it.
 #[utoipa::path(post, path = "/api/v1/staff/orders", request_body = Wanted,
     responses((status = 201, body = OrderView), (status = 403), (status = 409), (status = 422)))]
 pub async fn enter(

@@ -59,7 +59,7 @@ pub struct UnitsAnswer {
 pub struct UnitsBody {
     /// The first day on which exactly these units are in force, `YYYY-MM-DD`.
     from: String,
-    /// CSV with the columns `code,name,kind,parent` and, where known, `agency_code,valid_to,predecessors,formed_from`.
+    /// CSV with the columns `code,name,kind,parent` and, where known, `agency_code,valid_to,predecessors,formed_from,residents,officials`.
     list: String,
     /// Only tells what loading would bring.
     #[serde(default)]

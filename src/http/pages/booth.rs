@@ -85,6 +85,8 @@ pub struct ConfirmForm {
     pub locality: String,
     /// The citizen's own telephone, where the second secret goes; may be empty.
     pub phone: String,
+    /// Why the request is entered although the population database says otherwise; asked for where it does.
+    pub identity_ground: String,
     /// The operator has compared screen and card.
     #[serde(deserialize_with = "checked")]
     pub card_compared: bool,
@@ -216,7 +218,7 @@ impl BoothPage {
 
 /// The fields that have a place for their problems.
 const CARD_FIELDS: &[&str] = &["card_text", "personal_number", "full_name", "birth_date", "sex", "address"];
-const CONFIRM_FIELDS: &[&str] = &["card_compared", "face_compared", "locality", "phone", "province"];
+const CONFIRM_FIELDS: &[&str] = &["card_compared", "face_compared", "identity_ground", "locality", "phone", "province"];
 
 #[cfg(test)]
 mod tests {

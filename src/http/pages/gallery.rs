@@ -11,7 +11,11 @@ use super::{
     verdict::{ReportLinks, VerdictCard},
     verify,
 };
-use crate::verification::{Judged, Kept};
+use crate::{
+    identity::{Field, Finding, Outcome},
+    registration::IdentityView,
+    verification::{Judged, Kept},
+};
 use axum::http::StatusCode;
 use chuky_model::{
     card::{Card, CardError},
@@ -258,6 +262,17 @@ fn content(hierarchy: Hierarchy) -> CertificateContent {
     }
 }
 
+/// A check that failed, entered all the same.
+fn differing() -> IdentityView {
+    IdentityView {
+        outcome: Outcome::Failed,
+        finding: Finding::Differs,
+        fields: vec![Field::Name, Field::BirthDate],
+        at: "2026-11-22T02:58:00Z".into(),
+        ground: "Thẻ mới cấp sau khi cải chính hộ tịch; đã xem quyết định cải chính.".into(),
+    }
+}
+
 fn registration_screens(language: Language) -> Vec<Screen> {
     use registration::{Decision, OfficialForm, OfficialPage, RegistrationPage, RequestPage, RequestRow};
     let place = |path: &str| frame(language, path);
@@ -296,6 +311,7 @@ fn registration_screens(language: Language) -> Vec<Screen> {
                 phone: "0912345678".into(),
             }),
             contact: "•••• 678".into(),
+            identity: Some(differing()),
             entered_by: "Nguyễn Thị Hồng Nhung".into(),
             entered: at("2026-11-22T02:58:00Z"),
             decided,
@@ -429,6 +445,7 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
         super::gallery_lists::screens(language),
         super::gallery_account::screens(language),
         super::gallery_payments::screens(language),
+        super::gallery_reports::screens(language),
         super::gallery_staff::screens(language),
     ];
     parts.into_iter().flatten().collect()

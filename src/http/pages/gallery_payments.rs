@@ -4,6 +4,7 @@
 use super::{
     Problems,
     gallery::{AGENCY, LONG_NAME, Screen, at, frame, refused},
+    mandates::{MandateCard, MandateForm, MandatesPage},
     merchant::{AccountCard, CodePage, MerchantPage, RegisterForm},
     payments::{ChangeForm, PaymentsPage, change_card, provider_card, reason_rows},
     receipt::{ReceiptForm, ReceiptPage},
@@ -13,6 +14,7 @@ use crate::{
     rates::Quota,
     transactions::{
         figures::Counts,
+        mandates::{CollectionView, MandateView, Period, Wish},
         merchant::AccountView,
         provider_changes::{ChangeView, ProviderView},
         providers::{ProviderCertificate, Terms},
@@ -20,9 +22,9 @@ use crate::{
     },
 };
 use chuky_model::{
-    id::{AccountId, CredentialId, MerchantAccountId, ProviderChangeId},
+    id::{AccountId, CredentialId, MandateId, MerchantAccountId, ProviderChangeId},
     payment::{PaymentVerdict, Seen},
-    record::state::{ChangeState, MerchantState},
+    record::state::{ChangeState, MandateState, MerchantState},
     report::Check,
     text::{Bilingual, Language},
 };
@@ -37,6 +39,7 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
     screens.extend(codes(language));
     screens.extend(merchants(language));
     screens.extend(registry(language));
+    screens.extend(mandates(language));
     screens
 }
 
@@ -126,6 +129,57 @@ fn codes(language: Language) -> Vec<Screen> {
     ]
 }
 
+fn mandates(language: Language) -> Vec<Screen> {
+    let frame = || frame(language, "/mandates");
+    let provider = AccountId(Uuid::from_u128(3));
+    let view = |state, ended: Option<&str>, count: u64| MandateView {
+        id: MandateId(Uuid::from_u128(8)),
+        mandate: Wish {
+            currency: "VND".into(),
+            from: "2026-12-01".into(),
+            largest: 2_500_000,
+            payee: "MST:0100100079".into(),
+            per_period: 5_000_000,
+            period: Period::Month,
+            provider,
+            reference: "Tiền điện căn hộ 1205, tòa nhà Hoàn Kiếm".into(),
+            until: "2027-11-30".into(),
+        },
+        provider_name: "Ví điện tử Hà Nội".into(),
+        state,
+        created: "2026-11-22T02:05:09Z".into(),
+        ended: ended.map(str::to_owned),
+        collected: count * 1_234_567,
+        collections: (0..count)
+            .map(|number| CollectionView {
+                id: format!("EVN-2026-12-{number:04}"),
+                amount: 1_234_567,
+                collected: "2026-12-05T02:05:09Z".into(),
+            })
+            .collect(),
+        jws: String::new(),
+    };
+    let choice = CredentialChoice {
+        credential: CredentialId(Uuid::from_u128(9)),
+        holder: LONG_NAME.into(),
+        valid_until: at("2029-11-22T02:00:00Z"),
+        tries_left: 3,
+    };
+    let page = |views: Vec<MandateView>, credentials: Vec<CredentialChoice>, done: &str, problems| {
+        let mandates = views.iter().map(|view| MandateCard::of(&frame(), view)).collect();
+        let providers = vec![(provider, "Ví điện tử Hà Nội".to_owned())];
+        let (form, done) = (MandateForm::default(), done.to_owned());
+        MandatesPage { frame: frame(), mandates, next: None, providers, credentials, form, done, problems }.html()
+    };
+    let both = vec![view(MandateState::Active, None, 2), view(MandateState::Ended, Some("2027-01-02T02:05:09Z"), 0)];
+    let wrong = refused("largest", "Mức mỗi lần là số nguyên dương, không vượt mức mỗi kỳ.");
+    vec![
+        ("mandates", page(both, vec![choice.clone()], "signed", Problems::none())),
+        ("mandates-none", page(Vec::new(), Vec::new(), "", Problems::none())),
+        ("mandates-wrong", page(Vec::new(), vec![choice], "", wrong)),
+    ]
+}
+
 fn merchants(language: Language) -> Vec<Screen> {
     let frame = || frame(language, "/merchant");
     let account = |state, ended: Option<&str>| {
@@ -164,9 +218,9 @@ fn merchants(language: Language) -> Vec<Screen> {
     ]
 }
 
-fn registry(language: Language) -> Vec<Screen> {
-    let frame = || frame(language, "/payments");
-    let terms = |active| Terms {
+fn terms(active: bool) -> Terms {
+    Terms {
+        webhook: Some("https://canh-bao.vi-dien-tu.example.vn/chuky".into()),
         name: "Công ty cổ phần Ví điện tử Sao Khuê".into(),
         active,
         largest_amounts: BTreeMap::from([("VND".to_owned(), 500_000_000)]),
@@ -177,7 +231,11 @@ fn registry(language: Language) -> Vec<Screen> {
             phase_out: Some("2027-01-31T00:00:00Z".into()),
             note: "khóa RSA cũ".into(),
         }],
-    };
+    }
+}
+
+fn registry(language: Language) -> Vec<Screen> {
+    let frame = || frame(language, "/payments");
     let provider = |active| {
         let counts = Counts {
             accepted: 1_204_331,

@@ -9,6 +9,7 @@ use super::{
     welcome::{Enrolling, SecondFactorPage, WelcomePage, grouped},
 };
 use crate::staff::{OrderIdentity, OrderView, StaffView};
+use crate::subject::Kept;
 use chuky_model::{
     id::{AccountId, StaffOrderId},
     record::state::{StaffOrderKind, StaffOrderState},
@@ -56,6 +57,12 @@ fn order(kind: StaffOrderKind, state: StaffOrderState, decidable: bool) -> Order
         unit_before: if opens { String::new() } else { "H26".into() },
         unit: if kind == StaffOrderKind::Move { "H99.1".into() } else { "H26".into() },
         unit_name: (kind != StaffOrderKind::Move).then(|| AGENCY.into()),
+        keeps: match kind {
+            StaffOrderKind::Erase => {
+                vec![Kept { serial: "5f3a91c27d04e8b6a1".into(), until: "2034-11-22T03:08:00Z".into() }]
+            }
+            _ => Vec::new(),
+        },
         content_digest: "ab".repeat(32),
         entered_by: "Nguyễn Thị Hồng Nhung".into(),
         entered_at: "2026-11-22T02:05:09Z".into(),
@@ -98,7 +105,7 @@ fn lists(language: Language) -> Vec<Screen> {
 }
 
 fn orders(language: Language) -> Vec<Screen> {
-    use StaffOrderKind::{Enable, Grant, Move, Open, Recover};
+    use StaffOrderKind::{Enable, Erase, Grant, Move, Open, Recover};
     use StaffOrderState::{Approved, Refused};
     let new = |kind: StaffOrderKind, problems| {
         let form = NewOrderForm {
@@ -129,6 +136,8 @@ fn orders(language: Language) -> Vec<Screen> {
         ("staff-order-new-move", new(Move, Problems::none())),
         ("staff-order-new-recover", new(Recover, Problems::none())),
         ("staff-order-new-enable", new(Enable, Problems::none())),
+        ("staff-order-new-erase", new(Erase, Problems::none())),
+        ("staff-order-erase", one(order(Erase, StaffOrderState::Open, true), None, Problems::none())),
         ("staff-order-decide", one(order(Open, StaffOrderState::Open, true), None, Problems::none())),
         ("staff-order-decide-problem", one(order(Move, StaffOrderState::Open, true), None, differs)),
         ("staff-order-decide-recovery", one(order(Recover, StaffOrderState::Open, true), None, Problems::none())),

@@ -12,6 +12,7 @@ pub mod audit;
 pub mod booth;
 pub mod certificate;
 pub mod certificates;
+pub mod chart;
 pub mod consent;
 pub mod credentials;
 pub mod documents;
@@ -24,6 +25,7 @@ pub mod language;
 pub mod limits;
 pub mod lists;
 pub mod login;
+pub mod mandates;
 pub mod merchant;
 pub mod payments;
 pub mod problems;
@@ -31,6 +33,9 @@ pub mod quick_response;
 pub mod receipt;
 pub mod refusal;
 pub mod registration;
+pub mod report_definitions;
+pub mod report_sections;
+pub mod reports;
 pub mod revocations;
 pub mod rows;
 pub mod sign;
@@ -104,6 +109,8 @@ mod gallery_lifecycle;
 mod gallery_lists;
 #[cfg(test)]
 mod gallery_payments;
+#[cfg(test)]
+mod gallery_reports;
 #[cfg(test)]
 mod gallery_staff;
 #[cfg(test)]

@@ -34,6 +34,8 @@ pub struct ChangeForm {
     pub per_day: String,
     /// A certificate a line: SHA-256, then the time from which its key is out of use.
     pub certificates: String,
+    /// Address that is told of alarms; empty for none.
+    pub webhook: String,
     pub reason: String,
 }
 
@@ -68,6 +70,7 @@ impl ChangeForm {
             rate: rate.map(|count| crate::rates::Quota { count, seconds: 1 }),
             per_day: number(&self.per_day, "per_day")?,
             certificates: lines.map(certificate).collect(),
+            webhook: Some(self.webhook.trim()).filter(|address| !address.is_empty()).map(str::to_owned),
         })
     }
 }
@@ -110,7 +113,7 @@ pub struct PaymentsPage {
 impl PaymentsPage {
     /// The page as HTML.
     pub fn html(&self) -> String {
-        let fields = ["provider", "name", "largest", "rate", "per_day", "certificates", "reason"];
+        let fields = ["provider", "name", "largest", "rate", "per_day", "certificates", "webhook", "reason"];
         rendered(&Self { problems: self.problems.among(&fields), ..self.clone() })
     }
 
@@ -178,6 +181,9 @@ fn terms_rows(frame: &Frame, terms: &Terms) -> Vec<Row> {
         Row::new(frame, "payments-rate", &rate.unwrap_or_else(|| none.clone())),
         Row::new(frame, "payments-per-day", &terms.per_day.map_or(none, texts::grouped)),
     ];
+    if let Some(address) = &terms.webhook {
+        rows.push(Row::new(frame, "payments-webhook", address));
+    }
     for certificate in &terms.certificates {
         let end = certificate.phase_out.as_ref().map(|time| texts::screen_time(time));
         let until = end.map(|end| frame.fill("payments-until", &[("when", &end)])).unwrap_or_default();

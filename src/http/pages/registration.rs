@@ -14,6 +14,10 @@ use super::{
     rows::Row,
     texts,
 };
+use crate::{
+    identity::{Finding, Outcome},
+    registration::IdentityView,
+};
 use askama::Template;
 use chuky_model::{
     id::RequestId,
@@ -44,6 +48,8 @@ pub struct OfficialForm {
     pub locality: String,
     pub province: String,
     pub phone: String,
+    /// Why it is entered although the population database says otherwise; asked for where it does.
+    pub identity_ground: String,
 }
 
 /// What a decision posts to `/registration/{id}/approve` or `/reject`.
@@ -225,6 +231,8 @@ pub struct RequestPage {
     pub papers: Option<Papers>,
     /// The masked telephone number to which the second secret goes.
     pub contact: String,
+    /// What the identity check came to, where one is recorded.
+    pub identity: Option<IdentityView>,
     pub entered_by: String,
     pub entered: Instant,
     /// Who decided and when, where somebody did.
@@ -251,6 +259,30 @@ impl RequestPage {
     /// The code is handed on by somebody else.
     fn code_is_elsewhere(&self) -> bool {
         self.state == RequestState::Approved && !self.may_make_code
+    }
+
+    fn identity_rows(&self) -> Vec<Row> {
+        let frame = &self.frame;
+        let Some(check) = &self.identity else { return Vec::new() };
+        let fields: Vec<_> = check.fields.iter().map(|field| frame.name_of("identity-field", field.name())).collect();
+        let finding = frame.name_of("identity-finding", check.finding.name());
+        let finding = if fields.is_empty() { finding } else { format!("{finding}: {}", fields.join(", ")) };
+        let when = Instant::parse_rfc3339(&check.at).map(texts::screen_instant).unwrap_or_default();
+        let all = [
+            ("identity-outcome", frame.name_of("identity-outcome", check.outcome.name())),
+            ("identity-finding", finding),
+            ("identity-when", when),
+            ("identity-ground", check.ground.clone()),
+        ];
+        let filled = all.iter().filter(|(_, value)| !value.is_empty());
+        filled.map(|(label, value)| Row::new(frame, label, value)).collect()
+    }
+
+    /// The check failed, or was not done by the database that should have: whoever decides looks twice.
+    fn identity_warns(&self) -> bool {
+        self.identity
+            .as_ref()
+            .is_some_and(|check| check.outcome == Outcome::Failed || check.finding == Finding::Unavailable)
     }
 
     fn road(&self) -> Vec<Row> {
@@ -283,6 +315,7 @@ const OFFICIAL_FIELDS: &[&str] = &[
     "locality",
     "province",
     "phone",
+    "identity_ground",
     "subject_name",
     "tax_code",
     "device_serial",

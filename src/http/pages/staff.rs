@@ -212,6 +212,11 @@ impl OrderPage {
         if matches!(order.kind, StaffOrderKind::Open | StaffOrderKind::Recover) {
             rows.push(Row::new(frame, "staff-phone", &self.phone()));
         }
+        for kept in &order.keeps {
+            let until = texts::screen_time(&kept.until);
+            let said = frame.fill("staff-keeps-until", &[("serial", &kept.serial), ("until", &until)]);
+            rows.push(Row::new(frame, "staff-keeps", &said));
+        }
         rows
     }
 
@@ -261,7 +266,10 @@ impl OrderPage {
     /// What the approval does besides.
     fn effect(&self) -> Option<String> {
         let kind = self.order.kind;
-        let tells = matches!(kind, StaffOrderKind::Open | StaffOrderKind::Recover | StaffOrderKind::Enable);
+        let tells = matches!(
+            kind,
+            StaffOrderKind::Open | StaffOrderKind::Recover | StaffOrderKind::Enable | StaffOrderKind::Erase
+        );
         tells.then(|| self.frame.name_of("staff-effect", kind.name()))
     }
 }

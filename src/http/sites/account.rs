@@ -17,10 +17,12 @@ use crate::{
             html,
         },
     },
+    subject,
 };
 use axum::{
+    Json,
     extract::{Path, Query, State},
-    http::{Method, StatusCode},
+    http::{Method, StatusCode, header},
     response::{IntoResponse, Redirect, Response},
     routing::{get, post},
 };
@@ -30,6 +32,7 @@ use serde::Deserialize;
 pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::new(Method::GET, "/account", Access::Account, get(show)),
+        Route::new(Method::GET, "/account/data", Access::Account, get(data)),
         Route::new(Method::POST, "/account/passkeys/{id}/remove", Access::Account, post(remove)),
         Route::new(Method::POST, "/account/api-keys/{id}/revoke", Access::Account, post(revoke)),
         Route::new(Method::GET, "/passkeys", CONFIRM, get(list)),
@@ -46,6 +49,16 @@ struct DoneQuery {
 
 async fn show(State(app): State<App>, visit: Visit, Query(query): Query<DoneQuery>) -> Result<Response> {
     page(&app, visit, query.done, (StatusCode::OK, Problems::none())).await
+}
+
+/// Everything that is held about the reader, as a file.
+async fn data(State(app): State<App>, visit: Visit) -> Result<Response> {
+    let held = subject::export_own(&app, visit.required()?).await?;
+    let headers = [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::CONTENT_DISPOSITION, "attachment; filename=\"chuky-du-lieu-cua-toi.json\""),
+    ];
+    Ok((headers, Json(held)).into_response())
 }
 
 async fn remove(

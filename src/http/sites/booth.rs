@@ -103,10 +103,11 @@ async fn submit(State(app): State<App>, visit: Visit, PageForm(form): PageForm<C
     }
     let (province, locality) = (form.province.clone(), form.locality.clone());
     let details = Details { province, locality, phone: form.phone.clone(), ..Details::from_card(&card) };
-    let body = serde_json::to_vec(&details).unwrap_or_default();
+    let body = serde_json::to_vec(&(&details, &form.identity_ground)).unwrap_or_default();
+    let ground = form.identity_ground.clone();
     let flow = async move |app: App, by: Principal| {
         let unit = units::own_code(&app, &by).await?;
-        Ok(registration::submit(&app, &by, Hierarchy::Citizens, &unit, details).await?.id)
+        Ok(registration::submit(&app, &by, Hierarchy::Citizens, &unit, details, &ground).await?.id)
     };
     match idempotency::once_on_page(&app, by, "POST /booth/requests", (&form.idempotency_key, &body), flow).await {
         Ok(id) => Ok(Redirect::to(&format!("/booth/requests/{id}")).into_response()),

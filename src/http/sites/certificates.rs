@@ -157,6 +157,7 @@ async fn modification(State(app): State<App>, visit: Visit, Path(serial): Path<S
         locality: details.locality,
         province: details.province,
         phone: details.phone,
+        identity_ground: String::new(),
     };
     Ok(html(StatusCode::OK, modify_page(visit, serial, (form, citizen), Problems::none()).html()))
 }

@@ -19,7 +19,7 @@ use axum::{
     routing::{MethodRouter, get},
 };
 use chuky_hsm::Standing as TokenStanding;
-use chuky_model::id::AccountId;
+use chuky_model::{id::AccountId, record::state::AlarmState};
 use serde_json::json;
 use std::fmt::Write;
 
@@ -198,6 +198,13 @@ async fn metrics(State(app): State<App>) -> Response {
     figure("chuky_audit_witness_signed", "Entries under the last checkpoint that the witness signed.", &witnesses);
     let remembered = app.payments.remembered().count();
     figure("chuky_payments_remembered", "Accepted payments in this process's memory.", &[(String::new(), remembered)]);
+    let mut alarms = Vec::new();
+    for state in [AlarmState::Waiting, AlarmState::GivenUp] {
+        if let Ok(count) = app.store.count_payment_alarms(state).await {
+            alarms.push((format!("{{state=\"{}\"}}", state.name()), usize::try_from(count).unwrap_or_default()));
+        }
+    }
+    figure("chuky_payment_alarms", "Alarms that payment providers have not been told.", &alarms);
     let ahead = usize::try_from(app.clock.ahead_seconds()).unwrap_or_default();
     let help = "Seconds by which the wall clock jumped ahead since the start; payments are forgotten later by it.";
     figure("chuky_clock_ahead_seconds", help, &[(String::new(), ahead)]);

@@ -14,11 +14,13 @@ mod incoming;
 mod kept;
 mod lists;
 pub mod login;
+mod mandates;
 mod merchant;
 mod payments;
 mod receipts;
 pub mod refusals;
 mod registration;
+mod reports;
 mod requests;
 mod revocations;
 mod sign;
@@ -45,6 +47,7 @@ pub fn routes() -> Vec<Route> {
     [
         shared,
         audit::routes(),
+        reports::routes(),
         login::routes(),
         account::routes(),
         consent::routes(),
@@ -67,6 +70,7 @@ pub fn routes() -> Vec<Route> {
         receipts::routes(),
         payments::routes(),
         merchant::routes(),
+        mandates::routes(),
     ]
     .into_iter()
     .flatten()

@@ -112,10 +112,11 @@ async fn submit(State(app): State<App>, visit: Visit, PageForm(form): PageForm<O
             SubjectKind::PaymentProvider => Hierarchy::Citizens,
             _ => Hierarchy::Officials,
         };
-        let body = serde_json::to_vec(&details).unwrap_or_default();
+        let body = serde_json::to_vec(&(&details, &form.identity_ground)).unwrap_or_default();
+        let ground = form.identity_ground.clone();
         let flow = async move |app: App, by: Principal| {
             let unit = units::own_code(&app, &by).await?;
-            let view = registration::submit(&app, &by, hierarchy, &unit, details).await?;
+            let view = registration::submit(&app, &by, hierarchy, &unit, details, &ground).await?;
             Ok(view.id)
         };
         idempotency::once_on_page(&app, by, "POST /registration/new", (&form.idempotency_key, &body), flow).await
@@ -151,6 +152,7 @@ fn details(form: &OfficialForm) -> Result<Details> {
         tax_code: form.tax_code.clone(),
         device_serial: form.device_serial.clone(),
         replaces: None,
+        identity: None,
     })
 }
 
@@ -231,6 +233,7 @@ async fn page(
         content_digest: road.view.content_digest.clone(),
         papers: papers(&road.view),
         contact: road.view.contact.clone(),
+        identity: road.view.identity_check.clone(),
         entered_by: road.entered_by,
         entered: road.entered,
         decided: road.decided,

@@ -209,6 +209,7 @@ fn wanted(form: &NewOrderForm) -> Result<Wanted> {
         StaffOrderKind::Move => Wanted::Move { account, unit: form.unit.clone() },
         StaffOrderKind::Recover => Wanted::Recover { account, phone: form.phone.clone() },
         StaffOrderKind::Enable => Wanted::Enable { account },
+        StaffOrderKind::Erase => Wanted::Erase { account },
     })
 }
 

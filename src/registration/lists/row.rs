@@ -276,6 +276,7 @@ fn checked(
         tax_code: String::new(),
         device_serial: String::new(),
         replaces: None,
+        identity: None,
     };
     match details.checked(Hierarchy::Officials) {
         Ok(details) => Some(details),

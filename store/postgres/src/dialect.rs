@@ -68,6 +68,15 @@ impl Store {
         Ok(self.pool.acquire().await?)
     }
 
+    /// Frees what rows held that were changed or removed (PostgreSQL, "VACUUM"): it is overwritten by what comes next.
+    pub async fn compact(&self) -> Result<(), Error> {
+        let mut connection = self.pool.acquire().await?;
+        for table in ["registration_request", "account", "message", "document", "credential", "passkey", "api_key"] {
+            sqlx::query(sqlx::AssertSqlSafe(format!("VACUUM {table}"))).execute(&mut *connection).await?;
+        }
+        Ok(())
+    }
+
     /// Holds work of that name while no other process on the database does; `None` where one does.
     pub async fn hold(&self, name: &str) -> Result<Option<Held>, Error> {
         self.presence.hold(presence::key_of_name(name)).await

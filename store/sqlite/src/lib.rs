@@ -13,6 +13,8 @@ pub use transaction::{commit, rollback};
 pub mod account;
 #[path = "../../src/agency.rs"]
 pub mod agency;
+#[path = "../../src/alarm.rs"]
+pub mod alarm;
 #[path = "../../src/audit.rs"]
 pub mod audit;
 #[path = "../../src/certificate.rs"]
@@ -29,12 +31,16 @@ pub mod dialects;
 pub mod document;
 #[path = "../../src/error.rs"]
 mod error;
+#[path = "../../src/figure.rs"]
+pub mod figure;
 #[path = "../../src/idempotency.rs"]
 pub mod idempotency;
 #[path = "../../src/incoming.rs"]
 pub mod incoming;
 #[path = "../../src/limits.rs"]
 pub mod limits;
+#[path = "../../src/mandate.rs"]
+pub mod mandate;
 #[path = "../../src/merchant.rs"]
 pub mod merchant;
 #[path = "../../src/oauth.rs"]

@@ -55,3 +55,6 @@ api-keys-lead = Systems act with these keys as this account, but never approve o
 api-key-created = Made
 api-key-until = Ends
 api-key-revoke = End this key
+account-data = Data about you
+account-data-lead = Everything that is held about you, in one JSON file. To have it erased, ask the registration point once your certificates have expired or are revoked.
+account-data-get = Get my data

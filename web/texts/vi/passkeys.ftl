@@ -55,3 +55,6 @@ api-keys-lead = Hệ thống khác dùng các khóa này thay mặt tài khoản
 api-key-created = Tạo lúc
 api-key-until = Hết hạn
 api-key-revoke = Hủy khóa này
+account-data = Dữ liệu về bạn
+account-data-lead = Tải về mọi dữ liệu hệ thống đang giữ về bạn, trong một tệp JSON. Muốn xóa, hãy gửi yêu cầu đến nơi đăng ký sau khi chứng thư của bạn đã hết hạn hoặc bị thu hồi.
+account-data-get = Tải dữ liệu của tôi

@@ -1,0 +1,99 @@
+//! Signing through a running service: the document goes there, the PIN goes with the call, the signed document comes back.
+
+use super::{Failure, Job, Road, digest, escaped};
+use crate::cli::{
+    client::{Client, ClientError, Session},
+    secret::PinSource,
+};
+use chuky_model::text::Language;
+use serde_json::{Value, json};
+use std::fs::File;
+use zeroize::Zeroizing;
+
+/// The log-in, the credential and the PIN of a run.
+pub(super) struct ServiceRoad {
+    client: Client,
+    wanted: Value,
+    secret: Zeroizing<String>,
+    language: Language,
+}
+
+impl ServiceRoad {
+    /// With the session of `chuky login`.
+    pub(super) fn open(
+        credential: Option<&str>,
+        pin: &PinSource,
+        mut wanted: Value,
+        language: Language,
+    ) -> Result<Self, Failure> {
+        let Some(session) = Session::load() else {
+            return Err(Failure::stop(
+                match language {
+                    Language::Vi => "hãy đăng nhập trước: chuky login TÊN (hoặc ký bằng token của bạn: --module)",
+                    Language::En => "log in first: chuky login NAME (or sign with a token of your own: --module)",
+                },
+                2,
+            ));
+        };
+        let client = Client::of_session(&session, language)?;
+        wanted["credential"] = match credential {
+            Some(named) => Value::String(named.to_owned()),
+            None => Value::String(only_credential(&client, language)?),
+        };
+        let secret = pin.read(language).map_err(|error| Failure::stop(format!("PIN: {error}"), 2))?;
+        Ok(Self { client, wanted, secret, language })
+    }
+}
+
+impl Road for ServiceRoad {
+    fn sign(&mut self, job: Job<'_>) -> Result<String, Failure> {
+        let unreadable = |error: std::io::Error| Failure::document(format!("{}: {error}", job.path.display()), 2);
+        let mut file = File::open(job.path).map_err(unreadable)?;
+        let sha256 = digest(&mut file).map_err(unreadable)?;
+        let document =
+            self.client.upload(&format!("/api/v1/documents?name={}", escaped(job.name)), job.media_type, file)?;
+        let id = document["id"].as_str().unwrap_or_default();
+        let mut order = self.wanted.clone();
+        order["sha256"] = json!(hex::encode(sha256));
+        let signed = self.signed(id, order)?;
+        if signed["document"]["state"] != "signed" {
+            return Err(Failure::document(signed["document"]["state"].to_string(), 1));
+        }
+        let mut out = job.out;
+        self.client.download_into(&format!("/api/v1/documents/{id}/content"), &mut out)?;
+        Ok(signed["report"]["message"][self.language.code()].as_str().unwrap_or_default().to_owned())
+    }
+}
+
+impl ServiceRoad {
+    fn signed(&self, id: &str, mut order: Value) -> Result<Value, ClientError> {
+        order["pin"] = Value::String(self.secret.to_string());
+        let answer = self.client.post(&format!("/api/v1/documents/{id}/sign"), &order);
+        if let Value::String(text) = &mut order["pin"] {
+            zeroize::Zeroize::zeroize(text);
+        }
+        answer
+    }
+}
+
+/// The only credential that can sign.
+fn only_credential(client: &Client, language: Language) -> Result<String, ClientError> {
+    let answer = client.get("/api/v1/credentials")?;
+    let usable = answer["credentials"].as_array().into_iter().flatten();
+    let usable = usable.filter(|one| one["state"] == "active" && one["certificate_state"] == "issued");
+    let usable: Vec<&Value> = usable.collect();
+    match usable.as_slice() {
+        [one] => Ok(one["id"].as_str().unwrap_or_default().to_owned()),
+        several => {
+            for one in several {
+                let text = |name: &str| one[name].as_str().unwrap_or_default().to_owned();
+                eprintln!("  {}  {}", text("id"), text("holder"));
+            }
+            let said = match language {
+                Language::Vi => format!("có {} chữ ký dùng được; hãy chọn bằng --credential", several.len()),
+                Language::En => format!("{} credentials can sign; choose with --credential", several.len()),
+            };
+            Err(ClientError::Refused(said.into()))
+        }
+    }
+}
