@@ -173,13 +173,10 @@ impl App {
         let log = Log::new(store.clone(), audit_key.clone(), clock.clone(), published)?;
         let (sequencer, audit) = Sequencer::new(store.clone(), audit_key, clock.clone(), remembered, listener)?;
         let sequencer = if reconciles { sequencer.reconciling() } else { sequencer };
+        let (readers, typefaces) = (settings.readers.clone(), settings.fonts_dir.clone());
         Ok(Self(Arc::new(Inner {
             trust: Arc::new(TrustFolder::of(&settings.data_dir)),
-            readers: ReaderPool::with_typefaces(
-                settings.readers.clone(),
-                executable.clone(),
-                settings.fonts_dir.clone(),
-            ),
+            readers: ReaderPool::with_typefaces(readers, executable.clone(), typefaces),
             stretcher: Stretcher::new(STRETCHES_AT_A_TIME),
             checked_rows: CheckedRows::default(),
             kept_rows: KeptRows::default(),

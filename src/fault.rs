@@ -12,8 +12,13 @@ pub fn point(name: &str) {
             _ => return,
         };
         if signal == rustix::process::Signal::STOP {
-            // The audit log takes in what was just recorded: a process that stands still in the middle of that would lock a SQLite database.
-            std::thread::sleep(std::time::Duration::from_millis(500));
+            // The audit log takes in what was just recorded: a process that stands still in the middle of that would lock the database. What this
+            // thread was to do next is handed to another meanwhile.
+            let a_while = || std::thread::sleep(std::time::Duration::from_millis(1_500));
+            match tokio::runtime::Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+                Ok(tokio::runtime::RuntimeFlavor::MultiThread) => tokio::task::block_in_place(a_while),
+                _ => a_while(),
+            }
         }
         let _ = rustix::process::kill_process(rustix::process::getpid(), signal);
     }

@@ -44,8 +44,12 @@ impl Store {
         let options = PgConnectOptions::from_str(url)?
             .application_name("chuky")
             .statement_cache_capacity(limits::STATEMENTS)
-            // An acknowledged commit is on the disk, whatever the server's setting.
-            .options([("synchronous_commit", "on")])
+            .options([
+                // An acknowledged commit is on the disk, whatever the server's setting.
+                ("synchronous_commit", "on"),
+                // A node that stands still in the middle of a transaction keeps the others waiting no longer than this (milliseconds).
+                ("idle_in_transaction_session_timeout", "30000"),
+            ])
             .disable_statement_logging();
         let presence = Presence::over(&options);
         let pool = PgPoolOptions::new()
