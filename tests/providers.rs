@@ -217,7 +217,7 @@ async fn an_account_makes_its_own_api_keys() {
     // It opens what its account may, until it ends, and makes no other.
     let (status, answer) = test.request("POST", VERIFY, key, "application/jose", b"x".to_vec()).await;
     assert!(status != 401 && status != 403, "{answer}");
-    assert_eq!(make(key, "another", 30).await.0, 401);
+    assert_eq!(make(key, "another", 30).await.0, 409);
     test.app.clock.shift_seconds(31 * 86_400);
     assert_eq!(test.request("POST", VERIFY, key, "application/jose", b"x".to_vec()).await.0, 401);
     // Wrong wishes, and accounts that decide for others.

@@ -42,10 +42,9 @@ async fn what_a_lost_passkey_confirmed_opens_nothing() {
     let next = entered(&test, 2).await;
     let subject = format!("request:{}", next["id"].as_str().unwrap());
     for passkey in [&mut second, &mut third] {
-        let ask = asked(&test, &token, &subject, &next["content_digest"]).await;
-        let body = json!({ "content_digest": next["content_digest"], "assertion": passkey.answer(&ask) });
-        let (status, answer) = test.post(&path_of(&next, "approve"), &token, &body).await;
-        assert_eq!((status, problem(&answer)), (409, "passkey_unknown"), "{answer}");
+        let body = json!({ "subject": subject, "content_digest": next["content_digest"] });
+        let (status, answer) = test.post("/api/v1/approval-challenge", &token, &body).await;
+        assert_eq!((status, problem(&answer)), (409, "passkey_needed"), "{answer}");
         let (_, ask) = test.post("/api/v1/session/passkey/options", "", &json!({})).await;
         assert_eq!(test.post("/api/v1/session/passkey", "", &passkey.answer(&ask)).await.0, 401);
     }
