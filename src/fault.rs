@@ -6,22 +6,42 @@
 pub fn point(name: &str) {
     #[cfg(debug_assertions)]
     if let Ok(wanted) = std::env::var("CHUKY_CRASH_AT") {
-        let signal = match wanted.strip_prefix("stop:") {
-            Some(wanted) if wanted == name => rustix::process::Signal::STOP,
-            None if wanted == name => rustix::process::Signal::KILL,
-            _ => return,
-        };
-        if signal == rustix::process::Signal::STOP {
-            // The audit log takes in what was just recorded: a process that stands still in the middle of that would lock the database. What this
-            // thread was to do next is handed to another meanwhile.
-            let a_while = || std::thread::sleep(std::time::Duration::from_millis(1_500));
-            match tokio::runtime::Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
-                Ok(tokio::runtime::RuntimeFlavor::MultiThread) => tokio::task::block_in_place(a_while),
-                _ => a_while(),
-            }
+        match wanted.strip_prefix("stop:") {
+            Some(wanted) if wanted == name => stand_still(),
+            None if wanted == name => end(),
+            _ => {}
         }
-        let _ = rustix::process::kill_process(rustix::process::getpid(), signal);
     }
     #[cfg(not(debug_assertions))]
     let _ = name;
+}
+
+#[cfg(debug_assertions)]
+fn send(signal: rustix::process::Signal) {
+    let _ = rustix::process::kill_process(rustix::process::getpid(), signal);
+}
+
+/// Kills the process; whichever thread takes the signal, this one goes no further.
+#[cfg(debug_assertions)]
+fn end() {
+    send(rustix::process::Signal::KILL);
+    std::thread::sleep(std::time::Duration::from_secs(60));
+}
+
+/// Stops the process while nothing else is under way in it.
+#[cfg(debug_assertions)]
+fn stand_still() {
+    use std::{thread::sleep, time::Duration};
+    let stop = || {
+        // The audit log takes in what was just recorded: a process that stands still in the middle of that would lock the database.
+        sleep(Duration::from_millis(500));
+        send(rustix::process::Signal::STOP);
+        // Whichever thread takes the signal, this one goes no further before all stand.
+        sleep(Duration::from_millis(200));
+    };
+    // What this thread was to do next is handed to another meanwhile.
+    match tokio::runtime::Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+        Ok(tokio::runtime::RuntimeFlavor::MultiThread) => tokio::task::block_in_place(stop),
+        _ => stop(),
+    }
 }

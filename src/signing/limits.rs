@@ -19,7 +19,7 @@ pub const PAGE: i64 = 50;
 /// Documents in clear at once in this process: decrypted, signed, extended, handed out. Each has a file, and at times a thread of the runtime's 512.
 pub const PLACES: usize = 128;
 /// The same of one account: a person at work, or a system that is patient.
-pub const PLACES_OF_AN_ACCOUNT: usize = 8;
+pub const PLACES_OF_AN_ACCOUNT: usize = 16;
 /// Age in seconds after which a file without a row counts as left behind by a crash.
 pub const LEFT_BEHIND_SECONDS: u64 = 3_600;
 /// Signatures of one authorization through the signing API: with three digests for each it stays below what an activation holds.
