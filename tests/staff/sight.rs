@@ -106,9 +106,17 @@ async fn every_view_with_a_digest_is_known() {
     }
 }
 
-/// Each with the fields in which whoever decides sees what masks would hide.
-const LOOKED_AT: [(&str, &[&str]); 3] = [
+/// Each with the fields in which whoever decides sees what the digest covers: of an unlock and a revocation the serial numbers, which no
+/// mask hides, of a line every cell.
+const LOOKED_AT: [(&str, &[&str]); 10] = [
+    ("ChangeView", &["provider", "login", "terms", "reason", "asked_by", "asked_at"]),
+    ("LineView", &["position", "values"]),
+    ("ListView", &["unit", "size"]),
+    ("OrderView", &["reason", "ground", "invalid_since", "size"]),
     ("PasskeyView", &["comparison_code"]),
+    ("Preview", &["common_name", "personal_number", "birth_date", "title", "organization", "responsible"]),
+    ("Proposed", &["certificates"]),
     ("RequestView", &["identity"]),
     ("StaffOrderView", &["identity", "phone_changes", "roles_before", "unit_before"]),
+    ("UnlockView", &["serial", "number", "reason", "asked_by", "asked_at"]),
 ];
