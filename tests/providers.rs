@@ -4,7 +4,6 @@ use crate::harness::{
     app::TestApp,
     payer::{Authority, Payer, p256},
 };
-use chuky::{accounts, audit::Actor};
 use chuky_model::{id::AccountId, role::Role};
 use serde_json::{Value, json};
 
@@ -19,27 +18,16 @@ struct Scene {
     officer: String,
 }
 
-/// An account of that role, with an API key that outlives every shift of the clock here.
-async fn key_of(test: &TestApp, login: &str, role: Role) -> (AccountId, String) {
-    let (account, token) = test.account(login, &[role], None).await;
-    if role != Role::PaymentProvider {
-        return (account, token);
-    }
-    let end = test.app.clock.now().plus_seconds(30 * 86_400);
-    let key = accounts::create_api_key(&test.app, Actor::Service, account, "long", end).await.unwrap();
-    (account, key.to_string())
-}
-
 async fn scene() -> Scene {
     scene_with(|_| ()).await
 }
 
 async fn scene_with(alter: impl FnOnce(&mut chuky::config::Settings)) -> Scene {
     let test = TestApp::with(alter).await;
-    let provider = key_of(&test, "vi.dien.tu", Role::PaymentProvider).await;
+    let provider = test.lasting_account("vi.dien.tu", Role::PaymentProvider).await;
     let payer = Authority::enter(&test.app).await.payer(&test.app, p256()).await;
-    let (_, administrator) = key_of(&test, "quan.tri", Role::Administrator).await;
-    let (_, officer) = key_of(&test, "an.ninh", Role::SecurityOfficer).await;
+    let (_, administrator) = test.lasting_account("quan.tri", Role::Administrator).await;
+    let (_, officer) = test.lasting_account("an.ninh", Role::SecurityOfficer).await;
     Scene { test, provider, payer, administrator, officer }
 }
 

@@ -82,6 +82,45 @@ async fn a_stranger_locks_nobody_out() {
     }
 }
 
+/// Tries that meet, and tries that are too many, are answered alike at a name that there is and at one that there is not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_do_not_tell_which_names_there_are() {
+    let test = behind_a_proxy().await;
+    let kind = |answer: &Value| answer["type"].as_str().unwrap_or_default().to_owned();
+    for login in ["gianhang", "khong.co.ai"] {
+        let wrong = json!({ "login": login, "password": "sai-sai-sai-sai" });
+        let mut tried = 0;
+        for address in 0..25 {
+            let address = format!("192.0.2.{address}");
+            let at_once = || from(&test, &address, "/api/v1/session", &[], &wrong);
+            let (a, b, c, d, e) = tokio::join!(at_once(), at_once(), at_once(), at_once(), at_once());
+            for (status, _, answer) in [a, b, c, d, e] {
+                assert!(status == 401 || (status == 429 && tried > 90), "{login}: {status} {answer}");
+                tried += u32::from(status == 401);
+            }
+        }
+        assert!((100..=104).contains(&tried), "{login}: {tried}");
+        let (status, wait, answer) = from(&test, "203.0.113.21", "/api/v1/session", &[], &wrong).await;
+        assert_eq!((status, kind(&answer).as_str()), (429, "urn:chuky:problem:login_locked"), "{login}");
+        assert!((200..=300).contains(&wait), "{login}: {wait}");
+    }
+}
+
+/// Whoever has 48 bits of IPv6 has 65,536 networks, and the tries of one customer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_customer_with_many_networks_is_one() {
+    let test = behind_a_proxy().await;
+    let wrong = json!({ "login": "duyet", "password": "sai-sai-sai-sai" });
+    let mut tried = 0;
+    for network in 0..40 {
+        let (status, ..) = from(&test, &format!("2001:db8:7:{network:x}::1"), "/api/v1/session", &[], &wrong).await;
+        assert!(status == 401 || status == 429, "{status}");
+        tried += u32::from(status == 401);
+    }
+    assert_eq!(tried, 5);
+    assert_eq!(from(&test, "2001:db8:8::1", "/api/v1/session", &[], &wrong).await.0, 401, "another customer");
+}
+
 /// One address that goes on all day keeps nobody out who comes from elsewhere.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_stranger_keeps_nobody_out_by_going_on() {

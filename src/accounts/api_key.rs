@@ -102,7 +102,7 @@ pub(super) async fn principal(app: &App, text: &str) -> Result<Principal> {
 }
 
 /// Whether a person makes the role's decisions, each time, in a session.
-pub(super) fn decides(role: Role) -> bool {
+pub fn decides(role: Role) -> bool {
     matches!(role, Role::Approver | Role::SecurityOfficer | Role::Administrator)
 }
 

@@ -12,10 +12,11 @@ pub mod quorum;
 pub mod second_factor;
 mod session;
 mod totp;
+mod tries;
 mod withdrawal;
 
 pub use api_key::{
-    ApiKeyView, create_api_key, create_own as create_own_api_key, ended_by_role as api_keys_ended_by_role,
+    ApiKeyView, create_api_key, create_own as create_own_api_key, decides, ended_by_role as api_keys_ended_by_role,
     own as own_api_keys, revoke as revoke_api_key, store_revoked as store_revoked_api_key,
 };
 pub use device::device_token;

@@ -7,12 +7,14 @@ mod content;
 mod founding;
 mod invitation;
 mod order;
+mod restored;
 mod view;
 
 pub use content::{Change, Opening, Person, Wanted};
 pub use founding::{Founding, Sheet, found, planned, renew};
 pub use invitation::{Invited, Redeemed, Redemption, WRONG_INVITATION, invite, redeem};
 pub use order::{approve, enter, expire_due, refuse, withdraw};
+pub use restored::{Closed, close_restored};
 pub use view::{OrderIdentity, OrderView, StaffView, accounts, one, orders};
 
 use crate::{

@@ -67,6 +67,7 @@ queries! {
         read api_key_by_id(id: ApiKeyId) -> Option<ApiKey>;
         read api_key_by_hash(key_hash: &[u8]) -> Option<ApiKey>;
         read api_keys_of_account(account_id: AccountId) -> Vec<ApiKey>;
+        read api_keys_in_force(now: Instant, after: ApiKeyId, limit: i64) -> Vec<ApiKey>;
         write insert_session(session: &Session) -> ();
         write update_session(session: &Session) -> ();
         read session_by_token(token_hash: &[u8]) -> Option<Session>;

@@ -194,6 +194,23 @@ pub async fn api_keys_of_account(connection: &mut Connection, account_id: Accoun
     Ok(api_keys!("WHERE account_id = $1 ORDER BY created_at, id", account_id.0).fetch_all(connection).await?)
 }
 
+/// Keys that open something at that moment, after the identifier, in its order.
+pub async fn api_keys_in_force(
+    connection: &mut Connection,
+    now: Instant,
+    after: ApiKeyId,
+    limit: i64,
+) -> Result<Vec<ApiKey>, Error> {
+    Ok(api_keys!(
+        "WHERE revoked_at IS NULL AND expires_at > $1 AND id > $2 ORDER BY id LIMIT $3",
+        now.0,
+        after.0,
+        limit
+    )
+    .fetch_all(connection)
+    .await?)
+}
+
 /// Stores a new session.
 pub async fn insert_session(connection: &mut Connection, session: &Session) -> Result<(), Error> {
     query!(

@@ -186,6 +186,17 @@ impl TestApp {
         (account, self.key(account).await)
     }
 
+    /// An account of that role, with what outlives every shift of the clock within a month.
+    pub async fn lasting_account(&self, login: &str, role: Role) -> (AccountId, String) {
+        let (account, token) = self.account(login, &[role], None).await;
+        if self.sessions.lock().unwrap().contains_key(&token) {
+            return (account, token);
+        }
+        let end = self.app.clock.now().plus_seconds(30 * 86_400);
+        let key = accounts::create_api_key(&self.app, Actor::Service, account, "long", end).await.unwrap();
+        (account, key.to_string())
+    }
+
     /// An API key of that account for an hour.
     pub async fn key(&self, account: AccountId) -> String {
         let end = self.app.clock.now().plus_seconds(3_600);

@@ -37,9 +37,21 @@ fn founding(text: &str) -> Founding {
     Founding::parse(text).unwrap()
 }
 
-async fn found(app: &App, text: &str) -> Result<BTreeMap<String, String>> {
+pub async fn found(app: &App, text: &str) -> Result<BTreeMap<String, String>> {
     let mut codes = BTreeMap::new();
     staff::found(app, founding(text), |sheets: &[Sheet]| {
+        codes.extend(sheets.iter().map(|one| (one.login.clone(), one.code.as_ref().unwrap().grouped())));
+        Ok(())
+    })
+    .await?;
+    Ok(codes)
+}
+
+/// New invitations for those who may have them, for `only` or for all.
+pub async fn renewed(app: &App, only: &[&str]) -> Result<BTreeMap<String, String>> {
+    let only: Vec<String> = only.iter().map(|one| (*one).to_owned()).collect();
+    let mut codes = BTreeMap::new();
+    staff::renew(app, &only, |sheets: &[Sheet]| {
         codes.extend(sheets.iter().map(|one| (one.login.clone(), one.code.as_ref().unwrap().grouped())));
         Ok(())
     })

@@ -3,7 +3,7 @@
 
 mod attacks;
 mod command;
-mod founding;
+pub mod founding;
 mod invitations;
 mod keys;
 mod orders;

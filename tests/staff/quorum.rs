@@ -1,14 +1,16 @@
 //! Nothing that takes from accounts ends the possibility that one person enters an order and another approves it; and where it ended all the
 //! same, whoever stands at the machine brings it back.
 
-use super::{founding::FILE, *};
+use super::{
+    founding::{FILE, found, renewed},
+    *,
+};
 use crate::harness::app::{Backend, EXECUTABLE};
 use chuky::{
     accounts::quorum,
     app::App,
     attestation,
     audit::{self, Entry, Kind},
-    staff::{self, Founding, Sheet},
 };
 use chuky_model::instant::Instant;
 use std::collections::BTreeMap;
@@ -115,52 +117,35 @@ async fn lost(test: &TestApp, login: &str, alter: impl Fn(&mut chuky_model::reco
     transaction.commit().await.unwrap();
 }
 
-async fn renewed(test: &TestApp, only: &[&str]) -> Result<BTreeMap<String, String>, chuky::error::Error> {
-    let only: Vec<String> = only.iter().map(|one| (*one).to_owned()).collect();
-    let mut codes = BTreeMap::new();
-    staff::renew(&test.app, &only, |sheets: &[Sheet]| {
-        codes.extend(sheets.iter().map(|one| (one.login.clone(), one.code.as_ref().unwrap().grouped())));
-        Ok(())
-    })
-    .await?;
-    Ok(codes)
-}
-
 async fn brought_back(backend: Backend) {
     let test = TestApp::bare(backend, |settings| {
         settings.accounts.second_factor = Some(chuky::config::SecondFactorRule::WhereEnrolled);
     })
     .await;
-    let mut codes = BTreeMap::new();
-    staff::found(&test.app, Founding::parse(FILE).unwrap(), |sheets: &[Sheet]| {
-        codes.extend(sheets.iter().map(|one| (one.login.clone(), one.code.as_ref().unwrap().grouped())));
-        Ok(())
-    })
-    .await
-    .unwrap();
+    let codes = found(&test.app, FILE).await.unwrap();
     let mut sessions = BTreeMap::new();
     for (login, code) in &codes {
         let (status, answer) = welcome(&test, login, code, "").await;
         assert_eq!(status, 200, "{answer}");
         sessions.insert(login.clone(), answer["token"].as_str().unwrap().to_owned());
     }
-    assert!(renewed(&test, &[]).await.is_err(), "they can work");
+    assert!(renewed(&test.app, &[]).await.is_err(), "they can work");
     lost(&test, "an.ninh.2", |account, now| account.disabled_at = Some(now)).await;
     lost(&test, "quan.tri", |account, _| account.roles.clear()).await;
     assert!(!can_work(&test).await);
     let order = enter(&test, &sessions["an.ninh.1"], &json!({ "kind": "enable", "account": "an.ninh.2" })).await.1;
     assert_eq!(problem(&approve(&test, &sessions["an.ninh.1"], &order).await.1), "own_order");
     // At the machine: both of them, or whoever is named.
-    let all = renewed(&test, &[]).await.unwrap();
+    let all = renewed(&test.app, &[]).await.unwrap();
     assert_eq!(all.keys().map(String::as_str).collect::<Vec<_>>(), ["an.ninh.2", "quan.tri"]);
-    assert!(renewed(&test, &["an.ninh.1"]).await.is_err(), "who can log in is not recovered");
-    let fresh = renewed(&test, &["quan.tri"]).await.unwrap();
+    assert!(renewed(&test.app, &["an.ninh.1"]).await.is_err(), "who can log in is not recovered");
+    let fresh = renewed(&test.app, &["quan.tri"]).await.unwrap();
     assert_eq!(problem(&welcome(&test, "quan.tri", &all["quan.tri"], "").await.1), "invitation_invalid");
     let (status, answer) = welcome(&test, "quan.tri", &fresh["quan.tri"], "").await;
     assert_eq!(status, 200, "{answer}");
     assert_eq!(test.get("/api/v1/session", &sessions["quan.tri"]).await.0, 401, "what was open before is ended");
     let administrator = answer["token"].as_str().unwrap();
-    assert!(can_work(&test).await && renewed(&test, &[]).await.is_err());
+    assert!(can_work(&test).await && renewed(&test.app, &[]).await.is_err());
     let order = entered(&test, administrator, &opening("bich.le", &["operator"])).await;
     approved(&test, &sessions["an.ninh.1"], &order).await;
 }
