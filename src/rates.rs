@@ -95,6 +95,8 @@ pub enum Kind {
     LogInAddress,
     /// For a name that nobody has; as many as an account's row would count.
     LogInUnknown,
+    /// Wrong codes of a second factor behind the right password.
+    SecondFactor,
     ActivationAddress,
     Pin,
     PinAddress,
@@ -185,6 +187,7 @@ impl Rates {
             Kind::LogInDay => self.quotas.login_day,
             Kind::LogInAddress => self.quotas.login_address,
             Kind::LogInUnknown => UNKNOWN_NAME,
+            Kind::SecondFactor => WRONG_CODES,
             Kind::ActivationAddress => self.quotas.activation_address,
             Kind::Pin => self.quotas.pin,
             Kind::PinAddress => self.quotas.pin_address,
@@ -226,6 +229,9 @@ pub fn customer(address: &str) -> String {
 
 /// One in five minutes, and a hundred at once: what an account's row forgets and bears.
 pub const UNKNOWN_NAME: Quota = Quota { count: 100, seconds: 30_000 };
+
+/// Twenty a day: a guess of six digits, of which three are right, meets once in forty-five years.
+const WRONG_CODES: Quota = Quota { count: 20, seconds: 86_400 };
 
 /// The kinds of try that a wrong PIN is.
 pub const WRONG_PIN: &[&str] = &["pin_wrong"];

@@ -148,7 +148,7 @@ pub async fn log_in(app: &App, attempt: LogIn) -> Result<LoggedIn> {
     let right = attempt.password.matches(hash).await?;
     let Some(account) = account.filter(|_| right) else { return Err(wrong().into()) };
     // 4. The code, looked at only behind the right password and refused with the same words; with it the count is taken back and a session opened.
-    let (id, token) = (account.id, opened(app, account, &attempt.totp).await?);
+    let (id, token) = (account.id, opened(app, account, (&attempt.totp, nonce.as_deref())).await?);
     app.rates.give_back(Kind::LogIn, &caller);
     app.rates.give_back(Kind::LogInDay, &caller);
     if nonce.is_none() {
@@ -159,10 +159,10 @@ pub async fn log_in(app: &App, attempt: LogIn) -> Result<LoggedIn> {
 
 /// A session for whoever gave the right password of this account, and the code of now. Again where another try changed the row meanwhile: a
 /// stranger's must not stand in the holder's way.
-async fn opened(app: &App, mut account: Account, totp: &TotpCode) -> Result<SessionToken> {
+async fn opened(app: &App, mut account: Account, (totp, device): (&TotpCode, Option<&str>)) -> Result<SessionToken> {
     let matched = account.password_hash.clone();
     for _ in 0..tries::AT_ONCE {
-        let Some(step) = second_factor::checked(app, &account, totp)? else { return Err(wrong().into()) };
+        let step = second_factor::guarded(app, &account, totp, device)?.ok_or_else(wrong)?;
         if let Some(token) = forgiven_session(app, account.clone(), step).await? {
             return Ok(token);
         }
