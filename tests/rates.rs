@@ -6,8 +6,10 @@ use crate::{
     issuance::{approved, redemption},
     staff,
 };
+use chuky::verification::limits::UNDER_WAY;
 use chuky_model::role::Role;
 use serde_json::{Value, json};
+use std::io::Write;
 
 /// A request as from another address, through the proxy that the settings trust; status, `Retry-After`, answer.
 async fn from(test: &TestApp, address: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> (u16, u64, Value) {
@@ -281,4 +283,42 @@ async fn a_browser_is_known_by_its_cookie() {
     }
     assert_eq!(log_in("203.0.113.20", &right, "").await.0, 429);
     assert_eq!(log_in("203.0.113.20", &right, device).await.0, 303);
+}
+
+/// Uploads that a stranger never ends take the stranger's share of the places, and no place of those who are judged.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_sends_slowly_keeps_nobody_from_being_judged() {
+    let test = TestApp::with(|settings| {
+        settings.rates.verify_address = chuky::rates::Quota { count: 10_000, seconds: 60 };
+    })
+    .await;
+    let token = test.log_in("gianhang").await;
+    let address = test.url.trim_start_matches("http://").to_owned();
+    let begin = || {
+        let mut stream = std::net::TcpStream::connect(&address).unwrap();
+        let head =
+            format!("POST /api/v1/documents/verify-batch HTTP/1.1\r\nhost: {address}\r\ncontent-length: 100000\r\n");
+        let kind = "content-type: multipart/form-data; boundary=grenze\r\n\r\n--grenze\r\n";
+        stream.write_all(format!("{head}{kind}").as_bytes()).unwrap();
+        stream
+    };
+    let mut strangers: Vec<std::net::TcpStream> = (0..2 * UNDER_WAY).map(|_| begin()).collect();
+    let verify = async |token: &str| {
+        test.request("POST", "/api/v1/documents/verify", token, "application/pdf", b"text".to_vec()).await.0
+    };
+    let mut tries = 0;
+    while verify("").await != 503 {
+        tries += 1;
+        assert!(tries < 600, "the address has its share");
+        // One of them may have found the place taken by what is asked here.
+        strangers.push(begin());
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    assert_eq!(verify(&token).await, 200);
+    drop(strangers);
+    while verify("").await != 200 {
+        tries += 1;
+        assert!(tries < 1_200, "the places are given back");
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
 }
