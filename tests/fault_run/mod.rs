@@ -53,7 +53,7 @@ const NODES: usize = 2;
 const CLIENTS: u64 = 4;
 const MANY_CLIENTS: u64 = 8;
 /// Seconds of faults in a run of `make test`, and its schedule: the same each time.
-const SLICE_SECONDS: u64 = 25;
+const SLICE_SECONDS: u64 = 15;
 const SLICE_SEED: u64 = 8;
 /// Fewer acknowledged acts would show nothing, so a run goes on until then, for at most `LONGEST_MORE`.
 const LEAST: u64 = 10;
