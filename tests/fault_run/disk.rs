@@ -32,10 +32,14 @@ impl Disk {
         if !self.mounted {
             return limit(processes, FULL);
         }
-        let output = Command::new("df").args(["--output=used", "-B4096"]).arg(&self.directory).output().unwrap();
-        let text = String::from_utf8(output.stdout).unwrap();
-        let used: u64 = text.lines().nth(1).unwrap().trim().parse().unwrap();
-        assert!(self.resized(&format!("size={}", used * 4096)), "the file system was not made smaller");
+        // What is written between looking and making it smaller does not fit: looked at again.
+        let filled = (0..FILL_TRIES).any(|_| {
+            let output = Command::new("df").args(["--output=used", "-B4096"]).arg(&self.directory).output().unwrap();
+            let text = String::from_utf8(output.stdout).unwrap();
+            let used: u64 = text.lines().nth(1).unwrap().trim().parse().unwrap();
+            self.resized(&format!("size={}", used * 4096))
+        });
+        assert!(filled, "the file system was not made smaller");
     }
 
     /// Makes room again.
@@ -74,4 +78,5 @@ fn quietly(command: &mut Command) -> bool {
 /// Nothing fits that is not there already.
 pub const FULL: &str = "4096";
 pub const UNLIMITED: &str = "unlimited";
+const FILL_TRIES: u32 = 1_000;
 const ROOMY: &str = "size=2g";

@@ -76,6 +76,16 @@ async fn payer(test: &TestApp) -> Payer {
     Payer { holder: Holder { certificate, key }, id: CertificateId(Uuid::now_v7()), issuing }
 }
 
+/// PostgreSQL on a disk of its own; somebody else may be quicker to take a free port.
+fn database() -> (OwnCluster, Disk) {
+    let started = (0..3).find_map(|_| {
+        let (place, port) = free_directory();
+        let disk = Disk::mount(&place);
+        Some((OwnCluster::start_in(place, port)?, disk))
+    });
+    started.expect("PostgreSQL did not start: its message stands above")
+}
+
 /// Everything that must be told apart by seed and length.
 #[derive(Clone, Copy)]
 struct Length {
@@ -97,9 +107,7 @@ impl Length {
 async fn soak_of_faults_of_every_kind_nothing_acknowledged_is_lost() {
     let length = Length::from_environment();
     println!("fault run: {} s, CHUKY_SOAK_SEED={}", length.seconds, length.seed);
-    let (place, port) = free_directory();
-    let disk = Disk::mount(&place);
-    let cluster = OwnCluster::start_in((place, port));
+    let (cluster, disk) = database();
     // 1. Accounts, keys and what is there before the run.
     let url = cluster.url();
     let test = TestApp::start_with(Backend::Postgres, |settings| settings.database_url = url).await;

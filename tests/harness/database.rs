@@ -53,12 +53,15 @@ pub struct OwnCluster(Cluster, PathBuf);
 impl OwnCluster {
     /// Starts one.
     pub fn start() -> Self {
-        Self::start_in(free_directory())
+        Self::over(start_cluster())
     }
 
-    /// Starts one in that directory, which may be there.
-    pub fn start_in((directory, port): (PathBuf, u16)) -> Self {
-        let cluster = start_cluster(&directory, port);
+    /// Starts one in that directory, which may be there, at that port; `None` where it is taken by now.
+    pub fn start_in(directory: PathBuf, port: u16) -> Option<Self> {
+        Some(Self::over((try_cluster(&directory, port)?, directory)))
+    }
+
+    fn over((cluster, directory): (Cluster, PathBuf)) -> Self {
         psql(&cluster.url("postgres"), "CREATE DATABASE own").unwrap();
         Self(cluster, directory)
     }
@@ -153,13 +156,19 @@ impl Cluster {
 
 fn cluster() -> &'static Cluster {
     static CLUSTER: OnceLock<Cluster> = OnceLock::new();
-    CLUSTER.get_or_init(|| {
-        let (directory, port) = free_directory();
-        start_cluster(&directory, port)
-    })
+    CLUSTER.get_or_init(|| start_cluster().0)
 }
 
-fn start_cluster(directory: &Path, port: u16) -> Cluster {
+/// Between looking for a free port and taking it somebody else may have it: then another one is tried.
+fn start_cluster() -> (Cluster, PathBuf) {
+    let started = (0..3).find_map(|_| {
+        let (directory, port) = free_directory();
+        Some((try_cluster(&directory, port)?, directory))
+    });
+    started.expect("PostgreSQL did not start: its message stands above")
+}
+
+fn try_cluster(directory: &Path, port: u16) -> Option<Cluster> {
     let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("scripts/postgres-cluster");
     let mut child = Command::new(script)
         .arg("lend")
@@ -172,6 +181,9 @@ fn start_cluster(directory: &Path, port: u16) -> Cluster {
     let lent = child.stdin.take().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    assert_eq!(line.trim(), "ready", "PostgreSQL did not start: its message stands above");
-    Cluster { port, _lent: (child, lent) }
+    if line.trim() == "ready" {
+        return Some(Cluster { port, _lent: (child, lent) });
+    }
+    child.wait().unwrap();
+    None
 }
