@@ -10,6 +10,7 @@ mod browser;
 mod csc;
 mod demo;
 mod dependencies;
+mod fault_run;
 mod faults;
 mod harness;
 mod identity;

@@ -28,7 +28,7 @@ async fn many(backend: Backend) {
     let done = finished(&test, &id, 1_800).await;
     let carried = begun.elapsed();
     println!(
-        "{count} officials: read and checked in {upload:?}, read and handed in in {both:?}, approved in {carried:?}"
+        "soak: {count} officials: read and checked in {upload:?}, read and handed in in {both:?}, approved in {carried:?}"
     );
     assert_eq!(done["open"], 0, "{done}");
     // Nothing lost, none twice.

@@ -7,7 +7,7 @@ mod ceremony;
 mod confirmation;
 pub mod crash;
 mod foreign;
-mod kill_loop;
+pub mod kill_loop;
 mod kinds;
 mod lifecycle;
 mod listed;
