@@ -5,6 +5,7 @@ mod account;
 mod activate;
 mod audit;
 mod booth;
+mod booth_drafts;
 mod certificates;
 mod consent;
 mod credentials;
@@ -53,8 +54,10 @@ pub fn routes() -> Vec<Route> {
         consent::routes(),
         activate::routes(),
         booth::routes(),
+        booth_drafts::routes(),
         registration::routes(),
         lists::routes(),
+        super::api::forms::page_routes(),
         health::routes(),
         sign::routes(),
         documents::routes(),
