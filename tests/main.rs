@@ -44,3 +44,4 @@ mod tls;
 mod transparency;
 mod verification;
 mod vietqr;
+mod weekend;
