@@ -42,8 +42,8 @@ async fn redeemed(test: &Arc<TestApp>, codes: Vec<(String, String)>) -> usize {
     for _ in 0..AT_ONCE {
         let (test, codes) = (test.clone(), codes.clone());
         officials.spawn(async move {
-            loop {
-                let Some((at, (_, code))) = codes.lock().unwrap().pop() else { break };
+            let next = || codes.lock().unwrap().pop();
+            while let Some((at, (_, code))) = next() {
                 let body = redemption(&code, &format!("can.bo.{at}"));
                 let (status, receipt) = test.post("/api/v1/activations", "", &body).await;
                 assert_eq!(status, 201, "{receipt}");
