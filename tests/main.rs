@@ -45,3 +45,4 @@ mod tls;
 mod transparency;
 mod verification;
 mod vietqr;
+mod weekend;

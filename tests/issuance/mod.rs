@@ -8,7 +8,7 @@ mod confirmation;
 pub mod crash;
 mod foreign;
 pub mod kill_loop;
-mod kinds;
+pub mod kinds;
 mod lifecycle;
 mod listed;
 mod modification;

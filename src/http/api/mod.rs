@@ -10,6 +10,7 @@ pub mod credentials;
 mod delegations;
 pub mod description;
 pub mod documents;
+pub(super) mod forms;
 mod grants;
 pub(super) mod idempotency;
 pub(super) mod incoming;
@@ -69,6 +70,7 @@ pub fn routes() -> Vec<Route> {
         units::routes(),
         reports::routes(),
         agency_lists::routes(),
+        forms::routes(),
         verification::routes(),
         description::routes(),
     ]

@@ -318,6 +318,7 @@ fn registration_screens(language: Language) -> Vec<Screen> {
             rejection: (state == RequestState::Rejected).then(|| "Chức vụ không khớp quyết định bổ nhiệm.".to_owned()),
             decision,
             may_make_code: state == RequestState::Approved,
+            has_form: matches!(decision, Decision::Offered | Decision::OwnEntry),
             modifiable: None,
             code,
             problems: Problems::none(),

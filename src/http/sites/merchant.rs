@@ -20,6 +20,7 @@ use crate::{
         pages::{
             Problems, html,
             merchant::{AccountCard, CodePage, MerchantPage, RegisterForm},
+            with_camera,
         },
         problem::status_of,
         upload,
@@ -144,7 +145,7 @@ async fn page(
 
 async fn ask(visit: Visit) -> Response {
     let page = CodePage { frame: visit.frame, code: String::new(), answer: None, problems: Problems::none() };
-    html(StatusCode::OK, page.html())
+    with_camera(html(StatusCode::OK, page.html()))
 }
 
 async fn check(State(app): State<App>, visit: Visit, remote: Remote, request: Request) -> Result<Response> {
@@ -155,11 +156,11 @@ async fn check(State(app): State<App>, visit: Visit, remote: Remote, request: Re
         Ok(code) => {
             page.answer = Some(verify_code(&app, &code).await?);
             page.code = code;
-            Ok(html(StatusCode::OK, page.html()))
+            Ok(with_camera(html(StatusCode::OK, page.html())))
         }
         Err(Error::Request(refused)) => {
             page.problems = Problems::said(refused.field, refused.detail);
-            Ok(html(status_of(refused.kind), page.html()))
+            Ok(with_camera(html(status_of(refused.kind), page.html())))
         }
         Err(error) => Err(error),
     }

@@ -6,6 +6,7 @@ mod activate;
 mod alarms;
 mod audit;
 mod booth;
+mod booth_drafts;
 mod certificates;
 mod consent;
 mod credentials;
@@ -54,8 +55,10 @@ pub fn routes() -> Vec<Route> {
         consent::routes(),
         activate::routes(),
         booth::routes(),
+        booth_drafts::routes(),
         registration::routes(),
         lists::routes(),
+        super::api::forms::page_routes(),
         health::routes(),
         sign::routes(),
         documents::routes(),
