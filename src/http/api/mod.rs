@@ -30,6 +30,7 @@ pub(super) mod session;
 pub(super) mod staff;
 mod subjects;
 mod transactions;
+mod two_step;
 mod units;
 pub mod unlocks;
 pub(super) mod verification;
@@ -56,6 +57,7 @@ pub fn routes() -> Vec<Route> {
         credentials::routes(),
         unlocks::routes(),
         documents::routes(),
+        two_step::routes(),
         outgoing::routes(),
         delegations::routes(),
         incoming::routes(),
