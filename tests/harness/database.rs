@@ -114,7 +114,13 @@ fn cluster() -> &'static Cluster {
     CLUSTER.get_or_init(|| start_cluster().0)
 }
 
+/// Between looking for a free port and taking it somebody else may have it: then another one is tried.
 fn start_cluster() -> (Cluster, PathBuf) {
+    let started = (0..3).find_map(|_| try_cluster());
+    started.expect("PostgreSQL did not start: its message stands above")
+}
+
+fn try_cluster() -> Option<(Cluster, PathBuf)> {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let directory = std::env::temp_dir().join(format!("chuky-postgres-{}-{port}", std::process::id()));
     let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("scripts/postgres-cluster");
@@ -129,6 +135,9 @@ fn start_cluster() -> (Cluster, PathBuf) {
     let lent = child.stdin.take().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    assert_eq!(line.trim(), "ready", "PostgreSQL did not start: its message stands above");
-    (Cluster { port, _lent: (child, lent) }, directory)
+    if line.trim() == "ready" {
+        return Some((Cluster { port, _lent: (child, lent) }, directory));
+    }
+    child.wait().unwrap();
+    None
 }

@@ -31,6 +31,7 @@ use utoipa::OpenApi;
         super::passkeys::remove,
         super::passkeys::to_confirm,
         super::passkeys::confirm,
+        super::accounts::keys,
         super::accounts::make_key,
         super::accounts::revoke_key,
         super::accounts::disable,
