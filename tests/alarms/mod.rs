@@ -339,4 +339,14 @@ async fn an_address_is_agreed_by_two_people_and_admitted_by_the_settings() {
     send(&scene.test, &scene.other.1, &conflicting).await;
     let alarm = scene.becomes(|alarm| !alarm["last_error"].is_null()).await;
     assert_eq!(alarm["state"], "waiting", "{alarm}");
+    // Staff sees it on a page with whose it is; another provider does not.
+    let page = async |token: &str| {
+        let (status, page) = scene.test.raw("GET", "/payments/alarms", token, "", Vec::new()).await;
+        assert_eq!(status, 200);
+        String::from_utf8(page).unwrap()
+    };
+    let (id, why) = (alarm["id"].as_str().unwrap(), alarm["last_error"].as_str().unwrap());
+    let seen = page(&scene.officer).await;
+    assert!(seen.contains(id) && seen.contains("vi.dien.tu") && seen.contains(why), "{seen}");
+    assert!(page(&scene.acquirer.1).await.contains(id) && !page(&scene.other.1).await.contains(id));
 }

@@ -3,7 +3,7 @@
 mod accounts;
 pub(super) mod activations;
 pub(super) mod agency_lists;
-mod alarms;
+pub(super) mod alarms;
 mod audit;
 pub(super) mod certificates;
 pub mod credentials;

@@ -7,6 +7,7 @@
 
 pub mod account;
 pub mod activate;
+pub mod alarms;
 pub mod assets;
 pub mod audit;
 pub mod booth;

@@ -3,6 +3,7 @@
 
 mod account;
 mod activate;
+mod alarms;
 mod audit;
 mod booth;
 mod certificates;
@@ -69,6 +70,7 @@ pub fn routes() -> Vec<Route> {
         kept::routes(),
         receipts::routes(),
         payments::routes(),
+        alarms::routes(),
         merchant::routes(),
         mandates::routes(),
     ]
