@@ -194,6 +194,8 @@ kinds! {
     DocumentFilled = "document.filled",
     /// A signed document got long-term data and timestamps; no signature changed.
     DocumentExtended = "document.extended",
+    /// Handed out with a signature by a key that its holder keeps; the service kept neither.
+    DocumentSignedElsewhere = "document.signed_elsewhere",
     DocumentVerified = "document.verified",
     OutgoingDrafted = "outgoing.drafted",
     OutgoingSubmitted = "outgoing.submitted",

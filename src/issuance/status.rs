@@ -45,6 +45,21 @@ pub async fn standing(app: &App, issuer_label: &str, serial: &Serial) -> Result<
     }
 }
 
+/// The checked row of a certificate that an issuing CA of this authority signed, with its status now; `None` of any other.
+pub async fn issued_here(app: &App, certificate: &Certificate) -> Result<Option<(Row, Status)>> {
+    let authority = Authority::of(app).await?;
+    let signed = |key: &&CertifiedKey| {
+        key.certificate.subject().matches(certificate.issuer())
+            && key.certificate.public_key().is_ok_and(|key| certificate.verify_signature(&key).is_ok())
+    };
+    let Some(issuer) = authority.issuers().find(signed) else { return Ok(None) };
+    let Ok(serial) = Serial::from_octets(certificate.serial_octets()) else { return Ok(None) };
+    register::follow(app).await?;
+    let status = standing(app, &issuer.label, &serial).await?;
+    let row = register::genuine(app, || app.store.certificate_by_serial(&issuer.label, &serial)).await?;
+    Ok(row.map(|row| (row, status)))
+}
+
 /// What a checked row says.
 fn status_of(row: &Row) -> Status {
     match (row.state, row.revoked_at) {

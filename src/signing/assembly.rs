@@ -44,6 +44,8 @@ pub(super) struct Making<'a> {
     /// Certificates that travel along.
     pub(super) further: &'a [Certificate],
     pub(super) at: Instant,
+    /// Tells this signature from every other in whatever it becomes part of.
+    pub(super) identifier: Uuid,
 }
 
 /// What is known of the document before it is signed.
@@ -138,7 +140,7 @@ impl Prepared {
             }
             Form::Pades => return Err(unexpected().into()),
         };
-        let identifier = format!("xades-{}", Uuid::new_v4().simple());
+        let identifier = format!("xades-{}", making.identifier.simple());
         let to_make = XadesToMake::new(scheme, &identifier, &[object], signer, further, at);
         Ok(Self::Xades(to_make.map_err(pki)?))
     }
@@ -150,6 +152,16 @@ impl Prepared {
             Self::Xades(to_make) => to_make.digest_to_sign(),
             Self::Jades(to_make) => to_make.digest_to_sign(),
         }
+    }
+
+    /// The octets of which that is the digest, where they are at most so many.
+    pub(super) fn octets_to_sign(&self, most: usize) -> Option<Vec<u8>> {
+        let octets = match self {
+            Self::Cades(to_make) => to_make.octets_to_sign().to_vec(),
+            Self::Xades(to_make) => to_make.octets_to_sign().to_vec(),
+            Self::Jades(to_make) => to_make.octets_to_sign(),
+        };
+        (octets.len() <= most).then_some(octets)
     }
 
     /// With the value; the whole file is verified afterwards.
@@ -228,7 +240,8 @@ fn meta(form: Form, signature: &[u8], name: &str, media_type: &str) -> Result<(K
     Ok((Kind::Extended, files))
 }
 
-fn copy(from: &mut File, to: &mut File, wanted: &Wanted) -> Result<()> {
+/// All of one file behind what the other has.
+pub(super) fn copy(from: &mut File, to: &mut File, wanted: &Wanted) -> Result<()> {
     from.rewind().map_err(disk())?;
     let mut piece = vec![0; PIECE];
     loop {

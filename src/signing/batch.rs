@@ -96,7 +96,7 @@ pub async fn sign_all(
 }
 
 async fn prepare(order: &Order<'_>, place: Place) -> Result<PreparedPdf> {
-    order.wanted.check_look(order.app, order.signer).await?;
+    order.wanted.check_look(order.app, Some(&order.signer.row)).await?;
     let clear = document::opened(order.app, order.document, Bytes::newest(order.document), place).await?;
     PreparedPdf::new(order, clear).await
 }

@@ -19,6 +19,7 @@ use crate::{
 use chuky_model::{algorithm::HashAlgorithm, record::document::Document};
 use chuky_pki::creation;
 use std::fs::File;
+use uuid::Uuid;
 
 /// One signature to be made.
 #[derive(Clone, Copy)]
@@ -48,6 +49,7 @@ pub(super) async fn create(order: &Order<'_>, clear: Clear) -> Result<Made> {
         signer: &order.signer.certificate,
         further: &travelling,
         at: order.app.clock.now(),
+        identifier: Uuid::new_v4(),
     };
     let source = Source::measure(&making, &clear).await?;
     let prepared = Prepared::new(&making, &source)?;

@@ -382,7 +382,7 @@ fn too_large(largest: u64) -> RequestError {
 
 /// The type and subtype that a sender states (RFC 9110 §8.3.1), in small letters, without parameters; `application/octet-stream` where
 /// they are none.
-fn checked_media_type(stated: &str) -> String {
+pub(super) fn checked_media_type(stated: &str) -> String {
     let essence = stated.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let is_token = |text: &str| {
         let known = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&byte);

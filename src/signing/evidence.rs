@@ -71,6 +71,15 @@ impl Stamping {
         Ok(data)
     }
 
+    /// The same with the certificate of a signer of this hierarchy, and its status.
+    pub async fn long_term_of(&self, app: &App, signer: &Certificate) -> Result<LongTermData> {
+        let mut data = self.long_term(app).await?;
+        data.certificates.insert(0, signer.der().to_vec());
+        // The list may be a day old; this answer is of now.
+        data.ocsp_responses.insert(0, ocsp::response_about(app, signer).await?);
+        Ok(data)
+    }
+
     /// What the own verifier judges the result by.
     pub async fn judging(&self, app: &App) -> Result<Evidence> {
         let mut evidence = Evidence::at(app.clock.now());
@@ -124,10 +133,6 @@ impl Surroundings {
 
     /// Certificates and lists that a later verifier needs: of the signer, the authorities and the timestamp authority.
     pub async fn long_term(&self, app: &App, signer: &Signer) -> Result<LongTermData> {
-        let mut data = self.stamping.long_term(app).await?;
-        data.certificates.insert(0, signer.certificate.der().to_vec());
-        // The list may be a day old; this answer is of now.
-        data.ocsp_responses.insert(0, ocsp::response_about(app, &signer.certificate).await?);
-        Ok(data)
+        self.stamping.long_term_of(app, &signer.certificate).await
     }
 }

@@ -24,3 +24,13 @@ pub const PLACES_OF_AN_ACCOUNT: usize = 16;
 pub const LEFT_BEHIND_SECONDS: u64 = 3_600;
 /// Signatures of one authorization through the signing API: with three digests for each it stays below what an activation holds.
 pub const MOST_SIGNATURES: usize = 1_000;
+/// Seconds in which a signature that was prepared can be finished: a person finds their token meanwhile.
+pub const CONTINUATION_SECONDS: i64 = 3_600;
+/// Bytes of what a key signs that are handed out beside their digest: signed attributes and references take 2 KiB, an attached JWS its document.
+pub const OCTETS_TO_SIGN: usize = 64 << 10;
+/// Characters of a certificate with its issuers in PEM: eight with keys of 4,096 bits take 20 thousand.
+pub const CERTIFICATE_CHARACTERS: usize = 64 << 10;
+/// Certificates of a signer's issuers.
+pub const CHAIN_CERTIFICATES: usize = 8;
+/// Characters of a signature value in base64: RSA with 4,096 bits takes 684.
+pub const VALUE_CHARACTERS: usize = 1_024;

@@ -20,6 +20,7 @@ mod request;
 mod routed;
 mod secrecy;
 mod sign;
+pub mod two_step;
 
 pub use archive::{find_unrenewed as find_unrenewed_archives, renew_due as renew_archives};
 pub use batch::{ToSign, sign_all};

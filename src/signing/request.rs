@@ -12,6 +12,7 @@ use crate::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use chuky_model::{
     id::CredentialId,
+    record::certificate::Certificate as Row,
     request::{Hierarchy, SubjectKind},
 };
 use chuky_pki::{certificate::Certificate, pdf::write::limits::PICTURE_BYTES};
@@ -74,7 +75,7 @@ pub enum Look {
 }
 
 /// A page: `first`, `last` or its number from 1.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum PageWanted {
     Number(u32),
@@ -135,15 +136,16 @@ impl SignRequest {
         is_shown(self.sha256.as_deref(), sha256)
     }
 
-    /// Passes where the certificate is one that may be shown so: an official's, an agency's seal. What a look says is not the signer's to
-    /// choose.
-    pub(super) async fn check_look(&self, app: &App, signer: &Signer) -> Result<()> {
-        let fits = match self.look {
-            Look::Invisible | Look::Citizen => true,
-            Look::Official => {
-                signer.row.hierarchy == Hierarchy::Officials && is_of(app, signer, SubjectKind::Person).await?
+    /// Passes where the certificate is one that may be shown so: an official's, an agency's seal, by the row of a certificate of this
+    /// authority. What a look says is not the signer's to choose.
+    pub(super) async fn check_look(&self, app: &App, row: Option<&Row>) -> Result<()> {
+        let fits = match (self.look, row) {
+            (Look::Invisible | Look::Citizen, _) => true,
+            (Look::Official | Look::Seal, None) => false,
+            (Look::Official, Some(row)) => {
+                row.hierarchy == Hierarchy::Officials && is_of(app, row, SubjectKind::Person).await?
             }
-            Look::Seal => is_of(app, signer, SubjectKind::Seal).await?,
+            (Look::Seal, Some(row)) => is_of(app, row, SubjectKind::Seal).await?,
         };
         if fits {
             return Ok(());
@@ -230,8 +232,8 @@ pub async fn unit_of(app: &App, signer: &Signer) -> Result<Option<String>> {
     revocation::unit_of(app, &signer.row).await
 }
 
-async fn is_of(app: &App, signer: &Signer, kind: SubjectKind) -> Result<bool> {
-    Ok(revocation::kind_of(app, &signer.row).await? == Some(kind))
+async fn is_of(app: &App, row: &Row, kind: SubjectKind) -> Result<bool> {
+    Ok(revocation::kind_of(app, row).await? == Some(kind))
 }
 
 fn picture(text: &str) -> Result<Vec<u8>> {

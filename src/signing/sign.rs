@@ -61,7 +61,7 @@ pub async fn sign(app: &App, by: &Principal, id: DocumentId, wanted: &SignReques
     let bytes = Bytes::newest(&document);
     wanted.is_of(&bytes.written.sha256)?;
     let signer = custody::signer(app, by, wanted.credential).await?;
-    wanted.check_look(app, &signer).await?;
+    wanted.check_look(app, Some(&signer.row)).await?;
     let around = Surroundings::of(app, &signer).await?;
     let clear = document::opened(app, &document, bytes, app.places.enter(by.account)?).await?;
     let name = document::name_of(app, &document)?;

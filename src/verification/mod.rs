@@ -82,25 +82,13 @@ async fn judge_recorded(
     document: File,
     content: Option<Spool>,
 ) -> Result<Judged> {
-    // 1. What we know ourselves.
-    let mut evidence = evidence::of_authority(app).await?;
-    evidence.policy = policy;
-    let at = evidence.at;
-    // 2. The verdict, made in a reader.
-    let name = shortened(name);
     let content = match content {
         Some(spool) => Some(spool.finish().await?),
         None => None,
     };
-    let (workers, files) = ((&app.readers, &app.fetcher), (&document, content.as_ref()));
-    let (mut report, fetches) = judge_fetching(workers, &name, files, &mut evidence).await.map_err(no_reader)?;
-    // 3. A revocation that is newer than the published list: the verdict is made again with today's status.
-    if add_todays_status(app, &report, &mut evidence).await? {
-        report = judge(&app.readers, &name, document, content, evidence).await.map_err(no_reader)?;
-    }
-    report.checks.extend(fetches);
-    evidence::leave_unasked_open(&mut report);
-    // 4. The audit log: which bytes, which answer.
+    // 1. The verdict.
+    let Judged { report, at } = judge_now(app, (name, Some(policy)), (&document, content.as_ref())).await?;
+    // 2. The audit log: which bytes, which answer.
     let subject = format!("document:{}", report.sha256.as_deref().unwrap_or("unread"));
     let content = json!({
         "indication": report.indication, "sub_indication": report.sub_indication, "integrity": report.integrity,
@@ -109,6 +97,31 @@ async fn judge_recorded(
     let mut transaction = app.store.begin().await?;
     record(&mut transaction, Entry::new(at, Kind::DocumentVerified, actor, subject).with(content)).await?;
     transaction.commit().await?;
+    Ok(Judged { report, at })
+}
+
+/// Judges a document, with the content of a detached signature, by everything that this service knows or may fetch now; the default policy where
+/// none is named. Not recorded here.
+pub async fn judge_now(
+    app: &App,
+    (name, policy): (&str, Option<String>),
+    (document, content): (&File, Option<&File>),
+) -> Result<Judged> {
+    // 1. What we know ourselves.
+    let mut evidence = evidence::of_authority(app).await?;
+    evidence.policy = policy.unwrap_or(evidence.policy);
+    let at = evidence.at;
+    // 2. The verdict, made in a reader.
+    let name = shortened(name);
+    let (workers, files) = ((&app.readers, &app.fetcher), (document, content));
+    let (mut report, fetches) = judge_fetching(workers, &name, files, &mut evidence).await.map_err(no_reader)?;
+    // 3. A revocation that is newer than the published list: the verdict is made again with today's status.
+    if add_todays_status(app, &report, &mut evidence).await? {
+        let content = content.map(again).transpose()?;
+        report = judge(&app.readers, &name, again(document)?, content, evidence).await.map_err(no_reader)?;
+    }
+    report.checks.extend(fetches);
+    evidence::leave_unasked_open(&mut report);
     Ok(Judged { report, at })
 }
 

@@ -19,5 +19,6 @@ pub mod service;
 mod stale_token;
 pub mod subscriber;
 mod swapped;
+mod two_step;
 pub mod unlock;
 mod watched;

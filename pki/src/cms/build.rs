@@ -95,6 +95,11 @@ impl SignatureToMake {
         &self.digest
     }
 
+    /// The octets of which that is the digest: the signed attributes as the signature covers them (RFC 5652 §5.4).
+    pub fn octets_to_sign(&self) -> &[u8] {
+        &self.attributes
+    }
+
     /// The scheme that must be used.
     pub fn scheme(&self) -> SignatureScheme {
         self.scheme

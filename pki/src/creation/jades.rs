@@ -84,6 +84,11 @@ impl JadesToMake {
         &self.digest
     }
 
+    /// The octets of which that is the digest: the JWS Signing Input (RFC 7515 §5.1).
+    pub fn octets_to_sign(&self) -> Vec<u8> {
+        [&self.protected, ".", self.payload.as_deref().unwrap_or_default()].concat().into_bytes()
+    }
+
     /// Finishes with the signature value in X.509 form. What holds it is verified as a whole before it is handed out.
     pub fn assemble(self, signature: &[u8]) -> Result<Jades> {
         let octets = match JwsAlgorithm::from_scheme(self.scheme).half_length() {

@@ -108,6 +108,11 @@ impl XadesToMake {
         &self.digest
     }
 
+    /// The octets of which that is the digest: `SignedInfo` in its canonical form (XMLDSig §4.3).
+    pub fn octets_to_sign(&self) -> &[u8] {
+        self.signed_info.as_bytes()
+    }
+
     /// Finishes with the signature value in X.509 form. What holds it is verified as a whole before it is handed out.
     pub fn assemble(self, signature: &[u8]) -> Result<Xades> {
         // RFC 4050 §3.3 and XMLDSig 1.1 §6.4.3: the two numbers of ECDSA, each as long as the curve's order.

@@ -24,6 +24,7 @@ use std::{
     time::Duration,
 };
 use tokio::runtime::Runtime;
+use uuid::Uuid;
 
 /// A token of the user's own.
 #[derive(Debug, Args)]
@@ -140,7 +141,7 @@ impl OwnRoad {
         let language = common.language;
         let key_wanted = arguments.key_wanted()?;
         // The order has the form of the service's, whose credential is none of ours.
-        wanted["credential"] = Value::String(uuid::Uuid::nil().to_string());
+        wanted["credential"] = Value::String(Uuid::nil().to_string());
         let wanted: SignRequest = serde_json::from_value(wanted).map_err(|error| Failure::stop(error, 2))?;
         let tsa = match wanted.level {
             crate::signing::Level::T => Some(Tsa::of(arguments.tsa.as_deref(), language)?),
@@ -167,8 +168,13 @@ impl Road for OwnRoad {
         let clear = verify::open(job.path);
         let clear = clear.map_err(|error| Failure::document(format!("{}: {error}", job.path.display()), 2))?;
         let workshop = Workshop { readers, chosen, wanted, now: Clock::default().now() };
-        let document =
-            Document { name: job.name.to_owned(), media_type: job.media_type.to_owned(), clear, out: job.out };
+        let document = Document {
+            name: job.name.to_owned(),
+            media_type: job.media_type.to_owned(),
+            clear,
+            out: job.out,
+            identifier: Uuid::new_v4(),
+        };
         let failed = |error| Failure::of_flow(error, *language);
         let to_sign = runtime.block_on(workshop.prepare(document)).map_err(failed)?;
         let value = module.sign(chosen.key, chosen.scheme, to_sign.digest(), kept.clone());

@@ -79,6 +79,8 @@ use utoipa::OpenApi;
         super::revocation_orders::reject,
         super::transactions::verify,
         super::transactions::verify_batch,
+        super::two_step::prepare,
+        super::two_step::finish,
         super::transactions::schema,
         super::payment_orders::sign,
         super::audit::entries,

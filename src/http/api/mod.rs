@@ -31,6 +31,7 @@ pub(super) mod session;
 pub(super) mod staff;
 mod subjects;
 mod transactions;
+mod two_step;
 mod units;
 pub mod unlocks;
 pub(super) mod verification;
@@ -57,6 +58,7 @@ pub fn routes() -> Vec<Route> {
         credentials::routes(),
         unlocks::routes(),
         documents::routes(),
+        two_step::routes(),
         outgoing::routes(),
         delegations::routes(),
         incoming::routes(),

@@ -4,9 +4,14 @@
 
 use crate::error::{RequestError, Result};
 use chuky_hsm::own::{CertificateFound, KeyFound, Objects, PinState, TokenFound};
-use chuky_model::{algorithm::SignatureScheme, instant::Instant, text::turns_direction};
+use chuky_model::{
+    algorithm::{KeyAlgorithm, SignatureScheme},
+    instant::Instant,
+    text::turns_direction,
+};
 use chuky_pki::{
     certificate::{Certificate, key_octets},
+    crypto::{Curve, KeyType},
     extension::KeyUsage,
 };
 
@@ -124,6 +129,31 @@ pub fn key(objects: &Objects, wanted: &KeyWanted, now: Instant) -> Result<Chosen
     })
 }
 
+/// What signs with a key that lies elsewhere, by its certificate alone: good for signing now, with the issuers of it that are there, and a
+/// scheme that the key makes.
+pub(in crate::signing) fn elsewhere(
+    certificate: Certificate,
+    others: &[Certificate],
+    scheme: Option<SignatureScheme>,
+    now: Instant,
+) -> Result<Chosen> {
+    check(&certificate, now)?;
+    let algorithm = match certificate.public_key().map(|key| key.key_type()) {
+        Ok(KeyType::Ec(Curve::P256)) => KeyAlgorithm::P256,
+        Ok(KeyType::Ec(Curve::P384)) => KeyAlgorithm::P384,
+        Ok(KeyType::Rsa { modulus_bits: 2048 }) => KeyAlgorithm::Rsa2048,
+        Ok(KeyType::Rsa { modulus_bits: 3072 }) => KeyAlgorithm::Rsa3072,
+        Ok(KeyType::Rsa { modulus_bits: 4096 }) => KeyAlgorithm::Rsa4096,
+        _ => return Err(key_not_admitted().into()),
+    };
+    let scheme = scheme.unwrap_or_else(|| algorithm.default_scheme());
+    if !scheme.fits(algorithm) {
+        return Err(scheme_of_another_key().into());
+    }
+    let further = issuers(&certificate, &others.iter().collect::<Vec<_>>());
+    Ok(Chosen { key: 0, asks_each_time: false, scheme, certificate, further })
+}
+
 /// A token on one line.
 pub fn shown(token: &TokenFound) -> String {
     let pin = match token.pin {
@@ -237,7 +267,7 @@ fn scheme_not_offered(key: &KeyFound) -> crate::error::Error {
 
 /// RFC 5280 §4.2.1.3: a certificate that names its uses must name signing. One that is not valid now would make a signature that nobody
 /// accepts.
-fn check(certificate: &Certificate, now: Instant) -> Result<()> {
+pub(in crate::signing) fn check(certificate: &Certificate, now: Instant) -> Result<()> {
     let refused = |code, vi: &str, en: &str| Err(problem(code, vi, en, &[of_certificate(certificate)]));
     if !certificate.is_valid_at(now) {
         return refused(
@@ -296,6 +326,24 @@ fn of_certificate(certificate: &Certificate) -> String {
 /// A token's words without what moves a cursor or turns letters around.
 fn clean(text: &str) -> String {
     text.chars().filter(|letter| !letter.is_control() && !turns_direction(*letter)).take(LONGEST_SHOWN).collect()
+}
+
+fn key_not_admitted() -> RequestError {
+    RequestError::invalid(
+        "certificate",
+        "key_not_admitted",
+        "Khóa trong chứng thư không ký được ở đây: cần P-256, P-384 hoặc RSA 2048, 3072, 4096.",
+        "The certificate's key cannot sign here: it takes P-256, P-384 or RSA 2048, 3072, 4096.",
+    )
+}
+
+fn scheme_of_another_key() -> RequestError {
+    RequestError::invalid(
+        "scheme",
+        "scheme_not_of_key",
+        "Cách ký này không hợp với khóa trong chứng thư. Bỏ trống scheme để dùng cách ký mặc định.",
+        "The certificate's key cannot sign by this scheme. Leave scheme out for the usual one.",
+    )
 }
 
 fn problem(code: &'static str, vi: &str, en: &str, listed: &[String]) -> crate::error::Error {

@@ -1,17 +1,18 @@
 //! Signing with a key that its holder keeps: on a token of their own, whatever its maker. In two steps (decision 0004): prepared, the digest
-//! handed out, the value taken in, finished, verified by our own verifier, and only then given back. Knows no token and no network; a
-//! stranger's document is parsed in a reader only.
+//! handed out, the value taken in, finished, verified by our own verifier, and only then given back. Knows no token and no network, and
+//! serves the command line and the service (`two_step`) alike; a stranger's document is parsed in a reader only.
 
 mod choice;
 mod refusal;
 mod timestamp;
 
 pub use choice::{Chosen, KeyWanted, TokenWanted, key, shown, token};
+pub(super) use choice::{check, elsewhere};
 pub use refusal::{explained, told_before};
 pub use timestamp::TimestampWanted;
 
 use super::{
-    assembly::{Finished, Making, Prepared as PreparedSignature, Source},
+    assembly::{Finished, Making, Prepared as PreparedSignature, Source, copy},
     form::Form,
     places::{Clear, in_pieces},
     request::{Level, SignRequest},
@@ -29,12 +30,10 @@ use chuky_pki::{
     cms::build::{self, SignatureToMake},
     creation,
     crypto::sha256,
-    pdf::write::Prepared as PreparedPdf,
+    pdf::write::{LongTermData, Prepared as PreparedPdf},
 };
-use std::{
-    fs::File,
-    io::{Seek, SeekFrom},
-};
+use std::{fs::File, io::Seek};
+use uuid::Uuid;
 
 /// What every signature of one run has in common.
 #[derive(Clone, Copy)]
@@ -52,6 +51,8 @@ pub struct Document {
     pub media_type: String,
     pub clear: File,
     pub out: File,
+    /// Tells the signature from every other in whatever it becomes part of.
+    pub identifier: Uuid,
 }
 
 /// A document with everything of a signature but its value.
@@ -105,9 +106,15 @@ impl Workshop<'_> {
         }
     }
 
-    async fn prepare_pdf(&self, mut document: Document) -> Result<ToSign> {
+    async fn prepare_pdf(&self, document: Document) -> Result<ToSign> {
         let Chosen { certificate, further, scheme, .. } = self.chosen;
-        copy(&mut document.clear, &mut document.out)?;
+        let again = |file: &File| file.try_clone().map_err(disk());
+        let (mut clear, mut out) = (again(&document.clear)?, again(&document.out)?);
+        in_pieces(move |wanted| {
+            out.rewind().map_err(disk())?;
+            copy(&mut clear, &mut out, wanted)
+        })
+        .await?;
         let timestamp = if self.wanted.level == Level::B { 0 } else { FOREIGN_TIMESTAMP_BYTES };
         let (reason, location) = self.wanted.texts()?;
         let preparation = Preparation {
@@ -121,8 +128,7 @@ impl Workshop<'_> {
         };
         let answer = read_with(self.readers, Task::Prepare(Box::new(preparation)), &document.out).await?;
         let TaskOutput::Prepared(prepared) = answer else { return Err(unexpected().into()) };
-        let (prepared, digest) =
-            digested(*prepared, *scheme, Clear::of_request(document.out.try_clone().map_err(disk())?)).await?;
+        let (prepared, digest) = digested(*prepared, *scheme, Clear::of_request(again(&document.out)?)).await?;
         let to_make = SignatureToMake::detached(*scheme, &digest, certificate).map_err(pki)?;
         let step = Step::Pdf { prepared: Box::new(prepared), to_make: Box::new(to_make) };
         Ok(ToSign { document, form: Form::Pades, step })
@@ -139,6 +145,7 @@ impl Workshop<'_> {
             signer: &self.chosen.certificate,
             further: &self.chosen.further,
             at: self.now,
+            identifier: document.identifier,
         }
     }
 
@@ -163,7 +170,7 @@ impl Workshop<'_> {
     /// stored on the disk.
     pub async fn finish(&self, valued: Valued, token: Option<&[u8]>) -> Result<Report> {
         let signed_name = valued.form.file_name(&valued.document.name);
-        let made = self.written(valued, token).await?;
+        let made = self.written(valued, token, None).await?;
         let report = self.verified(signed_name, &made).await?;
         if let Some(length) = made.content_after {
             made.file.set_len(length).map_err(disk())?;
@@ -172,7 +179,14 @@ impl Workshop<'_> {
         Ok(report)
     }
 
-    async fn written(&self, valued: Valued, token: Option<&[u8]>) -> Result<Made> {
+    /// The file with the timestamp where there is one, and with the data that checks the signature later; a PDF takes that by an update of its
+    /// own (EN 319 142-1 §5.4.2), which is not made here.
+    pub(super) async fn written(
+        &self,
+        valued: Valued,
+        token: Option<&[u8]>,
+        long_term: Option<&LongTermData>,
+    ) -> Result<Made> {
         let Valued { document, form, step, .. } = valued;
         match step {
             ValuedStep::Pdf { prepared, mut signed_data } => {
@@ -190,6 +204,9 @@ impl Workshop<'_> {
             ValuedStep::Other { mut made, source } => {
                 if let Some(token) = token {
                     made.add_signature_timestamp(token).map_err(pki)?;
+                }
+                if let Some(data) = long_term {
+                    made.add_validation_data(data).map_err(pki)?;
                 }
                 let finished = Finished::of(&self.making(form, &document), made);
                 let Document { clear, out, .. } = document;
@@ -227,9 +244,28 @@ impl ToSign {
             Step::Other { prepared, .. } => prepared.digest_to_sign(),
         }
     }
+
+    /// The octets of which that is the digest, where they are at most so many.
+    pub(super) fn octets(&self, most: usize) -> Option<Vec<u8>> {
+        match &self.step {
+            Step::Pdf { to_make, .. } => Some(to_make.octets_to_sign().to_vec()),
+            Step::Other { prepared, .. } => prepared.octets_to_sign(most),
+        }
+    }
+
+    /// What the signed file is called, and its media type.
+    pub(super) fn signed_file(&self) -> (String, String) {
+        let Document { name, media_type, .. } = &self.document;
+        (self.form.file_name(name), self.form.media_type(media_type).to_owned())
+    }
 }
 
 impl Valued {
+    /// Whether the signature stands in a PDF.
+    pub(super) fn is_pdf(&self) -> bool {
+        matches!(self.step, ValuedStep::Pdf { .. })
+    }
+
     /// SHA-256 of what a signature timestamp covers.
     pub fn timestamped(&self) -> [u8; 32] {
         match &self.step {
@@ -237,12 +273,6 @@ impl Valued {
             ValuedStep::Other { made, .. } => made.timestamped(),
         }
     }
-}
-
-fn copy(from: &mut File, to: &mut File) -> Result<()> {
-    from.rewind().map_err(InternalError::io("the document"))?;
-    to.seek(SeekFrom::Start(0)).map_err(disk())?;
-    Ok(std::io::copy(from, to).map(drop).map_err(disk())?)
 }
 
 fn level_needs_service() -> RequestError {

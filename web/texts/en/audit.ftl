@@ -103,6 +103,7 @@ audit-kind-activation-closed = Activation closed
 audit-kind-signatures-made = Signatures made
 audit-kind-document-uploaded = Document uploaded
 audit-kind-document-signed = Document signed
+audit-kind-document-signed-elsewhere = Document signed with a key of the holder's own
 audit-kind-document-verified = Document verified
 audit-kind-verdict-kept = Verdict kept
 audit-kind-payments-consumed = Payments consumed

@@ -103,6 +103,7 @@ audit-kind-activation-closed = Hết quyền ký
 audit-kind-signatures-made = Tạo chữ ký
 audit-kind-document-uploaded = Tải văn bản lên
 audit-kind-document-signed = Ký văn bản
+audit-kind-document-signed-elsewhere = Ký bằng token riêng của người ký
 audit-kind-document-verified = Kiểm tra văn bản
 audit-kind-verdict-kept = Lưu kết quả kiểm tra
 audit-kind-payments-consumed = Chấp nhận thanh toán
