@@ -235,6 +235,9 @@ impl AgencyCode {
     }
 }
 
+/// Units, and how many people those have of whom that is told, by code.
+type Read = (Vec<Unit>, Vec<(String, People)>);
+
 struct ListReader<'a> {
     before: &'a Units,
     /// The last day before the list.
@@ -245,7 +248,7 @@ struct ListReader<'a> {
 }
 
 impl ListReader<'_> {
-    fn read(mut self, table: &Table) -> Result<(Vec<Unit>, Vec<(String, People)>), Vec<Contradiction>> {
+    fn read(mut self, table: &Table) -> Result<Read, Vec<Contradiction>> {
         let mut rows = table.rows.iter();
         let heading: Vec<&str> =
             rows.next().into_iter().flat_map(|row| &row.cells).filter_map(|cell| cell.text()).collect();

@@ -37,9 +37,14 @@ impl AlarmCard {
         if let Some(error) = &view.last_error {
             rows.push(Row::new(frame, "alarms-error", error));
         }
-        for name in ["order_sha256", "other_order_sha256", "certificate_sha256"] {
+        let details = [
+            ("order_sha256", "alarms-order-sha256"),
+            ("other_order_sha256", "alarms-other-order-sha256"),
+            ("certificate_sha256", "alarms-certificate-sha256"),
+        ];
+        for (name, label) in details {
             if let Some(value) = view.details[name].as_str() {
-                rows.push(Row::new(frame, &format!("alarms-{}", name.replace('_', "-")), value));
+                rows.push(Row::new(frame, label, value));
             }
         }
         rows.push(Row::new(frame, "alarms-id", &view.id.to_string()));

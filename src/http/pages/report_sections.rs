@@ -217,7 +217,7 @@ fn chart(frame: &Frame, first: &'static str, second: Option<&'static str>, rows:
 }
 
 fn heads(frame: &Frame, keys: &[&'static str], figures: &[&'static str]) -> Vec<Head> {
-    let head = |name: &&'static str| Head { title: titled(name, frame.language), definition: *name };
+    let head = |name: &&'static str| Head { title: titled(name, frame.language), definition: name };
     keys.iter().chain(figures).map(head).collect()
 }
 

@@ -27,7 +27,7 @@ use axum::{
 };
 use chuky_model::{id::AccountId, record::Cursor};
 use serde::Deserialize;
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
@@ -84,10 +84,10 @@ async fn page(
     let mut names: HashMap<AccountId, String> = HashMap::new();
     let mut alarms = Vec::new();
     for view in &views {
-        if !names.contains_key(&view.provider) {
-            names.insert(view.provider, accounts::name_of(app, view.provider).await?);
-        }
-        let name = names.get(&view.provider).map_or("", String::as_str);
+        let name = match names.entry(view.provider) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(accounts::name_of(app, view.provider).await?),
+        };
         alarms.push(AlarmCard::of(&visit.frame, view, name));
     }
     let page = AlarmsPage {

@@ -42,7 +42,7 @@ use chuky_pki::{
 };
 use serde::Serialize;
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{HashMap, HashSet, hash_map},
     sync::{Mutex, PoisonError},
 };
 use tokio::sync::oneshot;
@@ -258,11 +258,11 @@ impl Ledger {
         if let Some(digest) = self.taken.get(&collection.identity) {
             return Ok(again(digest));
         }
-        if !self.mandates.contains_key(&collection.mandate) {
-            let loaded = loaded(app, collection.mandate).await?;
-            self.mandates.insert(collection.mandate, loaded);
-        }
-        let Some(Some((row, content, objection))) = self.mandates.get_mut(&collection.mandate) else {
+        let known = match self.mandates.entry(collection.mandate) {
+            hash_map::Entry::Occupied(known) => known.into_mut(),
+            hash_map::Entry::Vacant(unknown) => unknown.insert(loaded(app, collection.mandate).await?),
+        };
+        let Some((row, content, objection)) = known else {
             return Ok(Outcome::Refused(Objection::Unknown));
         };
         if row.provider_id != collection.provider {
@@ -414,7 +414,7 @@ fn lost() -> RequestError {
 /// What a caller is told of a group's error: forged rows are an error of the world.
 fn lost_or(error: &Error) -> Error {
     match error {
-        Error::Internal(InternalError::RowForged { table }) => InternalError::RowForged { table: *table }.into(),
+        Error::Internal(InternalError::RowForged { table }) => InternalError::RowForged { table }.into(),
         _ => lost().into(),
     }
 }
