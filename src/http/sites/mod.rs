@@ -16,6 +16,7 @@ mod lists;
 pub mod login;
 mod mandates;
 mod merchant;
+mod own;
 mod payments;
 mod receipts;
 pub mod refusals;
@@ -57,6 +58,7 @@ pub fn routes() -> Vec<Route> {
         lists::routes(),
         health::routes(),
         sign::routes(),
+        own::routes(),
         documents::routes(),
         incoming::routes(),
         credentials::routes(),
