@@ -1,11 +1,12 @@
 # Every command prints what it is doing and ends with a plain result. The work is in scripts/.
-.PHONY: help run test check bench soak fuzz package sbom clean
+.PHONY: help run test check bench replay soak fuzz package sbom clean
 
 help:
 	@echo "make run     install what is missing, build, make the demonstration on first start, serve"
 	@echo "make test    every test: unit, integration, browser, interoperability, tidy"
 	@echo "make check   format, tidy, dependencies, lints as errors; ADVISORIES=DIR, a copy of the RustSec database"
 	@echo "make bench   figures beside limits and peers; ROWS=\"prefix …\" chooses"
+	@echo "make replay  a year of a city, scaled: its time and database; SCALE=0.01, DATABASE=sqlite|postgres"
 	@echo "make soak    long fault, kill and load runs; SECONDS_EACH=600, RUNS=\"part of a name …\""
 	@echo "make fuzz    mutated input against every parser; SECONDS_EACH=60"
 	@echo "make package a Debian package in target/packages"
@@ -23,6 +24,9 @@ check:
 
 bench:
 	@scripts/bench $(ROWS)
+
+replay:
+	@scripts/replay
 
 soak:
 	@scripts/soak

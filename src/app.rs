@@ -14,6 +14,7 @@ use crate::{
     custody::Stretcher,
     error::{InternalError, Result},
     fetching::{Fetcher, Hooks},
+    finishing::UnderWay,
     identity::Provider,
     issuance::{IssuingPolicy, authority, ocsp::Answers, register::Register, revocation_list},
     outbox,
@@ -102,6 +103,8 @@ pub struct Inner {
     pub admission: Admission,
     /// Bounds the documents that are worked on.
     pub places: signing::Places,
+    /// Requests with an idempotency key that are being carried out.
+    pub under_way: UnderWay,
     /// The binary whose `worker …` commands are run.
     pub executable: PathBuf,
     sequencer: JoinHandle<()>,
@@ -209,6 +212,7 @@ impl App {
             policies,
             admission: Admission::default(),
             places: signing::Places::default(),
+            under_way: UnderWay::default(),
             executable,
         })))
     }

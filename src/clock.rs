@@ -29,7 +29,8 @@ impl Default for Clock {
 
 fn wall() -> Instant {
     let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    Instant(i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX))
+    let microseconds = i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX);
+    Instant(microseconds.saturating_add(crate::fault::clock_error()))
 }
 
 /// What the kernel says of its clock (adjtimex(2)).

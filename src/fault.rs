@@ -1,5 +1,5 @@
-//! Named points at which a development build kills or stops itself, so that tests can crash the service before and after each effect.
-//! In a release build every point is nothing.
+//! Named points at which a development build kills or stops itself, so that tests can crash the service before and after each effect, and a
+//! wall clock that is wrong by as much as a test says. In a release build every point is nothing and the clock is the machine's.
 
 /// Ends the process as `kill -9` would, where `CHUKY_CRASH_AT` names this point and the build is a development build; `stop:` before the
 /// name stops it (SIGSTOP), as a node that is out of reach for a while.
@@ -14,6 +14,17 @@ pub fn point(name: &str) {
     }
     #[cfg(not(debug_assertions))]
     let _ = name;
+}
+
+/// By how many microseconds the wall clock that this process sees is wrong: as many seconds as the file says that `CHUKY_CLOCK_ERROR`
+/// names, where the build is a development build.
+pub fn clock_error() -> i64 {
+    #[cfg(debug_assertions)]
+    if let Some(file) = std::env::var_os("CHUKY_CLOCK_ERROR") {
+        let text = std::fs::read_to_string(file).unwrap_or_default();
+        return text.trim().parse::<i64>().unwrap_or(0).saturating_mul(1_000_000);
+    }
+    0
 }
 
 #[cfg(debug_assertions)]

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::{
     collections::HashMap,
+    net::Ipv6Addr,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -92,6 +93,10 @@ pub enum Kind {
     LogIn,
     LogInDay,
     LogInAddress,
+    /// For a name that nobody has; as many as an account's row would count.
+    LogInUnknown,
+    /// Wrong codes of a second factor behind the right password.
+    SecondFactor,
     ActivationAddress,
     Pin,
     PinAddress,
@@ -181,6 +186,8 @@ impl Rates {
             Kind::LogIn => self.quotas.login,
             Kind::LogInDay => self.quotas.login_day,
             Kind::LogInAddress => self.quotas.login_address,
+            Kind::LogInUnknown => UNKNOWN_NAME,
+            Kind::SecondFactor => WRONG_CODES,
             Kind::ActivationAddress => self.quotas.activation_address,
             Kind::Pin => self.quotas.pin,
             Kind::PinAddress => self.quotas.pin_address,
@@ -206,6 +213,25 @@ impl Quota {
         self.period() / i64::from(self.count.max(1))
     }
 }
+
+/// What one customer of a network can have, of an address as quotas count it: an IPv4 address, or the 48 bits of an IPv6 network (RFC 6177 §2: a site
+/// is given 48 to 64). Tries at one account are counted by it, for whoever has 48 bits has 65,536 networks of 64.
+pub fn customer(address: &str) -> String {
+    let network = address.strip_suffix("/64").and_then(|text| text.parse::<Ipv6Addr>().ok());
+    match network {
+        Some(network) => {
+            let [a, b, c, ..] = network.segments();
+            format!("{}/48", Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0))
+        }
+        None => address.to_owned(),
+    }
+}
+
+/// One in five minutes, and a hundred at once: what an account's row forgets and bears.
+pub const UNKNOWN_NAME: Quota = Quota { count: 100, seconds: 30_000 };
+
+/// Twenty a day: a guess of six digits, of which three are right, meets once in forty-five years.
+const WRONG_CODES: Quota = Quota { count: 20, seconds: 86_400 };
 
 /// The kinds of try that a wrong PIN is.
 pub const WRONG_PIN: &[&str] = &["pin_wrong"];
@@ -261,6 +287,14 @@ mod tests {
             rates.take(Kind::LogIn, "a", at(1_000)).unwrap();
         }
         assert!(rates.take(Kind::LogIn, "a", at(1_000)).is_err());
+    }
+
+    #[test]
+    fn tries_at_an_account_are_counted_by_customer() {
+        assert_eq!(customer("2001:db8:1:2::/64"), "2001:db8:1::/48");
+        assert_eq!(customer("2001:db8:1:ffff::/64"), customer("2001:db8:1::/64"));
+        assert_ne!(customer("2001:db8:2::/64"), customer("2001:db8:1::/64"));
+        assert_eq!([customer("203.0.113.9"), customer("unknown")], ["203.0.113.9", "unknown"]);
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub use error::Error;
 
 use chuky_model::id::CertificateId;
 use std::path::{Path, PathBuf};
+use uuid::Uuid;
 
 /// An open database. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -125,6 +126,14 @@ impl Store {
         Ok(match self {
             Self::Sqlite(_) => Some(Held::Sqlite(None)),
             Self::Postgres(store) => store.hold_row(id.0).await?.map(Held::Postgres),
+        })
+    }
+
+    /// Holds a request that is carried out; `None` where another node is at it. On SQLite nobody need be told: one process serves.
+    pub async fn hold_request(&self, id: Uuid) -> Result<Option<Held>, Error> {
+        Ok(match self {
+            Self::Sqlite(_) => Some(Held::Sqlite(None)),
+            Self::Postgres(store) => store.hold_row(id).await?.map(Held::Postgres),
         })
     }
 

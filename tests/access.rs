@@ -17,7 +17,7 @@ fn citizen() -> Value {
     })
 }
 
-/// One API key for each role, of an account that holds this role alone.
+/// One API key or session for each role, of an account that holds this role alone.
 async fn keys(test: &TestApp) -> Vec<(Role, String)> {
     let mut keys = Vec::new();
     for role in Role::ALL {
@@ -40,6 +40,10 @@ async fn every_route_admits_exactly_its_roles() {
             wrong.push(format!("{method} {path}: nobody got {nobody}"));
         }
         for (role, key) in &keys {
+            // Would end a session for the routes that follow.
+            if route.method == "DELETE" && path == "/api/v1/session" {
+                continue;
+            }
             let (status, _) = test.raw(method, &path, key, "application/json", b"{}".to_vec()).await;
             if (status == 403) == route.access.admits(Some(&[*role])) {
                 wrong.push(format!("{method} {path}: {} got {status}", role.name()));

@@ -1,6 +1,8 @@
 //! What people do with a browser, done with a browser: logging in, a booth's whole road with its second pair of eyes, pages at
 //! the widths of a desk and of a phone, in both languages, and without scripts. Pictures of what was seen lie in `target/screens`.
 
+mod booth_camera;
+mod booth_drafts;
 mod checking;
 mod consent;
 mod custody;
@@ -16,7 +18,8 @@ use crate::harness::{
 };
 
 /// As a scanner types it: number, old number, name, birth date, sex, address, day of issue.
-const CARD: &str = "001190012345||Nguyễn Thị Hồng Ưởng|05031990|Nữ|Số 1 Tràng Tiền, Phường Hoàn Kiếm, Hà Nội|01012022";
+pub const CARD: &str =
+    "001190012345||Nguyễn Thị Hồng Ưởng|05031990|Nữ|Số 1 Tràng Tiền, Phường Hoàn Kiếm, Hà Nội|01012022";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn public_pages_fit_desk_and_phone_in_both_languages() {

@@ -28,26 +28,24 @@ use std::{
     time::{Duration, Instant},
 };
 
-const ROLES: [TokenRole; 3] = [TokenRole::Authority, TokenRole::Status, TokenRole::Subscribers];
+pub const ROLES: [TokenRole; 3] = [TokenRole::Authority, TokenRole::Status, TokenRole::Subscribers];
 const READY: Duration = Duration::from_secs(60);
 
-/// Puts the fault module in front of every token of the service; its control file lies in the data directory.
-fn behind_fault_module(settings: &mut Settings) {
+/// A token behind the fault module, which reads that control file.
+pub fn faulty_token(role: TokenRole, control: &Path) -> TokenConfig {
     let module = Path::new(EXECUTABLE).with_file_name("examples").join("libfault_module.so");
     assert!(module.is_file(), "{} is built with the tests", module.display());
     let environment = BTreeMap::from([
         ("CHUKY_FAULT_TARGET".to_owned(), chuky_hsm::find_module(None).unwrap().display().to_string()),
-        ("CHUKY_FAULT_CONTROL".to_owned(), control(&settings.data_dir).display().to_string()),
+        ("CHUKY_FAULT_CONTROL".to_owned(), control.display().to_string()),
     ]);
-    let token = |role| TokenConfig {
-        role,
-        module: Some(module.clone()),
-        label: None,
-        serial: None,
-        pin_file: None,
-        environment: environment.clone(),
-    };
-    settings.hsm.tokens = ROLES.map(token).to_vec();
+    TokenConfig { role, module: Some(module), label: None, serial: None, pin_file: None, environment }
+}
+
+/// Puts the fault module in front of every token of the service; its control file lies in the data directory.
+fn behind_fault_module(settings: &mut Settings) {
+    let control = control(&settings.data_dir);
+    settings.hsm.tokens = ROLES.map(|role| faulty_token(role, &control)).to_vec();
 }
 
 /// A second token for each role: a copy of the token directory, as vendors clone tokens.

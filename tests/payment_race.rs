@@ -150,7 +150,7 @@ async fn raced(backend: Backend) {
     // The database lives as long as what follows.
     let (_cluster, lost, kills) = tokio::task::spawn_blocking(race).await.unwrap();
     println!(
-        "race on {backend:?}: {count} payments, {CLIENTS} clients, {kills} kills, {lost} first answers lost, CHUKY_SOAK_SEED={seed}"
+        "soak: race on {backend:?}: {count} payments, {CLIENTS} clients, {kills} kills, {lost} first answers lost, CHUKY_SOAK_SEED={seed}"
     );
     assert!(kills >= 1, "nothing was killed");
     // 3. Each is stored once, and the log tells as many.

@@ -4,7 +4,6 @@ use crate::harness::{
     app::TestApp,
     payer::{Authority, Payer, p256},
 };
-use chuky::{accounts, audit::Actor};
 use chuky_model::{id::AccountId, role::Role};
 use serde_json::{Value, json};
 
@@ -19,24 +18,16 @@ struct Scene {
     officer: String,
 }
 
-/// An account of that role, with an API key that outlives every shift of the clock here.
-async fn key_of(test: &TestApp, login: &str, role: Role) -> (AccountId, String) {
-    let (account, _) = test.account(login, &[role], None).await;
-    let end = test.app.clock.now().plus_seconds(30 * 86_400);
-    let key = accounts::create_api_key(&test.app, Actor::Service, account, "long", end).await.unwrap();
-    (account, key.to_string())
-}
-
 async fn scene() -> Scene {
     scene_with(|_| ()).await
 }
 
 async fn scene_with(alter: impl FnOnce(&mut chuky::config::Settings)) -> Scene {
     let test = TestApp::with(alter).await;
-    let provider = key_of(&test, "vi.dien.tu", Role::PaymentProvider).await;
+    let provider = test.lasting_account("vi.dien.tu", Role::PaymentProvider).await;
     let payer = Authority::enter(&test.app).await.payer(&test.app, p256()).await;
-    let (_, administrator) = key_of(&test, "quan.tri", Role::Administrator).await;
-    let (_, officer) = key_of(&test, "an.ninh", Role::SecurityOfficer).await;
+    let (_, administrator) = test.lasting_account("quan.tri", Role::Administrator).await;
+    let (_, officer) = test.lasting_account("an.ninh", Role::SecurityOfficer).await;
     Scene { test, provider, payer, administrator, officer }
 }
 
@@ -214,7 +205,7 @@ async fn an_account_makes_its_own_api_keys() {
     // It opens what its account may, until it ends, and makes no other.
     let (status, answer) = test.request("POST", VERIFY, key, "application/jose", b"x".to_vec()).await;
     assert!(status != 401 && status != 403, "{answer}");
-    assert_eq!(make(key, "another", 30).await.0, 401);
+    assert_eq!(make(key, "another", 30).await.0, 409);
     test.app.clock.shift_seconds(31 * 86_400);
     assert_eq!(test.request("POST", VERIFY, key, "application/jose", b"x".to_vec()).await.0, 401);
     // Wrong wishes, and accounts that decide for others.

@@ -2,10 +2,14 @@
 //! providers are not held up.
 
 use crate::{
-    harness::app::TestApp,
+    harness::app::{ACCOUNT_PASSWORD, TestApp},
     issuance::{approved, redemption},
+    staff,
 };
+use chuky::verification::limits::UNDER_WAY;
+use chuky_model::role::Role;
 use serde_json::{Value, json};
+use std::io::Write;
 
 /// A request as from another address, through the proxy that the settings trust; status, `Retry-After`, answer.
 async fn from(test: &TestApp, address: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> (u16, u64, Value) {
@@ -80,6 +84,78 @@ async fn a_stranger_locks_nobody_out() {
         let body = json!({ "login": login, "password": test.passwords[login], "device": device });
         assert_eq!(log_in("198.51.100.99", &body).await.0, 429, "{login}");
     }
+}
+
+/// Tries that meet, and tries that are too many, are answered alike at a name that there is and at one that there is not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_do_not_tell_which_names_there_are() {
+    let test = behind_a_proxy().await;
+    let kind = |answer: &Value| answer["type"].as_str().unwrap_or_default().to_owned();
+    for login in ["gianhang", "khong.co.ai"] {
+        let wrong = json!({ "login": login, "password": "sai-sai-sai-sai" });
+        let mut tried = 0;
+        for address in 0..25 {
+            let address = format!("192.0.2.{address}");
+            let at_once = || from(&test, &address, "/api/v1/session", &[], &wrong);
+            let (a, b, c, d, e) = tokio::join!(at_once(), at_once(), at_once(), at_once(), at_once());
+            for (status, _, answer) in [a, b, c, d, e] {
+                assert!(status == 401 || (status == 429 && tried > 90), "{login}: {status} {answer}");
+                tried += u32::from(status == 401);
+            }
+        }
+        assert!((100..=104).contains(&tried), "{login}: {tried}");
+        let (status, wait, answer) = from(&test, "203.0.113.21", "/api/v1/session", &[], &wrong).await;
+        assert_eq!((status, kind(&answer).as_str()), (429, "urn:chuky:problem:login_locked"), "{login}");
+        assert!((200..=300).contains(&wait), "{login}: {wait}");
+    }
+}
+
+/// Behind the right password codes are guessed no more than twenty times a day, from wherever; the holder's own device goes on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn codes_are_guessed_twenty_times_a_day() {
+    let test = behind_a_proxy().await;
+    let (_, token) = staff::member(&test, "bich.le", &[Role::Operator], Some(staff::NEWCOMER)).await;
+    let (secret, _) = staff::second_factor::enrol(&test, &token).await;
+    test.app.clock.shift_seconds(300);
+    let log_in = async |address: &str, code: &str, device: &str| {
+        let body = json!({ "login": "bich.le", "password": ACCOUNT_PASSWORD, "totp": code, "device": device });
+        from(&test, address, "/api/v1/session", &[], &body).await
+    };
+    let code = |ahead: i64| secret.code(staff::second_factor::step(&test) + ahead);
+    let (status, _, answer) = log_in("203.0.113.1", &code(-1), "").await;
+    assert_eq!(status, 200, "{answer}");
+    let device = answer["device"].as_str().unwrap().to_owned();
+    for address in 0..5 {
+        for _ in 0..4 {
+            let wrong = if *code(0) == "000000" || *code(1) == "000000" { "111111" } else { "000000" };
+            assert_eq!(log_in(&format!("192.0.2.{address}"), wrong, "").await.0, 401);
+        }
+    }
+    let (status, _, answer) = log_in("203.0.113.2", &code(0), "").await;
+    assert_eq!(
+        (status, answer["type"].as_str().unwrap()),
+        (401, "urn:chuky:problem:login_wrong"),
+        "though it is right"
+    );
+    assert_eq!(log_in("203.0.113.2", &code(0), &device).await.0, 200, "the holder's device");
+    assert_eq!(log_in("203.0.113.2", &code(1), "").await.0, 401, "which forgives nothing");
+    test.app.clock.shift_seconds(86_400);
+    assert_eq!(log_in("203.0.113.2", &code(0), "").await.0, 200);
+}
+
+/// Whoever has 48 bits of IPv6 has 65,536 networks, and the tries of one customer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_customer_with_many_networks_is_one() {
+    let test = behind_a_proxy().await;
+    let wrong = json!({ "login": "duyet", "password": "sai-sai-sai-sai" });
+    let mut tried = 0;
+    for network in 0..40 {
+        let (status, ..) = from(&test, &format!("2001:db8:7:{network:x}::1"), "/api/v1/session", &[], &wrong).await;
+        assert!(status == 401 || status == 429, "{status}");
+        tried += u32::from(status == 401);
+    }
+    assert_eq!(tried, 5);
+    assert_eq!(from(&test, "2001:db8:8::1", "/api/v1/session", &[], &wrong).await.0, 401, "another customer");
 }
 
 /// One address that goes on all day keeps nobody out who comes from elsewhere.
@@ -207,4 +283,42 @@ async fn a_browser_is_known_by_its_cookie() {
     }
     assert_eq!(log_in("203.0.113.20", &right, "").await.0, 429);
     assert_eq!(log_in("203.0.113.20", &right, device).await.0, 303);
+}
+
+/// Uploads that a stranger never ends take the stranger's share of the places, and no place of those who are judged.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_sends_slowly_keeps_nobody_from_being_judged() {
+    let test = TestApp::with(|settings| {
+        settings.rates.verify_address = chuky::rates::Quota { count: 10_000, seconds: 60 };
+    })
+    .await;
+    let token = test.log_in("gianhang").await;
+    let address = test.url.trim_start_matches("http://").to_owned();
+    let begin = || {
+        let mut stream = std::net::TcpStream::connect(&address).unwrap();
+        let head =
+            format!("POST /api/v1/documents/verify-batch HTTP/1.1\r\nhost: {address}\r\ncontent-length: 100000\r\n");
+        let kind = "content-type: multipart/form-data; boundary=grenze\r\n\r\n--grenze\r\n";
+        stream.write_all(format!("{head}{kind}").as_bytes()).unwrap();
+        stream
+    };
+    let mut strangers: Vec<std::net::TcpStream> = (0..2 * UNDER_WAY).map(|_| begin()).collect();
+    let verify = async |token: &str| {
+        test.request("POST", "/api/v1/documents/verify", token, "application/pdf", b"text".to_vec()).await.0
+    };
+    let mut tries = 0;
+    while verify("").await != 503 {
+        tries += 1;
+        assert!(tries < 600, "the address has its share");
+        // One of them may have found the place taken by what is asked here.
+        strangers.push(begin());
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    assert_eq!(verify(&token).await, 200);
+    drop(strangers);
+    while verify("").await != 200 {
+        tries += 1;
+        assert!(tries < 1_200, "the places are given back");
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
 }

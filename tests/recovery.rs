@@ -4,6 +4,7 @@
 mod clock;
 mod half_done;
 mod places;
+mod staff;
 
 use crate::{
     harness::{
@@ -12,7 +13,15 @@ use crate::{
     },
     issuance::{approved, fetch, ocsp, redemption, run},
 };
-use chuky::{app::App, backup, bootstrap, clock::Clock, config::Settings, error::Error};
+use chuky::{
+    accounts::Password,
+    app::App,
+    audit::{self, Actor, Entry, Kind},
+    backup, bootstrap,
+    clock::Clock,
+    config::Settings,
+    error::Error,
+};
 use serde_json::{Value, json};
 use std::{
     collections::BTreeSet,
@@ -243,12 +252,29 @@ fn reconciled(config: &Path, data: &Path, at: &Path) {
     assert!(done && text.contains("/restored-"), "{text}");
 }
 
+/// Accounts that decide have the passwords of before again, as after a redeemed invitation.
+async fn readmitted(test: &TestApp, logins: &[&str]) {
+    for login in logins {
+        let mut account = test.app.store.account_by_login(login).await.unwrap().unwrap();
+        assert_eq!(account.password_hash, None, "{login} decides");
+        let password = Password::choose(&test.passwords[*login]).unwrap();
+        account.password_hash = Some(password.hash().await.unwrap());
+        chuky::attestation::attest_change(&*test.app.tokens.subscribers, &mut account).await.unwrap();
+        let mut transaction = test.app.store.begin().await.unwrap();
+        transaction.update_account(&account).await.unwrap();
+        let entry = Entry::of_row(test.app.clock.now(), Kind::AccountChanged, Actor::Service, &account);
+        audit::record(&mut transaction, entry).await.unwrap();
+        transaction.commit().await.unwrap();
+    }
+}
+
 async fn goes_on(
     test: &TestApp,
     at: &Path,
     (before, between, after): (&Value, &Value, &Value),
     (last, mut serials): (u64, BTreeSet<String>),
 ) {
+    readmitted(test, &["duyet", "quantri"]).await;
     let now = list(test).await;
     assert!(number(&now) > last, "{} follows {last}", number(&now));
     fs::write(at.join("now.crl"), &now).unwrap();

@@ -105,3 +105,8 @@ fn tidy_both_databases_have_the_same_migrations() {
 fn tidy_tests_that_documents_name_exist() {
     hold(documents::named_tests);
 }
+
+#[test]
+fn tidy_long_runs_are_listed() {
+    hold(documents::long_runs);
+}

@@ -258,6 +258,33 @@ fn a_signature_taken_out_of_its_field_is_noticed() {
 }
 
 #[test]
+fn the_structure_grows_by_an_element_for_a_permitted_annotation() {
+    let catalogue = Forge::catalogue("/MarkInfo<</Marked true>>/StructTreeRoot 60 0 R");
+    let root = |kids: &str| format!("<</Type/StructTreeRoot/K 61 0 R/ParentTree 63 0 R{kids}>>");
+    let document = |kids: &str| format!("<</Type/StructElem/S/Document/P 60 0 R/K[62 0 R{kids}]>>");
+    let (tree, paragraph) = ("<</Nums[]>>", "<</Type/StructElem/S/P/P 61 0 R/K 0>>");
+    let page = Forge::page("").replace("11 0 R]", "11 0 R 50 0 R]");
+    let note = "<</Type/Annot/Subtype/Text/Rect[300 300 320 320]/Contents(c)/StructParent 2>>";
+    let element =
+        |more: &str, what: u32| format!("<</Type/StructElem/S/Annot/P 61 0 R/K<</Type/OBJR/Obj {what} 0 R>>{more}>>");
+    let annotated = |level: u8, element: &str| {
+        let base = [(1, catalogue.as_str()), (60, &root("")), (61, &document("")), (62, paragraph), (63, tree)];
+        let signed = Forge::base().update(&base).sign_again(20, &forge::certified(level));
+        let grown = document(" 64 0 R");
+        signed.update(&[(3, &page), (50, note), (61, &grown), (64, element)]).bytes
+    };
+    expect("a note", &annotated(3, &element("", 50)), Integrity::Intact, "annotation_added:true");
+    expect("not permitted", &annotated(2, &element("", 50)), Integrity::Altered, "annotation_added:false");
+    for (name, element) in [
+        ("with words", element("/ActualText(Pay 999)", 50)),
+        ("for what was there", element("", 11)),
+        ("with content", "<</Type/StructElem/S/P/P 61 0 R/K 0>>".to_owned()),
+    ] {
+        expect(name, &annotated(3, &element), Integrity::Altered, "catalogue_entry:false");
+    }
+}
+
+#[test]
 fn a_sneaky_signature_field_over_the_page_is_an_alteration() {
     let mut forged = Forge::signed("").sign_again(30, "");
     let small = b"/Rect[0 0 0 0]/F 132/T(Signature2)";

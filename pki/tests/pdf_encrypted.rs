@@ -149,6 +149,31 @@ fn what_pyhanko_encrypted_and_signed_is_judged_by_its_password() {
     }
 }
 
+/// Signing software may seal the placeholder before the signature is written over its beginning.
+#[test]
+fn what_is_left_of_a_sealed_placeholder_is_no_alteration() {
+    let folder = support::folder("encrypted");
+    let signer = Signer::new("TEST signer");
+    let with = ["--encrypt", "", "owner", "256", "--"];
+    let Some(sealed) = rewritten(&folder, "placeholder", &simple("", "", &[]), &with) else { return };
+    for (name, source, expected) in
+        [("encrypted", sealed, Integrity::Intact), ("open", simple("", "", &[]), Integrity::Broken)]
+    {
+        let mut signed = sign(&source, &signer, &options(None, Field::NewInvisible));
+        let end = signed.windows(9).rposition(|window| window == b"00000000>").unwrap();
+        signed[end..end + 8].copy_from_slice(b"5ea1ed00");
+        assert_eq!(judge(&signed).integrity, expected, "{name}");
+        // The signature itself is not sealed, and what of it is changed is found.
+        let start = signed
+            .windows(10)
+            .rposition(|window| window == b"/Contents<")
+            .or_else(|| signed.windows(11).rposition(|window| window == b"/Contents <"));
+        let digit = signed[start.unwrap()..].iter().position(|byte| *byte == b'<').unwrap() + start.unwrap() + 400;
+        signed[digit] = if signed[digit] == b'0' { b'1' } else { b'0' };
+        assert_ne!(judge(&signed).integrity, Integrity::Intact, "{name}");
+    }
+}
+
 #[test]
 fn what_the_owner_does_not_permit_is_not_signed() {
     let folder = support::folder("encrypted");

@@ -1,20 +1,23 @@
-//! API keys of systems: `chuky_<id>_<secret>`, shown once, stored as a hash, bound to an account and an end.
+//! API keys of systems: `chuky_<id>_<secret>`, shown once, stored as a hash, bound to an account and an end. Whatever roles the account has by the
+//! time a key is used, the key brings none that decides: that is asked at each use, not when the key is made.
 
-use super::{Principal, acting, is_enabled, token_hash};
+use super::{Principal, acting, is_enabled, login::moved_on, token_hash};
 use crate::{
     app::App,
     attestation,
     audit::{self, Actor, Entry, Kind},
     current,
     error::{RequestError, Result},
+    store::Transaction,
 };
 use chuky_model::{
     id::{AccountId, ApiKeyId},
     instant::Instant,
-    record::account::ApiKey,
+    record::account::{Account, ApiKey},
     role::Role,
 };
 use rand::Rng;
+use serde::Serialize;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -59,10 +62,8 @@ pub async fn create_api_key(
 /// Makes a key for the caller's own account, in a session of its holder's. Refused to accounts that decide for others: what they do, a person does
 /// each time. `days` is 1 to 366. The text and the key's end.
 pub async fn create_own(app: &App, by: &Principal, label: &str, days: i64) -> Result<(Zeroizing<String>, Instant)> {
-    if !by.is_in_session() {
-        return Err(RequestError::unauthenticated().into());
-    }
-    if by.roles.iter().any(|role| matches!(role, Role::Approver | Role::SecurityOfficer | Role::Administrator)) {
+    by.in_session()?;
+    if by.roles.iter().any(|role| decides(*role)) {
         return Err(RequestError::conflict(
             "api_key_of_decider",
             "Tài khoản có quyền phê duyệt hoặc quản trị không có khóa API: mỗi quyết định do một người thực hiện. Hãy dùng một tài khoản riêng cho hệ thống.",
@@ -95,7 +96,86 @@ pub(super) async fn principal(app: &App, text: &str) -> Result<Principal> {
     // A busy system's account is kept with its key.
     let id = key.account_id;
     let account = current::kept(app, id.as_bytes(), || app.store.account_by_id(id), is_enabled).await?;
-    acting(app, account.as_deref(), format!("{CLIENT}{}", key.id), key.created_at)
+    let mut principal = acting(app, account.as_deref(), format!("{CLIENT}{}", key.id), key.created_at)?;
+    principal.roles.retain(|role| !decides(*role));
+    Ok(principal)
+}
+
+/// Whether a person makes the role's decisions, each time, in a session.
+pub fn decides(role: Role) -> bool {
+    matches!(role, Role::Approver | Role::SecurityOfficer | Role::Administrator)
+}
+
+/// A key of the caller's own account.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct ApiKeyView {
+    #[schema(value_type = String)]
+    pub id: ApiKeyId,
+    /// What its holder called it.
+    pub label: String,
+    /// RFC 3339.
+    pub created_at: String,
+    pub expires_at: String,
+}
+
+/// The keys of the caller's account that open something, oldest first.
+pub async fn own(app: &App, by: &Principal) -> Result<Vec<ApiKeyView>> {
+    let now = app.clock.now();
+    let keys = current::rows(app, || app.store.api_keys_of_account(by.account)).await?;
+    let alive = keys.into_iter().filter(|key| key.revoked_at.is_none() && key.expires_at > now);
+    Ok(alive.map(view).collect())
+}
+
+fn view(key: ApiKey) -> ApiKeyView {
+    ApiKeyView {
+        id: key.id,
+        label: key.label,
+        created_at: key.created_at.rfc3339(),
+        expires_at: key.expires_at.rfc3339(),
+    }
+}
+
+/// Revokes a key for good: one's own, or anybody's as somebody who may disable the account. One that is revoked already stays so.
+pub async fn revoke(app: &App, by: &Principal, id: ApiKeyId) -> Result<()> {
+    let key = current::row_by_log(app, || app.store.api_key_by_id(id)).await?;
+    let mut key = key.ok_or_else(RequestError::not_found)?;
+    let may = key.account_id == by.account || by.has(Role::SecurityOfficer) || by.has(Role::Administrator);
+    if !may {
+        return Err(RequestError::not_found().into());
+    }
+    by.in_session()?;
+    if key.revoked_at.is_some() {
+        return Ok(());
+    }
+    let now = app.clock.now();
+    key.revoked_at = Some(now);
+    attestation::attest_change(&*app.tokens.subscribers, &mut key).await?;
+    let mut transaction = app.store.begin().await?;
+    store_revoked(&mut transaction, &key, Actor::Account(by.account), now).await?;
+    transaction.commit().await?;
+    current::changed(app, &key);
+    Ok(())
+}
+
+/// The keys of an account that an approval gives a role which decides, revoked and attested; none of every other account.
+pub async fn ended_by_role(app: &App, account: &Account, now: Instant) -> Result<Vec<ApiKey>> {
+    if !account.roles.iter().any(|role| decides(*role)) {
+        return Ok(Vec::new());
+    }
+    let mut ended = current::rows(app, || app.store.api_keys_of_account(account.id)).await?;
+    ended.retain(|key| key.revoked_at.is_none());
+    for key in &mut ended {
+        key.revoked_at = Some(now);
+        attestation::attest_change(&*app.tokens.subscribers, key).await?;
+    }
+    Ok(ended)
+}
+
+/// Stores a key that was revoked, with its audit entry.
+pub async fn store_revoked(transaction: &mut Transaction, key: &ApiKey, by: Actor, now: Instant) -> Result<()> {
+    transaction.update_api_key(key).await.map_err(moved_on)?;
+    audit::record(transaction, Entry::of_row(now, Kind::ApiKeyRevoked, by, key)).await?;
+    Ok(())
 }
 
 const LONGEST_LABEL: usize = 100;

@@ -5,6 +5,7 @@
 use super::{
     Password, SessionToken, TotpCode, device, person, second_factor,
     session::{add_session, prepare_session},
+    tries,
 };
 use crate::{
     app::App,
@@ -12,7 +13,7 @@ use crate::{
     audit::{self, Actor, Entry},
     current,
     error::{RequestError, RequestErrorKind, Result},
-    rates::Kind,
+    rates::{self, Kind},
     store::{self, Transaction},
 };
 use chuky_model::{id::AccountId, instant::Instant, record::account::Account, role::Role};
@@ -127,74 +128,72 @@ pub async fn log_in(app: &App, attempt: LogIn) -> Result<LoggedIn> {
     let caller = match &nonce {
         Some(nonce) => format!("device:{nonce}"),
         None => {
-            let until = account.as_ref().and_then(|account| account.locked_until).filter(|until| *until > now);
-            if let Some(until) = until {
-                return Err(locked(until, now).into());
-            }
+            tries::check(app, account.as_ref(), &attempt.login, now)?;
             app.rates.take(Kind::LogInAddress, &attempt.from, app.clock.steady())?;
-            format!("{}\n{}", attempt.from, attempt.login)
+            format!("{}\n{}", rates::customer(&attempt.from), attempt.login)
         }
     };
     app.rates.take(Kind::LogIn, &caller, app.clock.steady())?;
     app.rates.take(Kind::LogInDay, &caller, app.clock.steady())?;
     // 2. The try is counted before it is made.
     let account = match account {
-        Some(account) => Some(count_try(app, account, now).await?),
-        None => None,
+        Some(account) => Some(tries::count(app, account, now).await?),
+        None => {
+            tries::count_unknown(app, &attempt.login);
+            None
+        }
     };
     // 3. The password; the work is the same where there is no account.
     let hash = account.as_ref().and_then(|account| account.password_hash.clone());
     let right = attempt.password.matches(hash).await?;
     let Some(account) = account.filter(|_| right) else { return Err(wrong().into()) };
-    // 4. The code, looked at only behind the right password and refused with the same words.
-    let Some(step) = second_factor::checked(app, &account, &attempt.totp)? else { return Err(wrong().into()) };
-    // 5. Success takes the count back and opens the session.
+    // 4. The code, looked at only behind the right password and refused with the same words; with it the count is taken back and a session opened.
+    let (id, token) = (account.id, opened(app, account, (&attempt.totp, nonce.as_deref())).await?);
     app.rates.give_back(Kind::LogIn, &caller);
     app.rates.give_back(Kind::LogInDay, &caller);
     if nonce.is_none() {
         app.rates.give_back(Kind::LogInAddress, &attempt.from);
     }
-    let device = device::token(app, account.id, nonce);
-    Ok(LoggedIn { account: account.id, token: open_forgiven_session(app, account, step).await?, device })
+    Ok(LoggedIn { account: id, token, device: device::token(app, id, nonce) })
 }
 
-async fn count_try(app: &App, mut account: Account, now: Instant) -> Result<Account> {
-    account.failed_logins = remembered(&account, now).saturating_add(1);
-    let over = account.failed_logins >= TRIES;
-    account.locked_until = Some(if over { now.plus_seconds(LOCK_SECONDS) } else { now });
-    attestation::attest_change(&*app.tokens.subscribers, &mut account).await?;
-    let mut transaction = app.store.begin().await?;
-    transaction.update_account(&account).await.map_err(moved_on)?;
-    let entry = if over { audit::Kind::SessionRefused } else { audit::Kind::SessionTried };
-    audit::record(&mut transaction, Entry::of_row(now, entry, Actor::Anonymous, &account)).await?;
-    transaction.commit().await?;
-    Ok(account)
+/// A session for whoever gave the right password of this account, and the code of now. Again where another try changed the row meanwhile: a
+/// stranger's must not stand in the holder's way.
+async fn opened(app: &App, mut account: Account, (totp, device): (&TotpCode, Option<&str>)) -> Result<SessionToken> {
+    let matched = account.password_hash.clone();
+    for _ in 0..tries::AT_ONCE {
+        let step = second_factor::guarded(app, &account, totp, device)?.ok_or_else(wrong)?;
+        if let Some(token) = forgiven_session(app, account.clone(), step).await? {
+            return Ok(token);
+        }
+        let again = current::row(app, || app.store.account_by_id(account.id)).await?;
+        let same = |one: &Account| one.disabled_at.is_none() && one.password_hash == matched;
+        account = again.filter(same).ok_or_else(wrong)?;
+    }
+    Err(RequestError::try_again().into())
 }
 
-/// Tries that are not forgotten yet: one is for every [`LOCK_SECONDS`] since the last, or since the account waited for it.
-fn remembered(account: &Account, now: Instant) -> i64 {
-    let Some(since) = account.locked_until else { return account.failed_logins };
-    let passed = now.unix_seconds().saturating_sub(since.unix_seconds()).max(0);
-    account.failed_logins.saturating_sub(passed / LOCK_SECONDS).max(0)
-}
-
-/// `step` is the time step of the code that was given: no other log-in, on whatever node, takes one of it again.
-async fn open_forgiven_session(app: &App, mut account: Account, step: Option<i64>) -> Result<SessionToken> {
+/// `step` is the time step of the code that was given: no other log-in, on whatever node, takes one of it again. `None` where somebody else
+/// changed the row in this moment.
+async fn forgiven_session(app: &App, mut account: Account, step: Option<i64>) -> Result<Option<SessionToken>> {
     account.failed_logins = 0;
     account.locked_until = None;
     account.totp_step = step.or(account.totp_step);
     attestation::attest_change(&*app.tokens.subscribers, &mut account).await?;
     let (session, token) = prepare_session(app, account.id, step.is_some()).await?;
     let mut transaction = app.store.begin().await?;
-    transaction.update_account(&account).await.map_err(moved_on)?;
+    match transaction.update_account(&account).await {
+        Err(store::Error::Stale) => return Ok(None),
+        other => other?,
+    }
     let entry = Entry::of_row(session.created_at, audit::Kind::AccountForgiven, Actor::Account(account.id), &account);
     audit::record(&mut transaction, entry).await?;
     add_session(&mut transaction, &session).await?;
     transaction.commit().await?;
-    Ok(token)
+    Ok(Some(token))
 }
 
-/// Two log-ins at once: one of them tries again.
+/// Somebody else changed the row in this moment.
 pub fn moved_on(error: store::Error) -> crate::error::Error {
     match error {
         store::Error::Stale => RequestError::try_again().into(),
@@ -224,60 +223,4 @@ fn wrong() -> RequestError {
         "Tên đăng nhập, mật khẩu hoặc mã xác thực không đúng. Hãy kiểm tra và thử lại; mỗi mã xác thực chỉ dùng được một lần.",
         "Log-in name, password or code is wrong. Check them and try again; each code of an authenticator app serves once.",
     )
-}
-
-fn locked(until: Instant, now: Instant) -> RequestError {
-    let time = until.vietnamese();
-    let error = RequestError::new(
-        RequestErrorKind::TooMany,
-        "login_locked",
-        format!(
-            "Tài khoản này bị nhập sai quá nhiều lần từ những thiết bị lạ. Hãy thử lại sau {time}, hoặc dùng thiết bị bạn đã từng đăng nhập."
-        ),
-        format!(
-            "Too many wrong tries for this account from unknown devices. Try again after {time}, or from a device you have logged in with before."
-        ),
-    );
-    let seconds = until.0.saturating_sub(now.0).saturating_add(999_999) / 1_000_000;
-    RequestError { retry_after: u32::try_from(seconds).ok(), ..error }
-}
-
-/// Wrong passwords in a row, from whatever unknown devices, before they wait. One is forgotten every five minutes, 288 in a day, and one
-/// address has thirty a day by default: a single one never comes so far, and it takes ten to stay there. A password has ten characters at least.
-const TRIES: i64 = 100;
-const LOCK_SECONDS: i64 = 5 * 60;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn wrong_passwords_are_forgotten_one_by_one() {
-        let at = |seconds| Instant::from_unix_seconds(1_800_000_000 + seconds);
-        let account = |failed_logins, locked_until| Account {
-            id: AccountId(Uuid::nil()),
-            login: String::new(),
-            password_hash: None,
-            roles: Vec::new(),
-            display_name: Vec::new(),
-            unit: String::new(),
-            person_lookup: None,
-            failed_logins,
-            locked_until,
-            disabled_at: None,
-            created_at: at(0),
-            renewed_at: None,
-            totp_secret: None,
-            totp_step: None,
-            unit_since: None,
-            version: 1,
-            mac: Vec::new(),
-        };
-        let left = |failed, since: Option<i64>, now| remembered(&account(failed, since.map(at)), at(now));
-        assert_eq!(left(99, None, 10_000), 99, "of before, with no time beside it");
-        assert_eq!([left(99, Some(0), 299), left(99, Some(0), 300), left(99, Some(0), 3_000)], [99, 98, 89]);
-        assert_eq!(left(3, Some(0), 86_400), 0);
-        // While the account waits, and where the clock was set back, nothing is forgotten.
-        assert_eq!([left(100, Some(300), 0), left(100, Some(300), 600)], [100, 99]);
-    }
 }

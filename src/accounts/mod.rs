@@ -8,12 +8,17 @@ mod login;
 pub mod passkey;
 mod password;
 mod person;
+pub mod quorum;
 pub mod second_factor;
 mod session;
 mod totp;
+mod tries;
 mod withdrawal;
 
-pub use api_key::{create_api_key, create_own as create_own_api_key};
+pub use api_key::{
+    ApiKeyView, create_api_key, create_own as create_own_api_key, decides, ended_by_role as api_keys_ended_by_role,
+    own as own_api_keys, revoke as revoke_api_key, store_revoked as store_revoked_api_key,
+};
 pub use device::device_token;
 pub use login::{
     LogIn, LoggedIn, NewAccount, add_account, check_login, create_account, log_in, moved_on, prepare_account,
@@ -24,7 +29,7 @@ pub use person::{
 };
 pub use session::{SESSION_SECONDS, SessionToken, add_session, log_out, open_session, prepare_session};
 pub use totp::{TotpCode, TotpSecret};
-pub use withdrawal::{disable_account, remove_role, revoke_api_key};
+pub use withdrawal::{disable_account, remove_role};
 
 use crate::{
     app::App,
@@ -34,9 +39,10 @@ use crate::{
 use chuky_model::{
     id::{AccountId, ApiKeyId},
     instant::Instant,
-    record::account::Account,
+    record::{account::Account, staff::StaffInvitation},
     role::Role,
 };
+use zeroize::Zeroizing;
 
 /// Who is calling, with what the account row said when it was checked.
 #[derive(Clone, Debug)]
@@ -60,6 +66,11 @@ impl Principal {
     /// Whether the caller has logged in: an API key is no person at a device.
     pub fn is_in_session(&self) -> bool {
         self.client.starts_with("session:")
+    }
+
+    /// Passes where the caller has logged in: whoever decides, or takes something back, is a person each time.
+    pub fn in_session(&self) -> Result<(), RequestError> {
+        if self.is_in_session() { Ok(()) } else { Err(session_needed()) }
     }
 
     /// The API key that the caller came with, where it was one.
@@ -116,6 +127,11 @@ pub async fn of_person(app: &App, person_lookup: &[u8]) -> Result<Vec<Account>> 
     Ok(accounts.into_iter().filter(is_enabled).collect())
 }
 
+/// Every account of that person, oldest first, disabled ones too. An error where one is hidden that the audit log names.
+pub async fn all_of_person(app: &App, person_lookup: &[u8]) -> Result<Vec<Account>> {
+    person::accounts(app, person_lookup).await
+}
+
 /// The keyed hash of the number of an account's person, where it is known. An account that the log knows of and that is not there is no
 /// unknown person's but an error.
 pub async fn person_of(app: &App, id: AccountId) -> Result<Option<Vec<u8>>> {
@@ -130,6 +146,17 @@ pub async fn same_person(app: &App, one: AccountId, other: AccountId) -> Result<
     }
     let one = person_of(app, one).await?;
     Ok(one.is_some() && one == person_of(app, other).await?)
+}
+
+/// The telephone number that two people put into an account's invitation; empty where none is kept.
+pub fn contact_of(app: &App, invitation: &StaffInvitation) -> Result<Zeroizing<String>> {
+    let plain = app.vault.open(CONTACT, &invitation.account_id.to_string(), &invitation.contact)?;
+    Ok(Zeroizing::new(String::from_utf8_lossy(&plain).into_owned()))
+}
+
+/// A number as the invitation of that account keeps it.
+pub fn sealed_contact(app: &App, id: AccountId, phone: &str) -> Result<Vec<u8>> {
+    app.vault.seal(CONTACT, &id.to_string(), phone.as_bytes())
 }
 
 /// A name as the column of that account keeps it.
@@ -154,6 +181,14 @@ pub fn is_enabled(account: &Account) -> bool {
     account.disabled_at.is_none()
 }
 
+fn session_needed() -> RequestError {
+    RequestError::conflict(
+        "session_needed",
+        "Việc này cần đăng nhập bằng tên và mật khẩu, không dùng khóa API.",
+        "This needs a log-in with name and password; an API key is none.",
+    )
+}
+
 /// SHA-256 of a token: tokens are random, so a plain hash tells nothing about them.
 fn token_hash(token: &[u8]) -> Vec<u8> {
     use sha2::{Digest, Sha256};
@@ -162,3 +197,4 @@ fn token_hash(token: &[u8]) -> Vec<u8> {
 
 /// The place of the encrypted column.
 const DISPLAY_NAME: &str = "account.display_name";
+const CONTACT: &str = "staff_invitation.contact";

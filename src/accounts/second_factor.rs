@@ -32,8 +32,29 @@ pub(super) fn is_staff(roles: &[Role]) -> bool {
     roles.iter().any(|role| role.is_staff())
 }
 
+/// As [`checked`], behind the right password. Whoever has that is no stranger who mistypes: so many wrong codes a day, from a device that the
+/// holder has used or from all others together, and none is right any more; no log-in of the holder's takes one of them back.
+pub(super) fn guarded(
+    app: &App,
+    account: &Account,
+    typed: &TotpCode,
+    device: Option<&str>,
+) -> Result<Option<Option<i64>>> {
+    let caller = format!("{}\n{}", account.id, device.unwrap_or_default());
+    let now = app.clock.steady();
+    if app.rates.check(rates::Kind::SecondFactor, &caller, now).is_err() {
+        tracing::warn!(event = "second_factor_guessed", account = %account.id);
+        return Ok(None);
+    }
+    let step = checked(app, account, typed)?;
+    if step.is_none() && !typed.is_empty() {
+        let _ = app.rates.take(rates::Kind::SecondFactor, &caller, now);
+    }
+    Ok(step)
+}
+
 /// The time step of a right code; `None` where it is wrong or was taken before. `Ok(Some(None))` where none is asked for.
-pub(super) fn checked(app: &App, account: &Account, typed: &TotpCode) -> Result<Option<Option<i64>>> {
+fn checked(app: &App, account: &Account, typed: &TotpCode) -> Result<Option<Option<i64>>> {
     if !is_enrolled(account) {
         return Ok(Some(None));
     }

@@ -85,6 +85,11 @@ impl TotpCode {
     pub fn enter(text: &str) -> Self {
         Self(text.chars().filter(|letter| !letter.is_whitespace()).take(LONGEST).collect())
     }
+
+    /// Whether none was typed.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 impl std::fmt::Debug for TotpCode {

@@ -86,6 +86,7 @@ kinds! {
     /// It logged its holder in, or was what a decision was made with.
     PasskeyUsed = "passkey.used",
     PasskeyRemoved = "passkey.removed",
+    PasskeyDistrusted = "passkey.distrusted",
     /// The account approves with passkeys, and never without again.
     PasskeyEnrolled = "passkey_enrolment.made",
     RequestSubmitted = "request.submitted",

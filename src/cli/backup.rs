@@ -9,7 +9,9 @@ use crate::{
     custodians::{Opened, share_error_in_words},
     error::{InternalError, RequestError, Result},
     issuance::reconciliation::{self, Evidence, Findings},
-    restoration, tokens,
+    restoration,
+    staff::{self, Closed},
+    tokens,
 };
 use chuky_hsm::{
     Secret32,
@@ -70,6 +72,9 @@ pub struct Reconcile {
     /// Certificates in circulation (PEM or DER), from receipts and signed documents
     #[arg(long = "certificate", value_name = "FILE")]
     certificates: Vec<PathBuf>,
+    /// Nothing was done after the backup: the service was stopped before it. Staff keep their passwords and passkeys then
+    #[arg(long)]
+    nothing_lost: bool,
 }
 
 impl Backup {
@@ -159,8 +164,16 @@ impl Reconcile {
             return Err(nothing_to_do().into());
         };
         let app = App::open_to_reconcile(settings, clock, executable).await?;
-        let findings = reconciliation::reconcile(&app, &restored, remembered.as_ref(), &evidence).await?;
-        Ok(told(&findings, common.language))
+        let remembered = remembered.as_ref();
+        let findings = reconciliation::reconcile(&app, remembered, &evidence).await?;
+        let staff = match self.nothing_lost {
+            true if findings.shows_life() => return Err(something_lost().into()),
+            true => None,
+            false => Some(staff::close_restored(&app).await?),
+        };
+        let content = staff.as_ref().map_or_else(|| serde_json::json!("nothing_lost"), Closed::told);
+        let sessions = reconciliation::finish(&app, (&restored, remembered), &findings, content).await?;
+        Ok(told(&findings, sessions, staff.as_ref(), common.language))
     }
 
     fn evidence(&self) -> Result<Evidence> {
@@ -184,7 +197,7 @@ fn settings(common: &Common, data_dir: &Path) -> Result<Settings> {
     Ok(settings.map_err(|error| InternalError::other(error.to_string()))?)
 }
 
-fn told(findings: &Findings, language: Language) -> String {
+fn told(findings: &Findings, sessions: u64, staff: Option<&Closed>, language: Language) -> String {
     let say = |vi: &'static str, en: &'static str| if language == Language::Vi { vi } else { en };
     let mut text = String::new();
     let counts = [
@@ -205,7 +218,7 @@ fn told(findings: &Findings, language: Language) -> String {
         ),
         (say("việc cấp dở dang, nay vô hiệu", "half-done issues, now void"), findings.half_done as u64),
         (say("mã PIN chỉ còn một lần thử", "PINs have one try left"), findings.pins as u64),
-        (say("phiên đăng nhập bị đóng", "sessions ended"), findings.sessions),
+        (say("phiên đăng nhập bị đóng", "sessions ended"), sessions),
     ];
     for (what, count) in counts {
         let _ = writeln!(text, "{count:>8}  {what}");
@@ -213,11 +226,61 @@ fn told(findings: &Findings, language: Language) -> String {
     for (name, before, floor) in &findings.lists {
         let _ = writeln!(text, "{name}.crl: {before} → {} {floor}", say("số tiếp theo lớn hơn", "goes on above"));
     }
-    text.push_str(say(
-        "Hãy rà soát quyền và khóa API đã bị thu hồi sau bản sao lưu: dịch vụ không biết được. Có thể chạy dịch vụ.\n",
-        "Look through roles and API keys that were taken back since the backup: the service cannot know. It may serve now.\n",
-    ));
+    match staff {
+        Some(staff) => told_of_staff(&mut text, staff, language),
+        None => text.push_str(say("Có thể chạy dịch vụ.\n", "It may serve now.\n")),
+    }
     text
+}
+
+fn told_of_staff(text: &mut String, staff: &Closed, language: Language) {
+    let say = |vi: &'static str, en: &'static str| if language == Language::Vi { vi } else { en };
+    let counts = [
+        (
+            say(
+                "tài khoản phê duyệt, an ninh, quản trị: mật khẩu, mã xác thực và khóa truy cập cũ không còn dùng được",
+                "accounts of approvers, officers and administrators: passwords, second factors and passkeys of before open nothing",
+            ),
+            staff.recovered,
+        ),
+        (
+            say(
+                "mã mời chưa dùng, nay vô hiệu: tạo mã mới tại /staff",
+                "open invitations, now void: make new ones at /staff",
+            ),
+            staff.invitations,
+        ),
+        (
+            say(
+                "tài khoản nhân viên khác, để nguyên: hãy rà soát tại /staff",
+                "other staff accounts, left as they are: look through them at /staff",
+            ),
+            staff.left,
+        ),
+        (say("khóa API còn hiệu lực theo bản sao lưu", "API keys in force by the backup"), staff.keys.len()),
+    ];
+    for (what, count) in counts {
+        let _ = writeln!(text, "{count:>8}  {what}");
+    }
+    for (login, label, id) in &staff.keys {
+        let _ = writeln!(text, "          {id}  {login}  {label}");
+    }
+    text.push_str(say(
+        "Có thể chạy dịch vụ. Việc tiếp theo:\n\
+         1. `chuky staff found --renew`: mã mời mới cho những người lập và duyệt lệnh; họ khôi phục những người khác bằng lệnh.\n\
+         2. Thu hồi khóa API đã bị thu hồi sau bản sao lưu, và rà soát quyền, tài khoản, mã kích hoạt: dịch vụ không biết được.\n",
+        "It may serve now. What comes next:\n\
+         1. `chuky staff found --renew`: new invitations for those who enter and approve orders; they recover the others by orders.\n\
+         2. Revoke API keys that were revoked since the backup, and look through roles, accounts and activation codes: the service cannot know.\n",
+    ));
+}
+
+fn something_lost() -> RequestError {
+    RequestError::conflict(
+        "something_lost",
+        "Có việc đã làm sau bản sao lưu (nhật ký đã ghi nhớ, danh sách hoặc chứng thư cho thấy), nên không dùng được --nothing-lost.",
+        "Something was done after the backup, as the remembered log, a list or a certificate shows: --nothing-lost does not hold.",
+    )
 }
 
 fn nothing_to_do() -> RequestError {

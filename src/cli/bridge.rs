@@ -14,8 +14,12 @@ use std::{
     io::{self, BufRead, IsTerminal, Write},
     net::Ipv4Addr,
     process::ExitCode,
+    time::Duration,
 };
-use tokio::{net::TcpListener, sync::mpsc};
+use tokio::{
+    net::TcpListener,
+    sync::{mpsc, oneshot},
+};
 
 /// Cầu nối cho trình duyệt / Let one site's pages sign with your token, through 127.0.0.1
 ///
@@ -57,37 +61,47 @@ impl Bridge {
         let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, self.port)));
         let listener = listener.map_err(|error| Failure::stop(format!("127.0.0.1:{}: {error}", self.port), 2))?;
         let mut token = OpenToken::open(&self.token, &self.pin, language)?;
-        let (events, mut happens) = mpsc::channel(1);
+        let (events, happens) = mpsc::channel(bridge::MOST_EVENTS);
+        let (end, ended) = oneshot::channel();
         let address = listener.local_addr().map_err(|error| Failure::stop(error, 2))?;
         let door = {
             let _inside = runtime.enter();
-            bridge::open(&site, token.chosen(), listener, events)
+            bridge::open(&site, token.chosen(), listener, events, ended)
         };
         let (code, serving) = door.map_err(|error| Failure::stop(error, 2))?;
-        runtime.spawn(serving);
+        let serving = runtime.spawn(serving);
         println!("http://{address}  ⇄  {site}");
         let port = if address.port() == bridge::PORT { String::new() } else { format!("?port={}", address.port()) };
         println!("{site}/sign/own{port}");
         println!("{}", token.holder());
         shown_code(&code, language);
-        while let Some(event) = happens.blocking_recv() {
-            match event {
-                Event::Paired { next_code } => {
-                    println!("{}", if language == Language::Vi { "Đã ghép nối." } else { "Paired." });
-                    shown_code(&next_code, language);
-                }
-                Event::Closed => {
-                    let said = match language {
-                        Language::Vi => "mã ghép nối bị nhập sai quá nhiều lần, cầu nối đóng lại",
-                        Language::En => "too many wrong pairing codes, the bridge closes",
-                    };
-                    return Err(Failure::stop(said, 1));
-                }
-                Event::Ask(ask) => answer(ask, &mut token, language)?,
-            }
-        }
-        Ok(0)
+        let done = converse(happens, &mut token, language);
+        drop(end);
+        // What the page is told last goes out before the process ends; nobody waits longer than that.
+        let _ = runtime.block_on(async { tokio::time::timeout(LAST_ANSWER, serving).await });
+        done.map(|()| 0)
     }
+}
+
+/// One event after another, until something ends it.
+fn converse(mut happens: mpsc::Receiver<Event>, token: &mut OpenToken, language: Language) -> Result<(), Failure> {
+    while let Some(event) = happens.blocking_recv() {
+        match event {
+            Event::Paired { next_code } => {
+                println!("{}", if language == Language::Vi { "Đã ghép nối." } else { "Paired." });
+                shown_code(&next_code, language);
+            }
+            Event::Closed => {
+                let said = match language {
+                    Language::Vi => "mã ghép nối bị nhập sai quá nhiều lần, cầu nối đóng lại",
+                    Language::En => "too many wrong pairing codes, the bridge closes",
+                };
+                return Err(Failure::stop(said, 1));
+            }
+            Event::Ask(ask) => answer(ask, token, language)?,
+        }
+    }
+    Ok(())
 }
 
 /// Asks, and signs where the answer is yes. What the token says of a PIN ends the bridge.
@@ -150,7 +164,12 @@ fn shown_code(code: &str, language: Language) {
 
 /// A site's words without what moves a cursor or turns letters around.
 fn clean(text: &str) -> String {
-    text.chars().filter(|letter| !letter.is_control() && !turns_direction(*letter)).take(LONGEST_SHOWN).collect()
+    let mut letters = text.chars().filter(|letter| !letter.is_control() && !turns_direction(*letter));
+    let mut shown: String = letters.by_ref().take(LONGEST_SHOWN).collect();
+    if letters.next().is_some() {
+        shown.push('…');
+    }
+    shown
 }
 
 /// Scheme, host and port (RFC 6454 §6.2), in small letters; `http` only of this machine.
@@ -180,8 +199,10 @@ fn module_wanted(language: Language) -> &'static str {
     }
 }
 
-/// Bytes of an answer.
-const LONGEST_ANSWER: u64 = 64;
+/// Bytes of an answer: longer than a terminal's line, so that no rest of one answers the next question.
+const LONGEST_ANSWER: u64 = 8 << 10;
+/// What the last answer may take on its way to the page.
+const LAST_ANSWER: Duration = Duration::from_secs(2);
 /// Letters of a document's name that are shown.
 const LONGEST_SHOWN: usize = 200;
 

@@ -42,9 +42,12 @@ enum What {
         /// Say what would be made, and make nothing
         #[arg(long, conflicts_with = "renew")]
         dry_run: bool,
-        /// New invitations for founders who lost theirs, until two can work
+        /// New invitations while no two people can enter and approve orders: for founders who lost theirs, or to recover accounts
         #[arg(long, conflicts_with = "file")]
         renew: bool,
+        /// Only for the account of this log-in name; several times for several
+        #[arg(long = "account", value_name = "LOGIN", requires = "renew")]
+        accounts: Vec<String>,
     },
     /// Accounts with roles, unit, state and last log-in
     List,
@@ -107,8 +110,8 @@ enum Order {
 impl Staff {
     /// Runs the command.
     pub fn run(self, common: &Common) -> ExitCode {
-        if let What::Found { file, data_dir, dry_run, renew: _ } = self.what {
-            let founding = Here { file, data_dir, dry_run, language: common.language };
+        if let What::Found { file, data_dir, dry_run, renew: _, accounts } = self.what {
+            let founding = Here { file, data_dir, dry_run, accounts, language: common.language };
             return founding.run(common);
         }
         let Some(session) = Session::load() else {
@@ -194,6 +197,8 @@ struct Here {
     file: Option<PathBuf>,
     data_dir: PathBuf,
     dry_run: bool,
+    /// Whose invitations are made anew; empty for everybody's.
+    accounts: Vec<String>,
     language: Language,
 }
 
@@ -240,7 +245,7 @@ impl Here {
                 Ok(sheets.len())
             }
             Some(founding) => staff::found(&app, founding, show).await,
-            None => staff::renew(&app, show).await,
+            None => staff::renew(&app, &self.accounts, show).await,
         }
     }
 
@@ -356,9 +361,12 @@ fn order(one: &Value) {
 /// An order with everything that it would change.
 fn shown(one: &Value) {
     order(one);
+    // Whoever may decide sees the numbers in full.
+    let whole = |name: &str| one["identity"][name].as_str().or_else(|| one[name].as_str());
     for name in [
         "name",
         "personal_number",
+        "phone_before",
         "phone",
         "unit_before",
         "unit",
@@ -368,9 +376,12 @@ fn shown(one: &Value) {
         "decided_at",
         "refusal_reason",
     ] {
-        if let Some(value) = one[name].as_str().filter(|value| !value.is_empty()) {
+        if let Some(value) = whole(name).filter(|value| !value.is_empty()) {
             println!("  {name}: {value}");
         }
+    }
+    if one["phone_before"].is_string() {
+        println!("  phone_changes: {}", one["phone_changes"]);
     }
     println!("  roles: [{}] → [{}]", names(&one["roles_before"]), names(&one["roles"]));
 }

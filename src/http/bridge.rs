@@ -21,9 +21,10 @@ use std::{
     io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
+use subtle::ConstantTimeEq;
 use tokio::{
     net::TcpListener,
-    sync::{mpsc, oneshot},
+    sync::{self, mpsc, oneshot},
 };
 
 /// One digest to be signed, for whoever sits there to agree to.
@@ -77,6 +78,8 @@ struct Door {
     host: String,
     certificate: Certificate,
     pairing: Mutex<Pairing>,
+    /// Held while the person is asked: one thing is read after another.
+    asking: sync::Mutex<()>,
     events: mpsc::Sender<Event>,
 }
 
@@ -87,12 +90,13 @@ struct Pairing {
     token: Option<[u8; 32]>,
 }
 
-/// Serves the pages of `site` until the process ends; gives the first pairing code.
+/// Serves the pages of `site` until the other side of `ended` is dropped and the last answer has gone out; gives the first pairing code.
 pub fn open(
     site: &str,
     chosen: &Chosen,
     listener: TcpListener,
     events: mpsc::Sender<Event>,
+    ended: oneshot::Receiver<()>,
 ) -> io::Result<(String, impl Future<Output = io::Result<()>> + Send + use<>)> {
     let code = fresh_code();
     let door = Door {
@@ -100,6 +104,7 @@ pub fn open(
         host: listener.local_addr()?.to_string(),
         certificate: Certificate::of(chosen),
         pairing: Mutex::new(Pairing { code: code.clone(), wrong: 0, token: None }),
+        asking: sync::Mutex::new(()),
         events,
     };
     let door = Arc::new(door);
@@ -110,7 +115,11 @@ pub fn open(
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(middleware::from_fn_with_state(door.clone(), only_this_site))
         .with_state(door);
-    Ok((code, async move { axum::serve(listener, router).await }))
+    let ended = async move {
+        // Nothing is ever sent through it.
+        let _ = ended.await;
+    };
+    Ok((code, async move { axum::serve(listener, router).with_graceful_shutdown(ended).await }))
 }
 
 impl Certificate {
@@ -163,12 +172,14 @@ struct PairRequest {
 async fn pair(State(door): State<Arc<Door>>, body: Bytes) -> Result<Response, Refusal> {
     let asked: PairRequest = read(&body)?;
     let written: String = asked.code.chars().filter(char::is_ascii_alphanumeric).collect();
+    // Whatever comes of it can be told to the terminal, or it is not tried.
+    let place = door.events.try_reserve().map_err(|error| Refusal::of(&error))?;
     let (paired, event) = {
         let mut pairing = door.pairing();
         if pairing.wrong >= MOST_WRONG_CODES {
             return Err(Refusal::Closed);
         }
-        match digest(written.to_ascii_uppercase().as_bytes()) == digest(pairing.code.replace('-', "").as_bytes()) {
+        match is_same(&written.to_ascii_uppercase(), digest(pairing.code.replace('-', "").as_bytes())) {
             true => {
                 let token = fresh_token();
                 pairing.token = Some(digest(token.as_bytes()));
@@ -184,7 +195,7 @@ async fn pair(State(door): State<Arc<Door>>, body: Bytes) -> Result<Response, Re
         }
     };
     if let Some(event) = event {
-        door.events.send(event).await.map_err(|_| Refusal::Closed)?;
+        place.send(event);
     }
     let token = paired?;
     Ok(Json(serde_json::json!({ "token": token })).into_response())
@@ -214,8 +225,8 @@ async fn sign(State(door): State<Arc<Door>>, headers: HeaderMap, body: Bytes) ->
     }
     let (answer, answered) = oneshot::channel();
     let ask = Ask { name: order.name, sha256: order.sha256, digest, answer };
-    // One at a time: a person reads one thing after another.
-    door.events.try_send(Event::Ask(ask)).map_err(|_| Refusal::Busy)?;
+    let _asking = door.asking.try_lock().map_err(|_| Refusal::Busy)?;
+    door.events.try_send(Event::Ask(ask)).map_err(|error| Refusal::of(&error))?;
     match answered.await {
         Ok(Ok(value)) => Ok(Json(serde_json::json!({ "value": BASE64_STANDARD.encode(value) })).into_response()),
         Ok(Err(Declined::ByHolder)) => Err(Refusal::ByHolder),
@@ -233,10 +244,8 @@ impl Door {
     fn admit(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let shown = shown.and_then(|value| value.strip_prefix("Bearer ")).ok_or(Refusal::NotPaired)?;
-        match self.pairing().token == Some(digest(shown.as_bytes())) {
-            true => Ok(()),
-            false => Err(Refusal::NotPaired),
-        }
+        let is_paired = self.pairing().token.is_some_and(|token| is_same(shown, token));
+        is_paired.then_some(()).ok_or(Refusal::NotPaired)
     }
 }
 
@@ -250,6 +259,16 @@ enum Refusal {
     Closed,
     ByHolder,
     ByToken(String),
+}
+
+impl Refusal {
+    /// Why the terminal is told nothing.
+    fn of<T>(error: &mpsc::error::TrySendError<T>) -> Self {
+        match error {
+            mpsc::error::TrySendError::Full(_) => Self::Busy,
+            mpsc::error::TrySendError::Closed(_) => Self::Closed,
+        }
+    }
 }
 
 impl IntoResponse for Refusal {
@@ -302,7 +321,11 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
     serde_json::from_slice(body).map_err(|_| Refusal::Malformed)
 }
 
-/// Nothing is compared but digests, so that no time tells how much was right.
+/// Whether it is what that digest is of. No time tells how much of it was right.
+fn is_same(shown: &str, wanted: [u8; 32]) -> bool {
+    digest(shown.as_bytes()).ct_eq(&wanted).into()
+}
+
 fn digest(octets: &[u8]) -> [u8; 32] {
     Sha256::digest(octets).into()
 }
@@ -325,6 +348,8 @@ fn fresh_token() -> String {
 
 /// The port on 127.0.0.1 that pages ask where they are told no other.
 pub const PORT: u16 = 17_345;
+/// What waits for the terminal at most: a question, what its page no longer waits for, a pairing.
+pub const MOST_EVENTS: usize = 8;
 /// Wrong codes until nothing is answered any more: 40 bits are not guessed in five.
 const MOST_WRONG_CODES: u32 = 5;
 /// Bytes of a request: a name, a digest.

@@ -58,16 +58,17 @@ pub struct Findings {
     pub half_done: usize,
     /// Credentials whose PIN has one try left.
     pub pins: usize,
-    pub sessions: u64,
 }
 
-/// Reconciles, and lets the database serve again. Can be run anew where it was cut short.
-pub async fn reconcile(
-    app: &App,
-    restored: &Restoration,
-    remembered: Option<&SignedHead>,
-    evidence: &Evidence,
-) -> Result<Findings> {
+impl Findings {
+    /// Whether anything shows that the service did something after the backup.
+    pub fn shows_life(&self) -> bool {
+        self.lost_entries > 0 || self.revoked > 0 || self.void > 0
+    }
+}
+
+/// Reconciles lists, certificates and PINs. Can be run anew where it was cut short; [`finish`] lets the database serve again.
+pub async fn reconcile(app: &App, remembered: Option<&SignedHead>, evidence: &Evidence) -> Result<Findings> {
     let mut findings = Findings::default();
     // 1. The log is whole in itself, as far as it goes.
     let log = whole_log(app).await?;
@@ -91,21 +92,34 @@ pub async fn reconcile(
     findings.half_done = recovery::all_restored(app).await?;
     // 5. Lists of now, which tell all of it.
     revocation_list::publish_all(app).await?;
-    // 6. What was tried, opened and accepted since is not known. From here on it may serve.
+    // 6. What was tried since is not known.
     findings.pins = one_try_left(app).await?;
+    Ok(findings)
+}
+
+/// Lets the database serve: sessions end, payments from before are told apart by this moment. `staff` is what became of staff accounts, for the
+/// audit log. The number of sessions.
+pub async fn finish(
+    app: &App,
+    (restored, remembered): (&Restoration, Option<&SignedHead>),
+    findings: &Findings,
+    staff: serde_json::Value,
+) -> Result<u64> {
     let now = app.clock.now();
     let mut transaction = app.store.begin().await?;
-    findings.sessions = transaction.remove_sessions().await?;
+    let sessions = transaction.remove_sessions().await?;
     transaction.reconcile_restorations(now).await?;
     let subject = format!("restoration:{}", restored.id);
-    let content = serde_json::to_value(&findings).map_err(|error| InternalError::other(error.to_string()))?;
+    let content = serde_json::to_value(findings).map_err(|error| InternalError::other(error.to_string()))?;
     let remembered = remembered.map(|head| hex::encode(head.root));
-    let content = serde_json::json!({ "findings": content, "remembered_root": remembered });
+    let content = serde_json::json!({
+        "findings": content, "sessions": sessions, "staff": staff, "remembered_root": remembered,
+    });
     let entry = Entry::new(now, Kind::RestorationReconciled, Actor::Service, subject).with(content);
     let entry = audit::record(&mut transaction, entry).await?;
     transaction.commit().await?;
     app.audit.wait(entry).await?;
-    Ok(findings)
+    Ok(sessions)
 }
 
 /// Entries of the log, which must be whole.

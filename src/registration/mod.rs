@@ -4,6 +4,7 @@
 mod code;
 mod decision;
 mod details;
+pub mod forms;
 mod identity;
 pub mod lists;
 mod modification;

@@ -9,10 +9,11 @@ pub use etsi::xml;
 use crate::{
     app::App,
     error::{Error, InternalError, Result},
-    issuance::{Authority, timestamp},
+    issuance::{Authority, ceremony::typefaces as printed_typefaces, timestamp},
 };
 use chuky_model::{instant::Instant, record::state::KeyPurpose, request::Hierarchy};
 use chuky_pki::pdf::{
+    letter::sheet::{self as letter, Block},
     sheet::Sheet,
     typeface::Typefaces,
     write::{Kind, SignatureOptions, prepare},
@@ -64,6 +65,16 @@ async fn sealed(app: &App, sheet: &impl Fn(Seal<'_>) -> Sheet, now: Instant) -> 
     let token = timestamp::token(app, HIERARCHY, &digest).await?;
     pdf.extend(prepared.finish(&token).map_err(write_error)?);
     Ok(pdf)
+}
+
+/// Plain printed sheets as a PDF, in the typeface of official documents.
+pub async fn printed(app: &App, blocks: Vec<Block>, title: &'static str) -> Result<Vec<u8>> {
+    let (settings, now) = (app.settings.clone(), app.clock.now());
+    let composed = tokio::task::spawn_blocking(move || {
+        let typefaces = printed_typefaces(&settings)?;
+        Ok(letter::compose(&blocks, &typefaces, (title, "Chuky"), now).map_err(write_error)?)
+    });
+    composed.await.map_err(|error| InternalError::other(error.to_string()))?
 }
 
 /// The sheet as a PDF without a seal, in the typefaces of that directory.

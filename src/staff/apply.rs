@@ -2,10 +2,11 @@
 
 use super::{Change, content::Opening, invitation, order::person_lookup};
 use crate::{
-    accounts,
+    accounts::{self, quorum},
     app::App,
     attestation,
     audit::{self, Actor, Entry, Kind},
+    current,
     error::{RequestError, Result},
     store::{self, Transaction},
     subject,
@@ -13,7 +14,12 @@ use crate::{
 use chuky_model::{
     id::AccountId,
     instant::Instant,
-    record::{account::Account, staff::StaffInvitation, staff::StaffOrder, work::Job},
+    record::{
+        account::{Account, ApiKey},
+        staff::StaffInvitation,
+        staff::StaffOrder,
+        work::Job,
+    },
 };
 
 /// Rows that are stored with an approval.
@@ -21,6 +27,8 @@ pub(super) struct Applied {
     account: Account,
     kind: Kind,
     invitation: Option<StaffInvitation>,
+    /// Keys that end with a role that decides.
+    ended_keys: Vec<ApiKey>,
     /// What is to be done besides.
     job: Option<Job>,
 }
@@ -39,10 +47,16 @@ impl Applied {
             let account = opened(app, order.account_id, opening).await?;
             let person = person_lookup(app, opening);
             let invitation = invitation::fresh(app, (account.id, Some(order.id)), &person, &opening.phone).await?;
-            return Ok(Self { account, kind: Kind::AccountCreated, invitation: Some(invitation), job: None });
+            return Ok(Self {
+                account,
+                kind: Kind::AccountCreated,
+                invitation: Some(invitation),
+                ended_keys: Vec::new(),
+                job: None,
+            });
         }
         let mut account = account.ok_or_else(RequestError::not_found)?;
-        let (mut invitation, mut job) = (None, None);
+        let (mut invitation, mut ended_keys, mut job) = (None, Vec::new(), None);
         let kind = match change {
             Change::Open(_) | Change::Move { .. } | Change::Grant { .. } => Kind::AccountChanged,
             Change::Recover { .. } => Kind::AccountRecovered,
@@ -55,6 +69,7 @@ impl Applied {
                 account.roles.extend(roles.iter().copied());
                 account.roles.sort();
                 account.roles.dedup();
+                ended_keys = accounts::api_keys_ended_by_role(app, &account, now).await?;
             }
             Change::Move { unit } => {
                 account.unit.clone_from(unit);
@@ -82,7 +97,7 @@ impl Applied {
             account.locked_until = None;
         }
         attestation::attest_change(hsm, &mut account).await?;
-        Ok(Self { account, kind, invitation, job })
+        Ok(Self { account, kind, invitation, ended_keys, job })
     }
 
     /// Stores it with the entries of each row.
@@ -94,6 +109,10 @@ impl Applied {
         now: Instant,
     ) -> Result<()> {
         let actor = Actor::Account(by);
+        if self.kind == Kind::AccountRecovered {
+            // Until its holder redeems the invitation nobody logs in to it.
+            quorum::hold(app, transaction, &self.account).await?;
+        }
         if self.account.version == 1 {
             match transaction.insert_account(&self.account).await {
                 Err(store::Error::Conflict(_)) => return Err(RequestError::try_again().into()),
@@ -105,6 +124,9 @@ impl Applied {
         audit::record(transaction, entry(&self.account, now, self.kind, actor)).await?;
         if self.account.version == 1 {
             accounts::record_person(app, transaction, (now, actor), &self.account).await?;
+        }
+        for key in &self.ended_keys {
+            accounts::store_revoked_api_key(transaction, key, actor, now).await?;
         }
         if let Some(job) = &self.job {
             transaction.insert_job(job).await?;
@@ -123,9 +145,10 @@ impl Applied {
         Ok(())
     }
 
-    /// The account as it is from then on.
-    pub(super) fn account(&self) -> &Account {
-        &self.account
+    /// To be called once it is stored.
+    pub(super) fn tell(&self, app: &App) {
+        current::changed(app, &self.account);
+        self.ended_keys.iter().for_each(|key| current::changed(app, key));
     }
 }
 

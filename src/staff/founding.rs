@@ -4,11 +4,11 @@
 use super::{
     apply::{entry, opened},
     content::{Opening, Person, masked_phone},
-    invitation::{self, contact_of, make_code, store_code},
+    invitation::{self, make_code, store_code},
     order::person_lookup,
 };
 use crate::{
-    accounts,
+    accounts::{self, contact_of, quorum},
     app::{App, audit_key_file, remembered_head},
     attestation,
     audit::{self, Actor, Entry, Kind, verify::verify},
@@ -16,6 +16,7 @@ use crate::{
     error::{InternalError, RequestError, Result},
     fault,
     registration::ActivationCode,
+    store::Transaction,
 };
 use chuky_model::{
     id::AccountId,
@@ -156,52 +157,154 @@ pub async fn found(app: &App, founding: Founding, show: impl FnOnce(&[Sheet]) ->
     Ok(founders.len())
 }
 
-/// Makes new invitations for founders who have not redeemed theirs, as long as those who have could not enter and approve an order.
-pub async fn renew(app: &App, show: impl FnOnce(&[Sheet]) -> Result<()>) -> Result<usize> {
+/// Makes new invitations while nobody could enter and approve an order: for founders who have not redeemed theirs or, where these would not be
+/// enough, for everybody who founded the installation or has a role of orders by now and cannot log in, whose accounts it enables and
+/// recovers. `only` names those meant; nobody for all.
+pub async fn renew(app: &App, only: &[String], show: impl FnOnce(&[Sheet]) -> Result<()>) -> Result<usize> {
+    // 1. Only while nobody can work. No other process founds meanwhile.
     let _held = app.store.hold("staff-founding").await?.ok_or_else(RequestError::try_again)?;
     if !was_founded(app).await? {
         return Err(not_founded().into());
     }
-    let invitations = current::rows(app, || app.store.founding_invitations(MOST_INVITATIONS)).await?;
-    let (mut waiting, mut working) = (Vec::new(), Vec::new());
-    for invitation in invitations {
-        let id = invitation.account_id;
-        let account = current::row_by_log(app, || app.store.account_by_id(id)).await?;
-        let Some(account) = account.filter(|account| account.disabled_at.is_none()) else { continue };
-        match invitation.redeemed_at {
-            Some(_) => working.push(account),
-            None => waiting.push((account, invitation)),
-        }
-    }
-    if can_work(&working) || waiting.is_empty() {
+    let staff = quorum::accounts(app).await?;
+    if quorum::can_work(&staff) {
         return Err(at_work().into());
     }
-    let (mut rows, mut sheets) = (Vec::new(), Vec::new());
-    for (account, mut invitation) in waiting {
-        // Whoever stands at the machine may ask more often than five times.
-        invitation.messages = 0;
-        let (code, message) = make_code(app, &mut invitation).await?;
-        attestation::attest_change(&*app.tokens.subscribers, &mut invitation).await?;
-        sheets.push(sheet(app, &account, &invitation, code)?);
-        rows.push((invitation, message));
+    // 2. Whose, by a log that is whole.
+    let mut renewals = Vec::new();
+    for account in candidates(app, &staff).await? {
+        if only.is_empty() || only.contains(&account.login) {
+            renewals.extend(Renewal::of(app, account).await?);
+        }
+    }
+    if only.is_empty() && would_work(&staff, renewals.iter().filter(|one| one.waits)) {
+        renewals.retain(|one| one.waits);
+    }
+    if renewals.is_empty() {
+        return Err(nobody_to_renew().into());
+    }
+    // 3. The sheets, then everything in one transaction.
+    let now = app.clock.now();
+    let mut sheets = Vec::new();
+    for renewal in &mut renewals {
+        sheets.push(renewal.prepare(app, now).await?);
     }
     show(&sheets)?;
-    let now = app.clock.now();
     let mut transaction = app.store.begin().await?;
-    for (invitation, message) in &rows {
-        store_code(&mut transaction, invitation, message.as_ref()).await?;
-        let entry = Entry::of_row(now, Kind::InvitationRenewed, Actor::Service, invitation);
-        audit::record(&mut transaction, entry).await?;
+    for renewal in &renewals {
+        renewal.store(&mut transaction, now).await?;
     }
     transaction.commit().await?;
-    Ok(rows.len())
+    for renewal in &renewals {
+        current::changed(app, &renewal.account);
+        current::changed(app, &renewal.invitation);
+    }
+    Ok(renewals.len())
 }
 
-/// Whether an order could be entered by one of them and approved by another.
-fn can_work(accounts: &[Account]) -> bool {
-    let enters = |one: &Account| one.roles.contains(&Role::Administrator) || one.roles.contains(&Role::SecurityOfficer);
-    let officers = || accounts.iter().filter(|one| one.roles.contains(&Role::SecurityOfficer));
-    officers().any(|officer| accounts.iter().any(|one| one.id != officer.id && enters(one)))
+/// An account whose holder gets a new invitation.
+struct Renewal {
+    account: Account,
+    invitation: StaffInvitation,
+    /// It is as the founding made it, and waits for its holder.
+    waits: bool,
+    message: Option<Message>,
+}
+
+impl Renewal {
+    /// `None` of an account whose holder can do their part in orders, or whose person is not known.
+    async fn of(app: &App, mut account: Account) -> Result<Option<Self>> {
+        if quorum::works(&account) && quorum::has_part(&account) {
+            return Ok(None);
+        }
+        let Some(person) = account.person_lookup.clone() else { return Ok(None) };
+        let there = current::row_by_log(app, || app.store.staff_invitation_of(account.id)).await?;
+        let waits = account.disabled_at.is_none()
+            && quorum::has_part(&account)
+            && there.as_ref().is_some_and(|one| one.redeemed_at.is_none() && one.order_id.is_none());
+        if !quorum::has_part(&account) {
+            account.roles = founded_roles(app, account.id).await?;
+        }
+        if !quorum::has_part(&account) {
+            return Ok(None);
+        }
+        let invitation = match there {
+            Some(there) if waits => there,
+            Some(there) => {
+                let contact = contact_of(app, &there)?;
+                let fresh = invitation::unknown(app, (account.id, None), &person, &contact)?;
+                StaffInvitation { version: there.version, ..fresh }
+            }
+            // Version 0 is of what is not stored yet.
+            None => StaffInvitation { version: 0, ..invitation::unknown(app, (account.id, None), &person, "")? },
+        };
+        Ok(Some(Self { account, invitation, waits, message: None }))
+    }
+
+    /// Makes the code, and recovers the account where it does not merely wait for its holder.
+    async fn prepare(&mut self, app: &App, now: Instant) -> Result<Sheet> {
+        let hsm = &*app.tokens.subscribers;
+        if !self.waits {
+            let account = &mut self.account;
+            account.password_hash = None;
+            account.totp_secret = None;
+            account.totp_step = None;
+            account.failed_logins = 0;
+            account.locked_until = None;
+            account.disabled_at = None;
+            account.renewed_at = Some(now);
+            attestation::attest_change(hsm, account).await?;
+        }
+        // Whoever stands at the machine may ask more often than five times.
+        self.invitation.messages = 0;
+        let (code, message) = make_code(app, &mut self.invitation).await?;
+        attestation::attest_change(hsm, &mut self.invitation).await?;
+        self.message = message;
+        sheet(app, &self.account, &self.invitation, code)
+    }
+
+    async fn store(&self, transaction: &mut Transaction, now: Instant) -> Result<()> {
+        if !self.waits {
+            transaction.update_account(&self.account).await.map_err(accounts::moved_on)?;
+            audit::record(transaction, entry(&self.account, now, Kind::AccountRecovered, Actor::Service)).await?;
+        }
+        store_code(transaction, &self.invitation, self.message.as_ref()).await?;
+        let renewed = Entry::of_row(now, Kind::InvitationRenewed, Actor::Service, &self.invitation);
+        audit::record(transaction, renewed).await?;
+        Ok(())
+    }
+}
+
+/// The accounts of the founding, and those of everybody who has a role of orders by now.
+async fn candidates(app: &App, staff: &[Account]) -> Result<Vec<Account>> {
+    check_log_whole(app).await?;
+    let mut candidates: Vec<Account> = Vec::new();
+    for entry in app.store.audit_entries_about(SUBJECT, Cursor::OLDEST, 1).await? {
+        let content: serde_json::Value = serde_json::from_slice(&entry.content).unwrap_or_default();
+        let ids = content["accounts"].as_array().cloned().unwrap_or_default();
+        for id in ids.iter().filter_map(|id| id.as_str()?.parse::<AccountId>().ok()) {
+            candidates.extend(current::row_by_log(app, || app.store.account_by_id(id)).await?);
+        }
+    }
+    let others = staff.iter().filter(|one| !candidates.iter().any(|other| other.id == one.id)).cloned();
+    let others: Vec<Account> = others.collect();
+    candidates.extend(others);
+    Ok(candidates)
+}
+
+/// The roles with which the founding made an account.
+async fn founded_roles(app: &App, id: AccountId) -> Result<Vec<Role>> {
+    let made = app.store.audit_entries_about(&format!("account:{id}"), Cursor::OLDEST, 1).await?;
+    let content: serde_json::Value =
+        made.first().and_then(|entry| serde_json::from_slice(&entry.content).ok()).unwrap_or_default();
+    Ok(serde_json::from_value(content["roles"].clone())
+        .map_err(|_| InternalError::other("the entry of a founder's account names no roles"))?)
+}
+
+/// Whether orders could be entered and approved once those have redeemed their invitations.
+fn would_work<'a>(staff: &[Account], renewed: impl Iterator<Item = &'a Renewal>) -> bool {
+    let redeemed = renewed.map(|one| Account { password_hash: Some(String::new()), ..one.account.clone() });
+    quorum::can_work(&redeemed.chain(staff.iter().cloned()).collect::<Vec<_>>())
 }
 
 async fn founder(app: &App, opening: &Opening) -> Result<(Founder, Sheet)> {
@@ -236,15 +339,21 @@ async fn check_unfounded(app: &App) -> Result<()> {
     if was_founded(app).await? {
         return Err(founded_before().into());
     }
+    check_log_whole(app).await?;
+    if !app.store.list_staff_accounts(Cursor::OLDEST, 1).await?.is_empty() {
+        return Err(staff_there().into());
+    }
+    Ok(())
+}
+
+/// Passes where the whole log fits its signed heads and the one remembered outside the database.
+async fn check_log_whole(app: &App) -> Result<()> {
     // An entry that somebody took out leaves its place in the log empty.
     let file = audit_key_file(&app.settings);
     let key = std::fs::read(&file).map_err(InternalError::io(file.display().to_string()))?;
     let findings = verify(&app.store, &key, &remembered_head(&app.settings)).await?;
     if let Some(fault) = findings.faults.first() {
         return Err(log_broken(fault).into());
-    }
-    if !app.store.list_staff_accounts(Cursor::OLDEST, 1).await?.is_empty() {
-        return Err(staff_there().into());
     }
     Ok(())
 }
@@ -289,6 +398,14 @@ fn at_work() -> RequestError {
     )
 }
 
+fn nobody_to_renew() -> RequestError {
+    RequestError::conflict(
+        "nobody_to_renew",
+        "Không có tài khoản nào như vậy của người lập hệ thống hoặc của người lập, duyệt lệnh mà chưa đăng nhập được.",
+        "There is no such account of a founder, or of somebody who enters or approves orders, that cannot log in.",
+    )
+}
+
 fn too_few() -> RequestError {
     RequestError::invalid(
         "staff",
@@ -324,4 +441,3 @@ fn not_of_founding(login: &str) -> RequestError {
 const SUBJECT: &str = "installation:staff";
 const FEWEST_OFFICERS: usize = 2;
 const MOST_FOUNDERS: usize = 20;
-const MOST_INVITATIONS: i64 = 20;

@@ -8,7 +8,7 @@ use super::{
     order::{Ordered, load, subject},
 };
 use crate::{
-    accounts::{self, Password, Principal, SessionToken},
+    accounts::{self, Password, Principal, SessionToken, contact_of},
     app::App,
     attestation,
     audit::{self, Actor, Entry, Kind},
@@ -194,7 +194,7 @@ pub(super) fn unknown(
         account_id,
         order_id,
         person_lookup: person_lookup.to_vec(),
-        contact: app.vault.seal(CONTACT, &account_id.to_string(), phone.as_bytes())?,
+        contact: accounts::sealed_contact(app, account_id, phone)?,
         code_hash: code_hash(app, &ActivationCode::random()).to_vec(),
         second_secret: None,
         tries: 0,
@@ -275,11 +275,6 @@ pub(super) fn sent_to(app: &App, invitation: &StaffInvitation) -> Result<Option<
         Some(_) => Ok(Some(masked_phone(&contact_of(app, invitation)?))),
         None => Ok(None),
     }
-}
-
-pub(super) fn contact_of(app: &App, invitation: &StaffInvitation) -> Result<Zeroizing<String>> {
-    let plain = app.vault.open(CONTACT, &invitation.account_id.to_string(), &invitation.contact)?;
-    Ok(Zeroizing::new(String::from_utf8_lossy(&plain).into_owned()))
 }
 
 /// The side that entered an approved order: never who approved it.
@@ -408,5 +403,3 @@ const LONGEST_TYPED: usize = 32;
 const MOST_TRIES: i64 = 5;
 /// Messages for one invitation.
 const MOST_MESSAGES: i64 = 5;
-/// The place of the encrypted column.
-const CONTACT: &str = "staff_invitation.contact";

@@ -7,13 +7,15 @@ mod content;
 mod founding;
 mod invitation;
 mod order;
+mod restored;
 mod view;
 
 pub use content::{Change, Opening, Person, Wanted};
 pub use founding::{Founding, Sheet, found, planned, renew};
 pub use invitation::{Invited, Redeemed, Redemption, WRONG_INVITATION, invite, redeem};
-pub use order::{approve, digest, enter, expire_due, refuse, withdraw};
-pub use view::{OrderView, StaffView, accounts, one, orders};
+pub use order::{approve, enter, expire_due, refuse, withdraw};
+pub use restored::{Closed, close_restored};
+pub use view::{OrderIdentity, OrderView, StaffView, accounts, one, orders};
 
 use crate::{
     accounts::{self, Principal},
@@ -35,9 +37,7 @@ pub fn may_decide(by: &Principal) -> bool {
 /// The person of a caller who acts here: logged in, and known. Of an account whose person nobody knows it cannot be told whether it is a
 /// second pair of eyes.
 async fn known_person(app: &App, by: &Principal) -> Result<Vec<u8>> {
-    if !by.is_in_session() {
-        return Err(session_needed().into());
-    }
+    by.in_session()?;
     Ok(accounts::person_of(app, by.account).await?.ok_or_else(person_unknown)?)
 }
 
@@ -78,14 +78,6 @@ fn person_unknown() -> RequestError {
         "person_unknown",
         "Có tài khoản liên quan không ghi là của người nào, nên không biết có đủ hai người hay không. Chỉ tài khoản được lập có số định danh mới lập, duyệt hoặc nhận lệnh.",
         "One of the accounts does not say whose it is, so nobody knows whether these are two people. Only accounts made with a personal number enter, decide or get orders.",
-    )
-}
-
-fn session_needed() -> RequestError {
-    RequestError::conflict(
-        "session_needed",
-        "Việc này cần đăng nhập bằng tên và mật khẩu, không dùng khóa API.",
-        "This needs a log-in with name and password; an API key is none.",
     )
 }
 

@@ -28,12 +28,15 @@ use chuky_model::{
 };
 use serde_json::json;
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 /// An order with what it says and the account as it is now; `None` of one that is to be opened.
 pub(super) struct Ordered {
     pub order: StaffOrder,
     pub change: Change,
     pub account: Option<Account>,
+    /// The telephone number that is kept of an account to be recovered; empty where there is none, and of every other order.
+    pub kept_contact: Zeroizing<String>,
 }
 
 /// Enters an order. Nothing of the account changes until another person has approved it.
@@ -53,7 +56,7 @@ pub async fn enter(app: &App, by: &Principal, wanted: Wanted) -> Result<OrderVie
     // 2. The order with its audit entry.
     let now = app.clock.now();
     let id = StaffOrderId(Uuid::now_v7());
-    let mut order = StaffOrder {
+    let order = StaffOrder {
         id,
         kind: change.kind(),
         state: StaffOrderState::Open,
@@ -69,16 +72,19 @@ pub async fn enter(app: &App, by: &Principal, wanted: Wanted) -> Result<OrderVie
         version: 1,
         mac: Vec::new(),
     };
-    order.content_digest = digest(app, &order, &change, account.as_ref())?.to_vec();
-    attestation::attest(&*app.tokens.subscribers, &mut order).await?;
+    let kept_contact = kept_contact(app, &change, account.as_ref()).await?;
+    let mut ordered = Ordered { order, change, account, kept_contact };
+    ordered.order.content_digest = digest(app, &ordered)?.to_vec();
+    let order = &mut ordered.order;
+    attestation::attest(&*app.tokens.subscribers, order).await?;
     let mut transaction = app.store.begin().await?;
-    match transaction.insert_staff_order(&order).await {
+    match transaction.insert_staff_order(order).await {
         Err(store::Error::Conflict(_)) => return Err(open_already().into()),
         other => other?,
     }
-    audit::record(&mut transaction, entry(&order, now, Kind::StaffOrderEntered, Actor::Account(by.account))).await?;
+    audit::record(&mut transaction, entry(order, now, Kind::StaffOrderEntered, Actor::Account(by.account))).await?;
     transaction.commit().await?;
-    OrderView::of(app, by, Ordered { order, change, account }).await
+    OrderView::of(app, by, ordered).await
 }
 
 /// Approves exactly what was shown, and changes the account with it. `given` is the passkey's answer of whoever decides by passkey.
@@ -90,9 +96,10 @@ pub async fn approve(
     given: Option<&Given>,
 ) -> Result<OrderView> {
     // 1. A second pair of eyes.
-    let Ordered { mut order, change, account } = decidable(app, by, id).await?;
+    let ordered = decidable(app, by, id).await?;
     // 2. Exactly what was seen, of an account that is as it was then, and still possible.
-    let digest = digest(app, &order, &change, account.as_ref())?;
+    let digest = digest(app, &ordered)?;
+    let Ordered { mut order, change, account, .. } = ordered;
     if hex::encode(digest) != content_digest {
         return Err(content_differs().into());
     }
@@ -108,16 +115,16 @@ pub async fn approve(
     let applied = Applied::prepare(app, &order, &change, account).await?;
     fault::point("staff_order_before_commit");
     let mut transaction = app.store.begin().await?;
+    applied.store(app, &mut transaction, by.account, now).await?;
     store_change(&mut transaction, &order).await?;
     approved.store(app, &mut transaction).await?;
     let told = entry(&order, now, Kind::StaffOrderApproved, Actor::Account(by.account));
     let content = approved.told(told.content.clone());
     audit::record(&mut transaction, told.with(content)).await?;
-    applied.store(app, &mut transaction, by.account, now).await?;
     transaction.commit().await?;
     fault::point("staff_order_after_commit");
     current::changed(app, &order);
-    current::changed(app, applied.account());
+    applied.tell(app);
     OrderView::of(app, by, load(app, id).await?).await
 }
 
@@ -166,17 +173,20 @@ pub async fn expire_due(app: &App) -> Result<usize> {
 }
 
 /// What an approver approves: a keyed digest of the order, what it says, and the account as it is. Keyed, for it covers a personal number.
-pub fn digest(app: &App, order: &StaffOrder, change: &Change, account: Option<&Account>) -> Result<[u8; 32]> {
-    let before = account.map(|account| {
+/// Whatever it covers [`OrderView`] shows whole to whoever decides.
+pub(super) fn digest(app: &App, ordered: &Ordered) -> Result<[u8; 32]> {
+    let Ordered { order, change, account, kept_contact } = ordered;
+    let before = account.as_ref().map(|account| {
         json!({
             "login": account.login, "roles": account.roles, "unit": account.unit,
             "disabled": account.disabled_at.is_some(), "person": account.person_lookup.as_ref().map(hex::encode),
+            "contact": kept_contact.as_str(),
         })
     });
     let content = json!({
         "order": order.id, "account": order.account_id, "entered_by": order.entered_by, "before": before,
     });
-    let text = zeroize::Zeroizing::new(format!("{content}\n{}", change.text()?.as_str()));
+    let text = Zeroizing::new(format!("{content}\n{}", change.text()?.as_str()));
     Ok(app.vault.lookup("staff_order", &text))
 }
 
@@ -198,7 +208,16 @@ pub(super) async fn with_account(app: &App, order: StaffOrder) -> Result<Ordered
         true => None,
         false => current::row_by_log(app, || app.store.account_by_id(order.account_id)).await?,
     };
-    Ok(Ordered { order, change, account })
+    let kept_contact = kept_contact(app, &change, account.as_ref()).await?;
+    Ok(Ordered { order, change, account, kept_contact })
+}
+
+async fn kept_contact(app: &App, change: &Change, account: Option<&Account>) -> Result<Zeroizing<String>> {
+    let (Change::Recover { .. }, Some(account)) = (change, account) else { return Ok(Zeroizing::default()) };
+    match current::row_by_log(app, || app.store.staff_invitation_of(account.id)).await? {
+        Some(kept) => accounts::contact_of(app, &kept),
+        None => Ok(Zeroizing::default()),
+    }
 }
 
 /// The keyed hash of the number of the person whom an order is about, where it is known.
@@ -230,7 +249,7 @@ async fn check_possible(app: &App, change: &Change, account: Option<&Account>) -
     }
     // One person has one account: another one is given further roles, or enabled.
     let person = person_lookup(app, opening);
-    let theirs = current::rows(app, || app.store.accounts_of_person(&person)).await?;
+    let theirs = accounts::all_of_person(app, &person).await?;
     let there = theirs.iter().find(|one| one.disabled_at.is_none() || one.roles.iter().any(|role| role.is_ordered()));
     match there {
         Some(account) => Err(has_account(account, &accounts::display_name(app, account)?).into()),
@@ -250,9 +269,7 @@ async fn check_account(app: &App, change: &Change, account: &Account) -> Result<
         Change::Grant { roles } => {
             // Roles exclude each other by person, whatever accounts they are spread over.
             let mut all = roles.clone();
-            for one in accounts::of_person(app, person).await? {
-                all.extend(one.roles);
-            }
+            all.extend(roles_of(app, person).await?);
             content::check_together(&all)?;
             content::check_unit_of(roles, &account.unit)?;
             enabled && roles.iter().any(|role| !account.roles.contains(role))
@@ -262,9 +279,17 @@ async fn check_account(app: &App, change: &Change, account: &Account) -> Result<
             enabled && *unit != account.unit
         }
         Change::Recover { .. } => enabled && is_staff,
-        Change::Enable {} => !enabled && is_staff,
+        Change::Enable {} => {
+            content::check_together(&roles_of(app, person).await?)?;
+            !enabled && is_staff
+        }
     };
     if changes { Ok(()) } else { Err(changes_nothing(enabled).into()) }
+}
+
+/// The roles of all accounts of a person, disabled ones too: they come back when these are enabled.
+async fn roles_of(app: &App, person: &[u8]) -> Result<Vec<Role>> {
+    Ok(accounts::all_of_person(app, person).await?.into_iter().flat_map(|one| one.roles).collect())
 }
 
 async fn account_of(app: &App, login: &str) -> Result<Account> {

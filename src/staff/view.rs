@@ -1,4 +1,5 @@
-//! What staff see: the accounts with their roles, and orders with exactly what they would change. Numbers are masked.
+//! What staff see: the accounts with their roles, and orders with exactly what they would change. Numbers are masked, except to whoever
+//! decides: who approves compares all of them with the papers, as all of them count.
 
 use super::{
     Change, check_second,
@@ -26,6 +27,7 @@ use chuky_model::{
     role::Role,
 };
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// An account of staff.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
@@ -47,6 +49,7 @@ pub struct StaffView {
 
 /// An order with what it would change.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = StaffOrderView)]
 pub struct OrderView {
     #[schema(value_type = String)]
     pub id: StaffOrderId,
@@ -62,6 +65,10 @@ pub struct OrderView {
     pub personal_number: Option<String>,
     /// Masked: where the second secret goes; empty where there is no number.
     pub phone: String,
+    /// Masked: where it would go as things are; only of an account that is to be recovered.
+    pub phone_before: Option<String>,
+    /// Whether a recovery sends it elsewhere than to the number that is kept.
+    pub phone_changes: bool,
     /// As they are now; none of an account that is to be opened.
     #[schema(value_type = Vec<String>)]
     pub roles_before: Vec<Role>,
@@ -90,6 +97,26 @@ pub struct OrderView {
     pub withdrawable: bool,
     /// Whether the reader hands over the invitation.
     pub invitable: bool,
+    /// The numbers in full; only of one open order, and only for whoever may decide on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<OrderIdentity>,
+}
+
+/// The numbers of an order as whoever decides compares them with the papers.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct OrderIdentity {
+    /// All twelve digits; only of an account that is to be opened.
+    pub personal_number: Option<String>,
+    /// Where the second secret goes; empty where there is no number.
+    pub phone: String,
+    /// Where it would go as things are; only of an account that is to be recovered.
+    pub phone_before: Option<String>,
+}
+
+impl fmt::Debug for OrderIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OrderIdentity(…)")
+    }
 }
 
 /// Accounts of staff after the cursor, oldest first, with the cursor of the next page.
@@ -127,26 +154,52 @@ pub async fn orders(app: &App, by: &Principal, before: Cursor) -> Result<(Vec<Or
     Ok((views, next))
 }
 
-/// One order.
+/// One order; the numbers in full for whoever may decide on it now.
 pub async fn one(app: &App, by: &Principal, id: StaffOrderId) -> Result<OrderView> {
-    OrderView::of(app, by, load(app, id).await?).await
+    let ordered = load(app, id).await?;
+    let identity = OrderIdentity::of(&ordered);
+    let view = OrderView::of(app, by, ordered).await?;
+    let identity = Some(identity).filter(|_| view.decidable);
+    Ok(OrderView { identity, ..view })
+}
+
+impl OrderIdentity {
+    fn of(ordered: &Ordered) -> Self {
+        let kept = ordered.kept_contact.as_str().to_owned();
+        match &ordered.change {
+            Change::Open(opening) => Self {
+                personal_number: Some(opening.personal_number.reveal().to_owned()),
+                phone: opening.phone.clone(),
+                phone_before: None,
+            },
+            Change::Recover { phone } => Self {
+                personal_number: None,
+                phone: if phone.is_empty() { kept.clone() } else { phone.clone() },
+                phone_before: Some(kept),
+            },
+            _ => Self { personal_number: None, phone: String::new(), phone_before: None },
+        }
+    }
 }
 
 impl OrderView {
     pub(super) async fn of(app: &App, by: &Principal, ordered: Ordered) -> Result<Self> {
         let now = app.clock.now();
         let invitable = invitation::may_invite(app, by, &ordered).await?;
-        let Ordered { order, change, account } = ordered;
+        let mut numbers = OrderIdentity::of(&ordered);
+        // What was kept before is known of what waits only.
+        numbers.phone_before = numbers.phone_before.filter(|_| ordered.order.state == StaffOrderState::Open);
+        let digest = match ordered.order.state {
+            StaffOrderState::Open => digest(app, &ordered)?.to_vec(),
+            _ => ordered.order.content_digest.clone(),
+        };
+        let Ordered { order, change, account, .. } = ordered;
         let decided_by = match order.decided_by {
             Some(account) => Some(accounts::name_of(app, account).await?),
             None => None,
         };
-        let digest = match order.state {
-            StaffOrderState::Open => digest(app, &order, &change, account.as_ref())?.to_vec(),
-            _ => order.content_digest.clone(),
-        };
         let open = is_open(&order, now);
-        let content = Content::of(app, &change, account.as_ref()).await?;
+        let content = Content::of(app, &change, account.as_ref())?;
         let about = about(app, &change, account.as_ref());
         let second = match check_second(app, by.account, order.entered_by, about.as_deref()).await {
             Ok(()) => true,
@@ -161,7 +214,9 @@ impl OrderView {
             login: content.login,
             name: content.name,
             personal_number: content.personal_number,
-            phone: content.phone,
+            phone_changes: numbers.phone_before.as_ref().is_some_and(|before| *before != numbers.phone),
+            phone: masked_phone(&numbers.phone),
+            phone_before: numbers.phone_before.as_deref().map(masked_phone),
             roles_before: content.roles_before,
             roles: content.roles,
             unit_before: content.unit_before,
@@ -180,6 +235,7 @@ impl OrderView {
             decidable: open && second && may_decide(by),
             withdrawable: open && accounts::same_person(app, by.account, order.entered_by).await?,
             invitable,
+            identity: None,
         })
     }
 }
@@ -189,7 +245,6 @@ struct Content {
     login: String,
     name: String,
     personal_number: Option<String>,
-    phone: String,
     roles_before: Vec<Role>,
     roles: Vec<Role>,
     unit_before: String,
@@ -197,13 +252,12 @@ struct Content {
 }
 
 impl Content {
-    async fn of(app: &App, change: &Change, account: Option<&Account>) -> Result<Self> {
+    fn of(app: &App, change: &Change, account: Option<&Account>) -> Result<Self> {
         if let Change::Open(opening) = change {
             return Ok(Self {
                 login: opening.login.clone(),
                 name: opening.full_name.clone(),
                 personal_number: Some(opening.personal_number.masked()),
-                phone: masked_phone(&opening.phone),
                 roles_before: Vec::new(),
                 roles: opening.roles.clone(),
                 unit_before: String::new(),
@@ -215,27 +269,19 @@ impl Content {
             login: account.login.clone(),
             name: accounts::display_name(app, account)?,
             personal_number: None,
-            phone: String::new(),
             roles_before: account.roles.clone(),
             roles: account.roles.clone(),
             unit_before: account.unit.clone(),
             unit: account.unit.clone(),
         };
         match change {
-            Change::Open(_) | Change::Enable {} | Change::Erase {} => {}
+            Change::Open(_) | Change::Enable {} | Change::Erase {} | Change::Recover { .. } => {}
             Change::Grant { roles } => {
                 content.roles.extend(roles);
                 content.roles.sort();
                 content.roles.dedup();
             }
             Change::Move { unit } => content.unit.clone_from(unit),
-            Change::Recover { phone } if !phone.is_empty() => content.phone = masked_phone(phone),
-            Change::Recover { .. } => {
-                let kept = current::row(app, || app.store.staff_invitation_of(account.id)).await?;
-                if let Some(kept) = kept {
-                    content.phone = masked_phone(&invitation::contact_of(app, &kept)?);
-                }
-            }
         }
         Ok(content)
     }

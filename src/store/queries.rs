@@ -61,11 +61,13 @@ queries! {
         read accounts_of_person(person_lookup: &[u8]) -> Vec<Account>;
         read list_accounts(after: Cursor, limit: i64) -> Vec<Account>;
         read list_staff_accounts(after: Cursor, limit: i64) -> Vec<Account>;
+        write hold_staff_quorum() -> ();
         write insert_api_key(key: &ApiKey) -> ();
         write update_api_key(key: &ApiKey) -> ();
         read api_key_by_id(id: ApiKeyId) -> Option<ApiKey>;
         read api_key_by_hash(key_hash: &[u8]) -> Option<ApiKey>;
         read api_keys_of_account(account_id: AccountId) -> Vec<ApiKey>;
+        read api_keys_in_force(now: Instant, after: ApiKeyId, limit: i64) -> Vec<ApiKey>;
         write insert_session(session: &Session) -> ();
         write update_session(session: &Session) -> ();
         read session_by_token(token_hash: &[u8]) -> Option<Session>;
@@ -81,7 +83,6 @@ queries! {
         write update_staff_invitation(invitation: &StaffInvitation) -> ();
         read staff_invitation_of(account_id: AccountId) -> Option<StaffInvitation>;
         read staff_invitation_by_code(code_hash: &[u8]) -> Option<StaffInvitation>;
-        read founding_invitations(limit: i64) -> Vec<StaffInvitation>;
     }
     passkey {
         write insert_passkey(passkey: &Passkey) -> ();

@@ -1,6 +1,11 @@
 //! Accounts, API keys and sessions. Changes are compare-and-swaps on the row's version; nothing here checks a MAC or a password.
 
-use crate::{Connection, Error, error::moved, stored::Stored};
+use crate::{
+    Connection, Error,
+    dialect::{Dialect, Statements},
+    error::moved,
+    stored::Stored,
+};
 use chuky_model::{
     id::{AccountId, ApiKeyId},
     instant::Instant,
@@ -132,6 +137,11 @@ pub async fn list_staff_accounts(
     .await?)
 }
 
+/// Waits until no other transaction holds what is left of those who enter and approve orders, and holds it until this one ends.
+pub async fn hold_staff_quorum(connection: &mut Connection) -> Result<(), Error> {
+    Statements::hold(connection, i64::from_be_bytes(*b"stafftwo")).await
+}
+
 /// Stores a new API key.
 pub async fn insert_api_key(connection: &mut Connection, key: &ApiKey) -> Result<(), Error> {
     query!(
@@ -182,6 +192,23 @@ pub async fn api_key_by_id(connection: &mut Connection, id: ApiKeyId) -> Result<
 /// The API keys of an account, oldest first.
 pub async fn api_keys_of_account(connection: &mut Connection, account_id: AccountId) -> Result<Vec<ApiKey>, Error> {
     Ok(api_keys!("WHERE account_id = $1 ORDER BY created_at, id", account_id.0).fetch_all(connection).await?)
+}
+
+/// Keys that open something at that moment, after the identifier, in its order.
+pub async fn api_keys_in_force(
+    connection: &mut Connection,
+    now: Instant,
+    after: ApiKeyId,
+    limit: i64,
+) -> Result<Vec<ApiKey>, Error> {
+    Ok(api_keys!(
+        "WHERE revoked_at IS NULL AND expires_at > $1 AND id > $2 ORDER BY id LIMIT $3",
+        now.0,
+        after.0,
+        limit
+    )
+    .fetch_all(connection)
+    .await?)
 }
 
 /// Stores a new session.

@@ -12,6 +12,9 @@ pub type StoredOrder = (Vec<u8>, Vec<u8>);
 
 /// Statements of one dialect.
 pub trait Dialect {
+    /// Waits until no other transaction holds that number, and holds it until this one ends.
+    fn hold(connection: &mut Connection, number: i64) -> impl Future<Output = Result<(), Error>> + Send;
+
     /// Stores those of the payments whose identity is new, in the order given; returns the identities that were. Identities in
     /// one call are distinct and sorted, so that two groups wait for each other rather than deadlock.
     fn insert_new_payments(

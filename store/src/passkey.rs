@@ -102,11 +102,18 @@ pub async fn passkeys_of_account(connection: &mut Connection, account_id: Accoun
     Ok(passkeys!("WHERE account_id = $1 ORDER BY created_at, id", account_id.0).fetch_all(connection).await?)
 }
 
-/// Passkeys that nobody has confirmed, oldest first.
+/// Passkeys that nobody has confirmed, of enabled accounts that approve and of officers, made since the account was recovered or enabled
+/// anew; oldest first.
 pub async fn passkeys_to_confirm(connection: &mut Connection, limit: i64) -> Result<Vec<Passkey>, Error> {
-    Ok(passkeys!("WHERE confirmed_at IS NULL AND revoked_at IS NULL ORDER BY created_at, id LIMIT $1", limit)
-        .fetch_all(connection)
-        .await?)
+    Ok(passkeys!(
+        "WHERE confirmed_at IS NULL AND revoked_at IS NULL AND account_id IN (SELECT account.id FROM account
+        WHERE disabled_at IS NULL AND (renewed_at IS NULL OR renewed_at < passkey.created_at)
+        AND (',' || roles || ',' LIKE '%,approver,%' OR ',' || roles || ',' LIKE '%,security_officer,%'))
+        ORDER BY created_at, id LIMIT $1",
+        limit
+    )
+    .fetch_all(connection)
+    .await?)
 }
 
 /// Says that an account approves with passkeys from now on. `Conflict` where that is said already.

@@ -182,10 +182,3 @@ pub async fn staff_invitation_by_code(
 ) -> Result<Option<StaffInvitation>, Error> {
     Ok(invitations!("WHERE code_hash = $1", code_hash).fetch_optional(connection).await?)
 }
-
-/// The invitations that the founding made.
-pub async fn founding_invitations(connection: &mut Connection, limit: i64) -> Result<Vec<StaffInvitation>, Error> {
-    Ok(invitations!("WHERE order_id IS NULL ORDER BY created_at, account_id LIMIT $1", limit)
-        .fetch_all(connection)
-        .await?)
-}

@@ -12,8 +12,6 @@ use crate::{
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chuky::{
-    accounts,
-    audit::Actor,
     fetching::{Addresses, WebhookConfig},
     transactions::webhooks::tell_due,
 };
@@ -94,13 +92,6 @@ struct Scene {
     officer: String,
 }
 
-async fn key_of(test: &TestApp, login: &str, role: Role) -> (AccountId, String) {
-    let (account, _) = test.account(login, &[role], None).await;
-    let end = test.app.clock.now().plus_seconds(30 * 86_400);
-    let key = accounts::create_api_key(&test.app, Actor::Service, account, "long", end).await.unwrap();
-    (account, key.to_string())
-}
-
 async fn scene(backend: Backend, hosts: &[String]) -> Scene {
     scene_with(backend, WebhookConfig { hosts: hosts.to_vec(), addresses: Addresses::Loopback, roots: None }).await
 }
@@ -108,11 +99,11 @@ async fn scene(backend: Backend, hosts: &[String]) -> Scene {
 async fn scene_with(backend: Backend, webhooks: WebhookConfig) -> Scene {
     let test = TestApp::start_with(backend, |settings| settings.payments.webhooks = webhooks).await;
     Scene {
-        acquirer: key_of(&test, "vi.dien.tu", Role::PaymentProvider).await,
-        other: key_of(&test, "cong.khac", Role::PaymentProvider).await,
+        acquirer: test.lasting_account("vi.dien.tu", Role::PaymentProvider).await,
+        other: test.lasting_account("cong.khac", Role::PaymentProvider).await,
         payer: Authority::enter(&test.app).await.payer(&test.app, p256()).await,
-        administrator: key_of(&test, "quan.tri", Role::Administrator).await.1,
-        officer: key_of(&test, "an.ninh", Role::SecurityOfficer).await.1,
+        administrator: test.lasting_account("quan.tri", Role::Administrator).await.1,
+        officer: test.lasting_account("an.ninh", Role::SecurityOfficer).await.1,
         test,
     }
 }
@@ -348,4 +339,14 @@ async fn an_address_is_agreed_by_two_people_and_admitted_by_the_settings() {
     send(&scene.test, &scene.other.1, &conflicting).await;
     let alarm = scene.becomes(|alarm| !alarm["last_error"].is_null()).await;
     assert_eq!(alarm["state"], "waiting", "{alarm}");
+    // Staff sees it on a page with whose it is; another provider does not.
+    let page = async |token: &str| {
+        let (status, page) = scene.test.raw("GET", "/payments/alarms", token, "", Vec::new()).await;
+        assert_eq!(status, 200);
+        String::from_utf8(page).unwrap()
+    };
+    let (id, why) = (alarm["id"].as_str().unwrap(), alarm["last_error"].as_str().unwrap());
+    let seen = page(&scene.officer).await;
+    assert!(seen.contains(id) && seen.contains("vi.dien.tu") && seen.contains(why), "{seen}");
+    assert!(page(&scene.acquirer.1).await.contains(id) && !page(&scene.other.1).await.contains(id));
 }

@@ -12,14 +12,14 @@ use chuky::{
     error::Error,
     http, worker,
 };
-use chuky_model::{id::AccountId, role::Role};
+use chuky_model::{id::AccountId, instant::Instant, role::Role};
 use serde_json::Value;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     fs,
     path::{Path, PathBuf},
     process::Command,
-    sync::OnceLock,
+    sync::{Mutex, OnceLock},
 };
 use tokio::{net::TcpListener, sync::oneshot};
 
@@ -46,6 +46,8 @@ pub struct TestApp {
     pub directory: tempfile::TempDir,
     /// Login → password of the demonstration accounts.
     pub passwords: BTreeMap<String, String>,
+    /// Sessions of accounts that decide, by the token under which tests know them: whose, since when, and the token of now.
+    sessions: Mutex<HashMap<String, (AccountId, Instant, String)>>,
     stop: Option<oneshot::Sender<()>>,
     served: Option<tokio::task::JoinHandle<()>>,
     background: tokio::task::JoinHandle<()>,
@@ -148,10 +150,12 @@ impl TestApp {
             http::serve(serving, listener, async { drop(stopped.await) }).await.unwrap();
         });
         let background = worker::start(&app);
-        Self { app, url, directory, passwords, stop: Some(stop), served: Some(served), background }
+        let sessions = Mutex::default();
+        Self { app, url, directory, passwords, sessions, stop: Some(stop), served: Some(served), background }
     }
 
-    /// An account of those roles, perhaps of the person with that number, with an API key for an hour.
+    /// An account of those roles, perhaps of the person with that number, with an API key for an hour; where a role decides, with a session that
+    /// is opened anew when its time is over, for no key decides.
     pub async fn account(&self, login: &str, roles: &[Role], person: Option<&str>) -> (AccountId, String) {
         self.account_of(login, roles, person.map(|number| self.app.vault.lookup("person", number))).await
     }
@@ -172,9 +176,48 @@ impl TestApp {
             person_lookup,
         };
         let account = accounts::create_account(&self.app, Actor::Service, new).await.unwrap();
-        let end = self.app.clock.now().plus_seconds(3_600);
-        let key = accounts::create_api_key(&self.app, Actor::Service, account, "test", end).await.unwrap();
+        let decides = |role: &Role| matches!(role, Role::Approver | Role::SecurityOfficer | Role::Administrator);
+        if roles.iter().any(decides) {
+            let token = self.open_session(account).await;
+            let now = self.app.clock.now();
+            self.sessions.lock().unwrap().insert(token.clone(), (account, now, token.clone()));
+            return (account, token);
+        }
+        (account, self.key(account).await)
+    }
+
+    /// An account of that role, with what outlives every shift of the clock within a month.
+    pub async fn lasting_account(&self, login: &str, role: Role) -> (AccountId, String) {
+        let (account, token) = self.account(login, &[role], None).await;
+        if self.sessions.lock().unwrap().contains_key(&token) {
+            return (account, token);
+        }
+        let end = self.app.clock.now().plus_seconds(30 * 86_400);
+        let key = accounts::create_api_key(&self.app, Actor::Service, account, "long", end).await.unwrap();
         (account, key.to_string())
+    }
+
+    /// An API key of that account for an hour.
+    pub async fn key(&self, account: AccountId) -> String {
+        let end = self.app.clock.now().plus_seconds(3_600);
+        accounts::create_api_key(&self.app, Actor::Service, account, "test", end).await.unwrap().to_string()
+    }
+
+    async fn open_session(&self, account: AccountId) -> String {
+        accounts::open_session(&self.app, account).await.unwrap().reveal().to_owned()
+    }
+
+    /// The token to send for one that a test knows.
+    async fn token_of_now(&self, known: &str) -> String {
+        let found = self.sessions.lock().unwrap().get(known).cloned();
+        let Some((account, since, token)) = found else { return known.to_owned() };
+        let now = self.app.clock.now();
+        if now < since.plus_seconds(600) && since < now.plus_seconds(600) {
+            return token;
+        }
+        let token = self.open_session(account).await;
+        self.sessions.lock().unwrap().insert(known.to_owned(), (account, now, token.clone()));
+        token
     }
 
     /// Logs a demonstration account in and returns its bearer token.
@@ -231,6 +274,7 @@ impl TestApp {
     pub async fn raw(&self, method: &str, path: &str, token: &str, kind: &str, body: Vec<u8>) -> (u16, Vec<u8>) {
         let mut headers = Vec::new();
         if !token.is_empty() {
+            let token = self.token_of_now(token).await;
             headers.push(("authorization", format!("Bearer {token}")));
         }
         if !kind.is_empty() {

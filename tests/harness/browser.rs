@@ -22,6 +22,18 @@ pub enum Screen {
     WithoutScripts,
 }
 
+/// What stands before the browser's camera.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Camera {
+    /// There is none.
+    #[default]
+    None,
+    /// One that shows this film (Y4M), whose use is allowed.
+    Film(PathBuf),
+    /// One whose use is denied.
+    Denied,
+}
+
 /// One browser with one window.
 pub struct Browser {
     pub client: Client,
@@ -37,6 +49,11 @@ pub struct Browser {
 impl Browser {
     /// A fresh browser that speaks to the service at that address.
     pub async fn open(origin: &str, screen: Screen) -> Self {
+        Self::open_with(origin, screen, &Camera::None).await
+    }
+
+    /// The same with a camera.
+    pub async fn open_with(origin: &str, screen: Screen, camera: &Camera) -> Self {
         let profile = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let driver = Command::new("chromedriver")
@@ -52,7 +69,7 @@ impl Browser {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         let client = ClientBuilder::new(HttpConnector::new())
-            .capabilities(capabilities(&profile, screen))
+            .capabilities(capabilities(&profile, screen, camera))
             .connect(&format!("http://127.0.0.1:{port}"))
             .await
             .unwrap();
@@ -166,6 +183,33 @@ impl Browser {
         self.client.set_window_size(width, 900).await.unwrap();
     }
 
+    /// Takes the network away, or gives it back.
+    pub async fn network(&self, there: bool) {
+        let session = self.client.session_id().await.unwrap().unwrap();
+        let address = format!("http://127.0.0.1:{}/session/{session}/chromium/network_conditions", self.port);
+        let speed = if there { -1 } else { 0 };
+        let conditions = json!({ "network_conditions": {
+            "offline": !there, "latency": 0, "download_throughput": speed, "upload_throughput": speed,
+        }});
+        let set = tokio::task::spawn_blocking(move || {
+            let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+            agent.post(&address).send_json(conditions).unwrap().status().as_u16()
+        });
+        assert_eq!(set.await.unwrap(), 200);
+    }
+
+    /// What a script of the page gives, once it has ended.
+    pub async fn value(&self, script: &str) -> Value {
+        let script =
+            format!("const done = arguments[0]; (async () => {{ {script} }})().then(done, (e) => done(String(e)));");
+        self.client.execute_async(&script, vec![]).await.unwrap()
+    }
+
+    /// The directory in which the browser keeps what pages store.
+    pub fn profile(&self) -> &std::path::Path {
+        self.profile.path()
+    }
+
     /// Gives the browser a device with passkeys, whose user is verified whenever it asks (WebAuthn Level 3 §11: virtual authenticators).
     pub async fn authenticator(&self) {
         let session = self.client.session_id().await.unwrap().unwrap();
@@ -203,7 +247,7 @@ impl Drop for Browser {
     }
 }
 
-fn capabilities(profile: &tempfile::TempDir, screen: Screen) -> fantoccini::wd::Capabilities {
+fn capabilities(profile: &tempfile::TempDir, screen: Screen, camera: &Camera) -> fantoccini::wd::Capabilities {
     let mut arguments: Vec<String> = FLAGS.iter().map(|flag| (*flag).to_owned()).collect();
     arguments.push(format!("--user-data-dir={}", profile.path().display()));
     let mut preferences = json!({
@@ -211,6 +255,19 @@ fn capabilities(profile: &tempfile::TempDir, screen: Screen) -> fantoccini::wd::
         "download.prompt_for_download": false,
     });
     let mut options = json!({});
+    match camera {
+        Camera::None => {}
+        Camera::Film(film) => {
+            arguments.push("--use-fake-ui-for-media-stream".to_owned());
+            arguments.push("--use-fake-device-for-media-stream".to_owned());
+            arguments.push(format!("--use-file-for-fake-video-capture={}", film.display()));
+        }
+        Camera::Denied => {
+            arguments.push("--use-fake-device-for-media-stream".to_owned());
+            preferences["profile.managed_default_content_settings.media_stream"] = json!(2);
+            preferences["profile.default_content_setting_values.media_stream_camera"] = json!(2);
+        }
+    }
     match screen {
         Screen::Desk => {}
         Screen::Phone => {

@@ -5,7 +5,7 @@ use chuky::store::Store;
 use std::{
     io::{BufRead, BufReader},
     net::TcpListener,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Stdio},
     sync::{
         OnceLock,
@@ -46,13 +46,22 @@ impl Database {
     }
 }
 
-/// A PostgreSQL cluster of one test's own, which may be restarted under its clients; it ends with this value.
+/// A PostgreSQL cluster of one test's own, which may be stopped and restarted under its clients; it ends with this value.
 pub struct OwnCluster(Cluster, PathBuf);
 
+#[allow(dead_code)] // each test uses what it needs
 impl OwnCluster {
     /// Starts one.
     pub fn start() -> Self {
-        let (cluster, directory) = start_cluster();
+        Self::over(start_cluster())
+    }
+
+    /// Starts one in that directory, which may be there, at that port; `None` where it is taken by now.
+    pub fn start_in(directory: PathBuf, port: u16) -> Option<Self> {
+        Some(Self::over((try_cluster(&directory, port)?, directory)))
+    }
+
+    fn over((cluster, directory): (Cluster, PathBuf)) -> Self {
         psql(&cluster.url("postgres"), "CREATE DATABASE own").unwrap();
         Self(cluster, directory)
     }
@@ -62,12 +71,48 @@ impl OwnCluster {
         self.0.url("own")
     }
 
-    /// Stops it at once, as a power cut would, and starts it over the same data.
-    pub fn restart(&self) {
-        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("scripts/postgres-cluster");
-        let status = Command::new(script).arg("restart").arg(&self.1).status().unwrap();
-        assert!(status.success(), "PostgreSQL did not restart");
+    /// Where it listens.
+    pub fn port(&self) -> u16 {
+        self.0.port
     }
+
+    /// Stops it at once, as a power cut would, and starts it over the same data; starts one that is stopped.
+    pub fn restart(&self) {
+        assert!(self.does("restart"), "PostgreSQL did not restart");
+    }
+
+    /// Stops it at once, as a power cut would.
+    pub fn stop(&self) {
+        assert!(self.does("stop"), "PostgreSQL did not stop");
+    }
+
+    fn does(&self, what: &str) -> bool {
+        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("scripts/postgres-cluster");
+        Command::new(script).arg(what).arg(&self.1).status().unwrap().success()
+    }
+
+    /// Its server processes, the first of which started the others; none while it is stopped.
+    pub fn processes(&self) -> Vec<u32> {
+        let file = std::fs::read_to_string(self.1.join("data/postmaster.pid")).unwrap_or_default();
+        let Some(first) = file.lines().next().and_then(|line| line.trim().parse::<u32>().ok()) else {
+            return Vec::new();
+        };
+        let children = std::fs::read_to_string(format!("/proc/{first}/task/{first}/children")).unwrap_or_default();
+        std::iter::once(first).chain(children.split_whitespace().filter_map(|child| child.parse().ok())).collect()
+    }
+}
+
+impl Drop for OwnCluster {
+    /// Stopped here and not only by whom it is lent: what it lies on may go next.
+    fn drop(&mut self) {
+        self.does("stop");
+    }
+}
+
+/// A directory and a port that nobody uses.
+pub fn free_directory() -> (PathBuf, u16) {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    (std::env::temp_dir().join(format!("chuky-postgres-{}-{port}", std::process::id())), port)
 }
 
 /// The address of a fresh, empty database in the run's PostgreSQL cluster.
@@ -114,13 +159,20 @@ fn cluster() -> &'static Cluster {
     CLUSTER.get_or_init(|| start_cluster().0)
 }
 
+/// Between looking for a free port and taking it somebody else may have it: then another one is tried.
 fn start_cluster() -> (Cluster, PathBuf) {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let directory = std::env::temp_dir().join(format!("chuky-postgres-{}-{port}", std::process::id()));
+    let started = (0..3).find_map(|_| {
+        let (directory, port) = free_directory();
+        Some((try_cluster(&directory, port)?, directory))
+    });
+    started.expect("PostgreSQL did not start: its message stands above")
+}
+
+fn try_cluster(directory: &Path, port: u16) -> Option<Cluster> {
     let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("scripts/postgres-cluster");
     let mut child = Command::new(script)
         .arg("lend")
-        .arg(&directory)
+        .arg(directory)
         .arg(port.to_string())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -129,6 +181,9 @@ fn start_cluster() -> (Cluster, PathBuf) {
     let lent = child.stdin.take().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    assert_eq!(line.trim(), "ready", "PostgreSQL did not start: its message stands above");
-    (Cluster { port, _lent: (child, lent) }, directory)
+    if line.trim() == "ready" {
+        return Some(Cluster { port, _lent: (child, lent) });
+    }
+    child.wait().unwrap();
+    None
 }

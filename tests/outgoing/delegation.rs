@@ -121,7 +121,7 @@ async fn a_delegation_ends_with_its_giver() {
     let giver = test.app.store.account_by_login("chu.tich").await.unwrap().unwrap();
     let officer = test.app.store.account_by_login("dangky").await.unwrap().unwrap();
     let officer =
-        accounts::acting_account(&test.app, officer.id, "test".to_owned(), test.app.clock.now()).await.unwrap();
+        accounts::acting_account(&test.app, officer.id, "session:test".to_owned(), test.app.clock.now()).await.unwrap();
     accounts::disable_account(&test.app, &officer, giver.id).await.unwrap();
     assert_eq!(test.get(&format!("{ROAD}/{id}"), &agency.deputy.token).await.0, 404);
     let (_, line) = act(&test, &id, "sign", &agency.deputy.token, &key(&agency.deputy)).await;

@@ -4,6 +4,7 @@ mod attacks;
 pub mod authenticator;
 mod lists;
 mod log_in;
+mod lost;
 mod orders;
 mod road;
 

@@ -71,28 +71,28 @@ impl Bridge {
         self.typed.flush().unwrap();
     }
 
-    /// One request; status, headers, JSON.
-    fn ask(
-        &self,
-        method: &str,
-        path: &str,
-        headers: &[(&str, &str)],
-        body: &Value,
-    ) -> (u16, ureq::http::HeaderMap, Value) {
-        let agent: ureq::Agent = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(60)))
-            .build()
-            .into();
-        let mut request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.address));
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
-        let mut answer = agent.run(request.body(body).unwrap()).unwrap();
-        let said = answer.body_mut().read_to_vec().unwrap();
-        (answer.status().as_u16(), answer.headers().clone(), serde_json::from_slice(&said).unwrap_or(Value::Null))
+    fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
+        ask_at(&self.address, method, path, headers, body)
     }
+}
+
+/// Status, headers, JSON.
+type Answer = (u16, ureq::http::HeaderMap, Value);
+
+fn ask_at(address: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(Duration::from_secs(60)))
+        .build()
+        .into();
+    let mut request = ureq::http::Request::builder().method(method).uri(format!("{address}{path}"));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+    let mut answer = agent.run(request.body(body).unwrap()).unwrap();
+    let said = answer.body_mut().read_to_vec().unwrap();
+    (answer.status().as_u16(), answer.headers().clone(), serde_json::from_slice(&said).unwrap_or(Value::Null))
 }
 
 impl Drop for Bridge {
@@ -156,26 +156,28 @@ fn one_site_is_answered_and_only_after_pairing_and_consent() {
     let der = openssl::base64::decode_block(certificate["certificate"].as_str().unwrap()).unwrap();
     let key = openssl::x509::X509::from_der(&der).unwrap().public_key().unwrap().ec_key().unwrap();
     assert!(openssl::ecdsa::EcdsaSig::from_der(&value).unwrap().verify(&[7; 32], &key).unwrap());
+    one_question_at_a_time(&mut bridge, &held, &order);
     // Five wrong codes end it.
     for _ in 0..3 {
         assert_eq!(bridge.ask("POST", "/pair", &[ours], &json!({ "code": "0000-0000" })).2["code"], "code_wrong");
     }
-    let _ = bridge.ask_until_closed(ours);
+    assert_eq!(bridge.ask("POST", "/pair", &[ours], &json!({ "code": "0000-0000" })).2["code"], "closed");
     assert_eq!(bridge.child.wait().unwrap().code(), Some(1));
 }
 
-impl Bridge {
-    /// The last wrong code; the process may end before it has answered.
-    fn ask_until_closed(&self, ours: (&str, &str)) -> Option<u16> {
-        let agent: ureq::Agent = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(60)))
-            .build()
-            .into();
-        let request = ureq::http::Request::builder().method("POST").uri(format!("{}/pair", self.address));
-        let request = request.header(ours.0, ours.1).body(json!({ "code": "0000-0000" }).to_string()).unwrap();
-        agent.run(request).ok().map(|answer| answer.status().as_u16())
-    }
+/// While the terminal asks, nothing else is asked.
+fn one_question_at_a_time(bridge: &mut Bridge, held: &[(&str, &str)], order: &Value) {
+    let (asking, asked) = (bridge.address.clone(), order.clone());
+    let headers: Vec<(String, String)> = held.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+    while bridge.printed.try_recv().is_ok() {}
+    let first = std::thread::spawn(move || {
+        let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        ask_at(&asking, "POST", "/sign", &headers, &asked)
+    });
+    bridge.wait_for("Digest to sign:");
+    assert_eq!(bridge.ask("POST", "/sign", held, order).2["code"], "busy");
+    bridge.answer("n");
+    assert_eq!(first.join().unwrap().2["code"], "declined");
 }
 
 /// Everybody but the site's pages at this address gets nothing, whatever they ask for.

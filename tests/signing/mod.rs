@@ -3,6 +3,7 @@
 
 mod attacks;
 mod bridge;
+mod broken_off;
 mod command_line;
 mod crashes;
 mod extension;

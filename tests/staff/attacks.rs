@@ -28,9 +28,10 @@ async fn one_person_widens_nothing(backend: Backend) {
     let by_officer = entered(&test, &officer, &opening("bich.bon", &["operator"])).await;
     assert_eq!(problem(&approve(&test, &officer, &by_officer).await.1), "own_order");
     assert_eq!(problem(&approve(&test, &twin, &by_officer).await.1), "own_order");
-    let (_, key) = test.account("khoa", &[Role::SecurityOfficer], Some(THIRD)).await;
-    assert_eq!(problem(&approve(&test, &key, &order).await.1), "session_needed");
-    assert_eq!(problem(&enter(&test, &key, &opening("bich.nam", &["operator"])).await.1), "session_needed");
+    let (keeper, _) = test.account("khoa", &[Role::SecurityOfficer], Some(THIRD)).await;
+    let key = test.key(keeper).await;
+    assert_eq!(act(&test, &key, &order, "approve", json!({ "content_digest": "" })).await.0, 403);
+    assert_eq!(enter(&test, &key, &opening("bich.nam", &["operator"])).await.0, 403);
     // The roles that exclude each other do so by person, whatever accounts they are spread over.
     let (_, _) = member(&test, "nguoi.duyet", &[Role::Approver], Some(THIRD)).await;
     member(&test, "nguoi.kia", &[Role::Clerk], Some(THIRD)).await;
@@ -149,4 +150,21 @@ async fn sql_widens_nothing_on_sqlite() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sql_widens_nothing_on_postgres() {
     sql_widens_nothing(Backend::Postgres).await;
+}
+
+/// Roles that exclude each other do so over accounts that are disabled, too: they come back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disabled_account_keeps_its_roles_from_being_circumvented() {
+    let test = TestApp::sqlite().await;
+    let (administrator, officer) = pair(&test).await;
+    let (old, _) = member(&test, "nguoi.nhap", &[Role::Operator], Some(THIRD)).await;
+    let disable = format!("/api/v1/accounts/{old}/disable");
+    assert_eq!(test.post(&disable, &officer, &json!({})).await.0, 204);
+    member(&test, "nguoi.do", &[Role::Clerk], Some(THIRD)).await;
+    let grant = json!({ "kind": "grant", "account": "nguoi.do", "roles": ["approver"] });
+    assert_eq!(problem(&enter(&test, &administrator, &grant).await.1), "roles_exclude");
+    // One that has the other role all the same.
+    member(&test, "nguoi.duyet", &[Role::Approver], Some(THIRD)).await;
+    let enable = json!({ "kind": "enable", "account": "nguoi.nhap" });
+    assert_eq!(problem(&enter(&test, &administrator, &enable).await.1), "roles_exclude");
 }

@@ -45,6 +45,7 @@ async fn two_people_open_an_account_from_the_command_line() {
     // Without --yes it is only shown.
     let (code, said) = run(&office, &["staff", "approve", &id]).await;
     assert!(code == Some(0) && said.contains("[] → [operator]"), "{said}");
+    assert!(said.contains(NEWCOMER), "whoever decides sees the whole number: {said}");
     let (code, said) = run(&office, &["staff", "approve", &id, "--yes"]).await;
     assert!(code == Some(0) && said.contains("approved"), "{said}");
     assert_eq!(run(&office, &["staff", "invite", &id]).await.0, Some(1), "not the approver");

@@ -11,7 +11,7 @@ use chuky::{
 use serde_json::json;
 use std::{collections::BTreeMap, process::Command};
 
-const FILE: &str = r#"
+pub const FILE: &str = r#"
 [[staff]]
 login = "an.ninh.1"
 full_name = "Nguyễn Văn An"
@@ -37,9 +37,21 @@ fn founding(text: &str) -> Founding {
     Founding::parse(text).unwrap()
 }
 
-async fn found(app: &App, text: &str) -> Result<BTreeMap<String, String>> {
+pub async fn found(app: &App, text: &str) -> Result<BTreeMap<String, String>> {
     let mut codes = BTreeMap::new();
     staff::found(app, founding(text), |sheets: &[Sheet]| {
+        codes.extend(sheets.iter().map(|one| (one.login.clone(), one.code.as_ref().unwrap().grouped())));
+        Ok(())
+    })
+    .await?;
+    Ok(codes)
+}
+
+/// New invitations for those who may have them, for `only` or for all.
+pub async fn renewed(app: &App, only: &[&str]) -> Result<BTreeMap<String, String>> {
+    let only: Vec<String> = only.iter().map(|one| (*one).to_owned()).collect();
+    let mut codes = BTreeMap::new();
+    staff::renew(app, &only, |sheets: &[Sheet]| {
         codes.extend(sheets.iter().map(|one| (one.login.clone(), one.code.as_ref().unwrap().grouped())));
         Ok(())
     })
@@ -105,7 +117,7 @@ async fn founded_once(backend: Backend) {
         test.sql(&format!("DELETE FROM {table}"));
     }
     assert_eq!(refusal(&test.app, FILE).await, "founded_before");
-    assert_eq!(code(staff::renew(&test.app, |_| Ok(())).await.unwrap_err()), "founding_over");
+    assert_eq!(code(staff::renew(&test.app, &[], |_| Ok(())).await.unwrap_err()), "nobody_to_renew");
     // Nor where the entry itself is taken out of the log.
     let drop = match backend {
         Backend::Sqlite => "DROP TRIGGER audit_entry_no_update; DROP TRIGGER audit_entry_no_delete",
@@ -151,7 +163,7 @@ async fn lost_sheets_are_made_anew_until_two_can_work() {
     let codes = found(&test.app, FILE).await.unwrap();
     welcome(&test, "an.ninh.1", &codes["an.ninh.1"], "").await;
     let mut fresh = BTreeMap::new();
-    let renewed = staff::renew(&test.app, |sheets| {
+    let renewed = staff::renew(&test.app, &[], |sheets| {
         fresh.extend(sheets.iter().map(|one| (one.login.clone(), one.code.as_ref().unwrap().grouped())));
         Ok(())
     });
@@ -159,7 +171,7 @@ async fn lost_sheets_are_made_anew_until_two_can_work() {
     assert_eq!(problem(&welcome(&test, "quan.tri", &codes["quan.tri"], "").await.1), "invitation_invalid");
     assert_eq!(welcome(&test, "quan.tri", &fresh["quan.tri"], "").await.0, 200);
     // An administrator and an officer can do the rest by an order.
-    assert_eq!(code(staff::renew(&test.app, |_| Ok(())).await.unwrap_err()), "founding_over");
+    assert_eq!(code(staff::renew(&test.app, &[], |_| Ok(())).await.unwrap_err()), "founding_over");
     let token = log_in(&test, "quan.tri", PASSWORD, "").await.1["token"].as_str().unwrap().to_owned();
     let order = super::entered(&test, &token, &json!({ "kind": "recover", "account": "an.ninh.2" })).await;
     let officer = log_in(&test, "an.ninh.1", PASSWORD, "").await.1["token"].as_str().unwrap().to_owned();

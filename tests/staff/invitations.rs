@@ -126,3 +126,20 @@ async fn a_recovery_ends_what_was_on_sqlite() {
 async fn a_recovery_ends_what_was_on_postgres() {
     a_recovery_ends_what_was(Backend::Postgres).await;
 }
+
+/// Whoever has just redeemed an invitation is known at that device: strangers' wrong tries do not keep them out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_redeems_an_invitation_has_a_known_device() {
+    let test = TestApp::sqlite().await;
+    let (administrator, officer) = pair(&test).await;
+    let order = entered(&test, &administrator, &opening("bich.le", &["auditor"])).await;
+    approved(&test, &officer, &order).await;
+    let code = invited(&test, &administrator, &order).await;
+    let (status, answer) = welcome(&test, "bich.le", &code, "").await;
+    assert_eq!(status, 200, "{answer}");
+    while log_in(&test, "bich.le", "sai-sai-sai-sai", "").await.0 != 429 {}
+    assert_eq!(log_in(&test, "bich.le", PASSWORD, "").await.0, 429, "a stranger's device waits");
+    let body = json!({ "login": "bich.le", "password": PASSWORD, "totp": "", "device": answer["device"] });
+    let (status, answer) = test.post("/api/v1/session", "", &body).await;
+    assert_eq!(status, 200, "{answer}");
+}

@@ -3,10 +3,13 @@
 
 mod attacks;
 mod command;
-mod founding;
+pub mod founding;
 mod invitations;
+mod keys;
 mod orders;
+mod quorum;
 pub mod second_factor;
+mod sight;
 
 use crate::harness::app::{ACCOUNT_PASSWORD, TestApp};
 use chuky::accounts::{self, NewAccount, Password};

@@ -55,7 +55,7 @@ async fn the_road_of_an_account(backend: Backend) {
     let disable =
         async |id: &str| test.post(&format!("/api/v1/accounts/{id}/disable"), &administrator, &json!({})).await;
     assert_eq!(disable(&quantri).await.0, 204);
-    assert_eq!(problem(&disable(&officer_id).await.1), "last_security_officer");
+    assert_eq!(problem(&disable(&officer_id).await.1), "nobody_could_approve");
     let role = format!("/api/v1/accounts/{officer_id}/roles/security_officer");
     assert_eq!(test.request("DELETE", &role, &administrator, "", vec![]).await.0, 409);
 

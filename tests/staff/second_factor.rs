@@ -27,7 +27,7 @@ pub fn step(test: &TestApp) -> i64 {
 }
 
 /// Enrols in that session; the step of the code that was used.
-async fn enrol(test: &TestApp, token: &str) -> (TotpSecret, i64) {
+pub async fn enrol(test: &TestApp, token: &str) -> (TotpSecret, i64) {
     let (status, answer) = test.post("/api/v1/second-factor", token, &json!({})).await;
     assert_eq!(status, 200, "{answer}");
     let (secret, step) = (secret(&answer), step(test));

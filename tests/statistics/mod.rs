@@ -4,10 +4,7 @@ mod files;
 mod open_data;
 mod population;
 
-use crate::{
-    agency::units::key,
-    harness::app::{ACCOUNT_PASSWORD, Backend, TestApp},
-};
+use crate::harness::app::{ACCOUNT_PASSWORD, Backend, TestApp};
 use chuky::{
     accounts::{self, NewAccount, Password},
     audit::Actor,
@@ -259,7 +256,7 @@ async fn a_unit_sees_its_own_figures_and_the_city_all() {
     }
 }
 
-/// An API key of an account of that role and unit.
+/// A session of an account of that role and unit.
 async fn token(test: &TestApp, unit: &str, role: Role) -> String {
     let new = NewAccount {
         login: format!("{}.{}", role.name(), unit.to_lowercase()),
@@ -269,7 +266,8 @@ async fn token(test: &TestApp, unit: &str, role: Role) -> String {
         unit: unit.to_owned(),
         person_lookup: None,
     };
-    key(test, accounts::create_account(&test.app, Actor::Service, new).await.unwrap()).await
+    let account = accounts::create_account(&test.app, Actor::Service, new).await.unwrap();
+    accounts::open_session(&test.app, account).await.unwrap().reveal().to_owned()
 }
 
 /// As many certificates as a city has, counted within a request's time. `CHUKY_REPORT_POPULATION` sets how many, to measure.

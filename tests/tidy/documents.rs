@@ -114,3 +114,27 @@ fn tests_of(text: &str) -> Vec<&str> {
     }
     names
 }
+
+/// Where `make soak` lists its runs.
+const LONG_RUNS: &str = "scripts/soak";
+
+/// Each test whose name begins with `soak_`, also one of a list, is among the long runs.
+pub fn long_runs(tree: &Tree) -> Vec<Finding> {
+    let Some(script) = tree.files.iter().find(|file| file.path == LONG_RUNS) else { return Vec::new() };
+    let listed: BTreeSet<&str> = script.text.lines().map(str::trim).filter(|line| line.starts_with("soak_")).collect();
+    let mut findings = Vec::new();
+    for file in tree.rust() {
+        for (index, line) in file.text.lines().enumerate() {
+            let line = line.trim();
+            let name = line
+                .strip_prefix("async fn ")
+                .or_else(|| line.strip_prefix("fn "))
+                .or_else(|| line.strip_prefix("(\""));
+            let name = name.and_then(|rest| rest.split(['(', '"']).next()).filter(|name| name.starts_with("soak_"));
+            if let Some(name) = name.filter(|name| !listed.contains(name)) {
+                findings.push(finding(&file.path, index + 1, "long run", format!("{name} is missing in {LONG_RUNS}")));
+            }
+        }
+    }
+    findings
+}

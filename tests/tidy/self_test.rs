@@ -55,6 +55,9 @@ fn tidy_rules_about_words_find() {
 
 #[test]
 fn tidy_rules_about_pages_and_documents_find() {
+    let script = ("scripts/soak", "runs=(\n    soak_one\n)\n");
+    let missing = |text: &str| documents::long_runs(&Tree::of(&[script, ("tests/a.rs", text)])).len();
+    assert_eq!(missing("async fn soak_one() {}\nasync fn soak_two() {}\n    (\"soak_three\", three),\n"), 2);
     assert_eq!(found(web::pages, "web/templates/a.html", "<p style=\"color: red\">"), 1);
     assert_eq!(found(web::pages, "web/templates/a.html", "<script>run()</script>"), 1);
     assert_eq!(found(web::pages, "web/styles/a.css", "@import url(https://elsewhere/a.css)"), 1);

@@ -13,9 +13,10 @@
   };
 
   const accept = (text) => {
-    const form = document.querySelector("[data-scan]");
+    // While the network is gone the card becomes a draft.
+    const form = document.querySelector("[data-drafts-scan]:not([hidden])") || document.querySelector("[data-scan]");
     if (!form) return;
-    form.elements.card_text.value = text;
+    (form.elements.draft_text || form.elements.card_text).value = text;
     form.requestSubmit();
   };
 
@@ -23,7 +24,7 @@
     if (event.isComposing || event.ctrlKey || event.altKey || event.metaKey) return;
     if (event.key === "Escape") {
       const back = document.querySelector("[data-back]");
-      if (back) { event.preventDefault(); window.location.assign(back.href); }
+      if (back && navigator.onLine) { event.preventDefault(); window.location.assign(back.href); }
       return;
     }
     if (fieldHasFocus()) return;

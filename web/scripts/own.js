@@ -7,7 +7,8 @@
   const signing = page.querySelector("[data-sign-own]");
   const done = page.querySelector("[data-done]");
   const language = document.documentElement.lang === "en" ? "en" : "vi";
-  const kept = "chuky-bridge";
+  // Of this bridge alone: what one gave is shown to no other.
+  const kept = `chuky-bridge ${page.dataset.bridge}`;
   let certificate = null;
 
   // An error with a sentence for the reader.

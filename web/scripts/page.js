@@ -38,6 +38,7 @@ document.documentElement.classList.add("js");
           if (fresh && !same) {
             document.getElementById("main").replaceWith(document.importNode(fresh, true));
             window.history.replaceState(null, "", address);
+            document.dispatchEvent(new Event("chuky:swapped"));
           }
         }
       } catch {

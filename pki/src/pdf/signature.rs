@@ -44,6 +44,8 @@ pub struct PdfSignature {
     pub byte_range: Option<ByteRange>,
     /// Decoded `Contents`, the padding included.
     pub contents: Vec<u8>,
+    /// The file is encrypted: software that seals the placeholder before it writes the signature leaves the sealed rest behind it.
+    pub in_encrypted_file: bool,
     /// Empty where the coverage is sound.
     pub faults: Vec<Fault>,
 }
@@ -130,6 +132,7 @@ fn unreadable(name: String, id: ObjectId) -> PdfSignature {
         dictionary: Dictionary::default(),
         byte_range: None,
         contents: Vec::new(),
+        in_encrypted_file: false,
         faults: Vec::new(),
     };
     signature.fault("signature_dictionary", format!("{id} is not a readable signature dictionary"));
@@ -166,6 +169,7 @@ fn judge(
         dictionary,
         byte_range: None,
         contents: Vec::new(),
+        in_encrypted_file: file.trailer().contains("Encrypt"),
         faults: Vec::new(),
     };
     let data = file.data();

@@ -38,7 +38,10 @@ pub(super) fn read(signature: &PdfSignature) -> Body {
         Ok(parsed) => parsed,
         Err(error) => return Body::None(Check::failed(NAME, error.to_string())),
     };
-    if signature.contents.get(length..).unwrap_or_default().iter().any(|byte| *byte != 0) {
+    // EN 319 142-1 §5.2: the rest is zeros. In an encrypted file it may be what its writer made of them before the signature was there; nobody
+    // reads it, and it is no more open to change than the unsigned attributes.
+    let rest = signature.contents.get(length..).unwrap_or_default();
+    if !signature.in_encrypted_file && rest.iter().any(|byte| *byte != 0) {
         return Body::None(Check::failed(NAME, "something other than zeros follows the CMS object"));
     }
     if data.signers.is_empty() {
@@ -60,7 +63,8 @@ pub(super) fn read(signature: &PdfSignature) -> Body {
 
 fn bare(signature: &PdfSignature) -> Body {
     let certificate = match signature.dictionary.value("Cert") {
-        Some(Object::String(der)) => Certificate::from_der(der),
+        // ISO 32000-2 table 255: a string, or an array of them; some software writes all of them into one string, the signer's first.
+        Some(Object::String(der)) => Certificate::from_der(first_element(der)),
         Some(Object::Array(chain)) => Certificate::from_der(chain.first().and_then(Object::string).unwrap_or_default()),
         _ => return Body::None(Check::failed(NAME, "Cert is missing")),
     };
@@ -68,6 +72,17 @@ fn bare(signature: &PdfSignature) -> Body {
         Ok(certificate) => Body::Bare(certificate),
         Err(error) => Body::None(Check::failed(NAME, format!("Cert: {error}"))),
     }
+}
+
+/// The first of several DER values that follow each other; all of it where that cannot be told.
+fn first_element(bytes: &[u8]) -> &[u8] {
+    let length = match *bytes {
+        [_, 0x81, length, ..] => usize::from(length) + 3,
+        [_, 0x82, high, low, ..] => usize::from(u16::from_be_bytes([high, low])) + 4,
+        [_, length, ..] if length < 0x80 => usize::from(length) + 2,
+        _ => return bytes,
+    };
+    bytes.get(..length).unwrap_or(bytes)
 }
 
 impl Body {
@@ -166,5 +181,26 @@ fn lone(checks: Vec<Check>, certificate: Option<Certificate>) -> SignerFindings 
         digest_algorithm: None,
         signature_algorithm: None,
         timestamps: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::first_element;
+
+    #[test]
+    fn the_first_of_several_values_ends_where_its_length_says() {
+        let long = [[0x30, 0x82, 1, 0].as_slice(), &[7; 256]].concat();
+        let middle = [[0x30, 0x81, 200].as_slice(), &[7; 200]].concat();
+        for one in [&[0x30, 2, 1, 2][..], &middle, &long] {
+            assert_eq!(first_element(one), one);
+            assert_eq!(first_element(&[one, one].concat()), one);
+            // Too short for what it says, or of no length that can be told.
+            let cut = &one[..one.len() - 1];
+            assert_eq!(first_element(cut), cut);
+        }
+        assert_eq!(first_element(&[0x30, 0x80, 0, 0]), [0x30, 0x80, 0, 0]);
+        assert_eq!(first_element(&[]), [0_u8; 0]);
     }
 }

@@ -117,6 +117,7 @@ impl Approved {
         (subject, content): (Subject, &str),
         given: Option<&Given>,
     ) -> Result<Self> {
+        by.in_session()?;
         let now = app.clock.now();
         let Some(given) = given else {
             return match is_demanded_for(app, by.account, subject, now).await? {

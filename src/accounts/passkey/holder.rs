@@ -35,7 +35,8 @@ pub struct Waiting {
     pub confirmable: bool,
 }
 
-/// The passkeys of accounts that approve and of officers, which nobody has confirmed yet, oldest first.
+/// The passkeys of accounts that approve and of officers, which nobody has confirmed yet, oldest first. Whose they are is asked where they are
+/// counted, so that other people's do not take their places.
 pub async fn to_confirm(app: &App, by: &Principal) -> Result<Vec<Waiting>> {
     if !by.has(Role::SecurityOfficer) {
         return Err(RequestError::forbidden().into());
@@ -65,7 +66,8 @@ pub async fn confirm(
     content_digest: &str,
     given: Option<&Given>,
 ) -> Result<()> {
-    // 1. Four eyes.
+    // 1. Four eyes, both of a person who has logged in.
+    by.in_session()?;
     if !by.has(Role::SecurityOfficer) {
         return Err(RequestError::forbidden().into());
     }
@@ -85,6 +87,8 @@ pub async fn confirm(
     let now = app.clock.now();
     passkey.confirmed_by = Some(by.account);
     passkey.confirmed_at = Some(now);
+    // What it approved before counts no more than before: it was confirmed later.
+    passkey.distrusted_from = None;
     attestation::attest_change(&*app.tokens.subscribers, &mut passkey).await?;
     let mut enrolment = PasskeyEnrolment { account_id: passkey.account_id, since: now, version: 1, mac: Vec::new() };
     attestation::attest(&*app.tokens.subscribers, &mut enrolment).await?;

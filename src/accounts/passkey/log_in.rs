@@ -32,10 +32,19 @@ pub fn ask_log_in(app: &App) -> Result<Asked> {
     })
 }
 
-/// Opens a session for whoever's passkey answered. Why another answer opens none is told to the log only.
+/// Opens a session for whoever's passkey answered. Why another answer opens none is told to the log only. Nothing can be guessed here, so an
+/// answer is judged first: only wrong ones count, and only those are refused where there are too many, for behind one address are many people.
 pub async fn log_in(app: &App, given: &Given, from: &str) -> Result<LoggedIn> {
-    // 1. Counted before it is judged.
+    let refused = match opened(app, given).await {
+        Err(Error::Request(refused)) => refused,
+        other => return other,
+    };
     app.rates.take(Kind::LogInAddress, from, app.clock.steady())?;
+    Err(refused.into())
+}
+
+async fn opened(app: &App, given: &Given) -> Result<LoggedIn> {
+    // 1. What was asked here, not long ago.
     let challenge = Challenge::of_token(app, &given.token, Purpose::LogIn)?;
     // 2. A genuine answer of a passkey whose account may still act.
     let proven = match proven(app, challenge, None, given).await {
@@ -52,7 +61,6 @@ pub async fn log_in(app: &App, given: &Given, from: &str) -> Result<LoggedIn> {
     proven.store(app, &mut transaction, serde_json::json!({ "for": "log_in" })).await?;
     add_session(&mut transaction, &session).await?;
     transaction.commit().await?;
-    app.rates.give_back(Kind::LogInAddress, from);
     Ok(LoggedIn { account: account.id, token, device: device::token(app, account.id, None) })
 }
 

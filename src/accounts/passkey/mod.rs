@@ -109,7 +109,8 @@ async fn proven(app: &App, challenge: Challenge, of: Option<AccountId>, given: &
     let signature = octets(&given.signature)?;
     // WebAuthn Level 3 §7.2: "identify the user being authenticated" by the credential, never by what came with it.
     let passkey = current::row_by_log(app, || app.store.passkey_by_credential(&credential_id)).await?;
-    let passkey = passkey.filter(|one| one.revoked_at.is_none() && of.is_none_or(|of| of == one.account_id));
+    let usable = |one: &Passkey| one.revoked_at.is_none() && one.distrusted_from.is_none();
+    let passkey = passkey.filter(|one| usable(one) && of.is_none_or(|of| of == one.account_id));
     let mut passkey = passkey.ok_or_else(unknown)?;
     if !outlives_renewal(app, &passkey).await? {
         return Err(unknown().into());

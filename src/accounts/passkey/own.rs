@@ -25,12 +25,14 @@ use chuky_model::{
     id::{AccountId, MessageId, PasskeyId},
     instant::Instant,
     record::{passkey::Passkey, state::MessageChannel, work::Message},
+    request::RequestState,
     role::Role,
 };
 use chuky_pki::webauthn::{self, CredentialKey, Expected, Registered};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 /// A passkey as its holder sees it, and as whoever confirms it.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
@@ -43,6 +45,8 @@ pub struct PasskeyView {
     pub last_used_at: Option<String>,
     /// It may approve.
     pub confirmed: bool,
+    /// It was added with a passkey that was lost, and opens nothing until somebody has confirmed it again.
+    pub distrusted: bool,
     /// It lies in a backup at its maker as well, so whoever opens that has it.
     pub backed_up: bool,
     /// Twelve digits that the holder reads out to whoever confirms it: the beginning of the digest.
@@ -147,12 +151,10 @@ pub async fn add(app: &App, by: &Principal, made: &Credential) -> Result<Passkey
     let registered = registered.map_err(refused)?;
     // 2. As good as what the holder showed for it.
     let mut passkey = new_passkey(app, by.account, &made.name, registered)?;
-    if let Some(other) = challenge.content.strip_prefix(BY_PASSKEY) {
-        let other = load(app, other.parse().map_err(|_| malformed())?).await?;
-        if other.account_id == by.account && other.revoked_at.is_none() && other.confirmed_at.is_some() {
-            passkey.confirmed_by = Some(by.account);
-            passkey.confirmed_at = Some(passkey.created_at);
-        }
+    let voucher = voucher(app, by, &challenge).await?;
+    if voucher.is_some() {
+        passkey.confirmed_by = Some(by.account);
+        passkey.confirmed_at = Some(passkey.created_at);
     }
     attestation::attest(&*app.tokens.subscribers, &mut passkey).await?;
     // 3. The row, its audit entry and the holder's message in one transaction.
@@ -160,6 +162,13 @@ pub async fn add(app: &App, by: &Principal, made: &Credential) -> Result<Passkey
     let mut transaction = app.store.begin().await?;
     challenge.use_up(&mut transaction, passkey.created_at).await?;
     transaction.insert_passkey(&passkey).await.map_err(|error| conflicted(error, registered_already))?;
+    if let Some(voucher) = &voucher {
+        // Whoever removes it in this moment as lost sees what was added with it, or comes first.
+        transaction.update_passkey(voucher).await.map_err(moved_on)?;
+        let used = Entry::of_row(passkey.created_at, Kind::PasskeyUsed, Actor::Account(by.account), voucher);
+        audit::record(&mut transaction, used.with(serde_json::json!({ "for": "vouch", "passkey": passkey.id })))
+            .await?;
+    }
     let entry = Entry::of_row(passkey.created_at, Kind::PasskeyAdded, Actor::Account(by.account), &passkey);
     let content = serde_json::json!({
         "account": by.account, "content": hex::encode(content(&passkey)), "confirmed": passkey.confirmed_at.is_some(),
@@ -173,14 +182,15 @@ pub async fn add(app: &App, by: &Principal, made: &Credential) -> Result<Passkey
 }
 
 /// Removes a passkey: one's own, after having shown again who one is, or, without, anybody's as a security officer, for that only narrows.
-/// One that is `lost` may have been in other hands from its first day: what it approved and nobody has acted on yet is void.
+/// One that is `lost` may have been in other hands from its first day: what it approved and nobody has acted on yet is void, and so is what was
+/// approved by passkeys that the account confirmed with it, or with one of those. They open nothing until somebody else has confirmed them.
 pub async fn remove(app: &App, by: &Principal, id: PasskeyId, proof: Option<Proof>, lost: bool) -> Result<()> {
     let mut passkey = load(app, id).await?;
     let own = passkey.account_id == by.account;
     match proof {
         Some(proof) if own => drop(shown(app, by, proof).await?),
         None if own => return Err(show_again().into()),
-        _ if by.has(Role::SecurityOfficer) => {}
+        _ if by.has(Role::SecurityOfficer) => by.in_session()?,
         _ => return Err(RequestError::not_found().into()),
     }
     // The proof may have been given by this very passkey, whose row is another since then.
@@ -194,17 +204,57 @@ pub async fn remove(app: &App, by: &Principal, id: PasskeyId, proof: Option<Proo
         passkey.distrusted_from = Some(passkey.created_at);
     }
     attestation::attest_change(&*app.tokens.subscribers, &mut passkey).await?;
+    let followers = if lost { followers(app, &passkey).await? } else { Vec::new() };
     let message = message(app, passkey.account_id, REMOVED).await?;
     let mut transaction = app.store.begin().await?;
     transaction.update_passkey(&passkey).await.map_err(moved_on)?;
     let entry = Entry::of_row(now, Kind::PasskeyRemoved, Actor::Account(by.account), &passkey);
-    let content = serde_json::json!({ "account": passkey.account_id, "lost": lost, "message": message.as_ref().map(|message| message.id) });
+    let content = serde_json::json!({
+        "account": passkey.account_id, "lost": lost, "message": message.as_ref().map(|message| message.id),
+        "distrusted": followers.iter().map(|one| one.id).collect::<Vec<_>>(),
+    });
     audit::record(&mut transaction, entry.with(content)).await?;
+    for follower in &followers {
+        transaction.update_passkey(follower).await.map_err(moved_on)?;
+        let entry = Entry::of_row(now, Kind::PasskeyDistrusted, Actor::Account(by.account), follower);
+        let content = serde_json::json!({ "account": follower.account_id, "distrusted_with": passkey.id });
+        audit::record(&mut transaction, entry.with(content)).await?;
+    }
     tell(&mut transaction, message.as_ref()).await?;
     transaction.commit().await?;
     current::changed(app, &passkey);
+    followers.iter().for_each(|one| current::changed(app, one));
     sent(app, message.is_some());
     Ok(())
+}
+
+/// The caller's confirmed passkey that answered for what is being added, ready to be stored again, so that nothing is added with one that is
+/// removed in the same moment.
+async fn voucher(app: &App, by: &Principal, challenge: &Challenge) -> Result<Option<Passkey>> {
+    let Some(other) = challenge.content.strip_prefix(BY_PASSKEY) else { return Ok(None) };
+    let mut other = load(app, other.parse().map_err(|_| malformed())?).await?;
+    let good = other.account_id == by.account && other.revoked_at.is_none() && other.confirmed_at.is_some();
+    if !good {
+        return Ok(None);
+    }
+    attestation::attest_change(&*app.tokens.subscribers, &mut other).await?;
+    Ok(Some(other))
+}
+
+/// What the account confirmed itself since a lost passkey was made, as it is from now on: confirmed by nobody, and distrusted from its first
+/// day. A row does not say with which passkey it was confirmed, so all of them count. `lost` is read before they are.
+async fn followers(app: &App, lost: &Passkey) -> Result<Vec<Passkey>> {
+    let mut followers = current::rows(app, || app.store.passkeys_of_account(lost.account_id)).await?;
+    followers.retain(|one| {
+        one.id != lost.id && one.confirmed_by == Some(lost.account_id) && one.created_at >= lost.created_at
+    });
+    for one in &mut followers {
+        one.confirmed_by = None;
+        one.confirmed_at = None;
+        one.distrusted_from = Some(one.created_at);
+        attestation::attest_change(&*app.tokens.subscribers, one).await?;
+    }
+    Ok(followers)
 }
 
 /// What the caller has shown: the password, or which confirmed passkey.
@@ -303,23 +353,16 @@ pub(super) fn view(app: &App, passkey: &Passkey) -> Result<PasskeyView> {
         created_at: passkey.created_at.rfc3339(),
         last_used_at: passkey.last_used_at.map(Instant::rfc3339),
         confirmed: passkey.confirmed_at.is_some(),
+        distrusted: passkey.distrusted_from.is_some(),
         backed_up: passkey.backup & super::BACKED_UP != 0,
         comparison_code: format!("{} {} {} {}", &digits[..3], &digits[3..6], &digits[6..9], &digits[9..]),
         content_digest: hex::encode(digest),
     })
 }
 
-/// A message to the holder, where a request of theirs names a telephone number. It names no person.
+/// A message to the holder, where a number of theirs is known that two people have looked at. It names no person.
 pub(super) async fn message(app: &App, account: AccountId, text: &str) -> Result<Option<Message>> {
-    let Some(person) = accounts::person_of(app, account).await? else { return Ok(None) };
-    let mut phone = String::new();
-    for request in app.store.requests_of_person(&person).await? {
-        let request = attestation::check(&*app.tokens.subscribers, request).await?;
-        phone = registration::open(app, &request)?.phone;
-        if !phone.is_empty() {
-            break;
-        }
-    }
+    let phone = phone(app, account).await?;
     if phone.is_empty() {
         return Ok(None);
     }
@@ -332,6 +375,29 @@ pub(super) async fn message(app: &App, account: AccountId, text: &str) -> Result
         created_at: app.clock.now(),
         sent_at: None,
     }))
+}
+
+/// The number in the account's invitation or, where there is none, that of its person's newest request whose certificate was issued. Whoever
+/// enters a request alone does not choose where alarms about somebody's passkeys go.
+async fn phone(app: &App, account: AccountId) -> Result<Zeroizing<String>> {
+    if let Some(invitation) = current::row_by_log(app, || app.store.staff_invitation_of(account)).await? {
+        let contact = accounts::contact_of(app, &invitation)?;
+        if !contact.is_empty() {
+            return Ok(contact);
+        }
+    }
+    let Some(person) = accounts::person_of(app, account).await? else { return Ok(Zeroizing::default()) };
+    for request in app.store.requests_of_person(&person).await? {
+        if request.state != RequestState::Issued {
+            continue;
+        }
+        let request = attestation::check(&*app.tokens.subscribers, request).await?;
+        let phone = registration::open(app, &request)?.phone;
+        if !phone.is_empty() {
+            return Ok(Zeroizing::new(phone));
+        }
+    }
+    Ok(Zeroizing::default())
 }
 
 pub(super) async fn tell(transaction: &mut Transaction, message: Option<&Message>) -> Result<()> {

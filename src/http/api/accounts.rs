@@ -3,7 +3,7 @@
 
 use super::json::JsonBody;
 use crate::{
-    accounts,
+    accounts::{self, ApiKeyView},
     app::App,
     error::{Error, RequestError, Result},
     http::{Access, Caller, Route},
@@ -12,7 +12,7 @@ use axum::{
     Json,
     extract::{Path, State},
     http::{Method, StatusCode},
-    routing::{delete, post},
+    routing::{delete, get, post},
 };
 use chuky_model::role::Role;
 use serde::{Deserialize, Serialize};
@@ -23,8 +23,9 @@ use zeroize::Zeroizing;
 pub(super) fn routes() -> Vec<Route> {
     const STAFF: Access = Access::Roles(&[Role::SecurityOfficer, Role::Administrator]);
     vec![
+        Route::new(Method::GET, "/api/v1/api-keys", Access::Account, get(keys)),
         Route::new(Method::POST, "/api/v1/api-keys", Access::Account, post(make_key)),
-        Route::new(Method::POST, "/api/v1/api-keys/{id}/revoke", STAFF, post(revoke_key)),
+        Route::new(Method::POST, "/api/v1/api-keys/{id}/revoke", Access::Account, post(revoke_key)),
         Route::new(Method::POST, "/api/v1/accounts/{id}/disable", STAFF, post(disable)),
         Route::new(Method::DELETE, "/api/v1/accounts/{id}/roles/{role}", STAFF, delete(remove_role)),
     ]
@@ -50,7 +51,20 @@ pub struct KeyMade {
     expires_at: String,
 }
 
-/// Makes an API key for the caller's own account, which has the account's roles. A session is asked for: no key makes another.
+/// The keys of the caller's account that open something.
+#[derive(Serialize, ToSchema)]
+pub struct KeysAnswer {
+    api_keys: Vec<ApiKeyView>,
+}
+
+/// Lists the API keys of the caller's own account that open something, oldest first.
+#[utoipa::path(get, path = "/api/v1/api-keys", responses((status = 200, body = KeysAnswer)))]
+pub async fn keys(State(app): State<App>, caller: Caller) -> Result<Json<KeysAnswer>> {
+    Ok(Json(KeysAnswer { api_keys: accounts::own_api_keys(&app, &caller.required()?).await? }))
+}
+
+/// Makes an API key for the caller's own account, which has the account's roles but for those that decide. A session is asked for: no key makes
+/// another.
 #[utoipa::path(post, path = "/api/v1/api-keys", request_body = KeyWanted,
     responses((status = 201, body = KeyMade), (status = 401), (status = 409), (status = 422)))]
 pub async fn make_key(
@@ -63,9 +77,10 @@ pub async fn make_key(
     Ok((StatusCode::CREATED, Json(KeyMade { key, expires_at: expires_at.rfc3339() })))
 }
 
-/// Revokes an API key for good: it opens nothing from the next request on. The identifier is the key's part after `chuky_`.
+/// Revokes an API key for good: it opens nothing from the next request on. One's own, or as a security officer or administrator anybody's. The
+/// identifier is the key's part after `chuky_`.
 #[utoipa::path(post, path = "/api/v1/api-keys/{id}/revoke", params(("id" = String, Path)),
-    responses((status = 204), (status = 404)))]
+    responses((status = 204), (status = 404), (status = 409)))]
 pub async fn revoke_key(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<StatusCode> {
     accounts::revoke_api_key(&app, &caller.required()?, read(&id)?).await?;
     Ok(StatusCode::NO_CONTENT)

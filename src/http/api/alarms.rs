@@ -23,9 +23,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// Who sees alarms: providers their own, staff all.
-const SEE: Access = Access::Roles(&[Role::PaymentProvider, Role::Administrator, Role::SecurityOfficer, Role::Auditor]);
+pub(in crate::http) const SEE: Access =
+    Access::Roles(&[Role::PaymentProvider, Role::Administrator, Role::SecurityOfficer, Role::Auditor]);
 /// Who has one told again.
-const AGAIN: Access = Access::Roles(&[Role::PaymentProvider, Role::Administrator, Role::SecurityOfficer]);
+pub(in crate::http) const AGAIN: Access =
+    Access::Roles(&[Role::PaymentProvider, Role::Administrator, Role::SecurityOfficer]);
 const PROVIDERS: Access = Access::Roles(&[Role::PaymentProvider]);
 
 pub(super) fn routes() -> Vec<Route> {

@@ -1,6 +1,7 @@
 //! `Idempotency-Key`: the first call's answer is the answer to every repetition of the same request by the same account.
 //! The request is remembered as a keyed MAC, for it may hold what no unkeyed digest may be stored of. Flow and recording run to their end
-//! where the caller hangs up: whoever asks again with the same key gets the answer.
+//! where the caller hangs up: whoever asks again with the same key gets the answer. Where the node that carried a request out has ended, a
+//! repetition is told that nobody knows what came of it, and is never carried out by itself.
 
 use crate::{
     accounts::Principal,
@@ -94,12 +95,22 @@ async fn first_or_again<T: Serialize + Send + 'static>(
     };
     let app = app.clone();
     to_its_end(async move {
+        // Whoever is at the request holds it, so one that was begun and is held by nobody was broken off.
+        let at_work = app.under_way.take_up(&app.store, key_hash).await?;
         let mut transaction = app.store.begin().await?;
-        let earlier = transaction.begin_idempotent(&request).await?;
-        transaction.commit().await?;
-        match earlier {
-            Some(earlier) => repeat(&app, &earlier, &mac),
-            None => first(&app, &key_hash, created, flow).await,
+        match (transaction.begin_idempotent(&request).await?, at_work) {
+            (Some(earlier), at_work) => {
+                transaction.rollback().await?;
+                repeat(&app, &earlier, &mac, at_work.is_some())
+            }
+            (None, Some(_at_work)) => {
+                transaction.commit().await?;
+                first(&app, &key_hash, created, flow).await
+            }
+            (None, None) => {
+                transaction.rollback().await?;
+                Err(under_way())
+            }
         }
     })
     .await
@@ -130,7 +141,8 @@ async fn first<T: Serialize>(
     Ok(Answer { status: created, body: plain, again: false })
 }
 
-fn repeat(app: &App, earlier: &Idempotency, mac: &[u8; 32]) -> Result<Answer> {
+/// What is told of a request that was begun before; `nobody_at_work` where no answer to it will come any more.
+fn repeat(app: &App, earlier: &Idempotency, mac: &[u8; 32], nobody_at_work: bool) -> Result<Answer> {
     if earlier.request_mac != mac {
         return Err(RequestError::conflict(
             "idempotency_key_reused",
@@ -140,16 +152,29 @@ fn repeat(app: &App, earlier: &Idempotency, mac: &[u8; 32]) -> Result<Answer> {
         .into());
     }
     let (Some(status), Some(sealed)) = (earlier.response_status, &earlier.response) else {
-        return Err(RequestError::conflict(
-            "request_under_way",
-            "Yêu cầu này đang được xử lý. Hãy thử lại sau giây lát với cùng khóa.",
-            "This request is under way. Try again in a moment with the same key.",
-        )
-        .into());
+        return Err(if nobody_at_work { broken_off() } else { under_way() });
     };
     let body = app.vault.open(PLACE, &hex::encode(&earlier.key_hash), sealed)?;
     let status = u16::try_from(status).ok().and_then(|status| StatusCode::from_u16(status).ok());
     Ok(Answer { status: status.unwrap_or(StatusCode::OK), body, again: true })
+}
+
+fn under_way() -> Error {
+    RequestError::conflict(
+        "request_under_way",
+        "Yêu cầu này đang được xử lý. Hãy thử lại sau giây lát với cùng khóa.",
+        "This request is under way. Try again in a moment with the same key.",
+    )
+    .into()
+}
+
+fn broken_off() -> Error {
+    RequestError::conflict(
+        "request_broken_off",
+        "Yêu cầu này bị ngắt giữa chừng nên hệ thống không biết kết quả. Hãy xem kết quả trước, rồi mới gửi lại với khóa mới.",
+        "This request was broken off, and what came of it is not known. Look at what there is before you send it again with a new key.",
+    )
+    .into()
 }
 
 fn bad_key() -> Error {

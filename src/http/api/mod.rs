@@ -3,13 +3,14 @@
 mod accounts;
 pub(super) mod activations;
 pub(super) mod agency_lists;
-mod alarms;
+pub(super) mod alarms;
 mod audit;
 pub(super) mod certificates;
 pub mod credentials;
 mod delegations;
 pub mod description;
 pub mod documents;
+pub(super) mod forms;
 mod grants;
 pub(super) mod idempotency;
 pub(super) mod incoming;
@@ -71,6 +72,7 @@ pub fn routes() -> Vec<Route> {
         units::routes(),
         reports::routes(),
         agency_lists::routes(),
+        forms::routes(),
         verification::routes(),
         description::routes(),
     ]

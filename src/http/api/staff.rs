@@ -2,7 +2,7 @@
 
 use super::{idempotency::once, json::JsonBody, requests::read_cursor};
 use crate::{
-    accounts::{Principal, SESSION_SECONDS, passkey::Given},
+    accounts::{Principal, SESSION_SECONDS, device_token, passkey::Given},
     app::App,
     error::{RequestError, Result},
     http::{Access, Caller, Remote, Route, pages::form::Secret},
@@ -123,6 +123,8 @@ pub struct WelcomeAnswer {
     pub account: String,
     pub token: String,
     pub expires_in: i64,
+    /// To be sent with the next log-in of this account from this device. It opens nothing.
+    pub device: String,
 }
 
 /// Lists the accounts of staff, oldest first.
@@ -231,7 +233,8 @@ pub async fn welcome(State(app): State<App>, remote: Remote, body: JsonBody<Welc
     };
     let redeemed = redeemed(&app, &remote, redemption).await?;
     let (account, token) = (redeemed.account.to_string(), redeemed.token.reveal().to_owned());
-    let answer = WelcomeAnswer { account, token, expires_in: SESSION_SECONDS };
+    let device = device_token(&app, redeemed.account);
+    let answer = WelcomeAnswer { account, token, expires_in: SESSION_SECONDS, device };
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response())
 }
 

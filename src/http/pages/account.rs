@@ -4,10 +4,14 @@
 //! |---|---|---|
 //! | adding | `/api/v1/passkeys/options`, `/api/v1/passkeys` | by the page's script: the browser makes the passkey |
 //! | [`RemoveForm`] | `/account/passkeys/{id}/remove` | the password again, and whether it is lost |
+//! | [`RevokeForm`] | `/account/api-keys/{id}/revoke` | `csrf` |
 //! | [`ConfirmForm`] | `/passkeys/{id}/confirm` | the digest of the key whose code was compared |
 
 use super::{Frame, Problems, form::Secret, rendered, rows::Row, texts};
-use crate::accounts::passkey::{PasskeyView, Waiting};
+use crate::accounts::{
+    ApiKeyView,
+    passkey::{PasskeyView, Waiting},
+};
 use askama::Template;
 use serde::Deserialize;
 
@@ -19,6 +23,13 @@ pub struct RemoveForm {
     pub password: Secret,
     /// Present where the passkey may be in other hands.
     pub lost: String,
+}
+
+/// What ends an API key.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct RevokeForm {
+    pub csrf: String,
 }
 
 /// What a confirmation posts.
@@ -38,13 +49,15 @@ pub struct AccountPage {
     pub frame: Frame,
     pub login: String,
     pub passkeys: Vec<PasskeyView>,
+    /// API keys of the account that open something.
+    pub keys: Vec<ApiKeyView>,
     /// The account decides on something, so its passkeys are to be confirmed.
     pub approves: bool,
     /// The reader confirms passkeys of others.
     pub confirms: bool,
     /// The service's address is one that browsers give passkeys to.
     pub available: bool,
-    /// What has just been done: `added` or `removed`; empty for nothing.
+    /// What has just been done: `added`, `removed`, `lost` or `revoked`; empty for nothing.
     pub done: String,
     /// Of the form as a whole.
     pub problems: Problems,
@@ -57,8 +70,15 @@ impl AccountPage {
     }
 
     fn done_text(&self) -> Option<String> {
-        let known = ["added", "removed"].contains(&self.done.as_str());
+        let known = ["added", "removed", "lost", "revoked"].contains(&self.done.as_str());
         known.then(|| self.frame.name_of("passkey-done", &self.done))
+    }
+
+    fn key_rows(&self, key: &ApiKeyView) -> Vec<Row> {
+        vec![
+            Row::new(&self.frame, "api-key-created", &texts::screen_time(&key.created_at)),
+            Row::new(&self.frame, "api-key-until", &texts::screen_time(&key.expires_at)),
+        ]
     }
 
     fn rows(&self, passkey: &PasskeyView) -> Vec<Row> {

@@ -7,6 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use rust_embed::{Embed, EmbeddedFile};
+use sha2::{Digest, Sha256};
 
 #[derive(Embed)]
 #[folder = "web/styles"]
@@ -23,6 +24,12 @@ struct Scripts;
 #[prefix = "icons/"]
 struct Icons;
 
+/// Other people's libraries, unchanged; their modules name each other, so that all of them are one version.
+#[derive(Embed)]
+#[folder = "web/vendor"]
+#[prefix = "vendor/"]
+struct Vendor;
+
 /// Digits of the hash in an address: 64 bits, enough to tell versions apart (it protects nothing).
 const HASH_DIGITS: usize = 16;
 
@@ -31,18 +38,28 @@ const ASK_AGAIN: HeaderValue = HeaderValue::from_static("no-cache");
 
 /// The address of an embedded file, e.g. `/assets/0123456789abcdef/styles/chuky.css`.
 pub fn address(path: &str) -> String {
-    embedded(path).map_or_else(|| format!("/assets/none/{path}"), |file| format!("/assets/{}/{path}", hash(&file)))
+    embedded(path)
+        .map_or_else(|| format!("/assets/none/{path}"), |file| format!("/assets/{}/{path}", hash(path, &file)))
 }
 
-/// The embedded file of that name: `styles/…`, `scripts/…` or `icons/…`.
+/// The embedded file of that name: `styles/…`, `scripts/…`, `icons/…` or `vendor/…`.
 fn embedded(path: &str) -> Option<EmbeddedFile> {
-    Styles::get(path).or_else(|| Scripts::get(path)).or_else(|| Icons::get(path))
+    Styles::get(path).or_else(|| Scripts::get(path)).or_else(|| Icons::get(path)).or_else(|| Vendor::get(path))
 }
 
-fn hash(file: &EmbeddedFile) -> String {
-    let mut digits = hex::encode(file.metadata.sha256_hash());
+/// Of the file; of a library's module that of all of them, for one that asks for another has its own address only.
+fn hash(path: &str, file: &EmbeddedFile) -> String {
+    let mut digits = match path.starts_with("vendor/") {
+        true => hex::encode(of_libraries()),
+        false => hex::encode(file.metadata.sha256_hash()),
+    };
     digits.truncate(HASH_DIGITS);
     digits
+}
+
+fn of_libraries() -> [u8; 32] {
+    let hashes = Vendor::iter().filter_map(|path| Vendor::get(&path)).map(|file| file.metadata.sha256_hash());
+    Sha256::digest(hashes.collect::<Vec<_>>().concat()).into()
 }
 
 /// `GET /assets/{hash}/{*path}`: the file; kept for ever under its own hash, asked for again under another.
@@ -50,7 +67,7 @@ pub async fn serve(Path((asked_hash, path)): Path<(String, String)>) -> Response
     let Some(file) = embedded(&path) else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    let cache = if asked_hash == hash(&file) { FOR_EVER } else { ASK_AGAIN };
+    let cache = if asked_hash == hash(&path, &file) { FOR_EVER } else { ASK_AGAIN };
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(media_type(&path))),
         (header::CACHE_CONTROL, cache),

@@ -134,7 +134,15 @@ fn orders(language: Language) -> Vec<Screen> {
         NewOrderPage { frame: frame(language, "/revocations/new"), form, shown, problems }.html()
     };
     let one = |card, problems| {
-        OrderPage { frame: frame(language, "/revocations"), card, rows: rows.clone(), next: None, problems }.html()
+        OrderPage {
+            frame: frame(language, "/revocations"),
+            card,
+            rows: rows.clone(),
+            has_form: true,
+            next: None,
+            problems,
+        }
+        .html()
     };
     vec![
         ("revocations", list(vec![card("entered", true), card("approved", false), card("rejected", false)])),

@@ -3,6 +3,7 @@
 
 use super::{
     Problems,
+    alarms::{AlarmCard, AlarmsPage},
     gallery::{AGENCY, LONG_NAME, Screen, at, frame, refused},
     mandates::{MandateCard, MandateForm, MandatesPage},
     merchant::{AccountCard, CodePage, MerchantPage, RegisterForm},
@@ -19,12 +20,13 @@ use crate::{
         provider_changes::{ChangeView, ProviderView},
         providers::{ProviderCertificate, Terms},
         vietqr::{CodeAccount, CodeAnswer, CodeHolder, CodeVerdict},
+        webhooks::AlarmView,
     },
 };
 use chuky_model::{
-    id::{AccountId, CredentialId, MandateId, MerchantAccountId, ProviderChangeId},
+    id::{AccountId, CredentialId, MandateId, MerchantAccountId, PaymentAlarmId, ProviderChangeId},
     payment::{PaymentVerdict, Seen},
-    record::state::{ChangeState, MandateState, MerchantState},
+    record::state::{AlarmKind, AlarmState, ChangeState, MandateState, MerchantState},
     report::Check,
     text::{Bilingual, Language},
 };
@@ -40,6 +42,7 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
     screens.extend(merchants(language));
     screens.extend(registry(language));
     screens.extend(mandates(language));
+    screens.extend(alarms(language));
     screens
 }
 
@@ -178,6 +181,37 @@ fn mandates(language: Language) -> Vec<Screen> {
         ("mandates-none", page(Vec::new(), Vec::new(), "", Problems::none())),
         ("mandates-wrong", page(Vec::new(), vec![choice], "", wrong)),
     ]
+}
+
+fn alarms(language: Language) -> Vec<Screen> {
+    let frame = || frame(language, "/payments/alarms");
+    let view = |number: u128, alarm, state, next_try: Option<&str>, last_error: Option<&str>| AlarmView {
+        id: PaymentAlarmId(Uuid::from_u128(number)),
+        provider: AccountId(Uuid::from_u128(5)),
+        alarm,
+        details: serde_json::json!({
+            "order_sha256": "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752",
+            "other_order_sha256": "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824",
+        }),
+        raised: "2026-11-22T02:05:09Z".into(),
+        state,
+        tries: 3,
+        next_try: next_try.map(str::to_owned),
+        told: (state == AlarmState::Told).then(|| "2026-11-22T02:06:09Z".into()),
+        last_error: last_error.map(str::to_owned),
+    };
+    let page = |views: Vec<AlarmView>, done| {
+        let alarms = views.iter().map(|view| AlarmCard::of(&frame(), view, "Ví điện tử Hà Nội")).collect();
+        AlarmsPage { frame: frame(), alarms, next: None, may_repeat: true, done, problems: Problems::none() }.html()
+    };
+    let soon = Some("2026-11-22T02:09:09Z");
+    let all = vec![
+        view(1, AlarmKind::Conflict, AlarmState::Waiting, soon, Some("connect: connection refused")),
+        view(2, AlarmKind::CertificateRevoked, AlarmState::Told, None, None),
+        view(3, AlarmKind::KeyPhasedOut, AlarmState::GivenUp, None, Some("503 Service Unavailable")),
+        view(4, AlarmKind::AcquiredByAnother, AlarmState::Waiting, None, None),
+    ];
+    vec![("payment-alarms", page(all, true)), ("payment-alarms-none", page(Vec::new(), false))]
 }
 
 fn merchants(language: Language) -> Vec<Screen> {

@@ -8,7 +8,7 @@ use super::{
     staff::{InvitationCard, NewOrderForm, NewOrderPage, OrderPage, StaffPage},
     welcome::{Enrolling, SecondFactorPage, WelcomePage, grouped},
 };
-use crate::staff::{OrderView, StaffView};
+use crate::staff::{OrderIdentity, OrderView, StaffView};
 use crate::subject::Kept;
 use chuky_model::{
     id::{AccountId, StaffOrderId},
@@ -36,7 +36,7 @@ fn account(state: &'static str, roles: &[Role]) -> StaffView {
 
 fn order(kind: StaffOrderKind, state: StaffOrderState, decidable: bool) -> OrderView {
     let decided = matches!(state, StaffOrderState::Approved | StaffOrderState::Refused);
-    let opens = kind == StaffOrderKind::Open;
+    let (opens, recovers) = (kind == StaffOrderKind::Open, kind == StaffOrderKind::Recover);
     OrderView {
         id: StaffOrderId("0199a7c2-5555-7000-8000-00000000abcd".parse().unwrap()),
         kind,
@@ -44,7 +44,14 @@ fn order(kind: StaffOrderKind, state: StaffOrderState, decidable: bool) -> Order
         login: "quynh.cong-tang-ton-nu".into(),
         name: LONG_NAME.into(),
         personal_number: opens.then(|| "001•••••2345".into()),
-        phone: if opens { "•••• 678".into() } else { String::new() },
+        phone: if opens || recovers { "•••• 678".into() } else { String::new() },
+        phone_before: recovers.then(|| "•••• 678".into()),
+        phone_changes: recovers,
+        identity: decidable.then(|| OrderIdentity {
+            personal_number: opens.then(|| "001190012345".into()),
+            phone: if opens || recovers { "0912345678".into() } else { String::new() },
+            phone_before: recovers.then(|| "0988111678".into()),
+        }),
         roles_before: if opens { Vec::new() } else { vec![Role::Operator] },
         roles: vec![Role::Operator, Role::Registrar],
         unit_before: if opens { String::new() } else { "H26".into() },
@@ -133,6 +140,7 @@ fn orders(language: Language) -> Vec<Screen> {
         ("staff-order-erase", one(order(Erase, StaffOrderState::Open, true), None, Problems::none())),
         ("staff-order-decide", one(order(Open, StaffOrderState::Open, true), None, Problems::none())),
         ("staff-order-decide-problem", one(order(Move, StaffOrderState::Open, true), None, differs)),
+        ("staff-order-decide-recovery", one(order(Recover, StaffOrderState::Open, true), None, Problems::none())),
         ("staff-order-waits", one(order(Grant, StaffOrderState::Open, false), None, Problems::none())),
         ("staff-order-approved", one(order(Open, Approved, false), None, Problems::none())),
         ("staff-order-invited", one(order(Open, Approved, false), Some(card), Problems::none())),

@@ -173,6 +173,11 @@ impl ListPage {
         self.card.own && self.card.state == "draft"
     }
 
+    /// The reader may have the forms of Decree 68/2024 filled.
+    fn has_forms(&self) -> bool {
+        self.card.decidable || (self.card.own && matches!(self.card.state, "entered" | "approved" | "done"))
+    }
+
     /// What there is to show, by state.
     fn filters(&self) -> &'static [&'static str] {
         if self.card.state == "draft" { &["all", "wrong"] } else { &["all", "open"] }

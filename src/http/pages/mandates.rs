@@ -9,7 +9,7 @@ use super::{Frame, Problems, form::Secret, rendered, rows::Row, sign::Credential
 use crate::transactions::mandates::{MandateView, Period, Wish};
 use askama::Template;
 use chuky_model::{
-    id::{AccountId, CredentialId, MandateId},
+    id::{AccountId, MandateId},
     record::state::MandateState,
 };
 use serde::Deserialize;
@@ -147,10 +147,6 @@ impl MandatesPage {
     fn periods(&self) -> [(&'static str, String); 3] {
         [("month", Period::Month), ("week", Period::Week), ("day", Period::Day)]
             .map(|(name, period)| (name, self.frame.say(period_key(period))))
-    }
-
-    fn is_chosen(&self, credential: &CredentialId) -> bool {
-        self.form.credential == credential.to_string() || self.credentials.len() == 1
     }
 
     fn is_provider(&self, provider: &AccountId) -> bool {

@@ -14,10 +14,7 @@ use crate::transactions::{
     vietqr::{CodeAnswer, CodeVerdict},
 };
 use askama::Template;
-use chuky_model::{
-    id::{CredentialId, MerchantAccountId},
-    record::state::MerchantState,
-};
+use chuky_model::{id::MerchantAccountId, record::state::MerchantState};
 use chuky_pki::vietqr::BANKS;
 use serde::Deserialize;
 
@@ -94,10 +91,6 @@ impl MerchantPage {
 
     fn banks(&self) -> &'static [(&'static str, &'static str)] {
         BANKS
-    }
-
-    fn is_chosen(&self, credential: &CredentialId) -> bool {
-        self.form.credential == credential.to_string() || self.credentials.len() == 1
     }
 }
 

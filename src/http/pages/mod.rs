@@ -7,6 +7,7 @@
 
 pub mod account;
 pub mod activate;
+pub mod alarms;
 pub mod assets;
 pub mod audit;
 pub mod booth;
@@ -15,6 +16,7 @@ pub mod certificates;
 pub mod chart;
 pub mod consent;
 pub mod credentials;
+pub mod decree_forms;
 pub mod documents;
 pub mod form;
 pub mod frame;
@@ -78,6 +80,14 @@ pub fn html(status: StatusCode, page: String) -> Response {
     ];
     (status, headers, page).into_response()
 }
+
+/// The same page where it may open the camera; no other page may.
+pub fn with_camera(mut page: Response) -> Response {
+    page.headers_mut().insert("permissions-policy", HeaderValue::from_static(CAMERA_POLICY));
+    page
+}
+
+const CAMERA_POLICY: &str = "camera=(self), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()";
 
 /// Renders a template. Writing to a string cannot fail unless a template's own value refuses to be shown, which is a
 /// defect of this code: it is logged, and the page stays empty rather than half.

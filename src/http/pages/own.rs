@@ -48,3 +48,17 @@ pub fn content_security_policy(port: u16) -> String {
 fn address(port: u16) -> String {
     format!("http://127.0.0.1:{port}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::content_security_policy;
+
+    /// CSP 3 §6.1.2: one address more than other pages, and nothing else loosened.
+    #[test]
+    fn the_page_asks_its_own_site_and_one_bridge() {
+        let policy = content_security_policy(17_345);
+        let connect: Vec<_> = policy.split("; ").filter(|part| part.starts_with("connect-src")).collect();
+        assert_eq!(connect, ["connect-src 'self' http://127.0.0.1:17345"]);
+        assert_eq!(policy.replace(" http://127.0.0.1:17345", ""), super::super::CONTENT_SECURITY_POLICY);
+    }
+}

@@ -246,6 +246,8 @@ pub struct RequestPage {
     pub modifiable: Option<String>,
     /// A new code may be made: approved, not redeemed.
     pub may_make_code: bool,
+    /// The reader may have its form of Decree 68/2024 filled.
+    pub has_form: bool,
     /// Of the field `reason` and the form as a whole.
     pub problems: Problems,
 }

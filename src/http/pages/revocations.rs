@@ -138,6 +138,8 @@ pub struct OrderPage {
     pub frame: Frame,
     pub card: OrderCard,
     pub rows: Vec<OrderRow>,
+    /// There are officials' certificates among them, for form 05 of Decree 68/2024.
+    pub has_form: bool,
     /// Address of the next certificates.
     pub next: Option<String>,
     /// Of the field `reason` and the form as a whole.

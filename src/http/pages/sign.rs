@@ -80,6 +80,11 @@ pub struct CredentialChoice {
 }
 
 impl CredentialChoice {
+    /// Whether a form chooses it: it was chosen before, or is the only one of so many.
+    pub fn is_chosen(&self, chosen: &str, of: usize) -> bool {
+        of == 1 || self.credential.to_string() == chosen
+    }
+
     /// Until when it is valid, and how many tries are left.
     pub fn note(&self, frame: &Frame) -> String {
         let until = texts::screen_day(&self.valid_until.rfc3339());

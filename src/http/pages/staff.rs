@@ -191,7 +191,9 @@ impl OrderPage {
         let (frame, order) = (&self.frame, &self.order);
         let opens = order.kind == StaffOrderKind::Open;
         let mut rows = vec![Row::new(frame, "staff-name", &order.name), Row::new(frame, "field-login", &order.login)];
-        if let Some(number) = &order.personal_number {
+        let identity = order.identity.as_ref();
+        let whole_number = identity.and_then(|whole| whole.personal_number.as_ref());
+        if let Some(number) = whole_number.or(order.personal_number.as_ref()) {
             rows.push(Row::new(frame, "content-personal-number", number));
         }
         let becomes = |before: &str, after: &str| match before == after || opens {
@@ -208,9 +210,7 @@ impl OrderPage {
         let before = if order.unit_before == order.unit { named.clone() } else { order.unit_before.clone() };
         rows.push(Row::new(frame, "staff-unit", &becomes(&before, &named)));
         if matches!(order.kind, StaffOrderKind::Open | StaffOrderKind::Recover) {
-            let none = frame.say("staff-no-phone");
-            let phone = if order.phone.is_empty() { &none } else { &order.phone };
-            rows.push(Row::new(frame, "staff-phone", phone));
+            rows.push(Row::new(frame, "staff-phone", &self.phone()));
         }
         for kept in &order.keeps {
             let until = texts::screen_time(&kept.until);
@@ -218,6 +218,27 @@ impl OrderPage {
             rows.push(Row::new(frame, "staff-keeps", &said));
         }
         rows
+    }
+
+    /// Where the second secret goes; of a recovery also whether that is the number that is kept, and which one is. Masks alike may stand
+    /// for different numbers, so that is said in words.
+    fn phone(&self) -> String {
+        let (frame, order) = (&self.frame, &self.order);
+        let (phone, before) = match &order.identity {
+            Some(whole) => (&whole.phone, &whole.phone_before),
+            None => (&order.phone, &order.phone_before),
+        };
+        let named = |phone: &str| if phone.is_empty() { frame.say("staff-no-phone") } else { phone.to_owned() };
+        match before {
+            Some(before) if order.phone_changes && before.is_empty() => {
+                frame.fill("staff-phone-new", &[("phone", named(phone).as_str())])
+            }
+            Some(before) if order.phone_changes => {
+                frame.fill("staff-phone-changes", &[("before", before.as_str()), ("after", named(phone).as_str())])
+            }
+            Some(_) if !phone.is_empty() => frame.fill("staff-phone-kept", &[("phone", phone.as_str())]),
+            _ => named(phone),
+        }
     }
 
     /// Who did what when.

@@ -3,17 +3,17 @@
 use super::{PageForm, Visit, requests::shown_beside};
 use crate::{
     accounts::{
-        Password,
+        self, Password,
         passkey::{self, Given, Proof, RelyingParty},
     },
     app::App,
-    error::Result,
+    error::{RequestError, Result},
     http::{
         Access, Route,
         api::passkeys::{CONFIRM, read},
         pages::{
             Problems,
-            account::{AccountPage, ConfirmForm, ConfirmPage, RemoveForm},
+            account::{AccountPage, ConfirmForm, ConfirmPage, RemoveForm, RevokeForm},
             html,
         },
     },
@@ -34,6 +34,7 @@ pub(super) fn routes() -> Vec<Route> {
         Route::new(Method::GET, "/account", Access::Account, get(show)),
         Route::new(Method::GET, "/account/data", Access::Account, get(data)),
         Route::new(Method::POST, "/account/passkeys/{id}/remove", Access::Account, post(remove)),
+        Route::new(Method::POST, "/account/api-keys/{id}/revoke", Access::Account, post(revoke)),
         Route::new(Method::GET, "/passkeys", CONFIRM, get(list)),
         Route::new(Method::POST, "/passkeys/{id}/confirm", CONFIRM, post(confirm)),
     ]
@@ -69,7 +70,8 @@ async fn remove(
     let by = visit.posting(&form.csrf)?;
     let proof = Proof::Password(Password::enter(form.password.reveal()));
     match passkey::remove(&app, by, read(&id)?, Some(proof), !form.lost.is_empty()).await {
-        Ok(()) => Ok(Redirect::to("/account?done=removed").into_response()),
+        Ok(()) if form.lost.is_empty() => Ok(Redirect::to("/account?done=removed").into_response()),
+        Ok(()) => Ok(Redirect::to("/account?done=lost").into_response()),
         Err(error) => {
             let said = shown_beside(error)?;
             page(&app, visit, String::new(), said).await
@@ -77,11 +79,23 @@ async fn remove(
     }
 }
 
+async fn revoke(
+    State(app): State<App>,
+    visit: Visit,
+    Path(id): Path<String>,
+    PageForm(form): PageForm<RevokeForm>,
+) -> Result<Response> {
+    let by = visit.posting(&form.csrf)?;
+    accounts::revoke_api_key(&app, by, id.parse().map_err(|_| RequestError::not_found())?).await?;
+    Ok(Redirect::to("/account?done=revoked").into_response())
+}
+
 async fn page(app: &App, visit: Visit, done: String, (status, problems): (StatusCode, Problems)) -> Result<Response> {
     let by = visit.required()?;
     let page = AccountPage {
         login: by.login.clone(),
         passkeys: passkey::list(app, by).await?,
+        keys: accounts::own_api_keys(app, by).await?,
         approves: by.has(Role::Approver) || by.has(Role::SecurityOfficer),
         confirms: CONFIRM.admits(Some(&by.roles)),
         available: RelyingParty::of(app).is_ok(),

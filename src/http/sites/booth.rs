@@ -18,7 +18,7 @@ use crate::{
                 QueueRow,
             },
             certificate::{CodeCard, card_rows},
-            html,
+            html, with_camera,
         },
     },
     registration::{self, Details, Road},
@@ -32,6 +32,7 @@ use axum::{
 };
 use chuky_model::{
     card::Card,
+    id::RequestId,
     request::{Hierarchy, RequestState},
     role::Role,
 };
@@ -101,15 +102,7 @@ async fn submit(State(app): State<App>, visit: Visit, PageForm(form): PageForm<C
         let step = BoothStep::Compare(Box::new(CompareStep { rows, notices, form, problems }));
         return page(&app, visit, StatusCode::UNPROCESSABLE_ENTITY, step).await;
     }
-    let (province, locality) = (form.province.clone(), form.locality.clone());
-    let details = Details { province, locality, phone: form.phone.clone(), ..Details::from_card(&card) };
-    let body = serde_json::to_vec(&(&details, &form.identity_ground)).unwrap_or_default();
-    let ground = form.identity_ground.clone();
-    let flow = async move |app: App, by: Principal| {
-        let unit = units::own_code(&app, &by).await?;
-        Ok(registration::submit(&app, &by, Hierarchy::Citizens, &unit, details, &ground).await?.id)
-    };
-    match idempotency::once_on_page(&app, by, "POST /booth/requests", (&form.idempotency_key, &body), flow).await {
+    match entered(&app, by, &card, &form).await {
         Ok(id) => Ok(Redirect::to(&format!("/booth/requests/{id}")).into_response()),
         Err(error) => {
             let (status, problems) = shown_beside(error)?;
@@ -119,13 +112,26 @@ async fn submit(State(app): State<App>, visit: Visit, PageForm(form): PageForm<C
     }
 }
 
+/// The request that a card and what was said beside it become; once for each idempotency key, by whichever way it comes.
+pub(super) async fn entered(app: &App, by: &Principal, card: &Card, form: &ConfirmForm) -> Result<RequestId> {
+    let (province, locality) = (form.province.clone(), form.locality.clone());
+    let details = Details { province, locality, phone: form.phone.clone(), ..Details::from_card(card) };
+    let body = serde_json::to_vec(&(&details, &form.identity_ground)).unwrap_or_default();
+    let ground = form.identity_ground.clone();
+    let flow = async move |app: App, by: Principal| {
+        let unit = units::own_code(&app, &by).await?;
+        Ok(registration::submit(&app, &by, Hierarchy::Citizens, &unit, details, &ground).await?.id)
+    };
+    idempotency::once_on_page(app, by, "POST /booth/requests", (&form.idempotency_key, &body), flow).await
+}
+
 async fn show(State(app): State<App>, visit: Visit, Path(id): Path<String>) -> Result<Response> {
     let road = registration::road(&app, visit.required()?, read_id(&id)?).await?;
     page(&app, visit, StatusCode::OK, step(road, None)).await
 }
 
 /// The day it is in Vietnam.
-fn today(app: &App) -> time::Date {
+pub(super) fn today(app: &App) -> time::Date {
     app.clock.now().in_vietnam().map_or(time::Date::MIN, |moment| moment.date())
 }
 
@@ -182,6 +188,7 @@ async fn page(app: &App, visit: Visit, status: StatusCode, step: BoothStep) -> R
         state: view.state,
         entered,
     });
+    let reads_cards = matches!(step, BoothStep::Enter(_));
     let page = BoothPage {
         issued_today: booth.issued_today,
         entered_today: booth.entered_today,
@@ -189,5 +196,6 @@ async fn page(app: &App, visit: Visit, status: StatusCode, step: BoothStep) -> R
         step,
         frame: visit.frame,
     };
-    Ok(html(status, page.html()))
+    let answer = html(status, page.html());
+    Ok(if reads_cards { with_camera(answer) } else { answer })
 }

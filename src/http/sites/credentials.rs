@@ -14,10 +14,12 @@ use crate::{
             Problems,
             credentials::{CredentialCard, CredentialsPage, Done, PinForm, PinPage},
             html,
+            sign::CredentialChoice,
         },
         problem::status_of,
     },
     oauth,
+    transactions::merchant::holder,
 };
 use axum::{
     extract::{Path, Query, State},
@@ -25,7 +27,10 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
     routing::{get, post},
 };
-use chuky_model::id::CredentialId;
+use chuky_model::{
+    id::CredentialId,
+    record::state::{CertificateState, CredentialState},
+};
 use serde::Deserialize;
 
 pub(super) fn routes() -> Vec<Route> {
@@ -43,6 +48,25 @@ pub(super) fn routes() -> Vec<Route> {
 struct ListQuery {
     changed: Option<String>,
     ended: Option<String>,
+}
+
+/// The caller's signatures that sign now, of those that a page has use for.
+pub(super) async fn usable(
+    app: &App,
+    by: &Principal,
+    admits: impl Fn(&Signer) -> bool,
+) -> Result<Vec<CredentialChoice>> {
+    let signs = |signer: &Signer| {
+        signer.shown_state(app) == CredentialState::Active && signer.row.state == CertificateState::Issued
+    };
+    let choice = |signer: Signer| CredentialChoice {
+        credential: signer.credential.id,
+        holder: holder(&signer.certificate),
+        valid_until: signer.row.not_after,
+        tries_left: signer.tries_left(app),
+    };
+    let signers = custody::signers(app, by).await?.into_iter();
+    Ok(signers.filter(|signer| signs(signer) && admits(signer)).map(choice).collect())
 }
 
 async fn list(State(app): State<App>, visit: Visit, Query(query): Query<ListQuery>) -> Result<Response> {

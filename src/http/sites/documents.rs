@@ -1,10 +1,10 @@
 //! `/documents`: outgoing documents by inbox, one with its road and its next action, the form of a new one, and several signed at once.
 
-use super::{PageForm, Visit, requests::shown_beside};
+use super::{PageForm, Visit, credentials::usable, requests::shown_beside};
 use crate::{
     accounts::Principal,
     app::App,
-    custody::{self, Pin},
+    custody::Pin,
     error::{Error, RequestError, Result},
     http::{
         Remote, Route,
@@ -35,7 +35,7 @@ use axum::{
 };
 use chuky_model::{
     id::{CredentialId, OutgoingId},
-    record::state::{CertificateState, CredentialState, StepKind},
+    record::state::StepKind,
 };
 use std::collections::BTreeMap;
 
@@ -236,18 +236,7 @@ async fn page(app: &App, visit: Visit, id: OutgoingId, (status, problems): (Stat
 
 /// The reader's usable keys: a person's own, or the agency's seals.
 async fn keys(app: &App, by: &Principal, seals: bool) -> Result<Vec<CredentialChoice>> {
-    let usable = custody::signers(app, by).await?.into_iter().filter(|signer| {
-        signer.credential.state == CredentialState::Active
-            && signer.row.state == CertificateState::Issued
-            && signer.personal_number().is_none() == seals
-    });
-    let choice = |signer: custody::Signer| CredentialChoice {
-        credential: signer.credential.id,
-        holder: signer.certificate.subject().common_name(),
-        valid_until: signer.row.not_after,
-        tries_left: signer.tries_left(app),
-    };
-    Ok(usable.map(choice).collect())
+    usable(app, by, |signer| signer.personal_number().is_none() == seals).await
 }
 
 /// The people's steps, and those of the agency's clerk behind them.

@@ -1,10 +1,10 @@
 //! `/mandates`: a payer signs recurring mandates, sees what was collected, and ends them.
 
-use super::{PageForm, Visit, requests::shown_beside};
+use super::{PageForm, Visit, credentials::usable, requests::shown_beside};
 use crate::{
     accounts::Principal,
     app::App,
-    custody::{self, Pin},
+    custody::Pin,
     error::{RequestError, Result},
     http::{
         Remote, Route,
@@ -12,10 +12,9 @@ use crate::{
         pages::{
             Problems, html,
             mandates::{MandateCard, MandateForm, MandatesPage},
-            sign::CredentialChoice,
         },
     },
-    transactions::{mandates, merchant::holder},
+    transactions::mandates,
 };
 use axum::{
     extract::{Path, Query, State},
@@ -23,10 +22,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
     routing::{get, post},
 };
-use chuky_model::record::{
-    Cursor,
-    state::{CertificateState, CredentialState},
-};
+use chuky_model::record::Cursor;
 use serde::Deserialize;
 
 pub(super) fn routes() -> Vec<Route> {
@@ -110,21 +106,11 @@ async fn page(
     let before =
         query.before.as_deref().map_or(Some(Cursor::NEWEST), read_cursor).ok_or_else(RequestError::not_found)?;
     let (views, next) = mandates::list(app, by, before).await?;
-    let signers = custody::signers(app, by).await?;
-    let usable = signers.iter().filter(|signer| {
-        signer.shown_state(app) == CredentialState::Active && signer.row.state == CertificateState::Issued
-    });
-    let credentials = usable.map(|signer| CredentialChoice {
-        credential: signer.credential.id,
-        holder: holder(&signer.certificate),
-        valid_until: signer.row.not_after,
-        tries_left: signer.tries_left(app),
-    });
     let page = MandatesPage {
         mandates: views.iter().map(|view| MandateCard::of(&visit.frame, view)).collect(),
         next: next.map(|next| format!("/mandates?before={}_{}", next.at.0, next.id)),
         providers: mandates::collectors(app).await?.into_iter().collect(),
-        credentials: credentials.collect(),
+        credentials: usable(app, by, |_| true).await?,
         form: MandateForm { idempotency_key: idempotency::fresh_key(), pin: Default::default(), ..form },
         done: query.done,
         problems,

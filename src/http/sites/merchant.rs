@@ -1,11 +1,11 @@
 //! `/merchant`: a merchant registers accounts, prints and withdraws their codes. `/qr`: anybody asks whose account a code names, by
 //! picture or text.
 
-use super::{PageForm, Visit, requests::shown_beside};
+use super::{PageForm, Visit, credentials::usable, requests::shown_beside};
 use crate::{
     accounts::Principal,
     app::App,
-    custody::{self, Pin},
+    custody::Pin,
     error::{Error, RequestError, Result},
     http::{
         Access, Remote, Route,
@@ -20,7 +20,7 @@ use crate::{
         pages::{
             Problems, html,
             merchant::{AccountCard, CodePage, MerchantPage, RegisterForm},
-            sign::CredentialChoice,
+            with_camera,
         },
         problem::status_of,
         upload,
@@ -38,13 +38,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
     routing::{get, post},
 };
-use chuky_model::{
-    algorithm::KeyAlgorithm,
-    record::{
-        Cursor,
-        state::{CertificateState, CredentialState},
-    },
-};
+use chuky_model::{algorithm::KeyAlgorithm, record::Cursor};
 use serde::Deserialize;
 
 pub(super) fn routes() -> Vec<Route> {
@@ -135,22 +129,12 @@ async fn page(
     let by = visit.required()?;
     let after = query.after.as_deref().map_or(Some(Cursor::OLDEST), read_cursor).ok_or_else(RequestError::not_found)?;
     let (views, next) = merchant::own_accounts(app, by, after).await?;
-    let signers = custody::signers(app, by).await?;
-    let usable = signers.iter().filter(|signer| {
-        signer.credential.algorithm == KeyAlgorithm::P256
-            && signer.shown_state(app) == CredentialState::Active
-            && signer.row.state == CertificateState::Issued
-    });
-    let credentials = usable.map(|signer| CredentialChoice {
-        credential: signer.credential.id,
-        holder: merchant::holder(&signer.certificate),
-        valid_until: signer.row.not_after,
-        tries_left: signer.tries_left(app),
-    });
+    // What is printed is read by telephones: the short signature of this curve.
+    let credentials = usable(app, by, |signer| signer.credential.algorithm == KeyAlgorithm::P256).await?;
     let page = MerchantPage {
         accounts: views.iter().map(|view| AccountCard::of(&visit.frame, view)).collect(),
         next: next.map(|next| format!("/merchant?after={}_{}", next.at.0, next.id)),
-        credentials: credentials.collect(),
+        credentials,
         form: RegisterForm { idempotency_key: idempotency::fresh_key(), pin: Default::default(), ..form },
         done: query.done,
         problems,
@@ -161,7 +145,7 @@ async fn page(
 
 async fn ask(visit: Visit) -> Response {
     let page = CodePage { frame: visit.frame, code: String::new(), answer: None, problems: Problems::none() };
-    html(StatusCode::OK, page.html())
+    with_camera(html(StatusCode::OK, page.html()))
 }
 
 async fn check(State(app): State<App>, visit: Visit, remote: Remote, request: Request) -> Result<Response> {
@@ -172,11 +156,11 @@ async fn check(State(app): State<App>, visit: Visit, remote: Remote, request: Re
         Ok(code) => {
             page.answer = Some(verify_code(&app, &code).await?);
             page.code = code;
-            Ok(html(StatusCode::OK, page.html()))
+            Ok(with_camera(html(StatusCode::OK, page.html())))
         }
         Err(Error::Request(refused)) => {
             page.problems = Problems::said(refused.field, refused.detail);
-            Ok(html(status_of(refused.kind), page.html()))
+            Ok(with_camera(html(status_of(refused.kind), page.html())))
         }
         Err(error) => Err(error),
     }

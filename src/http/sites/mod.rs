@@ -3,8 +3,10 @@
 
 mod account;
 mod activate;
+mod alarms;
 mod audit;
 mod booth;
+mod booth_drafts;
 mod certificates;
 mod consent;
 mod credentials;
@@ -54,8 +56,10 @@ pub fn routes() -> Vec<Route> {
         consent::routes(),
         activate::routes(),
         booth::routes(),
+        booth_drafts::routes(),
         registration::routes(),
         lists::routes(),
+        super::api::forms::page_routes(),
         health::routes(),
         sign::routes(),
         own::routes(),
@@ -71,6 +75,7 @@ pub fn routes() -> Vec<Route> {
         kept::routes(),
         receipts::routes(),
         payments::routes(),
+        alarms::routes(),
         merchant::routes(),
         mandates::routes(),
     ]

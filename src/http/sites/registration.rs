@@ -245,6 +245,7 @@ async fn page(
         modifiable: road.serial.filter(|_| by.has(registration::entering(road.view.hierarchy, road.view.kind))),
         code,
         may_make_code: road.view.state == RequestState::Approved && registration::may_make_code(app, by, id).await?,
+        has_form: registration::forms::may_fill(by, &road.view),
         problems,
         frame: visit.frame,
     };

@@ -159,9 +159,10 @@ async fn page(
     (status, problems): (StatusCode, Problems),
 ) -> Result<Response> {
     let order = revocation::order(app, visit.required()?, read(id)?, from).await?;
+    let has_form = order.lines.iter().any(|line| line.hierarchy == Hierarchy::Officials);
     let rows = order.lines.into_iter().map(|line| row(&visit.frame, line)).collect();
     let next = order.next.map(|next| format!("/revocations/{}?from={next}", order.order.id));
-    let page = OrderPage { card: card(order.order)?, rows, next, problems, frame: visit.frame };
+    let page = OrderPage { card: card(order.order)?, rows, has_form, next, problems, frame: visit.frame };
     Ok(html(status, page.html()))
 }
 

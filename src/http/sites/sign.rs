@@ -1,10 +1,10 @@
 //! `/sign`: a subscriber signs a PDF with a PIN and gets it back with the verdict of our own verifier.
 
-use super::Visit;
+use super::{Visit, credentials::usable};
 use crate::{
     accounts::Principal,
     app::App,
-    custody::{self, Pin},
+    custody::Pin,
     error::{Error, RequestError, Result},
     http::{
         Remote, Route,
@@ -17,7 +17,7 @@ use crate::{
             Frame, Problems, VerdictCard,
             form::Secret,
             html,
-            sign::{CredentialChoice, Look, Place, SignChoices, SignPage, SignedPage},
+            sign::{Look, Place, SignChoices, SignPage, SignedPage},
             verdict::ReportLinks,
         },
         problem::status_of,
@@ -31,10 +31,7 @@ use axum::{
     response::Response,
     routing::{get, post},
 };
-use chuky_model::{
-    record::state::{CertificateState, CredentialState},
-    role::Role,
-};
+use chuky_model::role::Role;
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
@@ -164,16 +161,6 @@ async fn page(
     chosen: SignChoices,
     (status, problems): (StatusCode, Problems),
 ) -> Result<Response> {
-    let signers = custody::signers(app, by).await?;
-    let usable = signers.iter().filter(|signer| {
-        signer.shown_state(app) == CredentialState::Active && signer.row.state == CertificateState::Issued
-    });
-    let credentials = usable.map(|signer| CredentialChoice {
-        credential: signer.credential.id,
-        holder: signer.certificate.subject().common_name(),
-        valid_until: signer.row.not_after,
-        tries_left: signer.tries_left(app),
-    });
     let mut looks = vec![Look::Citizen, Look::Invisible];
     if by.has(Role::Official) {
         looks.insert(1, Look::Official);
@@ -183,7 +170,7 @@ async fn page(
     }
     let page = SignPage {
         frame,
-        credentials: credentials.collect(),
+        credentials: usable(app, by, |_| true).await?,
         looks,
         chosen,
         idempotency_key: idempotency::fresh_key(),

@@ -1,8 +1,12 @@
 //! `/welcome`: an invitation becomes a password. `/second-factor`: the authenticator app of whoever is logged in.
 
-use super::{PageForm, Visit, login::session_cookie, requests::shown_beside};
+use super::{
+    PageForm, Visit,
+    login::{device_cookie, session_cookie},
+    requests::shown_beside,
+};
 use crate::{
-    accounts::{SESSION_SECONDS, TotpCode, second_factor},
+    accounts::{SESSION_SECONDS, TotpCode, device_token, second_factor},
     app::App,
     error::{RequestError, Result},
     http::{
@@ -63,7 +67,8 @@ async fn redeem(
     match redeemed(&app, &remote, redemption).await {
         Ok(redeemed) => {
             let session = session_cookie(&app, redeemed.token.reveal().to_owned(), SESSION_SECONDS);
-            Ok((jar.add(session), Redirect::to("/second-factor")).into_response())
+            let device = device_cookie(&app, device_token(&app, redeemed.account));
+            Ok((jar.add(session).add(device), Redirect::to("/second-factor")).into_response())
         }
         Err(error) => {
             let (status, problems) = shown_beside(error)?;

@@ -27,6 +27,7 @@ use chuky_model::{
         revocation::{RevocationLine, RevocationOrder},
         state::{RevocationOrderState, RevocationOutcome},
     },
+    request::Hierarchy,
     role::Role,
 };
 use serde::Serialize;
@@ -87,6 +88,8 @@ pub struct OrderView {
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct OrderLine {
     pub serial: String,
+    #[schema(value_type = String)]
+    pub hierarchy: Hierarchy,
     pub common_name: String,
     #[schema(value_type = Option<String>)]
     pub outcome: Option<RevocationOutcome>,
@@ -244,6 +247,7 @@ pub async fn order(app: &App, by: &Principal, id: RevocationOrderId, from: i64) 
         let certificate = status::certificate_of(app, &row)?;
         lines.push(OrderLine {
             serial: row.serial.to_string(),
+            hierarchy: row.hierarchy,
             common_name: certificate.map(|one| one.subject().common_name()).unwrap_or_default(),
             outcome: line.outcome,
             done_at: line.done_at.map(Instant::rfc3339),

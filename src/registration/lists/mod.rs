@@ -18,7 +18,7 @@ pub use kept::Kept;
 pub use row::{Column, RowProblem, phone};
 pub use run::{run_due, start};
 pub use upload::{LARGEST_FILE, template_csv, template_workbook, upload};
-pub use view::{LineView, ListDetail, ListView, Shown, Value, list, lists};
+pub use view::{LineView, ListDetail, ListView, Shown, Value, list, lists, people};
 
 use super::Details;
 use crate::{

@@ -11,6 +11,7 @@ use crate::{
     app::App,
     current,
     error::{Error, RequestError, Result},
+    registration::Details,
     units,
 };
 use chuky_model::{
@@ -143,6 +144,37 @@ pub async fn list(app: &App, by: &Principal, id: AgencyListId, shown: Shown, fro
     let page = checked(app, by, &list, (whole.as_deref(), rows)).await?;
     let lines = page.iter().map(|line| line_view(app, &view, &list, line)).collect::<Result<_>>()?;
     Ok(ListDetail { list: view, wrong, lines, next })
+}
+
+/// The officials of a page of a list that was handed in, in full, without the lines that were rejected; with the position of the next
+/// page. For who uploaded it, and for who may decide on it.
+pub async fn people(app: &App, by: &Principal, id: AgencyListId, from: i64) -> Result<(Vec<Details>, Option<i64>)> {
+    let list = load(app, id).await?;
+    if !may_see(by, &list) {
+        return Err(RequestError::not_found().into());
+    }
+    if !(view(app, by, &list).await?.decidable || list.entered_by == by.account) {
+        return Err(RequestError::forbidden().into());
+    }
+    if matches!(list.state, AgencyListState::Draft | AgencyListState::Rejected | AgencyListState::Dropped) {
+        return Err(RequestError::conflict(
+            "list_not_entered",
+            "Chỉ lập biểu mẫu từ danh sách đã nộp và không bị từ chối.",
+            "Forms are filled from a list that was handed in and not rejected.",
+        )
+        .into());
+    }
+    let whole = kept::whole(app, by, &list).await?;
+    let mut rows = app.store.agency_lines(id, from, ONE_MORE).await?;
+    if !whole.follow(from, &rows, LINES + 1) {
+        return Err(changed_meanwhile(&list));
+    }
+    let next = rows.get(LINES).map(|line| line.position);
+    rows.truncate(LINES);
+    let lines = checked(app, by, &list, (Some(&whole), rows)).await?;
+    let lines = lines.into_iter().filter(|one| one.line.outcome != Some(AgencyLineOutcome::Rejected));
+    let people = lines.map(|one| one.details.ok_or_else(|| differs().into())).collect::<Result<_>>()?;
+    Ok((people, next))
 }
 
 /// The lines of a page, each of them one that was there when all were looked at.

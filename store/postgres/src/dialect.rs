@@ -114,6 +114,11 @@ pub(crate) fn refused(code: &str) -> bool {
 pub struct Statements;
 
 impl Dialect for Statements {
+    async fn hold(connection: &mut Connection, number: i64) -> Result<(), Error> {
+        sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(number).execute(connection).await?;
+        Ok(())
+    }
+
     async fn insert_new_payments(
         connection: &mut Connection,
         payments: &[&PaymentIdentity],

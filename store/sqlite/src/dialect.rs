@@ -147,6 +147,11 @@ fn primary(code: &str) -> Option<u32> {
 pub struct Statements;
 
 impl Dialect for Statements {
+    async fn hold(_: &mut Connection, _: i64) -> Result<(), Error> {
+        // There is one transaction at a time.
+        Ok(())
+    }
+
     async fn insert_new_payments(
         connection: &mut Connection,
         payments: &[&PaymentIdentity],

@@ -13,6 +13,7 @@ use openssl::{
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 use std::{
+    cell::Cell,
     net::SocketAddr,
     sync::{
         Arc,
@@ -30,13 +31,15 @@ pub struct Staff {
 }
 
 /// What a client knows of one certificate that it asked for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Note {
     pub request: String,
     /// SHA-256 of the public key, where it is the subscriber's own.
     pub spki: Option<[u8; 32]>,
     /// PEM and serial, where the receipt came.
     pub receipt: Option<(String, String)>,
+    /// Of a key in the HSM.
+    pub credential: Option<String>,
     /// The standing that was acknowledged: `issued`, `suspended` or `revoked`, with CRLReason.
     pub told: Option<(&'static str, Option<i64>)>,
     /// A change whose answer never came: either this or what was told before.
@@ -45,24 +48,28 @@ pub struct Note {
 
 /// One client.
 pub struct Client {
-    address: SocketAddr,
+    /// Of every node; asked in turn.
+    addresses: Vec<SocketAddr>,
+    turn: Cell<usize>,
     agent: ureq::Agent,
     staff: Arc<Staff>,
-    random: StdRng,
-    number: u64,
+    pub random: StdRng,
+    pub number: u64,
     persons: u64,
     certificates_of_person: u32,
+    /// One certificate in so many is for a key of the HSM, sealed under a PIN, which costs an Argon2id.
+    pub sealed_every: u32,
     /// Of the person's account, once there is one.
-    session: String,
+    pub session: String,
     notes: Vec<Note>,
 }
 
 /// An answer, or none.
-type Answer = Option<(u16, Value)>;
+pub type Answer = Option<(u16, Value)>;
 
 impl Client {
     /// Of that number, whose choices the seed tells.
-    pub fn new(address: SocketAddr, staff: Arc<Staff>, (seed, number): (u64, u64)) -> Self {
+    pub fn new(addresses: Vec<SocketAddr>, staff: Arc<Staff>, (seed, number): (u64, u64)) -> Self {
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(Duration::from_secs(30)))
@@ -71,13 +78,15 @@ impl Client {
         let random = StdRng::seed_from_u64(seed ^ (number + 1) << 32);
         let session = String::new();
         Self {
-            address,
+            addresses,
+            turn: Cell::new(usize::try_from(number).unwrap()),
             agent,
             staff,
             random,
             number,
             persons: 0,
             certificates_of_person: 0,
+            sealed_every: SEALED_EVERY,
             session,
             notes: Vec::new(),
         }
@@ -108,10 +117,16 @@ impl Client {
         self.notes
     }
 
-    fn next_person(&mut self) {
+    /// The next subscriber, who has no account yet.
+    pub fn next_person(&mut self) {
         self.persons += 1;
         self.session = String::new();
         self.certificates_of_person = 1;
+    }
+
+    /// The log-in name of the person's account.
+    pub fn login(&self) -> String {
+        format!("{}x{}", self.number, self.persons)
     }
 
     fn personal_number(&self) -> String {
@@ -119,7 +134,7 @@ impl Client {
     }
 
     /// A request that was entered and approved, with its code.
-    fn approved(&mut self) -> Option<(String, String)> {
+    pub fn approved(&mut self) -> Option<(String, String)> {
         let number = self.personal_number();
         let body = json!({ "hierarchy": "citizens", "unit": "H26", "subscriber": {
             "full_name": "Nguyễn Thị Hồng Ưởng", "personal_number": number, "birth_date": format!("19{}-03-05", self.number + 10),
@@ -144,7 +159,7 @@ impl Client {
     }
 
     /// Whoever has an account redeems further codes in a session of it.
-    fn log_in(&mut self, login: &str) {
+    pub fn log_in(&mut self, login: &str) {
         let body = json!({ "login": login, "password": PASSWORD });
         match self.post("/api/v1/session", "", None, &body) {
             Some((200, answer)) => self.session = answer["token"].as_str().unwrap().to_owned(),
@@ -154,10 +169,10 @@ impl Client {
     }
 
     /// Redeems a code with a key of the HSM or of one's own, asking again with the same key where the answer is lost.
-    fn redeemed(&mut self, request: String, code: &str) -> Note {
-        let login = format!("{}x{}", self.number, self.persons);
+    pub fn redeemed(&mut self, request: String, code: &str) -> Note {
+        let login = self.login();
         let mut body = json!({ "code": code, "login": login, "password": PASSWORD });
-        let (path, spki) = if self.random.random_range(0..SEALED_EVERY) == 0 {
+        let (path, spki) = if self.random.random_range(0..self.sealed_every) == 0 {
             body["pin"] = json!(PIN);
             ("/api/v1/activations", None)
         } else {
@@ -166,12 +181,13 @@ impl Client {
             ("/api/v1/activations/own-key", Some(spki))
         };
         let key = format!("{:032x}", self.random.random::<u128>());
-        let mut note = Note { request, spki, receipt: None, told: None, perhaps: None };
+        let mut note = Note { request, spki, receipt: None, credential: None, told: None, perhaps: None };
         for _ in 0..TRIES {
             match self.post(path, &self.session, Some(&key), &body) {
                 Some((201, receipt)) => {
                     let text = |field: &str| receipt[field].as_str().unwrap().to_owned();
                     note.receipt = Some((text("certificate"), text("serial")));
+                    note.credential = receipt["credential"].as_str().map(str::to_owned);
                     note.told = Some(("issued", None));
                     break;
                 }
@@ -186,7 +202,7 @@ impl Client {
     }
 
     /// Revokes, suspends, resumes, or leaves it.
-    fn change(&mut self, note: &mut Note, done: &AtomicU64) {
+    pub fn change(&mut self, note: &mut Note, done: &AtomicU64) {
         const REASONS: &[(&str, i64)] = &[
             ("unspecified", 0),
             ("key_compromise", 1),
@@ -239,18 +255,27 @@ impl Client {
     }
 
     /// What a service says whose worker was killed; anything else is wrong.
-    fn unavailable<T>(&mut self, status: u16, answer: &Value) -> Option<T> {
+    pub fn unavailable<T>(&mut self, status: u16, answer: &Value) -> Option<T> {
         assert!([409, 500, 503].contains(&status), "client {}: {status} {answer}", self.number);
         self.pause();
         None
     }
 
-    fn pause(&mut self) {
+    /// Waits for a moment before it asks again.
+    pub fn pause(&mut self) {
         thread::sleep(Duration::from_millis(self.random.random_range(50..400)));
     }
 
-    fn post(&self, path: &str, token: &str, key: Option<&str>, body: &Value) -> Answer {
-        let mut request = self.agent.post(format!("http://{}{path}", self.address)).content_type("application/json");
+    /// An address of the node whose turn it is.
+    pub fn url(&self, path: &str) -> String {
+        let turn = self.turn.get();
+        self.turn.set(turn.wrapping_add(1));
+        format!("http://{}{path}", self.addresses[turn % self.addresses.len()])
+    }
+
+    /// `POST` of JSON to one of the nodes, perhaps under an idempotency key.
+    pub fn post(&self, path: &str, token: &str, key: Option<&str>, body: &Value) -> Answer {
+        let mut request = self.agent.post(self.url(path)).content_type("application/json");
         if !token.is_empty() {
             request = request.header("authorization", format!("Bearer {token}"));
         }
@@ -261,8 +286,9 @@ impl Client {
         Some((response.status().as_u16(), response.body_mut().read_json().ok()?))
     }
 
-    fn get(&self, path: &str, token: &str) -> Answer {
-        let request = self.agent.get(format!("http://{}{path}", self.address));
+    /// `GET` from one of the nodes.
+    pub fn get(&self, path: &str, token: &str) -> Answer {
+        let request = self.agent.get(self.url(path));
         let mut response = request.header("authorization", format!("Bearer {token}")).call().ok()?;
         Some((response.status().as_u16(), response.body_mut().read_json().ok()?))
     }
@@ -281,7 +307,7 @@ fn own_key() -> (String, [u8; 32]) {
 
 /// After so many somebody else comes.
 const CERTIFICATES_A_PERSON: u32 = 15;
-/// One certificate in so many is for a key of the HSM, sealed under a PIN, which costs an Argon2id.
+/// Of a client of the kill loop.
 const SEALED_EVERY: u32 = 6;
 /// Of a call whose answer did not come.
-const TRIES: u32 = 40;
+pub const TRIES: u32 = 40;

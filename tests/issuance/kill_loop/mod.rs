@@ -2,8 +2,8 @@
 //! suspended and resumed. Afterwards a checker that shares no code with the service compares database, lists, OCSP, audit log and
 //! what the clients were told. `CHUKY_SOAK_SECONDS` lengthens the run, `CHUKY_SOAK_SEED` repeats one.
 
-mod checker;
-mod clients;
+pub mod checker;
+pub mod clients;
 
 use crate::harness::app::{Backend, EXECUTABLE, TestApp};
 use chuky::{config::Settings, issuance::revocation_list};
@@ -111,7 +111,7 @@ impl Drop for Victim {
 }
 
 /// Children of a service that hold a token.
-fn hsm_workers(service: u32) -> Vec<u32> {
+pub fn hsm_workers(service: u32) -> Vec<u32> {
     let is_child = |process: &u32| {
         let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
         let line = fs::read_to_string(format!("/proc/{process}/cmdline")).unwrap_or_default();
@@ -196,7 +196,7 @@ fn run(
     let working: Vec<_> = (0..CLIENTS)
         .map(|number| {
             let (stop, staff, done) = (Arc::clone(&stop), Arc::clone(&staff), Arc::clone(&done));
-            thread::spawn(move || clients::Client::new(address, staff, (seed, number)).work(&stop, &done))
+            thread::spawn(move || clients::Client::new(vec![address], staff, (seed, number)).work(&stop, &done))
         })
         .collect();
     let since = Instant::now();

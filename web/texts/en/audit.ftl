@@ -136,6 +136,7 @@ audit-kind-passkey-added = A passkey was added
 audit-kind-passkey-confirmed = A passkey was confirmed
 audit-kind-passkey-used = A passkey was used
 audit-kind-passkey-removed = A passkey was removed
+audit-kind-passkey-distrusted = A passkey that was added with a lost one opens nothing until it is confirmed again
 audit-kind-passkey-enrolment-made = The account approves with passkeys from now on
 audit-kind-account-erased = Holder of an account erased
 audit-kind-subject-exported = Data about a person given out

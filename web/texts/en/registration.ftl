@@ -103,3 +103,7 @@ identity-when = When
 identity-ground = Why it was entered all the same
 field-identity-ground = Why the request is entered all the same
 field-identity-ground-hint = Whoever decides reads this beside what the check says.
+form-fill = Fill the form of Decree 68/2024 (PDF)
+forms-fill = Fill form 01 for each official, the first 100 (PDF)
+form-fill-revocation = Fill form 05 of Decree 68/2024 (PDF)
+form-fill-hint = For the Government’s authority for digital certification. The file has whole personal numbers: send it to nobody else.

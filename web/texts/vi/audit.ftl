@@ -136,6 +136,7 @@ audit-kind-passkey-added = Thêm khóa truy cập
 audit-kind-passkey-confirmed = Xác nhận khóa truy cập
 audit-kind-passkey-used = Dùng khóa truy cập
 audit-kind-passkey-removed = Gỡ khóa truy cập
+audit-kind-passkey-distrusted = Khóa truy cập được thêm bằng khóa đã mất không dùng được cho đến khi xác nhận lại
 audit-kind-passkey-enrolment-made = Tài khoản bắt đầu duyệt bằng khóa truy cập
 audit-kind-account-erased = Đã xóa người dùng khỏi tài khoản
 audit-kind-subject-exported = Cung cấp dữ liệu về một người

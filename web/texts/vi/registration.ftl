@@ -103,3 +103,7 @@ identity-when = Lúc
 identity-ground = Lý do vẫn nhập
 field-identity-ground = Lý do vẫn nhập hồ sơ
 field-identity-ground-hint = Người duyệt sẽ đọc lý do này cùng kết quả kiểm tra.
+form-fill = Điền biểu mẫu của Nghị định 68/2024 (PDF)
+forms-fill = Điền Mẫu 01 cho từng người, 100 người đầu (PDF)
+form-fill-revocation = Điền Mẫu 05 của Nghị định 68/2024 (PDF)
+form-fill-hint = Để gửi Cục Chứng thực số và Bảo mật thông tin. Tệp có đủ số định danh: chỉ gửi cho nơi nhận.

@@ -2,12 +2,14 @@
 //! Reads the text operators of the appearance and maps codes by the font's `ToUnicode`; does not render.
 
 use super::font::FontMap;
-use super::painting::{self, Painting, Sheet};
+use super::painting::{Painting, Sheet};
+use super::paths::draws_more_than_text;
 use crate::pdf::file::PdfFile;
 use crate::pdf::lexer::Lexer;
 use crate::pdf::limits;
 use crate::pdf::object::{Dictionary, Object, Stream};
 use crate::pdf::tree::{FormField, text};
+use std::rc::Rc;
 
 /// What a field's appearance was found to show.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +24,9 @@ pub(super) enum Shown {
 
 /// Password fields show stars: ISO 32000-1 table 228, bit 14.
 const PASSWORD: i64 = 1 << 13;
+
+/// Bit 13.
+const MULTILINE: i64 = 1 << 12;
 
 /// `known` says of a font whether the signed revision had it: what the letters of any other embedded font look like is anybody's
 /// guess. `signed` gives the appearance that a widget, by its place among the field's, had in the signed revision; without it only the
@@ -47,9 +52,12 @@ pub(super) fn shows(
         let Object::Stream(stream) = file.value(appearance, "N") else {
             return Shown::Unclear("the appearance is no stream");
         };
+        if signed.is_some() && !is_unconditional(&stream) {
+            return Shown::Unclear("the appearance is not always shown");
+        }
         let decoded = if signed.is_some() { file.decoded_regularly(&stream) } else { file.decoded(&stream) };
         let Ok(content) = decoded else { return Shown::Unclear("the appearance cannot be decoded") };
-        let sheet = match (signed, sheet(file, widget, &stream)) {
+        let sheet = match (signed, sheet(file, widget, &stream, flags & MULTILINE != 0)) {
             (None, _) => None,
             (Some(_), Some(sheet)) => Some(sheet),
             (Some(_), None) => return Shown::Unclear("the appearance has no box that fits the field"),
@@ -60,7 +68,7 @@ pub(super) fn shows(
             Err(why) => return Shown::Unclear(why),
         };
         if let Some(signed) = signed
-            && let Some(why) = painting::draws_more_than_text(
+            && let Some(why) = draws_more_than_text(
                 &content,
                 sheet.map(|sheet| sheet.bounds).unwrap_or_default(),
                 signed(at).as_deref(),
@@ -84,9 +92,14 @@ pub(super) fn normal(file: &PdfFile<'_>, widget: &Object) -> Option<Vec<u8>> {
     file.decoded(&stream).ok()
 }
 
+/// Whether nothing decides when the form is shown, or what is shown instead of it (ISO 32000-1 tables 95 and 96).
+pub(super) fn is_unconditional(form: &Stream) -> bool {
+    ["OC", "Ref", "OPI"].iter().all(|key| !form.dictionary.contains(key))
+}
+
 /// The appearance's box, where it has one of the shape of the widget: readers stretch one into the other (ISO 32000-1 §12.5.5), so that another
 /// shape shows a part, or letters too small to be read.
-fn sheet(file: &PdfFile<'_>, widget: &Dictionary, stream: &Stream) -> Option<Sheet> {
+pub(super) fn sheet(file: &PdfFile<'_>, widget: &Dictionary, stream: &Stream, has_lines: bool) -> Option<Sheet> {
     let corners = |array: Object| -> Option<[f64; 4]> {
         let all: Vec<f64> = array.array()?.iter().filter_map(|one| file.resolve(one).number()).collect();
         let [a, b, c, d] = *all.first_chunk::<4>().filter(|_| all.len() == 4)?;
@@ -102,7 +115,12 @@ fn sheet(file: &PdfFile<'_>, widget: &Dictionary, stream: &Stream) -> Option<She
     let (across, up) = if turn.rem_euclid(180) == 0 { (across, up) } else { (up, across) };
     let scale = (across / own.0, up / own.1);
     let even = (0.75..=1.34).contains(&(scale.0 / scale.1));
-    even.then_some(Sheet { bounds, scale: scale.1, turned: turn != 0 })
+    // The matrix may turn the appearance; what it stretches is stretched back into the field.
+    let matrix = file.value(&stream.dictionary, "Matrix");
+    let number = |at: usize| matrix.array().and_then(|all| all.get(at)).and_then(|one| file.resolve(one).number());
+    let upright = matrix.is_null()
+        || (number(1) == Some(0.0) && number(2) == Some(0.0) && number(0) > Some(0.0) && number(3) > Some(0.0));
+    (even && (upright || turn != 0)).then_some(Sheet { bounds, scale: scale.1, turned: turn != 0, has_lines })
 }
 
 /// What the field stores, as a person reads it: for choices the displayed texts.
@@ -149,8 +167,12 @@ fn drawn_text(
 ) -> Result<String, &'static str> {
     let mut lexer = Lexer::new(content, 0);
     let mut operands: Vec<Object> = Vec::new();
-    let mut font = FontMap::default();
+    // `q` keeps the font, too.
+    let (mut font, mut kept) = (Rc::new(FontMap::default()), Vec::new());
     let mut shown = String::new();
+    if sheet.is_some() && redefines_colours(file, resources) {
+        return Err("the appearance has colours of its own");
+    }
     let mut painting = Painting::on(sheet);
     loop {
         lexer.skip_space();
@@ -169,7 +191,10 @@ fn drawn_text(
         match operator {
             b"Tf" => {
                 let name = operands.first().and_then(Object::name).unwrap_or_default();
-                font = FontMap::read(file, resources, name, known)?;
+                if sheet.is_some() && is_missing(file, resources, name) {
+                    return Err("its font is missing");
+                }
+                font = Rc::new(FontMap::read(file, resources, name, known)?);
             }
             b"Tj" | b"'" | b"\"" => font.show(operands.last().and_then(Object::string), &mut shown)?,
             b"TJ" => {
@@ -186,6 +211,11 @@ fn drawn_text(
             b"gs" if sheet.is_some() && !plain_state(file, resources, &operands) => {
                 return Err("the appearance hides text");
             }
+            b"q" if kept.len() < limits::NESTING => kept.push(Rc::clone(&font)),
+            b"Q" => font = kept.pop().unwrap_or(font),
+            b"BDC" if sheet.is_some() && operands.first().is_some_and(|tag| tag.is_name("OC")) => {
+                return Err("the appearance is not always shown");
+            }
             b"Do" | b"BI" | b"sh" => return Err("the appearance draws more than text"),
             _ => {}
         }
@@ -193,6 +223,21 @@ fn drawn_text(
         painting.moves(operator, &operands, font.width(piece))?;
         operands.clear();
     }
+}
+
+/// Whether the resources, where there are any, lack the font: some readers then show nothing.
+fn is_missing(file: &PdfFile<'_>, resources: Option<&Dictionary>, name: &[u8]) -> bool {
+    let Some(resources) = resources else { return false };
+    let fonts = file.value(resources, "Font");
+    let font = fonts.dictionary().and_then(|fonts| fonts.value_of(name)).map(|font| file.resolve(font));
+    font.is_none_or(|font| font.dictionary().is_none())
+}
+
+/// Whether the colours of devices mean others in these resources (ISO 32000-1 §8.6.5.6).
+pub(super) fn redefines_colours(file: &PdfFile<'_>, resources: Option<&Dictionary>) -> bool {
+    let spaces = resources.map(|resources| file.value(resources, "ColorSpace")).unwrap_or_default();
+    let named = |name: &[u8]| name.starts_with(b"Default");
+    spaces.dictionary().is_some_and(|spaces| spaces.entries().any(|(name, _)| named(name)))
 }
 
 /// Whether a graphics state (ISO 32000-1 §8.4.5) leaves what is drawn as visible as it is.

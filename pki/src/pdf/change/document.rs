@@ -3,7 +3,9 @@
 use super::Comparison;
 use super::fields::NewWidgets;
 use super::kind::ChangeKind;
+use crate::pdf::limits;
 use crate::pdf::object::{Dictionary, Object};
+use std::collections::HashSet;
 
 /// `Info` entries that may change without anybody's permission: dates and producer.
 const HARMLESS_INFORMATION: [&[u8]; 4] = [b"ModDate", b"CreationDate", b"Producer", b"Creator"];
@@ -35,6 +37,9 @@ impl Comparison<'_, '_> {
             b"Extensions" | b"Version" => ChangeKind::LongTermData,
             b"Metadata" | b"PieceInfo" | b"LastModified" => ChangeKind::Metadata,
             b"StructTreeRoot" if self.structure_only_grew(old, new, widgets) => ChangeKind::StructureTree,
+            b"StructTreeRoot" if self.structure_only_grew(old, new, &self.with_annotations(widgets)) => {
+                ChangeKind::AnnotationAdded
+            }
             b"Perms" if self.only_signature_permissions(old, new) => ChangeKind::FurtherSignature,
             b"Perms" if self.only_usage_rights_ended(old, new) => ChangeKind::Metadata,
             b"Perms" | b"Legal" => ChangeKind::Permissions,
@@ -44,6 +49,22 @@ impl Comparison<'_, '_> {
             _ => ChangeKind::CatalogueEntry,
         };
         self.add(kind, None, None, format!("catalogue entry {} changed", String::from_utf8_lossy(key)));
+    }
+
+    /// The new widgets, and every annotation that is new on its page.
+    fn with_annotations(&self, widgets: &NewWidgets) -> NewWidgets {
+        let mut found = widgets.clone();
+        for (old, new) in self.old_pages.iter().zip(self.new_pages.iter()) {
+            let (before, after) = (old.value(self.old, "Annots"), new.value(self.new, "Annots"));
+            let known: HashSet<_> = before.array().unwrap_or_default().iter().filter_map(Object::reference).collect();
+            let listed = after.array().unwrap_or_default().iter().take(limits::ANNOTATIONS);
+            self.charge(known.len());
+            found.extend(listed.filter_map(Object::reference).filter(|id| !known.contains(id)));
+            if self.is_spent() {
+                break;
+            }
+        }
+        found
     }
 
     /// ISO 32000-2 table 261: nothing in a document security store but these.

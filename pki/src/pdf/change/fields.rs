@@ -318,6 +318,12 @@ impl Comparison<'_, '_> {
                     }
                     continue;
                 }
+                let is_button = new.value("FT").is_some_and(|kind| self.new.resolve(kind).is_name("Btn"));
+                let flags = new.value("Ff").cloned().unwrap_or_default();
+                if key == b"MK" && is_button && self.only_the_mark_changed(&flags, &old_part, &new_part) {
+                    compared.value = true;
+                    continue;
+                }
                 if SHOWING_ENTRIES.contains(&key.as_slice()) {
                     compared.showing.insert(key.clone());
                 }

@@ -3,7 +3,9 @@
 use super::appearance::{Shown, chosen_fit, normal, rich_text_says, shows};
 use super::font::is_plain;
 use super::kind::ChangeKind;
+use super::paths::Ink;
 use super::{Comparison, named};
+use crate::pdf::file::PdfFile;
 use crate::pdf::lexer::Lexer;
 use crate::pdf::object::{Dictionary, Object};
 use crate::pdf::tree::{FormField, text};
@@ -64,6 +66,9 @@ impl Comparison<'_, '_> {
         if has("DA") && !parts().all(|part| self.writes_in_known_font(old, part)) {
             return Some("it names a font that was not there when it was signed");
         }
+        if has("DA") && parts().any(|part| self.writes_unseen(old, part)) {
+            return Some("a reader that draws it anew would show letters too small or too light to be seen");
+        }
         if has("RV") && !parts().all(|part| rich_text_says(self.new, part, new)) {
             return Some("its rich text says something else");
         }
@@ -84,6 +89,23 @@ impl Comparison<'_, '_> {
             let written = fonts.and_then(|fonts| fonts.value_of(name));
             written.is_none_or(|font| self.had_font(old, font) || is_plain(self.new, font))
         })
+    }
+
+    /// Whether the default appearance writes smaller or lighter than letters are seen, in a way that none of the signed ones did.
+    fn writes_unseen(&self, old: &FormField, part: &Dictionary) -> bool {
+        let text_of = |file: &PdfFile<'_>, value: Option<&Object>| {
+            let value = value.map(|value| file.resolve(value)).unwrap_or_default();
+            Written::read(value.string().unwrap_or_default())
+        };
+        let now = text_of(self.new, part.value("DA"));
+        let form = self.old.form();
+        let of_form = form.dictionary().and_then(|form| form.value("DA")).cloned();
+        let of_widgets = old.widgets.iter().filter_map(|(_, widget)| widget.dictionary()?.value("DA").cloned());
+        let signed = of_widgets.chain(old.value("DA").cloned()).chain(of_form);
+        let signed: Vec<Written> = signed.map(|value| text_of(self.old, Some(&value))).collect();
+        let small = now.size != 0.0 && now.size.abs() < SMALLEST && !signed.iter().any(|one| one.size == now.size);
+        let light = now.light.is_none_or(|light| light > LIGHTEST) && !signed.iter().any(|one| one.light == now.light);
+        small || light
     }
 
     /// Whether a field that had a value and an appearance of it has another one now.
@@ -139,7 +161,7 @@ impl Comparison<'_, '_> {
             let (Some(before), Some(after)) = (before.dictionary(), after.dictionary()) else {
                 return Shown::Unclear("a widget that is no dictionary");
             };
-            if !self.same_value(before, after, b"AP") {
+            if !self.same_value(before, after, b"AP") && !self.marks_as_before(before, after) {
                 return Shown::Other(format!("another appearance for {}", named(*id)));
             }
             let state = self.new.value(after, "AS");
@@ -153,11 +175,45 @@ impl Comparison<'_, '_> {
     }
 }
 
+/// Letters below that size, or lighter than that, are not seen on most grounds; a size of 0 lets the reader choose.
+const SMALLEST: f64 = 4.0;
+const LIGHTEST: f64 = 0.75;
+
+/// How a default appearance writes (ISO 32000-1 §12.7.3.3).
+struct Written {
+    size: f64,
+    light: Option<f64>,
+}
+
+impl Written {
+    fn read(appearance: &[u8]) -> Self {
+        let mut lexer = Lexer::new(appearance, 0);
+        let (mut size, mut ink, mut operands) = (0.0, Ink::default(), Vec::new());
+        loop {
+            lexer.skip_space();
+            match lexer.try_object() {
+                Ok(object) => operands.push(object),
+                Err(_) => match lexer.take_operator() {
+                    Some(operator) => {
+                        ink.takes(operator, &operands);
+                        if operator == b"Tf" {
+                            size = operands.last().and_then(Object::number).unwrap_or(0.0);
+                        }
+                        operands.clear();
+                    }
+                    None => return Self { size, light: ink.filled },
+                },
+            }
+        }
+    }
+}
+
 /// The names in a default appearance (ISO 32000-1 §12.7.3.3), its font's among them.
 pub(super) fn names_in(appearance: &[u8]) -> Vec<Vec<u8>> {
     let mut lexer = Lexer::new(appearance, 0);
     let mut found = Vec::new();
     loop {
+        lexer.skip_space();
         match lexer.try_object() {
             Ok(object) => found.extend(object.name().map(<[u8]>::to_vec)),
             Err(_) if lexer.take_operator().is_none() => return found,

@@ -163,8 +163,8 @@ impl Comparison<'_, '_> {
 impl State {
     fn takes(&mut self, operator: &[u8], numbers: &[f64]) {
         match (operator, numbers) {
-            (b"g" | b"rg" | b"k" | b"sc" | b"scn", _) => self.filled = super::painting::lightness(numbers),
-            (b"G" | b"RG" | b"K" | b"SC" | b"SCN", _) => self.stroked = super::painting::lightness(numbers),
+            (b"g" | b"rg" | b"k" | b"sc" | b"scn", _) => self.filled = super::paths::lightness(numbers),
+            (b"G" | b"RG" | b"K" | b"SC" | b"SCN", _) => self.stroked = super::paths::lightness(numbers),
             (b"w", [width]) => self.width = *width,
             (b"cm", [a, b, c, d, ..]) => self.scale *= a.hypot(*b).max(c.hypot(*d)),
             _ => {}

@@ -86,6 +86,41 @@ fn what_is_wrong_is_told_in_its_cell() {
     assert_eq!(told(&long), [("title", "too_long")]);
 }
 
+/// Each line of the table: one cell of a good row, where something is told, what, and in which words. `docs/registration.md` shows it, too.
+#[test]
+fn every_wrong_cell_is_told_in_words() {
+    let units = Units::shipped();
+    let against = Against { units: &units, day: "2026-11-26", area: &Area::Everything };
+    let mut cases = 0;
+    let table = include_str!("../../../../tests/data/registration/wrong_rows.tsv");
+    for line in table.lines().filter(|line| !line.starts_with('#')) {
+        let [column, text, told_in, code, sentence] = line.split('\t').collect::<Vec<_>>()[..] else {
+            panic!("{line}")
+        };
+        let column = Column::from_name(column).unwrap();
+        let mut cells = good();
+        cells.0[column.index()] = match (text.strip_prefix("{formula}"), text.strip_prefix("{number}")) {
+            (Some(_), _) => Cell::Formula,
+            (_, Some(digits)) => Cell::Number(digits.into()),
+            _ => Cell::Text(unescaped(text)),
+        };
+        let checked = check(&cells, Some(against), TODAY);
+        let told = checked.problems.iter().find(|one| one.column == told_in && one.code == code);
+        assert_eq!(told.map(|one| one.said.vi.as_str()), Some(sentence), "{line}: {:?}", checked.problems);
+        assert!(checked.details.is_none() && !told.unwrap().said.en.is_empty(), "{line}");
+        cases += 1;
+    }
+    assert!(cases >= 40, "{cases}");
+}
+
+/// `\u{309}` and `×N` (the text before it N times) of the table's inputs.
+fn unescaped(text: &str) -> String {
+    match text.rsplit_once('×') {
+        Some((text, count)) => text.repeat(count.parse().unwrap()),
+        None => text.replace("\\u{309}", "\u{309}"),
+    }
+}
+
 #[test]
 fn a_merged_ward_names_what_it_is_now() {
     let units = Units::shipped();
