@@ -130,6 +130,7 @@ fn one_site_is_answered_and_only_after_pairing_and_consent() {
     let (status, _, paired) = bridge.ask("POST", "/pair", &[ours], &json!({ "code": code.to_lowercase() }));
     assert_eq!(status, 200, "{paired}");
     assert_eq!(bridge.ask("POST", "/pair", &[ours], &json!({ "code": code })).0, 403, "a code is good once");
+    let next = bridge.code();
     let bearer = format!("Bearer {}", paired["token"].as_str().unwrap());
     let held = [ours, ("authorization", bearer.as_str())];
     let (status, _, certificate) = bridge.ask("GET", "/certificate", &held, &Value::Null);
@@ -157,8 +158,11 @@ fn one_site_is_answered_and_only_after_pairing_and_consent() {
     let key = openssl::x509::X509::from_der(&der).unwrap().public_key().unwrap().ec_key().unwrap();
     assert!(openssl::ecdsa::EcdsaSig::from_der(&value).unwrap().verify(&[7; 32], &key).unwrap());
     one_question_at_a_time(&mut bridge, &held, &order);
+    // The next pairing takes the earlier one's place.
+    assert_eq!(bridge.ask("POST", "/pair", &[ours], &json!({ "code": next })).0, 200);
+    assert_eq!(bridge.ask("POST", "/sign", &held, &order).2["code"], "not_paired");
     // Five wrong codes end it.
-    for _ in 0..3 {
+    for _ in 0..4 {
         assert_eq!(bridge.ask("POST", "/pair", &[ours], &json!({ "code": "0000-0000" })).2["code"], "code_wrong");
     }
     assert_eq!(bridge.ask("POST", "/pair", &[ours], &json!({ "code": "0000-0000" })).2["code"], "closed");
@@ -261,6 +265,7 @@ async fn a_page_signs_with_a_token_at_this_computer() {
     desk.fill("code", &code).await;
     desk.press("[data-pair] button.main").await;
     assert!(desk.see("[data-sign-own]:not([hidden]) [data-holder]").await.contains("Nguyễn Thị Hồng Ưởng"));
+    let next = bridge.code();
     // The first time the holder does not agree.
     desk.choose_file("#document", &source).await;
     desk.picture("sign-own-paired").await;
@@ -281,11 +286,15 @@ async fn a_page_signs_with_a_token_at_this_computer() {
     let signed = openssl::base64::decode_block(text.as_str().unwrap()).unwrap();
     judged_valid(&test, &folder("bridge"), "signed.pdf", &signed, 1).await;
     desk.close().await;
-    // The same on a phone's width, as far as the first step.
+    // The same on a phone's width, as far as the second step.
     let phone = Browser::open(&test.url, Screen::Phone).await;
     phone.go(&page).await;
     phone.log_in("own.key", PASSWORD).await;
     phone.go(&page).await;
     phone.picture("sign-own").await;
+    phone.fill("code", &next).await;
+    phone.press("[data-pair] button.main").await;
+    phone.see("[data-sign-own]:not([hidden]) [data-holder]").await;
+    phone.picture("sign-own-paired").await;
     phone.close().await;
 }
