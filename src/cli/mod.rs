@@ -4,6 +4,7 @@
 mod api_key;
 mod audit;
 mod backup;
+mod bridge;
 mod ceremony;
 mod certificates;
 mod client;
@@ -54,6 +55,7 @@ enum Command {
     ApiKey(api_key::ApiKey),
     Audit(audit::Audit),
     Backup(backup::Backup),
+    Bridge(Box<bridge::Bridge>),
     Reconcile(backup::Reconcile),
     Restore(backup::Restore),
     Serve(serve::Serve),
@@ -96,6 +98,7 @@ pub fn run() -> ExitCode {
         Command::ApiKey(command) => command.run(&common),
         Command::Audit(command) => command.run(&common),
         Command::Backup(command) => command.run(&common),
+        Command::Bridge(command) => command.run(&common),
         Command::Reconcile(command) => command.run(&common),
         Command::Restore(command) => command.run(&common),
         Command::Serve(command) => command.run(&common),

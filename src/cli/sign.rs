@@ -16,6 +16,7 @@ use chuky_model::text::Language;
 use chuky_pki::{algorithm::DigestAlgorithm, crypto::Hasher};
 use clap::{Args, ValueEnum};
 use own::OwnArguments;
+pub(super) use own::{OpenToken, TokenArguments};
 use serde_json::{Value, json};
 use std::{
     fs::File,
@@ -31,7 +32,7 @@ use std::{
 #[derive(Debug, Args)]
 pub struct Sign {
     /// Which credential signs; may be left out where there is one only
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", conflicts_with = "module")]
     credential: Option<String>,
     /// Format of the signature
     #[arg(long, value_enum, default_value_t = Format::Pades)]
@@ -128,12 +129,12 @@ struct Job<'a> {
 
 /// Why a document was not signed.
 #[derive(Debug)]
-struct Failure {
-    said: String,
+pub(super) struct Failure {
+    pub(super) said: String,
     /// Whether it is about more than this document, so that no other is tried: a PIN, a token, a service.
     stops: bool,
     /// The exit code where it ends the command.
-    code: u8,
+    pub(super) code: u8,
 }
 
 impl Failure {
@@ -143,7 +144,7 @@ impl Failure {
     }
 
     /// Of more than this document.
-    fn stop(said: impl std::fmt::Display, code: u8) -> Self {
+    pub(super) fn stop(said: impl std::fmt::Display, code: u8) -> Self {
         Self { said: said.to_string(), stops: true, code }
     }
 
@@ -198,7 +199,7 @@ impl Sign {
     fn road(&self, common: &Common) -> Result<Box<dyn Road>, Failure> {
         let wanted = self.wanted()?;
         match self.own.module() {
-            Some(module) => Ok(Box::new(own::OwnRoad::open(module, &self.own, &self.pin, wanted, common)?)),
+            Some(_) => Ok(Box::new(own::OwnRoad::open(&self.own, &self.pin, wanted, common)?)),
             None => {
                 let credential = self.credential.as_deref();
                 Ok(Box::new(service::ServiceRoad::open(credential, &self.pin, wanted, common.language)?))

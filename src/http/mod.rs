@@ -3,6 +3,7 @@
 
 mod answers;
 pub mod api;
+pub mod bridge;
 mod brief;
 mod closed;
 mod csc;

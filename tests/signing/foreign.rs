@@ -106,6 +106,11 @@ impl Person {
     /// Puts a certificate for that key on the token, and beside it as `LABEL.pem`.
     pub fn certificate<T: HasPublic>(&self, token: &str, label: &str, id: &str, key: &PKeyRef<T>, kind: Kind) {
         let made = self.certificate_file(label, key, kind);
+        self.put_certificate(token, label, id, &made);
+    }
+
+    /// Puts a certificate of whatever authority on the token.
+    pub fn put_certificate(&self, token: &str, label: &str, id: &str, made: &X509) {
         std::fs::write(self.at("certificate.der"), made.to_der().unwrap()).unwrap();
         let file = self.path("certificate.der");
         self.opensc(

@@ -2,6 +2,7 @@
 //! line, a person's own token; and custody around it: another PIN, unlocking, peppers.
 
 mod attacks;
+mod bridge;
 mod broken_off;
 mod command_line;
 mod crashes;

@@ -20,11 +20,11 @@ use serde_json::{Value, json};
 use std::path::Path;
 
 const LETTER: &str = "<?xml version=\"1.0\"?>\n<thu xmlns=\"urn:thu\"><gui>Ủy ban nhân dân</gui></thu>\n";
-const PREPARE: &str = "/api/v1/signatures/prepare";
-const FINISH: &str = "/api/v1/signatures/finish";
+pub const PREPARE: &str = "/api/v1/signatures/prepare";
+pub const FINISH: &str = "/api/v1/signatures/finish";
 
 /// The two parts of a call.
-fn form(request: &Value, name: &str, media_type: &str, document: &[u8]) -> (String, Vec<u8>) {
+pub fn form(request: &Value, name: &str, media_type: &str, document: &[u8]) -> (String, Vec<u8>) {
     let mut body = format!(
         "--frontier\r\nContent-Disposition: form-data; name=\"request\"\r\n\r\n{request}\r\n--frontier\r\n\
          Content-Disposition: form-data; name=\"document\"; filename=\"{name}\"\r\nContent-Type: {media_type}\r\n\r\n"
@@ -49,16 +49,16 @@ async fn finish(test: &TestApp, token: &str, request: &Value, document: &[u8]) -
 }
 
 /// A citizen with a key of their own that this authority certified, logged in.
-struct Holder {
+pub struct Holder {
     folder: tempfile::TempDir,
     key: PKey<Private>,
     certificate: String,
-    token: String,
+    pub token: String,
     serial: String,
 }
 
 impl Holder {
-    async fn of(test: &TestApp) -> Self {
+    pub async fn of(test: &TestApp) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let receipt = issued_for_own_key(test, folder.path()).await;
         fetch(test, folder.path(), "citizens", &receipt).await;
@@ -75,7 +75,7 @@ impl Holder {
         }
     }
 
-    fn order(&self, more: &Value) -> Value {
+    pub fn order(&self, more: &Value) -> Value {
         let mut order = json!({ "certificate": self.certificate });
         for (key, value) in more.as_object().unwrap() {
             order[key] = value.clone();
@@ -89,7 +89,7 @@ impl Holder {
     }
 
     /// What goes back for what was prepared.
-    fn answer(&self, prepared: &Value) -> Value {
+    pub fn answer(&self, prepared: &Value) -> Value {
         let value = encode_block(&self.value(prepared).to_der().unwrap());
         json!({ "continuation": prepared["continuation"], "value": value })
     }

@@ -26,15 +26,25 @@ use std::{
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
-/// A token of the user's own.
+/// A token of the user's own, and what is done with it besides signing.
 #[derive(Debug, Args)]
 pub(super) struct OwnArguments {
-    /// Sign with your own token: its PKCS#11 library, as the maker installs it. No service is used, neither document nor PIN leaves this machine
-    #[arg(long, value_name = "PATH", conflicts_with = "credential")]
-    module: Option<PathBuf>,
+    #[command(flatten)]
+    at: TokenArguments,
     /// List the tokens and certificates that the module shows without a PIN, and end
     #[arg(long, requires = "module", conflicts_with_all = ["files", "watch", "output", "out"])]
     list: bool,
+    /// Address of the timestamp server for level T; by default that of the service with a log-in here
+    #[arg(long, value_name = "URL", requires = "module")]
+    tsa: Option<String>,
+}
+
+/// A token of the user's own, and which key of it signs how.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct TokenArguments {
+    /// Sign with your own token: its PKCS#11 library, as the maker installs it. Neither document nor PIN leaves this machine
+    #[arg(long, value_name = "PATH")]
+    module: Option<PathBuf>,
     /// Label of the token
     #[arg(long, value_name = "LABEL", requires = "module")]
     token: Option<String>,
@@ -56,20 +66,22 @@ pub(super) struct OwnArguments {
     /// How the key signs, e.g. rsa_pkcs1_sha256, rsa_pss_sha256; by default the best that the token offers
     #[arg(long, value_name = "SCHEME", requires = "module")]
     scheme: Option<String>,
-    /// Address of the timestamp server for level T; by default that of the service with a log-in here
-    #[arg(long, value_name = "URL", requires = "module")]
-    tsa: Option<String>,
     /// Seconds that the token may take for an answer, a PIN typed on its pad included
     #[arg(long, value_name = "SECONDS", default_value_t = 120, requires = "module", value_parser = clap::value_parser!(u64).range(1..=3600))]
     patience: u64,
 }
 
 /// A token that is logged in to, and what signs on it.
-pub(super) struct OwnRoad {
+pub(in crate::cli) struct OpenToken {
     module: OwnModule,
     chosen: Chosen,
     /// Kept where the key asks for it before each signature.
     kept: Option<Pin>,
+}
+
+/// Documents that such a token signs.
+pub(super) struct OwnRoad {
+    token: OpenToken,
     wanted: SignRequest,
     readers: ReaderPool,
     tsa: Option<Tsa>,
@@ -79,7 +91,7 @@ pub(super) struct OwnRoad {
 
 impl OwnArguments {
     pub(super) fn module(&self) -> Option<&Path> {
-        self.module.as_deref()
+        self.at.module()
     }
 
     pub(super) fn list_wanted(&self) -> bool {
@@ -89,7 +101,7 @@ impl OwnArguments {
     /// Prints what the module shows without a PIN.
     pub(super) fn list(&self, common: &Common) -> Result<u8, Failure> {
         let Some(path) = self.module() else { return Ok(2) };
-        let mut module = self.start()?;
+        let mut module = self.at.start()?;
         let tokens = module.tokens(path).map_err(|refusal| refused(&refusal, common.language))?;
         for found in &tokens {
             println!("{}", own::shown(found));
@@ -98,6 +110,12 @@ impl OwnArguments {
             Err(error) if tokens.is_empty() => Err(Failure::of_flow(error, common.language)),
             _ => Ok(0),
         }
+    }
+}
+
+impl TokenArguments {
+    pub(in crate::cli) fn module(&self) -> Option<&Path> {
+        self.module.as_deref()
     }
 
     fn start(&self) -> Result<OwnModule, Failure> {
@@ -129,24 +147,15 @@ impl OwnArguments {
     }
 }
 
-impl OwnRoad {
+impl OpenToken {
     /// Chooses the token, logs in once, and chooses the key. Whatever can be refused without a PIN is refused before one is asked for.
-    pub(super) fn open(
-        path: &Path,
-        arguments: &OwnArguments,
+    pub(in crate::cli) fn open(
+        arguments: &TokenArguments,
         pin: &PinSource,
-        mut wanted: Value,
-        common: &Common,
+        language: Language,
     ) -> Result<Self, Failure> {
-        let language = common.language;
         let key_wanted = arguments.key_wanted()?;
-        // The order has the form of the service's, whose credential is none of ours.
-        wanted["credential"] = Value::String(Uuid::nil().to_string());
-        let wanted: SignRequest = serde_json::from_value(wanted).map_err(|error| Failure::stop(error, 2))?;
-        let tsa = match wanted.level {
-            crate::signing::Level::T => Some(Tsa::of(arguments.tsa.as_deref(), language)?),
-            _ => None,
-        };
+        let path = arguments.module.as_deref().unwrap_or(Path::new(""));
         let mut module = arguments.start()?;
         let tokens = module.tokens(path).map_err(|refusal| refused(&refusal, language))?;
         let named = TokenWanted { label: arguments.token.clone(), serial: arguments.serial.clone() };
@@ -157,17 +166,55 @@ impl OwnRoad {
         let chosen = own::key(&objects, &key_wanted, Clock::default().now());
         let chosen = chosen.map_err(|error| stopped(error, language))?;
         let kept = secret.filter(|_| chosen.asks_each_time);
+        Ok(Self { module, chosen, kept })
+    }
+
+    /// What signs.
+    pub(in crate::cli) fn chosen(&self) -> &Chosen {
+        &self.chosen
+    }
+
+    /// Whose certificate it is.
+    pub(in crate::cli) fn holder(&self) -> String {
+        self.chosen.certificate.subject().common_name()
+    }
+
+    /// The value over a digest of the scheme's hash.
+    pub(in crate::cli) fn sign(&mut self, digest: &[u8], language: Language) -> Result<Vec<u8>, Failure> {
+        let value = self.module.sign(self.chosen.key, self.chosen.scheme, digest, self.kept.clone());
+        value.map_err(|refusal| refused(&refusal, language))
+    }
+}
+
+impl OwnRoad {
+    /// The token with everything else that signing documents takes.
+    pub(super) fn open(
+        arguments: &OwnArguments,
+        pin: &PinSource,
+        mut wanted: Value,
+        common: &Common,
+    ) -> Result<Self, Failure> {
+        let language = common.language;
+        // The order has the form of the service's, whose credential is none of ours.
+        wanted["credential"] = Value::String(Uuid::nil().to_string());
+        let wanted: SignRequest = serde_json::from_value(wanted).map_err(|error| Failure::stop(error, 2))?;
+        let tsa = match wanted.level {
+            crate::signing::Level::T => Some(Tsa::of(arguments.tsa.as_deref(), language)?),
+            _ => None,
+        };
+        let token = OpenToken::open(&arguments.at, pin, language)?;
         let runtime = runtime().map_err(|error| Failure::stop(error, 2))?;
-        Ok(Self { module, chosen, kept, wanted, readers: readers(common)?, tsa, runtime, language })
+        Ok(Self { token, wanted, readers: readers(common)?, tsa, runtime, language })
     }
 }
 
 impl Road for OwnRoad {
     fn sign(&mut self, job: Job<'_>) -> Result<String, Failure> {
-        let Self { module, chosen, kept, wanted, readers, tsa, runtime, language } = self;
+        let Self { token, wanted, readers, tsa, runtime, language } = self;
         let clear = verify::open(job.path);
         let clear = clear.map_err(|error| Failure::document(format!("{}: {error}", job.path.display()), 2))?;
-        let workshop = Workshop { readers, chosen, wanted, now: Clock::default().now() };
+        let chosen = token.chosen.clone();
+        let workshop = Workshop { readers, chosen: &chosen, wanted, now: Clock::default().now() };
         let document = Document {
             name: job.name.to_owned(),
             media_type: job.media_type.to_owned(),
@@ -177,12 +224,11 @@ impl Road for OwnRoad {
         };
         let failed = |error| Failure::of_flow(error, *language);
         let to_sign = runtime.block_on(workshop.prepare(document)).map_err(failed)?;
-        let value = module.sign(chosen.key, chosen.scheme, to_sign.digest(), kept.clone());
-        let value = value.map_err(|refusal| refused(&refusal, *language))?;
+        let value = token.sign(to_sign.digest(), *language)?;
         // A value that does not fit its certificate will not do so for another document either.
         let valued = workshop.take(to_sign, &value).map_err(|error| stopped(error, *language))?;
-        let token = tsa.as_ref().map(|tsa| tsa.token(valued.timestamped())).transpose()?;
-        runtime.block_on(workshop.finish(valued, token.as_deref())).map_err(failed)?;
+        let stamp = tsa.as_ref().map(|tsa| tsa.token(valued.timestamped())).transpose()?;
+        runtime.block_on(workshop.finish(valued, stamp.as_deref())).map_err(failed)?;
         Ok(chosen.certificate.subject().common_name())
     }
 }

@@ -7,7 +7,7 @@ use super::{
     certificate::{self, CertificateContent, CodeCard},
     form::Secret,
     gallery_booth::{CARD, TODAY},
-    home, kept, login, refusal, registration, sign,
+    home, kept, login, own, refusal, registration, sign,
     verdict::{ReportLinks, VerdictCard},
     verify,
 };
@@ -396,6 +396,7 @@ fn subscriber_screens(language: Language) -> Vec<Screen> {
         ("sign-problem", sign_page(language, true, wrong_pin)),
         ("sign-none", sign_page(language, false, Problems::none())),
         ("signed", signed_page(language)),
+        ("sign-own", sign_own_page(language)),
     ]
 }
 
@@ -426,6 +427,16 @@ fn signed_page(language: Language) -> String {
         bytes: 1_234_567,
         download: "/sign/0199a7c2/file".into(),
         card: VerdictCard::of(&valid, &frame(language, "/sign"), ReportLinks::default()),
+    }
+    .html()
+}
+
+fn sign_own_page(language: Language) -> String {
+    own::OwnPage {
+        frame: frame(language, "/sign/own"),
+        site: "https://chuky.example".into(),
+        port: 17_346,
+        largest_bytes: 200_000_000,
     }
     .html()
 }

@@ -29,6 +29,7 @@ pub mod lists;
 pub mod login;
 pub mod mandates;
 pub mod merchant;
+pub mod own;
 pub mod payments;
 pub mod problems;
 pub mod quick_response;

@@ -18,6 +18,7 @@ mod lists;
 pub mod login;
 mod mandates;
 mod merchant;
+mod own;
 mod payments;
 mod receipts;
 pub mod refusals;
@@ -61,6 +62,7 @@ pub fn routes() -> Vec<Route> {
         super::api::forms::page_routes(),
         health::routes(),
         sign::routes(),
+        own::routes(),
         documents::routes(),
         incoming::routes(),
         credentials::routes(),
