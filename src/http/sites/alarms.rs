@@ -1,6 +1,6 @@
 //! `/payments/alarms`: alarms about payments, a provider's own or everybody's for staff, and telling one again.
 
-use super::{PageForm, Visit, requests::shown_beside};
+use super::{PageForm, TokenForm, Visit, requests::shown_beside};
 use crate::{
     accounts,
     app::App,
@@ -42,13 +42,6 @@ pub(super) fn routes() -> Vec<Route> {
 struct ListQuery {
     before: Option<String>,
     done: String,
-}
-
-/// The token of a form that has nothing else.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct TokenForm {
-    csrf: String,
 }
 
 async fn show(State(app): State<App>, visit: Visit, Query(query): Query<ListQuery>) -> Result<Response> {

@@ -1,6 +1,6 @@
 //! `/mandates`: a payer signs recurring mandates, sees what was collected, and ends them.
 
-use super::{PageForm, Visit, credentials::usable, requests::shown_beside};
+use super::{PageForm, TokenForm, Visit, credentials::usable, requests::shown_beside};
 use crate::{
     accounts::Principal,
     app::App,
@@ -39,13 +39,6 @@ pub(super) fn routes() -> Vec<Route> {
 struct ListQuery {
     before: Option<String>,
     done: String,
-}
-
-/// The token of a form that has nothing else.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct TokenForm {
-    csrf: String,
 }
 
 async fn show(State(app): State<App>, visit: Visit, Query(query): Query<ListQuery>) -> Result<Response> {

@@ -1,7 +1,7 @@
 //! `/merchant`: a merchant registers accounts, prints and withdraws their codes. `/qr`: anybody asks whose account a code names, by
 //! picture or text.
 
-use super::{PageForm, Visit, credentials::usable, requests::shown_beside};
+use super::{PageForm, TokenForm, Visit, credentials::usable, requests::shown_beside};
 use crate::{
     accounts::Principal,
     app::App,
@@ -58,13 +58,6 @@ pub(super) fn routes() -> Vec<Route> {
 struct ListQuery {
     after: Option<String>,
     done: String,
-}
-
-/// The token of a form that has nothing else.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct TokenForm {
-    csrf: String,
 }
 
 async fn show(State(app): State<App>, visit: Visit, Query(query): Query<ListQuery>) -> Result<Response> {

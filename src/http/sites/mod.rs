@@ -33,7 +33,7 @@ mod verify;
 pub mod visit;
 mod welcome;
 
-pub use visit::{PageForm, Visit};
+pub use visit::{PageForm, TokenForm, Visit};
 
 use super::{Access, Route, pages};
 use axum::{http::Method, response::Response, routing::get};

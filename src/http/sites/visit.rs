@@ -11,7 +11,7 @@ use axum::{
     extract::{Form, FromRequest, FromRequestParts, Request},
     http::request::Parts,
 };
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 use subtle::ConstantTimeEq;
 
 /// A look at a page: its frame, filled for whoever is logged in.
@@ -19,6 +19,13 @@ pub struct Visit {
     pub frame: Frame,
     /// `None` on public pages without a log-in.
     pub principal: Option<Principal>,
+}
+
+/// The token of a form that has nothing else.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct TokenForm {
+    pub csrf: String,
 }
 
 impl Visit {
