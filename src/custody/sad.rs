@@ -101,7 +101,7 @@ pub async fn sign_authorized<T>(
     let credential = signer.credential.id;
     for _ in 0..CHANGES_AT_ONCE {
         // 1. The row as it was stored: of this credential and client, open, with signatures left.
-        let (mut row, kept) = authorized(app, by, credential, id).await?;
+        let Some((mut row, kept)) = authorized(app, by, credential, id).await? else { continue };
         let scheme = signer.credential.algorithm.default_scheme();
         let activated = rebuilt(&row, &kept, scheme, &secret, signer)?;
         // 2. What is to be signed, each digest once.
@@ -142,12 +142,13 @@ pub const SAD_SECONDS: i64 = activation::ACTIVATION_SECONDS;
 /// After how many seconds the worker loop forgets the hashes of an activation.
 pub const HASHES_KEPT_SECONDS: i64 = 86_400;
 
+/// The row and its hashes, which are read one after the other: nothing where another call took some of them in between.
 async fn authorized(
     app: &App,
     by: &Principal,
     credential: CredentialId,
     id: ActivationId,
-) -> Result<(Activation, ActivationHashes)> {
+) -> Result<Option<(Activation, ActivationHashes)>> {
     let row = current::row_by_log(app, || app.store.activation_by_id(id)).await?;
     let own = |row: &Activation| row.client == by.client && row.credential_id == credential;
     let row = row.filter(own).ok_or_else(unknown)?;
@@ -158,7 +159,19 @@ async fn authorized(
     if row.state != ActivationState::Open || row.expires_at <= app.clock.now() {
         return Err(expired().into());
     }
-    Ok((row, kept))
+    if !counted(&row, &kept) {
+        let now = app.store.activation_by_id(id).await?.ok_or_else(unknown)?;
+        if now.version != row.version {
+            return Ok(None);
+        }
+    }
+    Ok(Some((row, kept)))
+}
+
+/// As many marks as the row has signatures, and as many of them set as it has used.
+fn counted(row: &Activation, kept: &ActivationHashes) -> bool {
+    let marks = i64::try_from(kept.taken.iter().filter(|mark| **mark != 0).count()).unwrap_or(i64::MAX);
+    i64::try_from(kept.taken.len()) == Ok(row.hash_count) && marks == row.used_count
 }
 
 /// The activation as it was opened, out of its rows; its digest under the row's MAC tells whether the hashes are those.
@@ -177,9 +190,7 @@ fn rebuilt(
         client: row.client.clone(),
         expires: row.expires_at,
     };
-    let marks = i64::try_from(kept.taken.iter().filter(|mark| **mark != 0).count()).unwrap_or(i64::MAX);
-    let whole = i64::try_from(kept.taken.len()) == Ok(row.hash_count) && marks == row.used_count;
-    if row.hashes_digest != hashes_digest(&context) || !whole {
+    if row.hashes_digest != hashes_digest(&context) || !counted(row, kept) {
         tracing::error!(event = "row_forged", table = "activation_hashes", activation = %row.id);
         return Err(InternalError::RowForged { table: "activation_hashes" }.into());
     }

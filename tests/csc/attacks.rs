@@ -120,6 +120,27 @@ async fn calls_at_once_share_the_authorization() {
     assert_eq!(test.sql("SELECT count(*) FROM signature").trim(), "3");
 }
 
+/// Calls read the authorization while others take from it; none of them takes that for a forged row.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_authorization_that_changes_while_it_is_read_is_read_again() {
+    let test = TestApp::sqlite().await;
+    let citizen = citizen(&test).await;
+    let token = citizen.token.as_str();
+    let hashes: Vec<String> = (0..PAIRS * 2).map(|number| hash(&format!("văn bản {number}"))).collect();
+    let data = sad(&test, &citizen, token, &hashes).await;
+    let call = |hash: &String| {
+        let hashes = [hash.clone()];
+        let (test, citizen, data) = (&test, &citizen, data.as_str());
+        async move { sign(test, citizen, token, data, &hashes).await.0 }
+    };
+    for pair in hashes.chunks(2) {
+        assert_eq!(tokio::join!(call(&pair[0]), call(&pair[1])), (200, 200));
+    }
+}
+
+/// Pairs of calls at once, one in fifty of which reads between the two writes of the other.
+const PAIRS: usize = 60;
+
 /// A lost answer is asked for again with the same key: the same signatures, and no second ones.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_repeated_call_is_answered_again() {
