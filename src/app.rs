@@ -6,6 +6,7 @@ use crate::{
         Covered, Listener, Log, Sequencer,
         head::{AUDIT_KEY, RememberedHead},
         replay::Replay,
+        summary::Summaries,
     },
     clock::Clock,
     config::Settings,
@@ -31,6 +32,7 @@ use crate::{
     vault::Vault,
     verification::{Admission, Policies},
 };
+use chuky_hsm::Hsm;
 use chuky_model::algorithm::KeyAlgorithm;
 use chuky_pki::payment::OrderPolicy;
 use std::{
@@ -65,6 +67,8 @@ pub struct Inner {
     pub audit: Covered,
     /// The log as others see it.
     pub log: Arc<Log>,
+    /// What the log's beginning comes to, so that a start need not read it.
+    pub summaries: Summaries,
     /// Certificate profiles and lists of bad keys.
     pub issuing: IssuingPolicy,
     /// The authority's keys, once they were read.
@@ -165,7 +169,7 @@ impl App {
         // What was accepted after a backup was made is not known here.
         let created_after = store.latest_restoration().await?.and_then(|row| row.reconciled_at);
         let policy = OrderPolicy { created_after, ..settings.order_policy.clone() };
-        let replay = Replay::new(store.clone(), &audit_key, remembered.clone())?;
+        let replay = Replay::new(store.clone(), &audit_key, remembered)?;
         let age = retention::Age::at_start(&store, &clock).await?;
         let first = retention::first_day(&settings.payments, age.time(&clock));
         let accepted = Arc::new(Remembered::new(settings.payments.most_remembered, first));
@@ -174,8 +178,8 @@ impl App {
         let audit_key = (tokens.status.clone(), audit_key);
         let published = settings.audit.after(created_after);
         let log = Log::new(store.clone(), audit_key.clone(), clock.clone(), published)?;
-        let (sequencer, audit) = Sequencer::new(store.clone(), audit_key, clock.clone(), remembered, listener)?;
-        let sequencer = if reconciles { sequencer.reconciling() } else { sequencer };
+        let parts = (&settings, &store, &tokens);
+        let (sequencer, audit, summaries) = sequencing(parts, audit_key, &clock, (listener, reconciles)).await?;
         let (readers, typefaces) = (settings.readers.clone(), settings.fonts_dir.clone());
         Ok(Self(Arc::new(Inner {
             trust: Arc::new(TrustFolder::of(&settings.data_dir)),
@@ -199,6 +203,7 @@ impl App {
             vault,
             audit,
             log: Arc::new(log),
+            summaries,
             issuing,
             authority: authority::Kept::default(),
             register: Register::new(replay),
@@ -216,6 +221,25 @@ impl App {
             executable,
         })))
     }
+}
+
+/// Who appends to the log, reading on from what is kept of its beginning; in a database that is to be reconciled from the log alone.
+async fn sequencing(
+    (settings, store, tokens): (&Settings, &Store, &Tokens),
+    audit_key: (Arc<dyn Hsm>, Vec<u8>),
+    clock: &Clock,
+    (listener, reconciles): (Listener, bool),
+) -> Result<(Sequencer, Covered, Summaries)> {
+    let remembered = remembered_head(settings);
+    let vouched = (tokens.subscribers.clone(), audit_key.1.clone());
+    let kept = settings.secrets_dir.join("audit-summary");
+    let summaries = Summaries::new(store.clone(), vouched, remembered.clone(), kept);
+    let (sequencer, audit) = Sequencer::new(store.clone(), audit_key, clock.clone(), remembered, listener)?;
+    if reconciles {
+        return Ok((sequencer.reconciling(), audit, summaries));
+    }
+    audit.row_versions().resume(&summaries).await;
+    Ok((sequencer, audit, summaries))
 }
 
 /// What is read of each entry of the audit log, as it is signed: payments that were accepted, and registered providers.

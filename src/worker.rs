@@ -4,7 +4,7 @@
 use crate::{
     accounts,
     app::App,
-    audit::verify,
+    audit::{recheck, verify},
     custody,
     error::Result,
     issuance::{Authority, ceremony, ocsp, recovery, register, reminders, revocation, revocation_list},
@@ -44,7 +44,7 @@ pub fn start(app: &App) -> JoinHandle<()> {
         let audit = app.audit.clone();
         tokio::select! {
             () = audit.until_stopped() => {}
-            () = async { tokio::join!(app.log.clone().run(), archives(app.clone()), webhooks::run(app.clone()), rounds(app)).3 } => {}
+            () = async { tokio::join!(app.log.clone().run(), archives(app.clone()), webhooks::run(app.clone()), rounds(app.clone()), audit_log(app)).3 } => {}
         }
     })
 }
@@ -119,6 +119,15 @@ async fn archives(app: App) {
     }
 }
 
+/// What a start did not read of the audit log is read now; and what the next one need not read is kept.
+async fn audit_log(app: App) {
+    recheck::run(&app.store, app.audit.row_versions(), recheck::PAUSE).await;
+    loop {
+        tokio::time::sleep(BETWEEN_SUMMARIES).await;
+        told("audit_summary_not_made", app.summaries.renew_where_due().await);
+    }
+}
+
 /// Logs a step that failed.
 fn told<T>(event: &'static str, outcome: Result<T>) -> Option<T> {
     outcome.inspect_err(|error| tracing::error!(event, error = %error)).ok()
@@ -143,6 +152,8 @@ const KEYS_REMEMBERED_SECONDS: i64 = 86_400;
 const BEAT: Duration = Duration::from_secs(5);
 /// Between two rounds of renewals.
 const BETWEEN_ARCHIVES: Duration = Duration::from_secs(30);
+/// Between two looks whether the audit log has grown enough for another summary.
+const BETWEEN_SUMMARIES: Duration = Duration::from_secs(60);
 /// Between two searches for archives that no row renews.
 const ROUNDS_A_SEARCH: u64 = 120;
 /// A round every thirty seconds.

@@ -15,6 +15,7 @@ mod faults;
 mod harness;
 mod identity;
 mod issuance;
+mod long_log;
 mod mandates;
 mod messages;
 mod missing;

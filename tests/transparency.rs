@@ -116,35 +116,26 @@ async fn an_auditor_rebuilds_the_log_with_her_own_tools_on_postgres() {
 }
 
 /// A witness in a process of its own.
-struct Outside {
+pub struct Outside {
     process: Child,
-    url: String,
-    key: String,
+    pub url: String,
+    pub key: String,
 }
 
 impl Outside {
-    fn start(at: &Path, log: &str, listen: &str) -> Self {
+    pub fn start(at: &Path, log: &str, listen: &str, more: &[&str]) -> Self {
         let mut process = Command::new(EXECUTABLE)
-            .args([
-                "--lang",
-                "en",
-                "audit",
-                "witness",
-                "--name",
-                "nhan-chung.example",
-                "--log",
-                log,
-                "--listen",
-                listen,
-            ])
+            .args(["--lang", "en", "audit", "witness", "--name", "nhan-chung.example"])
+            .args(["--log", log, "--listen", listen])
+            .args(more)
             .current_dir(at)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map(Result::unwrap);
         let first = lines.next().unwrap();
-        let url = first.split_once("http://").unwrap().1.trim_end_matches(". Its key, for others to verify with:");
-        Self { process, url: format!("http://{url}"), key: lines.next().unwrap() }
+        let url = first.trim_start_matches("Witness at ").trim_end_matches(". Its key, for others to verify with:");
+        Self { process, url: url.to_owned(), key: lines.next().unwrap() }
     }
 }
 
@@ -162,10 +153,10 @@ async fn a_witness_signs_what_continues_across_its_own_death() {
     let log = first.app.log.key().to_string();
     let (directory, mut settings) = first.rest().await;
     let elsewhere = tempfile::tempdir().unwrap();
-    let witness = Outside::start(elsewhere.path(), &log, "127.0.0.1:0");
+    let witness = Outside::start(elsewhere.path(), &log, "127.0.0.1:0", &[]);
     let listen = witness.url.trim_start_matches("http://").to_owned();
     let key = VerifierKey::parse(&witness.key).unwrap();
-    settings.audit.witnesses = vec![Witness { url: witness.url.clone(), key: key.clone() }];
+    settings.audit.witnesses = vec![Witness::plain(&witness.url, key.clone())];
     let test = TestApp::wake(directory, settings).await;
     let published = test.app.log.publish().await.unwrap().unwrap();
     assert!(published.note.verified_by(&key).unwrap().is_some(), "{}", published.note);
@@ -174,7 +165,7 @@ async fn a_witness_signs_what_continues_across_its_own_death() {
     busy(&test, 20).await;
     let alone = test.app.log.publish().await.unwrap().unwrap();
     assert!(alone.checkpoint.size > published.checkpoint.size && alone.note.verified_by(&key).unwrap().is_none());
-    let witness = Outside::start(elsewhere.path(), &log, &listen);
+    let witness = Outside::start(elsewhere.path(), &log, &listen, &[]);
     assert_eq!(witness.key, key.to_string());
     let signed = test.app.log.publish().await.unwrap().unwrap();
     assert!(signed.note.verified_by(&key).unwrap().is_some(), "the same checkpoint, signed once it is back");

@@ -100,6 +100,8 @@ kinds! {
     IdentityRefused = "identity.refused",
     /// Nobody stands in it any more: its person was erased, or it came to nothing and its time is over.
     RequestErased = "request.erased",
+    /// The commitment to its subscriber's identity was opened for somebody.
+    IdentityOpened = "identity.opened",
     /// The population database has answered after the request was entered.
     IdentityChecked = "request.identity_checked",
     /// Its code is being redeemed.

@@ -13,6 +13,16 @@ pub struct Frontier {
 }
 
 impl Frontier {
+    /// The frontier of so many leaves with these roots, one for each bit of the size that is set, largest first.
+    pub(super) fn of(size: u64, peaks: Vec<Hash>) -> Self {
+        Self { size, peaks }
+    }
+
+    /// The roots of its perfect subtrees, largest first.
+    pub(super) fn peaks(&self) -> &[Hash] {
+        &self.peaks
+    }
+
     /// Number of leaves.
     pub fn size(&self) -> u64 {
         self.size
@@ -38,6 +48,9 @@ impl Frontier {
         peaks.fold(*last, |right, left| node_hash(left, &right))
     }
 }
+
+/// Octets of a hash.
+pub(super) const HASH_OCTETS: usize = 32;
 
 #[cfg(test)]
 mod tests {

@@ -7,6 +7,7 @@ use super::{
     evidence::{Evidence, contradiction, not_whole},
     head::RememberedHead,
     merkle::{Frontier, leaf_hash},
+    versions::RowVersions,
 };
 use crate::{
     error::{InternalError, Result},
@@ -33,6 +34,22 @@ impl Replay {
         Ok(Self { store, key, remembered, frontier: Frontier::default(), broken: None })
     }
 
+    /// Goes on after the entries of this frontier, which whoever calls vouches for: that they are the log's is seen where its heads fit.
+    pub(super) fn resume(&mut self, frontier: Frontier) {
+        (self.frontier, self.broken) = (frontier, None);
+    }
+
+    /// Begins after what stands for the log's beginning, where it was found to be that when the versions of rows were read: shows what it keeps, and
+    /// goes on from where nothing about payments since that day (UTC) is passed over.
+    pub async fn begin(&mut self, rows: &RowVersions, first_day: i64, visit: impl FnMut(&AuditEntry)) -> Result<()> {
+        rows.read().await?;
+        if let Some(beginning) = rows.beginning() {
+            beginning.show(visit);
+            self.resume(beginning.since(first_day).clone());
+        }
+        Ok(())
+    }
+
     /// Shows every entry since the last call whose kind is `noun.…` for one of the nouns: those under the log's head once, those that wait or were
     /// appended since perhaps again. What was committed before the call is shown.
     pub async fn advance(&mut self, nouns: &[&str], visit: impl FnMut(&AuditEntry)) -> Result<()> {
@@ -46,20 +63,31 @@ impl Replay {
             return Err(InternalError::other("the audit log does not advance").into());
         }
         let mut visit = visit;
-        self.take(|entry| {
+        let shown = |_: &Frontier, entry: &AuditEntry| {
             if is_of(entry, nouns) {
                 visit(entry)
             }
-        })
-        .await?;
+        };
+        self.take(shown, true).await?;
         waiting.iter().for_each(visit);
         Ok(())
     }
 
     /// Shows every entry of the log since the last call: those under its head once, those appended since perhaps again. None that only waits.
-    pub(super) async fn advance_over_all(&mut self, visit: impl FnMut(&AuditEntry)) -> Result<()> {
+    pub(super) async fn advance_over_all(&mut self, mut visit: impl FnMut(&AuditEntry)) -> Result<()> {
         self.unbroken()?;
-        self.take(visit).await
+        self.take(|_, entry| visit(entry), true).await
+    }
+
+    /// Shows every entry under the log's head since the last call, once and with what lies before it; none that was only appended.
+    pub(super) async fn advance_under_head(&mut self, visit: impl FnMut(&Frontier, &AuditEntry)) -> Result<()> {
+        self.unbroken()?;
+        self.take(visit, false).await
+    }
+
+    /// Over the entries under a signed head that were read.
+    pub(super) fn frontier(&self) -> &Frontier {
+        &self.frontier
     }
 
     /// How many entries under a signed head were read.
@@ -74,8 +102,8 @@ impl Replay {
         }
     }
 
-    async fn take(&mut self, visit: impl FnMut(&AuditEntry)) -> Result<()> {
-        match self.read_on(visit).await {
+    async fn take(&mut self, visit: impl FnMut(&Frontier, &AuditEntry), beyond: bool) -> Result<()> {
+        match self.read_on(visit, beyond).await {
             Ok(frontier) => self.frontier = frontier,
             Err(error) => {
                 self.broken = contradiction(&error).map(str::to_owned);
@@ -85,8 +113,8 @@ impl Replay {
         Ok(())
     }
 
-    /// Reads on from where the last reading that succeeded ended; how far this one came.
-    async fn read_on(&self, mut visit: impl FnMut(&AuditEntry)) -> Result<Frontier> {
+    /// Reads on from where the last reading that succeeded ended, perhaps beyond the signed head; how far this one came.
+    async fn read_on(&self, mut visit: impl FnMut(&Frontier, &AuditEntry), beyond: bool) -> Result<Frontier> {
         let evidence = Evidence::now(&self.store, &self.key, &self.remembered).await?;
         let mut frontier = self.frontier.clone();
         if evidence.signed() < frontier.size() {
@@ -94,7 +122,7 @@ impl Replay {
         }
         evidence.compare(&frontier)?;
         let mut next = frontier.size();
-        loop {
+        while beyond || next < evidence.signed() {
             let from = i64::try_from(next).unwrap_or(i64::MAX);
             let page = self.store.list_audit_leaves(from, PAGE).await?;
             if page.is_empty() {
@@ -106,7 +134,9 @@ impl Replay {
                     return Err(not_whole("an entry of the audit log was changed or is missing"));
                 }
                 next += 1;
-                visit(&entry);
+                if beyond || next <= evidence.signed() {
+                    visit(&frontier, &entry);
+                }
                 if next <= evidence.signed() {
                     frontier.append(hash);
                     evidence.compare(&frontier)?;

@@ -2,7 +2,13 @@
 //! reading of the whole log that checks every leaf against the signed heads, and fed by the sequencer with whatever is appended, on this node
 //! or on another. What SQL says besides may raise a version and never lower it. Holds numbers under digests only and decides nothing.
 
-use super::{entry::Kind, replay::Replay};
+use super::{
+    entry::Kind,
+    evidence::contradiction,
+    merkle::Frontier,
+    replay::Replay,
+    summary::{Beginning, Summaries, Summary},
+};
 use crate::{
     error::{InternalError, Result},
     store::Store,
@@ -21,13 +27,20 @@ pub struct RowVersions {
     known: Mutex<Known>,
     /// Reads the log up to where the sequencer goes on.
     reader: tokio::sync::Mutex<Replay>,
+    /// What the log's beginning comes to, until it was found to be that or not.
+    offered: Mutex<Option<Summary>>,
+    /// What was found to be the log's beginning, for other memories.
+    beginning: Mutex<Option<Beginning>>,
+    /// The entries of a beginning that was not read at the start, and how many of them have been read since.
+    unread: Mutex<Option<(Frontier, u64)>>,
 }
 
-type Key = [u8; 12];
+/// A row or a person, as it is known here.
+pub(super) type Key = [u8; 12];
 
 /// Nothing of it is ever dropped: what is not known here would be believed of SQL.
-#[derive(Debug, Default)]
-struct Known {
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Known {
     /// How many entries of the log were read; `None` before it was read at all.
     read: Option<u64>,
     /// How many entries the sequencer found before it showed the first.
@@ -36,12 +49,64 @@ struct Known {
     versions: HashMap<Key, u32>,
     /// Accounts by the person whose they are.
     persons: BTreeSet<(Key, Uuid)>,
+    /// Why nothing is said any more.
+    broken: Option<String>,
 }
 
 impl RowVersions {
     /// Nothing is known before it is first asked, or [`Self::read`].
     pub(super) fn new(store: Store, reader: Replay) -> Self {
-        Self { store, known: Mutex::default(), reader: tokio::sync::Mutex::new(reader) }
+        Self {
+            store,
+            known: Mutex::default(),
+            reader: tokio::sync::Mutex::new(reader),
+            offered: Mutex::default(),
+            beginning: Mutex::default(),
+            unread: Mutex::default(),
+        }
+    }
+
+    /// Reads on from what is kept of the log's beginning, where the log turns out to continue it. To be called before anything is asked.
+    pub async fn resume(&self, summaries: &Summaries) {
+        let kept = summaries.load().await;
+        *locked(&self.offered) = kept;
+    }
+
+    /// What was kept of the log's beginning and was found to be that, for one other memory.
+    pub(super) fn beginning(&self) -> Option<Beginning> {
+        locked(&self.beginning).take()
+    }
+
+    /// Over the entries that were not read at the start, and are to be.
+    pub(super) fn unread(&self) -> Option<Frontier> {
+        locked(&self.unread).as_ref().map(|(frontier, _)| frontier.clone())
+    }
+
+    /// How many entries were not read at the start and not since; 0 where all were.
+    pub fn still_unread(&self) -> u64 {
+        locked(&self.unread).as_ref().map_or(0, |(frontier, read)| frontier.size().saturating_sub(*read))
+    }
+
+    /// So many of them have been read by now.
+    pub(super) fn read_again(&self, entries: u64) {
+        if let Some((_, read)) = &mut *locked(&self.unread) {
+            *read = entries;
+        }
+    }
+
+    /// All entries have been read by now.
+    pub(super) fn all_read(&self) {
+        *locked(&self.unread) = None;
+    }
+
+    /// The log was found to contradict itself: nothing is said any more.
+    pub(super) fn refuse(&self, what: String) {
+        self.known().broken = Some(what);
+    }
+
+    /// What the log was found to contradict; `None` where it is whole as far as it was read.
+    pub fn broken(&self) -> Option<String> {
+        self.known().broken.clone()
     }
 
     /// The newest version of a row (`noun:key`); 0 where the log knows of none. Refused where the log contradicts itself or its heads.
@@ -72,14 +137,21 @@ impl RowVersions {
 
     /// Reads the log where that was not done yet.
     pub async fn read(&self) -> Result<()> {
-        if self.known().is_read() {
-            return Ok(());
+        {
+            let known = self.known();
+            if let Some(what) = &known.broken {
+                return Err(InternalError::LogNotWhole(what.clone()).into());
+            }
+            if known.is_read() {
+                return Ok(());
+            }
         }
         let mut reader = self.reader.lock().await;
         // Somebody else may have read it meanwhile.
         if self.known().is_read() {
             return Ok(());
         }
+        self.read_after_summary(&mut reader).await?;
         // While this reads, another node appends and the sequencer may begin behind that: then what lies between is read, too.
         for _ in 0..2 {
             reader.advance_over_all(|entry| self.known().take_in(entry)).await?;
@@ -90,6 +162,27 @@ impl RowVersions {
             }
         }
         Err(InternalError::LogNotWhole("the audit log is shorter than it was".to_owned()).into())
+    }
+
+    /// Takes over what is kept of the log's beginning where the log, read on from there, fits its signed head; leaves it aside otherwise.
+    async fn read_after_summary(&self, reader: &mut Replay) -> Result<()> {
+        let Some(Summary { frontier, mut known, beginning }) = locked(&self.offered).take() else { return Ok(()) };
+        reader.resume(frontier.clone());
+        match reader.advance_over_all(|entry| known.take_in(entry)).await {
+            Ok(()) => {
+                self.known().join(known);
+                *locked(&self.beginning) = Some(beginning);
+                *locked(&self.unread) = Some((frontier, 0));
+                Ok(())
+            }
+            Err(error) => {
+                reader.resume(Frontier::default());
+                // Whether that is the log's fault or the summary's is told by the log alone.
+                let reason = contradiction(&error).map(str::to_owned).ok_or(error)?;
+                tracing::warn!(event = "audit_summary_not_used", reason);
+                Ok(())
+            }
+        }
     }
 
     /// What appended entries tell.
@@ -104,8 +197,12 @@ impl RowVersions {
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.known)
     }
+}
+
+fn locked<T>(held: &Mutex<T>) -> MutexGuard<'_, T> {
+    held.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Known {
@@ -117,7 +214,32 @@ impl Known {
         self.versions.get(&key(subject)).copied().map_or(0, i64::from)
     }
 
-    fn take_in(&mut self, entry: &AuditEntry) {
+    /// What is known, to be kept.
+    pub(super) fn parts(&self) -> (&HashMap<Key, u32>, &BTreeSet<(Key, Uuid)>) {
+        (&self.versions, &self.persons)
+    }
+
+    pub(super) fn restore_version(&mut self, key: Key, version: u32) {
+        self.versions.insert(key, version);
+    }
+
+    pub(super) fn restore_person(&mut self, key: Key, account: Uuid) {
+        self.persons.insert((key, account));
+    }
+
+    /// Takes over what another reading knows. The larger one stays where it is.
+    fn join(&mut self, mut other: Self) {
+        if self.versions.len() < other.versions.len() {
+            std::mem::swap(&mut self.versions, &mut other.versions);
+        }
+        for (key, version) in other.versions {
+            let known = self.versions.entry(key).or_insert(version);
+            *known = version.max(*known);
+        }
+        self.persons.append(&mut other.persons);
+    }
+
+    pub(super) fn take_in(&mut self, entry: &AuditEntry) {
         if let Some(version) = entry.row_version {
             self.raise(&entry.subject, version);
         }

@@ -2,7 +2,7 @@
 //! signs nothing that does not continue it. So the operator of this service, too, cannot show two histories.
 
 use super::published::{Log, Published};
-use crate::config::Witness;
+use crate::{config::Witness, tls};
 use chuky_pki::transparency::{Note, note::NoteSignature, tree, witness::AddCheckpoint};
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::task::JoinSet;
@@ -60,8 +60,8 @@ async fn send(log: &Log, witness: &Witness, published: &Published, old: u64) -> 
     let own = published.note.signatures.iter().take(1).cloned().collect();
     let checkpoint = Note { text: published.note.text.clone(), signatures: own };
     let body = AddCheckpoint { old, proof, checkpoint }.to_string();
-    let url = format!("{}/add-checkpoint", witness.url);
-    let answered = tokio::task::spawn_blocking(move || post(&url, &body)).await;
+    let asked = witness.clone();
+    let answered = tokio::task::spawn_blocking(move || post(&asked, &body)).await;
     let (status, body) = answered.map_err(|error| failed(error.to_string()))?.map_err(failed)?;
     if status == 409 {
         let size = body.trim().parse().ok();
@@ -81,12 +81,21 @@ async fn send(log: &Log, witness: &Witness, published: &Published, old: u64) -> 
     Ok(line)
 }
 
-/// One call; status and body.
-fn post(url: &str, body: &str) -> Result<(u16, String), String> {
+/// One call; status and body. Files of TLS are read each time, so that new ones need no other start.
+fn post(witness: &Witness, body: &str) -> Result<(u16, String), String> {
     let config =
         ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).max_redirects(0).http_status_as_error(false);
+    let config = match witness.url.starts_with("https://") {
+        true => {
+            let shown = witness.identity.as_ref().map(|(certificate, key)| (certificate.as_path(), key.as_path()));
+            let by_tls = tls::outgoing(witness.ca.as_deref(), shown).map_err(|error| error.to_string())?;
+            config.tls_config(by_tls).https_only(true)
+        }
+        false => config,
+    };
     let agent: ureq::Agent = config.build().into();
-    let answer = agent.post(url).content_type("text/plain; charset=utf-8").send(body);
+    let answer =
+        agent.post(format!("{}/add-checkpoint", witness.url)).content_type("text/plain; charset=utf-8").send(body);
     let mut answer = answer.map_err(|error| error.to_string())?;
     let text = answer.body_mut().with_config().limit(LONGEST_ANSWER).read_to_string();
     Ok((answer.status().as_u16(), text.map_err(|error| error.to_string())?))

@@ -8,7 +8,7 @@ use chuky_pki::transparency::{
     note::{SignatureType, check_name},
 };
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 /// The published audit log.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -25,10 +25,18 @@ pub struct AuditConfig {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct WitnessConfig {
-    /// `http://host:port/…`: what it answers is verified by its key, and what it is sent is public.
+    /// `https://host:port/…`, or `http://…`: what it answers is verified by its key, and what it is sent is public.
     pub url: String,
     /// As it publishes it: `name+id+key`.
     pub key: String,
+    /// PEM: the CAs under which its address is believed, or its own certificate; the system's CAs where absent.
+    #[serde(default)]
+    pub ca: Option<PathBuf>,
+    /// PEM: the certificate and key that are shown to it.
+    #[serde(default)]
+    pub client_certificate: Option<PathBuf>,
+    #[serde(default)]
+    pub client_key: Option<PathBuf>,
 }
 
 impl Default for AuditConfig {
@@ -51,6 +59,17 @@ pub struct Witness {
     /// Without a trailing slash.
     pub url: String,
     pub key: VerifierKey,
+    /// PEM, where it is not the system's CAs under which it is believed.
+    pub ca: Option<PathBuf>,
+    /// PEM: certificate and key that are shown to it.
+    pub identity: Option<(PathBuf, PathBuf)>,
+}
+
+impl Witness {
+    /// One that is asked by plain HTTP, or believed under the system's CAs.
+    pub fn plain(url: &str, key: VerifierKey) -> Self {
+        Self { url: url.trim_end_matches('/').to_owned(), key, ca: None, identity: None }
+    }
 }
 
 impl AuditConfig {
@@ -84,12 +103,24 @@ impl AuditSettings {
 
 impl WitnessConfig {
     fn checked(self) -> Result<Witness, ConfigError> {
-        if !self.url.starts_with("http://") {
-            return Err(invalid("audit.witnesses.url", "starts with http://"));
+        let by_tls = self.url.starts_with("https://");
+        if !by_tls && !self.url.starts_with("http://") {
+            return Err(invalid("audit.witnesses.url", "starts with https:// or http://"));
+        }
+        if self.client_certificate.is_some() != self.client_key.is_some() {
+            return Err(invalid("audit.witnesses.client_key", "goes with audit.witnesses.client_certificate"));
+        }
+        // Somebody meant to be protected.
+        if !by_tls && (self.ca.is_some() || self.client_key.is_some()) {
+            return Err(invalid(
+                "audit.witnesses.url",
+                "starts with https:// where a ca or client_certificate is named",
+            ));
         }
         let key = VerifierKey::parse(&self.key).ok().filter(|key| key.kind == SignatureType::Cosignature);
         let key = key.ok_or_else(|| invalid("audit.witnesses.key", "is a witness's key, name+id+key"))?;
-        Ok(Witness { url: self.url.trim_end_matches('/').to_owned(), key })
+        let identity = self.client_certificate.zip(self.client_key);
+        Ok(Witness { ca: self.ca, identity, ..Witness::plain(&self.url, key) })
     }
 }
 
@@ -119,7 +150,9 @@ mod tests {
             ("origin = \"a b\"", "audit.origin"),
             (&format!("origin = \"{}\"", "a".repeat(LONGEST_NAME)), "audit.origin"),
             ("checkpoint_seconds = 0", "audit.checkpoint_seconds"),
-            ("[[witnesses]]\nurl = \"https://w\"\nkey = \"\"", "audit.witnesses.url"),
+            ("[[witnesses]]\nurl = \"ftp://w\"\nkey = \"\"", "audit.witnesses.url"),
+            ("[[witnesses]]\nurl = \"http://w\"\nkey = \"\"\nca = \"ca.pem\"", "audit.witnesses.url"),
+            ("[[witnesses]]\nurl = \"https://w\"\nkey = \"\"\nclient_key = \"k\"", "audit.witnesses.client_key"),
             ("[[witnesses]]\nurl = \"http://w\"\nkey = \"w+00000000+AQ==\"", "audit.witnesses.key"),
         ] {
             assert!(checked(text).unwrap_err().to_string().starts_with(key), "{text}");

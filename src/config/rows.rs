@@ -405,7 +405,7 @@ pub(super) const ROWS: &[Row] = &[
         "C2SP tlog-witness",
         row(
             "audit.witnesses[].url",
-            "`http://…`, required",
+            "`https://…` or `http://…`, required",
             "Address of a witness, at most 15. What it answers is verified by its key, and what it is sent is public.",
         ),
     ),
@@ -413,6 +413,13 @@ pub(super) const ROWS: &[Row] = &[
         "C2SP tlog-cosignature",
         row("audit.witnesses[].key", "`name+id+key`, required", "Its key, as it publishes it."),
     ),
+    row(
+        "audit.witnesses[].ca",
+        "path, PEM",
+        "CAs under which its address is believed, or its own certificate; the system's CAs where absent. With `https://` only.",
+    ),
+    row("audit.witnesses[].client_certificate", "path, PEM", "Certificate that is shown to it, where it asks for one."),
+    row("audit.witnesses[].client_key", "path, PEM", "Key of that certificate, closed to others."),
     row(
         "documents.delivery_dir",
         "path",

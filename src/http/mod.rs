@@ -5,6 +5,7 @@ mod answers;
 pub mod api;
 pub mod bridge;
 mod brief;
+mod brief_tls;
 mod closed;
 mod csc;
 mod entrance;

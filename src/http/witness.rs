@@ -1,8 +1,9 @@
 //! A witness over HTTP (C2SP tlog-witness): one call, and its key to look at. Nobody logs in: a checkpoint that its log signed is all it takes.
 
-use super::brief::Brief;
+use super::{brief::Brief, brief_tls::BriefTls};
 use crate::{
     error::InternalError,
+    tls::Tls,
     witness::{Refusal, Witness},
 };
 use axum::{
@@ -18,10 +19,19 @@ use std::{sync::Arc, time::Duration};
 use tower::ServiceBuilder;
 use tower_http::{catch_panic::CatchPanicLayer, timeout::TimeoutLayer};
 
-/// Serves until `stop` resolves.
+/// Who may ask by TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Callers {
+    Anybody,
+    /// Whoever shows a certificate that the settings admit.
+    WithCertificate,
+}
+
+/// Serves until `stop` resolves, by TLS where that is given.
 pub async fn serve(
     witness: Witness,
     listener: tokio::net::TcpListener,
+    tls: Option<(Arc<Tls>, Callers)>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), InternalError> {
     let around = ServiceBuilder::new()
@@ -33,10 +43,19 @@ pub async fn serve(
         .route("/key", get(async |State(witness): State<Arc<Witness>>| format!("{}\n", witness.key())))
         .layer(around)
         .with_state(Arc::new(witness));
-    axum::serve(Brief::new(listener, LONGEST_CONNECTION), router)
-        .with_graceful_shutdown(stop)
-        .await
-        .map_err(InternalError::io("serving"))
+    let brief = Brief::new(listener, LONGEST_CONNECTION);
+    let served = match tls {
+        None => axum::serve(brief, router).with_graceful_shutdown(stop).await,
+        Some((tls, callers)) => {
+            let watching = tokio::spawn(Arc::clone(&tls).watch());
+            let by_tls = BriefTls::over(brief, tls, callers == Callers::WithCertificate);
+            let served = axum::serve(by_tls.map_err(InternalError::io("listening"))?, router);
+            let served = served.with_graceful_shutdown(stop).await;
+            watching.abort();
+            served
+        }
+    };
+    served.map_err(InternalError::io("serving"))
 }
 
 async fn add_checkpoint(State(witness): State<Arc<Witness>>, body: Bytes) -> Response {

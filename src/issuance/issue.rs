@@ -21,7 +21,7 @@ use crate::{
     finishing::to_its_end,
     registration::{self, Details, ReceiptKey, Redeemable},
     store::{self, Held},
-    units,
+    subject, units,
 };
 use chuky_hsm::{KeyContext, SealedKey};
 use chuky_model::{
@@ -436,7 +436,11 @@ pub(super) async fn store(
     transaction.update_activation_code(&code).await?;
     registration::advance(app, &mut transaction, request, RequestState::Issued).await?;
     let fingerprint = hex::encode(certificate.fingerprint());
-    let content = serde_json::json!({ "request": request.id, "account": account, "sha256": fingerprint });
+    let details = registration::open(app, request)?;
+    let identity = subject::commit(app, &mut transaction, request.id, &details).await?;
+    let content = serde_json::json!({
+        "request": request.id, "account": account, "sha256": fingerprint, "identity": identity,
+    });
     let by = Actor::Account(account);
     audit::record(&mut transaction, Entry::of_row(now, Kind::CertificateIssued, by, &*row).with(content)).await?;
     if let Some(credential) = credential {

@@ -5,7 +5,7 @@
 use crate::{
     app::App,
     attestation,
-    audit::{self, Actor, Entry, Kind, replay::Replay},
+    audit::{self, Actor, Entry, Kind, replay::Replay, summary},
     current,
     error::{InternalError, Result},
     store::{Store, Transaction},
@@ -361,16 +361,18 @@ pub async fn keep_up(app: &App) -> Result<()> {
 }
 
 async fn catch_up(app: &App, log: &mut Log) -> Result<()> {
-    let first = log.generation.is_none();
-    log.replay
-        .advance(&["certificate", "crl", "payments", "payment_provider"], |entry| {
+    let read = |entry: &AuditEntry| {
+        if summary::is_remembered(entry) {
             app.register.read(entry);
             app.register.read_list(entry);
-            app.payments.remembered().read(entry);
-            app.payments.registry.read(entry);
-        })
-        .await?;
-    if first {
+            app.payments.read(entry);
+        }
+    };
+    if log.generation.is_none() {
+        log.replay.begin(app.audit.row_versions(), app.payments.remembered().first_day(), read).await?;
+    }
+    log.replay.advance(&["certificate", "crl", "payments", "payment_provider"], read).await?;
+    if log.generation.is_none() {
         adopt_rows(app).await?;
     }
     Ok(())

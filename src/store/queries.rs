@@ -103,6 +103,9 @@ queries! {
         write update_request(request: &RegistrationRequest) -> ();
         write update_request_content(request: &RegistrationRequest) -> ();
         write erase_request(request: &RegistrationRequest, erased_at: Instant) -> ();
+        write insert_identity_salt(request: RequestId, salt: &[u8]) -> ();
+        read identity_salt(request: RequestId) -> Option<Vec<u8>>;
+        write remove_salts_of_nobody() -> u64;
         read requests_to_erase(before: Instant, limit: i64) -> Vec<RequestId>;
         read request_by_id(id: RequestId) -> Option<RegistrationRequest>;
         read list_requests(state: RequestState, after: Cursor, limit: i64) -> Vec<RegistrationRequest>;

@@ -4,10 +4,12 @@
 
 mod erasure;
 mod export;
+mod opening;
 mod retention;
 
 pub use erasure::{Kept, check as check_erasable, job, kept, run_due};
 pub use export::{of as export_of, own as export_own};
+pub use opening::{commit, open as open_commitment};
 pub use retention::clear_up;
 
 /// Stands in the place of a name that was erased.

@@ -12,6 +12,7 @@ pub async fn clear_up(app: &App) -> Result<usize> {
     let before = |days: i64| now.plus_seconds(-days.saturating_mul(DAY));
     let mut transaction = app.store.begin().await?;
     transaction.remove_sent_messages(before(settings.message_days)).await?;
+    transaction.remove_salts_of_nobody().await?;
     transaction.commit().await?;
     let due = app.store.requests_to_erase(before(settings.request_days), AT_A_TIME).await?;
     let count = due.len();

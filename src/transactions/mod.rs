@@ -40,6 +40,7 @@ use chuky_model::{
     instant::Instant,
     payment::PaymentAnswer,
     record::{
+        audit::AuditEntry,
         payment::{Consumed, PaymentIdentity},
         state::AlarmKind,
     },
@@ -118,6 +119,12 @@ impl Payments {
             age,
             process: Uuid::new_v4(),
         }
+    }
+
+    /// Learns from an entry of the audit log what was accepted and who is registered.
+    pub fn read(&self, entry: &AuditEntry) {
+        self.remembered.read(entry);
+        self.registry.read(entry);
     }
 
     /// The payments that the audit log says were accepted.

@@ -86,6 +86,11 @@ impl Remembered {
         days.entry(day(at)).or_default().extend(identities.map(|identity| fingerprint(&identity)));
     }
 
+    /// The first day (UTC) that is remembered.
+    pub fn first_day(&self) -> i64 {
+        self.first.load(Ordering::SeqCst)
+    }
+
     /// Whether a payment of this identity was accepted. For a payment that was not, the answer is wrong once in 10¹² questions at ten
     /// million remembered payments.
     pub fn holds(&self, identity: &[u8]) -> bool {

@@ -114,7 +114,31 @@ pub async fn update_request_content(connection: &mut Connection, request: &Regis
     moved(done.rows_affected())
 }
 
-/// Stores a request, whose version was raised by one, without its person. `Stale` where somebody else changed it first.
+/// Stores what the commitment to a request's person is salted with, encrypted. There is one of each request.
+pub async fn insert_identity_salt(connection: &mut Connection, request: RequestId, salt: &[u8]) -> Result<(), Error> {
+    query!("INSERT INTO identity_salt (request_id, salt) VALUES ($1, $2)", request.0, salt).execute(connection).await?;
+    Ok(())
+}
+
+/// The same, as it was stored; `None` where it is gone, or never was.
+pub async fn identity_salt(connection: &mut Connection, request: RequestId) -> Result<Option<Vec<u8>>, Error> {
+    let row =
+        query!("SELECT salt FROM identity_salt WHERE request_id = $1", request.0).fetch_optional(connection).await?;
+    Ok(row.map(|row| row.salt))
+}
+
+/// Removes salts of requests that name nobody any more; how many. A node of an earlier version leaves them.
+pub async fn remove_salts_of_nobody(connection: &mut Connection) -> Result<u64, Error> {
+    let done = query!(
+        "DELETE FROM identity_salt WHERE request_id IN (SELECT id FROM registration_request WHERE erased_at IS NOT NULL)"
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// Stores a request, whose version was raised by one, without its person and without the salt of the commitment to it. `Stale` where somebody else
+/// changed it first.
 pub async fn erase_request(
     connection: &mut Connection,
     request: &RegistrationRequest,
@@ -134,9 +158,11 @@ pub async fn erase_request(
         request.mac,
         erased_at.0,
     )
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
-    moved(done.rows_affected())
+    moved(done.rows_affected())?;
+    query!("DELETE FROM identity_salt WHERE request_id = $1", request.id.0).execute(connection).await?;
+    Ok(())
 }
 
 /// Requests that were rejected, ended or approved before that moment, and came to nothing since, with their persons in them.

@@ -1,6 +1,7 @@
 //! One fault after another, in an order and with lengths that the seed tells; after each the nodes must be ready again within a bound.
 
 use super::{
+    Length,
     disk::{Disk, FULL, UNLIMITED, limit},
     network::{Network, Way},
     node::{Common, Node, signal},
@@ -26,6 +27,8 @@ pub enum Fault {
     DatabaseDown,
     /// A server process of it, which makes it end every connection and recover.
     DatabaseProcessKilled,
+    /// Nodes, workers and processes of PostgreSQL at random moments, the next before all is well again.
+    KilledInTurn,
     NodeStopped,
     WorkerStopped,
     NetworkCut,
@@ -33,6 +36,7 @@ pub enum Fault {
     NetworkStalledThenCut,
     NetworkClosedByHalves,
     NetworkSlow,
+    NetworkLossy,
     DatabaseDiskFull,
     NodeDiskFull,
     HsmFrozen,
@@ -45,7 +49,8 @@ pub enum Fault {
 }
 
 /// Every one; those that kill more than once in a deck.
-pub const DECK: [Fault; 24] = [
+const DECK: [Fault; 26] = [
+    Fault::KilledInTurn,
     Fault::NodeKilled,
     Fault::NodeKilled,
     Fault::NodeKilled,
@@ -61,6 +66,7 @@ pub const DECK: [Fault; 24] = [
     Fault::NetworkStalledThenCut,
     Fault::NetworkClosedByHalves,
     Fault::NetworkSlow,
+    Fault::NetworkLossy,
     Fault::DatabaseDiskFull,
     Fault::NodeDiskFull,
     Fault::HsmFrozen,
@@ -99,6 +105,8 @@ pub struct World {
     pub victim: Victim,
     pub done: Done,
     random: StdRng,
+    /// As many kills are made, whatever time they take; then the deck is full of them.
+    kills: Option<u32>,
     /// Milliseconds that a fault lasts.
     lasts: (u64, u64),
     /// Seconds by which a clock is set ahead at most.
@@ -111,22 +119,33 @@ impl World {
         (nodes, networks): (Vec<Node>, Vec<Network>),
         (cluster, disk): (OwnCluster, Disk),
         (common, victim): (Common, Victim),
-        (seed, long): (u64, bool),
+        Length { seed, long, kills, .. }: Length,
     ) -> Self {
-        let (lasts, ahead) = if long { ((500, 8_000), 60) } else { ((300, 1_200), 10) };
-        let random = StdRng::seed_from_u64(seed);
-        Self { nodes, networks, cluster, disk, common, victim, done: Done::default(), random, lasts, ahead }
+        let (lasts, ahead) = match (long, kills) {
+            (_, Some(_)) => ((300, 2_000), 60),
+            (true, None) => ((500, 8_000), 60),
+            (false, None) => ((300, 1_200), 10),
+        };
+        let (random, done) = (StdRng::seed_from_u64(seed), Done::default());
+        Self { nodes, networks, cluster, disk, common, victim, done, random, kills, lasts, ahead }
     }
 
-    /// One fault after another until that late, or until somebody has ended before their time.
+    /// One fault after another until that late or so many kills, or until somebody has ended before their time.
     pub fn suffer(&mut self, ended: impl Fn() -> bool, until: Instant) {
         loop {
-            let mut deck = DECK;
+            let mut deck = DECK.to_vec();
+            if self.kills.is_some() {
+                deck.extend([Fault::KilledInTurn; DECK.len()]);
+            }
             deck.shuffle(&mut self.random);
             for fault in deck {
                 let pause = self.random.random_range(100..900);
                 thread::sleep(Duration::from_millis(pause));
-                if ended() || Instant::now() > until {
+                let enough = match self.kills {
+                    Some(kills) => self.done.kills() >= kills,
+                    None => Instant::now() > until,
+                };
+                if enough || ended() {
                     return;
                 }
                 self.meet(fault);
@@ -170,25 +189,21 @@ impl World {
         match fault {
             Fault::NodeKilled => {
                 let which = self.one_node();
-                self.nodes[which].kill();
-                self.nodes[which].start(&self.common);
-                self.done.nodes_killed += 1;
+                self.node_killed(which);
                 // Now and then it does not live to listen.
                 if self.random.random_range(0..4) == 0 {
                     let soon = self.random.random_range(50..1_000);
                     thread::sleep(Duration::from_millis(soon));
-                    self.nodes[which].kill();
-                    self.nodes[which].start(&self.common);
-                    self.done.nodes_killed += 1;
+                    self.node_killed(which);
                 }
             }
             Fault::WorkerKilled => {
                 for _ in 0..3 {
-                    let worker = self.one_worker();
-                    self.done.workers_killed += u32::from(worker.is_some_and(|worker| signal(worker, "KILL")));
+                    self.worker_killed();
                     thread::sleep(Duration::from_millis(100));
                 }
             }
+            Fault::KilledInTurn => self.killed_in_turn(),
             Fault::NodeStopped => {
                 let which = self.one_node();
                 self.stopped(Some(self.nodes[which].id()));
@@ -202,7 +217,8 @@ impl World {
             | Fault::NetworkStalled
             | Fault::NetworkStalledThenCut
             | Fault::NetworkClosedByHalves
-            | Fault::NetworkSlow => self.network_breaks(fault),
+            | Fault::NetworkSlow
+            | Fault::NetworkLossy => self.network_breaks(fault),
             Fault::DatabaseDiskFull => self.database_disk_fills(),
             Fault::NodeDiskFull => {
                 let which = self.one_node();
@@ -227,6 +243,42 @@ impl World {
                 self.victim.suffer(&self.cluster.url(), &addresses, self.random.random());
             }
             Fault::SlowClients => self.slow_clients(),
+        }
+    }
+
+    fn node_killed(&mut self, which: usize) {
+        self.done.nodes_killed += u32::from(self.nodes[which].kill());
+        self.nodes[which].start(&self.common);
+    }
+
+    fn worker_killed(&mut self) {
+        let worker = self.one_worker();
+        self.done.workers_killed += u32::from(worker.is_some_and(|worker| signal(worker, "KILL")));
+    }
+
+    /// One after another, each at a moment that the seed tells: in the middle of acts, of recoveries and of starts.
+    fn killed_in_turn(&mut self) {
+        for _ in 0..IN_TURN {
+            let pause = self.random.random_range(50..1_000);
+            thread::sleep(Duration::from_millis(pause));
+            match self.random.random_range(0..10) {
+                0..2 => {
+                    let which = self.one_node();
+                    self.node_killed(which);
+                }
+                2..7 => self.worker_killed(),
+                _ => self.server_process_killed(),
+            }
+        }
+    }
+
+    /// A process of PostgreSQL other than its first, where it has one just now.
+    fn server_process_killed(&mut self) {
+        let processes = self.cluster.processes();
+        let others = processes.get(1..).unwrap_or_default();
+        if !others.is_empty() {
+            let which = self.random.random_range(0..others.len());
+            self.done.databases_killed += u32::from(signal(others[which], "KILL"));
         }
     }
 
@@ -277,14 +329,31 @@ impl World {
             }
             Fault::NetworkClosedByHalves => chosen.iter().for_each(|number| self.networks[*number].close_by_halves()),
             Fault::NetworkSlow => set(Way::Slow),
+            Fault::NetworkLossy => set(Way::Lossy),
             _ => set(Way::Stalled),
         }
-        self.last();
+        let loses = self.networks[chosen[0]].loses_packets();
+        match fault {
+            Fault::NetworkLossy if !loses => self.down_and_up(&chosen),
+            _ => self.last(),
+        }
         for number in chosen {
             if fault == Fault::NetworkStalledThenCut {
                 self.networks[number].cut();
             }
             self.networks[number].set(Way::Open);
+        }
+    }
+
+    /// What was sent while it was down is lost, or late.
+    fn down_and_up(&mut self, chosen: &[usize]) {
+        let until = Instant::now() + Duration::from_millis(self.random.random_range(self.lasts.0..self.lasts.1));
+        while Instant::now() < until {
+            for way in [Way::Stalled, Way::Open] {
+                chosen.iter().for_each(|number| self.networks[*number].set(way));
+                let length = self.random.random_range(20..200);
+                thread::sleep(Duration::from_millis(length));
+            }
         }
     }
 
@@ -327,9 +396,7 @@ impl World {
         };
         tell(seconds);
         if self.random.random_range(0..3) == 0 {
-            self.nodes[which].kill();
-            self.nodes[which].start(&self.common);
-            self.done.nodes_killed += 1;
+            self.node_killed(which);
             let since = Instant::now();
             while !self.nodes[which].ready(&self.common) && since.elapsed() < BY_ITSELF {
                 thread::sleep(Duration::from_millis(50));
@@ -363,6 +430,8 @@ const READY_WITHIN: Duration = Duration::from_secs(120);
 /// In which something comes back without help.
 const BY_ITSELF: Duration = Duration::from_secs(20);
 const SLOW_CLIENTS: usize = 60;
+/// Kills that follow each other.
+const IN_TURN: u32 = 8;
 /// Two hours, in seconds: as far back as a clock is set.
 const LONGEST_BACK: i64 = 7_200;
 const FAILING: &str = "C_Sign crash per_mille=20\nC_Sign flip per_mille=60\nC_Sign other per_mille=30\nC_Sign short per_mille=30\n\

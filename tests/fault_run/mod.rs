@@ -1,11 +1,13 @@
 //! Two nodes on one PostgreSQL under load, while one fault after another happens to nodes, workers, database, disks, network, HSM, clocks and
 //! keys. Afterwards checkers that share no code with the service hold database, lists, OCSP, audit log and documents against what the
-//! clients were told. `CHUKY_SOAK_SECONDS` makes the run long, `CHUKY_SOAK_SEED` repeats a schedule.
+//! clients were told. `CHUKY_SOAK_SECONDS` makes the run long, `CHUKY_SOAK_KILLS` lets it go on until so many kills were made, `CHUKY_SOAK_SEED`
+//! repeats a schedule.
 
 mod checker;
 mod clients;
 mod disk;
 mod faults;
+mod namespace;
 mod network;
 mod node;
 mod victim;
@@ -32,6 +34,7 @@ use chuky_model::{id::CertificateId, role::Role};
 use clients::{Load, Notes};
 use disk::Disk;
 use faults::World;
+use namespace::Namespace;
 use network::Network;
 use node::{Common, Node};
 use openssl::{pkey::PKey, x509::X509};
@@ -92,21 +95,27 @@ struct Length {
     seconds: u64,
     seed: u64,
     long: bool,
+    kills: Option<u32>,
 }
 
 impl Length {
     fn from_environment() -> Self {
-        let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
+        let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
         let seconds: Option<u64> = number("CHUKY_SOAK_SECONDS");
+        let kills = number("CHUKY_SOAK_KILLS").and_then(|kills| u32::try_from(kills).ok());
         let seed = number("CHUKY_SOAK_SEED").unwrap_or(SLICE_SEED);
-        Self { seconds: seconds.unwrap_or(SLICE_SECONDS), seed, long: seconds.is_some() }
+        let long = seconds.is_some() || kills.is_some();
+        Self { seconds: seconds.unwrap_or(SLICE_SECONDS), seed, long, kills }
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn soak_of_faults_of_every_kind_nothing_acknowledged_is_lost() {
     let length = Length::from_environment();
-    println!("fault run: {} s, CHUKY_SOAK_SEED={}", length.seconds, length.seed);
+    match length.kills {
+        Some(kills) => println!("fault run: until {kills} kills, CHUKY_SOAK_SEED={}", length.seed),
+        None => println!("fault run: {} s, CHUKY_SOAK_SEED={}", length.seconds, length.seed),
+    }
     let (cluster, disk) = database();
     // 1. Accounts, keys and what is there before the run.
     let url = cluster.url();
@@ -125,7 +134,7 @@ async fn soak_of_faults_of_every_kind_nothing_acknowledged_is_lost() {
     // 2. Nodes, each behind a network of its own; clients at work; faults.
     let parts = ((cluster, disk), (common, victim));
     let work = tokio::task::spawn_blocking(move || run(parts, load, staff, length));
-    let Run { world, notes, lists, acts } = work.await.unwrap();
+    let Run { world, notes, lists, acts, took } = work.await.unwrap();
     // 3. What was half done is taken back, and told.
     let test = settled(directory, settings).await;
     // 4. Checked from outside.
@@ -136,7 +145,7 @@ async fn soak_of_faults_of_every_kind_nothing_acknowledged_is_lost() {
     println!(
         "soak: faults: seed {}, {} s, {acts} acts acknowledged, {} kills",
         length.seed,
-        length.seconds,
+        took.as_secs(),
         done.kills()
     );
     println!(
@@ -151,6 +160,7 @@ async fn soak_of_faults_of_every_kind_nothing_acknowledged_is_lost() {
     }
     println!("soak: faults: {issued:?}");
     println!("soak: faults: {counts:?}; a changed key was refused {} times", world.victim.refused);
+    assert!(done.kills() >= length.kills.unwrap_or(1));
     assert!(done.kills() >= 1 && issued.issued > 0 && counts.payments > 0, "{done:?} {issued:?} {counts:?}");
 }
 
@@ -159,6 +169,7 @@ struct Run {
     notes: Vec<Notes>,
     lists: Vec<List>,
     acts: u64,
+    took: Duration,
 }
 
 fn run(
@@ -167,12 +178,14 @@ fn run(
     staff: Staff,
     length: Length,
 ) -> Run {
-    let networks: Vec<Network> = (0..NODES).map(|_| Network::to(cluster.port())).collect();
+    let namespaces = namespaces(length);
+    let networks: Vec<Network> = namespaces.iter().map(|from| Network::to(cluster.port(), from.as_ref())).collect();
     let urls = networks.iter().map(|network| network.url(&cluster.url(), cluster.port()));
-    let mut nodes: Vec<Node> = urls.enumerate().map(|(number, url)| Node::new(&common, number, url)).collect();
+    let each = urls.zip(namespaces).enumerate();
+    let mut nodes: Vec<Node> = each.map(|(number, place)| Node::new(&common, number, place)).collect();
     nodes.iter_mut().for_each(|node| node.start(&common));
     let addresses: Vec<SocketAddr> = nodes.iter().map(|node| node.address).collect();
-    let mut world = World::new((nodes, networks), (cluster, disk), (common, victim), (length.seed, length.long));
+    let mut world = World::new((nodes, networks), (cluster, disk), (common, victim), length);
     world.until_ready("the start");
     let (load, staff) = (Arc::new(load), Arc::new(staff));
     let count = if length.long { MANY_CLIENTS } else { CLIENTS };
@@ -193,13 +206,33 @@ fn run(
     while load.done.load(Ordering::Relaxed) < LEAST && Instant::now() < until + LONGEST_MORE {
         thread::sleep(Duration::from_millis(100));
     }
+    let took = began.elapsed();
     load.stop.store(true, Ordering::Relaxed);
     // The last calls get their answers: clients end between two lives.
     let notes = working.into_iter().map(|client| client.join().unwrap()).collect();
     let lists = watcher.join().unwrap();
     world.until_ready("the end");
     world.nodes.clear();
-    Run { world, notes, lists, acts: load.done.load(Ordering::Relaxed) }
+    Run { world, notes, lists, acts: load.done.load(Ordering::Relaxed), took }
+}
+
+/// Each node's network namespace, in long runs and where that may be made; says which it is.
+fn namespaces(length: Length) -> Vec<Option<Namespace>> {
+    let wanted = length.long && std::env::var("CHUKY_SOAK_NETWORK").ok().as_deref() != Some("relay");
+    let made: Vec<_> = (0..NODES).map(|number| wanted.then(|| Namespace::make(number)).flatten()).collect();
+    let all = made.iter().all(Option::is_some);
+    println!(
+        "soak: faults: network: {}",
+        match (all, wanted) {
+            (true, _) if made.iter().flatten().all(|namespace| namespace.link().netem) =>
+                "namespaces, links cut, delay and loss by netem",
+            (true, _) =>
+                "namespaces, links cut; this kernel has no netem: loss by links that go down and up, delay by a relay",
+            (false, true) => "a relay on loopback: this run may not make network namespaces",
+            (false, false) => "a relay on loopback",
+        }
+    );
+    if all { made } else { (0..NODES).map(|_| None).collect() }
 }
 
 async fn settled(directory: tempfile::TempDir, settings: Settings) -> TestApp {

@@ -1,10 +1,11 @@
 //! The network between a node and PostgreSQL: every connection goes through here, where it can be cut, stalled, slowed down and closed by
-//! halves. On loopback, without privileges.
+//! halves. Where the node has a network namespace, the link between takes the packets away; on loopback, without privileges, this does.
 
+use super::namespace::{Link, Namespace};
 use std::{
     collections::HashMap,
     io::{Read, Write},
-    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
+    net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -21,14 +22,17 @@ pub enum Way {
     Closed,
     /// Everything is taken and nothing handed on, as by a network that loses all packets.
     Stalled,
+    /// Some packets are lost, where the kernel does that; otherwise whoever asks stalls and opens in turn.
+    Lossy,
     /// Each piece is late.
     Slow,
 }
 
 /// One node's way to PostgreSQL.
 pub struct Network {
-    port: u16,
+    address: SocketAddr,
     state: Arc<State>,
+    link: Option<Link>,
 }
 
 struct State {
@@ -40,10 +44,11 @@ struct State {
 }
 
 impl Network {
-    /// A way to that port of this machine.
-    pub fn to(port: u16) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let own = listener.local_addr().unwrap().port();
+    /// A way to that port of this machine, from there.
+    pub fn to(port: u16, from: Option<&Namespace>) -> Self {
+        let own = from.map_or(Ipv4Addr::LOCALHOST, |namespace| namespace.outside);
+        let listener = TcpListener::bind((own, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
         let state = Arc::new(State {
             to: SocketAddr::from(([127, 0, 0, 1], port)),
             way: Mutex::new(Way::Open),
@@ -52,16 +57,45 @@ impl Network {
         });
         let accepting = Arc::clone(&state);
         thread::spawn(move || accept(&listener, &accepting));
-        Self { port: own, state }
+        Self { address, state, link: from.map(Namespace::link) }
     }
 
     /// The database's address behind it.
     pub fn url(&self, direct: &str, port: u16) -> String {
-        direct.replace(&format!(":{port}/"), &format!(":{}/", self.port))
+        direct.replace(&format!("127.0.0.1:{port}/"), &format!("{}/", self.address))
     }
 
     pub fn set(&self, way: Way) {
-        *self.state.way.lock().unwrap() = way;
+        let relayed = match (&self.link, way) {
+            (Some(link), Way::Open) => {
+                link.heal();
+                link.up();
+                way
+            }
+            (Some(link), Way::Closed) => {
+                link.down();
+                way
+            }
+            (Some(link), Way::Stalled) => {
+                link.down();
+                Way::Open
+            }
+            (Some(link), Way::Slow) if link.netem => {
+                link.worsen("60ms", "1%");
+                Way::Open
+            }
+            (Some(link), Way::Lossy) if link.netem => {
+                link.worsen("5ms", "20%");
+                Way::Open
+            }
+            _ => way,
+        };
+        *self.state.way.lock().unwrap() = relayed;
+    }
+
+    /// Whether the kernel loses packets here.
+    pub fn loses_packets(&self) -> bool {
+        self.link.as_ref().is_some_and(|link| link.netem)
     }
 
     /// Closes every connection at both ends.
@@ -84,7 +118,7 @@ impl Drop for Network {
         self.state.over.store(true, Ordering::Relaxed);
         self.cut();
         // Wakes whoever accepts.
-        let _ = TcpStream::connect(("127.0.0.1", self.port));
+        let _ = TcpStream::connect_timeout(&self.address, Duration::from_millis(500));
     }
 }
 

@@ -1,6 +1,7 @@
 //! A node of the service in a process of its own, which can be killed, stopped and given a wrong clock. One that ends by itself after it was
 //! ready fails the run.
 
+use super::namespace::Namespace;
 use crate::{faults, harness::app::EXECUTABLE, issuance::kill_loop::hsm_workers};
 use std::{
     fs,
@@ -56,25 +57,37 @@ pub struct Node {
     database_url: String,
     process: Option<Child>,
     was_ready: bool,
+    namespace: Option<Namespace>,
 }
 
 impl Node {
     /// Of that number, not started.
-    pub fn new(common: &Common, number: usize, database_url: String) -> Self {
+    pub fn new(common: &Common, number: usize, (database_url, namespace): (String, Option<Namespace>)) -> Self {
+        let own = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         Self {
-            address: TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap(),
+            // Nobody else listens in there.
+            address: namespace.as_ref().map_or_else(own, |namespace| SocketAddr::from((namespace.inside, 8_080))),
             clock: common.config.with_file_name(format!("clock-error-{number}")),
             log: common.config.with_file_name(format!("node-{number}.log")),
             database_url,
             process: None,
             was_ready: false,
+            namespace,
         }
     }
 
     pub fn start(&mut self, common: &Common) {
         let log = fs::File::options().create(true).append(true).open(&self.log).unwrap();
         // A limit of the size of files is met as an error, as a full disk is, and not as a signal (setrlimit(2), RLIMIT_FSIZE).
-        let process = Command::new("sh")
+        let mut command = match &self.namespace {
+            Some(namespace) => {
+                let mut command = namespace.command();
+                command.arg("sh");
+                command
+            }
+            None => Command::new("sh"),
+        };
+        let process = command
             .args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\"", EXECUTABLE, "--config"])
             .arg(&common.config)
             .args(["serve", "--no-demo", "--data-dir"])
@@ -101,11 +114,14 @@ impl Node {
         hsm_workers(self.id())
     }
 
-    pub fn kill(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            process.kill().unwrap();
-            process.wait().unwrap();
-        }
+    /// Kills it; whether it lived.
+    pub fn kill(&mut self) -> bool {
+        let Some(mut process) = self.process.take() else { return false };
+        let lived = process.try_wait().unwrap().is_none();
+        assert!(lived || !self.was_ready, "the node ended by itself:\n{}", self.last_words());
+        process.kill().unwrap();
+        process.wait().unwrap();
+        lived
     }
 
     /// Whether it says that it is ready. One that ended before it ever was, because the database was away, is started again.
@@ -131,7 +147,10 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
-        self.kill();
+        if let Some(mut process) = self.process.take() {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! A person's data: given out as one file, and erased by two people once certificates have ended, while proofs stay. Each step of an erasure is made to
 //! fail, and goes on where it stopped; what is searched for afterwards is nowhere in the database's files.
 
+mod commitment;
+
 use crate::{
     audit,
     harness::app::{Backend, TestApp},

@@ -5,6 +5,7 @@ mod clients;
 mod slow;
 mod streams;
 mod transport;
+mod witness;
 
 use crate::harness::app::TestApp;
 use chuky::config::{Settings, TlsSettings};

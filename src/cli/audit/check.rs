@@ -1,14 +1,22 @@
 //! `chuky audit check`: checks a proof from the audit log without server, database or network.
 
 use super::super::{Common, unusable};
-use crate::{audit::entry::columns, error::InternalError};
+use crate::{
+    audit::{commitment::Opening, entry::columns},
+    error::InternalError,
+};
 use chuky_model::text::Language;
 use chuky_pki::{
     Error,
     transparency::{LogProof, VerifierKey, limits::LONGEST_PROOF, proof::Proven},
 };
 use clap::Args;
-use std::{fs::File, io::Read, path::PathBuf, process::ExitCode};
+use std::{
+    fs::File,
+    io::Read,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 /// Kiểm tra bằng chứng từ nhật ký / Check a proof from a log
 #[derive(Debug, Args)]
@@ -22,6 +30,9 @@ pub struct Check {
     /// The entry's octets; those in the proof where absent
     #[arg(long, value_name = "FILE")]
     entry: Option<PathBuf>,
+    /// What opens the entry's commitment to an identity, as a security officer was given it: is it that of the entry?
+    #[arg(long, value_name = "FILE")]
+    opening: Option<PathBuf>,
     /// The proof
     proof: PathBuf,
 }
@@ -46,11 +57,49 @@ impl Check {
             proof.check(&entry, &log, &witnesses).map(|proven| (proven, entry))
         });
         match checked {
-            Ok((proven, entry)) => tell(common.language, &proven, &entry),
-            Err(error) => return refused(common.language, &error),
+            Ok((proven, entry)) => {
+                tell(common.language, &proven, &entry);
+                match &self.opening {
+                    Some(file) => opened(common.language, file, &entry),
+                    None => ExitCode::SUCCESS,
+                }
+            }
+            Err(error) => refused(common.language, &error),
         }
-        ExitCode::SUCCESS
     }
+}
+
+/// Says whether the file opens the entry's commitment, and whose identity that is.
+fn opened(language: Language, file: &Path, entry: &[u8]) -> ExitCode {
+    let opening = match bounded(&file.to_owned()) {
+        Ok(octets) => serde_json::from_slice::<Opening>(&octets),
+        Err(error) => return unusable(error),
+    };
+    let opening = match opening {
+        Ok(opening) => opening,
+        Err(_) => return unusable(InternalError::other(format!("{}: opens no commitment", file.display()))),
+    };
+    let columns = columns(entry).unwrap_or_default();
+    let content = columns.iter().find(|(name, _)| name == "content").map(|(_, content)| content.as_str());
+    let content: serde_json::Value = content.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let identity = &content["identity"];
+    let is_form = identity["form"].as_str() == Some(&opening.form);
+    if !(is_form && identity["commitment"].as_str().is_some_and(|hidden| opening.opens(hidden))) {
+        match language {
+            Language::Vi => println!("✕ Tệp này KHÔNG mở được cam kết của mục."),
+            Language::En => println!("✕ The file does NOT open the entry's commitment."),
+        }
+        return ExitCode::FAILURE;
+    }
+    match language {
+        Language::Vi => println!("✓ Cam kết của mục là về danh tính này:"),
+        Language::En => println!("✓ The entry's commitment is to this identity:"),
+    }
+    for (name, value) in &opening.fields {
+        // What somebody else's file says does not steer the terminal.
+        println!("  {name}: {}", value.escape_debug());
+    }
+    ExitCode::SUCCESS
 }
 
 fn tell(language: Language, proven: &Proven, entry: &[u8]) {

@@ -3,9 +3,13 @@
 use super::requests::read_cursor;
 use crate::{
     app::App,
-    audit::history::{self, About, AuditLine},
+    audit::{
+        commitment::Opening,
+        history::{self, About, AuditLine},
+    },
     error::{RequestError, Result},
-    http::{Access, Route, log::AUDITORS},
+    http::{Access, Caller, Route, log::AUDITORS},
+    subject,
 };
 use axum::{
     Json,
@@ -15,7 +19,7 @@ use axum::{
     routing::get,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use chuky_model::record::Cursor;
+use chuky_model::{record::Cursor, role::Role};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -23,6 +27,12 @@ pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::new(Method::GET, "/api/v1/audit/entries", AUDITORS, get(entries)),
         Route::new(Method::GET, "/api/v1/audit/entries/{index}/proof", AUDITORS, get(proof)),
+        Route::new(
+            Method::GET,
+            "/api/v1/audit/entries/{index}/identity",
+            Access::Roles(&[Role::SecurityOfficer]),
+            get(identity),
+        ),
         Route::new(Method::GET, "/api/v1/audit/consistency", Access::Public, get(consistency)),
     ]
 }
@@ -74,6 +84,21 @@ pub async fn proof(State(app): State<App>, Path(index): Path<u64>) -> Result<Res
         (header::CACHE_CONTROL, "private, no-store".to_owned()),
     ];
     Ok((headers, proof.to_string()).into_response())
+}
+
+/// What opens the commitment to a subscriber's identity that the entry at this place holds (`certificate.issued`): `chuky audit check --opening`, or
+/// HMAC-SHA-256 by any other tool, says whether it does. Personal data, given to security officers; each opening is an entry of the log. 409
+/// (`identity_erased`) once the person was erased, with the salt: nobody can open it, or guess, any more.
+#[utoipa::path(get, path = "/api/v1/audit/entries/{index}/identity", params(("index" = u64, Path)),
+    responses((status = 200, body = Opening), (status = 404), (status = 409)))]
+pub async fn identity(State(app): State<App>, caller: Caller, Path(index): Path<u64>) -> Result<Response> {
+    let opening =
+        subject::open_commitment(&app, &caller.required()?, index).await?.ok_or_else(RequestError::not_found)?;
+    let headers = [
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{index}.identity.json\"")),
+        (header::CACHE_CONTROL, "private, no-store".to_owned()),
+    ];
+    Ok((headers, Json(opening)).into_response())
 }
 
 /// Two sizes of the log.

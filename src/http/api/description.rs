@@ -85,6 +85,7 @@ use utoipa::OpenApi;
         super::payment_orders::sign,
         super::audit::entries,
         super::audit::proof,
+        super::audit::identity,
         super::audit::consistency,
         super::receipts::keys,
         super::receipts::verify,

@@ -34,6 +34,8 @@ pub struct AuditRow {
     pub subject: String,
     /// JSON; empty where there is none.
     pub content: String,
+    /// Whether it holds a commitment that whoever looks may open.
+    pub opens: bool,
 }
 
 /// How far the log is signed.

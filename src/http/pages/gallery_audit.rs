@@ -14,6 +14,7 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
         actor: "account:0199a7c2-2222-7000-8000-00000000abcd".into(),
         subject: "certificate:0199a7c2-3333-7000-8000-00000000abcd".into(),
         content: content.into(),
+        opens: kind == "certificate.issued",
     };
     let witnesses = vec![
         WitnessRow {

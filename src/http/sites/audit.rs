@@ -22,7 +22,7 @@ use axum::{
     routing::get,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use chuky_model::{instant::Instant, record::Cursor};
+use chuky_model::{instant::Instant, record::Cursor, role::Role};
 use serde::Deserialize;
 
 pub(super) fn routes() -> Vec<Route> {
@@ -37,7 +37,7 @@ struct Search {
 }
 
 async fn show(State(app): State<App>, visit: Visit, Query(search): Query<Search>) -> Result<Response> {
-    visit.required()?;
+    let may_open = visit.required()?.has(Role::SecurityOfficer);
     let wanted = search.about.trim();
     let about = match wanted.parse() {
         Ok(serial) => About::Certificate(serial),
@@ -47,7 +47,7 @@ async fn show(State(app): State<App>, visit: Visit, Query(search): Query<Search>
     if !wanted.is_empty() {
         let after = search.after.as_deref().map_or(Some(Cursor::OLDEST), read_cursor);
         let (found, more) = history::about(&app, &about, after.ok_or_else(RequestError::not_found)?).await?;
-        lines = Some(found.into_iter().map(row).collect());
+        lines = Some(found.into_iter().map(|line| row(line, may_open)).collect());
         let address = |at: Cursor| {
             let about = percent_encoded(wanted);
             format!("/audit?about={about}&after={}_{}", at.at.0, at.id)
@@ -78,8 +78,9 @@ async fn standing(app: &App) -> Result<LogStanding> {
     })
 }
 
-fn row(line: AuditLine) -> AuditRow {
+fn row(line: AuditLine, may_open: bool) -> AuditRow {
     AuditRow {
+        opens: may_open && line.content["identity"]["commitment"].is_string(),
         index: line.index,
         at: line.at,
         kind: line.kind,

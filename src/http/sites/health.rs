@@ -81,6 +81,7 @@ async fn ready(State(app): State<App>) -> Response {
     if trust == Some(false) {
         missing.push("trust".to_owned());
     }
+    let audit = audit_state(&app, &mut missing);
     // Told, but no reason to send callers away: nothing else depends on the spool.
     let messages = app.settings.spool_dir.as_ref().map(|_| app.spooling.is_well());
     let tls = app.tls.get().map(|tls| tls_state(&app, &tls.standing(), &mut missing));
@@ -88,9 +89,20 @@ async fn ready(State(app): State<App>) -> Response {
     let ready = missing.is_empty();
     let body = json!({
         "ready": ready, "missing": missing, "database": database, "hsm": tokens, "clock": clock, "trust": trust,
-        "messages": messages, "tls": tls,
+        "messages": messages, "tls": tls, "audit": audit,
     });
     (status, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+}
+
+/// Whether the log is whole as far as it was read, and how many entries that stood in a summary at the start are still to be read.
+fn audit_state(app: &App, missing: &mut Vec<String>) -> serde_json::Value {
+    let rows = app.audit.row_versions();
+    let broken = rows.broken();
+    if let Some(reason) = &broken {
+        missing.push("audit".to_owned());
+        tracing::warn!(event = "not_ready", reason);
+    }
+    json!({ "whole": broken.is_none(), "unread": rows.still_unread() })
 }
 
 /// What is said of TLS. New files that cannot be used keep the old ones, so callers stay; a certificate that has ended does not serve them.
@@ -194,6 +206,8 @@ async fn metrics(State(app): State<App>) -> Response {
     figure("chuky_database_ready", "1 where the database answers.", &[(String::new(), usize::from(size.is_ok()))]);
     let entries = usize::try_from(size.unwrap_or_default()).unwrap_or_default();
     figure("chuky_audit_entries", "Entries in the audit log's tree.", &[(String::new(), entries)]);
+    let help = "Entries that a summary stood for at the start, and that were not read since.";
+    figure("chuky_audit_unread", help, &[(String::new(), figure_of(app.audit.row_versions().still_unread()))]);
     let witnesses: Vec<_> = app.log.witnesses().await.into_iter().map(|witness| signed_by(&witness)).collect();
     figure("chuky_audit_witness_signed", "Entries under the last checkpoint that the witness signed.", &witnesses);
     let remembered = app.payments.remembered().count();
