@@ -70,6 +70,8 @@ identifiers! {
     ActivationId,
     /// A document given to be signed.
     DocumentId,
+    /// A code on the page of a signed document.
+    DocumentCodeId,
     /// An audit entry.
     AuditEntryId,
     /// A signature that was made.

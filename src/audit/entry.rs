@@ -199,6 +199,11 @@ kinds! {
     /// Handed out with a signature by a key that its holder keeps; the service kept neither.
     DocumentSignedElsewhere = "document.signed_elsewhere",
     DocumentVerified = "document.verified",
+    /// A code stands on the page of a signed document.
+    DocumentCodeMade = "document_code.made",
+    /// Its page tells nobody anything any more.
+    DocumentCodeEnded = "document_code.ended",
+    DocumentCodeOpened = "document_code.opened",
     OutgoingDrafted = "outgoing.drafted",
     OutgoingSubmitted = "outgoing.submitted",
     /// Ký nháy: agreed within the agency.

@@ -67,6 +67,18 @@ pub struct Sign {
     /// PNG of the handwriting or the seal
     #[arg(long, value_name = "PNG")]
     picture: Option<PathBuf>,
+    /// Put a code on the page of a PDF, by which whoever holds the paper finds who signed (not with --module)
+    #[arg(long, conflicts_with = "module")]
+    code: bool,
+    /// What the document is called on the code's page
+    #[arg(long, value_name = "TITLE", requires = "code")]
+    code_title: Option<String>,
+    /// Page of the code: first, last or a number
+    #[arg(long, value_name = "PAGE", default_value = "last", requires = "code")]
+    code_page: String,
+    /// Corner of that page; the nearest place to it where nothing stands
+    #[arg(long, value_name = "CORNER", default_value = "bottom-left", requires = "code")]
+    code_place: String,
     #[command(flatten)]
     pin: PinSource,
     #[command(flatten)]
@@ -213,6 +225,9 @@ impl Sign {
             "format": lower(&self.format), "level": format!("{:?}", self.level).to_uppercase(), "look": self.look,
             "page": self.page, "place": self.place, "field": self.field, "reason": self.reason, "location": self.location,
         });
+        if self.code {
+            wanted["code"] = json!({ "title": self.code_title, "page": self.code_page, "place": self.code_place });
+        }
         if let Some(packaging) = &self.packaging {
             wanted["packaging"] = Value::String(lower(packaging));
         }

@@ -395,7 +395,7 @@ pub(super) fn used() -> RequestError {
 
 /// How long an activation lasts, in seconds: a batch on a slow network HSM.
 pub(super) const ACTIVATION_SECONDS: i64 = 300;
-/// Hashes of one activation: a clerk's largest batch.
-const MOST_HASHES: usize = 5_000;
+/// Hashes of one activation: a clerk's largest batch, and seven digests for each of a thousand signatures of the signing API.
+const MOST_HASHES: usize = 7_000;
 /// Expired activations closed in one round.
 const CLOSED_AT_ONCE: i64 = 100;

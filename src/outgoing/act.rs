@@ -15,7 +15,7 @@ use crate::{
     audit::Kind,
     custody::{self, Pin},
     error::{Error, RequestError, Result},
-    signing::{self, Level, Look, SignRequest, ToSign},
+    signing::{self, Level, Look, SignRequest, ToSign, code::CodeRequest},
 };
 use chuky_model::{
     id::{CredentialId, OutgoingId},
@@ -188,6 +188,7 @@ async fn ready(
         return Err(content_differs().into());
     }
     let document = signing::of_road(app, road.row.document_id).await?;
+    let details = Details::of(app, &road.row)?;
     let now = document.signed_sha256.as_ref().unwrap_or(&document.sha256);
     if *now != road.row.content_sha256 {
         return Err(crate::error::InternalError::RowForged { table: "document" }.into());
@@ -197,6 +198,8 @@ async fn ready(
         look: Look::Official,
         field: Some(signature_field(position)),
         picture: picture.map(str::to_owned),
+        // Behind a signature nothing can be put beside it.
+        code: (details.verification_code && document.signed_sha256.is_none()).then(CodeRequest::default),
         ..SignRequest::plain(credential)
     };
     Ok((road, position, ToSign { document, wanted }))

@@ -54,6 +54,9 @@ pub struct Metadata {
     pub number_rectangle: Option<[f32; 4]>,
     #[serde(default)]
     pub date_rectangle: Option<[f32; 4]>,
+    /// Whether the first signature puts a verification code on the last page.
+    #[serde(default)]
+    pub verification_code: bool,
     /// Who acts, in order.
     pub steps: Vec<StepWanted>,
     /// Whom it goes to.
@@ -118,6 +121,9 @@ pub struct Details {
     pub urgency: Urgency,
     pub due: Option<Instant>,
     pub number_shown: NumberShown,
+    /// Whether the first signature puts a code on the last page.
+    #[serde(default)]
+    pub verification_code: bool,
     /// Whether the first page's text was searched for marks of secrecy.
     pub searched: bool,
 }
@@ -374,6 +380,7 @@ mod tests {
             urgency: Urgency::Normal,
             due: None,
             number_shown: NumberShown::Whole,
+            verification_code: false,
             searched: true,
         };
         let date = |text: &str| details.date_text(Instant::parse_rfc3339(text).unwrap());

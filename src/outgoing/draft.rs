@@ -70,6 +70,7 @@ pub async fn draft(app: &App, by: &Principal, draft: Draft) -> Result<OutgoingVi
         urgency: metadata.urgency,
         due: metadata.due()?,
         number_shown: metadata.number_shown,
+        verification_code: metadata.verification_code,
         searched,
     };
     let recipients = recipients(id, metadata.recipients);

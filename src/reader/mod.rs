@@ -3,6 +3,7 @@
 //! such a document itself; it hands over a descriptor and gets a report, or the fact that there could be none.
 
 mod certificate;
+mod code;
 mod form;
 mod package;
 mod pool;
@@ -13,6 +14,7 @@ mod sandbox;
 mod signing;
 mod worker;
 
+pub use code::CodeWanted;
 pub use form::{FieldsWanted, SignerWanted, TextWanted};
 pub use package::{AttachmentRead, PackageRead, PackageUnusable};
 pub use pool::{ReaderFailure, ReaderPool};

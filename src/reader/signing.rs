@@ -1,6 +1,7 @@
 //! What a reader does for a signature: everything that needs the document understood. It places and draws the signature, prepares the
 //! update with room for it, and adds long-term data. It never sees a key, a PIN or what is signed.
 
+use super::code::CodeWanted;
 use chuky_model::{algorithm::HashAlgorithm, instant::Instant, text::Bilingual};
 use chuky_pki::creation::Enveloped;
 use chuky_pki::pdf::{
@@ -22,6 +23,8 @@ pub struct Preparation {
     pub location: Option<String>,
     pub look: Appearance,
     pub place: Place,
+    /// A code beside it, or instead of a look where there is none.
+    pub code: Option<CodeWanted>,
     /// Bytes reserved for the CMS.
     pub contents_bytes: usize,
 }
@@ -114,10 +117,17 @@ impl Faces {
 }
 
 /// Prepares a signature in the document.
-pub(super) fn prepare(source: &[u8], wanted: Preparation, faces: &mut Faces) -> Result<Prepared, Unsuitable> {
-    let (size, look) = look(wanted.look)?;
+pub(super) fn prepare(source: &[u8], mut wanted: Preparation, faces: &mut Faces) -> Result<Prepared, Unsuitable> {
+    let (size, mut look) = look(wanted.look)?;
+    let mut code = None;
     let field = match (size, wanted.place) {
         (_, Place::Field(name)) => Field::Existing(name),
+        (None, _) if wanted.code.is_some() => {
+            // The code is what the signature shows: so it can be added behind earlier signatures, too.
+            let wanted = wanted.code.take().ok_or(WriteError::Composition)?;
+            look = Some(Look::Code(wanted.code()?));
+            Field::New { name: None, placement: wanted.placement(source, None)? }
+        }
         (None, _) => Field::NewInvisible,
         (Some(_), Place::Rectangle { page, rectangle }) => {
             Field::New { name: None, placement: Placement { page: page.into(), rectangle } }
@@ -128,13 +138,20 @@ pub(super) fn prepare(source: &[u8], wanted: Preparation, faces: &mut Faces) -> 
             Field::New { name: None, placement: Placement { page: page.into(), rectangle } }
         }
     };
-    let look = match look {
-        Some(look) => Some((look, faces.parsed()?)),
-        None => None,
-    };
+    if let Some(wanted) = &wanted.code {
+        let own = match &field {
+            Field::New { placement, .. } => Some(placement.rectangle),
+            _ => None,
+        };
+        code = Some((wanted.code()?, wanted.placement(source, own)?));
+    }
+    let faces = if look.is_some() || code.is_some() { Some(faces.parsed()?) } else { None };
+    let look = look.zip(faces);
+    let code = code.zip(faces).map(|((code, placement), faces)| (code, placement, faces));
     let options = SignatureOptions {
         field,
         look,
+        code,
         signer_name: Some(wanted.signer_name),
         reason: wanted.reason,
         location: wanted.location,

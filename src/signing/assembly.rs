@@ -58,6 +58,11 @@ pub(super) struct Source {
 }
 
 impl Source {
+    /// The digest that a reference to the document has: of its octets, or of its canonical form for a signature inside it.
+    pub(super) fn covered(&self) -> &[u8] {
+        self.place.as_ref().map_or(&self.measured.digest, |place| &place.digest)
+    }
+
     /// Reads the document once.
     pub(super) async fn measure(making: &Making<'_>, clear: &Clear) -> Result<Self> {
         let hash = DigestAlgorithm::from(making.scheme.hash());
@@ -140,6 +145,30 @@ impl Prepared {
             }
             Form::Pades => return Err(unexpected().into()),
         };
+        Self::xades(making, object)
+    }
+
+    /// The same of a document of which nothing is known but what the signature's reference has: the digest of its octets, for a signature
+    /// inside it that of its canonical form.
+    pub(super) fn of_digest(making: &Making<'_>, digest: &[u8]) -> Result<Self> {
+        let Making { scheme, signer, further, at, .. } = *making;
+        let (digest, media_type) = (digest.to_vec(), making.media_type.to_owned());
+        let object = match making.form {
+            Form::JadesDetached => {
+                let payload = Payload::Detached { uri: making.name, digest: &digest };
+                let to_make = JadesToMake::new(scheme, &payload, making.media_type, signer, further, at);
+                return Ok(Self::Jades(to_make.map_err(pki)?));
+            }
+            Form::XadesDetached => DataObject::Beside { uri: container::uri(making.name), digest, media_type },
+            Form::XadesEnveloping => DataObject::Within { digest, media_type },
+            Form::XadesEnveloped => DataObject::Enveloping { digest },
+            _ => return Err(unexpected().into()),
+        };
+        Self::xades(making, object)
+    }
+
+    fn xades(making: &Making<'_>, object: DataObject) -> Result<Self> {
+        let Making { scheme, signer, further, at, .. } = *making;
         let identifier = format!("xades-{}", making.identifier.simple());
         let to_make = XadesToMake::new(scheme, &identifier, &[object], signer, further, at);
         Ok(Self::Xades(to_make.map_err(pki)?))

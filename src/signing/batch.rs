@@ -2,6 +2,7 @@
 //! One that cannot be prepared or finished is told beside the others and does not keep them back.
 
 use super::{
+    code::FreshCode,
     create::Order,
     document::{self, Bytes},
     evidence::Surroundings,
@@ -41,6 +42,7 @@ pub async fn sign_all(
     let mut prepared = Vec::new();
     for one in all {
         let name = document::name_of(app, &one.document)?;
+        let code = one.wanted.code.as_ref().map(FreshCode::new).transpose()?;
         let order = Order {
             app,
             by,
@@ -51,16 +53,12 @@ pub async fn sign_all(
             document: &one.document,
             name: &name,
             form: Form::Pades,
+            code: code.as_ref(),
         };
-        prepared.push((prepare(&order, place.clone()).await, name.clone()));
+        prepared.push((prepare(&order, place.clone()).await, name.clone(), code.clone()));
     }
     // 2. One activation for exactly these. Copies of one document have one digest, which is signed once.
-    let mut hashes: Vec<Vec<u8>> = Vec::new();
-    for hash in prepared.iter().filter_map(|(one, _)| one.as_ref().ok()).map(PreparedPdf::digest_to_sign) {
-        if !hashes.iter().any(|known| known == hash) {
-            hashes.push(hash.to_vec());
-        }
-    }
+    let hashes = distinct(prepared.iter().filter_map(|(one, ..)| one.as_ref().ok()).map(PreparedPdf::digest_to_sign));
     let mut signatures = Vec::new();
     if !hashes.is_empty() {
         let scheme = signer.credential.algorithm.default_scheme();
@@ -70,7 +68,7 @@ pub async fn sign_all(
     }
     // 3. Each by itself.
     let mut made = Vec::new();
-    for ((prepared, name), one) in prepared.into_iter().zip(all) {
+    for ((prepared, name, code), one) in prepared.into_iter().zip(all) {
         let order = Order {
             app,
             by,
@@ -81,18 +79,30 @@ pub async fn sign_all(
             document: &one.document,
             name: &name,
             form: Form::Pades,
+            code: code.as_ref(),
         };
         let outcome = async {
             let prepared = prepared?;
             let at = hashes.iter().position(|hash| hash == prepared.digest_to_sign());
             let signature = at.and_then(|at| signatures.get(at));
             let signature = signature.ok_or_else(|| InternalError::other("the HSM gave no signature"))?;
+            let pages = prepared.pages();
             let file = prepared.finish(&order, signature).await?;
-            Unrecorded::new(&order, Made { file, content_after: None }).await
+            Unrecorded::new(&order, Made { file, content_after: None }).await?.with_code(&order, pages).await
         };
         made.push(outcome.await);
     }
     Ok(made)
+}
+
+fn distinct<'a>(all: impl Iterator<Item = &'a [u8]>) -> Vec<Vec<u8>> {
+    let mut hashes: Vec<Vec<u8>> = Vec::new();
+    for hash in all {
+        if !hashes.iter().any(|known| known == hash) {
+            hashes.push(hash.to_vec());
+        }
+    }
+    hashes
 }
 
 async fn prepare(order: &Order<'_>, place: Place) -> Result<PreparedPdf> {

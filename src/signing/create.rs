@@ -3,6 +3,7 @@
 
 use super::{
     assembly::{self, Finished, Making, Prepared, Source},
+    code::FreshCode,
     evidence::Surroundings,
     files,
     form::Form,
@@ -33,6 +34,8 @@ pub(super) struct Order<'a> {
     pub(super) document: &'a Document,
     pub(super) name: &'a str,
     pub(super) form: Form,
+    /// The code on its page.
+    pub(super) code: Option<&'a FreshCode>,
 }
 
 /// Makes the signature and its file.
@@ -57,7 +60,8 @@ pub(super) async fn create(order: &Order<'_>, clear: Clear) -> Result<Made> {
     let signatures = custody::sign_hashes(order.app, order.by, order.signer.credential.id, order.pin, hashes).await?;
     let signature = signatures.first().ok_or_else(|| InternalError::other("the HSM gave no signature"))?;
     let mut made = prepared.assemble(signature, &travelling)?;
-    raise(order, &source, &clear, &mut made).await?;
+    let raising = Raising { app: order.app, around: order.around, signer: order.signer, level: order.wanted.level };
+    raise(&raising, Some((&source, &clear)), &mut made).await?;
     let file = Finished::of(&making, made);
     let app = order.app.clone();
     in_pieces(move |asked| {
@@ -67,21 +71,34 @@ pub(super) async fn create(order: &Order<'_>, clear: Clear) -> Result<Made> {
     .await
 }
 
-/// Brings the signature to the level that was asked for.
-async fn raise(order: &Order<'_>, source: &Source, clear: &File, made: &mut creation::Made) -> Result<()> {
-    let Order { app, around, wanted, .. } = *order;
-    if wanted.level == Level::B {
+/// How far a signature is brought, and by whom.
+pub(super) struct Raising<'a> {
+    pub(super) app: &'a App,
+    pub(super) around: &'a Surroundings,
+    pub(super) signer: &'a Signer,
+    pub(super) level: Level,
+}
+
+/// Brings the signature to its level; an archive timestamp is over the document, too, which is there for it.
+pub(super) async fn raise(
+    raising: &Raising<'_>,
+    document: Option<(&Source, &File)>,
+    made: &mut creation::Made,
+) -> Result<()> {
+    let Raising { app, around, signer, level } = *raising;
+    if level == Level::B {
         return Ok(());
     }
     let token = around.stamping.timestamp(app, &made.timestamped()).await?;
     made.add_signature_timestamp(&token).map_err(pki)?;
-    if wanted.level == Level::T {
+    if level == Level::T {
         return Ok(());
     }
-    made.add_validation_data(&around.long_term(app, order.signer).await?).map_err(pki)?;
-    if wanted.level == Level::LT {
+    made.add_validation_data(&around.long_term(app, signer).await?).map_err(pki)?;
+    if level == Level::LT {
         return Ok(());
     }
+    let (source, clear) = document.ok_or_else(|| InternalError::other("an archive timestamp without the document"))?;
     let behind = match made {
         creation::Made::Xades(xades) if source.place.is_some() => Some(xades.behind_data_objects()),
         _ => None,

@@ -47,6 +47,7 @@ async fn remove(app: &App, mut document: Document) -> Result<()> {
         transaction.commit().await?;
         current::changed(app, &document);
     }
+    super::code::forget(app, document.id).await?;
     // Also where the row was changed before a crash.
     for name in files.into_iter().flatten() {
         files::remove(&app.settings, &name);

@@ -54,7 +54,7 @@ pub async fn extend(app: &App, by: &Principal, id: DocumentId, wanted: &Extensio
     let raised =
         raised(app, Actor::Account(by.account), &document, wanted.level, app.places.enter(by.account)?).await?;
     let (document, report) = raised.stored(app, None).await?;
-    Ok(Signed { document: document::view_of(app, &document)?, report })
+    Ok(Signed { document: document::view_of(app, &document)?, report, code: None })
 }
 
 /// The document with everything of that level; its row is the caller's to record.

@@ -16,13 +16,15 @@ pub const TIMESTAMP_BYTES: usize = 1_500;
 pub const ATTACHED: u64 = 64 << 20;
 /// Documents of one page of a list.
 pub const PAGE: i64 = 50;
+/// Codes of one document that are listed: as many signatures with a code.
+pub const CODES_OF_A_DOCUMENT: i64 = 100;
 /// Documents in clear at once in this process: decrypted, signed, extended, handed out. Each has a file, and at times a thread of the runtime's 512.
 pub const PLACES: usize = 128;
 /// The same of one account: a person at work, or a system that is patient.
 pub const PLACES_OF_AN_ACCOUNT: usize = 16;
 /// Age in seconds after which a file without a row counts as left behind by a crash.
 pub const LEFT_BEHIND_SECONDS: u64 = 3_600;
-/// Signatures of one authorization through the signing API: with three digests for each it stays below what an activation holds.
+/// Signatures of one authorization through the signing API: with seven digests for each it is what an activation holds.
 pub const MOST_SIGNATURES: usize = 1_000;
 /// Seconds in which a signature that was prepared can be finished: a person finds their token meanwhile.
 pub const CONTINUATION_SECONDS: i64 = 3_600;

@@ -4,6 +4,7 @@
 mod archive;
 mod assembly;
 mod batch;
+pub mod code;
 mod create;
 mod document;
 mod earlier;

@@ -1,7 +1,7 @@
 //! What a signer asks for: which credential, which level, what shows where. Parsed once; texts are bounded here, everything that
 //! depends on the document is decided by the reader.
 
-use super::limits::REASON_CHARACTERS;
+use super::{code::CodeRequest, limits::REASON_CHARACTERS};
 use crate::{
     app::App,
     custody::Signer,
@@ -107,6 +107,8 @@ pub struct SignRequest {
     pub location: Option<String>,
     /// Base64 of a PNG: the handwriting or the seal.
     pub picture: Option<String>,
+    /// A code on the page of a PDF, by which its holders find what is known of the signature.
+    pub code: Option<CodeRequest>,
     /// Hex of the SHA-256 of the bytes that the signer was shown; others are not signed.
     pub sha256: Option<String>,
 }
@@ -127,6 +129,7 @@ impl SignRequest {
             reason: None,
             location: None,
             picture: None,
+            code: None,
             sha256: None,
         }
     }
@@ -183,19 +186,7 @@ impl SignRequest {
         if let Some(field) = &self.field {
             return Ok(Place::Field(short("field", field)?));
         }
-        let page = match &self.page {
-            None => Page::Last,
-            Some(PageWanted::Number(number)) => Page::Number(*number),
-            Some(PageWanted::Name(name)) => match (name.as_str(), name.parse()) {
-                ("first", _) => Page::First,
-                ("last" | "", _) => Page::Last,
-                (_, Ok(number)) => Page::Number(number),
-                _ => return Err(page_unknown().into()),
-            },
-        };
-        if page == Page::Number(0) {
-            return Err(page_unknown().into());
-        }
+        let page = page_of(self.page.as_ref())?;
         Ok(match self.rectangle {
             Some(rectangle) => Place::Rectangle { page, rectangle },
             None => Place::Corner { page, corner: self.place },
@@ -210,6 +201,21 @@ impl SignRequest {
         };
         Ok((bounded("reason", &self.reason)?, bounded("location", &self.location)?))
     }
+}
+
+/// The page that is meant; the last one where nothing is said.
+pub(super) fn page_of(wanted: Option<&PageWanted>) -> Result<Page> {
+    let page = match wanted {
+        None => Page::Last,
+        Some(PageWanted::Number(number)) => Page::Number(*number),
+        Some(PageWanted::Name(name)) => match (name.as_str(), name.parse()) {
+            ("first", _) => Page::First,
+            ("last" | "", _) => Page::Last,
+            (_, Ok(number)) => Page::Number(number),
+            _ => return Err(page_unknown().into()),
+        },
+    };
+    if page == Page::Number(0) { Err(page_unknown().into()) } else { Ok(page) }
 }
 
 /// Passes where the bytes are those that somebody was shown, in hex, where it is said which.

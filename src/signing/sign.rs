@@ -4,6 +4,7 @@
 
 use super::{
     archive,
+    code::{self, CodeView, FreshCode},
     create::{self, Order},
     document::{self, Bytes, DocumentView},
     evidence::{Stamping, Surroundings},
@@ -22,14 +23,18 @@ use crate::{
     custody::{self, Pin, Signer, Wanted},
     error::{Error, InternalError, RequestError, Result},
     fault,
-    reader::{Preparation, ReaderFailure, ReaderPool, Task, TaskOutput, Unsuitable},
+    reader::{CodeWanted, Preparation, ReaderFailure, ReaderPool, Task, TaskOutput, Unsuitable},
     store::Transaction,
 };
 use chuky_model::{
     algorithm::SignatureScheme,
     id::DocumentId,
     instant::Instant,
-    record::{document::Document, state::DocumentState, work::Job},
+    record::{
+        document::{Document, DocumentCode},
+        state::DocumentState,
+        work::Job,
+    },
     report::{Indication, Integrity, Report},
 };
 use chuky_pki::{
@@ -51,6 +56,9 @@ pub struct Signed {
     pub document: DocumentView,
     #[schema(value_type = Object)]
     pub report: Report,
+    /// The code that its signature put on its page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<CodeView>,
 }
 
 /// Signs a document. A document that was signed here before gets a further signature.
@@ -66,16 +74,18 @@ pub async fn sign(app: &App, by: &Principal, id: DocumentId, wanted: &SignReques
     let clear = document::opened(app, &document, bytes, app.places.enter(by.account)?).await?;
     let name = document::name_of(app, &document)?;
     // 2 to 4. Prepared, signed, finished.
-    let order =
-        Order { app, by, signer: &signer, around: &around, wanted, pin, document: &document, name: &name, form };
-    let made = match form {
-        Form::Pades => Made { file: in_pdf(&order, clear).await?, content_after: None },
-        _ => create::create(&order, clear).await?,
+    let (around, fresh) = (&around, wanted.code.as_ref().map(FreshCode::new).transpose()?);
+    let code = fresh.as_ref();
+    let order = Order { app, by, signer: &signer, around, wanted, pin, document: &document, name: &name, form, code };
+    let (made, pages) = match form {
+        Form::Pades => in_pdf(&order, clear).await?,
+        _ => (create::create(&order, clear).await?, None),
     };
     // 5 and 6. Verified by our own verifier, stored, with its audit entry.
-    let unrecorded = Unrecorded::new(&order, made).await?;
+    let unrecorded = Unrecorded::new(&order, made).await?.with_code(&order, pages).await?;
+    let code = unrecorded.code.as_ref().map(|row| code::view_of(app, row)).transpose()?;
     let (document, report) = unrecorded.stored(app, None).await?;
-    Ok(Signed { document: document::view_of(app, &document)?, report })
+    Ok(Signed { document: document::view_of(app, &document)?, report, code })
 }
 
 /// A signed document whose file is stored and whose row is not: whoever made it stores it with what belongs to it, in one transaction.
@@ -87,6 +97,8 @@ pub struct Unrecorded {
     report: Report,
     /// When its archive timestamp is followed by the next, where it has one.
     renewal: Option<Job>,
+    /// The code that its signature put on its page.
+    code: Option<DocumentCode>,
     /// When it was made, by a clock that was not set ahead.
     certain: Instant,
 }
@@ -145,7 +157,8 @@ impl Unrecorded {
         attestation::attest_change(&*app.tokens.subscribers, &mut document).await?;
         let entry = Entry::of_row(document.updated_at, kind, by, &document);
         let certain = app.clock.certain();
-        Ok(Self { document, earlier, stored_as, entry: entry.with(content), report, renewal: None, certain })
+        let entry = entry.with(content);
+        Ok(Self { document, earlier, stored_as, entry, report, renewal: None, code: None, certain })
     }
 
     /// Stores the row and its audit entry, and what renews an archive. A conflict where the document has changed meanwhile.
@@ -159,6 +172,9 @@ impl Unrecorded {
             other => other?,
         }
         audit::record(transaction, self.entry.clone()).await?;
+        if let Some(row) = &self.code {
+            code::insert(transaction, self.entry.actor, row).await?;
+        }
         archive::goes_on(transaction, &self.document, self.renewal.as_ref(), claimed, self.certain).await
     }
 
@@ -174,6 +190,13 @@ impl Unrecorded {
         transaction.commit().await?;
         fault::point("document.signed_recorded");
         Ok(self.recorded(app))
+    }
+
+    /// With the code on its page, of a document with so many pages.
+    pub(super) async fn with_code(self, order: &Order<'_>, pages: Option<u32>) -> Result<Self> {
+        let Some(code) = order.code else { return Ok(self) };
+        let row = code.row(order.app, &self.document, &order.signer.row, pages).await?;
+        Ok(Self { code: Some(row), ..self })
     }
 
     /// The row as it will be.
@@ -215,6 +238,9 @@ pub(super) struct Made {
 /// What becomes of the document. A further signature is added to a PDF only: the other formats would wrap what is signed already.
 fn form(document: &Document, wanted: &SignRequest) -> Result<Form> {
     let form = Form::wanted(wanted.format, wanted.packaging, &document.media_type)?;
+    if wanted.code.is_some() && form != Form::Pades {
+        return Err(code::needs_pdf().into());
+    }
     let before = document.signed_stored_as.as_ref().map(|_| Form::of_row(document.signed_format.as_deref()));
     match before {
         None | Some(Form::Pades) if form == Form::Pades => Ok(form),
@@ -228,14 +254,15 @@ fn form(document: &Document, wanted: &SignRequest) -> Result<Form> {
     }
 }
 
-/// The steps for PDF; the finished file comes back.
-async fn in_pdf(order: &Order<'_>, clear: Clear) -> Result<Clear> {
+/// The steps for PDF; the finished file comes back, with its number of pages where it carries a code.
+async fn in_pdf(order: &Order<'_>, clear: Clear) -> Result<(Made, Option<u32>)> {
     let prepared = PreparedPdf::new(order, clear).await?;
     let (scheme, document) = (order.signer.credential.algorithm.default_scheme(), Some(order.document.id));
     let wanted = Wanted { scheme, hashes: vec![prepared.digest_to_sign().to_vec()], document };
     let signatures = custody::sign_hashes(order.app, order.by, order.signer.credential.id, order.pin, wanted).await?;
     let signature = signatures.first().ok_or_else(|| InternalError::other("the HSM gave no signature"))?;
-    prepared.finish(order, signature).await
+    let pages = prepared.pages();
+    Ok((Made { file: prepared.finish(order, signature).await?, content_after: None }, pages))
 }
 
 /// A PDF with everything of a signature but its value.
@@ -249,11 +276,16 @@ impl PreparedPdf {
     /// Prepared where a stranger's file may be parsed; what is signed is computed here.
     pub(super) async fn new(order: &Order<'_>, clear: Clear) -> Result<Self> {
         let Order { app, signer, around, wanted, .. } = *order;
-        let prepared = prepare(app, signer, around, wanted, &clear).await?;
+        let drawn = order.code.map(|code| code.drawn(app));
+        let prepared = prepare(app, signer, around, (wanted, drawn), &clear).await?;
         let scheme = signer.credential.algorithm.default_scheme();
         let (prepared, digest) = digested(prepared, scheme, clear.again().map_err(disk())?).await?;
         let to_make = SignatureToMake::detached(scheme, &digest, &signer.certificate).map_err(pki)?;
         Ok(Self { clear, prepared, to_make })
+    }
+
+    pub(super) fn pages(&self) -> Option<u32> {
+        self.prepared.pages()
     }
 
     pub(super) fn digest_to_sign(&self) -> &[u8] {
@@ -303,7 +335,7 @@ async fn prepare(
     app: &App,
     signer: &Signer,
     around: &Surroundings,
-    wanted: &SignRequest,
+    (wanted, code): (&SignRequest, Option<CodeWanted>),
     clear: &File,
 ) -> Result<Prepared> {
     let timestamp = if wanted.level == Level::B { 0 } else { around.stamping.timestamp_bytes()? };
@@ -315,6 +347,7 @@ async fn prepare(
         location,
         look: wanted.appearance(&signer.certificate)?,
         place: wanted.place()?,
+        code,
         contents_bytes: build::longest(&signer.certificate, &around.travelling()?, timestamp),
     };
     match read(app, Task::Prepare(Box::new(preparation)), clear).await? {

@@ -224,6 +224,7 @@ queries! {
         write insert_outgoing(row: &OutgoingDocument) -> ();
         write update_outgoing(row: &OutgoingDocument) -> ();
         read outgoing_by_id(id: OutgoingId) -> Option<OutgoingDocument>;
+        read outgoing_of_document(document_id: DocumentId) -> Option<OutgoingDocument>;
         read outgoing_waiting_for(account_id: AccountId, limit: i64) -> Vec<OutgoingDocument>;
         read outgoing_in_state(unit: &str, state: OutgoingState, limit: i64) -> Vec<OutgoingDocument>;
         read outgoing_undelivered(now: Instant, limit: i64) -> Vec<OutgoingDocument>;
@@ -251,6 +252,13 @@ queries! {
         read last_outgoing_number(unit: &str, year: i64, series: &str) -> Option<OutgoingNumber>;
         read last_outgoing_designated(unit: &str, year: i64, designation: &str) -> Option<OutgoingNumber>;
         read outgoing_numbers(unit: &str, year: i64, series: &str, from: i64, limit: i64) -> Vec<OutgoingNumber>;
+    }
+    document_code {
+        write insert_document_code(row: &DocumentCode) -> ();
+        write update_document_code(row: &DocumentCode) -> ();
+        read document_code_by_id(id: DocumentCodeId) -> Option<DocumentCode>;
+        read document_code_by_hash(code_hash: &[u8]) -> Option<DocumentCode>;
+        read codes_of_document(document_id: DocumentId, limit: i64) -> Vec<DocumentCode>;
     }
     delegation {
         write insert_delegation(row: &Delegation) -> ();

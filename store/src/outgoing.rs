@@ -89,6 +89,14 @@ pub async fn outgoing_by_id(connection: &mut Connection, id: OutgoingId) -> Resu
     Ok(outgoing!("WHERE id = $1", id.0).fetch_optional(connection).await?)
 }
 
+/// The road of that document.
+pub async fn outgoing_of_document(
+    connection: &mut Connection,
+    document_id: DocumentId,
+) -> Result<Option<OutgoingDocument>, Error> {
+    Ok(outgoing!("WHERE document_id = $1", document_id.0).fetch_optional(connection).await?)
+}
+
 /// Roads in which a step of that account waits, oldest first.
 pub async fn outgoing_waiting_for(
     connection: &mut Connection,

@@ -104,6 +104,7 @@ columns! {
     UnlockId: Uuid = |id| Some(UnlockId(id));
     ActivationId: Uuid = |id| Some(ActivationId(id));
     DocumentId: Uuid = |id| Some(DocumentId(id));
+    DocumentCodeId: Uuid = |id| Some(DocumentCodeId(id));
     OutgoingId: Uuid = |id| Some(OutgoingId(id));
     IncomingId: Uuid = |id| Some(IncomingId(id));
     IncomingState: String = |name| IncomingState::from_name(&name);

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::{path::Path, process::Command};
 
-async fn authorize(test: &TestApp, who: &Subscriber, documents: &[&[u8]]) -> String {
+pub async fn authorize(test: &TestApp, who: &Subscriber, documents: &[&[u8]]) -> String {
     let hashes: Vec<String> = documents.iter().map(|document| STANDARD.encode(Sha256::digest(document))).collect();
     let body = json!({
         "credentialID": who.credential, "numSignatures": hashes.len(), "hashes": hashes,
@@ -21,12 +21,12 @@ async fn authorize(test: &TestApp, who: &Subscriber, documents: &[&[u8]]) -> Str
     answer["SAD"].as_str().unwrap().to_owned()
 }
 
-async fn sign_doc(test: &TestApp, who: &Subscriber, sad: &str, field: &str, entries: Value) -> (u16, Value) {
+pub async fn sign_doc(test: &TestApp, who: &Subscriber, sad: &str, field: &str, entries: Value) -> (u16, Value) {
     let body = json!({ "credentialID": who.credential, "SAD": sad, field: entries });
     test.post("/csc/v2/signatures/signDoc", &who.token, &body).await
 }
 
-async fn anchors(test: &TestApp, folder: &Path) -> std::path::PathBuf {
+pub async fn anchors(test: &TestApp, folder: &Path) -> std::path::PathBuf {
     let authority = chuky::issuance::Authority::of(&test.app).await.unwrap();
     let pem: String = authority.anchors().iter().map(chuky_pki::certificate::Certificate::to_pem).collect();
     let file = folder.join("anchors.pem");
@@ -79,7 +79,7 @@ async fn objects_are_accepted_by_openssl_and_our_verifier() {
     }
 }
 
-async fn verified(test: &TestApp, file: &str, content: Option<&str>) -> Value {
+pub async fn verified(test: &TestApp, file: &str, content: Option<&str>) -> Value {
     let boundary = "chuky-test-boundary";
     let mut body = Vec::new();
     for (name, path) in [("document", Some(file)), ("content", content)] {
@@ -113,7 +113,7 @@ async fn one_consent_gives_one_object() {
     // Another document; levels that need the document; formats that are not offered.
     for (entries, said) in [
         (digest(b"other", "C", "Ades-B-B"), "Hash is not authorized by the SAD"),
-        (digest(first, "X", "Ades-B-B"), "Invalid parameter signature_format"),
+        (digest(first, "A", "Ades-B-B"), "Invalid parameter signature_format"),
         (digest(first, "P", "Ades-B-LTA"), "Invalid parameter conformance_level: it needs the document itself"),
         (digest(first, "C", "best"), "Invalid parameter conformance_level"),
     ] {

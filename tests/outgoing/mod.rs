@@ -4,6 +4,7 @@
 mod agencies;
 mod attacks;
 mod batch;
+mod codes;
 mod crashes;
 mod delegation;
 mod delivery;

@@ -4,6 +4,7 @@
 mod attacks;
 mod bridge;
 mod broken_off;
+mod code;
 mod command_line;
 mod crashes;
 mod extension;

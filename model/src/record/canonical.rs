@@ -166,6 +166,7 @@ by_uuid!(
     OutgoingId,
     IncomingId,
     DelegationId,
+    DocumentCodeId,
     AuditEntryId,
     SignatureId,
     BatchId,

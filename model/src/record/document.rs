@@ -27,3 +27,20 @@ record! {
         updated_at: Instant,
     }
 }
+
+record! {
+    /// A code on the page of a signed document, and what is told to whoever has it.
+    authenticated DocumentCode in "document_code" {
+        id: DocumentCodeId,
+        /// Keyed hash of its letters.
+        code_hash: Vec<u8>,
+        document_id: DocumentId,
+        /// The signer's.
+        certificate_id: CertificateId,
+        /// Encrypted: the letters, and what identifies the document.
+        content: Vec<u8>,
+        created_at: Instant,
+        /// Since when its page tells nobody anything.
+        ended_at: Option<Instant>,
+    }
+}

@@ -22,6 +22,8 @@ pub enum DataObject {
     Beside { uri: String, digest: Vec<u8>, media_type: String },
     /// Octets that the signature carries.
     Inside { octets: Vec<u8>, media_type: String },
+    /// The same by their digest alone, for whoever signs before the octets are there: what is signed is the same.
+    Within { digest: Vec<u8>, media_type: String },
 }
 
 /// A signature being made: everything but its value.
@@ -213,6 +215,10 @@ impl DataObject {
                 .attribute("URI", format!("#{identifier}-object-{at}"))
                 .child(transforms(&[transform::BASE64]))
                 .children(digest_of(hash, &crypto::digest(hash, octets))),
+            Self::Within { digest, .. } => reference
+                .attribute("URI", format!("#{identifier}-object-{at}"))
+                .child(transforms(&[transform::BASE64]))
+                .children(digest_of(hash, digest)),
         }
     }
 
@@ -228,7 +234,9 @@ impl DataObject {
     fn media_type(&self) -> &str {
         match self {
             Self::Enveloping { .. } => "text/xml",
-            Self::Beside { media_type, .. } | Self::Inside { media_type, .. } => media_type,
+            Self::Beside { media_type, .. } | Self::Inside { media_type, .. } | Self::Within { media_type, .. } => {
+                media_type
+            }
         }
     }
 }

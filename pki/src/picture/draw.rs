@@ -35,6 +35,11 @@ impl Pages {
         self.pdf.pages().len()
     }
 
+    /// Width and height of a page as shown, in points.
+    pub(super) fn size(&self, page: usize) -> Option<(f32, f32)> {
+        Some(self.pdf.pages().get(page)?.render_dimensions())
+    }
+
     /// Draws a page, counted from 0, with its annotations.
     pub(super) fn draw(&self, page: usize) -> Option<Pixels> {
         // The library may meet what it did not think of; another page may still be drawn.

@@ -28,3 +28,7 @@ pub const SIDE_SEARCHED: usize = 1_400;
 pub const CODES_IN_A_PICTURE: usize = 8;
 /// Letters of a page that are read: a page of a statute has about 5,000.
 pub const LETTERS: usize = 100_000;
+/// Points between two places that are looked at for a mark.
+pub const STEP: f32 = 6.0;
+/// Places looked at along one side of a page: 3 m of it.
+pub const STEPS: usize = 1_500;

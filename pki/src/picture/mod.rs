@@ -1,6 +1,7 @@
 //! Pictures of a PDF's pages: as they were signed beside as they are now, where they differ, and where each signature stands. For
 //! people who want to see; a verdict never rests on a picture. Bounded in pages, pixels and bytes; the caller bounds the time.
 
+pub mod blank;
 pub mod code;
 mod difference;
 mod draw;

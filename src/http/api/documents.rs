@@ -53,7 +53,7 @@ pub(super) fn routes() -> Vec<Route> {
 pub struct SignBody {
     /// `credential`, `format` (pades, cades, xades, jades, asice, asics), `packaging` (attached, detached, enveloped), `level` (B, T, LT,
     /// LTA), `sha256` (hex of the bytes that the signer was shown: others are refused); for PDF `look` (invisible, citizen, official, seal), `page`, `place`, `rectangle`, `field`,
-    /// `reason`, `location`, `picture` (base64 PNG).
+    /// `reason`, `location`, `picture` (base64 PNG), `code` (an object that may be empty: `title`, `page`, `place`, `rectangle`).
     #[serde(flatten)]
     #[schema(value_type = Object)]
     request: SignRequest,

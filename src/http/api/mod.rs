@@ -9,6 +9,7 @@ pub(super) mod certificates;
 pub mod credentials;
 mod delegations;
 pub mod description;
+mod document_codes;
 pub mod documents;
 pub(super) mod forms;
 mod grants;
@@ -58,6 +59,7 @@ pub fn routes() -> Vec<Route> {
         credentials::routes(),
         unlocks::routes(),
         documents::routes(),
+        document_codes::routes(),
         two_step::routes(),
         outgoing::routes(),
         delegations::routes(),

@@ -126,6 +126,8 @@ fn told(version: Version, status: StatusCode, refused: &Refused) -> (StatusCode,
             (status, "temporarily_unavailable", refused.said.en.clone())
         }
         _ if status.is_server_error() => (status, "server_error", format!("Request id {}", refused.request_id)),
+        // The specification knows no other status for what a request says.
+        _ if status == StatusCode::UNPROCESSABLE_ENTITY => (bad, "invalid_request", refused.said.en.clone()),
         _ => (status, "invalid_request", refused.said.en.clone()),
     }
 }

@@ -43,8 +43,8 @@ async fn info(State(app): State<App>, version: Version, fields: Fields) -> Resul
         info["validationInfo"] = json!(false);
         info["signAlgorithms"] = sign_algorithms();
         info["signature_formats"] = json!({
-            "formats": ["C", "P"],
-            "envelope_properties": [["Attached", "Detached"], ["Revision"]],
+            "formats": ["C", "P", "X", "J"],
+            "envelope_properties": [["Attached", "Detached"], ["Revision"], ["Enveloped", "Enveloping", "Detached"], ["Detached"]],
         });
         info["conformance_levels"] = json!(["Ades-B-B", "Ades-B-T", "Ades-B-LT", "Ades-B-LTA"]);
     }

@@ -111,9 +111,9 @@ async fn sign_doc(
         let objects = remote::sign_objects(&app, &by, &signer, &sad, &wanted).await?;
         let mut answer = Documents { document_with_signature: Vec::new(), signature_object: Vec::new() };
         for (one, object) in wanted.iter().zip(&objects) {
-            match one.form {
-                ObjectForm::CadesAttached => answer.document_with_signature.push(STANDARD.encode(object)),
-                ObjectForm::CadesDetached | ObjectForm::Pades => answer.signature_object.push(STANDARD.encode(object)),
+            match one.form.holds_document() && one.content.is_some() {
+                true => answer.document_with_signature.push(STANDARD.encode(object)),
+                false => answer.signature_object.push(STANDARD.encode(object)),
             }
         }
         Ok(answer)
@@ -179,6 +179,12 @@ fn by_digest(entry: &Fields, scheme: SignatureScheme) -> Result<Vec<ObjectWanted
     let form = match entry.required("signature_format")? {
         "C" => envelope(entry, "Detached", &["Detached"]).map(|_| ObjectForm::CadesDetached)?,
         "P" => envelope(entry, "Revision", &["Revision"]).map(|_| ObjectForm::Pades)?,
+        // The element that its caller puts into the document.
+        "X" => match envelope(entry, "Detached", &["Detached", "Enveloped"])? {
+            "Enveloped" => ObjectForm::XadesEnveloped,
+            _ => ObjectForm::XadesDetached,
+        },
+        "J" => envelope(entry, "Detached", &["Detached"]).map(|_| ObjectForm::JadesDetached)?,
         _ => return Err(Failure::bad("signature_format")),
     };
     // An archive timestamp covers the document itself; a PDF's validation data stands outside the signature object.
@@ -199,6 +205,13 @@ fn by_content(entry: &Fields, scheme: SignatureScheme) -> Result<ObjectWanted, F
             "Attached" => ObjectForm::CadesAttached,
             _ => ObjectForm::CadesDetached,
         },
+        "X" => match envelope(entry, "Enveloped", &["Enveloped", "Enveloping", "Detached"])? {
+            "Enveloped" => ObjectForm::XadesEnveloped,
+            "Enveloping" => ObjectForm::XadesEnveloping,
+            _ => ObjectForm::XadesDetached,
+        },
+        // What an attached JWS signs is made of its whole payload (RFC 7515 §5.1), so no consent can name it by the document's hash.
+        "J" => envelope(entry, "Detached", &["Detached"]).map(|_| ObjectForm::JadesDetached)?,
         // What a PDF's signature covers is not known before it is prepared, so no consent can name it by the file's hash.
         "P" => return Err(Failure::invalid("Invalid parameter signature_format: a PDF is signed by documentDigests")),
         _ => return Err(Failure::bad("signature_format")),

@@ -26,6 +26,8 @@ pub struct NewDocumentForm {
     pub signers: String,
     /// Whether those who sign do so in any order.
     pub parallel: bool,
+    /// Whether the first signature puts a code on the last page.
+    pub verification_code: bool,
     /// One a line: code, space, name.
     pub recipients: String,
 }

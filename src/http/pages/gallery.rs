@@ -44,7 +44,7 @@ pub(super) fn frame(language: Language, path: &str) -> Frame {
     Frame::new(language, path).with_csrf("form-token").with_visitor("Nguyễn Thị Hồng Nhung")
 }
 
-fn stranger(language: Language, path: &str) -> Frame {
+pub(super) fn stranger(language: Language, path: &str) -> Frame {
     Frame::new(language, path).with_csrf("form-token")
 }
 
@@ -427,6 +427,7 @@ fn signed_page(language: Language) -> String {
         bytes: 1_234_567,
         download: "/sign/0199a7c2/file".into(),
         card: VerdictCard::of(&valid, &frame(language, "/sign"), ReportLinks::default()),
+        code: Some(("K7M2Q9-X4T8W3-N6P1R5".into(), "/k/K7M2Q9-X4T8W3-N6P1R5".into())),
     }
     .html()
 }
@@ -453,6 +454,7 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
         super::gallery_custody::screens(language),
         super::gallery_lifecycle::screens(language),
         super::gallery_documents::screens(language),
+        super::gallery_codes::screens(language),
         super::gallery_incoming::screens(language),
         super::gallery_lists::screens(language),
         super::gallery_account::screens(language),

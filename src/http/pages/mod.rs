@@ -17,6 +17,7 @@ pub mod chart;
 pub mod consent;
 pub mod credentials;
 pub mod decree_forms;
+pub mod document_code;
 pub mod documents;
 pub mod form;
 pub mod frame;
@@ -106,6 +107,8 @@ mod gallery_account;
 mod gallery_audit;
 #[cfg(test)]
 mod gallery_booth;
+#[cfg(test)]
+mod gallery_codes;
 #[cfg(test)]
 mod gallery_consent;
 #[cfg(test)]

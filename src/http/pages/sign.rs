@@ -1,6 +1,7 @@
 //! `/sign`: a subscriber signs a PDF with a PIN, then downloads it with the verdict of our own verifier beside it.
 //! The form posts `multipart/form-data` to `/sign`: `csrf`, `idempotency_key`, `credential`, `document` (the file), `look`
-//! ([`Look`]), `page` (`first`, `last`, or `number` with the number in `page_number`), `place` ([`Place`]), `reason`, `pin`.
+//! ([`Look`]), `page` (`first`, `last`, or `number` with the number in `page_number`), `place` ([`Place`]), `reason`, `pin`, and `code` (`yes`)
+//! with `code_place` and `code_title`.
 
 use super::{Frame, Problems, VerdictCard, rendered, texts};
 use askama::Template;
@@ -101,6 +102,21 @@ pub struct SignChoices {
     /// `first`, `last` or a number; empty for `last`.
     pub page: String,
     pub reason: String,
+    /// A code on the last page, and where.
+    pub code: bool,
+    pub code_place: CodePlace,
+    /// What the document is called on the code's page.
+    pub code_title: String,
+}
+
+/// Where the code stands: a corner, or the nearest place to it where nothing stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CodePlace(pub Place);
+
+impl Default for CodePlace {
+    fn default() -> Self {
+        Self(Place::BottomLeft)
+    }
 }
 
 /// The signing page.
@@ -131,6 +147,8 @@ pub struct SignedPage {
     /// Where it is downloaded.
     pub download: String,
     pub card: VerdictCard,
+    /// The code on its page, and the path of the code's page.
+    pub code: Option<(String, String)>,
 }
 
 impl SignPage {
@@ -175,4 +193,4 @@ impl SignedPage {
 }
 
 /// The fields that have a place for their problems.
-const SIGN_FIELDS: &[&str] = &["document", "credential", "look", "page", "reason", "pin"];
+const SIGN_FIELDS: &[&str] = &["document", "credential", "look", "page", "reason", "code", "pin"];

@@ -360,6 +360,7 @@ pub(in crate::http) fn metadata(fields: &BTreeMap<String, String>) -> Metadata {
         place: field("place"),
         recipients: recipients.collect(),
         steps,
+        verification_code: fields.contains_key("verification_code"),
         ..Metadata::default()
     }
 }
@@ -377,6 +378,7 @@ fn again(fields: &BTreeMap<String, String>) -> NewDocumentForm {
         initials: field("initials"),
         signers: field("signers"),
         parallel: fields.contains_key("parallel"),
+        verification_code: fields.contains_key("verification_code"),
         recipients: field("recipients"),
     }
 }

@@ -25,6 +25,7 @@ use axum::{
     routing::{get, post},
 };
 use serde::Deserialize;
+use std::fs::File;
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
@@ -95,7 +96,7 @@ async fn compare(
     allow(&app, visit.principal.as_ref(), &remote)?;
     let arriving = app.admission.arrive(visit.principal.as_ref(), remote.as_str())?;
     let page = page(&app, visit, &code).await?;
-    let (name, sha256) = match digested(&app, &arriving, request).await {
+    let (_, name, sha256) = match digested(&app, &arriving, request).await {
         Ok(digested) => digested,
         Err(Error::Request(refused)) => {
             let status = status_of(refused.kind);
@@ -114,8 +115,8 @@ async fn page(app: &App, visit: Visit, code: &str) -> Result<KeptPage> {
     Ok(KeptPage::of(frame, &kept, &app.settings.public_url))
 }
 
-/// Name and digest of the file in a form.
-async fn digested(app: &App, arriving: &Arriving, request: Request) -> Result<(String, String)> {
+/// The file in a form, its name and its digest.
+pub(super) async fn digested(app: &App, arriving: &Arriving, request: Request) -> Result<(File, String, String)> {
     if !upload::is_form(request.headers()) {
         return Err(missing().into());
     }
@@ -125,15 +126,17 @@ async fn digested(app: &App, arriving: &Arriving, request: Request) -> Result<(S
         if field.name() == Some("document") && !name.is_empty() {
             let document = upload::spool_field(app, &mut field).await?;
             let _place = arriving.judge().await?;
-            return Ok((name, digest(document).await?));
+            let (file, sha256) = digest(document).await?;
+            return Ok((file, name, sha256));
         }
     }
     Err(missing().into())
 }
 
-async fn digest(spool: Spool) -> Result<String> {
+async fn digest(spool: Spool) -> Result<(File, String)> {
     let file = spool.finish().await?;
-    let digest = tokio::task::spawn_blocking(move || digest_of(&file)).await.ok().flatten();
+    let digest =
+        tokio::task::spawn_blocking(move || digest_of(&file).map(|digest| (file, digest))).await.ok().flatten();
     Ok(digest.ok_or_else(RequestError::try_again)?)
 }
 

@@ -10,6 +10,7 @@ mod booth_drafts;
 mod certificates;
 mod consent;
 mod credentials;
+mod document_code;
 pub(super) mod documents;
 pub(super) mod health;
 mod incoming;
@@ -73,6 +74,7 @@ pub fn routes() -> Vec<Route> {
         welcome::routes(),
         verify::routes(),
         kept::routes(),
+        document_code::routes(),
         receipts::routes(),
         payments::routes(),
         alarms::routes(),

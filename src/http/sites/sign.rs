@@ -17,13 +17,16 @@ use crate::{
             Frame, Problems, VerdictCard,
             form::Secret,
             html,
-            sign::{Look, Place, SignChoices, SignPage, SignedPage},
+            sign::{CodePlace, Look, Place, SignChoices, SignPage, SignedPage},
             verdict::ReportLinks,
         },
         problem::status_of,
     },
     reader::Corner,
-    signing::{self, Level, PageWanted, SignRequest, Signed, Upload, Uploaded},
+    signing::{
+        self, Level, PageWanted, SignRequest, Signed, Upload, Uploaded,
+        code::{self, CodeRequest},
+    },
 };
 use axum::{
     extract::{DefaultBodyLimit, FromRequest, Multipart, Request, State},
@@ -120,6 +123,9 @@ async fn read(app: &App, visit: &Visit, mut form: Multipart) -> Result<Form> {
             "page" => read.chosen.page = text.to_string(),
             "page_number" => number = text.to_string(),
             "reason" => read.chosen.reason = text.to_string(),
+            "code" => read.chosen.code = text.as_str() == "yes",
+            "code_place" => read.chosen.code_place = Place::from_name(&text).map(CodePlace).unwrap_or_default(),
+            "code_title" => read.chosen.code_title = text.to_string(),
             "pin" => read.pin = Secret::new(text.as_str()),
             _ => {}
         }
@@ -143,15 +149,24 @@ fn request(chosen: &SignChoices) -> Result<SignRequest> {
             Look::Invisible => signing::Look::Invisible,
         },
         page: Some(PageWanted::Name(chosen.page.clone())),
-        place: match chosen.place {
-            Place::TopLeft => Corner::TopLeft,
-            Place::TopRight => Corner::TopRight,
-            Place::BottomLeft => Corner::BottomLeft,
-            Place::BottomRight => Corner::BottomRight,
-        },
+        place: corner(chosen.place),
         reason: Some(chosen.reason.clone()),
+        code: chosen.code.then(|| CodeRequest {
+            title: Some(chosen.code_title.clone()),
+            place: Some(corner(chosen.code_place.0)),
+            ..CodeRequest::default()
+        }),
         ..SignRequest::plain(credential)
     })
+}
+
+fn corner(place: Place) -> Corner {
+    match place {
+        Place::TopLeft => Corner::TopLeft,
+        Place::TopRight => Corner::TopRight,
+        Place::BottomLeft => Corner::BottomLeft,
+        Place::BottomRight => Corner::BottomRight,
+    }
 }
 
 async fn page(
@@ -186,6 +201,7 @@ fn signed_page(frame: Frame, signed: &Signed) -> SignedPage {
         bytes: u64::try_from(signed.document.signed_size.unwrap_or_default()).unwrap_or(0),
         download: format!("/api/v1/documents/{}/content", signed.document.id),
         card: VerdictCard::of(&signed.report, &frame, ReportLinks::default()),
+        code: signed.code.as_ref().map(|one| (one.code.clone(), format!("{}/{}", code::PATH, one.code))),
         frame,
     }
 }

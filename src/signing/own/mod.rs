@@ -124,6 +124,7 @@ impl Workshop<'_> {
             location,
             look: self.wanted.appearance(certificate)?,
             place: self.wanted.place()?,
+            code: None,
             contents_bytes: build::longest(certificate, further, timestamp),
         };
         let answer = read_with(self.readers, Task::Prepare(Box::new(preparation)), &document.out).await?;

@@ -139,6 +139,7 @@ impl PreparationRequest {
             reason: self.reason.clone(),
             location: self.location.clone(),
             picture: self.picture.clone(),
+            code: None,
             sha256: None,
         }
     }

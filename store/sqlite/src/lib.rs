@@ -29,6 +29,8 @@ pub mod delegation;
 pub mod dialects;
 #[path = "../../src/document.rs"]
 pub mod document;
+#[path = "../../src/document_code.rs"]
+pub mod document_code;
 #[path = "../../src/error.rs"]
 mod error;
 #[path = "../../src/figure.rs"]

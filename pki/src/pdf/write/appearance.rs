@@ -4,6 +4,7 @@
 
 use super::super::typeface::Typefaces;
 use super::WriteError;
+use super::code::{self, Code};
 use super::drawing::{Colour, Drawing, Face};
 use super::picture::Picture;
 use chuky_model::instant::Instant;
@@ -39,6 +40,8 @@ pub enum Look {
     },
     /// Lines at the top right of a copy's or an appendix's first page: black, upright, 10 points; the time is the last line.
     Lines(Vec<String>),
+    /// A QR code that leads to what the service knows of the signature.
+    Code(Code),
 }
 
 /// Draws a look into a rectangle of that size.
@@ -57,6 +60,7 @@ pub(super) fn draw<'a>(
         }
         Look::Citizen { name, certificate_number } => citizen(&mut drawing, name, certificate_number, time)?,
         Look::Lines(lines) => plain_lines(&mut drawing, lines, time)?,
+        Look::Code(code) => code::draw(&mut drawing, code)?,
     }
     Ok(drawing)
 }

@@ -47,6 +47,10 @@ pub enum WriteError {
     AlreadyFilled(String),
     #[error("the signature needs {needed} bytes, {reserved} were reserved")]
     ContentsTooSmall { needed: usize, reserved: usize },
+    #[error("the document is signed, so a code can no longer be added beside a look")]
+    CodeAfterSigning,
+    #[error("the place of the code is too small")]
+    CodeTooSmall,
     #[error("the typeface cannot be read")]
     Typeface,
     #[error("the typeface lacks the letter {0:?}")]
@@ -109,6 +113,7 @@ impl WriteError {
             Self::FieldsAfterSigning | Self::TurnedPage | Self::NoSuchTextField(_) | Self::AlreadyFilled(_) => {
                 self.of_text_fields()
             }
+            Self::CodeAfterSigning | Self::CodeTooSmall => self.of_codes(),
             Self::ContentsTooSmall { .. } => (
                 "Chữ ký lớn hơn chỗ dành sẵn; hãy thử lại.",
                 "The signature is larger than the room reserved for it; try again.",
@@ -127,6 +132,20 @@ impl WriteError {
         };
         Bilingual::new(vi, en)
     }
+
+    fn of_codes(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::CodeAfterSigning => (
+                "Tài liệu đã có chữ ký trước nên mã kiểm tra không đứng cạnh hình chữ ký được. Hãy chọn hình thức “không hiện trên trang”: khi đó chính mã là hình của chữ ký.",
+                "The document carries earlier signatures, so no code can stand beside a look. Choose the look “invisible”: the code itself is then what the signature shows.",
+            ),
+            _ => (
+                "Chỗ dành cho mã kiểm tra quá nhỏ để máy quét đọc được: cần ít nhất 16 mm mỗi cạnh.",
+                "The place of the code is too small for a scanner: it needs at least 16 mm a side.",
+            ),
+        }
+    }
+
     fn of_text_fields(&self) -> (&'static str, &'static str) {
         match self {
             Self::FieldsAfterSigning => (

@@ -129,13 +129,14 @@ fn quarter_turns(source: &Source<'_>, page: ObjectId) -> u8 {
     u8::try_from(rotation.div_euclid(90).rem_euclid(4)).unwrap_or(0)
 }
 
-/// Writes the field with its value and its picture; a new one also into its page's annotations.
+/// Writes the field with its value and its picture; a new one also into its page's annotations, with what stands beside it.
 pub(super) fn write(
     source: &Source<'_>,
     update: &mut Update,
     target: &Target,
     signature: ObjectId,
     appearance: Option<ObjectId>,
+    beside: Option<(ObjectId, &TargetPage)>,
 ) -> Result<Additions, WriteError> {
     let picture = appearance.map(|form| {
         let normal = Dictionary::from_entries(vec![(b"N".as_slice().into(), Object::Reference(form))]);
@@ -153,7 +154,10 @@ pub(super) fn write(
                 None => changes.extend(picture),
             }
             write_dictionary(update, *id, &with(dictionary, changes));
-            Ok(Additions::default())
+            if let Some((other, page)) = beside {
+                annotate(source, update, page, &[other]);
+            }
+            Ok(Additions { fields: beside.map(|(other, _)| other).into_iter().collect(), resources: None })
         }
         Holder::New { name, page, rectangle } => {
             let field = update.allocate();
@@ -169,8 +173,21 @@ pub(super) fn write(
                 body += &format!("/AP<</N {}>>", syntax::reference(form));
             }
             update.raw(field, (body + ">>").as_bytes());
-            annotate(source, update, page, &[field]);
-            Ok(Additions { fields: vec![field], resources: None })
+            let mut fields = vec![field];
+            match beside {
+                // A page's annotations are written once.
+                Some((other, page_beside)) if page_beside.id == page.id => {
+                    fields.push(other);
+                    annotate(source, update, page, &fields);
+                }
+                Some((other, page_beside)) => {
+                    annotate(source, update, page, &fields);
+                    annotate(source, update, page_beside, &[other]);
+                    fields.push(other);
+                }
+                None => annotate(source, update, page, &fields),
+            }
+            Ok(Additions { fields, resources: None })
         }
     }
 }

@@ -2,6 +2,7 @@
 //! signed comes out as a digest, the CMS made from it goes in. Uses the reader of `pdf`; knows no key, no clock and no file.
 
 mod appearance;
+mod code;
 mod drawing;
 mod error;
 mod field;
@@ -17,6 +18,7 @@ mod syntax;
 mod update;
 
 pub use appearance::Look;
+pub use code::Code;
 pub use error::WriteError;
 pub use form::{SignatureField, TextField, add_fields, fill_fields};
 pub use geometry::{PageGeometry, page_geometry};

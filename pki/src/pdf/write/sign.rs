@@ -4,6 +4,7 @@
 use super::super::typeface::Typefaces;
 use super::super::{Dictionary, Object, ObjectId};
 use super::appearance::{self, Look};
+use super::code::{Beside, Code};
 use super::source::{Source, signatures};
 use super::syntax;
 use super::update::Update;
@@ -81,6 +82,8 @@ pub struct SignatureOptions<'a> {
     pub field: Field,
     /// What is shown in the field's place, and in which typefaces; `None` shows nothing.
     pub look: Option<(Look, &'a Typefaces)>,
+    /// A code in a field of its own, in those typefaces.
+    pub code: Option<(Code, Placement, &'a Typefaces)>,
     /// The claimed time: goes into `M` and into the look, never into the CMS (EN 319 142-1 §6.3).
     pub signed_at: Instant,
     /// `Name` of the signature dictionary: shown by readers, proves nothing.
@@ -100,6 +103,7 @@ impl SignatureOptions<'_> {
             kind: Kind::Approval,
             field: Field::NewInvisible,
             look: None,
+            code: None,
             signed_at,
             signer_name: None,
             reason: None,
@@ -117,6 +121,8 @@ pub struct Prepared {
     source_length: usize,
     /// From the `<` of `Contents` to behind its `>`, in the update.
     gap: std::ops::Range<usize>,
+    /// How many pages the document has, where it carries a code.
+    pages: Option<u32>,
 }
 
 impl Prepared {
@@ -135,6 +141,11 @@ impl Prepared {
     /// Length of the source that the update follows.
     pub fn source_length(&self) -> usize {
         self.source_length
+    }
+
+    /// How many pages the document has, where it carries a code.
+    pub fn pages(&self) -> Option<u32> {
+        self.pages
     }
 
     /// Bytes that the CMS may have.
@@ -173,11 +184,15 @@ pub fn prepare(source: &[u8], options: &SignatureOptions<'_>) -> Result<Prepared
         _ => None,
     };
     let target = field::target(&source, &fields, &options.field)?;
-    permission::by_owner(&source, existing.is_some())?;
+    permission::by_owner(&source, existing.is_some() && options.code.is_none())?;
     permission::check(&source, &fields, existing, options.kind == Kind::DocumentTimestamp)?;
     if matches!(options.kind, Kind::Certification(_)) && signatures(&fields).next().is_some() {
         return Err(WriteError::AlreadySigned);
     }
+    let beside = match &options.code {
+        Some((code, placement, typefaces)) => Some((Beside::of(&source, &fields, code, *placement)?, *typefaces)),
+        None => None,
+    };
     let mut update = source.update();
     let signature = update.allocate();
     let appearance = match &options.look {
@@ -187,7 +202,11 @@ pub fn prepare(source: &[u8], options: &SignatureOptions<'_>) -> Result<Prepared
         }
         _ => None,
     };
-    let additions = field::write(&source, &mut update, &target, signature, appearance)?;
+    let beside = match &beside {
+        Some((beside, typefaces)) => Some((beside.write(&mut update, typefaces)?, beside.page())),
+        None => None,
+    };
+    let additions = field::write(&source, &mut update, &target, signature, appearance, beside)?;
     let certified = match options.kind {
         Kind::Certification(_) => Some(("Perms", permissions(&source, signature))),
         _ => None,
@@ -196,7 +215,9 @@ pub fn prepare(source: &[u8], options: &SignatureOptions<'_>) -> Result<Prepared
     let references = references(&source, options.kind, target.lock.as_ref());
     let holes = write_signature(&mut update, signature, options, &references);
     let update = source.close(update)?;
-    fill_byte_range(update, source.file.data().len(), holes)
+    let has_code = options.code.is_some() || matches!(options.look, Some((Look::Code(_), _)));
+    let pages = has_code.then(|| u32::try_from(source.file.pages().len()).unwrap_or(u32::MAX));
+    Ok(Prepared { pages, ..fill_byte_range(update, source.file.data().len(), holes)? })
 }
 
 /// Where in the update the byte range and the contents stand.
@@ -279,7 +300,7 @@ fn fill_byte_range(mut update: Vec<u8>, source_length: usize, holes: Holes) -> R
     let place =
         update.get_mut(holes.byte_range).and_then(|place| place.get_mut(..range.len())).ok_or(WriteError::TooLarge)?;
     place.copy_from_slice(range.as_bytes());
-    Ok(Prepared { update, source_length, gap: holes.contents })
+    Ok(Prepared { update, source_length, gap: holes.contents, pages: None })
 }
 
 /// `Perms` of the catalogue with the certification added.
