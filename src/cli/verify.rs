@@ -8,7 +8,7 @@ use crate::{
     reader::{Evidence, ReaderPool},
     reports,
     trust::TrustFolder,
-    verification::{self, Judged},
+    verification::{self, Judged, Pictures},
 };
 use chuky_model::{
     instant::Instant,
@@ -129,7 +129,7 @@ impl Verify {
                 let settings = Settings::load(common.config.as_deref(), Path::new("var"));
                 let fonts = settings.map_err(|error| error.to_string())?.fonts_dir;
                 let now = Clock::default().now();
-                let sheet = verdict_sheet(&Judged { report, at }, now, reports::Seal::Offline);
+                let sheet = verdict_sheet(&Judged { report, at }, &Pictures::Nothing, now, reports::Seal::Offline);
                 reports::pdf(&sheet, &fonts, now).map_err(|error| error.to_string())?
             }
         };

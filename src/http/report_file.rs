@@ -7,7 +7,7 @@ use crate::{
     error::{RequestError, Result},
     rates::Kind,
     reports,
-    verification::Judged,
+    verification::{Judged, Pictures},
 };
 use axum::{
     http::{HeaderMap, header},
@@ -51,7 +51,7 @@ impl ReportForm {
 }
 
 /// The report as a file to be kept.
-pub async fn report_file(app: &App, form: ReportForm, judged: &Judged) -> Result<Response> {
+pub async fn report_file(app: &App, form: ReportForm, judged: &Judged, drawn: &Pictures) -> Result<Response> {
     let (kind, ending, bytes) = match form {
         ReportForm::Json => {
             let json = serde_json::to_vec_pretty(&judged.report);
@@ -61,7 +61,7 @@ pub async fn report_file(app: &App, form: ReportForm, judged: &Judged) -> Result
         ReportForm::Xml => ("application/xml", "xml", reports::xml(&judged.report, judged.at).into_bytes()),
         ReportForm::Pdf => {
             let made_at = app.clock.now();
-            let pdf = reports::sealed_pdf(app, |seal| verdict_sheet(judged, made_at, seal)).await?;
+            let pdf = reports::sealed_pdf(app, |seal| verdict_sheet(judged, drawn, made_at, seal)).await?;
             ("application/pdf", "pdf", pdf)
         }
     };

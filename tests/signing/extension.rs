@@ -71,6 +71,7 @@ async fn judged_by_pyhanko(test: &TestApp, folder: &std::path::Path, name: &str,
         assert!(said.matches("Signature is Valid.").count() >= 1 && !said.contains("invalid"), "{signatures}: {said}");
     }
     super::subscriber::pyhanko_accepts(test, &folder.join(name), 1).await;
+    super::subscriber::exported(test, &format!("extension-{name}"), pdf).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,7 +2,7 @@
 //! xmlsec1, named by their format; what cannot be signed so is refused with what to do instead.
 
 use super::service::chuky;
-use super::subscriber::{PASSWORD, PIN, citizen, folder, judged_valid, official, plain_pdf};
+use super::subscriber::{PASSWORD, PIN, citizen, export_as_told, folder, judged_valid, official, plain_pdf};
 use crate::harness::app::{Backend, TestApp};
 use serde_json::{Value, json};
 use std::process::Command;
@@ -54,7 +54,10 @@ async fn every_format_is_signed_at_every_level() {
             assert_eq!(answer["report"]["integrity"], "intact", "{format} {packaging:?} {level}: {answer}");
             assert!(line["format"].as_str().unwrap().ends_with(level), "{format} {level}: {line}");
             assert_eq!(answer["document"]["signed_name"], name);
-            std::fs::write(folder.join(format!("{format}-{}-{level}", packaging.unwrap_or("default"))), file).unwrap();
+            let kept = format!("{format}-{}-{level}", packaging.unwrap_or("default"));
+            let content = (packaging == Some("detached")).then_some(("thư.xml", LETTER.as_bytes()));
+            export_as_told(&test, &format!("service-{kept}"), &file, content, &answer["report"]).await;
+            std::fs::write(folder.join(kept), file).unwrap();
         }
     }
     std::fs::write(folder.join("letter.xml"), LETTER).unwrap();

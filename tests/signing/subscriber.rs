@@ -1,6 +1,9 @@
 //! Subscribers for the tests of signing: enrolled through the service as anybody is, with a document to sign and the judges that
 //! look at what came of it.
 
+#[path = "../judges/dss/export.rs"]
+mod export;
+
 use crate::harness::app::TestApp;
 use chuky_pki::pdf::{letter, typeface::Typefaces};
 use serde_json::{Value, json};
@@ -159,6 +162,7 @@ pub fn present(tool: &str) -> bool {
 pub async fn judged_valid(test: &TestApp, folder: &Path, name: &str, pdf: &[u8], signatures: usize) {
     let file = folder.join(name);
     std::fs::write(&file, pdf).unwrap();
+    exported(test, &format!("{}-{name}", folder.file_name().unwrap().display()), pdf).await;
     if present("qpdf") {
         let output = Command::new("qpdf").arg("--check").arg(&file).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -169,6 +173,41 @@ pub async fn judged_valid(test: &TestApp, folder: &Path, name: &str, pdf: &[u8],
         assert_eq!(said.matches("Signature is Valid.").count(), signatures, "{said}");
     }
     pyhanko_accepts(test, &file, signatures).await;
+}
+
+/// Hands a PDF to EU DSS, where that is wanted, as what our own verifier says that it is.
+pub async fn exported(test: &TestApp, name: &str, pdf: &[u8]) {
+    if export::folder().is_none() {
+        return;
+    }
+    let (status, report) = test.request("POST", "/api/v1/documents/verify", "", "application/pdf", pdf.to_vec()).await;
+    assert_eq!((status, report["indication"].as_str()), (200, Some("TOTAL_PASSED")), "{name}: {report}");
+    export_as_told(test, name, pdf, None, &report).await;
+}
+
+/// The same for any file, with the report on it.
+pub async fn export_as_told(test: &TestApp, name: &str, signed: &[u8], content: Option<(&str, &[u8])>, report: &Value) {
+    if export::folder().is_none() {
+        return;
+    }
+    let mut lists = Vec::new();
+    for issuer in ["citizens-root", "citizens-issuing", "officials-root", "officials-issuing"] {
+        let (status, list) = test.raw("GET", &format!("/crl/{issuer}.crl"), "", "", Vec::new()).await;
+        assert_eq!(status, 200, "{issuer}");
+        lists.push(list);
+    }
+    let lines = report["signatures"].as_array().unwrap().iter();
+    let authority = chuky::issuance::Authority::of(&test.app).await.unwrap();
+    export::export(&export::Case {
+        name: name.to_owned(),
+        signed,
+        content,
+        formats: lines.map(|line| line["format"].as_str().unwrap().to_owned()).collect(),
+        at: test.app.clock.now(),
+        anchors: &authority.anchors(),
+        further: &authority.intermediates(),
+        lists: &lists,
+    });
 }
 
 pub async fn pyhanko_accepts(test: &TestApp, file: &Path, signatures: usize) {

@@ -2,7 +2,7 @@
 //! Foreign judges: qpdf, pdfsig, OpenSSL, pdftotext, xmllint.
 
 use super::command::chuky;
-use crate::harness::app::TestApp;
+use crate::harness::{app::TestApp, forge::altered};
 use serde_json::Value;
 use std::{
     fs,
@@ -93,6 +93,36 @@ async fn the_service_seals_a_report_that_people_can_read() {
     changed[at] ^= 1;
     let (_, judged) = test.request("POST", VERIFY, "", "application/pdf", changed).await;
     assert_ne!(judged["timestamps"][0]["indication"], "TOTAL_PASSED", "{judged}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_report_shows_pages_as_signed_and_as_they_are_now() {
+    let test = TestApp::sqlite().await;
+    let directory = tempfile::tempdir().unwrap();
+    let (_, signed) = super::service::signed_document(&test).await;
+    let report = async |pdf: Vec<u8>| {
+        let (status, report) = test.raw("POST", &format!("{VERIFY}?report=pdf"), "", "application/pdf", pdf).await;
+        assert_eq!(status, 200, "{}", String::from_utf8_lossy(&report));
+        let file = written(directory.path(), "pages.pdf", &report);
+        said("qpdf", &["--check", &file]);
+        let pictures = said("pdfimages", &["-list", &file]).lines().filter(|line| line.contains(" image ")).count();
+        (text_of(&file), pictures, report)
+    };
+    let (text, pictures, sealed) = report(altered(&signed, "Tra 9.000.000 dong")).await;
+    for wanted in ["Trang 1", "Khi ký", "As signed", "Hiện nay", "As it is now", "chỗ khác với lúc ký"] {
+        assert!(text.contains(wanted), "{wanted}: {text}");
+    }
+    assert_eq!(pictures, 2, "as signed and as it is now");
+    assert_eq!(validated(&test, directory.path(), &sealed).await, Ok(()));
+    let folder = crate::signing::subscriber::folder("reports");
+    fs::write(folder.join("altered.pdf"), &sealed).unwrap();
+    // Nothing that can be seen was changed: the page with its signature alone, or none where nothing stands on a page.
+    let (text, pictures, _) = report(signed).await;
+    assert!(pictures <= 1 && !text.contains("As signed"), "{pictures}: {text}");
+    // No pages, no pictures, and nothing that promises them.
+    let kept = fs::read(root("tests/data/verdicts/hash-failure.p7m")).unwrap();
+    let (text, pictures, _) = report(kept).await;
+    assert!(pictures == 0 && !text.contains("Trang 1"), "{text}");
 }
 
 /// Whether OpenSSL finds the file's last document timestamp valid (RFC 3161), up to the roots of this service.

@@ -166,11 +166,13 @@ impl Xades {
         }
     }
 
-    /// What an archive timestamp covers behind the data objects (EN 319 132-1 §5.5.2.2).
+    /// What an archive timestamp covers behind the data objects (EN 319 132-1 §5.5.2.2). Its last step takes every `ds:Object` but that of the
+    /// qualifying properties, also one that a reference has covered already.
     pub fn behind_data_objects(&self) -> Vec<u8> {
         let made = &self.made;
         let parts = [&made.signed_properties, &made.signed_info, &self.value, &made.key_info];
-        parts.into_iter().chain(&self.unsigned).map(String::as_str).collect::<String>().into_bytes()
+        let parts = parts.into_iter().chain(&self.unsigned).chain(std::iter::once(&made.object));
+        parts.map(String::as_str).collect::<String>().into_bytes()
     }
 
     pub(super) fn add_archive_timestamp(&mut self, token: &[u8]) {

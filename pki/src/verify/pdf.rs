@@ -302,18 +302,20 @@ fn judge_trust(file: &PdfFile<'_>, judged: &[Judged], context: &VerificationCont
     let mut store = if asked { SecurityStore::read(file) } else { SecurityStore::default() };
     let keep = judged.iter().any(|one| one.signature.is_document_timestamp());
     let material = if asked { store::of_pdf(context, &mut store, &objects, keep) } else { Material::default() };
-    let has_store = store::has_store(file);
+    let stored = store::first_in_store(file);
     // What each signature carries, read once however many timestamps cover it.
     let carried: Vec<OnceCell<Objects>> = judged.iter().map(|_| OnceCell::new()).collect();
     let mut proof = Proof { time: context.at, proven: false };
-    let mut timestamped = false;
+    let mut later = Later { has_store: stored.is_some(), ..Later::default() };
     for (place, one) in judged.iter().enumerate().rev() {
         if let Some((time, line)) = one.document_timestamp(proof, &material, context) {
             report.timestamps.push(line);
-            timestamped = true;
+            later.timestamped = true;
+            // EN 319 142-1 §6.3: what makes an archive is a timestamp behind the revocation data.
+            let end = one.signature.byte_range.map_or(0, |range| range.gap_start);
+            later.archived |= stored.is_some_and(|stored| stored < end);
             if let Some(time) = time.filter(|time| *time < proof.time) {
                 proof = Proof { time, proven: true };
-                let end = one.signature.byte_range.map_or(0, |range| range.gap_start);
                 material.prove(time, |objects| {
                     objects.extend(&store.before(end));
                     for (one, carried) in judged.iter().zip(&carried).take(place) {
@@ -328,7 +330,7 @@ fn judge_trust(file: &PdfFile<'_>, judged: &[Judged], context: &VerificationCont
             }
             continue;
         }
-        let level = |signer: &SignerFindings| level(&one.signature, signer, has_store, timestamped);
+        let level = |signer: &SignerFindings| level(&one.signature, signer, later);
         let (lines, timestamps) = one.reports(proof, &level, &material, context);
         report.signatures.extend(lines.into_iter().rev());
         report.timestamps.extend(timestamps.into_iter().rev());
@@ -337,14 +339,25 @@ fn judge_trust(file: &PdfFile<'_>, judged: &[Judged], context: &VerificationCont
     report.timestamps.reverse();
 }
 
+/// What the document has beside a signature.
+#[derive(Clone, Copy, Default)]
+struct Later {
+    /// A store with revocation data.
+    has_store: bool,
+    /// A document timestamp behind the signature.
+    timestamped: bool,
+    /// One behind the revocation data, too.
+    archived: bool,
+}
+
 /// The signature's format and level by what is there (EN 319 142-1 §6); whether it is valid is another matter.
-fn level(signature: &PdfSignature, signer: &SignerFindings, has_store: bool, timestamped_later: bool) -> String {
+fn level(signature: &PdfSignature, signer: &SignerFindings, later: Later) -> String {
     let sub_filter = signature.sub_filter();
     if sub_filter != "ETSI.CAdES.detached" || !signer.certificate_is_bound {
         return format!("PDF {}", if sub_filter.is_empty() { "signature" } else { &sub_filter });
     }
-    let has_time = timestamped_later || !signer.timestamps.is_empty();
-    let letter = match (has_time, has_store, timestamped_later) {
+    let has_time = later.timestamped || !signer.timestamps.is_empty();
+    let letter = match (has_time, later.has_store, later.archived) {
         (true, true, true) => "LTA",
         (true, true, false) => "LT",
         (true, false, _) => "T",

@@ -133,15 +133,16 @@ pub(super) const TOKENS: [ObjectIdentifier; 5] = [
     oid::CERTIFICATES_AND_CRLS_TIME_STAMP,
 ];
 
-/// Whether the document has a store, and one with revocation data.
-pub(super) fn has_store(file: &PdfFile<'_>) -> bool {
+/// Where the first revocation data of the document's store stands, where it has a store with such.
+pub(super) fn first_in_store(file: &PdfFile<'_>) -> Option<usize> {
     let catalogue = file.catalogue();
     let store = catalogue.dictionary().map(|catalogue| file.value(catalogue, "DSS")).unwrap_or_default();
-    let filled = |key| {
+    let first = |key| {
         let list = store.dictionary().map(|store| file.value(store, key)).unwrap_or_default();
-        list.array().is_some_and(|list| !list.is_empty())
+        let values = list.array().unwrap_or_default().iter().take(limits::MOST_REVOCATION_VALUES);
+        values.map(|item| place(file, item)).min()
     };
-    filled("CRLs") || filled("OCSPs")
+    [first("CRLs"), first("OCSPs")].into_iter().flatten().min()
 }
 
 /// The document security store of a PDF file, each object with the place where it stands; each list is bounded.

@@ -90,8 +90,8 @@ fn properties(document: &Document<'_>, qualifying: &Qualifying, timestamp: &Time
     kept
 }
 
-/// EN 319 132-1 §5.5.2.2: the objects that an archive timestamp covers, those that no reference names, without the qualifying
-/// properties. Some signers cover the others once more.
+/// The objects that an archive timestamp covers, without that of the qualifying properties: `all` of them (EN 319 132-1 §5.5.2.2), or those that
+/// no reference names (XAdES 1.3.2, and signers that kept to it).
 fn objects(context: &Context<'_, '_, '_>, timestamp: &Timestamp, all: bool) -> Vec<NodeId> {
     if timestamp.kind != TimestampKind::Archive {
         return Vec::new();

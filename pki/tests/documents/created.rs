@@ -19,14 +19,14 @@ use openssl::sign::RsaPssSaltlen;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const DAY: &str = "2026-11-22T00:00:00Z";
-const SIGNED: &str = "2026-11-22T03:00:00Z";
-const NAME: &str = "văn bản 1.xml";
-const MEDIA: &str = "text/xml";
-const CONTENT: &str = "<?xml version=\"1.0\"?>\n<!-- đầu --><letter xmlns=\"urn:l\" n='&lt;1'><to>Ủy ban</to><empty/></letter>\n<!-- cuối -->";
+pub(super) const DAY: &str = "2026-11-22T00:00:00Z";
+pub(super) const SIGNED: &str = "2026-11-22T03:00:00Z";
+pub(super) const NAME: &str = "văn bản 1.xml";
+pub(super) const MEDIA: &str = "text/xml";
+pub(super) const CONTENT: &str = "<?xml version=\"1.0\"?>\n<!-- đầu --><letter xmlns=\"urn:l\" n='&lt;1'><to>Ủy ban</to><empty/></letter>\n<!-- cuối -->";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
-enum Level {
+pub(super) enum Level {
     B,
     T,
     Lt,
@@ -34,7 +34,7 @@ enum Level {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kept {
+pub(super) enum Kept {
     CadesAttached,
     CadesDetached,
     XadesEnveloped,
@@ -48,7 +48,7 @@ enum Kept {
     ExtendedCades,
 }
 
-const ALL: [Kept; 11] = [
+pub(super) const ALL: [Kept; 11] = [
     Kept::CadesAttached,
     Kept::CadesDetached,
     Kept::XadesEnveloped,
@@ -63,7 +63,7 @@ const ALL: [Kept; 11] = [
 ];
 
 impl Kept {
-    fn is_detached(self) -> bool {
+    pub(super) fn is_detached(self) -> bool {
         matches!(self, Self::CadesDetached | Self::XadesDetached | Self::JadesDetached)
     }
 
@@ -77,36 +77,41 @@ impl Kept {
 }
 
 /// A signed file as it is handed out.
-struct Signed {
-    bytes: Vec<u8>,
-    kept: Kept,
+pub(super) struct Signed {
+    pub(super) bytes: Vec<u8>,
+    pub(super) kept: Kept,
 }
 
-fn measured(octets: &[u8], scheme: SignatureScheme) -> Measured {
+pub(super) fn measured(octets: &[u8], scheme: SignatureScheme) -> Measured {
     let mut measure = Measure::new(DigestAlgorithm::from(scheme.hash()));
     octets.chunks(7).for_each(|piece| measure.update(piece));
     measure.finish()
 }
 
+/// Longer keys for the longer hashes, so that both sizes are tried.
+fn bits(scheme: SignatureScheme) -> u32 {
+    if scheme.hash() == chuky_model::algorithm::HashAlgorithm::Sha256 { 2_048 } else { 3_072 }
+}
+
 /// A key that is not of the world's kind.
-struct Signer {
-    party: Party,
-    scheme: SignatureScheme,
+pub(super) struct Signer {
+    pub(super) party: Party,
+    pub(super) scheme: SignatureScheme,
 }
 
 impl Signer {
-    fn new(world: &World, scheme: SignatureScheme) -> Self {
+    pub(super) fn new(world: &World, scheme: SignatureScheme) -> Self {
         let curve = |nid| PKey::from_ec_key(EcKey::generate(&EcGroup::from_curve_name(nid).unwrap()).unwrap()).unwrap();
         let key = match scheme {
             SignatureScheme::EcdsaSha256 => curve(Nid::X9_62_PRIME256V1),
             SignatureScheme::EcdsaSha384 => curve(Nid::SECP384R1),
-            _ => PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap(),
+            _ => PKey::from_rsa(Rsa::generate(bits(scheme)).unwrap()).unwrap(),
         };
         let party = Party::with_key(key, "Nguyễn Văn An", 0x43, Role::Signer, LONG, Some(&world.issuing));
         Self { party, scheme }
     }
 
-    fn sign(&self, digest: &[u8]) -> Vec<u8> {
+    pub(super) fn sign(&self, digest: &[u8]) -> Vec<u8> {
         use SignatureScheme::{EcdsaSha256, EcdsaSha384, RsaPssSha256, RsaPssSha384, RsaPssSha512};
         let hash = match digest.len() {
             32 => MessageDigest::sha256(),
@@ -136,7 +141,12 @@ impl Signer {
     }
 
     /// Signs the content.
-    fn signature(&self, world: &World, kept: Kept, octets: &[u8]) -> (Made, Option<Enveloped>, Option<Vec<u8>>) {
+    pub(super) fn signature(
+        &self,
+        world: &World,
+        kept: Kept,
+        octets: &[u8],
+    ) -> (Made, Option<Enveloped>, Option<Vec<u8>>) {
         let (signer, scheme) = (&self.party.certificate, self.scheme);
         let further = [world.issuing.certificate.clone()];
         let digest = measured(octets, scheme).digest;
@@ -179,11 +189,11 @@ impl Signer {
         }
     }
 
-    fn signed(&self, world: &World, kept: Kept, level: Level) -> Signed {
+    pub(super) fn signed(&self, world: &World, kept: Kept, level: Level) -> Signed {
         self.signed_over(world, kept, level, CONTENT.as_bytes())
     }
 
-    fn signed_over(&self, world: &World, kept: Kept, level: Level, octets: &[u8]) -> Signed {
+    pub(super) fn signed_over(&self, world: &World, kept: Kept, level: Level, octets: &[u8]) -> Signed {
         let (mut made, place, manifest) = self.signature(world, kept, octets);
         if level >= Level::T {
             made.add_signature_timestamp(&world.stamper.token(&made.timestamped(), SIGNED)).unwrap();
@@ -199,7 +209,7 @@ impl Signer {
     }
 }
 
-fn archived(made: &mut Made, enveloped: bool, content: &[u8]) -> Vec<u8> {
+pub(super) fn archived(made: &mut Made, enveloped: bool, content: &[u8]) -> Vec<u8> {
     match made {
         Made::Xades(xades) if enveloped => {
             Enveloped::read(content, DigestAlgorithm::Sha256, &xades.behind_data_objects()).unwrap().digest
@@ -208,7 +218,7 @@ fn archived(made: &mut Made, enveloped: bool, content: &[u8]) -> Vec<u8> {
     }
 }
 
-fn long_term(world: &World, signer: &Party) -> LongTermData {
+pub(super) fn long_term(world: &World, signer: &Party) -> LongTermData {
     let chain = [signer, &world.issuing, &world.root, &world.stamper, &world.time_root];
     LongTermData {
         certificates: chain.map(|party| party.certificate.der().to_vec()).to_vec(),
@@ -218,7 +228,7 @@ fn long_term(world: &World, signer: &Party) -> LongTermData {
 }
 
 /// The signature where its packaging has it.
-fn file(
+pub(super) fn file(
     kept: Kept,
     made: Made,
     place: Option<Enveloped>,
@@ -246,12 +256,12 @@ fn file(
     [&frame.before[..], octets, &frame.after].concat()
 }
 
-fn judged(signed: &Signed, octets: &[u8], context: &VerificationContext) -> Report {
+pub(super) fn judged(signed: &Signed, octets: &[u8], context: &VerificationContext) -> Report {
     let content = signed.kept.is_detached().then_some(octets);
     verify_with_content(&signed.bytes, content, NAME, context)
 }
 
-fn context(world: &World, level: Level) -> VerificationContext {
+pub(super) fn context(world: &World, level: Level) -> VerificationContext {
     let lists = if level >= Level::Lt { Vec::new() } else { world.lists(DAY) };
     VerificationContext {
         anchors: world.anchors(),

@@ -4,9 +4,13 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../../../tests/judges/dss/export.rs"]
+mod export;
+
 mod cms;
 mod containers;
 mod created;
+mod exported;
 mod hostile;
 mod jws;
 mod known_status;

@@ -44,7 +44,7 @@ pub struct VerifyQuery {
     pictures: bool,
     /// The validation policy: `default`, `vietnam`, `eu`, `integrity`, or one of the service's own.
     policy: Option<String>,
-    /// The form of the answer: `json`, `pdf` (for people, sealed by the service) or `xml` (ETSI TS 119 102-2). Without it the header
+    /// The form of the answer: `json`, `pdf` (for people, with pictures of the pages, sealed by the service) or `xml` (ETSI TS 119 102-2). Without it the header
     /// `Accept` decides, and JSON where that names none of them.
     report: Option<String>,
     /// Whether the verdict is stored under a short link, without the document. The answer's header `Link` names it (`rel="alternate"`),
@@ -111,7 +111,8 @@ pub async fn verify(
     };
     let _place = arriving.judge().await?;
     let actor = caller.0.as_ref().map_or(Actor::Anonymous, |principal| Actor::Account(principal.account));
-    let (judged, pictures) = match query.pictures {
+    // The report for people shows the pages; nobody else pays for them unasked.
+    let (judged, pictures) = match query.pictures || form == ReportForm::Pdf {
         true => verification::verify_and_draw(&app, actor, submission).await?,
         false => (verification::verify_document(&app, actor, submission).await?, Pictures::Nothing),
     };
@@ -126,7 +127,7 @@ pub async fn verify(
     let named = link.as_ref().map(|link| format!("<{}>; rel=\"alternate\"", link.address));
     let mut answer = match form {
         ReportForm::Json => Json(Answer { link, ..Answer::of(judged.report, pictures) }).into_response(),
-        other => report_file(&app, other, &judged).await?,
+        other => report_file(&app, other, &judged, &pictures).await?,
     };
     if let Some(named) = named.and_then(|named| HeaderValue::from_str(&named).ok()) {
         answer.headers_mut().insert(header::LINK, named);

@@ -4,21 +4,22 @@
 use super::{
     Frame, VerdictCard, texts,
     verdict::{ChangeView, CheckView, ReportLinks, SignatureView},
+    verdict_pages::PagesView,
     verdict_words::{Verdict, certificate_state},
 };
 use crate::{
     reports::{
         Seal,
-        limits::{LISTED, LISTED_EACH},
+        limits::{LISTED, LISTED_EACH, PAGES_SHOWN},
     },
-    verification::Judged,
+    verification::{Judged, Pictures},
 };
 use chuky_model::{
     instant::Instant,
     report::{Report, SignatureReport},
     text::Language,
 };
-use chuky_pki::pdf::sheet::{Block, Shape, Sheet};
+use chuky_pki::pdf::sheet::{Block, Shape, Sheet, Shown};
 
 /// Both languages at once.
 struct Words {
@@ -27,8 +28,8 @@ struct Words {
     blocks: Vec<Block>,
 }
 
-/// The sheet of a verdict, made at that time.
-pub fn verdict_sheet(judged: &Judged, made_at: Instant, seal: Seal<'_>) -> Sheet {
+/// The sheet of a verdict, made at that time, with the pages that were drawn of the document while it was at hand.
+pub fn verdict_sheet(judged: &Judged, drawn: &Pictures, made_at: Instant, seal: Seal<'_>) -> Sheet {
     let report = &judged.report;
     let (vi, en) = (Frame::new(Language::Vi, "/verify"), Frame::new(Language::En, "/verify"));
     // The card carries no copy of the report: an address stands in its place.
@@ -37,6 +38,7 @@ pub fn verdict_sheet(judged: &Judged, made_at: Instant, seal: Seal<'_>) -> Sheet
     let mut words = Words { vi, en, blocks: Vec::new() };
     words.head(report, &cards);
     words.about(judged, made_at, seal);
+    words.pages(report, drawn);
     let [vi, en] = &cards;
     for (place, (one, other)) in vi.signatures.iter().zip(&en.signatures).take(LISTED).enumerate() {
         if let Some(signature) = report.signatures.get(place) {
@@ -117,6 +119,41 @@ impl Words {
             Seal::Offline => (self.vi.say("report-seal-offline"), self.en.say("report-seal-offline")),
         };
         self.row("report-seal", vi, en);
+    }
+
+    /// The pages as signed and as they are now, differences and signatures framed.
+    fn pages(&mut self, report: &Report, drawn: &Pictures) {
+        let pages = match drawn {
+            Pictures::Nothing => return,
+            Pictures::Missing(_) => {
+                self.say("pages-title", |words, vi, en| words.heading(None, vi, en));
+                return self
+                    .say("pages-missing", |words, text, beneath| words.blocks.push(Block::Text { text, beneath }));
+            }
+            Pictures::Drawn(pages) => pages,
+        };
+        let shown = pages.iter().take(PAGES_SHOWN);
+        for page in shown {
+            let [vi, en] = [&self.vi, &self.en].map(|frame| PagesView::of(frame, report, vec![page.clone()]).pages);
+            for (one, other) in vi.into_iter().zip(en) {
+                self.heading(None, one.heading, other.heading);
+                for (text, beneath) in one.notes.into_iter().zip(other.notes) {
+                    self.blocks.push(Block::Text { text, beneath });
+                }
+                let signed = page.signed.iter().map(|picture| (picture, &[][..]));
+                let pictures = signed.chain(page.now.iter().map(|picture| (picture, &page.marks[..])));
+                let captions = one.pictures.into_iter().zip(other.pictures);
+                let shown = pictures.zip(captions).map(|((picture, marks), (vi, en))| Shown {
+                    picture: picture.clone(),
+                    caption: vi.caption,
+                    beneath: en.caption,
+                    differences: page.differences.clone(),
+                    marks: marks.to_vec(),
+                });
+                self.blocks.push(Block::Pictures(shown.collect()));
+            }
+        }
+        self.left_out(pages.len().saturating_sub(PAGES_SHOWN));
     }
 
     fn signature(&mut self, place: usize, signature: &SignatureReport, (vi, en): (&SignatureView, &SignatureView)) {

@@ -16,7 +16,7 @@ use crate::{
         report_file::{ReportForm, allow_link, report_file},
         upload,
     },
-    verification::{self, Arriving, Spool, digest_of},
+    verification::{self, Arriving, Pictures, Spool, digest_of},
 };
 use axum::{
     extract::{DefaultBodyLimit, Path, Request, State},
@@ -66,7 +66,7 @@ async fn report(
     }
     allow(&app, visit.principal.as_ref(), &remote)?;
     let form = ReportForm::from_name(&form.form).ok_or_else(RequestError::not_found)?;
-    report_file(&app, form, &judged).await
+    report_file(&app, form, &judged, &Pictures::Nothing).await
 }
 
 async fn show(State(app): State<App>, visit: Visit, Path(code): Path<String>) -> Result<Response> {
@@ -82,7 +82,7 @@ async fn file(
     let form = ReportForm::from_name(&form).ok_or_else(RequestError::not_found)?;
     let kept = verification::kept(&app, &code).await?;
     allow(&app, visit.principal.as_ref(), &remote)?;
-    report_file(&app, form, &kept.judged).await
+    report_file(&app, form, &kept.judged, &Pictures::Nothing).await
 }
 
 async fn compare(

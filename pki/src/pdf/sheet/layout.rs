@@ -4,7 +4,8 @@
 use super::super::letter::Style;
 use super::super::typeface::{Typeface, Typefaces, composed};
 use super::super::write::{WriteError, limits};
-use super::{Block, Shape, Sheet};
+use super::{Block, Shape, Sheet, Shown};
+use crate::picture::{Area, Picture};
 
 /// Red, green, blue.
 pub(super) type Colour = [u8; 3];
@@ -29,6 +30,12 @@ pub(super) enum Mark {
         points: Vec<(f32, f32)>,
         width: f32,
         colour: Colour,
+    },
+    /// A picture, its upper left corner at that place.
+    Picture {
+        at: (f32, f32),
+        size: (f32, f32),
+        picture: Picture,
     },
 }
 
@@ -64,6 +71,7 @@ impl Pages<'_> {
             Block::Heading { shape, text, beneath } => self.heading(*shape, text, beneath),
             Block::Row { label, label_beneath, value, beneath } => self.row((label, label_beneath), (value, beneath)),
             Block::Warning { text, beneath } => self.warning(text, beneath),
+            Block::Pictures(shown) => self.pictures(shown),
             Block::Text { text, beneath } => {
                 self.y += 4.0;
                 self.paragraph(LEFT, RIGHT - LEFT, BODY, text)?;
@@ -206,6 +214,70 @@ impl Pages<'_> {
         Ok(())
     }
 
+    /// Pictures beside each other with their captions above, kept on one page.
+    fn pictures(&mut self, shown: &[Shown]) -> Result<(), WriteError> {
+        let captions = PICTURE_CAPTION.size * LEADING * 2.0;
+        let placed: Vec<(&Shown, f32)> = shown
+            .iter()
+            .take(COLUMNS)
+            .map(|one| {
+                let (width, height) = (f32::from(one.picture.width.max(1)), f32::from(one.picture.height.max(1)));
+                (one, (COLUMN / width).min(PICTURE_HEIGHT / height))
+            })
+            .collect();
+        let tallest = placed.iter().map(|(one, scale)| f32::from(one.picture.height) * scale).fold(0.0, f32::max);
+        self.y += 4.0;
+        self.room(captions + tallest + 4.0)?;
+        let top = self.y;
+        for ((one, scale), column) in placed.into_iter().zip(0_u8..) {
+            let left = LEFT + f32::from(column) * (COLUMN + GUTTER);
+            self.y = top;
+            for (look, text) in [(PICTURE_CAPTION, &one.caption), (BENEATH, &one.beneath)] {
+                if let Some(line) = self.lines(text, look, COLUMN).into_iter().next() {
+                    self.line(left, look, line);
+                }
+            }
+            self.picture(one, (left, top + captions), scale);
+        }
+        self.y = top + captions + tallest + 4.0;
+        Ok(())
+    }
+
+    fn picture(&mut self, shown: &Shown, at: (f32, f32), scale: f32) {
+        let (width, height) = (f32::from(shown.picture.width) * scale, f32::from(shown.picture.height) * scale);
+        self.put(Mark::Picture { at, size: (width, height), picture: shown.picture.clone() });
+        let corners = |area: Area| {
+            let (left, top) = (at.0 + f32::from(area.left) * scale, at.1 + f32::from(area.top) * scale);
+            let right = (left + f32::from(area.width) * scale).min(at.0 + width);
+            let bottom = (top + f32::from(area.height) * scale).min(at.1 + height);
+            [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)]
+        };
+        let (whole_width, whole_height) = (shown.picture.width, shown.picture.height);
+        let whole = corners(Area { left: 0, top: 0, width: whole_width, height: whole_height });
+        self.put(Mark::Line { points: whole.to_vec(), width: 0.5, colour: GREY });
+        let (difference, _) = colours(Shape::NotValid);
+        for area in &shown.differences {
+            for points in dashes(&corners(*area)) {
+                self.put(Mark::Line { points, width: 1.2, colour: difference });
+            }
+        }
+        for mark in &shown.marks {
+            let frame = corners(mark.area);
+            self.put(Mark::Line { points: frame.to_vec(), width: 0.9, colour: MARKED });
+            let look = Look { style: Style::Bold, size: 8.0, colour: MARKED };
+            let (left, top) = frame[0];
+            let text = mark.signature.to_string();
+            self.put(Mark::Text {
+                x: left + 2.0,
+                baseline: top + look.size,
+                style: look.style,
+                size: look.size,
+                colour: look.colour,
+                text,
+            });
+        }
+    }
+
     fn shape(&mut self, shape: Shape, (x, y): (f32, f32), radius: f32) {
         let (dark, _) = colours(shape);
         let at = |points: &[(f32, f32)]| points.iter().map(|(h, v)| (x + h * radius, y + v * radius)).collect();
@@ -248,6 +320,20 @@ impl Pages<'_> {
             }
         }
     }
+}
+
+/// The sides of a frame as short lines with gaps, at most [`limits::SHEET_DASHES`] a side.
+fn dashes(frame: &[(f32, f32)]) -> Vec<Points> {
+    let side = |[from, to]: [(f32, f32); 2]| {
+        let (across, down) = (to.0 - from.0, to.1 - from.1);
+        let count = ((across.abs() + down.abs()) / DASH).clamp(1.0, f32::from(limits::SHEET_DASHES)) as u16;
+        let at = move |part: f32| (from.0 + across * part, from.1 + down * part);
+        (0..count).map(move |place| {
+            let begin = f32::from(place) / f32::from(count);
+            vec![at(begin), at(begin + 0.6 / f32::from(count))]
+        })
+    };
+    frame.windows(2).filter_map(|pair| Some([*pair.first()?, *pair.last()?])).flat_map(side).collect()
 }
 
 /// The text with every letter that the typeface lacks, and every control or direction mark, as its code point.
@@ -311,6 +397,15 @@ const FOOT: f32 = 812.0;
 const LABEL: f32 = 134.0;
 /// Distance of lines, in text sizes.
 const LEADING: f32 = 1.32;
+/// Pictures beside each other, and the points that each may take.
+const COLUMNS: usize = 2;
+const GUTTER: f32 = 13.0;
+const COLUMN: f32 = (RIGHT - LEFT - GUTTER) / 2.0;
+const PICTURE_HEIGHT: f32 = 360.0;
+/// A dash and its gap.
+const DASH: f32 = 5.0;
+const MARKED: Colour = [0x0b, 0x4f, 0x9e];
+const PICTURE_CAPTION: Look = Look { style: Style::Bold, size: 9.5, colour: BLACK };
 const BLACK: Colour = [0x11, 0x11, 0x11];
 const WHITE: Colour = [0xff, 0xff, 0xff];
 const GREY: Colour = [0xb5, 0xb5, 0xb5];

@@ -7,6 +7,7 @@ mod layout;
 
 use super::typeface::Typefaces;
 use super::write::WriteError;
+use crate::picture::{Area, Mark, Picture};
 use chuky_model::instant::Instant;
 
 /// The three answers, each with a shape of its own beside its colour: who sees no colours reads them as well.
@@ -68,6 +69,23 @@ pub enum Block {
         /// In the second language.
         beneath: String,
     },
+    /// One picture, or two beside each other.
+    Pictures(Vec<Shown>),
+}
+
+/// A picture of a page, and what is framed on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// As it was drawn.
+    pub picture: Picture,
+    /// What it shows.
+    pub caption: String,
+    /// The caption in the second language.
+    pub beneath: String,
+    /// What looks otherwise: dashed frames.
+    pub differences: Vec<Area>,
+    /// Where signatures stand: frames with their numbers.
+    pub marks: Vec<Mark>,
 }
 
 /// A report to be composed.

@@ -26,3 +26,5 @@ pub const LETTER_PAGES: usize = 200;
 pub const SHEET_PAGES: usize = 200;
 /// Characters of one text in a report; a document's own words may be of any length.
 pub const SHEET_CHARACTERS: usize = 2_000;
+/// Dashes of one side of a frame in a report.
+pub const SHEET_DASHES: u16 = 100;
