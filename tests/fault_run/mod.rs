@@ -6,7 +6,7 @@ mod checker;
 mod clients;
 mod disk;
 mod faults;
-mod network;
+pub mod network;
 mod node;
 mod victim;
 
