@@ -140,14 +140,14 @@ impl App {
         executable: PathBuf,
         roots: Vec<RootToken>,
     ) -> Result<Self> {
-        let store = Store::open(&settings.database_url).await?;
+        let store = Store::open_within(&settings.database_url, settings.database_wait).await?;
         restoration::check(&store, &remembered_head(&settings)).await?;
         Self::open_over((store, false), settings, clock, executable, roots).await
     }
 
     /// Opens what came out of a backup, for its reconciliation and nothing else.
     pub async fn open_to_reconcile(settings: Settings, clock: Clock, executable: PathBuf) -> Result<Self> {
-        let store = Store::open(&settings.database_url).await?;
+        let store = Store::open_within(&settings.database_url, settings.database_wait).await?;
         Self::open_over((store, true), settings, clock, executable, Vec::new()).await
     }
 

@@ -68,11 +68,19 @@ pub struct Config {
 }
 
 /// Which database.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DatabaseConfig {
     /// `sqlite:///path` or `postgres://…`; SQLite in the data directory where absent.
     pub url: Option<String>,
+    /// How long a statement of PostgreSQL may take.
+    pub wait_seconds: u64,
+}
+
+impl Default for DatabaseConfig {
+    fn default() -> Self {
+        Self { url: None, wait_seconds: 40 }
+    }
 }
 
 /// The PKCS#11 module and the worker processes.
@@ -194,6 +202,7 @@ pub struct Settings {
     /// Bytes.
     pub largest_upload: u64,
     pub database_url: String,
+    pub database_wait: Duration,
     pub hsm: HsmSettings,
     pub seal: SealConfig,
     pub readers: ReadersConfig,
@@ -275,6 +284,9 @@ impl Settings {
         }
         config.documents.check()?;
         config.verification.fetch.check().map_err(|what| invalid("verification.fetch", &what))?;
+        if !(1..=600).contains(&config.database.wait_seconds) {
+            return Err(invalid("database.wait_seconds", "between 1 and 600"));
+        }
         if !config.rates.is_usable() {
             return Err(invalid("rates", "each quota has a count of at least 1 and 1 to 86400 seconds"));
         }
@@ -297,6 +309,7 @@ impl Settings {
             connections,
             tls: config.server.tls.map(TlsConfig::checked).transpose()?,
             largest_upload: config.server.largest_upload_mib.saturating_mul(1 << 20),
+            database_wait: Duration::from_secs(config.database.wait_seconds),
             database_url: config
                 .database
                 .url

@@ -68,6 +68,20 @@ where
     Ok(found)
 }
 
+/// As [`row_of`], with the log itself asked each time, as [`row_by_log`] does.
+pub async fn row_of_by_log<R, F>(app: &App, key: impl Display, read: impl Fn() -> F) -> Result<Option<R>>
+where
+    R: Authenticated,
+    F: Future<Output = Result<Option<R>, store::Error>>,
+{
+    let subject = format!("{}:{key}", R::NOUN);
+    let mut found = row_by_log(app, &read).await?;
+    if found.is_none() && app.audit.row_versions().newest_by_log(&subject).await? > 0 {
+        found = Some(row_by_log(app, &read).await?.ok_or_else(missing::<R>)?);
+    }
+    Ok(found)
+}
+
 /// An error of rows that the log knows of and that are not there.
 pub fn missing<R: Authenticated>() -> Error {
     tracing::error!(event = "row_missing", table = R::TABLE);
@@ -171,11 +185,13 @@ pub fn changed(app: &App, row: &impl Authenticated) {
     app.audit.row_versions().learn(&row.subject(), row.version());
 }
 
-/// Tells a row that somebody is just changing from one that was put back: read again, the first is newer, the second the same.
+/// Tells a row that somebody is just changing from one that was put back. What the log tells was committed before it told it, so the next
+/// reading finds that version or a later one, however fast others go on changing the row; one that was put back is still behind it.
 #[derive(Default)]
 struct Reading {
     readings: usize,
-    older: Option<(String, i64)>,
+    /// What the log told of rows that were behind it.
+    wanted: HashMap<String, i64>,
 }
 
 impl Reading {
@@ -184,25 +200,26 @@ impl Reading {
         if version > newest {
             app.audit.row_versions().learn(&subject, version);
         }
-        if version >= newest {
-            return Ok(true);
-        }
-        let read = (subject, version);
-        if self.older.as_ref() == Some(&read) {
-            tracing::error!(event = "row_reset", table = R::TABLE, version, newest);
-            return Err(InternalError::RowForged { table: R::TABLE }.into());
+        match self.wanted.get(&subject) {
+            _ if version >= newest => return Ok(true),
+            Some(wanted) if version >= *wanted => return Ok(true),
+            Some(_) => {
+                tracing::error!(event = "row_reset", table = R::TABLE, version, newest);
+                return Err(InternalError::RowForged { table: R::TABLE }.into());
+            }
+            None => {}
         }
         self.readings += 1;
         if self.readings >= MOST_READINGS {
             return Err(RequestError::try_again().into());
         }
-        self.older = Some(read);
+        self.wanted.insert(subject, newest);
         Ok(false)
     }
 }
 
-/// How often rows that others are just changing are read again.
-const MOST_READINGS: usize = 8;
+/// How often a list is read again because another row of it was behind: of each row once is enough.
+const MOST_READINGS: usize = 32;
 /// A row is read again after this, whatever the log says: a revocation by a node whose entries do not arrive shows by then.
 pub const KEPT_FOR: Duration = Duration::from_secs(2);
 /// Rows kept at once, each below a kilobyte; one more and all are read again.

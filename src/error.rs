@@ -110,6 +110,15 @@ impl RequestError {
         Self::new(RequestErrorKind::Conflict, code, vi, en)
     }
 
+    /// Somebody else changed the same thing in this moment, so that nothing was done.
+    pub fn overtaken() -> Self {
+        Self::conflict(
+            "changed_meanwhile",
+            "Có người vừa thay đổi cùng một nội dung nên việc này chưa được thực hiện. Hãy tải lại rồi thử lại.",
+            "Somebody has just changed the same thing, so nothing was done. Reload, then try again.",
+        )
+    }
+
     /// The signing device or the database is away for the moment.
     pub fn try_again() -> Self {
         Self::new(

@@ -231,7 +231,7 @@ pub fn customer(address: &str) -> String {
 pub const UNKNOWN_NAME: Quota = Quota { count: 100, seconds: 30_000 };
 
 /// Twenty a day: a guess of six digits, of which three are right, meets once in forty-five years.
-const WRONG_CODES: Quota = Quota { count: 20, seconds: 86_400 };
+pub const WRONG_CODES: Quota = Quota { count: 20, seconds: 86_400 };
 
 /// The kinds of try that a wrong PIN is.
 pub const WRONG_PIN: &[&str] = &["pin_wrong"];

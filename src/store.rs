@@ -7,7 +7,10 @@ mod queries;
 pub use error::Error;
 
 use chuky_model::id::CertificateId;
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 use uuid::Uuid;
 
 /// An open database. Cheap to clone.
@@ -75,9 +78,16 @@ pub fn percent_decoded(text: &str) -> Option<String> {
 impl Store {
     /// Opens `sqlite:///path/to/file` (made where there is none) or `postgres://user@host/database`, and migrates it.
     pub async fn open(url: &str) -> Result<Self, Error> {
+        Self::open_within(url, chuky_store_postgres::limits::WAIT).await
+    }
+
+    /// The same; no statement over a network is waited for longer than that. SQLite's are bounded by its lock alone.
+    pub async fn open_within(url: &str, wait: Duration) -> Result<Self, Error> {
         match url.split_once(':') {
             Some(("sqlite", _)) => Ok(Self::Sqlite(chuky_store_sqlite::Store::open(url).await?)),
-            Some(("postgres" | "postgresql", _)) => Ok(Self::Postgres(chuky_store_postgres::Store::open(url).await?)),
+            Some(("postgres" | "postgresql", _)) => {
+                Ok(Self::Postgres(chuky_store_postgres::Store::open(url, wait).await?))
+            }
             _ => Err(Error::Url),
         }
     }

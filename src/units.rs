@@ -175,6 +175,7 @@ pub async fn load(app: &App, by: &Principal, csv: &str, from: &str, dry_run: boo
     };
     attestation::attest(&*app.tokens.subscribers, &mut list).await?;
     let mut transaction = app.store.begin().await?;
+    transaction.hold_unit_lists().await?;
     match transaction.insert_unit_list(&list).await {
         Err(store::Error::Conflict(_)) => return Err(loaded_before().into()),
         other => other?,

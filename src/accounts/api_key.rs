@@ -8,7 +8,7 @@ use crate::{
     audit::{self, Actor, Entry, Kind},
     current,
     error::{RequestError, Result},
-    store::Transaction,
+    store::{self, Transaction},
 };
 use chuky_model::{
     id::{AccountId, ApiKeyId},
@@ -137,6 +137,16 @@ fn view(key: ApiKey) -> ApiKeyView {
 
 /// Revokes a key for good: one's own, or anybody's as somebody who may disable the account. One that is revoked already stays so.
 pub async fn revoke(app: &App, by: &Principal, id: ApiKeyId) -> Result<()> {
+    // Revoked by somebody else in this moment, it is read again.
+    for _ in 0..AT_ONCE {
+        if revoked_once(app, by, id).await? {
+            return Ok(());
+        }
+    }
+    Err(RequestError::overtaken().into())
+}
+
+async fn revoked_once(app: &App, by: &Principal, id: ApiKeyId) -> Result<bool> {
     let key = current::row_by_log(app, || app.store.api_key_by_id(id)).await?;
     let mut key = key.ok_or_else(RequestError::not_found)?;
     let may = key.account_id == by.account || by.has(Role::SecurityOfficer) || by.has(Role::Administrator);
@@ -145,16 +155,21 @@ pub async fn revoke(app: &App, by: &Principal, id: ApiKeyId) -> Result<()> {
     }
     by.in_session()?;
     if key.revoked_at.is_some() {
-        return Ok(());
+        return Ok(true);
     }
     let now = app.clock.now();
     key.revoked_at = Some(now);
     attestation::attest_change(&*app.tokens.subscribers, &mut key).await?;
     let mut transaction = app.store.begin().await?;
-    store_revoked(&mut transaction, &key, Actor::Account(by.account), now).await?;
+    match transaction.update_api_key(&key).await {
+        Err(store::Error::Stale) => return Ok(false),
+        other => other?,
+    }
+    let entry = Entry::of_row(now, Kind::ApiKeyRevoked, Actor::Account(by.account), &key);
+    audit::record(&mut transaction, entry).await?;
     transaction.commit().await?;
     current::changed(app, &key);
-    Ok(())
+    Ok(true)
 }
 
 /// The keys of an account that an approval gives a role which decides, revoked and attested; none of every other account.
@@ -180,3 +195,5 @@ pub async fn store_revoked(transaction: &mut Transaction, key: &ApiKey, by: Acto
 
 const LONGEST_LABEL: usize = 100;
 const MOST_DAYS: i64 = 366;
+/// Calls for the same key that may meet, one after the other.
+const AT_ONCE: usize = 8;

@@ -162,7 +162,7 @@ pub async fn log_in(app: &App, attempt: LogIn) -> Result<LoggedIn> {
 async fn opened(app: &App, mut account: Account, (totp, device): (&TotpCode, Option<&str>)) -> Result<SessionToken> {
     let matched = account.password_hash.clone();
     for _ in 0..tries::AT_ONCE {
-        let step = second_factor::guarded(app, &account, totp, device)?.ok_or_else(wrong)?;
+        let step = second_factor::guarded(app, &account, totp, device).await?.ok_or_else(wrong)?;
         if let Some(token) = forgiven_session(app, account.clone(), step).await? {
             return Ok(token);
         }
@@ -196,7 +196,7 @@ async fn forgiven_session(app: &App, mut account: Account, step: Option<i64>) ->
 /// Somebody else changed the row in this moment.
 pub fn moved_on(error: store::Error) -> crate::error::Error {
     match error {
-        store::Error::Stale => RequestError::try_again().into(),
+        store::Error::Stale => RequestError::overtaken().into(),
         error => error.into(),
     }
 }

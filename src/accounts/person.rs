@@ -65,17 +65,16 @@ pub async fn forget(
 /// Every account of a person, oldest first, enabled or not. An error where one that the log names is not found as theirs.
 pub(super) async fn accounts(app: &App, person_lookup: &[u8]) -> Result<Vec<Account>> {
     let read = async || current::rows(app, || app.store.accounts_of_person(person_lookup)).await;
-    let mut accounts = read().await?;
-    // The log is asked after the rows: what it names then and they lack was made in between, and shows in a second look, or is hidden.
-    let named = named(app, person_lookup).await?;
-    let lacks = |accounts: &[Account]| named.iter().any(|id| !accounts.iter().any(|account| account.id == *id));
-    if lacks(&accounts) {
-        accounts = read().await?;
+    for _ in 0..LOOKS {
+        let accounts = read().await?;
+        // The log is asked after the rows: what it names then and they lack was made in between, and shows in another look, or is hidden. In
+        // that look another account may just have become nobody's.
+        let named = named(app, person_lookup).await?;
+        if named.iter().all(|id| accounts.iter().any(|account| account.id == *id)) {
+            return Ok(accounts);
+        }
     }
-    match lacks(&accounts) {
-        true => Err(current::missing::<Account>()),
-        false => Ok(accounts),
-    }
+    Err(current::missing::<Account>())
 }
 
 /// The accounts that the log says are that person's: as it was read and held against its heads, and what was recorded since. That one is nobody's
@@ -162,6 +161,8 @@ fn subject(app: &App, person_lookup: &[u8]) -> String {
     format!("person:{}", hex::encode(app.vault.lookup("audit_person", &hex::encode(person_lookup))))
 }
 
+/// Looks at the accounts of one person, one more for each change of them that may fall between two of its reads.
+const LOOKS: usize = 4;
 /// The subject of the entry that says that every account from before is recorded.
 const ALL_RECORDED: &str = "person:earlier";
 /// Rows looked at together.

@@ -33,8 +33,9 @@ pub(super) fn is_staff(roles: &[Role]) -> bool {
 }
 
 /// As [`checked`], behind the right password. Whoever has that is no stranger who mistypes: so many wrong codes a day, from a device that the
-/// holder has used or from all others together, and none is right any more; no log-in of the holder's takes one of them back.
-pub(super) fn guarded(
+/// holder has used or from all others together, and none is right any more; no log-in of the holder's takes one of them back. They are
+/// counted in the audit log, for all nodes and over every start; a burst that meets on several nodes is held by each of them.
+pub(super) async fn guarded(
     app: &App,
     account: &Account,
     typed: &TotpCode,
@@ -42,15 +43,33 @@ pub(super) fn guarded(
 ) -> Result<Option<Option<i64>>> {
     let caller = format!("{}\n{}", account.id, device.unwrap_or_default());
     let now = app.clock.steady();
-    if app.rates.check(rates::Kind::SecondFactor, &caller, now).is_err() {
+    let day = app.clock.now().unix_seconds().div_euclid(86_400);
+    let digest = hex::encode(app.vault.lookup("second_factor", &format!("{caller}\n{day}")));
+    let subject = format!("second_factor:{digest}");
+    let wrong = if is_enrolled(account) { wrong_codes(app, &subject).await? } else { 0 };
+    if wrong >= i64::from(rates::WRONG_CODES.count) || app.rates.check(rates::Kind::SecondFactor, &caller, now).is_err()
+    {
         tracing::warn!(event = "second_factor_guessed", account = %account.id);
         return Ok(None);
     }
     let step = checked(app, account, typed)?;
     if step.is_none() && !typed.is_empty() {
         let _ = app.rates.take(rates::Kind::SecondFactor, &caller, now);
+        // Told before the caller is: what is not counted is not answered.
+        let entry = Entry::new(app.clock.now(), Kind::SecondFactorRefused, Actor::Anonymous, subject);
+        let entry = Entry { row_version: Some(wrong.saturating_add(1)), ..entry };
+        let mut transaction = app.store.begin().await?;
+        audit::record(&mut transaction, entry.with(serde_json::json!({ "account": account.id }))).await?;
+        transaction.commit().await?;
     }
     Ok(step)
+}
+
+/// Wrong codes of that day: by the verified log, which SQL cannot lower, or by what is recorded where several met and said the same number.
+async fn wrong_codes(app: &App, subject: &str) -> Result<i64> {
+    let told = app.audit.row_versions().newest_by_log(subject).await?;
+    let recorded = app.store.count_audit_entries(Kind::SecondFactorRefused.name(), subject).await?;
+    Ok(told.max(recorded))
 }
 
 /// The time step of a right code; `None` where it is wrong or was taken before. `Ok(Some(None))` where none is asked for.

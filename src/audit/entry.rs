@@ -65,6 +65,8 @@ kinds! {
     /// A secret was made that a first code must confirm.
     SecondFactorBegun = "second_factor.begun",
     SecondFactorEnrolled = "second_factor.enrolled",
+    /// A wrong code behind the right password; about the account's day, with how many it has had from that device, or from all others.
+    SecondFactorRefused = "second_factor.refused",
     /// An account was said to be that person's; the subject is a keyed digest, so that the log names nobody.
     PersonNamed = "person.named",
     /// That account is nobody's any more.

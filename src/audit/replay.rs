@@ -74,7 +74,7 @@ impl Replay {
     }
 
     /// Shows every entry of the log since the last call: those under its head once, those appended since perhaps again. None that only waits.
-    pub(super) async fn advance_over_all(&mut self, mut visit: impl FnMut(&AuditEntry)) -> Result<()> {
+    pub async fn advance_over_all(&mut self, mut visit: impl FnMut(&AuditEntry)) -> Result<()> {
         self.unbroken()?;
         self.take(|_, entry| visit(entry), true).await
     }

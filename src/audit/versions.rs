@@ -137,6 +137,11 @@ impl RowVersions {
 
     /// Reads the log where that was not done yet.
     pub async fn read(&self) -> Result<()> {
+        self.read_while(async || ()).await
+    }
+
+    /// The same; `meanwhile` happens between a reading and what is made of it.
+    async fn read_while(&self, meanwhile: impl AsyncFn()) -> Result<()> {
         {
             let known = self.known();
             if let Some(what) = &known.broken {
@@ -155,6 +160,7 @@ impl RowVersions {
         // While this reads, another node appends and the sequencer may begin behind that: then what lies between is read, too.
         for _ in 0..2 {
             reader.advance_over_all(|entry| self.known().take_in(entry)).await?;
+            meanwhile().await;
             let mut known = self.known();
             known.read = Some(reader.size());
             if known.is_read() {
@@ -271,7 +277,22 @@ fn key(subject: &str) -> Key {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use chuky_model::{id::AuditEntryId, instant::Instant};
+    use crate::audit::{
+        entry::leaf,
+        head::{AUDIT_KEY, RememberedHead, digest},
+        merkle::{Frontier, leaf_hash},
+    };
+    use chuky_model::{
+        id::AuditEntryId,
+        instant::Instant,
+        record::audit::{AuditHead, AuditLeaf},
+    };
+    use openssl::{
+        ec::{EcGroup, EcKey},
+        ecdsa::EcdsaSig,
+        nid::Nid,
+        pkey::{PKey, Private},
+    };
 
     fn entry(kind: &str, subject: &str, content: &str, row_version: Option<i64>) -> AuditEntry {
         AuditEntry {
@@ -309,6 +330,68 @@ mod tests {
         known.take_in(&entry("person.named", "person:2", "{}", None));
         known.take_in(&entry("account.created", "person:3", &format!(r#"{{"account":"{account}"}}"#), None));
         assert_eq!(known.persons.into_iter().collect::<Vec<_>>(), [(key("person:1"), account)]);
+    }
+
+    /// A log that another node appends to and signs.
+    struct OtherNode {
+        store: Store,
+        key: EcKey<Private>,
+        frontier: tokio::sync::Mutex<Frontier>,
+    }
+
+    impl OtherNode {
+        /// Appends one entry of that version of a row, under a head of its own; how many there are then.
+        async fn append(&self, version: i64) -> u64 {
+            let mut frontier = self.frontier.lock().await;
+            let (entry, before) = (entry("account.changed", "account:1", "{}", Some(version)), frontier.size());
+            let hash = leaf_hash(&leaf(&entry));
+            frontier.append(hash);
+            let (size, previous_size) = (frontier.size(), i64::try_from(before).unwrap());
+            let signature = EcdsaSig::sign(&digest(size, &frontier.root(), Instant(1)), &self.key).unwrap();
+            let head = AuditHead {
+                size: i64::try_from(size).unwrap(),
+                previous_size,
+                root_hash: frontier.root().to_vec(),
+                signed_at: Instant(1),
+                key_label: AUDIT_KEY.to_owned(),
+                signature: signature.to_der().unwrap(),
+            };
+            let mut transaction = self.store.begin().await.unwrap();
+            transaction.insert_audit_entry(&entry).await.unwrap();
+            let leaf = AuditLeaf { sequence: previous_size, entry_id: entry.id, hash: hash.to_vec() };
+            transaction.append_audit_leaves(&[leaf]).await.unwrap();
+            transaction.insert_audit_head(&head).await.unwrap();
+            transaction.commit().await.unwrap();
+            size
+        }
+    }
+
+    /// A node starts beside one that appends: its sequencer begins behind what its reader had read.
+    #[tokio::test]
+    async fn what_is_appended_while_the_log_is_read_is_read_too() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open_file(&directory.path().join("chuky.db")).await.unwrap();
+        let key = EcKey::generate(&EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap()).unwrap();
+        let spki = PKey::from_ec_key(key.clone()).unwrap().public_key_to_der().unwrap();
+        let other = OtherNode { store: store.clone(), key, frontier: tokio::sync::Mutex::default() };
+        other.append(1).await;
+        let remembered = RememberedHead::at(directory.path().join("audit-head.json"));
+        let rows = RowVersions::new(store.clone(), Replay::new(store.clone(), &spki, remembered.clone()).unwrap());
+        let looks = std::sync::atomic::AtomicU64::new(0);
+        // After the first reading the other node appends, and the sequencer here begins behind that.
+        let meanwhile = async || {
+            if looks.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 0 {
+                other.append(2).await;
+                rows.shown_after(other.append(3).await);
+            }
+        };
+        rows.read_while(meanwhile).await.unwrap();
+        assert_eq!(rows.newest("account:1").await.unwrap(), 3);
+        assert_eq!(looks.into_inner(), 2);
+        // A log that does not reach what the sequencer found is not whole.
+        let rows = RowVersions::new(store.clone(), Replay::new(store, &spki, remembered).unwrap());
+        rows.shown_after(4);
+        assert!(matches!(rows.read().await, Err(crate::error::Error::Internal(InternalError::LogNotWhole(_)))));
     }
 
     #[test]

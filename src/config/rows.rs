@@ -100,6 +100,11 @@ pub(super) const ROWS: &[Row] = &[
         "`sqlite:///PATH` or `postgres://…`",
         "The database; SQLite in the data directory where absent.",
     ),
+    row(
+        "database.wait_seconds",
+        "1 to 600",
+        "How long a statement of PostgreSQL may take, with the way there and back, before its caller is told to try again. Longer than the half minute that a node which stands still keeps others waiting. SQLite is not asked over a network.",
+    ),
     from("PKCS #11", row("hsm.module", "path", "The PKCS#11 library; SoftHSM's usual places where absent.")),
     row(
         "hsm.secrets_dir",

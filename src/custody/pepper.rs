@@ -2,11 +2,11 @@
 //! its PIN is next entered; with an old pepper every backup that is sealed under it becomes worthless. Sees no pepper itself.
 
 use crate::{
-    app::App,
+    app::{App, audit_key_file},
     attestation,
     audit::{self, Actor, Entry, Kind},
     current,
-    error::{RequestError, Result},
+    error::{InternalError, RequestError, Result},
     store::Error as StoreError,
     tokens,
 };
@@ -121,8 +121,17 @@ async fn close(app: &App, id: CredentialId, version: u32) -> Result<bool> {
 }
 
 async fn made(app: &App, version: u32) -> Result<Option<Instant>> {
-    let entries = app.store.audit_entries_about(&subject(version), Cursor::OLDEST, 1).await?;
-    Ok(entries.first().filter(|entry| entry.kind == Kind::PepperMade.name()).map(|entry| entry.recorded_at))
+    // What an entry says is anybody's who has SQL: the heads say since when the log tells it. Of several, the first: one that was added makes
+    // the pepper no older.
+    let file = audit_key_file(&app.settings);
+    let key = std::fs::read(&file).map_err(InternalError::io(file.display().to_string()))?;
+    let entries = app.store.audit_entries_about(&subject(version), Cursor::OLDEST, MOST_ENTRIES).await?;
+    let mut made: Option<Instant> = None;
+    for entry in entries.iter().filter(|entry| entry.kind == Kind::PepperMade.name()) {
+        let told = audit::told_at(&app.store, &key, entry).await?;
+        made = made.into_iter().chain(told).min();
+    }
+    Ok(made)
 }
 
 async fn record(app: &App, kind: Kind, version: u32, content: serde_json::Value) -> Result<()> {
@@ -171,5 +180,7 @@ fn in_use(used: i64) -> RequestError {
     )
 }
 
+/// Entries about one pepper: made, to be destroyed, destroyed. What was added to them by SQL beyond that makes its age unknown.
+const MOST_ENTRIES: i64 = 100;
 /// Credentials looked at in one go.
 const PAGE: i64 = 200;

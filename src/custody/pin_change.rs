@@ -65,7 +65,7 @@ async fn store(
         let mut credential = tries::forgive(app, by, opened.id).await?;
         if credential.sealed_key != opened.sealed_key {
             // Another change of PIN was faster; this one was of a seal that is no more.
-            return Err(RequestError::try_again().into());
+            return Err(RequestError::overtaken().into());
         }
         seal_with(&mut credential, &sealed, parameters);
         attestation::attest_change(&*app.tokens.subscribers, &mut credential).await?;

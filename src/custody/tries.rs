@@ -158,5 +158,6 @@ fn wrong(left: i64) -> RequestError {
 /// Two minutes: an HSM that is away for longer takes nobody's tries, as nothing is counted while it is known to be away.
 const TIMES_TO_GIVE_BACK: usize = 240;
 const BETWEEN_GIVING_BACK: std::time::Duration = std::time::Duration::from_millis(500);
-/// Tries of one credential that may meet in the same moment.
-pub(super) const CHANGES_AT_ONCE: usize = 5;
+/// How often a change of a row begins anew because another one was faster: each time one of those who meet has come through, with at most
+/// three changes each.
+pub(super) const CHANGES_AT_ONCE: usize = 48;

@@ -126,7 +126,9 @@ impl InternalError {
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Hsm(error) => error.is_temporary(),
-            Self::Store(error) => matches!(error, crate::store::Error::Unavailable(_)),
+            Self::Store(error) => {
+                matches!(error, crate::store::Error::Unavailable(_) | crate::store::Error::Unknown(_))
+            }
             _ => false,
         }
     }

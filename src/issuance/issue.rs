@@ -273,7 +273,8 @@ pub(super) async fn intend(
     let mut transaction = app.store.begin().await?;
     registration::advance(app, &mut transaction, &mut request, RequestState::Issuing).await?;
     if claimed {
-        transaction.update_activation_code(code).await?;
+        // A new code was made in this moment.
+        transaction.update_activation_code(code).await.map_err(accounts::moved_on)?;
         audit::record(&mut transaction, Entry::of_row(now, Kind::CodeClaimed, Actor::Anonymous, &*code)).await?;
     }
     transaction.insert_certificate(&row).await?;
@@ -426,14 +427,14 @@ pub(super) async fn store(
     match &holder {
         Holder::New(account) => accounts::add_account(app, &mut transaction, now, Actor::Anonymous, account).await?,
         Holder::Known(account, true) => {
-            transaction.update_account(account).await?;
+            transaction.update_account(account).await.map_err(accounts::moved_on)?;
             let entry = Entry::of_row(now, Kind::AccountChanged, Actor::Service, account);
             audit::record(&mut transaction, entry).await?;
         }
         Holder::Known(_, false) => {}
     }
     transaction.update_certificate(row).await?;
-    transaction.update_activation_code(&code).await?;
+    transaction.update_activation_code(&code).await.map_err(accounts::moved_on)?;
     registration::advance(app, &mut transaction, request, RequestState::Issued).await?;
     let fingerprint = hex::encode(certificate.fingerprint());
     let details = registration::open(app, request)?;

@@ -167,17 +167,35 @@ async fn changed(app: &App, by: &Principal, mut row: Row, change: Change, why: &
 
 /// The same for somebody whose right to it was established before.
 async fn changed_for(app: &App, by: Actor, row: &mut Row, change: Change, why: &Why) -> Result<AuditEntryId> {
-    // 1. The new standing, where the old one allows it.
     let now = app.clock.now();
-    apply(row, change, now)?;
-    attestation::attest_change(&*app.tokens.subscribers, row).await?;
+    // A try of the PIN or of a log-in that is counted in this moment must not keep a certificate from being revoked.
+    for _ in 0..AT_ONCE {
+        if let Some(entry) = changed_once(app, by, row, (change, now), why).await? {
+            return Ok(entry);
+        }
+    }
+    Err(RequestError::overtaken().into())
+}
+
+/// `None` where the key or the account that goes with it was changed in this moment; `row` is as it was then.
+async fn changed_once(
+    app: &App,
+    by: Actor,
+    before: &mut Row,
+    (change, now): (Change, Instant),
+    why: &Why,
+) -> Result<Option<AuditEntryId>> {
+    // 1. The new standing, where the old one allows it.
+    let mut row = before.clone();
+    apply(&mut row, change, now)?;
+    attestation::attest_change(&*app.tokens.subscribers, &mut row).await?;
     // 2. With a revoked certificate its key is never used again.
     let closed = match change {
-        Change::Revoke { .. } => closed_credential(app, row, now).await?,
+        Change::Revoke { .. } => closed_credential(app, &row, now).await?,
         _ => None,
     };
     let narrowed = match change {
-        Change::Revoke { .. } => roles::narrowed(app, row, now).await?,
+        Change::Revoke { .. } => roles::narrowed(app, &row, now).await?,
         _ => None,
     };
     // 3. One transaction, with its audit entry.
@@ -200,22 +218,29 @@ async fn changed_for(app: &App, by: Actor, row: &mut Row, change: Change, why: &
         let line = RevocationLine { outcome: Some(RevocationOutcome::Revoked), done_at: Some(now), ..line.clone() };
         transaction.finish_revocation_line(&line).await?;
     }
-    transaction.update_certificate(row).await.map_err(overtaken)?;
+    transaction.update_certificate(&row).await.map_err(overtaken)?;
     if let Some(credential) = &closed {
-        transaction.update_credential(credential).await.map_err(overtaken)?;
+        match transaction.update_credential(credential).await {
+            Err(store::Error::Stale) => return Ok(None),
+            other => other?,
+        }
         let entry = Entry::of_row(now, Kind::CredentialClosed, by, credential);
         audit::record(&mut transaction, entry).await?;
     }
     if let Some(account) = &narrowed {
-        transaction.update_account(account).await.map_err(overtaken)?;
+        match transaction.update_account(account).await {
+            Err(store::Error::Stale) => return Ok(None),
+            other => other?,
+        }
         audit::record(&mut transaction, Entry::of_row(now, Kind::AccountChanged, by, account)).await?;
     }
-    let entry = register::commit(app, transaction, row, (kind, by), content).await?;
-    current::changed(app, row);
+    let entry = register::commit(app, transaction, &row, (kind, by), content).await?;
+    current::changed(app, &row);
     if let Some(account) = &narrowed {
         current::changed(app, account);
     }
-    Ok(entry)
+    *before = row;
+    Ok(Some(entry))
 }
 
 /// Gives a row that the caller may change its new standing, where the reason and the old one allow it.
@@ -380,3 +405,6 @@ fn overtaken(error: store::Error) -> crate::error::Error {
         error => error.into(),
     }
 }
+
+/// Changes of a key or an account that may meet a revocation, one after the other.
+const AT_ONCE: usize = 16;

@@ -104,24 +104,28 @@ pub async fn list(app: &App, after: Cursor) -> Result<(Vec<ClientView>, Option<C
 
 /// Ends an application for good: its tokens open nothing from the next request on. One that ended already stays so.
 pub async fn end(app: &App, by: &Principal, id: OauthClientId) -> Result<ClientView> {
-    let client = current::row_by_log(app, || app.store.oauth_client(id)).await?;
-    let mut client = client.ok_or_else(RequestError::not_found)?;
-    if client.ended_at.is_some() {
+    // Ended by somebody else in this moment, it is read again.
+    for _ in 0..AT_ONCE {
+        let client = current::row_by_log(app, || app.store.oauth_client(id)).await?;
+        let mut client = client.ok_or_else(RequestError::not_found)?;
+        if client.ended_at.is_some() {
+            return Ok(view(&client));
+        }
+        let now = app.clock.now();
+        client.ended_at = Some(now);
+        attestation::attest_change(&*app.tokens.subscribers, &mut client).await?;
+        let mut transaction = app.store.begin().await?;
+        match transaction.update_oauth_client(&client).await {
+            Err(StoreError::Stale) => continue,
+            other => other?,
+        }
+        let entry = Entry::of_row(now, Kind::OauthClientEnded, Actor::Account(by.account), &client);
+        audit::record(&mut transaction, entry).await?;
+        transaction.commit().await?;
+        current::changed(app, &client);
         return Ok(view(&client));
     }
-    let now = app.clock.now();
-    client.ended_at = Some(now);
-    attestation::attest_change(&*app.tokens.subscribers, &mut client).await?;
-    let mut transaction = app.store.begin().await?;
-    match transaction.update_oauth_client(&client).await {
-        Err(StoreError::Stale) => return Err(RequestError::try_again().into()),
-        other => other?,
-    }
-    let entry = Entry::of_row(now, Kind::OauthClientEnded, Actor::Account(by.account), &client);
-    audit::record(&mut transaction, entry).await?;
-    transaction.commit().await?;
-    current::changed(app, &client);
-    Ok(view(&client))
+    Err(RequestError::overtaken().into())
 }
 
 /// The application that names and proves itself (RFC 6749 §2.3.1). One without a secret proves itself by PKCE alone.
@@ -239,6 +243,8 @@ fn refused(field: &'static str, (code, vi, en): (&'static str, &'static str, &'s
     RequestError::invalid(field, code, vi, en)
 }
 
+/// Calls for the same that may meet, one after the other.
+const AT_ONCE: usize = 8;
 const BAD_NAME: (&str, &str, &str) = (
     "client_name",
     "Tên ứng dụng gồm 1 đến 100 ký tự trên một dòng.",

@@ -177,7 +177,7 @@ async fn ready(
     seen: Option<&str>,
     picture: Option<&str>,
 ) -> Result<(Road, i64, ToSign)> {
-    let mut road = Road::load(app, by, id).await?;
+    let (mut road, document) = Road::with_document(app, by, id).await?;
     road.stands(OutgoingState::Signing)?;
     let step = road.waiting_step()?;
     if step.kind != StepKind::Sign {
@@ -187,12 +187,7 @@ async fn ready(
     if seen.is_some_and(|seen| !seen.eq_ignore_ascii_case(&hex::encode(&road.row.content_sha256))) {
         return Err(content_differs().into());
     }
-    let document = signing::of_road(app, road.row.document_id).await?;
     let details = Details::of(app, &road.row)?;
-    let now = document.signed_sha256.as_ref().unwrap_or(&document.sha256);
-    if *now != road.row.content_sha256 {
-        return Err(crate::error::InternalError::RowForged { table: "document" }.into());
-    }
     let wanted = SignRequest {
         level: Level::LT,
         look: Look::Official,

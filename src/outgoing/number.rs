@@ -118,10 +118,11 @@ async fn reserve(app: &App, by: &Principal, road: &Road) -> Result<OutgoingNumbe
             return Ok(number);
         }
         // Another clerk gave one in this moment, which moves the last line; or somebody wrote into the counter.
-        if expected == Some(number.number) {
+        let tried = (number.series, number.number);
+        if expected.as_ref() == Some(&tried) {
             return Err(forged("outgoing_series"));
         }
-        expected = Some(number.number);
+        expected = Some(tried);
     }
     Err(RequestError::try_again().into())
 }
@@ -185,7 +186,7 @@ pub(super) async fn store_void(
     let Some(number) = void else {
         // One that was given since it was looked for would stay: the refusal is made again.
         return match transaction.outgoing_number_of(id).await? {
-            Some(_) => Err(RequestError::try_again().into()),
+            Some(_) => Err(RequestError::overtaken().into()),
             None => Ok(()),
         };
     };

@@ -15,12 +15,13 @@ use crate::{
     current,
     error::{Error, InternalError, RequestError, Result},
     fault,
-    signing::Unrecorded,
+    signing::{self, Unrecorded},
 };
 use chuky_model::{
     id::{AccountId, OutgoingId},
     instant::Instant,
     record::{
+        document::Document,
         outgoing::{OutgoingDocument, OutgoingEvent, OutgoingRecipient, OutgoingStep},
         state::{OutgoingState, StepKind, StepState},
     },
@@ -99,7 +100,24 @@ impl Road {
                 return Err(forged("outgoing_step"));
             }
         }
-        Err(RequestError::try_again().into())
+        Err(moved_on().into())
+    }
+
+    /// The road with its document, whose bytes are those that the road tells of.
+    pub(super) async fn with_document(app: &App, by: &Principal, id: OutgoingId) -> Result<(Self, Document)> {
+        for _ in 0..READ_AGAIN {
+            let road = Self::load(app, by, id).await?;
+            let document = signing::of_road(app, road.row.document_id).await?;
+            if *document.signed_sha256.as_ref().unwrap_or(&document.sha256) == road.row.content_sha256 {
+                return Ok((road, document));
+            }
+            // Somebody else signed between the two reads, or wrote into the document's row.
+            let again = app.store.outgoing_by_id(id).await?;
+            if again.is_some_and(|again| again.version == road.row.version) {
+                return Err(forged("document"));
+            }
+        }
+        Err(moved_on().into())
     }
 
     /// Whom it goes to, in order, exactly as its drafter said.

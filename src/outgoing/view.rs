@@ -240,8 +240,7 @@ pub async fn one(app: &App, by: &Principal, id: OutgoingId) -> Result<OutgoingDe
 /// The document's bytes as they are now.
 pub async fn content(app: &App, by: &Principal, id: OutgoingId) -> Result<Content> {
     let road = Road::load(app, by, id).await?;
-    let document = signing::of_road(app, road.row.document_id).await?;
-    signing::routed_content(app, &document, app.places.enter(by.account)?).await
+    signing::content_of_road(app, road.row.document_id, app.places.enter(by.account)?).await
 }
 
 /// A road in one line, with what the caller may do.

@@ -128,7 +128,7 @@ async fn count(app: &App, code: &mut rows::ActivationCode) -> Result<()> {
     let mut transaction = app.store.begin().await?;
     match transaction.update_activation_code(code).await {
         // Tried by somebody else in this moment.
-        Err(store::Error::Stale) => return Err(RequestError::try_again().into()),
+        Err(store::Error::Stale) => return Err(RequestError::overtaken().into()),
         other => other?,
     }
     let entry = Entry::of_row(app.clock.now(), Kind::CodeTried, Actor::Anonymous, &*code);

@@ -13,7 +13,7 @@ use crate::{
     attestation,
     audit::{self, Actor, Entry, Kind},
     current,
-    error::{InternalError, RequestError, RequestErrorKind, Result},
+    error::{Error, InternalError, RequestError, RequestErrorKind, Result},
     fault,
 };
 use chuky_model::{
@@ -22,6 +22,7 @@ use chuky_model::{
     text::turns_direction,
 };
 use serde::{Deserialize, Serialize};
+use std::io::ErrorKind;
 use tokio::{sync::mpsc, task::JoinHandle};
 use uuid::Uuid;
 
@@ -240,10 +241,18 @@ pub async fn list(app: &App, by: &Principal, before: Option<&str>) -> Result<Doc
 
 /// The bytes of the caller's document: the signed ones where there are, or the original.
 pub async fn content(app: &App, by: &Principal, id: DocumentId, original: bool) -> Result<Content> {
-    let document = load(app, by, id).await?;
-    let bytes = if original { Bytes::of_original(&document) } else { Bytes::newest(&document) };
-    let (size, is_signed) = (bytes.written.size, bytes.stored_as != document.stored_as);
-    let file = opened(app, &document, bytes, app.places.enter(by.account)?).await?;
+    let place = app.places.enter(by.account)?;
+    let (document, file, (size, is_signed)) = 'read: {
+        for _ in 0..READ_AGAIN {
+            let document = load(app, by, id).await?;
+            let bytes = if original { Bytes::of_original(&document) } else { Bytes::newest(&document) };
+            let said = (bytes.written.size, bytes.stored_as != document.stored_as);
+            if let Some(file) = still_there(app, &document, bytes, place.clone()).await? {
+                break 'read (document, file, said);
+            }
+        }
+        return Err(super::sign::moved_on().into());
+    };
     let mut name = name_of(app, &document)?;
     let mut media_type = document.media_type;
     if is_signed {
@@ -282,6 +291,9 @@ pub(super) struct Bytes {
     pub(super) written: Written,
 }
 
+/// How often a document is read again whose file went while somebody signed it.
+pub(super) const READ_AGAIN: usize = 8;
+
 impl Bytes {
     /// As they were uploaded.
     pub(super) fn of_original(document: &Document) -> Self {
@@ -303,8 +315,30 @@ impl Bytes {
 }
 
 /// Decrypts bytes of a document into an unnamed file: exactly those that its row tells of, from a file of its own. The place is held for as long as the
-/// file is.
+/// file is. A conflict where it has other bytes since the row was read.
 pub(super) async fn opened(app: &App, document: &Document, bytes: Bytes, place: Place) -> Result<Clear> {
+    let file = still_there(app, document, bytes, place).await?;
+    Ok(file.ok_or_else(super::sign::moved_on)?)
+}
+
+/// The same; `None` where the file went with the version of the row that told of it.
+pub(super) async fn still_there(app: &App, document: &Document, bytes: Bytes, place: Place) -> Result<Option<Clear>> {
+    match decrypted(app, document, bytes, place).await {
+        Err(Error::Internal(InternalError::Io { source, .. }))
+            if source.kind() == ErrorKind::NotFound && has_moved(app, document).await? =>
+        {
+            Ok(None)
+        }
+        other => other.map(Some),
+    }
+}
+
+async fn has_moved(app: &App, document: &Document) -> Result<bool> {
+    let now = app.store.document_by_id(document.id).await?;
+    Ok(now.is_none_or(|now| now.version != document.version))
+}
+
+async fn decrypted(app: &App, document: &Document, bytes: Bytes, place: Place) -> Result<Clear> {
     if !bytes.stored_as.starts_with(&format!("{}.", document.id)) {
         tracing::error!(event = "row_forged", table = "document", version = document.version);
         return Err(InternalError::RowForged { table: "document" }.into());

@@ -35,6 +35,8 @@ pub use extend::{ArchiveLevel, ExtensionRequest, extend};
 pub use form::signed_name;
 pub use places::{Clear, Place, Places};
 pub use request::{Format, Level, Look, Packaging, PageWanted, SignRequest, unit_of};
-pub use routed::{PACKAGE, extended, first_page, insert_taken, of_road, package_taken, routed_content, taken};
+pub use routed::{
+    PACKAGE, content_of_road, extended, first_page, insert_taken, of_road, package_taken, routed_content, taken,
+};
 pub use secrecy::{refuse_marked, refuse_secret};
 pub use sign::{Signed, Unrecorded, read as read_by_reader, sign};

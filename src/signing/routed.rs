@@ -112,7 +112,21 @@ pub async fn of_road(app: &App, id: DocumentId) -> Result<Document> {
     Ok(document.ok_or_else(RequestError::not_found)?)
 }
 
-/// The bytes as they are now, for whoever has that place.
+/// The bytes of a road's document as they are now, whatever is signed in this moment, for whoever has that place.
+pub async fn content_of_road(app: &App, id: DocumentId, place: Place) -> Result<Content> {
+    for _ in 0..document::READ_AGAIN {
+        let document = of_road(app, id).await?;
+        let bytes = Bytes::newest(&document);
+        let size = bytes.written.size;
+        if let Some(file) = document::still_there(app, &document, bytes, place.clone()).await? {
+            let name = document::name_of(app, &document)?;
+            return Ok(Content { file, name, size, media_type: PDF.to_owned() });
+        }
+    }
+    Err(super::sign::moved_on().into())
+}
+
+/// The bytes that the row tells of, for whoever has that place.
 pub async fn routed_content(app: &App, document: &Document, place: Place) -> Result<Content> {
     let bytes = Bytes::newest(document);
     let size = bytes.written.size;

@@ -115,7 +115,7 @@ impl Applied {
         }
         if self.account.version == 1 {
             match transaction.insert_account(&self.account).await {
-                Err(store::Error::Conflict(_)) => return Err(RequestError::try_again().into()),
+                Err(store::Error::Conflict(_)) => return Err(RequestError::overtaken().into()),
                 other => other?,
             }
         } else {
@@ -138,7 +138,7 @@ impl Applied {
         };
         match stored {
             // Another order opened an account of this person in this moment.
-            Err(store::Error::Conflict(_) | store::Error::Stale) => return Err(RequestError::try_again().into()),
+            Err(store::Error::Conflict(_) | store::Error::Stale) => return Err(RequestError::overtaken().into()),
             other => other?,
         }
         audit::record(transaction, Entry::of_row(now, Kind::InvitationMade, actor, invitation)).await?;

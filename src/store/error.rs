@@ -15,6 +15,10 @@ pub enum Error {
     /// The database cannot be reached or is busy: trying again may help.
     #[error("the database is not available")]
     Unavailable(#[source] Source),
+    /// What became of a commit is not known: the connection was lost, or the server did not answer in time. It may have taken hold, or may
+    /// still: whoever would do the same again looks first.
+    #[error("what became of the commit is not known")]
+    Unknown(#[source] Source),
     /// A stored value cannot be read, or a statement does not fit the database.
     #[error("the database holds what cannot be read")]
     Corrupt(#[source] Source),
@@ -38,6 +42,7 @@ macro_rules! from_package {
                     $package::Error::Stale => Self::Stale,
                     $package::Error::Refused(source) => Self::Refused(source.into()),
                     $package::Error::Unavailable(source) => Self::Unavailable(source.into()),
+                    $package::Error::Unknown(source) => Self::Unknown(source.into()),
                     $package::Error::Corrupt(source) => Self::Corrupt(source.into()),
                     $package::Error::Migration(source) => Self::Migration(source.into()),
                 }

@@ -24,7 +24,10 @@ macro_rules! queries {
                         Ok(chuky_store_sqlite::$module::$name(&mut *transaction, $($argument),*).await?)
                     }
                     Self::Postgres(transaction) => {
-                        Ok(chuky_store_postgres::$module::$name(&mut *transaction, $($argument),*).await?)
+                        let wait = transaction.wait();
+                        let asked = chuky_store_postgres::$module::$name(&mut *transaction, $($argument),*);
+                        let answered = tokio::time::timeout(wait, asked).await;
+                        Ok(answered.unwrap_or_else(|_| Err(transaction.give_up()))?)
                     }
                 }
             }
@@ -44,7 +47,10 @@ macro_rules! queries {
                     }
                     Self::Postgres(store) => {
                         let mut reader = store.reader().await?;
-                        Ok(chuky_store_postgres::$module::$name(&mut reader, $($argument),*).await?)
+                        let wait = reader.wait();
+                        let asked = chuky_store_postgres::$module::$name(&mut reader, $($argument),*);
+                        let answered = tokio::time::timeout(wait, asked).await;
+                        Ok(answered.unwrap_or_else(|_| Err(reader.give_up()))?)
                     }
                 }
             }
@@ -166,6 +172,7 @@ queries! {
         read count_revocation_lines_done(order_id: RevocationOrderId) -> i64;
     }
     agency {
+        write hold_unit_lists() -> ();
         write insert_unit_list(list: &UnitList) -> ();
         read count_unit_lists() -> i64;
         read unit_lists() -> Vec<UnitList>;

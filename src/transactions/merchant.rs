@@ -156,25 +156,29 @@ async fn stored(
 
 /// Withdraws an account of the caller's: its code is told to be withdrawn from then on.
 pub async fn withdraw(app: &App, by: &Principal, id: MerchantAccountId) -> Result<AccountView> {
-    let mut row = own(app, by, id).await?;
-    if row.state == MerchantState::Withdrawn {
+    // Withdrawn from elsewhere in this moment, it is read again.
+    for _ in 0..AT_ONCE {
+        let mut row = own(app, by, id).await?;
+        if row.state == MerchantState::Withdrawn {
+            return view(app, &row).await;
+        }
+        let now = app.clock.now();
+        (row.state, row.ended_at) = (MerchantState::Withdrawn, Some(now));
+        attestation::attest_change(&*app.tokens.subscribers, &mut row).await?;
+        let mut transaction = app.store.begin().await?;
+        match transaction.update_merchant_account(&row).await {
+            Err(store::Error::Stale) => continue,
+            other => other?,
+        }
+        let entry = Entry::of_row(now, Kind::MerchantAccountWithdrawn, Actor::Account(by.account), &row);
+        let entry = audit::record(&mut transaction, entry).await?;
+        transaction.commit().await?;
+        current::changed(app, &row);
+        // Nobody is told that the code is withdrawn before SQL cannot bring it back.
+        app.audit.wait(entry).await?;
         return view(app, &row).await;
     }
-    let now = app.clock.now();
-    (row.state, row.ended_at) = (MerchantState::Withdrawn, Some(now));
-    attestation::attest_change(&*app.tokens.subscribers, &mut row).await?;
-    let mut transaction = app.store.begin().await?;
-    match transaction.update_merchant_account(&row).await {
-        Err(store::Error::Stale) => return Err(RequestError::try_again().into()),
-        other => other?,
-    }
-    let entry = Entry::of_row(now, Kind::MerchantAccountWithdrawn, Actor::Account(by.account), &row);
-    let entry = audit::record(&mut transaction, entry).await?;
-    transaction.commit().await?;
-    current::changed(app, &row);
-    // Nobody is told that the code is withdrawn before SQL cannot bring it back.
-    app.audit.wait(entry).await?;
-    view(app, &row).await
+    Err(RequestError::overtaken().into())
 }
 
 /// The caller's accounts, oldest first, after a cursor; with the cursor of the next page.
@@ -260,6 +264,8 @@ fn refused(error: VietQrError) -> RequestError {
     }
 }
 
+/// Calls for the same that may meet, one after the other.
+const AT_ONCE: usize = 8;
 /// What the sealed payload is bound to beside its row.
 const SEALED: &str = "merchant_account.payload";
 /// Characters of a shop's name on its sheet.

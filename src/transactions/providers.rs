@@ -158,9 +158,11 @@ pub async fn snapshot(app: &App) -> Result<Arc<Snapshot>> {
     {
         return Ok(snapshot.clone());
     }
+    // The log first: whoever is registered between the two looks has a row.
+    let registered = locked(&registry.registered).clone();
     let rows = current::rows(app, || app.store.payment_providers(MOST_PROVIDERS)).await?;
     let present: HashSet<String> = rows.iter().map(subject).collect();
-    if !locked(&registry.registered).is_subset(&present) {
+    if !registered.is_subset(&present) {
         tracing::error!(event = "row_missing", table = "payment_provider");
         return Err(InternalError::RowForged { table: "payment_provider" }.into());
     }

@@ -209,7 +209,7 @@ pub async fn again(app: &App, by: &Principal, id: PaymentAlarmId) -> Result<Alar
     attestation::attest_change(&*app.tokens.subscribers, &mut row).await?;
     let mut transaction = app.store.begin().await?;
     match transaction.update_payment_alarm(&row).await {
-        Err(store::Error::Stale) => return Err(RequestError::try_again().into()),
+        Err(store::Error::Stale) => return Err(RequestError::overtaken().into()),
         other => other?,
     }
     let entry = Entry::new(now, Kind::PaymentAlarmAgain, Actor::Account(by.account), format!("payment_alarm:{id}"));

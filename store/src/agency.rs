@@ -1,6 +1,11 @@
 //! Lists of administrative units, and agencies' lists of officials with their lines.
 
-use crate::{Connection, Error, error::moved, stored::Stored};
+use crate::{
+    Connection, Error,
+    dialect::{Dialect, Statements},
+    error::moved,
+    stored::Stored,
+};
 use chuky_model::{
     id::*,
     instant::Instant,
@@ -37,6 +42,11 @@ macro_rules! lines {
             $(, $argument)*
         )
     };
+}
+
+/// Waits until no other transaction loads a list of units, and keeps others from it until this one ends: each counts what the one before stored.
+pub async fn hold_unit_lists(connection: &mut Connection) -> Result<(), Error> {
+    Statements::hold(connection, i64::from_be_bytes(*b"unitlist")).await
 }
 
 /// Stores a list of units. `Conflict` where one is in force from the same day.

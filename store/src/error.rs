@@ -15,6 +15,10 @@ pub enum Error {
     /// The database cannot be reached or is busy: trying again may help.
     #[error("the database is not available")]
     Unavailable(#[source] sqlx::Error),
+    /// What became of a commit is not known: the connection was lost, or the server did not answer in time. It may have taken hold, or may
+    /// still.
+    #[error("what became of the commit is not known")]
+    Unknown(#[source] sqlx::Error),
     /// A stored value cannot be read, or a statement does not fit the database.
     #[error("the database holds what cannot be read")]
     Corrupt(#[source] sqlx::Error),

@@ -8,6 +8,9 @@ pub const READERS: u32 = 8;
 pub const CONNECTIONS: u32 = 24;
 /// How long a caller waits for a connection before it is told to try again.
 pub const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a statement of PostgreSQL may take, with the way there and back, where nothing else is set: longer than a node that stands still in
+/// the middle of a transaction keeps others waiting (`idle_in_transaction_session_timeout`).
+pub const WAIT: Duration = Duration::from_secs(40);
 /// How long SQLite waits for another process's lock (milliseconds in `busy_timeout`).
 pub const BUSY_TIMEOUT: Duration = Duration::from_millis(5_000);
 /// Tries at a SQLite file that another process is just making, and the pause after each: together as long as `BUSY_TIMEOUT`.

@@ -8,7 +8,7 @@ mod clients;
 mod disk;
 mod faults;
 mod namespace;
-mod network;
+pub mod network;
 mod node;
 mod victim;
 

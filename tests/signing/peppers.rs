@@ -2,7 +2,7 @@
 
 use super::subscriber::{PIN, citizen, official, plain_pdf};
 use crate::harness::app::{EXECUTABLE, TestApp};
-use chuky::{custody::pepper, error::Error};
+use chuky::{audit, custody::pepper, error::Error};
 use chuky_hsm::Secret32;
 use serde_json::json;
 use std::process::Command;
@@ -40,6 +40,15 @@ async fn keys_follow_the_newest_pepper_and_the_old_one_dies() {
     assert_eq!(refused(2, 0).await, "pepper_newest");
     assert_eq!(refused(3, 0).await, "not_found");
     assert_eq!(refused(1, 1).await, "pepper_too_early");
+    // An entry that SQL queues with an earlier time makes it no older.
+    let mut transaction = test.app.store.begin().await.unwrap();
+    let long_ago = test.app.clock.now().plus_seconds(-400 * 86_400);
+    let forged = audit::Entry::new(long_ago, audit::Kind::PepperMade, audit::Actor::Service, "pepper:2");
+    let forged = audit::record(&mut transaction, forged).await.unwrap();
+    transaction.commit().await.unwrap();
+    assert_eq!(refused(1, 1).await, "pepper_too_early", "while it waits");
+    test.app.audit.wait(forged).await.unwrap();
+    assert_eq!(refused(1, 1).await, "pepper_too_early", "once it is appended");
     // The command says the same.
     let run = |arguments: &[&str]| {
         let mut command = Command::new(EXECUTABLE);

@@ -180,3 +180,43 @@ async fn an_idle_session_of_staff_ends_on_sqlite() {
 async fn an_idle_session_of_staff_ends_on_postgres() {
     an_idle_session_ends(Backend::Postgres).await;
 }
+
+/// Wrong codes count for all nodes together and over a start; the next day they are forgotten.
+async fn wrong_codes_are_counted_for_all_nodes(backend: Backend) {
+    let test = TestApp::start_with(backend, |settings| {
+        let many = chuky::rates::Quota { count: 1_000, seconds: 60 };
+        let rates = &mut settings.rates;
+        (rates.login, rates.login_day, rates.login_address) = (many, many, many);
+    })
+    .await;
+    let (_, token) = member(&test, "bich.le", &[Role::Operator], Some(NEWCOMER)).await;
+    let (secret, step) = enrol(&test, &token).await;
+    let opened = async || {
+        let other = App::open(test.app.settings.clone(), Clock::default(), EXECUTABLE.into()).await.unwrap();
+        TestApp::around(other).await
+    };
+    let other = opened().await;
+    for number in 0..20 {
+        let node = if number % 2 == 0 { &test } else { &other };
+        assert_eq!(log_in(node, "bich.le", ACCOUNT_PASSWORD, "000000").await.0, 401);
+    }
+    let fresh = opened().await;
+    for node in [&test, &other, &fresh] {
+        let code = secret.code(step + 1).to_string();
+        assert_eq!(log_in(node, "bich.le", ACCOUNT_PASSWORD, &code).await.0, 401, "a right code is none any more");
+    }
+    // The next day begins anew.
+    fresh.app.clock.shift_seconds(86_400);
+    let step = super::second_factor::step(&fresh);
+    assert_eq!(log_in(&fresh, "bich.le", ACCOUNT_PASSWORD, &secret.code(step).to_string()).await.0, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wrong_codes_are_counted_for_all_nodes_on_sqlite() {
+    wrong_codes_are_counted_for_all_nodes(Backend::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wrong_codes_are_counted_for_all_nodes_on_postgres() {
+    wrong_codes_are_counted_for_all_nodes(Backend::Postgres).await;
+}

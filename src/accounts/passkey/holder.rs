@@ -14,6 +14,7 @@ use crate::{
     audit::{self, Actor, Entry, Kind},
     current,
     error::{RequestError, RequestErrorKind, Result},
+    store,
 };
 use chuky_model::{
     id::{AccountId, PasskeyId},
@@ -101,7 +102,11 @@ pub async fn confirm(
     let told = approved.told(serde_json::json!({ "account": passkey.account_id, "content": content_digest }));
     audit::record(&mut transaction, Entry::of_row(now, Kind::PasskeyConfirmed, actor, &passkey).with(told)).await?;
     if first {
-        transaction.insert_passkey_enrolment(&enrolment).await?;
+        match transaction.insert_passkey_enrolment(&enrolment).await {
+            // Another officer confirmed another passkey of this account in this moment.
+            Err(store::Error::Conflict(_)) => return Err(RequestError::overtaken().into()),
+            other => other?,
+        }
         audit::record(&mut transaction, Entry::of_row(now, Kind::PasskeyEnrolled, actor, &enrolment)).await?;
     }
     tell(&mut transaction, message.as_ref()).await?;

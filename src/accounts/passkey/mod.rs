@@ -30,10 +30,7 @@ use challenge::Challenge;
 use chuky_model::{
     id::{AccountId, PasskeyId},
     instant::Instant,
-    record::{
-        Authenticated,
-        passkey::{Passkey, PasskeyEnrolment},
-    },
+    record::passkey::{Passkey, PasskeyEnrolment},
 };
 use chuky_pki::webauthn::{self, Answered, Assertion, Expected, Known, Refusal};
 use serde::{Deserialize, Serialize};
@@ -175,15 +172,9 @@ async fn outlives_renewal(app: &App, passkey: &Passkey) -> Result<bool> {
 
 /// Since when an account approves with passkeys. A row that the log knows and the database does not was taken away, not never there.
 async fn enrolled_since(app: &App, account: AccountId) -> Result<Option<Instant>> {
-    if let Some(enrolment) = current::row_by_log(app, || app.store.passkey_enrolment(account)).await? {
-        return Ok(Some(enrolment.since));
-    }
-    let row = PasskeyEnrolment { account_id: account, since: Instant(0), version: 1, mac: Vec::new() };
-    if app.audit.row_versions().newest_by_log(&row.subject()).await? > 0 {
-        tracing::error!(event = "row_missing", table = PasskeyEnrolment::TABLE);
-        return Err(InternalError::RowForged { table: PasskeyEnrolment::TABLE }.into());
-    }
-    Ok(None)
+    let found: Option<PasskeyEnrolment> =
+        current::row_of_by_log(app, account, || app.store.passkey_enrolment(account)).await?;
+    Ok(found.map(|enrolment| enrolment.since))
 }
 
 fn conflicted(error: store::Error, said: fn() -> RequestError) -> crate::error::Error {

@@ -8,6 +8,7 @@ use crate::{
     app::App,
     error::{Error, InternalError, RequestError, Result},
     finishing::to_its_end,
+    store,
 };
 use axum::{
     Json,
@@ -125,6 +126,8 @@ async fn first<T: Serialize>(
 ) -> Result<Answer> {
     let answer = match flow.await {
         Ok(answer) => answer,
+        // It may have taken hold, or may still: whoever asks again is told to look first.
+        Err(error @ Error::Internal(InternalError::Store(store::Error::Unknown(_)))) => return Err(error),
         Err(error) => {
             let mut transaction = app.store.begin().await?;
             transaction.abandon_idempotent(key_hash).await?;

@@ -18,9 +18,9 @@ use chuky_model::{
 };
 use std::collections::HashMap;
 
-/// Outcomes by position, as far as the log tells them.
+/// Outcomes by position, as far as the log told them before the lines were read, and after.
 #[derive(Debug, Default)]
-pub struct Finished(HashMap<i64, Kind>);
+pub struct Finished(HashMap<i64, Kind>, HashMap<i64, Kind>);
 
 /// The entry that tells of a line's outcome; about its list.
 pub fn entry(at: Instant, by: Actor, list: &AgencyList, line: &AgencyLine) -> Entry {
@@ -49,22 +49,30 @@ impl Finished {
             }
             match page.last().filter(|_| i64::try_from(page.len()) == Ok(PAGE)) {
                 Some(last) => after = Cursor { at: last.recorded_at, id: last.id.0 },
-                None => return Ok(Self(finished)),
+                None => return Ok(Self(finished, HashMap::new())),
             }
         }
     }
 
-    /// Passes where the row's outcome is what the log tells. Lines that were carried out before the log told of it have theirs in the row
-    /// alone.
+    /// Takes in what was told since, of lines that have an outcome in their rows: of those without one only what was told before they were read
+    /// counts.
+    pub fn and_then(&mut self, later: Self) {
+        self.1.extend(later.0);
+    }
+
+    /// Whether the row's outcome is what the log tells. Lines that were carried out before the log told of it have theirs in the row alone.
+    pub fn fits(&self, line: &AgencyLine) -> bool {
+        let before = self.0.get(&line.position);
+        match (line.outcome, before.or(self.1.get(&line.position))) {
+            (None, _) => before.is_none(),
+            (Some(AgencyLineOutcome::Rejected), told) => told == Some(&Kind::AgencyLineRejected),
+            (Some(_), told) => told != Some(&Kind::AgencyLineRejected),
+        }
+    }
+
+    /// Passes where it fits.
     pub fn check(&self, id: AgencyListId, line: &AgencyLine) -> Result<()> {
-        let fits = match (line.outcome, self.0.get(&line.position)) {
-            (None, None) | (Some(AgencyLineOutcome::Rejected), Some(Kind::AgencyLineRejected)) => true,
-            (None, Some(_)) | (Some(AgencyLineOutcome::Rejected), _) | (Some(_), Some(Kind::AgencyLineRejected)) => {
-                false
-            }
-            (Some(_), _) => true,
-        };
-        if fits {
+        if self.fits(line) {
             return Ok(());
         }
         tracing::error!(event = "agency_line_differs", list = %id, position = line.position);

@@ -296,8 +296,12 @@ fn digest_of(app: &App, list: &AgencyList, lines: &[CheckedLine]) -> Result<Vec<
 /// is said to have none. What the register and the units say by now does not matter here.
 async fn entered_lines(app: &App, list: &AgencyList) -> Result<Vec<CheckedLine>> {
     // The log first: a line that is finished meanwhile has its outcome in the row.
-    let finished = Finished::of(app, list).await?;
+    let mut finished = Finished::of(app, list).await?;
     let lines = as_entered(app, list).await?;
+    if !lines.iter().all(|line| finished.fits(&line.line)) {
+        // And once more after them: one that was rejected meanwhile is told of by now.
+        finished.and_then(Finished::of(app, list).await?);
+    }
     for line in &lines {
         finished.check(list.id, &line.line)?;
     }

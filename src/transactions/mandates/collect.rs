@@ -344,12 +344,8 @@ impl Ledger {
 /// A mandate as it may be relied on, with what it says, and what speaks against it whatever is collected. An error where the log knows it and its
 /// row is gone.
 async fn loaded(app: &App, id: MandateId) -> Result<Option<Loaded>> {
-    let Some(row) = current::row_by_log(app, || app.store.mandate(id)).await? else {
-        // Gone, where the log knows of it.
-        let subject = format!("mandate:{id}");
-        let known = app.audit.row_versions().newest_by_log(&subject).await?;
-        return if known > 0 { Err(current::missing::<Mandate>()) } else { Ok(None) };
-    };
+    let found: Option<Mandate> = current::row_of_by_log(app, id, || app.store.mandate(id)).await?;
+    let Some(row) = found else { return Ok(None) };
     let certificate = standing::certificate(app, row.certificate_id).await?;
     let jws = opened(app, &row)?;
     let Some(content) = verified(&jws, &certificate).filter(|content| content.id == id) else {

@@ -1,7 +1,7 @@
 //! What is PostgreSQL's own: the pool, and the statements that SQLite words differently.
 
 use crate::{
-    Error, limits,
+    Error, Reader, Transaction, limits,
     presence::{self, Held, Presence},
     stored::Stored,
 };
@@ -13,11 +13,10 @@ use chuky_model::{
 use sqlx::{
     ConnectOptions, PgPool, Postgres,
     migrate::Migrator,
-    pool::PoolConnection,
     postgres::{PgConnectOptions, PgPoolOptions},
     query,
 };
-use std::str::FromStr;
+use std::{str::FromStr, time::Duration};
 use uuid::Uuid;
 
 pub use crate::dialects::{Dialect, StoredOrder};
@@ -26,21 +25,18 @@ pub use crate::dialects::{Dialect, StoredOrder};
 pub type Database = Postgres;
 /// One connection, inside a transaction or not.
 pub type Connection = sqlx::PgConnection;
-/// A connection that reads.
-pub type Reader = PoolConnection<Postgres>;
-/// A transaction that writes; dropped without a commit it is rolled back.
-pub type Transaction = sqlx::Transaction<'static, Postgres>;
 
 /// The open database.
 #[derive(Clone, Debug)]
 pub struct Store {
     pool: PgPool,
     presence: Presence,
+    wait: Duration,
 }
 
 impl Store {
-    /// Connects to `postgres://…` and migrates; several processes may do so at once.
-    pub async fn open(url: &str) -> Result<Self, Error> {
+    /// Connects to `postgres://…` and migrates; several processes may do so at once. No statement from then on is waited for longer than `wait`.
+    pub async fn open(url: &str, wait: Duration) -> Result<Self, Error> {
         let options = PgConnectOptions::from_str(url)?
             .application_name("chuky")
             .statement_cache_capacity(limits::STATEMENTS)
@@ -59,17 +55,17 @@ impl Store {
             .await?;
         // Under sqlx's advisory lock, so by one process at a time.
         MIGRATIONS.run_direct(None, &mut *pool.acquire().await?, false).await?;
-        Ok(Self { pool, presence })
+        Ok(Self { pool, presence, wait })
     }
 
     /// Begins a transaction that writes (READ COMMITTED: what must not move under it is a compare-and-swap).
     pub async fn begin(&self) -> Result<Transaction, Error> {
-        Ok(self.pool.begin().await?)
+        Transaction::begin(self.pool.acquire().await?, self.wait).await
     }
 
     /// A connection that reads.
     pub async fn reader(&self) -> Result<Reader, Error> {
-        Ok(self.pool.acquire().await?)
+        Ok(Reader::over(self.pool.acquire().await?, self.wait))
     }
 
     /// Frees what rows held that were changed or removed (PostgreSQL, "VACUUM"): it is overwritten by what comes next.

@@ -1,10 +1,12 @@
 //! All SQL of Chuky, compiled for PostgreSQL. The query text lies in `../src`, one file a noun, and is the same for both databases; only
 //! `dialect.rs` differs. Functions take a connection and return records of `chuky-model`; nothing here decides anything.
 
+mod connection;
 mod dialect;
 mod presence;
 
-pub use dialect::{Connection, Dialect, Reader, Store, Transaction};
+pub use connection::{Reader, Transaction};
+pub use dialect::{Connection, Dialect, Store};
 pub use error::Error;
 pub use presence::Held;
 pub use transaction::{commit, rollback};

@@ -127,7 +127,7 @@ impl Session {
     async fn release(&mut self, key: i64) {
         let held = self.held.remove(&key).is_some_and(|lasts| lasts.load(Ordering::Acquire));
         let Some(connection) = self.connection.as_mut().filter(|_| held) else { return };
-        if query("SELECT pg_advisory_unlock($1)").bind(key).execute(connection).await.is_err() {
+        if in_time(query("SELECT pg_advisory_unlock($1)").bind(key).execute(connection)).await.is_err() {
             self.connection = None;
         }
     }
@@ -139,7 +139,7 @@ impl Session {
             return;
         }
         if let Ok(connection) = self.connected().await
-            && connection.ping().await.is_err()
+            && in_time(connection.ping()).await.is_err()
         {
             self.connection = None;
             // Tried again in the next idle moment.
@@ -168,7 +168,13 @@ impl Session {
 }
 
 async fn try_lock(connection: &mut PgConnection, key: i64) -> Result<bool, Error> {
-    Ok(query_scalar("SELECT pg_try_advisory_lock($1)").bind(key).fetch_one(connection).await?)
+    let asked = query_scalar("SELECT pg_try_advisory_lock($1)").bind(key).fetch_one(connection);
+    Ok(in_time(asked).await?)
+}
+
+/// What the server answers within the time that a connection may take.
+async fn in_time<T>(asked: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+    timeout(limits::ACQUIRE_TIMEOUT, asked).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
 }
 
 /// The half of an identifier that is random (RFC 9562 §5.7). Two that met in it would only be taken for one another's work.
