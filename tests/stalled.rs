@@ -21,7 +21,7 @@ const LONGEST: Duration = Duration::from_secs(60);
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stalled_network_holds_no_caller_and_doubles_nothing() {
     let cluster = OwnCluster::start();
-    let network = Network::to(cluster.port());
+    let network = Network::to(cluster.port(), None);
     let url = network.url(&cluster.url(), cluster.port());
     let test = TestApp::start_with(Backend::Postgres, |settings| {
         (settings.database_url, settings.database_wait) = (url, WAIT);
@@ -68,7 +68,7 @@ async fn a_stalled_network_holds_no_caller_and_doubles_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_commit_that_is_not_answered_is_not_known() {
     let cluster = OwnCluster::start();
-    let network = Network::to(cluster.port());
+    let network = Network::to(cluster.port(), None);
     let store = Store::open_within(&network.url(&cluster.url(), cluster.port()), WAIT).await.unwrap();
     let begun = async || {
         let mut transaction = store.begin().await?;
