@@ -23,6 +23,8 @@ mod finishing;
 pub mod http;
 pub mod identity;
 pub mod issuance;
+mod lasting;
+pub mod logging;
 pub mod oauth;
 pub mod outbox;
 pub mod outgoing;

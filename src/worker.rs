@@ -8,7 +8,7 @@ use crate::{
     custody,
     error::Result,
     issuance::{Authority, ceremony, ocsp, recovery, register, reminders, revocation, revocation_list},
-    oauth, outbox, outgoing,
+    lasting, oauth, outbox, outgoing,
     registration::lists,
     signing, softhsm, staff, subject,
     transactions::{limits::ALARMS_KEPT_DAYS, retention, webhooks},
@@ -40,7 +40,7 @@ pub async fn prepare(app: &App) -> Result<()> {
 /// from any more: nothing is published out of it.
 pub fn start(app: &App) -> JoinHandle<()> {
     let app = app.clone();
-    tokio::spawn(async move {
+    lasting::spawn("rounds", async move {
         let audit = app.audit.clone();
         tokio::select! {
             () = audit.until_stopped() => {}
@@ -52,20 +52,19 @@ pub fn start(app: &App) -> JoinHandle<()> {
 async fn rounds(app: App) {
     for beat in 1_u64.. {
         tokio::time::sleep(BEAT).await;
-        if let Err(error) = softhsm::mend(&app.settings.data_dir).await {
-            tracing::error!(event = "softhsm_not_mended", error = %error);
+        // A step that panics ends its round, and no other.
+        if lasting::caught(each_beat(&app)).await.is_none()
+            || (beat % BEATS_A_ROUND == 0 && lasting::caught(round(&app)).await.is_none())
+        {
+            tracing::error!(event = "round_panicked");
         }
-        if let Err(error) = ocsp::renew(&app).await {
-            tracing::error!(event = "ocsp_answers_not_renewed", error = %error);
-        }
-        if let Err(error) = taken_back(&app).await {
-            tracing::error!(event = "issues_not_taken_back", error = %error);
-        }
-        if beat % BEATS_A_ROUND != 0 {
-            continue;
-        }
-        round(&app).await;
     }
+}
+
+async fn each_beat(app: &App) {
+    told("softhsm_not_mended", softhsm::mend(&app.settings.data_dir).await);
+    told("ocsp_answers_not_renewed", ocsp::renew(app).await);
+    told("issues_not_taken_back", taken_back(app).await);
 }
 
 /// What another node left, soon after its end: its subscribers wait for it.
@@ -115,7 +114,10 @@ async fn archives(app: App) {
         if after.is_some() || round % ROUNDS_A_SEARCH == 0 {
             after = told("archives_not_looked_through", signing::find_unrenewed_archives(&app, after).await).flatten();
         }
-        told("archives_not_renewed", signing::renew_archives(&app).await);
+        let renewed = async { told("archives_not_renewed", signing::renew_archives(&app).await) };
+        if lasting::caught(renewed).await.is_none() {
+            tracing::error!(event = "archives_panicked");
+        }
     }
 }
 

@@ -5,10 +5,12 @@ use chuky::{
     app::{App, audit_key_file, remembered_head},
     audit::{Actor, Entry, Kind, record, verify::verify},
     clock::Clock,
+    config::Settings,
 };
 use std::{
-    net::TcpStream,
-    process::{Command, Stdio},
+    net::{SocketAddr, TcpStream},
+    path::Path,
+    process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -88,22 +90,7 @@ async fn tampering_is_found_on_postgres() {
 /// Of a killed service only the lease is left: the log goes on at once, however long that lasts. A living one's is not taken from it.
 async fn goes_on_after_a_kill(backend: Backend) {
     let (directory, settings) = TestApp::start(backend).await.rest().await;
-    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let mut service = Command::new(EXECUTABLE)
-        .env("CHUKY__ACCOUNTS__SECOND_FACTOR", "where_enrolled")
-        .args(["serve", "--no-demo", "--data-dir"])
-        .arg(directory.path().join("var"))
-        .env("CHUKY__SERVER__LISTEN", address.to_string())
-        .env("CHUKY__DATABASE__URL", &settings.database_url)
-        .env("CHUKY__HSM__RSA_STOCK", "0")
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    let since = Instant::now();
-    while TcpStream::connect(address).is_err() {
-        assert!(since.elapsed() < Duration::from_secs(60), "the service did not start");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    let (mut service, _) = serving(directory.path(), &settings, Stdio::inherit()).await;
     let sql = |statement: &str| crate::harness::database::run(&settings.database_url, statement).unwrap();
     let holder = || sql("SELECT holder FROM lease WHERE name = 'audit-sequencer'");
     let first = holder();
@@ -119,6 +106,58 @@ async fn goes_on_after_a_kill(backend: Backend) {
     assert_eq!(holder(), second);
     drop(other);
     covered(&test.app).await;
+}
+
+/// The service in a process of its own, with that log; and its address, at which it listens.
+async fn serving(directory: &Path, settings: &Settings, log: Stdio) -> (Child, SocketAddr) {
+    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let service = Command::new(EXECUTABLE)
+        .env("CHUKY__ACCOUNTS__SECOND_FACTOR", "where_enrolled")
+        .args(["serve", "--no-demo", "--data-dir"])
+        .arg(directory.join("var"))
+        .env("CHUKY__SERVER__LISTEN", address.to_string())
+        .env("CHUKY__DATABASE__URL", &settings.database_url)
+        .env("CHUKY__HSM__RSA_STOCK", "0")
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn()
+        .unwrap();
+    let since = Instant::now();
+    while TcpStream::connect(address).is_err() {
+        assert!(since.elapsed() < Duration::from_secs(60), "the service did not start");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    (service, address)
+}
+
+/// A disk without room for the log, or a collector of it that is gone, stops nothing: what is told is lost, and counted.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_cannot_be_written_stops_nothing() {
+    let (directory, settings) = TestApp::sqlite().await.rest().await;
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let (mut service, address) = serving(directory.path(), &settings, full.into()).await;
+    let sql = |statement: &str| crate::harness::database::run(&settings.database_url, statement).unwrap();
+    let holder = || sql("SELECT holder FROM lease WHERE name = 'audit-sequencer'");
+    let first = holder();
+    // The task that appends has something to tell, and cannot.
+    sql("ALTER TABLE audit_pending RENAME TO audit_pending_elsewhere");
+    let lost = || {
+        let mut answer = ureq::get(format!("http://{address}/metrics")).call().unwrap();
+        let figures = answer.body_mut().read_to_string().unwrap();
+        figures.lines().find_map(|line| line.strip_prefix("chuky_log_lines_lost ")?.parse::<u32>().ok()).unwrap()
+    };
+    let since = Instant::now();
+    while lost() == 0 {
+        assert!(since.elapsed() < Duration::from_secs(60), "nothing was told");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    sql("ALTER TABLE audit_pending_elsewhere RENAME TO audit_pending");
+    // Another process of the same machine: it appends nothing while the service does.
+    let other = App::open(settings.clone(), Clock::default(), EXECUTABLE.into()).await.unwrap();
+    covered(&other).await;
+    assert_eq!(holder(), first, "the service's own task appended");
+    service.kill().unwrap();
+    service.wait().unwrap();
 }
 
 /// An entry is recorded and under a signed head within three seconds; a dead service's lease has an hour to go.

@@ -2,7 +2,7 @@
 
 use super::{Common, printing, runtime, unusable};
 use crate::{
-    app::App, bootstrap, clock::Clock, config::Settings, demo::Round, error::Result, http, issuance::ceremony,
+    app::App, bootstrap, clock::Clock, config::Settings, demo::Round, error::Result, http, issuance::ceremony, logging,
     restoration, tokens, worker,
 };
 use chuky_model::text::Language;
@@ -26,7 +26,7 @@ pub struct Serve {
 impl Serve {
     /// Runs the command until it is told to stop.
     pub fn run(self, common: &Common) -> ExitCode {
-        start_log();
+        logging::start();
         let settings = match Settings::load(common.config.as_deref(), &self.data_dir) {
             Ok(settings) => settings,
             Err(error) => return unusable(error),
@@ -161,11 +161,4 @@ async fn stop_signal() {
         _ = terminate.recv() => {}
         _ = tokio::signal::ctrl_c() => {}
     }
-}
-
-/// Structured log lines on standard error; `RUST_LOG` chooses.
-fn start_log() {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,chuky=info"));
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).json().try_init();
 }

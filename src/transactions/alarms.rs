@@ -11,6 +11,7 @@ use crate::{
     attestation,
     audit::{self, Actor, Entry, Kind},
     error::{Error, InternalError, RequestError, Result},
+    lasting,
     store::Store,
 };
 use chuky_hsm::Hsm;
@@ -68,7 +69,7 @@ impl Alarms {
         let (waiting, receiver) = mpsc::channel(WAITING);
         let raised = Arc::new(Notify::new());
         let register = Register { store, hsm, remembered, raised: raised.clone(), recent: HashSet::new() };
-        tokio::spawn(register.run(receiver));
+        lasting::spawn("alarms", register.run(receiver));
         Self { waiting, raised }
     }
 

@@ -4,14 +4,14 @@
 use super::{
     alarms::{About, Alarm, Alarms},
     group::gather,
-    limits::{LARGEST_GROUP, SLOTS, WAITING},
+    limits::{GROUPS_UNDER_WAY, LARGEST_GROUP, SLOTS, WAITING},
     remembered::{GroupContent, Remembered, day, joined},
 };
 use crate::{
     attestation,
     audit::{self, Actor, Entry, Kind},
     error::{InternalError, RequestError, Result},
-    fault,
+    fault, lasting,
     store::{Store, Transaction},
 };
 use chuky_hsm::Hsm;
@@ -25,7 +25,7 @@ use chuky_model::{
 };
 use sha2::{Digest, Sha256};
 use std::{collections::BTreeMap, sync::Arc};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot};
 use uuid::Uuid;
 
 /// A payment to consume.
@@ -46,26 +46,31 @@ struct Waiting {
     answer: oneshot::Sender<Result<Consumed>>,
 }
 
-/// The callers' end; clones share the queue. The task ends when the last of them is gone.
+/// The callers' end; clones share the queue. The tasks end when the last of them is gone.
 #[derive(Clone)]
 pub struct Consumer(mpsc::Sender<Waiting>);
 
-/// What the task works with.
+/// What a task works with.
 struct Journal {
     store: Store,
     hsm: Arc<dyn Hsm>,
     remembered: Arc<Remembered>,
     alarms: Alarms,
-    /// Where this process counts payments of registered providers.
+    /// Where this task counts payments of registered providers: two do not wait for each other's row.
     slot: i64,
 }
 
 impl Consumer {
-    /// Starts the task that commits groups.
+    /// Starts the tasks that commit groups.
     pub fn start(store: Store, hsm: Arc<dyn Hsm>, remembered: Arc<Remembered>, alarms: Alarms) -> Self {
         let (sender, receiver) = mpsc::channel(WAITING);
-        let slot = i64::from(Uuid::new_v4().as_bytes()[0]) % SLOTS;
-        tokio::spawn(run(receiver, Journal { store, hsm, remembered, alarms, slot }));
+        let receiver = Arc::new(Mutex::new(receiver));
+        let first = i64::from(Uuid::new_v4().as_bytes()[0]);
+        for slot in (first..).take(GROUPS_UNDER_WAY).map(|slot| slot % SLOTS) {
+            let (store, hsm, remembered, alarms) = (store.clone(), hsm.clone(), remembered.clone(), alarms.clone());
+            let journal = Journal { store, hsm, remembered, alarms, slot };
+            lasting::spawn("payments consumed", run(receiver.clone(), journal));
+        }
         Self(sender)
     }
 
@@ -74,14 +79,14 @@ impl Consumer {
     pub async fn consume(&self, payment: Payment) -> Result<Consumed> {
         let (answer, answered) = oneshot::channel();
         self.0.try_send(Waiting { payment, answer }).map_err(|_| RequestError::try_again())?;
-        // The task drops an answer only when it ends, that is with the service.
+        // A task drops an answer only when it ends, that is with the service.
         answered.await.map_err(|_| RequestError::try_again())?
     }
 }
 
-async fn run(mut receiver: mpsc::Receiver<Waiting>, journal: Journal) {
+async fn run(receiver: Arc<Mutex<mpsc::Receiver<Waiting>>>, journal: Journal) {
     let mut group = Vec::with_capacity(LARGEST_GROUP);
-    while gather(&mut receiver, &mut group, LARGEST_GROUP).await {
+    while gather(&mut *receiver.lock().await, &mut group, LARGEST_GROUP).await {
         if let Err(error) = journal.settle(&mut group).await {
             tracing::error!(event = "payments_not_recorded", count = group.len(), %error);
             for waiting in group.drain(..) {
@@ -150,6 +155,8 @@ impl Journal {
         let id = BatchId(Uuid::now_v7());
         let at = payments.iter().map(|payment| payment.at).max().unwrap_or(Instant(0));
         let rows: Vec<PaymentIdentity> = payments.iter().map(|payment| row(payment, id)).collect();
+        // Mostly all are new: their group is authenticated before the database is held, and again where some are not.
+        let expected = self.batch((id, at), &rows.iter().collect::<Vec<_>>()).await?;
         fault::point("payment.before_consume");
         let mut transaction = self.store.begin().await?;
         let outcomes = transaction.consume_payments(&rows).await?;
@@ -168,8 +175,10 @@ impl Journal {
             return Ok(Outcome::Missing(missing));
         }
         if !accepted.is_empty() {
-            let stored = rows.iter().enumerate().filter(|(index, _)| first(*index)).map(|(_, row)| row).collect();
-            self.record(&mut transaction, (id, at), stored).await?;
+            let stored: Vec<_> =
+                rows.iter().enumerate().filter(|(index, _)| first(*index)).map(|(_, row)| row).collect();
+            let batch = if stored.len() == rows.len() { expected } else { self.batch((id, at), &stored).await? };
+            record(&mut transaction, &batch, &stored).await?;
             self.count(&mut transaction, at, &accepted).await?;
         }
         transaction.commit().await?;
@@ -178,24 +187,13 @@ impl Journal {
         Ok(Outcome::Committed(outcomes))
     }
 
-    /// The authenticated row of the accepted payments, and the entry that makes the audit log their authority.
-    async fn record(
-        &self,
-        transaction: &mut Transaction,
-        (id, at): (BatchId, Instant),
-        accepted: Vec<&PaymentIdentity>,
-    ) -> Result<()> {
-        let digest = group_digest(accepted.iter().copied());
-        let count = i64::try_from(accepted.len()).unwrap_or(i64::MAX);
-        let mut batch =
-            PaymentBatch { id, accepted_at: at, count, digest: digest.to_vec(), version: 1, mac: Vec::new() };
+    /// The authenticated row of a group.
+    async fn batch(&self, (id, at): (BatchId, Instant), payments: &[&PaymentIdentity]) -> Result<PaymentBatch> {
+        let digest = group_digest(payments.iter().copied()).to_vec();
+        let count = i64::try_from(payments.len()).unwrap_or(i64::MAX);
+        let mut batch = PaymentBatch { id, accepted_at: at, count, digest, version: 1, mac: Vec::new() };
         attestation::attest(&*self.hsm, &mut batch).await?;
-        transaction.insert_payment_batch(&batch).await?;
-        let content = GroupContent { count, digest: hex::encode(digest), identities: joined(&accepted) };
-        let content = serde_json::to_value(content).map_err(|error| InternalError::other(error.to_string()))?;
-        let entry = Entry::new(at, Kind::PaymentsConsumed, Actor::Service, format!("payment_batch:{id}"));
-        audit::record(transaction, entry.with(content)).await?;
-        Ok(())
+        Ok(batch)
     }
 
     /// Counts what registered providers brought, for their quotas.
@@ -220,6 +218,17 @@ impl Journal {
         transaction.commit().await?;
         Ok(())
     }
+}
+
+/// The row of the accepted payments, and the entry that makes the audit log their authority.
+async fn record(transaction: &mut Transaction, batch: &PaymentBatch, accepted: &[&PaymentIdentity]) -> Result<()> {
+    transaction.insert_payment_batch(batch).await?;
+    let content = GroupContent { count: batch.count, digest: hex::encode(&batch.digest), identities: joined(accepted) };
+    let content = serde_json::to_value(content).map_err(|error| InternalError::other(error.to_string()))?;
+    let subject = format!("payment_batch:{}", batch.id);
+    let entry = Entry::new(batch.accepted_at, Kind::PaymentsConsumed, Actor::Service, subject);
+    audit::record(transaction, entry.with(content)).await?;
+    Ok(())
 }
 
 fn row(payment: &Payment, batch_id: BatchId) -> PaymentIdentity {

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     error::{RequestError, Result},
+    lasting,
     store::Store,
 };
 use std::collections::HashSet;
@@ -24,7 +25,7 @@ impl Lookup {
     /// Starts the task that asks the database.
     pub fn start(store: Store) -> Self {
         let (sender, receiver) = mpsc::channel(WAITING);
-        tokio::spawn(run(receiver, store));
+        lasting::spawn("payments looked up", run(receiver, store));
         Self(sender)
     }
 

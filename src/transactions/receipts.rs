@@ -9,6 +9,7 @@ use crate::{
     app::App,
     clock::Clock,
     error::{InternalError, RequestError, Result},
+    lasting,
 };
 use chuky_hsm::Hsm;
 use chuky_model::{
@@ -64,7 +65,7 @@ impl Receipts {
         let reference = SignerReference::KeyIdentifier(kid);
         let signer = Arc::new(Signer { hsm, clock, issuer, spki, reference });
         let (waiting, receiver) = mpsc::channel(WAITING);
-        tokio::spawn(run(receiver, signer.clone()));
+        lasting::spawn("receipts", run(receiver, signer.clone()));
         Ok(Self { signer, waiting })
     }
 

@@ -6,7 +6,7 @@ use crate::{
     audit::published::WitnessState,
     http::{Access, Route},
     issuance::timestamp,
-    outbox,
+    logging, outbox,
     tls::Standing,
     transactions::figures::Counts,
     verification,
@@ -220,6 +220,8 @@ async fn metrics(State(app): State<App>) -> Response {
     let help = "Connections that were closed at once since the start, because too many were open.";
     figure("chuky_connections_refused", help, &[(String::new(), refused)]);
     let (left, usable) = tls_figures(&app);
+    let help = "Log lines that could not be written.";
+    figure("chuky_log_lines_lost", help, &[(String::new(), logging::lost())]);
     figure("chuky_tls_certificate_seconds_left", "Seconds to the end of the TLS certificate that is shown.", &left);
     figure("chuky_tls_files_usable", "1 where the TLS files that lie there can be used.", &usable);
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()

@@ -156,25 +156,28 @@ impl Dialect for Statements {
         connection: &mut Connection,
         payments: &[&PaymentIdentity],
     ) -> Result<Vec<Vec<u8>>, Error> {
-        let mut new = Vec::new();
-        for payment in payments {
-            let done = query!(
-                "INSERT INTO payment_identity (identity, order_digest, provider_id, accepted_at, day, batch_id)
-                    VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (identity) DO NOTHING",
-                payment.identity,
-                payment.order_digest,
-                payment.provider_id.0,
-                payment.accepted_at.0,
-                payment.accepted_at.0.div_euclid(limits::DAY),
-                payment.batch_id.0,
+        // One statement for all, see `stored_orders`: IDENTITY, ORDER, PROVIDER, ACCEPTED, DAY, BATCH.
+        let text = |payment: &&PaymentIdentity| {
+            let accepted = payment.accepted_at.0;
+            format!(
+                r#"["{}","{}","{}",{accepted},{},"{}"]"#,
+                hex::encode(&payment.identity),
+                hex::encode(&payment.order_digest),
+                payment.provider_id.0.simple(),
+                accepted.div_euclid(limits::DAY),
+                payment.batch_id.0.simple(),
             )
-            .execute(&mut *connection)
-            .await?;
-            if done.rows_affected() == 1 {
-                new.push(payment.identity.clone());
-            }
-        }
-        Ok(new)
+        };
+        let payments = format!("[{}]", payments.iter().map(text).collect::<Vec<_>>().join(","));
+        let rows = query!(
+            "INSERT INTO payment_identity (identity, order_digest, provider_id, accepted_at, day, batch_id)
+            SELECT unhex(value ->> 0), unhex(value ->> 1), unhex(value ->> 2), value ->> 3, value ->> 4, unhex(value ->> 5)
+            FROM json_each($1) WHERE true ON CONFLICT (identity) DO NOTHING RETURNING identity",
+            payments
+        )
+        .fetch_all(connection)
+        .await?;
+        Ok(rows.into_iter().map(|row| row.identity).collect())
     }
 
     async fn stored_orders(connection: &mut Connection, identities: &[Vec<u8>]) -> Result<Vec<StoredOrder>, Error> {
