@@ -77,6 +77,15 @@ pub struct DatabaseConfig {
     pub wait_seconds: u64,
 }
 
+impl DatabaseConfig {
+    fn check(&self) -> Result<(), ConfigError> {
+        match self.wait_seconds {
+            1..=600 => Ok(()),
+            _ => Err(invalid("database.wait_seconds", "between 1 and 600")),
+        }
+    }
+}
+
 impl Default for DatabaseConfig {
     fn default() -> Self {
         Self { url: None, wait_seconds: 40 }
@@ -284,9 +293,7 @@ impl Settings {
         }
         config.documents.check()?;
         config.verification.fetch.check().map_err(|what| invalid("verification.fetch", &what))?;
-        if !(1..=600).contains(&config.database.wait_seconds) {
-            return Err(invalid("database.wait_seconds", "between 1 and 600"));
-        }
+        config.database.check()?;
         if !config.rates.is_usable() {
             return Err(invalid("rates", "each quota has a count of at least 1 and 1 to 86400 seconds"));
         }

@@ -28,19 +28,19 @@ use chuky::{
 use chuky_model::role::Role;
 use serde_json::{Value, json};
 
-pub const ROAD: &str = "/api/v1/documents/outgoing";
+const ROAD: &str = "/api/v1/documents/outgoing";
 
 /// The people of one agency: somebody who drafts, somebody who agrees, two who sign, and the clerk with the seal.
-pub struct Agency {
-    pub drafter: String,
-    pub colleague: String,
-    pub leader: Subscriber,
-    pub deputy: Subscriber,
-    pub clerk: Subscriber,
+struct Agency {
+    drafter: String,
+    colleague: String,
+    leader: Subscriber,
+    deputy: Subscriber,
+    clerk: Subscriber,
 }
 
 impl Agency {
-    pub async fn new(test: &TestApp) -> Self {
+    async fn new(test: &TestApp) -> Self {
         let person = |name: &str, number: &str, title: &str| {
             json!({ "hierarchy": "officials", "unit": "H26", "subscriber": {
                 "full_name": name, "personal_number": number, "birth_date": "1980-11-20", "sex": "male",
@@ -63,7 +63,7 @@ impl Agency {
     }
 
     /// Drafts and submits; its identifier.
-    pub async fn submitted(&self, test: &TestApp, pdf: &[u8], metadata: &Value) -> String {
+    async fn submitted(&self, test: &TestApp, pdf: &[u8], metadata: &Value) -> String {
         let (status, drafted) = draft(test, &self.drafter, Some("Thường"), metadata, pdf).await;
         assert_eq!(status, 201, "{drafted}");
         let id = drafted["id"].as_str().unwrap().to_owned();
@@ -73,7 +73,7 @@ impl Agency {
     }
 
     /// Drafted, submitted and signed by the leader alone.
-    pub async fn signed(&self, test: &TestApp, pdf: &[u8]) -> String {
+    async fn signed(&self, test: &TestApp, pdf: &[u8]) -> String {
         let id = self.submitted(test, pdf, &short_road()).await;
         let (status, line) = act(test, &id, "sign", &self.leader.token, &key(&self.leader)).await;
         assert_eq!((status, &line["signed"]), (200, &json!(true)), "{line}");
@@ -125,7 +125,7 @@ async fn official(test: &TestApp, login: &str, unit: &str) -> String {
 }
 
 /// A decision that one person signs.
-pub fn short_road() -> Value {
+fn short_road() -> Value {
     json!({
         "subject": "Về việc ban hành quy chế làm việc", "type_code": "QĐ", "type_name": "Quyết định", "notation": "UBND",
         "place": "Hà Nội", "steps": [{ "kind": "sign", "account": "chu.tich" }],
@@ -134,7 +134,7 @@ pub fn short_road() -> Value {
 }
 
 /// Uploads a draft; status and answer.
-pub async fn draft(test: &TestApp, token: &str, class: Option<&str>, metadata: &Value, pdf: &[u8]) -> (u16, Value) {
+async fn draft(test: &TestApp, token: &str, class: Option<&str>, metadata: &Value, pdf: &[u8]) -> (u16, Value) {
     let mut body = Vec::new();
     let mut part = |name: &str, more: &str, content: &[u8]| {
         body.extend_from_slice(
@@ -153,11 +153,11 @@ pub async fn draft(test: &TestApp, token: &str, class: Option<&str>, metadata: &
 }
 
 /// One step of the road; status and answer.
-pub async fn act(test: &TestApp, id: &str, what: &str, token: &str, body: &Value) -> (u16, Value) {
+async fn act(test: &TestApp, id: &str, what: &str, token: &str, body: &Value) -> (u16, Value) {
     test.post(&format!("{ROAD}/{id}/{what}"), token, body).await
 }
 
-pub fn key(subscriber: &Subscriber) -> Value {
+fn key(subscriber: &Subscriber) -> Value {
     json!({ "credential": subscriber.credential, "pin": PIN })
 }
 

@@ -4,8 +4,19 @@ use super::subscriber::{PIN, citizen, official, plain_pdf};
 use crate::harness::app::{EXECUTABLE, TestApp};
 use chuky::{audit, custody::pepper, error::Error};
 use chuky_hsm::Secret32;
+use chuky_model::id::AuditEntryId;
 use serde_json::json;
 use std::process::Command;
+
+/// An entry that says that the second pepper was made long ago.
+async fn queued(test: &TestApp) -> AuditEntryId {
+    let mut transaction = test.app.store.begin().await.unwrap();
+    let long_ago = test.app.clock.now().plus_seconds(-400 * 86_400);
+    let made = audit::Entry::new(long_ago, audit::Kind::PepperMade, audit::Actor::Service, "pepper:2");
+    let entry = audit::record(&mut transaction, made).await.unwrap();
+    transaction.commit().await.unwrap();
+    entry
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_follow_the_newest_pepper_and_the_old_one_dies() {
@@ -41,11 +52,7 @@ async fn keys_follow_the_newest_pepper_and_the_old_one_dies() {
     assert_eq!(refused(3, 0).await, "not_found");
     assert_eq!(refused(1, 1).await, "pepper_too_early");
     // An entry that SQL queues with an earlier time makes it no older.
-    let mut transaction = test.app.store.begin().await.unwrap();
-    let long_ago = test.app.clock.now().plus_seconds(-400 * 86_400);
-    let forged = audit::Entry::new(long_ago, audit::Kind::PepperMade, audit::Actor::Service, "pepper:2");
-    let forged = audit::record(&mut transaction, forged).await.unwrap();
-    transaction.commit().await.unwrap();
+    let forged = queued(&test).await;
     assert_eq!(refused(1, 1).await, "pepper_too_early", "while it waits");
     test.app.audit.wait(forged).await.unwrap();
     assert_eq!(refused(1, 1).await, "pepper_too_early", "once it is appended");
