@@ -95,6 +95,11 @@ impl DocumentCodePage {
         html(status, self.html())
     }
 
+    /// What the owner's button asks for.
+    fn wanted(&self) -> &'static str {
+        if self.is_open { "no" } else { "yes" }
+    }
+
     fn hint(&self) -> String {
         let megabytes = texts::grouped(limits::LARGEST_DOCUMENT / 1_000_000);
         self.frame.fill("kept-compare-hint", &[("megabytes", &megabytes)])
@@ -140,14 +145,13 @@ fn signer(frame: &Frame, told: &Told) -> Vec<Row> {
 fn certificate(frame: &Frame, told: &Told, now: Instant) -> (&'static str, String) {
     let since = told.revoked_at.map(texts::screen_instant).unwrap_or_default();
     let until = texts::screen_instant(told.not_after);
-    let name = match told.certificate {
-        CertificateState::Suspended => "suspended",
-        CertificateState::Issued if told.not_after < now => "expired",
-        CertificateState::Issued => "good",
-        _ => "revoked",
+    let (name, key) = match told.certificate {
+        CertificateState::Suspended => ("suspended", "code-certificate-suspended"),
+        CertificateState::Issued if told.not_after < now => ("expired", "code-certificate-expired"),
+        CertificateState::Issued => ("good", "code-certificate-good"),
+        _ => ("revoked", "code-certificate-revoked"),
     };
-    let text = frame.fill(&format!("code-certificate-{name}"), &[("since", &since), ("until", &until)]);
-    (name, text)
+    (name, frame.fill(key, &[("since", &since), ("until", &until)]))
 }
 
 fn original(frame: &Frame, told: &Told, on_paper: Option<&OnPaper>) -> Vec<Row> {
@@ -159,7 +163,7 @@ fn original(frame: &Frame, told: &Told, on_paper: Option<&OnPaper>) -> Vec<Row> 
     };
     row("code-title", &told.title);
     if let Some(paper) = on_paper {
-        row("code-standing", &frame.say(&format!("code-standing-{}", paper.standing.name())));
+        row("code-standing", &frame.name_of("code-standing", paper.standing.name()));
         row("code-type", &paper.type_name);
         row("code-number", paper.number.as_deref().unwrap_or_default());
         row("code-issued", &paper.issued_at.map(|at| texts::screen_day(&at.rfc3339())).unwrap_or_default());
