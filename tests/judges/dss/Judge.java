@@ -10,6 +10,7 @@ import eu.europa.esig.dss.spi.validation.CommonCertificateVerifier;
 import eu.europa.esig.dss.spi.x509.CommonCertificateSource;
 import eu.europa.esig.dss.spi.x509.CommonTrustedCertificateSource;
 import eu.europa.esig.dss.spi.x509.revocation.crl.ExternalResourcesCRLSource;
+import eu.europa.esig.dss.spi.x509.revocation.ocsp.ExternalResourcesOCSPSource;
 import eu.europa.esig.dss.validation.SignedDocumentValidator;
 import eu.europa.esig.dss.validation.reports.Reports;
 import java.io.File;
@@ -31,7 +32,7 @@ import java.util.stream.Stream;
  *
  * <p>Run by {@code scripts/dss} as {@code java -cp CLASSPATH Judge.java FOLDER|FILE...}. A folder is a case, or holds cases: {@code case.properties}
  * with {@code file}, {@code content} (of a detached signature), {@code time} (of the verdict) and {@code expect} (the formats,
- * separated by commas); beside it the anchors in {@code trust}, and in {@code evidence} the certificates and revocation lists that DSS
+ * separated by commas); beside it the anchors in {@code trust}, and in {@code evidence} the certificates, lists and answers that DSS
  * would otherwise fetch. A file alone is judged without trust and without an expectation. Nothing is fetched. The policy is DSS's own
  * default; {@code -Dpolicy=FILE} takes another.
  *
@@ -146,10 +147,13 @@ public final class Judge {
         verifier.setTrustedCertSources(anchors);
         CommonCertificateSource further = new CommonCertificateSource();
         List<DSSDocument> lists = new ArrayList<>();
+        List<DSSDocument> answers = new ArrayList<>();
         try (Stream<Path> evidence = Files.list(folder.resolve("evidence"))) {
             for (Path path : evidence.sorted().toList()) {
                 if (path.toString().endsWith(".crl")) {
                     lists.add(new FileDocument(path.toFile()));
+                } else if (path.toString().endsWith(".ocsp")) {
+                    answers.add(new FileDocument(path.toFile()));
                 } else {
                     further.addCertificate(DSSUtils.loadCertificate(path.toFile()));
                 }
@@ -157,6 +161,9 @@ public final class Judge {
         }
         verifier.setAdjunctCertSources(further);
         verifier.setCrlSource(new ExternalResourcesCRLSource(lists.toArray(new DSSDocument[0])));
+        if (!answers.isEmpty()) {
+            verifier.setOcspSource(new ExternalResourcesOCSPSource(answers.toArray(new DSSDocument[0])));
+        }
         return verifier;
     }
 
