@@ -11,6 +11,7 @@ mod protocol;
 mod request;
 mod sandbox;
 mod signing;
+pub mod table;
 mod worker;
 
 pub use form::{FieldsWanted, SignerWanted, TextWanted};
