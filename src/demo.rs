@@ -38,21 +38,22 @@ struct Subscriber {
 }
 
 impl Round<'_> {
-    /// Goes the whole road and prints each step. Blocking; run it beside the service.
-    pub fn run(&self) -> Result<()> {
+    /// Goes the whole road and prints each step; gives the log-ins of the two subscribers. Blocking; run it beside the service.
+    pub fn run(&self) -> Result<[String; 2]> {
         fs::create_dir_all(&self.directory).map_err(self.file("var/demo"))?;
         // A round that was cut short is gone again with other people: the first ones may have requests under way.
         let round = self.now.unix_seconds().rem_euclid(1_000_000);
         let (citizen, official) = (citizen_request(round), official_request(round));
-        let citizen = self.enrol("gianhang", citizen, &format!("congdan.{round}"), "Nguyễn Thị Hồng Ưởng")?;
-        let official = self.enrol("dangky", official, &format!("canbo.{round}"), "Trần Văn Đức")?;
+        let logins = [format!("congdan.{round}"), format!("canbo.{round}")];
+        let citizen = self.enrol("gianhang", citizen, &logins[0], "Nguyễn Thị Hồng Ưởng")?;
+        let official = self.enrol("dangky", official, &logins[1], "Trần Văn Đức")?;
         let letter = self.letter(official.name)?;
         self.say("Văn bản mẫu nhiều trang", "A sample letter of several pages", "1-van-ban.pdf");
         let place = &letter.signature;
         let signed = self.sign(&official, &letter.pdf, ("official", "LT"), (place.page, place.rectangle))?;
         self.keep("2-can-bo-da-ky.pdf", &signed)?;
         self.verdict("2-can-bo-da-ky.pdf", &signed)?;
-        let signed = self.sign(&citizen, &signed, ("citizen", "T"), (place.page, CITIZENS_BOX))?;
+        let signed = self.sign(&citizen, &signed, ("citizen", "LT"), (place.page, CITIZENS_BOX))?;
         self.keep("3-hai-chu-ky.pdf", &signed)?;
         self.verdict("3-hai-chu-ky.pdf", &signed)?;
         let mut altered = signed.clone();
@@ -61,7 +62,8 @@ impl Round<'_> {
         }
         self.keep("4-bi-sua-mot-byte.pdf", &altered)?;
         self.verdict("4-bi-sua-mot-byte.pdf", &altered)?;
-        self.payment(&citizen)
+        self.payment(&citizen)?;
+        Ok(logins)
     }
 
     /// Entered by one, approved by another, handed to the subscriber by the first and redeemed.

@@ -8,6 +8,7 @@ mod consent;
 mod custody;
 mod holders;
 mod passkeys;
+mod payroll;
 mod proof;
 mod signing;
 mod staff;

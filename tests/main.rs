@@ -30,6 +30,7 @@ mod payment_forms;
 mod payment_race;
 mod payment_standing;
 mod payments;
+mod payrolls;
 mod providers;
 mod rates;
 mod receipts;

@@ -80,7 +80,7 @@ impl Lines {
         if let Some(at) = signature.best_signature_time.as_ref().or(signature.claimed_signing_time.as_ref()) {
             self.add(4, &format!("{time}: {}", texts::screen_time(at)));
         }
-        self.add(4, &format!("{covers}: {}", signature.covers));
+        self.add(4, &format!("{covers}: {}", texts::coverage(self.language, &signature.covers)));
         self.checks(4, &signature.checks);
         for change in &signature.changes_after {
             self.change(change);

@@ -2,7 +2,7 @@
 
 use super::{Common, printing, runtime, unusable};
 use crate::{
-    app::App, bootstrap, clock::Clock, config::Settings, demo::Round, error::Result, http, issuance::ceremony, logging,
+    app::App, bootstrap, clock::Clock, config::Settings, demo, error::Result, http, issuance::ceremony, logging,
     restoration, tokens, worker,
 };
 use chuky_model::text::Language;
@@ -114,11 +114,11 @@ async fn first_round(app: &App, accounts: Vec<bootstrap::DemoAccount>, language:
     let gone = tokio::task::spawn_blocking(move || {
         let url = format!("http://{}", app.settings.listen);
         let now = app.clock.now();
-        Round { url: &url, accounts: &accounts, directory, fonts: &fonts, language, now }.run()
+        demo::Round { url: &url, accounts: &accounts, directory, fonts: &fonts, language, now }.run()
     });
     match gone.await {
-        Ok(Ok(())) => {
-            if let Err(error) = std::fs::write(&done, b"") {
+        Ok(Ok(logins)) => {
+            if let Err(error) = std::fs::write(&done, logins.join(", ")) {
                 eprintln!("chuky serve: {}: {error}", done.display());
             }
         }
@@ -144,6 +144,15 @@ fn announce(app: &App, language: Language, accounts: &[bootstrap::DemoAccount]) 
             drop(printing::print(&account.shown()));
         }
         say(format!("  Lưu trong {}", file.display()), format!("  Kept in {}", file.display()));
+    }
+    let signers = std::fs::read_to_string(app.settings.data_dir.join("demo/done")).unwrap_or_default();
+    if !accounts.is_empty() && !signers.is_empty() {
+        // Theirs are the same in every demonstration, and stand in the source.
+        let (password, pin) = (demo::DEMO_PASSWORD, demo::DEMO_PIN);
+        say(
+            format!("Người ký mẫu: {signers} (mật khẩu {password}, mã PIN {pin}); ký văn bản tại {url}/sign"),
+            format!("Sample signers: {signers} (password {password}, PIN {pin}); they sign at {url}/sign"),
+        );
     }
     if sample.exists() {
         say(format!("Văn bản mẫu đã ký: {}", sample.display()), format!("Signed sample: {}", sample.display()));

@@ -12,6 +12,7 @@ mod protocol;
 mod request;
 mod sandbox;
 mod signing;
+pub mod table;
 mod worker;
 
 pub use code::CodeWanted;

@@ -56,10 +56,13 @@ pub async fn submit(
     if !by.has(entering(hierarchy, details.kind)) {
         return Err(RequestError::forbidden().into());
     }
-    if !view::Sight::of(app).await?.is_own(by, unit, app.clock.now()) {
+    let (sight, now) = (view::Sight::of(app).await?, app.clock.now());
+    if !sight.is_own(by, unit, now) {
         let (vi, en) = ("Đơn vị này không thuộc đơn vị của bạn.", "This unit does not belong to yours.");
         return Err(RequestError::invalid("unit", "unit_of_others", vi, en).into());
     }
+    // A unit that has ended enters nothing any more: the one that took its place does, as at the booth's page.
+    let unit = &sight.code_today(unit, now);
     // 2. The content, by rule.
     if details.identity.is_some() {
         let (vi, en) =

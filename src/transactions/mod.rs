@@ -10,6 +10,7 @@ pub mod limits;
 mod lookup;
 pub mod mandates;
 pub mod merchant;
+pub mod payroll;
 pub mod picture;
 pub mod provider_changes;
 pub mod providers;

@@ -41,6 +41,18 @@ pub(super) async fn sign_payload(
     pin: &Pin,
     (kind, payload): (Option<&str>, &[u8]),
 ) -> Result<String> {
+    let mut signed = sign_payloads(app, by, signer, pin, (kind, &[payload.to_vec()])).await?;
+    Ok(signed.pop().ok_or_else(|| InternalError::other("no signature came back"))?)
+}
+
+/// Several payloads, no two the same, under one activation: a JWS for each, in order.
+pub(super) async fn sign_payloads(
+    app: &App,
+    by: &Principal,
+    signer: &Signer,
+    pin: &Pin,
+    (kind, payloads): (Option<&str>, &[Vec<u8>]),
+) -> Result<Vec<String>> {
     // 3. Header and payload become the one hash that the activation is for.
     let algorithm = match signer.credential.algorithm {
         KeyAlgorithm::P256 => JwsAlgorithm::Es256,
@@ -49,14 +61,23 @@ pub(super) async fn sign_payload(
     };
     let reference = SignerReference::Chain(vec![signer.certificate.der().to_vec()]);
     let failed = |error: chuky_pki::jose::JoseError| InternalError::Pki(error.to_string());
-    let unsigned = Unsigned::prepare(algorithm, kind, &reference, payload).map_err(failed)?;
     let scheme = algorithm.scheme();
-    let hash = crypto::digest(scheme.hash().into(), &unsigned.signing_input().concat());
-    let wanted = Wanted { scheme, hashes: vec![hash], document: None };
-    // 4. One activation, one signature.
-    let mut signatures = custody::sign_hashes(app, by, signer.credential.id, pin, wanted).await?;
-    let signature = signatures.pop().ok_or_else(|| InternalError::other("no signature came back"))?;
-    Ok(unsigned.assemble(&signature, Form::Compact).map_err(failed)?)
+    let mut prepared = Vec::with_capacity(payloads.len());
+    let mut hashes = Vec::with_capacity(payloads.len());
+    for payload in payloads {
+        let unsigned = Unsigned::prepare(algorithm, kind, &reference, payload).map_err(failed)?;
+        hashes.push(crypto::digest(scheme.hash().into(), &unsigned.signing_input().concat()));
+        prepared.push(unsigned);
+    }
+    let wanted = Wanted { scheme, hashes, document: None };
+    // 4. One activation, one signature for each.
+    let signatures = custody::sign_hashes(app, by, signer.credential.id, pin, wanted).await?;
+    if signatures.len() != prepared.len() {
+        return Err(InternalError::other("not as many signatures came back as were asked for").into());
+    }
+    let assembled = prepared.into_iter().zip(signatures);
+    let assembled = assembled.map(|(unsigned, signature)| unsigned.assemble(&signature, Form::Compact));
+    Ok(assembled.collect::<std::result::Result<_, _>>().map_err(failed)?)
 }
 
 fn refused(reason: &str) -> RequestError {

@@ -130,6 +130,26 @@ async fn each_kind_of_request_has_its_form() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_of_information_becomes_form_04() {
+    let test = TestApp::sqlite().await;
+    let old = crate::issuance::issued(&test, "official").await;
+    let serial = old["serial"].as_str().unwrap();
+    let registrar = test.log_in("dangky").await;
+    let changes = json!({ "organizational_unit": "Phòng Nội vụ" });
+    let path = format!("/api/v1/certificates/{serial}/modify");
+    let (status, entered) = test.post(&path, &registrar, &changes).await;
+    assert_eq!(status, 201, "{entered}");
+    let path = format!("/api/v1/requests/{}/form", entered["id"].as_str().unwrap());
+    let (status, pdf) = fetched(&test, &path, &registrar).await;
+    assert_eq!(status, 200, "{}", String::from_utf8_lossy(&pdf));
+    let form = read(&pdf, "04");
+    for text in ["04 (Nghị định 68/2024/NĐ-CP)", "gia hạn, thay đổi nội dung thông tin", "Phòng Nội vụ", serial]
+    {
+        assert!(form.text.contains(text), "{text}: {}", form.text);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_order_of_revocation_becomes_form_05() {
     let test = TestApp::sqlite().await;
     let (official, citizen) =

@@ -115,3 +115,30 @@ async fn an_operator_of_a_ward_sees_that_ward_only() {
     // A withdrawn or renewed code is somebody else's matter, too.
     assert_eq!(test.post(&format!("{}/code", paths[1]), &ward, &json!({})).await.0, 404);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_unit_that_has_ended_enters_nothing_and_its_successor_does() {
+    let test = TestApp::sqlite().await;
+    let operator = test.log_in("gianhang").await;
+    let registrar = test.log_in("dangky").await;
+    let codes = async |day: &str| {
+        let (_, answer) = test.get(&format!("{PATH}?at={day}"), &registrar).await;
+        let units = answer["units"].as_array().unwrap().clone();
+        units.iter().map(|unit| unit["code"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let (before, after) = (codes("2024-01-01").await, codes("2026-01-01").await);
+    let mut tried = 0;
+    for code in before.iter().filter(|code| !after.contains(code)) {
+        let (_, old) = test.get(&format!("{PATH}/{code}?at=2024-01-01"), &registrar).await;
+        let [successor] = old["successors"].as_array().unwrap().as_slice() else { continue };
+        // The page takes the operator's own unit as it is today; the API, which names one, is answered with the same.
+        let request = json!({ "hierarchy": "citizens", "unit": code, "subscriber": {
+            "full_name": "Nguyễn Thị Hồng Ưởng", "personal_number": "001190012345", "birth_date": "1990-03-05",
+            "sex": "female", "province": "Hà Nội", "locality": "Phường Hoàn Kiếm" } });
+        let (status, entered) = test.post("/api/v1/requests", &operator, &request).await;
+        assert_eq!((status, &entered["unit"]), (201, &successor["code"]), "{code}: {entered}");
+        tried += 1;
+        break;
+    }
+    assert_eq!(tried, 1, "the reform of 2025 ended wards with one successor");
+}

@@ -43,7 +43,9 @@ async fn text(browser: &Browser, selector: &str) -> String {
 
 async fn cut(browser: &Browser) {
     browser.network(false).await;
-    browser.see("[data-drafts-offline]:not([hidden])").await;
+    // One band says so, and says what goes on without a network.
+    let band = browser.see("[data-offline]:not([hidden])").await;
+    assert!(band.contains("quét thẻ dưới đây"), "{band}");
 }
 
 /// Scans, confirms and keeps a card without a network.

@@ -43,6 +43,8 @@ pub struct Browser {
     /// Of the driver.
     port: u16,
     profile: tempfile::TempDir,
+    /// Whether axe-core is there to judge what is pictured.
+    judged: bool,
 }
 
 #[allow(dead_code)] // each test uses what it needs
@@ -73,7 +75,24 @@ impl Browser {
             .connect(&format!("http://127.0.0.1:{port}"))
             .await
             .unwrap();
-        Self { client, screen, origin: origin.to_owned(), driver, port, profile }
+        let mut browser = Self { client, screen, origin: origin.to_owned(), driver, port, profile, judged: false };
+        browser.judged = screen != Screen::WithoutScripts && super::page_checks::prepare(&browser).await;
+        browser
+    }
+
+    /// A command of Chromium's own protocol, which WebDriver has no word for.
+    pub async fn protocol(&self, command: &str, parameters: Value) -> Value {
+        let session = self.client.session_id().await.unwrap().unwrap();
+        let address = format!("http://127.0.0.1:{}/session/{session}/goog/cdp/execute", self.port);
+        let body = json!({ "cmd": command, "params": parameters });
+        let answer = tokio::task::spawn_blocking(move || {
+            let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+            let mut answer = agent.post(&address).send_json(body).unwrap();
+            (answer.status().as_u16(), answer.body_mut().read_json::<Value>().unwrap())
+        });
+        let (status, answer) = answer.await.unwrap();
+        assert_eq!(status, 200, "{command}: {answer}");
+        answer["value"].clone()
     }
 
     /// Opens a page of the service.
@@ -150,7 +169,8 @@ impl Browser {
         self.see("header form[action='/logout']").await;
     }
 
-    /// Keeps a picture of the page in `target/screens`, and holds that nothing is wider than the screen.
+    /// Keeps a picture of the page in `target/screens`, and holds that nothing is wider than the screen and that axe-core has nothing
+    /// against it.
     pub async fn picture(&self, name: &str) {
         let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/screens");
         std::fs::create_dir_all(&directory).unwrap();
@@ -165,6 +185,10 @@ impl Browser {
             let script = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
             let over = self.client.execute(script, vec![]).await.unwrap();
             assert!(over.as_i64().unwrap() <= 0, "{name}-{suffix}: {over} px wider than the screen");
+        }
+        if self.judged {
+            let faults = super::page_checks::axe(self).await;
+            assert!(faults.is_empty(), "{name}-{suffix}: {faults:#?}");
         }
     }
 

@@ -92,7 +92,6 @@
     return look(reader, mine);
   };
 
-  part.hidden = false;
   open.addEventListener("click", start);
   find("close").addEventListener("click", () => { close(); open.focus(); });
   part.addEventListener("keydown", (event) => {

@@ -27,6 +27,15 @@
   const place = () => document.querySelector("[data-drafts]");
   const find = (name) => place().querySelector(`[data-drafts-${name}]`);
 
+  // The page's one band for a network that is gone says here what goes on all the same.
+  const signal = () => {
+    const band = document.querySelector("[data-offline]");
+    const { textOffline, textKeyless } = place().dataset;
+    const text = keys.size ? textOffline : textKeyless;
+    if (band.textContent !== text) band.textContent = text;
+    band.hidden = !offline;
+  };
+
   // The device's store.
 
   const opened = () => new Promise((resolve, reject) => {
@@ -232,14 +241,13 @@
     if (now !== round) return;
     const part = place();
     const word = told || trouble;
-    part.hidden = !(offline || items.length || word);
-    find("offline").hidden = !offline;
+    signal();
     find("said").hidden = !word;
     find("said").textContent = word ? part.dataset[`text${word[0].toUpperCase()}${word.slice(1)}`] : "";
     // Where a card is read anyway, the step's own form does it.
     find("scan").hidden = !(offline && keys.size && find("form").hidden) || Boolean(document.querySelector("[data-scan]"));
-    find("keyless").hidden = !(offline && !keys.size);
     find("kept").hidden = !items.length;
+    part.hidden = !(items.length || word || !find("scan").hidden || !find("form").hidden);
     // Rows that say the same stay, with the cursor that may be on them.
     const list = find("list");
     const drawn = JSON.stringify([owner, outcomes.length, records.map((one) => one.id), items.map((item) => [item.dataset.draftState, item.textContent])]);
@@ -377,7 +385,7 @@
   });
 
   window.addEventListener("online", synchronise);
-  window.addEventListener("offline", () => { offline = true; render(); });
+  window.addEventListener("offline", () => { offline = true; signal(); render(); });
   document.addEventListener("chuky:swapped", render);
   window.setInterval(async () => {
     if (offline || trouble === "later") await synchronise();

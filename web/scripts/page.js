@@ -1,6 +1,5 @@
-// On every page: says that scripts run, and shows the band while the network is gone.
+// On every page: shows the band while the network is gone, sends a form once, puts the cursor beside what was wrong.
 "use strict";
-document.documentElement.classList.add("js");
 (() => {
   const band = document.querySelector("[data-offline]");
   const show = () => { if (band) band.hidden = navigator.onLine; };

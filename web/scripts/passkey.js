@@ -110,7 +110,6 @@
   // A new passkey.
   const add = document.querySelector("form[data-passkey-add]");
   if (add) {
-    add.hidden = false;
     add.addEventListener("submit", (event) => {
       event.preventDefault();
       during(add, add.dataset, async () => {
@@ -128,8 +127,8 @@
 
   // Logging in.
   const login = document.querySelector("form[data-passkey-login]");
+  if (login && !supported) login.hidden = true;
   if (login && supported) {
-    login.hidden = false;
     login.addEventListener("submit", (event) => {
       event.preventDefault();
       during(login, login.dataset, async () => {

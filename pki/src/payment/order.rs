@@ -204,7 +204,7 @@ pub fn canonical_digest(order: &PaymentOrder) -> Option<[u8; 32]> {
 
 /// The canonical form. An order is a flat object of texts and one integer that a double carries, so plain JSON with its members in order is
 /// the form already; an amount that is not exact takes the general way.
-fn canonical(order: &PaymentOrder) -> Option<Vec<u8>> {
+pub fn canonical(order: &PaymentOrder) -> Option<Vec<u8>> {
     /// The members by UTF-16 code unit (RFC 8785 §3.2.3).
     #[derive(serde::Serialize)]
     struct InOrder<'o> {

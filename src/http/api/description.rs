@@ -83,6 +83,8 @@ use utoipa::OpenApi;
         super::two_step::finish,
         super::transactions::schema,
         super::payment_orders::sign,
+        super::payrolls::check,
+        super::payrolls::sign,
         super::audit::entries,
         super::audit::proof,
         super::audit::identity,

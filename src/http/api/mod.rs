@@ -22,6 +22,7 @@ mod oauth_clients;
 pub(super) mod outgoing;
 pub(super) mod passkeys;
 mod payment_orders;
+pub(in crate::http) mod payrolls;
 pub(super) mod providers;
 pub(super) mod receipts;
 pub(super) mod reports;
@@ -66,6 +67,7 @@ pub fn routes() -> Vec<Route> {
         incoming::routes(),
         transactions::routes(),
         payment_orders::routes(),
+        payrolls::routes(),
         receipts::routes(),
         providers::routes(),
         alarms::routes(),

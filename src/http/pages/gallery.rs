@@ -459,6 +459,7 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
         super::gallery_lists::screens(language),
         super::gallery_account::screens(language),
         super::gallery_payments::screens(language),
+        super::gallery_payroll::screens(language),
         super::gallery_reports::screens(language),
         super::gallery_staff::screens(language),
     ];

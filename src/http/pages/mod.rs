@@ -32,6 +32,7 @@ pub mod mandates;
 pub mod merchant;
 pub mod own;
 pub mod payments;
+pub mod payroll;
 pub mod problems;
 pub mod quick_response;
 pub mod receipt;
@@ -118,11 +119,15 @@ mod gallery_documents;
 #[cfg(test)]
 mod gallery_incoming;
 #[cfg(test)]
+mod gallery_judged;
+#[cfg(test)]
 mod gallery_lifecycle;
 #[cfg(test)]
 mod gallery_lists;
 #[cfg(test)]
 mod gallery_payments;
+#[cfg(test)]
+mod gallery_payroll;
 #[cfg(test)]
 mod gallery_reports;
 #[cfg(test)]

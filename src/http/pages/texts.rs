@@ -36,6 +36,19 @@ pub fn text_or_key(language: Language, key: &str, arguments: &[(&str, &str)]) ->
     text(language, key, arguments).unwrap_or_else(|| format!("{}{key}{}", MISSING[0], MISSING[1]))
 }
 
+/// What a signature covers: `whole_file` and `revision 2 of 5` in words, anything else as it is.
+pub fn coverage(language: Language, covers: &str) -> String {
+    let words: Vec<&str> = covers.split_whitespace().collect();
+    let (key, number, count) = match words.as_slice() {
+        ["whole_file"] => ("covers-whole-file", "", ""),
+        ["revision", number, "of", count] => ("covers-revision", *number, *count),
+        [number, "of", count, "parts"] => ("covers-parts", *number, *count),
+        [number, "of", count, "files"] => ("covers-files", *number, *count),
+        _ => return covers.to_owned(),
+    };
+    text_or_key(language, key, &[("number", number), ("count", count)])
+}
+
 /// Groups digits by threes with dots, as Vietnam writes numbers: `1.234.567`.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();

@@ -7,8 +7,7 @@ use super::{
     texts,
     verdict_pages::PagesView,
     verdict_words::{
-        Verdict, certificate_state, coverage, format_name, integrity_words, outcome_name, signing_time,
-        sub_indication_name,
+        Verdict, certificate_state, format_name, integrity_words, outcome_name, signing_time, sub_indication_name,
     },
 };
 use askama::Template;
@@ -207,7 +206,7 @@ fn signature_view(frame: &Frame, report: &Report, signature: &SignatureReport) -
 
 fn technical_rows(frame: &Frame, signature: &SignatureReport, serial: &str) -> Vec<Row> {
     let mut rows = vec![
-        row(frame, "label-covers", coverage(frame, &signature.covers)),
+        row(frame, "label-covers", texts::coverage(frame.language, &signature.covers)),
         row(frame, "label-format", signature.format.clone()),
         row(frame, "label-field", signature.id.clone()),
     ];

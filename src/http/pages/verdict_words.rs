@@ -107,18 +107,6 @@ fn passed(signature: &SignatureReport, name: &str) -> bool {
     checks.peek().is_some() && checks.all(|check| check.outcome == Outcome::Passed)
 }
 
-/// What a signature covers: `whole_file` and `revision 2 of 5` in words, anything else as it is.
-pub(super) fn coverage(frame: &Frame, covers: &str) -> String {
-    let words: Vec<&str> = covers.split_whitespace().collect();
-    match words.as_slice() {
-        ["whole_file"] => frame.say("covers-whole-file"),
-        ["revision", number, "of", count] => frame.fill("covers-revision", &[("number", number), ("count", count)]),
-        [number, "of", count, "parts"] => frame.fill("covers-parts", &[("number", number), ("count", count)]),
-        [number, "of", count, "files"] => frame.fill("covers-files", &[("number", number), ("count", count)]),
-        _ => covers.to_owned(),
-    }
-}
-
 /// The signing time with what it is worth: proven by a timestamp, or only claimed.
 pub(super) fn signing_time(frame: &Frame, signature: &SignatureReport, proven: bool) -> String {
     match (&signature.best_signature_time, &signature.claimed_signing_time) {

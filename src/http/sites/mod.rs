@@ -21,6 +21,7 @@ mod mandates;
 mod merchant;
 mod own;
 mod payments;
+mod payroll;
 mod receipts;
 pub mod refusals;
 mod registration;
@@ -80,6 +81,7 @@ pub fn routes() -> Vec<Route> {
         alarms::routes(),
         merchant::routes(),
         mandates::routes(),
+        payroll::routes(),
     ]
     .into_iter()
     .flatten()
