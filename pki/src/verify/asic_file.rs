@@ -101,7 +101,7 @@ fn conclude(report: &mut Report, lone: Option<Integrity>) {
         (Outcome::Failed, "coverage" | "file_list") => Integrity::Altered,
         // A record that fails is not used as a proof; it takes nothing from signatures.
         (Outcome::Failed, "evidence_record") => Integrity::Intact,
-        // What is signed stays intact; what that means for the whole is said below.
+        // What is signed stays intact; the report says what is not.
         (Outcome::Failed, coverage::UNSIGNED_PARTS) => Integrity::Intact,
         (Outcome::Failed, _) => Integrity::Broken,
         (Outcome::NotDone, "manifest" | "timestamps" | "signatures" | "coverage") => Integrity::Unknown,

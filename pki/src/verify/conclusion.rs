@@ -47,14 +47,12 @@ pub(super) fn conclude(report: &mut Report, integrity: Integrity) {
     };
 }
 
-/// The same answer for a file of which these parts are not signed, where what is signed is intact: whether the whole is what the signer left cannot
-/// be determined, and it is never *passed*. The policy's constraint is that all of a document is signed (EN 319 102-1 §5.2.8), and each signature's
-/// own line tells what it is worth.
+/// The same answer for a file of which these parts are not signed, where what is signed is intact. It is never *passed* as a whole: the policy's
+/// constraint is that all of a document is signed (EN 319 102-1 §5.2.8), and each signature's own line tells what it is worth.
 pub(super) fn with_unsigned_parts(report: &mut Report, parts: &str) {
     if report.integrity != Integrity::Intact {
         return;
     }
-    report.integrity = Integrity::Unknown;
     if report.indication == Indication::TotalPassed {
         (report.indication, report.sub_indication) =
             (Indication::Indeterminate, Some(SubIndication::SigConstraintsFailure));

@@ -94,14 +94,8 @@ pub(super) fn only_part(message: &Bilingual, covers: &str) -> Bilingual {
 pub(super) fn unsigned_parts(message: &Bilingual, parts: &str) -> Sentences {
     (
         Bilingual::new(
-            format!(
-                "KHÔNG ĐƯỢC KÝ: {parts}. Bất kỳ ai cũng có thể đã thêm vào, nên chưa thể xác định cả tệp có đúng như khi ký hay không. Về phần được ký: {}",
-                message.vi
-            ),
-            format!(
-                "NOT SIGNED: {parts}. Anybody may have added it, so whether the file as a whole is as it was signed cannot be determined. Of what is signed: {}",
-                message.en
-            ),
+            format!("KHÔNG ĐƯỢC KÝ: {parts}. Chữ ký hay dấu thời gian chỉ bao phủ phần còn lại. {}", message.vi),
+            format!("NOT SIGNED: {parts}. Signatures and timestamps cover the rest only. {}", message.en),
         ),
         Bilingual::new(
             "Không sử dụng phần không được ký như thể người ký đã ký; hãy hỏi người ký về phần đó.",
