@@ -15,16 +15,19 @@ use crate::{
     app::App,
     audit::{Actor, Kind},
     error::{InternalError, RequestError, Result},
-    issuance::Authority,
+    issuance::{Authority, ocsp},
     verification::{self, Relying},
 };
 use chuky_model::{
     id::DocumentId,
-    record::document::Document,
+    record::{
+        document::Document,
+        state::{AuthorityState, KeyPurpose},
+    },
     report::{DocumentFormat, Indication, Report},
     request::Hierarchy,
 };
-use chuky_pki::pdf::write::LongTermData;
+use chuky_pki::{certificate::Certificate, pdf::write::LongTermData};
 use serde::Deserialize;
 
 /// What a document is taken to.
@@ -78,7 +81,9 @@ pub(super) async fn raised(
         document_timestamp(app, &stamping, &mut clear).await?;
     }
     // 3. The data that checks signatures and timestamps (level LT).
-    add_long_term(app, together(relied, stamping.long_term(app).await?), &mut clear).await?;
+    let answers = LongTermData { ocsp_responses: answers(app, &relied).await?, ..LongTermData::default() };
+    let added = together(answers, stamping.long_term(app).await?);
+    add_long_term(app, together(relied, added), &mut clear).await?;
     // 4. A timestamp over all of it (level LTA).
     if level == ArchiveLevel::LTA {
         document_timestamp(app, &stamping, &mut clear).await?;
@@ -143,6 +148,24 @@ async fn hierarchy_of(app: &App, relied: &LongTermData) -> Result<Hierarchy> {
     Ok(own.map_or(Hierarchy::Citizens, |key| key.hierarchy))
 }
 
+/// What the responder says now of signers that were certified here: the published list says nothing of a certificate that was issued since.
+async fn answers(app: &App, relied: &LongTermData) -> Result<Vec<Vec<u8>>> {
+    let (authority, now) = (Authority::of(app).await?, app.clock.now());
+    let certified = |certificate: &Certificate| {
+        authority.issuers().filter(|issuer| issuer.state != AuthorityState::Ended).any(|issuer| {
+            issuer.purpose == KeyPurpose::Issuing
+                && issuer.certificate.subject().matches(certificate.issuer())
+                && issuer.certificate.public_key().is_ok_and(|key| certificate.verify_signature(&key).is_ok())
+        })
+    };
+    let read = relied.certificates.iter().filter_map(|der| Certificate::from_der(der).ok());
+    let mut answers = Vec::new();
+    for certificate in read.filter(|one| one.not_after() > now && certified(one)).take(MOST_ANSWERS) {
+        answers.push(ocsp::response_about(app, &certificate).await?);
+    }
+    Ok(answers)
+}
+
 /// Each thing once.
 fn together(mut data: LongTermData, more: LongTermData) -> LongTermData {
     let join = |all: &mut Vec<Vec<u8>>, more: Vec<Vec<u8>>| {
@@ -157,3 +180,6 @@ fn together(mut data: LongTermData, more: LongTermData) -> LongTermData {
     join(&mut data.ocsp_responses, more.ocsp_responses);
     data
 }
+
+/// Signers of one document that are asked for; of others the lists must say it.
+const MOST_ANSWERS: usize = 64;
