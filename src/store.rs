@@ -166,7 +166,7 @@ impl Transaction {
     pub async fn commit(self) -> Result<(), Error> {
         match self {
             Self::Sqlite(transaction) => Ok(chuky_store_sqlite::commit(transaction).await?),
-            Self::Postgres(transaction) => Ok(chuky_store_postgres::commit(transaction).await?),
+            Self::Postgres(transaction) => Ok(transaction.commit().await?),
         }
     }
 
@@ -174,7 +174,7 @@ impl Transaction {
     pub async fn rollback(self) -> Result<(), Error> {
         match self {
             Self::Sqlite(transaction) => Ok(chuky_store_sqlite::rollback(transaction).await?),
-            Self::Postgres(transaction) => Ok(chuky_store_postgres::rollback(transaction).await?),
+            Self::Postgres(transaction) => Ok(transaction.rollback().await?),
         }
     }
 }

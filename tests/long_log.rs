@@ -60,7 +60,7 @@ fn day(test: &TestApp, number: u64) -> Vec<Entry> {
         entry(Kind::DocumentSigned, format!("document:{}", id()), Some(2), json!({ "sha256": hex::encode([8; 32]) })),
         entry(Kind::SessionClosed, format!("session:{session}"), Some(2), json!(null)),
     ];
-    if number % 20 == 0 {
+    if number.is_multiple_of(20) {
         let serial = Serial::from_octets(&(number + 1).to_be_bytes()).unwrap();
         let content = json!({ "issuer": ISSUER, "serial": serial, "version": 3,
             "revoked_at": at, "code": 1, "generation": 0 });

@@ -140,9 +140,23 @@ async fn what_is_wrong_is_told_row_by_row_and_nothing_else_than_what_was_shown_i
         view["sha256"] = json!(hex::encode(chuky_pki::crypto::sha256(lines.as_bytes())));
     });
     assert_eq!(sign(&test, &payer, &other, PIN).await.0, 422);
+    assert_eq!(signatures(&test), "0");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn orders_that_have_expired_and_credentials_of_others_are_refused() {
+    let test = TestApp::sqlite().await;
+    let payer = citizen(&test).await;
     // Orders that have expired since.
-    test.app.clock.shift_seconds(90_000);
-    let (status, answer) = sign(&test, &payer, &good, PIN).await;
+    let path = format!(
+        "/api/v1/payrolls/check?credential={}&expires={}",
+        payer.credential,
+        test.app.clock.now().plus_seconds(600).rfc3339()
+    );
+    let (_, short) = test.request("POST", &path, &payer.token, "text/csv", FILE.as_bytes().to_vec()).await;
+    assert!(short["sha256"].is_string(), "{short}");
+    test.app.clock.shift_seconds(900);
+    let (status, answer) = sign(&test, &payer, &short, PIN).await;
     assert_eq!(status, 422, "{answer}");
     assert_eq!(signatures(&test), "0");
     // Nobody else's credential.

@@ -81,7 +81,12 @@ pub(super) async fn raised(
         document_timestamp(app, &stamping, &mut clear).await?;
     }
     // 3. The data that checks signatures and timestamps (level LT).
-    let answers = LongTermData { ocsp_responses: answers(app, &relied).await?, ..LongTermData::default() };
+    // A renewal adds nothing about signers: what proves them is in the document.
+    let ocsp_responses = match by {
+        Actor::Account(_) => answers(app, &relied).await?,
+        _ => Vec::new(),
+    };
+    let answers = LongTermData { ocsp_responses, ..LongTermData::default() };
     let added = together(answers, stamping.long_term(app).await?);
     add_long_term(app, together(relied, added), &mut clear).await?;
     // 4. A timestamp over all of it (level LTA).
@@ -161,7 +166,11 @@ async fn answers(app: &App, relied: &LongTermData) -> Result<Vec<Vec<u8>>> {
     let read = relied.certificates.iter().filter_map(|der| Certificate::from_der(der).ok());
     let mut answers = Vec::new();
     for certificate in read.filter(|one| one.not_after() > now && certified(one)).take(MOST_ANSWERS) {
-        answers.push(ocsp::response_about(app, &certificate).await?);
+        match ocsp::response_about(app, &certificate).await {
+            Ok(answer) => answers.push(answer),
+            // The lists check it as well; the verdict on what comes of it decides.
+            Err(error) => tracing::warn!(event = "extended_without_answer", %error),
+        }
     }
     Ok(answers)
 }

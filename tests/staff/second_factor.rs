@@ -208,7 +208,7 @@ async fn wrong_codes_are_counted_for_all_nodes(backend: Backend) {
     // The next day begins anew.
     fresh.app.clock.shift_seconds(86_400);
     let step = super::second_factor::step(&fresh);
-    assert_eq!(log_in(&fresh, "bich.le", ACCOUNT_PASSWORD, &secret.code(step).to_string()).await.0, 200);
+    assert_eq!(log_in(&fresh, "bich.le", ACCOUNT_PASSWORD, secret.code(step).as_ref()).await.0, 200);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

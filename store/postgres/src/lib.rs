@@ -9,7 +9,6 @@ pub use connection::{Reader, Transaction};
 pub use dialect::{Connection, Dialect, Store};
 pub use error::Error;
 pub use presence::Held;
-pub use transaction::{commit, rollback};
 
 #[path = "../../src/account.rs"]
 pub mod account;
@@ -69,8 +68,6 @@ pub mod revocation;
 pub mod staff;
 #[path = "../../src/stored.rs"]
 mod stored;
-#[path = "../../src/transaction.rs"]
-mod transaction;
 #[path = "../../src/unlock.rs"]
 pub mod unlock;
 #[path = "../../src/verdict.rs"]

@@ -3,6 +3,7 @@
 
 mod dialect;
 mod presence;
+mod transaction;
 
 pub use dialect::{Connection, Dialect, Reader, Store, Transaction};
 pub use error::Error;
@@ -67,8 +68,6 @@ pub mod revocation;
 pub mod staff;
 #[path = "../../src/stored.rs"]
 mod stored;
-#[path = "../../src/transaction.rs"]
-mod transaction;
 #[path = "../../src/unlock.rs"]
 pub mod unlock;
 #[path = "../../src/verdict.rs"]
