@@ -90,12 +90,11 @@ async fn tampering_is_found_on_postgres() {
 /// Of a killed service only the lease is left: the log goes on at once, however long that lasts. A living one's is not taken from it.
 async fn goes_on_after_a_kill(backend: Backend) {
     let (directory, settings) = TestApp::start(backend).await.rest().await;
-    let (mut service, _) = serving(directory.path(), &settings, Stdio::inherit()).await;
+    let (service, _) = serving(directory.path(), &settings, Stdio::inherit()).await;
     let sql = |statement: &str| crate::harness::database::run(&settings.database_url, statement).unwrap();
     let holder = || sql("SELECT holder FROM lease WHERE name = 'audit-sequencer'");
     let first = holder();
-    service.kill().unwrap();
-    service.wait().unwrap();
+    drop(service);
     sql("UPDATE lease SET held_until = held_until + 3600000000");
     let test = TestApp::wake(directory, settings.clone()).await;
     covered(&test.app).await;
@@ -108,8 +107,18 @@ async fn goes_on_after_a_kill(backend: Backend) {
     covered(&test.app).await;
 }
 
+/// A process of the service; it is killed with this value.
+struct Serving(Child);
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
 /// The service in a process of its own, with that log; and its address, at which it listens.
-async fn serving(directory: &Path, settings: &Settings, log: Stdio) -> (Child, SocketAddr) {
+async fn serving(directory: &Path, settings: &Settings, log: Stdio) -> (Serving, SocketAddr) {
     let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let service = Command::new(EXECUTABLE)
         .env("CHUKY__ACCOUNTS__SECOND_FACTOR", "where_enrolled")
@@ -122,6 +131,7 @@ async fn serving(directory: &Path, settings: &Settings, log: Stdio) -> (Child, S
         .stderr(log)
         .spawn()
         .unwrap();
+    let service = Serving(service);
     let since = Instant::now();
     while TcpStream::connect(address).is_err() {
         assert!(since.elapsed() < Duration::from_secs(60), "the service did not start");
@@ -135,7 +145,7 @@ async fn serving(directory: &Path, settings: &Settings, log: Stdio) -> (Child, S
 async fn a_log_that_cannot_be_written_stops_nothing() {
     let (directory, settings) = TestApp::sqlite().await.rest().await;
     let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
-    let (mut service, address) = serving(directory.path(), &settings, full.into()).await;
+    let (service, address) = serving(directory.path(), &settings, full.into()).await;
     let sql = |statement: &str| crate::harness::database::run(&settings.database_url, statement).unwrap();
     let holder = || sql("SELECT holder FROM lease WHERE name = 'audit-sequencer'");
     let first = holder();
@@ -156,8 +166,7 @@ async fn a_log_that_cannot_be_written_stops_nothing() {
     let other = App::open(settings.clone(), Clock::default(), EXECUTABLE.into()).await.unwrap();
     covered(&other).await;
     assert_eq!(holder(), first, "the service's own task appended");
-    service.kill().unwrap();
-    service.wait().unwrap();
+    drop(service);
 }
 
 /// An entry is recorded and under a signed head within three seconds; a dead service's lease has an hour to go.
