@@ -105,16 +105,22 @@ impl Browser {
         self.client.current_url().await.unwrap().path().to_owned()
     }
 
-    /// Waits for an element and gives its text.
+    /// Waits for an element and gives its text. One of a page that is just left is looked for on the next.
     pub async fn see(&self, selector: &str) -> String {
-        let found = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(selector)).await;
-        match found {
-            Ok(element) => element.text().await.unwrap(),
-            Err(error) => {
-                let page = self.client.source().await.unwrap_or_default();
-                panic!("{selector} is not there ({error}); the page is {}:\n{page}", self.path().await)
+        for _ in 0..PAGES_LEFT {
+            match self.client.wait().at_most(PATIENCE).for_element(Locator::Css(selector)).await {
+                Ok(element) => match element.text().await {
+                    Ok(text) => return text,
+                    Err(error) if error.is_stale_element_reference() => {}
+                    Err(error) => panic!("{selector}: {error}"),
+                },
+                Err(error) => {
+                    let page = self.client.source().await.unwrap_or_default();
+                    panic!("{selector} is not there ({error}); the page is {}:\n{page}", self.path().await)
+                }
             }
         }
+        panic!("{selector}: one page is left after the other")
     }
 
     /// Whether an element is there now.
@@ -327,3 +333,5 @@ const FLAGS: &[&str] = &[
 ];
 
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Pages that may be left while one element is looked for.
+const PAGES_LEFT: usize = 10;

@@ -188,7 +188,7 @@ async fn whoever_has_the_code_sees_the_signer_until_the_owner_closes_the_page() 
         .await;
     assert!(list["codes"][0]["ended_at"].is_string(), "{list}");
     owner.press(".code-own button").await;
-    owner.see(".code-own button").await;
+    owner.see(".code-own input[value=no]").await;
     owner.close().await;
     let kinds = test.sql("SELECT kind FROM audit_entry WHERE kind LIKE 'document_code.%' ORDER BY recorded_at, id");
     assert_eq!(
