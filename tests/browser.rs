@@ -176,7 +176,7 @@ async fn the_interface_is_described_without_the_internet() {
     let browser = Browser::open(&test.url, Screen::Desk).await;
     browser.go("/api/docs/").await;
     assert!(browser.see(".opblock-summary-path").await.contains("/api/v1"));
-    browser.picture("interface").await;
+    browser.foreign_picture("interface").await;
     browser.close().await;
 }
 
