@@ -6,6 +6,7 @@ use crate::{
     payments::{key_of, outcome, send},
     signing::subscriber::{PIN, Subscriber, citizen},
 };
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chuky_model::role::Role;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -163,4 +164,46 @@ async fn orders_that_have_expired_and_credentials_of_others_are_refused() {
     let (_, stranger) = test.account("nguoi.khac", &[Role::Citizen], None).await;
     let other = Subscriber { token: stranger, credential: payer.credential.clone() };
     assert_eq!(check(&test, &other, FILE.as_bytes()).await.0, 404);
+}
+
+/// One order by itself is judged as each of a payroll is, before the PIN is used, and what is signed is its canonical form.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_single_order_that_nobody_would_accept_is_not_signed() {
+    let test = TestApp::sqlite().await;
+    let payer = citizen(&test).await;
+    let now = test.app.clock.now();
+    let order = json!({
+        "id": "HD-1", "payer": "", "payee": "MST:0100109106", "amount": 150_000, "currency": "VND",
+        "created": now.rfc3339(), "expires": now.plus_seconds(3_600).rfc3339(), "reference": "Lệ phí"
+    });
+    let sign = async |member: &str, value: Value| {
+        let mut order = order.clone();
+        order[member] = value;
+        let body = json!({ "credential": payer.credential, "pin": PIN, "order": order });
+        let (status, answer) = test.post("/api/v1/transactions/sign", &payer.token, &body).await;
+        let code = answer["type"].as_str().and_then(|kind| kind.rsplit(':').next()).unwrap_or_default().to_owned();
+        (status, code, answer)
+    };
+    for (member, value, expected) in [
+        ("amount", json!(0), "amount_invalid"),
+        ("amount", json!(9_007_199_254_740_991_u64), "amount_too_large"),
+        ("currency", json!("VNX"), "currency_invalid"),
+        ("expires", json!(now.plus_seconds(-1).rfc3339()), "time_invalid"),
+        ("expires", json!(now.plus_seconds(400 * 86_400).rfc3339()), "window_too_long"),
+        ("payer", json!("CCCD:001190099999"), "payer_mismatch"),
+        ("payee", json!(" "), "party_invalid"),
+        ("id", json!("có dấu"), "id_invalid"),
+        ("reference", json!("mandate:0199"), "collection"),
+    ] {
+        let (status, code, answer) = sign(member, value.clone()).await;
+        assert_eq!((status, code.as_str()), (422, expected), "{member} {value}: {answer}");
+    }
+    assert_eq!(signatures(&test), "0");
+    let (status, _, answer) = sign("amount", json!(150_000)).await;
+    assert_eq!(status, 200, "{answer}");
+    let payload = answer["jws"].as_str().unwrap().split('.').nth(1).unwrap().to_owned();
+    let payload = String::from_utf8(URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap();
+    assert!(payload.starts_with(r#"{"amount":150000,"created":""#), "RFC 8785: members in order: {payload}");
+    let provider = key_of(&test, "ngan.hang", Role::PaymentProvider).await;
+    assert_eq!(outcome(&send(&test, &provider, answer["jws"].as_str().unwrap()).await), ("accepted", "first"));
 }

@@ -6,6 +6,7 @@ use crate::harness::{
 };
 use chuky_model::{id::AccountId, role::Role};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 const VERIFY: &str = "/api/v1/transactions/verify";
 const CHANGES: &str = "/api/v1/payment-providers/changes";
@@ -48,7 +49,11 @@ impl Scene {
 
     /// The terms in force, by the way of two people.
     async fn agree(&self, terms: Value) {
-        let body = json!({ "provider": "vi.dien.tu", "terms": terms, "reason": "Hợp đồng số 7" });
+        self.agree_of("vi.dien.tu", terms).await;
+    }
+
+    async fn agree_of(&self, provider: &str, terms: Value) {
+        let body = json!({ "provider": provider, "terms": terms, "reason": "Hợp đồng số 7" });
         let (status, change) = self.test.post(CHANGES, &self.administrator, &body).await;
         assert_eq!(status, 201, "{change}");
         let path = format!("{CHANGES}/{}/approve", change["id"].as_str().unwrap());
@@ -164,6 +169,48 @@ async fn terms_are_held_against_every_payment() {
     let (status, page) = scene.test.raw("GET", "/payments", &scene.officer, "", Vec::new()).await;
     let page = String::from_utf8(page).unwrap();
     assert!(status == 200 && page.contains("Số tiền vượt hạn mức"), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn payments_at_the_same_moment_share_what_is_left_of_a_day() {
+    let scene = scene().await;
+    scene.agree(json!({ "name": "Ví", "active": true, "per_day": 3 })).await;
+    let scene = Arc::new(scene);
+    let mut sending = tokio::task::JoinSet::new();
+    for number in 0..24 {
+        let scene = scene.clone();
+        sending.spawn(async move { scene.send(&format!("A-{number}")).await });
+    }
+    let answers = sending.join_all().await;
+    let accepted = answers.iter().filter(|(_, answer)| answer["seen"] == "first").count();
+    let refused = answers.iter().filter(|(status, _)| *status == 429).count();
+    // Places of those that wait are free again once it is known what became of them.
+    let mut later = 0;
+    for number in 24..30 {
+        later += usize::from(scene.send(&format!("A-{number}")).await.1["seen"] == "first");
+    }
+    assert_eq!((accepted + refused, accepted + later), (24, 3), "{answers:?}");
+    assert_eq!(scene.test.sql("SELECT COUNT(*) FROM payment_identity"), "3");
+}
+
+/// Two providers with one key: the earlier end holds, whichever row is read last.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_provider_prolongs_the_key_of_another() {
+    let scene = scene().await;
+    let sha256 = hex::encode(scene.payer.holder.certificate.digest(openssl::hash::MessageDigest::sha256()).unwrap());
+    let terms = |seconds| {
+        let end = scene.test.app.clock.now().plus_seconds(seconds).rfc3339();
+        json!({ "name": "Ví", "active": true, "certificates": [{ "sha256": sha256, "phase_out": end }] })
+    };
+    for name in ["cong.mot", "cong.hai"] {
+        scene.test.lasting_account(name, Role::PaymentProvider).await;
+    }
+    scene.agree_of("cong.mot", terms(86_400)).await;
+    scene.agree(terms(600)).await;
+    scene.agree_of("cong.hai", terms(86_400)).await;
+    assert_eq!(scene.reason("A-1").await, "first");
+    scene.test.app.clock.shift_seconds(601);
+    assert_eq!(scene.reason("A-2").await, "key_phased_out");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

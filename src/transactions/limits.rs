@@ -6,8 +6,6 @@ pub const WAITING: usize = 4_096;
 pub const LARGEST_GROUP: usize = 256;
 /// Groups that are authenticated and stored at a time: while one waits for its flush, the next is made.
 pub const GROUPS_UNDER_WAY: usize = 2;
-/// Seconds after which trust is read anew, so that a ceremony held by another process or node is noticed.
-pub const TRUST_READ_AGAIN_SECONDS: u64 = 300;
 /// Receipts under one signed root: a path of twelve hashes.
 pub const RECEIPTS_IN_A_TREE: usize = 4_096;
 /// Rows in which processes count a provider's payments of a day.

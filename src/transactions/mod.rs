@@ -32,6 +32,7 @@ pub use sign::sign_order;
 use crate::{
     accounts::Principal,
     app::App,
+    current,
     error::{Error, Result},
 };
 use alarms::{About, Alarm, Alarms};
@@ -50,18 +51,15 @@ use chuky_model::{
 use chuky_pki::payment::{
     Consumption, Fields, Judgement, OrderPolicy, Presented, Reason, Status, VerifiedOrder, Verifier,
 };
-use std::{
-    sync::{Arc, PoisonError, RwLock},
-    time::Duration,
-};
+use std::sync::{Arc, PoisonError, RwLock};
 use uuid::Uuid;
-
-const TRUST_READ_AGAIN: Duration = Duration::from_secs(limits::TRUST_READ_AGAIN_SECONDS);
 
 /// What payments keep between calls: the verifier with its memory, rows known to be genuine, the queue to the disk.
 pub struct Payments {
     policy: OrderPolicy,
     verifier: RwLock<Option<Ready>>,
+    /// Held by whoever reads trust anew; the others wait for it.
+    reading: tokio::sync::Mutex<()>,
     consumer: Consumer,
     /// What providers are told of.
     pub alarms: Alarms,
@@ -90,6 +88,8 @@ pub struct Judged {
 struct Ready {
     verifier: Arc<Verifier>,
     issuers: Arc<Vec<standing::Issuer>>,
+    /// Of the keys and certificates that it was made from.
+    digest: [u8; 32],
     /// What had been forgotten by then.
     forgotten: Option<Instant>,
     since: std::time::Instant,
@@ -110,6 +110,7 @@ impl Payments {
         Self {
             policy,
             verifier: RwLock::default(),
+            reading: tokio::sync::Mutex::default(),
             consumer,
             alarms,
             collecting: mandates::Collecting::default(),
@@ -133,33 +134,42 @@ impl Payments {
         &self.remembered
     }
 
-    /// To be called after a ceremony: trust is read anew at the next payment.
-    pub fn forget_trust(&self) {
-        *self.verifier.write().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-
+    /// The verifier with the trust of a moment ago: every node looks at the keys of the authority again after [`current::KEPT_FOR`], so
+    /// that a ceremony of any process is noticed. What the verifier remembers of certificates is kept while they are the same.
     async fn verifier(&self, app: &App) -> Result<(Arc<Verifier>, Arc<Vec<standing::Issuer>>)> {
         let forgotten = self.remembered.forgotten();
-        if let Some(ready) = &*self.verifier.read().unwrap_or_else(PoisonError::into_inner)
-            && ready.forgotten == forgotten
-            && ready.since.elapsed() < TRUST_READ_AGAIN
+        if let Some(ready) = self.ready(forgotten) {
+            return Ok(ready);
+        }
+        let _reading = self.reading.lock().await;
+        if let Some(ready) = self.ready(forgotten) {
+            return Ok(ready);
+        }
+        let since = std::time::Instant::now();
+        let known = standing::trust(app).await?;
+        let mut kept = self.verifier.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(ready) = kept.as_mut().filter(|ready| ready.forgotten == forgotten && ready.digest == known.digest)
         {
+            ready.since = since;
             return Ok((ready.verifier.clone(), ready.issuers.clone()));
         }
-        let (trust, issuers) = standing::trust(app).await?;
-        let issuers = Arc::new(issuers);
-        let empty = trust.anchors.is_empty();
-        let verifier =
-            Arc::new(Verifier::new(trust, OrderPolicy { remembered_from: forgotten, ..self.policy.clone() }));
-        if !empty {
-            *self.verifier.write().unwrap_or_else(PoisonError::into_inner) = Some(Ready {
-                verifier: verifier.clone(),
-                issuers: issuers.clone(),
-                forgotten,
-                since: std::time::Instant::now(),
-            });
-        }
+        let policy = OrderPolicy { remembered_from: forgotten, ..self.policy.clone() };
+        let (verifier, issuers) = (Arc::new(Verifier::new(known.trust, policy)), Arc::new(known.issuers));
+        *kept = Some(Ready {
+            verifier: verifier.clone(),
+            issuers: issuers.clone(),
+            digest: known.digest,
+            forgotten,
+            since,
+        });
         Ok((verifier, issuers))
+    }
+
+    /// The one that was made a moment ago.
+    fn ready(&self, forgotten: Option<Instant>) -> Option<(Arc<Verifier>, Arc<Vec<standing::Issuer>>)> {
+        let kept = self.verifier.read().unwrap_or_else(PoisonError::into_inner);
+        let fresh = |ready: &&Ready| ready.forgotten == forgotten && ready.since.elapsed() < current::KEPT_FOR;
+        kept.as_ref().filter(fresh).map(|ready| (ready.verifier.clone(), ready.issuers.clone()))
     }
 }
 
@@ -217,21 +227,19 @@ async fn judge<'m>(
         if mandates::is_collection(&order.order) {
             return Ok(judged(judgement, Consumption::Refused(Reason::Collection)));
         }
-        let objection = providers::objection(app, caller, &order.order, signer, now).await;
-        if !matches!(objection, Ok(None)) && is_own(app, caller, order).await? {
+        let admission = providers::admission(app, caller, &order.order, signer, now).await;
+        if !matches!(admission, Ok(providers::Admission::Admitted(_))) && is_own(app, caller, order).await? {
             // What was acquired before its terms were changed stays acquired.
             return Ok(judged(judgement, Consumption::Repeated));
         }
-        if let Some(objection) = objection? {
-            if let (Reason::KeyPhasedOut, Some(signer)) = (objection, signer) {
-                for provider in providers::registrants(app, signer, caller.account).await? {
-                    let alarm = (AlarmKind::KeyPhasedOut, About::Certificate(signer));
-                    raise(app, caller, alarm, (Some(provider), order.digest, now)).await?;
-                }
+        let consumption = match admission? {
+            providers::Admission::Refused(objection) => {
+                refused(app, caller, (order, signer), objection, now).await?;
+                Consumption::Refused(objection)
             }
-            return Ok(judged(judgement, Consumption::Refused(objection)));
-        }
-        let consumption = consume(app, caller, order, now).await?;
+            // The place in its quota is kept until the payment is counted.
+            providers::Admission::Admitted(_place) => consume(app, caller, order, now).await?,
+        };
         return Ok(judged(judgement, consumption));
     }
 
@@ -260,6 +268,23 @@ async fn judge<'m>(
 fn judged(judgement: Judgement, consumption: Consumption) -> Judged {
     let order = judgement.verified_order().cloned();
     Judged { answer: judgement.answer(consumption), order }
+}
+
+/// Tells those whose key is out of use that an order came under it.
+async fn refused(
+    app: &App,
+    caller: &Principal,
+    (order, signer): (&VerifiedOrder, Option<[u8; 32]>),
+    objection: Reason,
+    now: Instant,
+) -> Result<()> {
+    if let (Reason::KeyPhasedOut, Some(signer)) = (objection, signer) {
+        for provider in providers::registrants(app, signer, caller.account).await? {
+            let alarm = (AlarmKind::KeyPhasedOut, About::Certificate(signer));
+            raise(app, caller, alarm, (Some(provider), order.digest, now)).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Whether this provider acquired exactly this order.

@@ -259,7 +259,7 @@ fn digest(orders: &[PaymentOrder]) -> Result<String> {
 }
 
 /// What is wrong with the orders by the rules that they will be verified by, with the place of each; the first of each order.
-fn judge(app: &App, signer: &Signer, orders: &[PaymentOrder]) -> Result<Vec<(usize, RowProblem)>> {
+pub(super) fn judge(app: &App, signer: &Signer, orders: &[PaymentOrder]) -> Result<Vec<(usize, RowProblem)>> {
     let limit = qualified::limit(&signer.certificate).map_err(|error| InternalError::Pki(error.to_string()))?;
     let policy = OrderPolicy { remembered_from: app.payments.remembered.forgotten(), ..app.payments.policy.clone() };
     let now = app.clock.now();

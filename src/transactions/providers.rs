@@ -121,12 +121,40 @@ pub struct Registry {
     usage: Mutex<HashMap<AccountId, Usage>>,
 }
 
-/// Payments of a provider's day: what the database said, and what was accepted here since.
+/// Payments of a provider's day: what the database said, what was accepted here since, and what waits here for the disk.
 struct Usage {
     day: i64,
     stored: u64,
     since: u64,
+    under_way: u64,
     read: std::time::Instant,
+}
+
+impl Usage {
+    const fn accepted(&self) -> u64 {
+        self.stored.saturating_add(self.since)
+    }
+}
+
+/// Whether a provider may consume a payment.
+pub enum Admission {
+    /// With the place in its daily quota, where it has one.
+    Admitted(Option<Place>),
+    Refused(Reason),
+}
+
+/// A place in a provider's daily quota, taken until it is known what becomes of the payment: calls at the same moment share what is left.
+pub struct Place {
+    app: App,
+    provider: AccountId,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(usage) = locked(&self.app.payments.registry.usage).get_mut(&self.provider) {
+            usage.under_way = usage.under_way.saturating_sub(1);
+        }
+    }
 }
 
 impl Registry {
@@ -173,7 +201,9 @@ pub async fn snapshot(app: &App) -> Result<Arc<Snapshot>> {
             let fingerprint = hex::decode(&certificate.sha256).ok().and_then(|octets| octets.try_into().ok());
             let end = certificate.phase_out.as_ref().and_then(|time| Instant::parse_rfc3339(time));
             if let (Some(fingerprint), Some(end)) = (fingerprint, end) {
-                snapshot.phased_out.insert(fingerprint, end);
+                // Where two providers registered one key, the earlier end holds: no row can prolong another's.
+                let earliest = snapshot.phased_out.entry(fingerprint).or_insert(end);
+                *earliest = (*earliest).min(end);
             }
         }
         snapshot.terms.insert(row.account_id, terms);
@@ -215,35 +245,81 @@ pub async fn admit(app: &App, caller: &Principal) -> Result<()> {
     }
 }
 
-/// Why this provider may not consume this order; `None` where it may. A used up daily quota is an error of the request: come tomorrow.
-pub async fn objection(
+/// Whether this provider may consume this order. A used up daily quota is an error of the request: come tomorrow.
+pub async fn admission(
     app: &App,
     caller: &Principal,
     order: &PaymentOrder,
     signer: Option<[u8; 32]>,
     at: Instant,
-) -> Result<Option<Reason>> {
+) -> Result<Admission> {
+    let refused = |reason| Ok(Admission::Refused(reason));
     let snapshot = snapshot(app).await?;
     if signer.and_then(|signer| snapshot.phased_out.get(&signer)).is_some_and(|end| *end <= at) {
-        return Ok(Some(Reason::KeyPhasedOut));
+        return refused(Reason::KeyPhasedOut);
     }
     let Some(terms) = snapshot.terms.get(&caller.account) else {
-        return Ok(app.settings.payments.registered_only.then_some(Reason::ProviderNotRegistered));
+        return match app.settings.payments.registered_only {
+            true => refused(Reason::ProviderNotRegistered),
+            false => Ok(Admission::Admitted(None)),
+        };
     };
     if !terms.active {
-        return Ok(Some(Reason::ProviderSuspended));
+        return refused(Reason::ProviderSuspended);
     }
     if terms.largest_amounts.get(&order.currency).is_some_and(|most| order.amount > *most) {
-        return Ok(Some(Reason::ProviderLimit));
+        return refused(Reason::ProviderLimit);
     }
-    if let Some(most) = terms.per_day
-        && used(app, caller.account, at).await? >= most
-    {
-        app.payments.figures.throttled(caller.account);
-        let left = MICROSECONDS_A_DAY.saturating_sub(at.0.rem_euclid(MICROSECONDS_A_DAY)) / 1_000_000;
-        return Err(too_many("provider_quota", u32::try_from(left).unwrap_or(u32::MAX).max(1)).into());
+    let Some(most) = terms.per_day else { return Ok(Admission::Admitted(None)) };
+    Ok(Admission::Admitted(Some(place(app, caller.account, at, most).await?)))
+}
+
+/// Payments that were accepted for a provider on this day: those of other nodes as of a moment ago, own ones at once.
+pub async fn used(app: &App, provider: AccountId, at: Instant) -> Result<u64> {
+    look_at_day(app, provider, day(at)).await?;
+    let usages = locked(&app.payments.registry.usage);
+    Ok(usages.get(&provider).filter(|usage| usage.day == day(at)).map_or(0, Usage::accepted))
+}
+
+/// Asks the database, after [`current::KEPT_FOR`], how many payments of that day there are.
+async fn look_at_day(app: &App, provider: AccountId, today: i64) -> Result<()> {
+    let usages = &app.payments.registry.usage;
+    let known = locked(usages).get(&provider).filter(|usage| usage.day == today).map(|usage| (usage.read, usage.since));
+    if known.is_some_and(|(read, _)| read.elapsed() < current::KEPT_FOR) {
+        return Ok(());
     }
-    Ok(None)
+    let stored = u64::try_from(app.store.payments_of_day(provider, today).await?).unwrap_or_default();
+    let read = std::time::Instant::now();
+    let mut usages = locked(usages);
+    let usage = usages.entry(provider).or_insert(Usage { day: today, stored, since: 0, under_way: 0, read });
+    // What was accepted here while the database was asked may be in its answer or not: it counts.
+    let before = known.map_or(0, |(_, since)| since);
+    let since = if usage.day == today { usage.since.saturating_sub(before) } else { 0 };
+    *usage = Usage { day: today, stored, since, under_way: usage.under_way, read };
+    Ok(())
+}
+
+/// One of the payments that may still be accepted for a provider on this day.
+async fn place(app: &App, provider: AccountId, at: Instant, most: u64) -> Result<Place> {
+    let today = day(at);
+    look_at_day(app, provider, today).await?;
+    let left = MICROSECONDS_A_DAY.saturating_sub(at.0.rem_euclid(MICROSECONDS_A_DAY)) / 1_000_000;
+    let tomorrow = u32::try_from(left).unwrap_or(u32::MAX).max(1);
+    let mut usages = locked(&app.payments.registry.usage);
+    let taken = usages.get_mut(&provider).filter(|usage| usage.day == today);
+    let wait = match taken {
+        Some(usage) if usage.accepted().saturating_add(usage.under_way) < most => {
+            usage.under_way = usage.under_way.saturating_add(1);
+            return Ok(Place { app: app.clone(), provider });
+        }
+        // Those under way may yet be refused.
+        Some(usage) if usage.accepted() < most => 1,
+        Some(_) => tomorrow,
+        None => 1,
+    };
+    drop(usages);
+    app.payments.figures.throttled(provider);
+    Err(too_many("provider_quota", wait).into())
 }
 
 /// The providers that registered a certificate; the one that brought an order signed with it, where none did.
@@ -256,22 +332,6 @@ pub async fn registrants(app: &App, certificate: [u8; 32], otherwise: AccountId)
         found.push(otherwise);
     }
     Ok(found)
-}
-
-/// Payments that were accepted for a provider on this day: those of other nodes as of a moment ago, own ones at once.
-pub async fn used(app: &App, provider: AccountId, at: Instant) -> Result<u64> {
-    let today = day(at);
-    if let Some(usage) = locked(&app.payments.registry.usage).get(&provider)
-        && usage.day == today
-        && usage.read.elapsed() < current::KEPT_FOR
-    {
-        return Ok(usage.stored.saturating_add(usage.since));
-    }
-    let stored = app.store.payments_of_day(provider, today).await?;
-    let stored = u64::try_from(stored).unwrap_or_default();
-    let usage = Usage { day: today, stored, since: 0, read: std::time::Instant::now() };
-    locked(&app.payments.registry.usage).insert(provider, usage);
-    Ok(stored)
 }
 
 fn too_many(code: &'static str, seconds: u32) -> RequestError {

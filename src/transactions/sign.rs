@@ -1,17 +1,18 @@
 //! The payer's side: a subscriber approves one payment order with a PIN, and gets it back as a JWS that anybody can check. What is
 //! signed is the canonical form of exactly the order that was shown.
 
+use super::payroll::judge;
 use crate::{
     accounts::Principal,
     app::App,
     custody::{self, Pin, Signer, Wanted},
     error::{InternalError, RequestError, Result},
 };
-use chuky_model::{algorithm::KeyAlgorithm, id::CredentialId, payment::PaymentOrder};
+use chuky_model::{algorithm::KeyAlgorithm, id::CredentialId, payment::PaymentOrder, text::Bilingual};
 use chuky_pki::{
     crypto,
     jose::{Form, JwsAlgorithm, SignerReference, Unsigned},
-    payment::order,
+    payment::{Reason, order, verified_payer},
 };
 
 /// The order as a compact JWS, signed under one activation for exactly its hash.
@@ -27,9 +28,17 @@ pub async fn sign_order(
     if payment.payer.is_empty() {
         payment.payer = format!("sha256:{}", hex::encode(signer.certificate.fingerprint()));
     }
-    // 2. The order by the rules that it will be verified by.
-    let payload = serde_json::to_vec(&payment).map_err(|error| InternalError::other(error.to_string()))?;
-    order::read(&payload).map_err(|(_, reason)| refused(&reason))?;
+    // 2. The order by the rules that it will be verified by: a PIN is not asked for what nobody would accept.
+    if verified_payer(&signer.certificate, &payment.payer).is_none() {
+        return Err(refused(("payer", Reason::PayerMismatch.code()), &Reason::PayerMismatch.sentence()).into());
+    }
+    let orders = [payment];
+    if let Some((_, problem)) = judge(app, &signer, &orders)?.into_iter().next() {
+        return Err(refused((problem.field, problem.code), &problem.message).into());
+    }
+    // 3. Its canonical form, and nothing else, is signed.
+    let [payment] = orders;
+    let payload = order::canonical(&payment).ok_or_else(|| InternalError::other("an order has no canonical form"))?;
     sign_payload(app, by, &signer, pin, (None, &payload)).await
 }
 
@@ -53,7 +62,7 @@ pub(super) async fn sign_payloads(
     pin: &Pin,
     (kind, payloads): (Option<&str>, &[Vec<u8>]),
 ) -> Result<Vec<String>> {
-    // 3. Header and payload become the one hash that the activation is for.
+    // Header and payload become the one hash that the activation is for.
     let algorithm = match signer.credential.algorithm {
         KeyAlgorithm::P256 => JwsAlgorithm::Es256,
         KeyAlgorithm::P384 => JwsAlgorithm::Es384,
@@ -70,7 +79,7 @@ pub(super) async fn sign_payloads(
         prepared.push(unsigned);
     }
     let wanted = Wanted { scheme, hashes, document: None };
-    // 4. One activation, one signature for each.
+    // One activation, one signature for each.
     let signatures = custody::sign_hashes(app, by, signer.credential.id, pin, wanted).await?;
     if signatures.len() != prepared.len() {
         return Err(InternalError::other("not as many signatures came back as were asked for").into());
@@ -80,11 +89,6 @@ pub(super) async fn sign_payloads(
     Ok(assembled.collect::<std::result::Result<_, _>>().map_err(failed)?)
 }
 
-fn refused(reason: &str) -> RequestError {
-    RequestError::invalid(
-        "order",
-        "order_invalid",
-        format!("Lệnh thanh toán không đúng mẫu ({reason}). Xem /api/v1/schemas/payment-order.json."),
-        format!("The payment order does not keep the schema ({reason}). See /api/v1/schemas/payment-order.json."),
-    )
+fn refused((field, code): (&'static str, &'static str), why: &Bilingual) -> RequestError {
+    RequestError::invalid(field, code, why.vi.clone(), why.en.clone())
 }

@@ -18,6 +18,7 @@ use chuky_model::{
 };
 use chuky_pki::{
     certificate::Certificate,
+    crypto,
     payment::{Status, Trust, Wanted},
 };
 use std::sync::Arc;
@@ -126,10 +127,19 @@ pub async fn status(app: &App, path: &[Certificate], issuers: &[Issuer]) -> Resu
     Ok(own_status(app, path, issuers).await?.unwrap_or_else(unknown))
 }
 
+/// Whom payments trust, as the database tells it now.
+pub struct Known {
+    pub trust: Trust,
+    /// Every key that certifies or did.
+    pub issuers: Vec<Issuer>,
+    /// SHA-256 of all of it.
+    pub digest: [u8; 32],
+}
+
 /// Both hierarchies: roots as anchors, issuing certificates and those of roots by roots as intermediates; and every key that certifies or
 /// did. A CA that has ended vouches for nobody.
-pub async fn trust(app: &App) -> Result<(Trust, Vec<Issuer>)> {
-    let (mut trust, mut issuers) = (Trust::default(), Vec::new());
+pub async fn trust(app: &App) -> Result<Known> {
+    let (mut trust, mut issuers, mut told) = (Trust::default(), Vec::new(), Vec::new());
     let read = |der: &[u8]| Certificate::from_der(der).map_err(|error| InternalError::Pki(error.to_string()));
     for key in current::rows(app, || app.store.authority_keys()).await? {
         let Some(der) = &key.certificate else { continue };
@@ -140,13 +150,18 @@ pub async fn trust(app: &App) -> Result<(Trust, Vec<Issuer>)> {
             KeyPurpose::Issuing => &mut trust.intermediates,
             _ => continue,
         };
+        told.push((key.label.clone(), key.purpose, has_ended, *certificate.fingerprint()));
         issuers.push(Issuer { label: key.label, spki: certificate.spki_der().to_vec(), has_ended });
         if !has_ended {
             trusted.push(certificate);
         }
     }
+    let mut crosses = Vec::new();
     for cross in current::rows(app, || app.store.cross_certificates()).await? {
-        trust.intermediates.push(read(&cross.certificate)?);
+        let certificate = read(&cross.certificate)?;
+        crosses.push(*certificate.fingerprint());
+        trust.intermediates.push(certificate);
     }
-    Ok((trust, issuers))
+    let told = serde_json::to_vec(&(told, crosses)).map_err(|error| InternalError::other(error.to_string()))?;
+    Ok(Known { trust, issuers, digest: crypto::sha256(&told) })
 }

@@ -151,7 +151,7 @@ async fn judge(
         return stop(CodeVerdict::NotValid, "signature_invalid");
     }
     checks.push(Check::passed("signature_value"));
-    let (trust, issuers) = standing::trust(app).await?;
+    let standing::Known { trust, issuers, .. } = standing::trust(app).await?;
     let path = match path::validate(&certificate, &trust.intermediates, &trust.anchors, now, Purpose::Any) {
         Ok(path) => path,
         Err(error) => {

@@ -25,7 +25,7 @@ pub struct Look {
 }
 
 /// Puts axe-core and the measures before every page that is opened from now on. False where axe-core is not installed
-/// (`scripts/node-packages` does that, with npm): then its rules are not judged, everything else is.
+/// (`scripts/node-packages` does that, with npm): then [`axe`] finds that as a fault.
 pub async fn prepare(browser: &Browser) -> bool {
     let axe = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/node/node_modules/axe-core/axe.min.js");
     let axe = std::fs::read_to_string(axe).ok();

@@ -101,7 +101,6 @@ impl Authority {
         let issuing = issue("TEST Payments Issuing", true, p256(), Some(&root), now);
         enter_key(app, &root, KeyPurpose::Root, None).await;
         enter_key(app, &issuing, KeyPurpose::Issuing, Some("payments-Root".to_owned())).await;
-        app.payments.forget_trust();
         Self { root, issuing }
     }
 

@@ -279,6 +279,7 @@ pub(super) fn refusal_of(error: JoseError) -> Refusal {
         JoseError::Algorithm(_) => Reason::AlgorithmNotAllowed,
         JoseError::EmbeddedKey(_) => Reason::EmbeddedKey,
         JoseError::PayloadMissing => Reason::ContentMissing,
+        JoseError::SeveralSignatures => Reason::SeveralSignatures,
         _ => Reason::Malformed,
     };
     (reason, error.to_string())

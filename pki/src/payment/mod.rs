@@ -27,4 +27,4 @@ pub use layout::Layout;
 pub use message::{Presented, Wanted};
 pub use order::OrderPolicy;
 pub use reason::{CHECKS, Reason};
-pub use signer::{Signer, Trust};
+pub use signer::{Signer, Trust, verified_payer};

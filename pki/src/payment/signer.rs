@@ -84,16 +84,7 @@ impl Signer {
     ///
     /// The last two keep a personal number out of the order. A hash of the number would not: twelve digits can be tried out.
     pub fn verified_payer(&self, named: &str) -> Option<String> {
-        if self.certificate.subject().values(&oid::USER_ID).any(|uid| uid == named) {
-            return Some(format!("uid:{named}"));
-        }
-        // A serial number is unique for its issuer only, so both forms are kept as the certificate's fingerprint.
-        let fingerprint = hex::encode(self.certificate.fingerprint());
-        let by_serial = named.strip_prefix("serial:").is_some_and(|hex| {
-            !hex.is_empty() && self.certificate.serial().is_some_and(|serial| serial.to_string() == hex)
-        });
-        let by_fingerprint = named.strip_prefix("sha256:").is_some_and(|hex| hex == fingerprint);
-        (by_serial || by_fingerprint).then(|| format!("sha256:{fingerprint}"))
+        verified_payer(&self.certificate, named)
     }
 
     /// Whether the key lies on the curve that JWS pairs with that hash (RFC 7518 §3.4).
@@ -107,6 +98,20 @@ impl Signer {
         let recent = self.verified_at <= at && at <= self.verified_at.plus_seconds(PATH_REUSED_SECONDS);
         recent && self.path.as_ref().is_ok_and(|window| window.from <= at && at <= window.until)
     }
+}
+
+/// As [`Signer::verified_payer`], of a certificate.
+pub fn verified_payer(certificate: &Certificate, named: &str) -> Option<String> {
+    if certificate.subject().values(&oid::USER_ID).any(|uid| uid == named) {
+        return Some(format!("uid:{named}"));
+    }
+    // A serial number is unique for its issuer only, so both forms are kept as the certificate's fingerprint.
+    let fingerprint = hex::encode(certificate.fingerprint());
+    let by_serial = named
+        .strip_prefix("serial:")
+        .is_some_and(|hex| !hex.is_empty() && certificate.serial().is_some_and(|serial| serial.to_string() == hex));
+    let by_fingerprint = named.strip_prefix("sha256:").is_some_and(|hex| hex == fingerprint);
+    (by_serial || by_fingerprint).then(|| format!("sha256:{fingerprint}"))
 }
 
 /// RFC 5280 §4.2.1.3 and §4.2.1.12: what the certificate says its key is for; a CA's key signs certificates, not payments.
