@@ -26,6 +26,7 @@ mod outgoing;
 mod package;
 mod passkeys;
 mod payment_clock;
+mod payment_foreign;
 mod payment_forms;
 mod payment_race;
 mod payment_standing;

@@ -21,6 +21,11 @@ use std::{fs, path::Path};
 
 /// A JWS in JSON with revocation lists beside its signature (TS 119 182-1 §5.3.5).
 fn jws(test: &TestApp, holder: &Holder, id: &str, lists: &[Vec<u8>]) -> String {
+    jws_with(test, holder, &[], id, lists)
+}
+
+/// The same with certificates above the signer's.
+pub fn jws_with(test: &TestApp, holder: &Holder, above: &[&X509], id: &str, lists: &[Vec<u8>]) -> String {
     let der = holder.certificate.to_der().unwrap();
     let now = test.app.clock.now();
     let fingerprint = hex::encode(Certificate::from_der(&der).unwrap().fingerprint());
@@ -29,7 +34,9 @@ fn jws(test: &TestApp, holder: &Holder, id: &str, lists: &[Vec<u8>]) -> String {
         "created": now.rfc3339(), "expires": now.plus_seconds(600).rfc3339()
     });
     let encoded = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-    let protected = encoded(&json!({ "alg": "ES256", "x5c": [STANDARD.encode(&der)] }));
+    let above = above.iter().map(|certificate| STANDARD.encode(certificate.to_der().unwrap()));
+    let chain: Vec<String> = std::iter::once(STANDARD.encode(&der)).chain(above).collect();
+    let protected = encoded(&json!({ "alg": "ES256", "x5c": chain }));
     let payload = encoded(&order);
     let mut signer = Signer::new(MessageDigest::sha256(), &holder.key).unwrap();
     let value = signer.sign_oneshot_to_vec(format!("{protected}.{payload}").as_bytes()).unwrap();
@@ -44,7 +51,7 @@ fn jws(test: &TestApp, holder: &Holder, id: &str, lists: &[Vec<u8>]) -> String {
     .to_string()
 }
 
-async fn ask(test: &TestApp, key: &str, message: String) -> (u16, Value) {
+pub async fn ask(test: &TestApp, key: &str, message: String) -> (u16, Value) {
     test.request("POST", "/api/v1/transactions/verify", key, "application/json", message.into_bytes()).await
 }
 
@@ -92,7 +99,7 @@ async fn a_revoked_payer_brings_old_lists_on_postgres() {
 }
 
 /// A list of that authority with nobody on it, made by OpenSSL; DER.
-fn empty_list(at: &Path, name: &str, holder: &Holder) -> Vec<u8> {
+pub fn empty_list(at: &Path, name: &str, holder: &Holder) -> Vec<u8> {
     fs::write(at.join(format!("{name}.pem")), holder.certificate.to_pem().unwrap()).unwrap();
     fs::write(at.join(format!("{name}.key")), holder.key.private_key_to_pem_pkcs8().unwrap()).unwrap();
     let settings = "[ca]\ndefault_ca = own\n[own]\ndatabase = index\ncrlnumber = number\ndefault_md = sha256\ndefault_crl_days = 1\n\

@@ -64,7 +64,7 @@ struct Add {
     /// Its SHA-256, from another source than the file: a gazette, a letter, a call
     #[arg(long, value_name = "HEX")]
     fingerprint: String,
-    /// What it is trusted for: signatures or timestamps; may be given several times
+    /// What it is trusted for: signatures, timestamps or payments; may be given several times
     #[arg(long, value_name = "PURPOSE", required = true, value_parser = purpose)]
     purpose: Vec<AnchorPurpose>,
     /// Trusted for signatures from this time on (RFC 3339 or a day, UTC)
@@ -89,7 +89,7 @@ struct AddList {
 }
 
 fn purpose(name: &str) -> Result<AnchorPurpose, String> {
-    AnchorPurpose::from_name(name).ok_or_else(|| "signatures or timestamps".to_owned())
+    AnchorPurpose::from_name(name).ok_or_else(|| "signatures, timestamps or payments".to_owned())
 }
 
 impl Trust {

@@ -28,6 +28,7 @@ pub use providers::Registry;
 pub use receipts::{ReceiptForm, Receipts};
 pub use remembered::Remembered;
 pub use sign::sign_order;
+pub use standing::foreign_status;
 
 use crate::{
     accounts::Principal,
@@ -208,11 +209,13 @@ async fn judge<'m>(
     // 1. Signature, certificate, chain, order, freshness, payer.
     let presented = read(&verifier, now);
     let named = standing::named(app, presented.wanted()).await?;
-    let examined = verifier.examine(&presented, named.as_ref(), now);
+    let mut examined = verifier.examine(&presented, named.as_ref(), now);
 
-    // 2. Revocation: our own certificates by our records, others by what came along.
-    let status = standing::own_status(app, examined.path(), &issuers).await?;
-    let status = status.unwrap_or_else(|| examined.embedded_status());
+    // 2. Revocation: our own certificates by our records, others by what came along or is fetched.
+    let status = match standing::own_status(app, examined.path(), &issuers).await? {
+        Some(status) => status,
+        None => foreign_status(&app.fetcher, &mut examined).await,
+    };
     let signer = examined.certificate().map(|certificate| *certificate.fingerprint());
     let judgement = examined.conclude(status.clone());
 

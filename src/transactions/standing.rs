@@ -6,6 +6,7 @@ use crate::{
     app::App,
     current,
     error::{InternalError, Result},
+    fetching::Fetcher,
     issuance::register::{self, Standing, Told},
 };
 use chuky_model::{
@@ -19,7 +20,7 @@ use chuky_model::{
 use chuky_pki::{
     certificate::Certificate,
     crypto,
-    payment::{Status, Trust, Wanted},
+    payment::{Examined, Status, Trust, Wanted},
 };
 use std::sync::Arc;
 
@@ -121,6 +122,21 @@ fn by_row(app: &App, row: Row) -> Status {
     }
 }
 
+/// The status of a certificate of another authority, and of those above it: by the lists and answers that came with the message, and where
+/// these tell nothing, by what the authority publishes, if its host may be asked.
+pub async fn foreign_status(fetcher: &Fetcher, examined: &mut Examined) -> Status {
+    let status = examined.embedded_status();
+    if !matches!(status, Status::Unknown(_)) || !fetcher.is_on() {
+        return status;
+    }
+    let found = fetcher.visit().fill(examined.missing_status()).await;
+    if found.is_empty() {
+        return status;
+    }
+    examined.take_up(found);
+    examined.embedded_status()
+}
+
 /// The same, where nothing else tells of a certificate that was not issued here.
 pub async fn status(app: &App, path: &[Certificate], issuers: &[Issuer]) -> Result<Status> {
     let unknown = || Status::Unknown("the certificate was not issued here".to_owned());
@@ -137,7 +153,7 @@ pub struct Known {
 }
 
 /// Both hierarchies: roots as anchors, issuing certificates and those of roots by roots as intermediates; and every key that certifies or
-/// did. A CA that has ended vouches for nobody.
+/// did. A CA that has ended vouches for nobody. Other authorities' roots are anchors where the administrator recorded them for payments.
 pub async fn trust(app: &App) -> Result<Known> {
     let (mut trust, mut issuers, mut told) = (Trust::default(), Vec::new(), Vec::new());
     let read = |der: &[u8]| Certificate::from_der(der).map_err(|error| InternalError::Pki(error.to_string()));
@@ -162,6 +178,23 @@ pub async fn trust(app: &App) -> Result<Known> {
         crosses.push(*certificate.fingerprint());
         trust.intermediates.push(certificate);
     }
-    let told = serde_json::to_vec(&(told, crosses)).map_err(|error| InternalError::other(error.to_string()))?;
+    let mut others = Vec::new();
+    for anchor in recorded(app).await? {
+        let certificate = read(&anchor)?;
+        others.push(*certificate.fingerprint());
+        trust.anchors.push(certificate);
+    }
+    let told = serde_json::to_vec(&(told, crosses, others)).map_err(|error| InternalError::other(error.to_string()))?;
     Ok(Known { trust, issuers, digest: crypto::sha256(&told) })
+}
+
+/// Anchors of other authorities that were recorded for payments and count now; DER.
+async fn recorded(app: &App) -> Result<Vec<Vec<u8>>> {
+    let (folder, now) = (app.trust.clone(), app.clock.now());
+    let present = tokio::task::spawn_blocking(move || folder.present()).await;
+    let Some(snapshot) = present.map_err(|error| InternalError::other(error.to_string()))? else {
+        return Ok(Vec::new());
+    };
+    let counting = snapshot.anchors.iter().filter(|anchor| anchor.is_for_payments(now));
+    Ok(counting.map(|anchor| anchor.certificate.clone()).collect())
 }

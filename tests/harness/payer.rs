@@ -94,14 +94,20 @@ fn issue(common_name: &str, authority: bool, key: PKey<Private>, issuer: Option<
 }
 
 impl Authority {
-    /// An authority that the service trusts.
-    pub async fn enter(app: &App) -> Self {
+    /// An authority that the service knows nothing of.
+    pub fn of_others(app: &App) -> Self {
         let now = app.clock.now();
         let root = issue("TEST Payments Root", true, p256(), None, now);
         let issuing = issue("TEST Payments Issuing", true, p256(), Some(&root), now);
-        enter_key(app, &root, KeyPurpose::Root, None).await;
-        enter_key(app, &issuing, KeyPurpose::Issuing, Some("payments-Root".to_owned())).await;
         Self { root, issuing }
+    }
+
+    /// An authority that is the service's own.
+    pub async fn enter(app: &App) -> Self {
+        let own = Self::of_others(app);
+        enter_key(app, &own.root, KeyPurpose::Root, None).await;
+        enter_key(app, &own.issuing, KeyPurpose::Issuing, Some("payments-Root".to_owned())).await;
+        own
     }
 
     /// Whoever the authority's key made a certificate for behind the service's back.

@@ -16,8 +16,9 @@ use chuky_model::{
 use chuky_pki::{
     asn1::write,
     certificate::Certificate,
+    jose::{Form, JwsAlgorithm, SignerReference, Unsigned},
     ocsp::{AnswerLine, AnswerToMake, CertificateIdentifier, Status},
-    oid,
+    oid, payment,
 };
 use openssl::{
     cms::{CMSOptions, CmsContentInfo},
@@ -398,4 +399,37 @@ async fn the_service_fetches_nothing_unless_hosts_are_named() {
     assert!(!test.app.fetcher.is_on());
     let named = TestApp::with(|settings| settings.verification.fetch.hosts = vec!["crl.example.vn".to_owned()]).await;
     assert!(named.app.fetcher.is_on());
+}
+
+/// A payment under a root that was recorded for payments, with nothing beside the certificates.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_payment_lacks_is_fetched_likewise() {
+    let world = World::new();
+    let at = Instant::parse_rfc3339(AT).unwrap();
+    let order = serde_json::json!({
+        "id": "1", "payer": format!("sha256:{}", hex::encode(world.signer.certificate.fingerprint())), "payee": "MST:0100000001",
+        "amount": 5, "currency": "VND", "created": AT, "expires": at.plus_seconds(600).rfc3339()
+    });
+    let chain = [&world.signer, &world.issuing].map(|one| one.certificate.der().to_vec()).to_vec();
+    let payload = order.to_string().into_bytes();
+    let unsigned = Unsigned::prepare(JwsAlgorithm::Es256, None, &SignerReference::Chain(chain), &payload).unwrap();
+    let key = PKey::private_key_from_der(&world.signer.key.serialize_der()).unwrap();
+    let mut signing = openssl::sign::Signer::new(openssl::hash::MessageDigest::sha256(), &key).unwrap();
+    let value = signing.sign_oneshot_to_vec(&unsigned.signing_input().concat()).unwrap();
+    let message = unsigned.assemble(&value, Form::Compact).unwrap();
+    let trust = payment::Trust { anchors: vec![world.root.certificate.clone()], intermediates: Vec::new() };
+    let verifier = payment::Verifier::new(trust, payment::OrderPolicy::default());
+    let status = async |server: &Server, hosts: &[&str]| {
+        let mut examined = verifier.examine(&verifier.read(message.as_bytes(), at), None, at);
+        chuky::transactions::foreign_status(&server.fetcher(hosts), &mut examined).await
+    };
+    let server = Server::start(world.published());
+    assert!(matches!(status(&server, &[]).await, payment::Status::Unknown(_)));
+    assert!(matches!(status(&server, &HOSTS[..1]).await, payment::Status::Unknown(_)));
+    assert_eq!(server.asked(), Vec::<String>::new(), "nobody was asked who is not named");
+    assert_eq!(status(&server, &HOSTS).await, payment::Status::Good);
+    let mut pages = world.published();
+    pages.insert("/issuing.crl".to_owned(), Published::of(world.issuing.list(Some(&world.signer))));
+    let revoked = status(&Server::start(pages), &HOSTS).await;
+    assert!(matches!(revoked, payment::Status::Revoked { .. }), "{revoked:?}");
 }

@@ -15,7 +15,9 @@ use crate::{
     crl, crypto,
     error::Error,
     jose::SignerReference,
+    pem,
     revocation::{self, Evidence, Revocation},
+    verify::{Fetched, Gap},
 };
 use chuky_model::{instant::Instant, payment::PaymentOrder};
 use std::sync::Arc;
@@ -241,6 +243,33 @@ impl Examined {
             }
         }
         status
+    }
+
+    /// What others publish about certificates of the path whose status nothing that came with the message tells.
+    pub fn missing_status(&self) -> Vec<Gap> {
+        let Some(Ok(chain)) = self.signer.as_ref().map(|signer| &signer.path) else { return Vec::new() };
+        let certificates = chain.path.certificates();
+        let pairs = certificates.iter().zip(certificates.iter().skip(1));
+        let open = pairs.filter(|(certificate, issuer)| {
+            matches!(revocation::judge(certificate, issuer, &self.evidence, self.at), Revocation::Unknown(_))
+        });
+        open.filter_map(|(certificate, issuer)| Gap::status(certificate, issuer)).collect()
+    }
+
+    /// Takes up what was fetched beside what came with the message. What cannot be read proves nothing.
+    pub fn take_up(&mut self, fetched: Vec<Fetched>) {
+        let (mut lists, mut answers) = (Vec::new(), Vec::new());
+        for one in fetched {
+            match one {
+                Fetched::List(bytes) => lists.push(pem::der_or_first_block(&bytes, "X509 CRL").unwrap_or(bytes)),
+                Fetched::Answer(bytes) => answers.push(bytes),
+                Fetched::Issuer(_) => {}
+            }
+        }
+        let read = Evidence::read(&lists, &answers);
+        self.evidence.crls = self.evidence.crls.iter().chain(read.crls.iter()).cloned().collect();
+        let known = self.evidence.ocsp_responses.iter().chain(read.ocsp_responses.iter());
+        self.evidence.ocsp_responses = known.cloned().collect();
     }
 
     /// Adds the revocation status. A revocation or suspension later than the time of judging does not count.

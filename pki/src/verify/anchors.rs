@@ -16,6 +16,8 @@ use std::sync::Arc;
 pub enum AnchorPurpose {
     Signatures,
     Timestamps,
+    /// Payment orders of other authorities' subscribers; documents know nothing of it.
+    Payments,
     /// OCSP answers about certificates of the authorities beside it in a trusted list; ends no path.
     Statuses,
 }
@@ -23,7 +25,7 @@ pub enum AnchorPurpose {
 impl AnchorPurpose {
     /// By the name that the command line uses: what an administrator may record an anchor for.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Signatures, Self::Timestamps].into_iter().find(|purpose| purpose.name() == name)
+        [Self::Signatures, Self::Timestamps, Self::Payments].into_iter().find(|purpose| purpose.name() == name)
     }
 
     /// That name.
@@ -31,6 +33,7 @@ impl AnchorPurpose {
         match self {
             Self::Signatures => "signatures",
             Self::Timestamps => "timestamps",
+            Self::Payments => "payments",
             Self::Statuses => "statuses",
         }
     }
@@ -77,6 +80,13 @@ pub struct RecordedAnchor {
 }
 
 impl RecordedAnchor {
+    /// Whether it may end the path of a payment that is judged at that moment.
+    pub fn is_for_payments(&self, at: Instant) -> bool {
+        self.purposes.contains(&AnchorPurpose::Payments)
+            && self.known_until.is_none_or(|until| at < until)
+            && self.periods.iter().any(|period| period.contains(at))
+    }
+
     fn is_responder(&self) -> bool {
         self.purposes == [AnchorPurpose::Statuses]
     }
@@ -162,7 +172,11 @@ impl VerificationContext {
     fn recorded_for(&self, purpose: Purpose) -> impl Iterator<Item = &(Certificate, RecordedAnchor)> {
         let wanted = AnchorPurpose::of(purpose);
         let anchors = self.recorded.iter().flat_map(|recorded| &recorded.anchors);
-        anchors.filter(move |(_, anchor)| wanted.is_none_or(|wanted| anchor.purposes.contains(&wanted)))
+        let fits = move |purpose: &AnchorPurpose| match wanted {
+            Some(wanted) => *purpose == wanted,
+            None => *purpose != AnchorPurpose::Payments,
+        };
+        anchors.filter(move |(_, anchor)| anchor.purposes.iter().any(fits))
     }
 
     /// Anchors for that purpose that were trusted at `signed`, whatever became of them. Of the recorded ones only those that can end a path

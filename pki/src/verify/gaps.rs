@@ -29,6 +29,18 @@ pub enum Gap {
     },
 }
 
+impl Gap {
+    /// The status of a certificate, where it names addresses that may tell it.
+    pub(crate) fn status(certificate: &Certificate, issuer: &Certificate) -> Option<Self> {
+        let (responders, lists) = (fetchable(certificate.ocsp_uris()), fetchable(certificate.crl_uris()));
+        if responders.is_empty() && lists.is_empty() {
+            return None;
+        }
+        let identifier = CertificateIdentifier::new(issuer, certificate.serial_octets());
+        Some(Self::Status { responders, request: OcspRequest::to_der(&[identifier], None), lists })
+    }
+}
+
 /// Something that was fetched, as it came.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Fetched {
@@ -129,11 +141,8 @@ pub(super) fn status_is_missing(
         if !matches!(answer, Revocation::Unknown(_)) {
             continue;
         }
-        let (responders, lists) = (fetchable(certificate.ocsp_uris()), fetchable(certificate.crl_uris()));
-        if !responders.is_empty() || !lists.is_empty() {
-            let identifier = CertificateIdentifier::new(issuer, certificate.serial_octets());
-            let request = OcspRequest::to_der(&[identifier], None);
-            context.gaps.add(Gap::Status { responders, request, lists });
+        if let Some(gap) = Gap::status(certificate, issuer) {
+            context.gaps.add(gap);
         }
     }
 }
