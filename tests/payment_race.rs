@@ -1,6 +1,6 @@
-//! Many clients bring the same payments at the same time, to all nodes, while nodes are killed (-9) and the database is restarted: each
-//! payment is accepted exactly once, and stays accepted when SQL takes its row away. `CHUKY_SOAK_SECONDS` makes the run long,
-//! `CHUKY_SOAK_SEED` repeats one.
+//! Many clients of two providers bring the same payments at the same time, half of them another order under the same identity, to all nodes,
+//! while nodes are killed (-9) and the database is restarted: of each payment one order is accepted exactly once, for one provider, everybody
+//! else is told so, and it stays accepted when SQL takes its row away. `CHUKY_SOAK_SECONDS` makes the run long, `CHUKY_SOAK_SEED` repeats one.
 
 use crate::harness::{
     app::{Backend, EXECUTABLE, TestApp},
@@ -11,7 +11,6 @@ use chuky_model::role::Role;
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::SliceRandom};
 use serde_json::Value;
 use std::{
-    collections::BTreeMap,
     io::{BufRead, BufReader},
     net::{SocketAddr, TcpListener, TcpStream},
     path::{Path, PathBuf},
@@ -82,36 +81,95 @@ impl Drop for Node {
     }
 }
 
-/// One client: brings every payment, in an order of its own, until each has an answer that says it is accepted. Returns for each payment
-/// how often it was told to be the first.
-fn client(addresses: &[SocketAddr], key: &str, messages: &[String], seed: u64, late: Instant) -> Vec<u32> {
+/// A payment: two orders under one identity.
+type Orders = [String; 2];
+/// An order of a payment and the provider that brings it, each by its number.
+type Bid = (usize, usize);
+
+/// What a client was told of its bid for a payment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    First,
+    Repeated,
+    /// Another order was accepted under the identity.
+    Conflict,
+    /// Another provider acquired this order.
+    OtherProvider,
+}
+
+impl Told {
+    /// `None`: to be asked again.
+    fn read(answer: &Value) -> Option<Self> {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        match (text(&answer["verdict"]).as_str(), text(&answer["seen"]).as_str(), text(&answer["reasons"][0]).as_str())
+        {
+            ("accepted", "first", _) => Some(Self::First),
+            ("accepted", "repeated", _) => Some(Self::Repeated),
+            ("rejected", _, "conflict") => Some(Self::Conflict),
+            ("rejected", _, "acquired_by_another_provider") => Some(Self::OtherProvider),
+            ("rejected", ..) => panic!("{answer}"),
+            _ => None,
+        }
+    }
+}
+
+/// One client: brings one order of every payment, in an order of its own, until each has a final answer. Returns for each payment what it bid
+/// and what it was told.
+fn client(
+    addresses: &[SocketAddr],
+    keys: &[String; 2],
+    messages: &[Orders],
+    seed: u64,
+    late: Instant,
+) -> Vec<(Bid, Told)> {
     let mut random = StdRng::seed_from_u64(seed);
     let mut open: Vec<usize> = (0..messages.len()).collect();
     open.shuffle(&mut random);
-    let mut firsts = vec![0; messages.len()];
+    let provider = random.random_range(0..keys.len());
+    let bids: Vec<Bid> = messages.iter().map(|orders| (random.random_range(0..orders.len()), provider)).collect();
+    let mut told: Vec<Option<Told>> = vec![None; messages.len()];
     while !open.is_empty() {
         assert!(Instant::now() < late, "{} payments have no answer", open.len());
         let count = open.len().min(STREAM);
         let stream: Vec<usize> = open.drain(..count).collect();
         let address = addresses[random.random_range(0..addresses.len())];
-        let body: Vec<&str> = stream.iter().map(|number| messages[*number].as_str()).collect();
-        let answers = send(address, key, &body.join("\n"));
+        let body: Vec<&str> = stream.iter().map(|number| messages[*number][bids[*number].0].as_str()).collect();
+        let answers = send(address, &keys[provider], &body.join("\n"));
         let mut answers = answers.iter();
         for number in stream {
             // A line without an answer, or with a problem, is asked for again.
-            let answer = answers.next();
-            match answer.map(|answer| (answer["verdict"].as_str(), answer["seen"].as_str())) {
-                Some((Some("accepted"), Some("first"))) => firsts[number] += 1,
-                Some((Some("accepted"), Some("repeated"))) => {}
-                Some((Some("rejected"), _)) => panic!("{answer:?}"),
-                _ => open.push(number),
+            told[number] = answers.next().and_then(Told::read);
+            if told[number].is_none() {
+                open.push(number);
             }
         }
         if open.len() > messages.len() / 2 {
             thread::sleep(Duration::from_millis(random.random_range(5..100)));
         }
     }
-    firsts
+    bids.into_iter().zip(told.into_iter().flatten()).collect()
+}
+
+/// Holds what all clients were told against each other. Returns how many payments nobody was told to be the first of.
+fn agree(count: usize, clients: &[Vec<(Bid, Told)>]) -> usize {
+    let mut lost = 0;
+    for number in 0..count {
+        let told: Vec<(Bid, Told)> = clients.iter().map(|client| client[number]).collect();
+        let accepted = |told: &&(Bid, Told)| matches!(told.1, Told::First | Told::Repeated);
+        let winner = told.iter().find(accepted).unwrap_or_else(|| panic!("nobody was accepted: {number}: {told:?}")).0;
+        let firsts = told.iter().filter(|(_, told)| *told == Told::First).count();
+        assert!(firsts <= 1, "accepted more than once: {number}: {told:?}");
+        for (bid, told) in &told {
+            let right = match told {
+                Told::First | Told::Repeated => *bid == winner,
+                Told::Conflict => bid.0 != winner.0,
+                Told::OtherProvider => bid.0 == winner.0 && bid.1 != winner.1,
+            };
+            assert!(right, "{number}: {bid:?} was told {told:?}, and {winner:?} was accepted");
+        }
+        lost += usize::from(firsts == 0);
+    }
+    lost
 }
 
 /// The answers that arrived before the service went away.
@@ -138,14 +196,20 @@ async fn raced(backend: Backend) {
         }
     })
     .await;
-    let (_, key) = test.account("vi.dien.tu", &[Role::PaymentProvider], None).await;
+    let key = test.account("vi.dien.tu", &[Role::PaymentProvider], None).await.1;
+    let keys = [key.clone(), test.account("ngan.hang", &[Role::PaymentProvider], None).await.1];
     let payer = Authority::enter(&test.app).await.payer(&test.app, p256()).await;
-    let order = |number| payer.sign(&payer.order(&test.app, &format!("RACE-{number}")));
-    let messages: Arc<Vec<String>> = Arc::new((0..count).map(order).collect());
+    let order = |number| {
+        let order = payer.order(&test.app, &format!("RACE-{number}"));
+        let mut other = order.clone();
+        other["amount"] = serde_json::json!(150_001);
+        [payer.sign(&order), payer.sign(&other)]
+    };
+    let messages: Arc<Vec<Orders>> = Arc::new((0..count).map(order).collect());
     let (directory, settings) = test.rest().await;
     let (data, url) = (directory.path().join("var"), settings.database_url.clone());
     // 2. Clients against all nodes, and the killer.
-    let racing = (messages.clone(), key.clone());
+    let racing = (messages.clone(), keys);
     let race = move || run(&data, &url, cluster, (&racing.0, &racing.1), seed);
     // The database lives as long as what follows.
     let (_cluster, lost, kills) = tokio::task::spawn_blocking(race).await.unwrap();
@@ -161,7 +225,7 @@ async fn raced(backend: Backend) {
     // 4. What SQL takes away is not accepted again.
     test.sql("DELETE FROM payment_identity");
     test.sql("DELETE FROM payment_batch");
-    let some: Vec<&str> = messages.iter().take(20).map(String::as_str).collect();
+    let some: Vec<&str> = messages.iter().take(20).map(|orders| orders[0].as_str()).collect();
     let path = "/api/v1/transactions/verify-batch";
     let (_, bytes) = test.raw("POST", path, &key, "application/x-ndjson", some.join("\n").into()).await;
     let answers: Vec<Value> =
@@ -176,7 +240,7 @@ fn run(
     data: &Path,
     database_url: &str,
     cluster: Option<OwnCluster>,
-    (messages, key): (&Arc<Vec<String>>, &str),
+    (messages, keys): (&Arc<Vec<Orders>>, &[String; 2]),
     seed: u64,
 ) -> (Option<OwnCluster>, usize, u32) {
     let node = || Node {
@@ -200,22 +264,15 @@ fn run(
     };
     let clients: Vec<_> = (0..CLIENTS)
         .map(|number| {
-            let (addresses, key, messages) = (addresses.clone(), key.to_owned(), messages.clone());
-            thread::spawn(move || client(&addresses, &key, &messages, seed ^ (number << 32), late))
+            let (addresses, keys, messages) = (addresses.clone(), keys.clone(), messages.clone());
+            thread::spawn(move || client(&addresses, &keys, &messages, seed ^ (number << 32), late))
         })
         .collect();
-    let mut firsts: BTreeMap<usize, u32> = BTreeMap::new();
-    for client in clients {
-        for (number, told) in client.join().unwrap().into_iter().enumerate() {
-            *firsts.entry(number).or_default() += told;
-        }
-    }
+    let told: Vec<Vec<(Bid, Told)>> = clients.into_iter().map(|client| client.join().unwrap()).collect();
     stop.store(true, Ordering::Relaxed);
     let (nodes, cluster, kills) = killer.join().unwrap();
     drop(nodes);
-    let twice: Vec<_> = firsts.iter().filter(|(_, told)| **told > 1).collect();
-    assert!(twice.is_empty(), "accepted more than once: {twice:?}");
-    (cluster, firsts.values().filter(|told| **told == 0).count(), kills)
+    (cluster, agree(messages.len(), &told), kills)
 }
 
 /// Kills a node or restarts the database every now and then, until told to stop or so late; then waits to be told.
