@@ -118,6 +118,7 @@ pub enum Goal {
     RatioAtMost(f64),
     PeerRatioAtLeast(f64),
     ValueAtMost(f64),
+    ValueAtLeast(f64),
 }
 
 /// A row before it is measured.

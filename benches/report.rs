@@ -42,6 +42,7 @@ fn met(figure: &Figure, goal: Goal) -> bool {
         Goal::RatioAtMost(most) => limit <= most,
         Goal::PeerRatioAtLeast(least) => peer >= least,
         Goal::ValueAtMost(most) => figure.value <= most,
+        Goal::ValueAtLeast(least) => figure.value >= least,
     }
 }
 
@@ -51,6 +52,7 @@ fn told(figure: &Figure, goal: Goal) -> String {
         Goal::RatioAtMost(most) => format!("limit <= {most:.2}"),
         Goal::PeerRatioAtLeast(least) => format!("peer >= {least:.2}"),
         Goal::ValueAtMost(most) => format!("value <= {most:.2}"),
+        Goal::ValueAtLeast(least) => format!("value >= {least:.2}"),
     };
     format!("{what} {}", if met(figure, goal) { "reached" } else { "MISSED" })
 }

@@ -10,6 +10,7 @@ mod payment;
 mod payment_service;
 mod pdf_sign;
 mod pdf_verify;
+mod pdf_verify_service;
 mod pin;
 mod raw;
 mod status;
@@ -136,6 +137,7 @@ pub const ALL: &[Entry] = &[
     Entry { name: "payment.verify.rs256", make: payment::rs256 },
     Entry { name: "payment.http", make: payment_service::http },
     Entry { name: "payment.http_batch", make: payment_service::batch },
+    Entry { name: "payment.http_batch.judged", make: payment_service::batch_judged },
     Entry { name: "payment.durable.sqlite", make: payment_service::durable_sqlite },
     Entry { name: "payment.durable.postgres", make: payment_service::durable_postgres },
     Entry { name: "pdf.verify.50kb", make: pdf_verify::small },
@@ -147,6 +149,7 @@ pub const ALL: &[Entry] = &[
     Entry { name: "pdf.verify.lt.1mb", make: pdf_verify::long_term_medium },
     Entry { name: "pdf.verify.lt.20mb", make: pdf_verify::long_term_large },
     Entry { name: "pdf.verify.many_signatures", make: pdf_verify::many_signatures },
+    Entry { name: "pdf.verify.http.50kb", make: pdf_verify_service::small },
     Entry { name: "xml.verify", make: xml_verify::plain },
     Entry { name: "xml.verify.xades", make: xml_verify::qualified },
     Entry { name: "asice.verify", make: container_verify::extended },

@@ -84,6 +84,30 @@ pub fn batch(context: &mut Context) -> Result<Row, String> {
     Ok(Row { unit: Unit::PerSecond, ours, limit: Some(limit), peer: None, goals: vec![Goal::RatioAtLeast(0.4)] })
 }
 
+/// One stream of lines of a relying party, nothing consumed, beside the verification of as many signatures and nothing else: the goal of
+/// 60 % of its rate, in CPU time of the service and its client.
+pub fn batch_judged(context: &mut Context) -> Result<Row, String> {
+    let runtime = context.runtime()?;
+    let service = Service::start(&runtime, Kind::Sqlite)?;
+    let key = service.key(&runtime, Role::RelyingParty)?;
+    let mut supply = Supply::again(service.messages(4_096, "LINE").into_iter().map(String::into_bytes).collect());
+    let mut client = Client::new(&runtime, service.address, 1)?;
+    let inside = Rc::clone(&runtime);
+    let ours = Batch::new("one stream, judged", children(), move |count| {
+        let lines = supply.take(count)?.concat_lines();
+        inside.block_on(client.stream("/api/v1/transactions/verify-batch", &key, lines, count))
+    });
+    std::mem::forget(service);
+    let goals = vec![Goal::RatioAtMost(1.0 / 0.6)];
+    Ok(Row {
+        unit: Unit::CpuMicroseconds,
+        ours,
+        limit: Some(super::raw::verify("OpenSSL verify", &crate::service::payer::p256(), &[0x42; 32])?),
+        peer: None,
+        goals,
+    })
+}
+
 /// Requests that are sent round and round, or each once.
 pub(super) struct Supply {
     all: Arc<Vec<Vec<u8>>>,
@@ -121,7 +145,7 @@ impl Supply {
 impl Part {
     fn concat_lines(&self) -> Vec<u8> {
         let mut body = Vec::new();
-        for message in self.all.iter().skip(self.from).take(self.count) {
+        for message in self.all.iter().cycle().skip(self.from % self.all.len().max(1)).take(self.count) {
             body.extend_from_slice(message);
             body.push(b'\n');
         }
