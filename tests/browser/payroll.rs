@@ -67,6 +67,35 @@ async fn signed_at(screen: Screen) {
     test.stop().await;
 }
 
+/// One payment that is typed goes the same road.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_single_payment_is_typed_looked_at_and_signed_on_a_telephone() {
+    let test = TestApp::sqlite().await;
+    citizen(&test).await;
+    let browser = Browser::open(&test.url, Screen::Phone).await;
+    browser.go("/payroll").await;
+    browser.log_in("cong.dan", PASSWORD).await;
+    browser.go("/payroll").await;
+    browser.whole_picture("payment-order").await;
+    browser.fill("id-1", "HD-2026-118").await;
+    browser.fill("payee-1", "MST:0100109106").await;
+    browser.fill("amount-1", "1.5").await;
+    browser.press("form[action='/payroll/check-again'] button.second").await;
+    browser.see("#amount-1-problem").await;
+    browser.fill("amount-1", "150.000").await;
+    browser.press("form[action='/payroll/check-again'] button.main").await;
+    browser.see("#pin").await;
+    let shown = browser.see("table.list").await;
+    assert!(shown.contains("MST:0100109106") && shown.contains("HD-2026-118"), "{shown}");
+    browser.whole_picture("payment-order-ready").await;
+    browser.fill("pin", PIN).await;
+    browser.press("form[action='/payroll/sign'] button.main").await;
+    browser.see("p.done").await;
+    assert_eq!(test.sql("SELECT COUNT(*) FROM signature").trim(), "1");
+    browser.close().await;
+    test.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_payroll_is_signed_at_a_desk() {
     signed_at(Screen::Desk).await;

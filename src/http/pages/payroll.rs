@@ -1,9 +1,10 @@
-//! `/payroll`: a company's file of payments, shown as what would be signed, corrected in place, and signed with one PIN.
+//! `/payroll`: a company's file of payments, or one payment that is typed, shown as what would be signed, corrected in place, and signed with
+//! one PIN.
 //!
 //! | form | posts to | fields |
 //! |---|---|---|
 //! | file | `/payroll/check` | `csrf`, `credential`, `file` |
-//! | correction | `/payroll/check-again` | `csrf`, `credential`, `rows` (JSON), and for each wrong row `id-N`, `payee-N`, `amount-N`, `reference-N` |
+//! | one payment, typed; correction | `/payroll/check-again` | `csrf`, `credential`, `rows` (JSON), and for each wrong row `id-N`, `payee-N`, `amount-N`, `reference-N` |
 //! | [`PayrollForm`] | `/payroll/sign` | what was shown, `pin` |
 //! | [`PayrollForm`] | `/payroll/result` | what was signed, `kind` |
 
@@ -152,6 +153,12 @@ impl PayrollPage {
         let mut rows = summary(frame, signed.count, &signed.totals);
         rows.push(Row::new(frame, "payroll-digest", &signed.sha256));
         (rows, signed.sha256.clone())
+    }
+
+    /// One row that is still empty: a payment that is typed goes the road of a file with one row.
+    #[allow(clippy::unused_self)] // the template calls methods
+    fn single_row(&self) -> String {
+        serde_json::to_string(&[PayrollRow { row: 1, ..PayrollRow::default() }]).unwrap_or_default()
     }
 
     fn wrong_text(&self, card: &PayrollCard) -> String {

@@ -1,4 +1,4 @@
-payroll-title = Sign a payroll
+payroll-title = Sign a payment order or a payroll
 payroll-lead = Upload the file of payments, see exactly what will be signed, and sign all of it by entering your PIN once. Each payment becomes an order of its own.
 payroll-template = Template:
 payroll-file = Payroll file
@@ -23,4 +23,10 @@ payroll-button = Sign all orders
 payroll-done = All orders are signed. Signing the same payroll again gives these same signatures.
 payroll-result-ndjson = Download the signed orders (NDJSON)
 payroll-result-xlsx = Download the result table (XLSX)
-payroll-another = Another file
+payroll-another = Another file or order
+payroll-single = A single payment
+payroll-single-lead = Type one payment order, look at it and sign it with your PIN. Nothing is signed before the PIN is entered.
+payroll-single-id-hint = An id of its own, such as the invoice number INV-2026-118. No spaces, and never used again.
+payroll-single-payee-hint = As the payee states it, such as MST:0100109106 or account:970436:0011001234567.
+payroll-single-amount = Amount (đồng)
+payroll-single-check = Look at it before signing

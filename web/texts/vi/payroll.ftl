@@ -1,4 +1,4 @@
-payroll-title = Ký bảng lương
+payroll-title = Ký lệnh thanh toán, bảng lương
 payroll-lead = Tải lên tệp các khoản trả, xem đúng những gì sẽ ký, rồi ký tất cả bằng một lần nhập mã PIN. Mỗi khoản thành một lệnh thanh toán riêng.
 payroll-template = Tệp mẫu:
 payroll-file = Tệp bảng lương
@@ -23,4 +23,10 @@ payroll-button = Ký tất cả các lệnh
 payroll-done = Đã ký tất cả các lệnh. Ký lại cùng bảng này cũng chỉ nhận lại đúng các chữ ký đã có.
 payroll-result-ndjson = Tải các lệnh đã ký (NDJSON)
 payroll-result-xlsx = Tải bảng kết quả (XLSX)
-payroll-another = Tệp khác
+payroll-another = Tệp hoặc lệnh khác
+payroll-single = Chỉ một khoản
+payroll-single-lead = Nhập một lệnh thanh toán, xem lại rồi ký bằng mã PIN. Chưa nhập mã PIN thì chưa ký gì.
+payroll-single-id-hint = Mã riêng của khoản này, ví dụ số hóa đơn HD-2026-118. Không dấu cách, không dùng lại.
+payroll-single-payee-hint = Như người nhận cho biết, ví dụ MST:0100109106 hoặc account:970436:0011001234567.
+payroll-single-amount = Số tiền (đồng)
+payroll-single-check = Xem lại trước khi ký
