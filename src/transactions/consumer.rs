@@ -273,7 +273,12 @@ pub async fn stored(
         found = Some(store.payment_by_identity(identity).await?.ok_or_else(forged)?);
     }
     let Some(row) = found else { return Ok(None) };
+    let digest = group_digest(std::iter::once(&row));
+    if remembered.is_genuine(&digest) {
+        return Ok(Some(row));
+    }
     if is_of_its_group(store, hsm, &row).await? {
+        remembered.found_genuine(digest);
         return Ok(Some(row));
     }
     // Its group was past the retention and was removed between the looks, or somebody wrote into it.
@@ -299,8 +304,9 @@ mod tests {
     use chuky_hsm::{Error as HsmError, Health, Request, Response};
     use std::time::Duration;
 
-    /// MACs with a key of the test's own, in place of a token.
-    struct TestToken;
+    /// MACs with a key of the test's own, in place of a token; counts how often it is asked.
+    #[derive(Default)]
+    struct TestToken(std::sync::atomic::AtomicUsize);
 
     impl Hsm for TestToken {
         fn call(
@@ -309,6 +315,7 @@ mod tests {
             _deadline: Duration,
         ) -> std::pin::Pin<Box<dyn Future<Output = std::result::Result<Response, HsmError>> + Send + '_>> {
             let Request::Mac { domain, items } = request else { panic!("only MACs are asked for") };
+            self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             let mac = |item: Vec<u8>| {
                 Sha256::new().chain_update(b"key").chain_update(&domain).chain_update(item).finalize().into()
             };
@@ -351,7 +358,8 @@ mod tests {
     async fn of_many_at_once_exactly_one_is_first() {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::open_file(&directory.path().join("payments.sqlite")).await.unwrap();
-        let token: Arc<dyn Hsm> = Arc::new(TestToken);
+        let counting = Arc::new(TestToken::default());
+        let token: Arc<dyn Hsm> = counting.clone();
         let memory = || Arc::new(Remembered::new(1_000, 0));
         let remembered = memory();
         let consumer = Consumer::start(
@@ -373,8 +381,20 @@ mod tests {
             Consumer::start(again.clone(), token.clone(), memory(), Alarms::start(again, token.clone(), memory()));
         assert_eq!(outcomes(&restarted, vec![payment(50, 1)]).await, BTreeMap::from([("Repeated".to_owned(), 1)]));
         let row = stored(&store, &*token, &remembered, &[50; 32]).await.unwrap().unwrap();
-        assert_eq!((row.order_digest, row.accepted_at), (vec![1; 32], Instant(1_000_000)));
+        assert_eq!((row.order_digest.clone(), row.accepted_at), (vec![1; 32], Instant(1_000_000)));
         assert_eq!(stored(&store, &*token, &remembered, &[200; 32]).await.unwrap(), None);
+        // Whoever asks again costs the token nothing; a row that is another does not pass for it.
+        let asked = || counting.0.load(std::sync::atomic::Ordering::Relaxed);
+        let before = asked();
+        assert_eq!(stored(&store, &*token, &remembered, &[50; 32]).await.unwrap(), Some(row));
+        assert_eq!(asked(), before);
+        let change = format!(
+            "UPDATE payment_identity SET order_digest = zeroblob(32) WHERE identity = X'{}'",
+            hex::encode([50; 32])
+        );
+        let file = directory.path().join("payments.sqlite");
+        assert!(std::process::Command::new("sqlite3").arg(file).arg(change).status().unwrap().success());
+        assert!(stored(&store, &*token, &remembered, &[50; 32]).await.is_err());
     }
 
     #[tokio::test]
@@ -385,6 +405,6 @@ mod tests {
         let mut transaction = store.begin().await.unwrap();
         transaction.consume_payments(&[row(&payment(1, 1), batch)]).await.unwrap();
         transaction.commit().await.unwrap();
-        assert!(stored(&store, &TestToken, &Remembered::new(1, 0), &[1; 32]).await.is_err());
+        assert!(stored(&store, &TestToken::default(), &Remembered::new(1, 0), &[1; 32]).await.is_err());
     }
 }

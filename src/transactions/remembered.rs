@@ -1,6 +1,6 @@
 //! The identities of accepted payments, in memory, as the audit log tells them: what makes a payment that was accepted stay accepted when
 //! SQL takes its row away. Fed by the log's replay at the start, by each commit here, and by whatever other nodes append; it is asked only
-//! about payments that the database takes for new, and knows no row. Holds the first 64 bits of keyed hashes and nothing else.
+//! about payments that the database takes for new. Holds the first 64 bits of keyed hashes, and digests of rows that were found genuine.
 
 use crate::audit::Kind;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -13,7 +13,7 @@ use std::{
     collections::{BTreeMap, HashSet},
     hash::{BuildHasherDefault, Hasher},
     sync::{
-        PoisonError, RwLock, RwLockReadGuard,
+        Mutex, PoisonError, RwLock, RwLockReadGuard,
         atomic::{AtomicI64, Ordering},
     },
 };
@@ -52,12 +52,15 @@ pub struct Remembered {
     first: AtomicI64,
     /// Rows of payments that were accepted before this have been removed.
     forgotten: AtomicI64,
+    /// SHA-256 of rows that were found genuine of late: a row never changes, so whoever asks again and again costs one row, not its group.
+    genuine: Mutex<HashSet<[u8; 32]>>,
 }
 
 impl Remembered {
     /// An empty memory for so many payments of that day and later ones.
     pub fn new(most: usize, first: i64) -> Self {
-        Self { days: RwLock::default(), most, first: AtomicI64::new(first), forgotten: AtomicI64::new(i64::MIN) }
+        let (first, forgotten) = (AtomicI64::new(first), AtomicI64::new(i64::MIN));
+        Self { days: RwLock::default(), most, first, forgotten, genuine: Mutex::default() }
     }
 
     /// Learns from an entry of the audit log; entries about other things are passed over.
@@ -96,6 +99,20 @@ impl Remembered {
     pub fn holds(&self, identity: &[u8]) -> bool {
         let fingerprint = fingerprint(identity);
         self.memory().values().any(|day| day.contains(&fingerprint))
+    }
+
+    /// Whether the row of that digest was found genuine here of late.
+    pub(super) fn is_genuine(&self, digest: &[u8; 32]) -> bool {
+        self.genuine.lock().unwrap_or_else(PoisonError::into_inner).contains(digest)
+    }
+
+    /// The row of that digest was found genuine.
+    pub(super) fn found_genuine(&self, digest: [u8; 32]) {
+        let mut genuine = self.genuine.lock().unwrap_or_else(PoisonError::into_inner);
+        if genuine.len() >= MOST_GENUINE {
+            genuine.clear();
+        }
+        genuine.insert(digest);
     }
 
     /// Whether there is room for another group.
@@ -163,6 +180,8 @@ impl Hasher for AlreadyHashed {
 
 /// Octets of an identity that are remembered and logged.
 const OCTETS_OF_IDENTITY: usize = 8;
+/// Digests of genuine rows that are kept: four megabytes.
+const MOST_GENUINE: usize = 65_536;
 /// Microseconds in a day.
 pub const MICROSECONDS_A_DAY: i64 = 86_400_000_000;
 
