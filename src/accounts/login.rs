@@ -201,6 +201,14 @@ pub fn moved_on(error: store::Error) -> crate::error::Error {
     }
 }
 
+/// Somebody else took in this moment what only one may have (`taken`).
+pub fn overtaken(error: store::Error) -> crate::error::Error {
+    match error {
+        store::Error::Conflict(_) => RequestError::overtaken().into(),
+        error => error.into(),
+    }
+}
+
 /// Passes for 3 to 64 characters of those that a log-in name may have.
 pub fn check_login(login: &str) -> Result<()> {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-' | '_' | '@');

@@ -21,7 +21,7 @@ pub use api_key::{
 };
 pub use device::device_token;
 pub use login::{
-    LogIn, LoggedIn, NewAccount, add_account, check_login, create_account, log_in, moved_on, prepare_account,
+    LogIn, LoggedIn, NewAccount, add_account, check_login, create_account, log_in, moved_on, overtaken, prepare_account,
 };
 pub use password::{Password, SHORTEST_PASSWORD};
 pub use person::{
@@ -131,6 +131,22 @@ pub async fn of_person(app: &App, person_lookup: &[u8]) -> Result<Vec<Account>> 
 pub async fn all_of_person(app: &App, person_lookup: &[u8]) -> Result<Vec<Account>> {
     person::accounts(app, person_lookup).await
 }
+
+/// What whoever opens an account for that person takes, having seen so many accounts of theirs: of two at the same moment one gets it.
+pub fn turn(app: &App, person_lookup: &[u8], accounts: usize) -> [u8; 32] {
+    app.vault.lookup("account-turn", &format!("{}\n{accounts}", hex::encode(person_lookup)))
+}
+
+/// With the person's data this is erased as well, and another account may be opened.
+pub async fn give_turns_up(app: &App, transaction: &mut crate::store::Transaction, person_lookup: &[u8]) -> Result<()> {
+    for accounts in 0..MOST_OF_A_PERSON {
+        transaction.give_up(&turn(app, person_lookup, accounts)).await?;
+    }
+    Ok(())
+}
+
+/// Accounts that one person may have had one after the other.
+const MOST_OF_A_PERSON: usize = 32;
 
 /// The keyed hash of the number of an account's person, where it is known. An account that the log knows of and that is not there is no
 /// unknown person's but an error.

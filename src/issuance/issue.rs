@@ -122,7 +122,8 @@ struct Chosen {
 
 /// Whose account the certificate goes to.
 pub(super) enum Holder {
-    New(Account),
+    /// With what only one account of that person takes (`taken`).
+    New(Account, [u8; 32]),
     /// The account there was, changed where the flag says so.
     Known(Account, bool),
 }
@@ -137,7 +138,9 @@ impl Holder {
         (code, proof): (&mut ActivationCode, &Proof),
     ) -> Result<Self> {
         let role = subscriber::role(request.hierarchy, details.kind);
-        let accounts = accounts::of_person(app, &request.person_lookup).await?;
+        let all = accounts::all_of_person(app, &request.person_lookup).await?;
+        let turn = accounts::turn(app, &request.person_lookup, all.len());
+        let accounts: Vec<Account> = all.into_iter().filter(accounts::is_enabled).collect();
         if !accounts.is_empty() || request.follows_certificate.is_some() {
             let mut own = accounts.into_iter().filter(|account| Some(account.id) == proof.session);
             let mut account = own.next().ok_or_else(log_in_first)?;
@@ -169,12 +172,12 @@ impl Holder {
         };
         let account = accounts::prepare_account(app, new).await?;
         registration::check_second_secret(app, details, code, &proof.second_secret).await?;
-        Ok(Self::New(account))
+        Ok(Self::New(account, turn))
     }
 
     pub(super) fn account(&self) -> &Account {
         match self {
-            Self::New(account) | Self::Known(account, _) => account,
+            Self::New(account, _) | Self::Known(account, _) => account,
         }
     }
 }
@@ -307,7 +310,7 @@ async fn complete(app: &App, issuer: &CertifiedKey, issue: &mut Issue, chosen: C
     fault::point("issue.after_signature");
     // 5. Certificate, credential, account, request and audit entries in one transaction.
     let credential = credential(app, &context, key, &parameters, chosen.algorithm, issue.row.id).await?;
-    let new_account = matches!(chosen.holder, Holder::New(_));
+    let new_account = matches!(chosen.holder, Holder::New(..));
     let account = chosen.holder.account().clone();
     let issued = store(app, issue, &certificate, Some(&credential), (chosen.holder, chosen.code)).await?;
     fault::point("issue.after_store");
@@ -425,7 +428,11 @@ pub(super) async fn store(
     request.certificate_id = Some(row.id);
     let mut transaction = app.store.begin().await?;
     match &holder {
-        Holder::New(account) => accounts::add_account(app, &mut transaction, now, Actor::Anonymous, account).await?,
+        Holder::New(account, turn) => {
+            // Two codes of one person that are redeemed at the same moment make one account, not two.
+            transaction.take(turn, now).await.map_err(accounts::overtaken)?;
+            accounts::add_account(app, &mut transaction, now, Actor::Anonymous, account).await?;
+        }
         Holder::Known(account, true) => {
             transaction.update_account(account).await.map_err(accounts::moved_on)?;
             let entry = Entry::of_row(now, Kind::AccountChanged, Actor::Service, account);

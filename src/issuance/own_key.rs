@@ -101,7 +101,7 @@ async fn redeem_now(app: &App, redemption: OwnKeyRedemption) -> Result<(OwnKeyRe
     let receipt_key = redemption.key.as_ref().map(|key| key.hash(app, &code));
     let mut issue =
         issue::intend(app, issuer, request, &details, (&mut code, receipt_key, redemption.confirmed)).await?;
-    let (account, new_account) = (holder.account().clone(), matches!(holder, Holder::New(_)));
+    let (account, new_account) = (holder.account().clone(), matches!(holder, Holder::New(..)));
     let completed = complete(app, issuer, &mut issue, &brought.spki, (holder, code)).await;
     let certificate = issue::or_taken_back(app, &issue, completed).await?;
     fault::point("own_key.after_store");

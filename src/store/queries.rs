@@ -221,6 +221,10 @@ queries! {
         read signatures_of_document(document_id: DocumentId) -> Vec<Signature>;
         read list_signatures(credential_id: CredentialId, before: Cursor, limit: i64) -> Vec<Signature>;
     }
+    taken {
+        write take(key: &[u8], at: Instant) -> ();
+        write give_up(key: &[u8]) -> ();
+    }
     unlock {
         write insert_unlock(unlock: &Unlock) -> ();
         write update_unlock(unlock: &Unlock) -> ();

@@ -244,6 +244,7 @@ async fn erase_account(app: &App, mut account: Account, person: &[u8]) -> Result
     transaction.update_account(&account).await.map_err(accounts::moved_on)?;
     audit::record(&mut transaction, Entry::of_row(now, Kind::AccountErased, Actor::Service, &account)).await?;
     accounts::forget_person(app, &mut transaction, now, (account.id, person)).await?;
+    accounts::give_turns_up(app, &mut transaction, person).await?;
     transaction.commit().await?;
     current::changed(app, &account);
     Ok(())

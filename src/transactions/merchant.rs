@@ -4,7 +4,7 @@
 
 use super::standing;
 use crate::{
-    accounts::Principal,
+    accounts::{self, Principal},
     app::App,
     attestation,
     audit::{self, Actor, Entry, Kind},
@@ -91,7 +91,8 @@ pub async fn register(
     // 2. The same account twice would leave two codes, of which one is forgotten.
     let lookup = app.vault.lookup("merchant-account", &format!("{}\n{}", code.bank, code.account));
     let known = current::rows(app, || app.store.merchant_accounts_by_lookup(&lookup, MOST_OF_AN_ACCOUNT)).await?;
-    if known.iter().any(|row| row.account_id == by.account && row.state == MerchantState::Active) {
+    let own: Vec<&MerchantAccount> = known.iter().filter(|row| row.account_id == by.account).collect();
+    if own.iter().any(|row| row.state == MerchantState::Active) {
         return Err(RequestError::conflict(
             "account_registered",
             "Bạn đã đăng ký tài khoản này. Hãy dùng mã đã có, hoặc ngừng dùng mã đó trước.",
@@ -99,6 +100,8 @@ pub async fn register(
         )
         .into());
     }
+    // Whoever registers it at the same moment has seen as many registrations before, and takes the same.
+    let turn = app.vault.lookup("merchant-turn", &format!("{}\n{}\n{}", hex::encode(lookup), by.account, own.len()));
     // 3. The signature, under the PIN, and our own verifier's word on what came of it.
     let malformed = |error: VietQrError| InternalError::Pki(error.to_string());
     let unsigned = Unsigned::prepare(&code, signer.certificate.serial_octets()).map_err(malformed)?;
@@ -109,7 +112,7 @@ pub async fn register(
     let payload = unsigned.assemble(&signature).map_err(malformed)?;
     check(&payload, &signer.certificate)?;
     // 4. The row with its audit entry.
-    let row = stored(app, by, &signer, (&code, &shop, &payload), lookup.to_vec()).await?;
+    let row = stored(app, by, &signer, (&code, &shop, &payload), (lookup.to_vec(), turn)).await?;
     view(app, &row).await
 }
 
@@ -125,7 +128,7 @@ async fn stored(
     by: &Principal,
     signer: &Signer,
     (code, shop, payload): (&VietQr, &str, &str),
-    lookup: Vec<u8>,
+    (lookup, turn): (Vec<u8>, [u8; 32]),
 ) -> Result<MerchantAccount> {
     let id = MerchantAccountId(Uuid::now_v7());
     let now = app.clock.now();
@@ -146,6 +149,7 @@ async fn stored(
     };
     attestation::attest(&*app.tokens.subscribers, &mut row).await?;
     let mut transaction = app.store.begin().await?;
+    transaction.take(&turn, now).await.map_err(accounts::overtaken)?;
     transaction.insert_merchant_account(&row).await?;
     let entry = Entry::of_row(now, Kind::MerchantAccountRegistered, Actor::Account(by.account), &row);
     let content = serde_json::json!({ "certificate": row.certificate_id, "payload": hex::encode(&row.payload_hash) });

@@ -47,9 +47,11 @@ pub async fn round(scene: &Scene, people: &People, round: usize) {
     };
     let redeemed = requests(scene, &staff, round).await;
     decisions(scene, &staff, round).await;
+    two_codes(scene, &staff, round).await;
     let citizen =
         Subscriber { token: people.session(scene.test()).await, credential: people.citizen.credential.clone() };
     signatures(scene, &citizen).await;
+    merchant(scene, &citizen, round).await;
     remote(scene, &citizen, round).await;
     sessions(scene, round).await;
     certificates(scene, &staff, &redeemed).await;
@@ -122,6 +124,43 @@ async fn decisions(scene: &Scene, staff: &Staff, round: usize) {
         let preview = (path(&request, ""), operator);
         scene.one_of("a code is redeemed and is not", vec![redeem, against], &[preview]).await;
     }
+}
+
+/// Two codes of one person, for a citizen's certificate and for an official's, redeemed by two who both say that they have no account yet: there
+/// is one account, and whoever came second is told to log in to it.
+async fn two_codes(scene: &Scene, staff: &Staff, round: usize) {
+    let registrar = scene.test().log_in("dangky").await;
+    let mut official = person(20_004 + round * 10);
+    official["hierarchy"] = json!("officials");
+    official["subscriber"]["organization"] = json!("Sở Tư pháp thành phố Hà Nội");
+    official["subscriber"]["title"] = json!("Chuyên viên");
+    let mut redemptions = Vec::new();
+    for (place, (by, body)) in
+        [(staff.operator.as_str(), person(20_004 + round * 10)), (registrar.as_str(), official)].into_iter().enumerate()
+    {
+        let request = scene.done(post("/api/v1/requests", by, &body)).await;
+        let digest = json!({ "content_digest": request["content_digest"] });
+        scene.done(post(path(&request, "/approve"), &staff.approver, &digest)).await;
+        let made = scene.done(post(path(&request, "/code"), by, &json!({}))).await;
+        let login = format!("mot.nguoi.{place}.{round}");
+        redemptions.push(json!({ "code": made["activation_code"], "login": login, "password": PASSWORD, "pin": PIN }));
+    }
+    let calls = redemptions.iter().map(|body| post("/api/v1/activations", "", body)).collect();
+    let first = scene.one_of("two codes of one person are redeemed", calls, &[]).await;
+    let (status, answer) = post("/api/v1/activations", "", &redemptions[1 - first]).at(scene.test()).await;
+    assert_eq!((status, answer["type"].as_str()), (401, Some("urn:chuky:problem:log_in_first")), "{answer}");
+}
+
+/// An account that a merchant registers twice has one code.
+async fn merchant(scene: &Scene, citizen: &Subscriber, round: usize) {
+    let body = json!({
+        "credential": citizen.credential, "pin": PIN, "bank": "970436", "number": format!("001100{round:06}"),
+        "shop": "Phở Thìn", "city": "Ha Noi",
+    });
+    let register = || post("/api/v1/merchant-accounts", &citizen.token, &body);
+    let watched = [("/api/v1/merchant-accounts".to_owned(), citizen.token.as_str())];
+    let calls = vec![register(), register(), register()];
+    scene.one_of("a merchant registers an account", calls, &watched).await;
 }
 
 async fn signatures(scene: &Scene, citizen: &Subscriber) {
