@@ -165,7 +165,7 @@ async fn road(backend: Backend) {
         "0"
     );
     for (at, (_, code)) in codes.iter().enumerate() {
-        let (status, receipt) = test.post("/api/v1/activations", "", &redemption(code, &format!("can.bo.{at}"))).await;
+        let (status, receipt) = test.redeem("", &redemption(code, &format!("can.bo.{at}"))).await;
         assert_eq!(status, 201, "{receipt}");
     }
     assert_eq!(
