@@ -1,6 +1,7 @@
 //! Agencies: units as dated data, and lists of officials from the file to the redeemed certificate, on both databases, with hostile files,
 //! killed jobs and changes behind the service.
 
+mod admission;
 mod forms;
 mod hostile;
 mod many;

@@ -41,7 +41,7 @@ pub fn citizen() -> Value {
         "sex": "female", "province": "Hà Nội", "locality": "Phường Hoàn Kiếm" } })
 }
 
-fn official() -> Value {
+pub fn official() -> Value {
     json!({ "hierarchy": "officials", "unit": "H26", "subscriber": {
         "full_name": "Trần Văn Đức", "personal_number": "001085012346", "birth_date": "1985-07-19",
         "sex": "male", "province": "Hà Nội", "locality": "", "organization": "Ủy ban nhân dân thành phố Hà Nội",
