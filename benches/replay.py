@@ -162,7 +162,9 @@ class Replay:
         path = f"/api/v1/requests/{request['id']}"
         service.json(path + "/approve", {"content_digest": request["content_digest"]}, self.staff["duyet"])
         code = service.json(path + "/code", {}, enters)["activation_code"]
-        redeem = {"code": code, "login": person.login, "password": PASSWORD}
+        shown = service.json("/api/v1/activations/preview", {"code": code})
+        redeem = {"code": code, "login": person.login, "password": PASSWORD, "confirmed": shown["content_digest"]}
+        redeem["consent"] = shown["consent" if own_key is None else "consent_own_key"]["version"]
         if own_key is None:
             redeem |= {"pin": PIN, "algorithm": "p256"}
             person.receipt = service.json("/api/v1/activations", redeem)

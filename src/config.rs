@@ -25,7 +25,7 @@ pub use {
     identity::{IdentityConfig, IdentityProvider, UnavailableRule},
     network::Network,
     payments::PaymentsConfig,
-    registration::{ApprovalRule, RegistrationConfig, SecondSecretRule},
+    registration::{ApprovalRule, ExpiredCardRule, RegistrationConfig, SecondCertificateRule, SecondSecretRule},
     retention::RetentionConfig,
     seal::SealConfig,
     server::{ConnectionLimits, Pin, ServerConfig, TlsConfig, TlsSettings},

@@ -75,8 +75,12 @@ impl Round<'_> {
         self.post("approval", &path, &approving, &json!({ "content_digest": entered["content_digest"] }))?;
         let path = format!("/api/v1/requests/{}/code", text(&entered["id"]));
         let made = self.post("code", &path, &entering, &json!({}))?;
+        // What the subscriber reads and agrees to on the own device goes back with what is chosen there.
+        let preview =
+            self.post("preview", "/api/v1/activations/preview", "", &json!({ "code": made["activation_code"] }))?;
         let redeem = json!({
-            "code": made["activation_code"], "login": login, "password": DEMO_PASSWORD, "pin": DEMO_PIN
+            "code": made["activation_code"], "login": login, "password": DEMO_PASSWORD, "pin": DEMO_PIN,
+            "confirmed": preview["content_digest"], "consent": preview["consent"]["version"],
         });
         let issued = self.post("activation", "/api/v1/activations", "", &redeem)?;
         let token = self.session(login, DEMO_PASSWORD)?;

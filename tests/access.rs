@@ -202,7 +202,7 @@ async fn four_eyes_are_two_people() {
     let number = test.app.vault.lookup("person", STAFF);
     chuky::accounts::name_person(&test.app, chuky::audit::Actor::Service, late, number).await.unwrap();
     let body = json!({ "code": code, "login": "hong.uong", "password": ACCOUNT_PASSWORD, "pin": "mèo-xanh-ăn-phở" });
-    assert_eq!(test.post("/api/v1/activations", "", &body).await.0, 500);
+    assert_eq!(test.redeem("", &body).await.0, 500);
     // The holder of a certificate changes it from one account and cannot approve that from another, known or not.
     let mut other = citizen();
     other["subscriber"]["personal_number"] = json!("001190012346");
@@ -210,7 +210,7 @@ async fn four_eyes_are_two_people() {
     let (_, first) = test.post("/api/v1/requests", &operator, &other).await;
     test.approve(&first).await;
     let body = json!({ "code": test.code(&first, &operator).await, "login": "hai.vai", "password": ACCOUNT_PASSWORD, "pin": "mèo-xanh-ăn-phở" });
-    let (status, receipt) = test.post("/api/v1/activations", "", &body).await;
+    let (status, receipt) = test.redeem("", &body).await;
     assert_eq!(status, 201, "{receipt}");
     let holder = test.session_of("001190012346").await;
     let (_, own) = test.account("hai.vai.duyet", &[Role::Approver], Some("001190012346")).await;

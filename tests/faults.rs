@@ -244,7 +244,7 @@ async fn storm_round(
         let mut serials = Vec::new();
         for (number, (_, code)) in requests.iter().enumerate() {
             let body = issuance::redemption(code, &format!("bao-{round}-{number}"));
-            let (_, issued) = until_done(201, async || test.post("/api/v1/activations", "", &body).await).await;
+            let (_, issued) = until_done(201, async || test.redeem("", &body).await).await;
             serials.push(issued["serial"].as_str().unwrap().to_owned());
         }
         serials

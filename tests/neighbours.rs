@@ -26,7 +26,7 @@ async fn issued(test: &TestApp, token: &str, request: &Value, login: &str) -> St
     let request = entered(test, token, request).await;
     test.approve(&request).await;
     let code = test.code(&request, token).await;
-    let (status, receipt) = test.post("/api/v1/activations", "", &redemption(&code, login)).await;
+    let (status, receipt) = test.redeem("", &redemption(&code, login)).await;
     assert_eq!(status, 201, "{receipt}");
     receipt["serial"].as_str().unwrap().to_owned()
 }

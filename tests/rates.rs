@@ -193,7 +193,7 @@ async fn wrong_codes_count_by_address() {
         assert_eq!(preview("198.51.100.7", "2222-2222-2222").await.0, 422);
     }
     assert_eq!(preview("198.51.100.7", &code).await.0, 429);
-    let redeem = redemption(&code, "cong.dan");
+    let redeem = test.agreed("", &redemption(&code, "cong.dan")).await;
     assert_eq!(from(&test, "198.51.100.7", "/api/v1/activations", &[], &redeem).await.0, 429);
     assert_eq!(from(&test, "203.0.113.20", "/api/v1/activations", &[], &redeem).await.0, 201);
 }

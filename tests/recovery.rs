@@ -42,7 +42,7 @@ fn person(number: &str) -> Value {
 
 async fn issued(test: &TestApp, number: &str, login: &str) -> Value {
     let (_, code) = approved(test, "gianhang", &person(number)).await;
-    let (status, receipt) = test.post("/api/v1/activations", "", &redemption(&code, login)).await;
+    let (status, receipt) = test.redeem("", &redemption(&code, login)).await;
     assert_eq!(status, 201, "{receipt}");
     receipt
 }

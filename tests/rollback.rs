@@ -131,13 +131,13 @@ async fn a_code_is_redeemed_once(backend: Backend) {
     keep(&test, "activation_code");
     keep(&test, "registration_request");
     let redeem = redemption(&code, "cong.dan");
-    let (status, receipt) = test.post("/api/v1/activations", "", &redeem).await;
+    let (status, receipt) = test.redeem("", &redeem).await;
     assert_eq!(status, 201, "{receipt}");
     // Code and request as they were before: a second certificate would be nobody's.
     put_back(&test, "registration_request", "id", &["state", "account_id", "certificate_id", "updated_at"]);
-    assert_eq!(test.post("/api/v1/activations", "", &redeem).await.0, 422, "the code is used");
+    assert_eq!(test.redeem("", &redeem).await.0, 422, "the code is used");
     put_back(&test, "activation_code", "request_id", &["code_hash", "tries", "redeemed_at"]);
-    assert_eq!(test.post("/api/v1/activations", "", &redeem).await.0, 500);
+    assert_eq!(test.redeem("", &redeem).await.0, 500);
     assert_eq!(test.post("/api/v1/activations/preview", "", &json!({ "code": code })).await.0, 500);
     assert_eq!(test.sql("SELECT count(*) FROM credential").trim(), "1");
     let operator = test.log_in("gianhang").await;

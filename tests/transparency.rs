@@ -232,7 +232,7 @@ async fn no_checkpoint_goes_back_behind_the_last_one() {
 async fn an_auditor_follows_one_certificate() {
     let test = TestApp::sqlite().await;
     let (_, code) = crate::issuance::approved(&test, "gianhang", &crate::issuance::citizen()).await;
-    let (status, receipt) = test.post("/api/v1/activations", "", &crate::issuance::redemption(&code, "theo-doi")).await;
+    let (status, receipt) = test.redeem("", &crate::issuance::redemption(&code, "theo-doi")).await;
     assert_eq!(status, 201, "{receipt}");
     let serial = receipt["serial"].as_str().unwrap();
     let (_, auditor) = test.account("kiem.toan", &[Role::Auditor], None).await;

@@ -163,8 +163,7 @@ async fn served(test: &TestApp, operators: &[Operator], approver: &str, visit: &
     let (status, answer) = test.post(&format!("{path}/approve"), approver, &digest).await;
     assert_eq!(status, 200, "{visit:?}: {answer}");
     let code = test.code(&shown, &operators[winner].token).await;
-    let (status, receipt) =
-        test.post("/api/v1/activations", "", &redemption(&code, &format!("cong.dan.{}", visit.at))).await;
+    let (status, receipt) = test.redeem("", &redemption(&code, &format!("cong.dan.{}", visit.at))).await;
     assert_eq!(status, 201, "{visit:?}: {receipt}");
     (winner, id)
 }

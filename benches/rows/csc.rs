@@ -136,9 +136,12 @@ impl Subscriber {
         let seen = json!({ "content_digest": entered["content_digest"] });
         caller.post(&path("approve"), &approver, &seen)?;
         let made = caller.post(&path("code"), &operator, &json!({}))?;
+        let preview = caller.agent.post(format!("http://{}/api/v1/activations/preview", caller.address));
+        let mut preview = preview.send_json(json!({ "code": made["activation_code"] })).map_err(text)?;
+        let preview: Value = preview.body_mut().read_json().map_err(text)?;
         let redeem = json!({
             "code": made["activation_code"], "login": "bench.subscriber", "password": PASSWORD, "pin": PIN,
-            "algorithm": "p256",
+            "algorithm": "p256", "confirmed": preview["content_digest"], "consent": preview["consent"]["version"],
         });
         let request = caller.agent.post(format!("http://{}/api/v1/activations", caller.address));
         let mut response = request.send_json(&redeem).map_err(text)?;

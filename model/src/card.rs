@@ -25,6 +25,8 @@ pub struct Card {
     pub sex: String,
     /// NFC.
     pub address: String,
+    /// The day of issue, where the text has one.
+    pub issued: Option<Date>,
     /// What is worth a look and no fault.
     pub notices: Vec<CardNotice>,
 }
@@ -191,22 +193,11 @@ impl Card {
         let full_name = full_name.split_whitespace().collect::<Vec<_>>().join(" ");
         let mut wrong = Vec::new();
         let mut keep = |error: Option<CardError>| wrong.extend(error);
-        let number = number_of(number).map_err(|error| keep(Some(error))).ok();
-        keep(name_problem(&full_name));
-        let born = date_of(birth_date, today).map_err(|error| keep(Some(error))).ok();
-        let stated = sex_of(sex);
-        keep(stated.is_none().then_some(CardError::SexWord));
-        if let (Some(number), Some((_, _, year))) = (&number, born) {
-            for one in number.disagreements(year, stated) {
-                keep(Some(match one {
-                    Disagreement::Year => CardError::YearDiffers,
-                    Disagreement::Century => CardError::CenturyDiffers,
-                    Disagreement::Sex => CardError::SexDiffers,
-                }));
-            }
-        }
+        let person = person(number, &full_name, birth_date, sex_of(sex), today);
+        let (number, born) = person.map_err(|told| told.into_iter().for_each(|error| keep(Some(error)))).ok().unzip();
         keep(address_problem(address));
         let issued = further.first().map(String::as_str).filter(|day| !day.is_empty());
+        let born = born.or_else(|| date_of(birth_date, today).ok());
         keep(issued.and_then(|day| issue_problem(day, born, today)));
         let (Some(number), Some(birth_date), true) = (number, born, wrong.is_empty()) else { return Err(wrong) };
         let notices = [
@@ -216,9 +207,68 @@ impl Card {
             (!full_name.contains(' '), CardNotice::OneWord),
         ];
         let notices = notices.into_iter().filter(|(there, _)| *there).map(|(_, notice)| notice).collect();
-        Ok(Self { number, full_name, birth_date, sex: sex.clone(), address: address.clone(), notices })
+        let issued = issued.and_then(|day| date_of(day, today).ok()).and_then(day_of);
+        Ok(Self { number, full_name, birth_date, sex: sex.clone(), address: address.clone(), issued, notices })
     }
 }
+
+/// A person as every road has them, scanned, typed, sent or in a row of a list: number and birth date, or all that does not fit, in the order
+/// of the card's fields. The name is NFC, the birth date `ddmmyyyy`; no sex is one that could not be read.
+pub fn person(
+    number: &str,
+    full_name: &str,
+    birth_date: &str,
+    sex: Option<Sex>,
+    today: Date,
+) -> Result<(PersonalNumber, (u8, u8, u16)), Vec<CardError>> {
+    let mut wrong = Vec::new();
+    let number = number_of(number).map_err(|error| wrong.push(error)).ok();
+    wrong.extend(name_problem(full_name));
+    let born = date_of(birth_date, today).map_err(|error| wrong.push(error)).ok();
+    wrong.extend(sex.is_none().then_some(CardError::SexWord));
+    if let (Some(number), Some((_, _, year))) = (&number, born) {
+        wrong.extend(number.disagreements(year, sex).into_iter().map(|one| match one {
+            Disagreement::Year => CardError::YearDiffers,
+            Disagreement::Century => CardError::CenturyDiffers,
+            Disagreement::Sex => CardError::SexDiffers,
+        }));
+    }
+    match (number, born) {
+        (Some(number), Some(born)) if wrong.is_empty() => Ok((number, born)),
+        _ => Err(wrong),
+    }
+}
+
+impl Card {
+    /// The last day of the card, where it has a day of issue and does not last for life.
+    pub fn valid_until(&self) -> Option<Date> {
+        valid_until(day_of(self.birth_date)?, self.issued?)
+    }
+}
+
+fn day_of((day, month, year): (u8, u8, u16)) -> Option<Date> {
+    Date::from_calendar_date(i32::from(year), time::Month::try_from(month).ok()?, day).ok()
+}
+
+/// Whole years that somebody is old on a day.
+pub fn age(born: Date, day: Date) -> i32 {
+    let years = day.year() - born.year();
+    years - i32::from((day.month() as u8, day.day()) < (born.month() as u8, born.day()))
+}
+
+/// The last day of an identity card: the birthday at which it is renewed. One that was issued within two years before such a birthday lasts
+/// until the next of them (Law on Identity 26/2023, article 21). `None`: for life.
+pub fn valid_until(born: Date, issued: Date) -> Option<Date> {
+    let birthday = |age: i32| {
+        let year = born.year() + age;
+        // Who was born on 29 February is a year older on 1 March of other years.
+        born.replace_year(year).or_else(|_| Date::from_calendar_date(year, time::Month::March, 1)).ok()
+    };
+    RENEWED_AT.into_iter().filter(|age| birthday(age - 2).is_some_and(|early| issued < early)).find_map(birthday)
+}
+
+/// The ages at which an identity card is renewed.
+const RENEWED_AT: [i32; 4] = [14, 25, 40, 60];
 
 /// Why nothing of the text is read.
 fn unusable(text: &str) -> Option<CardError> {
@@ -339,6 +389,28 @@ mod tests {
         assert_eq!(card.notices, [CardNotice::UnknownProvince, CardNotice::NoDayOfIssue, CardNotice::OneWord]);
         let further = format!("\u{feff}{TEXT}|Nguyễn Văn A|Trần Thị B\r\n");
         assert_eq!(Card::parse(&further, TODAY).unwrap().notices, [CardNotice::FurtherFields]);
+    }
+
+    #[test]
+    fn a_card_ends_at_the_birthday_at_which_it_is_renewed() {
+        use time::macros::date;
+        let born = date!(1990 - 03 - 05);
+        for (issued, last) in [
+            (date!(2002 - 03 - 04), Some(date!(2004 - 03 - 05))),
+            // Within two years before the birthday: until the next one.
+            (date!(2002 - 03 - 05), Some(date!(2015 - 03 - 05))),
+            (date!(2013 - 03 - 04), Some(date!(2015 - 03 - 05))),
+            (date!(2013 - 03 - 05), Some(date!(2030 - 03 - 05))),
+            (date!(2022 - 01 - 01), Some(date!(2030 - 03 - 05))),
+            (date!(2028 - 03 - 05), Some(date!(2050 - 03 - 05))),
+            (date!(2048 - 03 - 05), None),
+        ] {
+            assert_eq!(valid_until(born, issued), last, "{issued}");
+        }
+        assert_eq!(valid_until(date!(2000 - 02 - 29), date!(2016 - 01 - 01)), Some(date!(2025 - 03 - 01)));
+        let card = Card::parse(TEXT, TODAY).unwrap();
+        assert_eq!((card.issued, card.valid_until()), (Some(date!(2022 - 01 - 01)), Some(date!(2030 - 03 - 05))));
+        assert_eq!([age(born, date!(2026 - 03 - 04)), age(born, date!(2026 - 03 - 05))], [35, 36]);
     }
 
     /// Each line: what is scanned or typed, what does not fit, and the sentences for it. `docs/registration.md` shows the same table.

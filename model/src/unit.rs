@@ -213,6 +213,20 @@ impl Units {
 pub struct AgencyCode(pub String);
 
 impl AgencyCode {
+    /// The reversed form of QCVN 102:2016 of such a code, where it has no more levels than that knows.
+    pub fn former(code: &str) -> Option<String> {
+        let groups: Vec<&str> = code.split('.').collect();
+        let (first, below) = groups.split_first()?;
+        if below.len() > 3 {
+            return None;
+        }
+        let zeros = ["000", "00", "00"];
+        let part = |level: usize| below.get(level).copied();
+        let [third, second, one] = [part(2), part(1), part(0)];
+        let parts = [third.unwrap_or(zeros[0]), second.unwrap_or(zeros[1]), one.unwrap_or(zeros[2]), first];
+        Some(parts.join("."))
+    }
+
     /// Reads `H26.01.02`, or the reversed form of QCVN 102:2016 (`000.02.01.H26`), in which zeros stand for levels that there are not.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim().to_uppercase();

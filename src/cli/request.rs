@@ -9,7 +9,7 @@ use super::{
 };
 use chuky_model::text::Language;
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::{
     fs::{self, File},
@@ -37,6 +37,9 @@ pub struct Request {
     /// File whose first line is the confirmation code that was sent as a message; asked for on the terminal where one is needed
     #[arg(long, value_name = "FILE")]
     second_secret_file: Option<PathBuf>,
+    /// The content and the consent, which are shown first, are read and agreed to: nothing is asked on the terminal
+    #[arg(long)]
+    agree: bool,
     /// Log-in name of the new account; left out by who has one, and is logged in (chuky login)
     #[arg(long, value_name = "NAME", requires = "password_file")]
     login: Option<String>,
@@ -90,8 +93,13 @@ impl Request {
             Some(session) => Client::of_session(session, language)?,
             None => Client::new(&self.server, language)?,
         };
-        if let Some(second) = self.second_secret(&client, &code, language)? {
-            body["second_secret"] = json!(second.as_str());
+        if let Some(preview) = preview(&client, &code)? {
+            self.agreed(&preview, language)?;
+            body["confirmed"] = preview["content_digest"].clone();
+            body["consent"] = preview["consent_own_key"]["version"].clone();
+            if let Some(second) = self.second_secret(&preview, language)? {
+                body["second_secret"] = json!(second.as_str());
+            }
         }
         let receipt = client.post_with_key("/api/v1/activations/own-key", &body, &receipt_key(&code, &request))?;
         let certificate = receipt["certificate"].as_str().unwrap_or_default();
@@ -107,27 +115,59 @@ impl Request {
 }
 
 impl Request {
-    /// The second secret, where the code asks for one. A code that is used up tells nothing here: its receipt is asked for all the same.
-    fn second_secret(
-        &self,
-        client: &Client,
-        code: &str,
-        language: Language,
-    ) -> Result<Option<Zeroizing<String>>, ClientError> {
+    /// Shows what the certificate will say and the words of consent. Passes where whoever sits there agrees.
+    fn agreed(&self, preview: &Value, language: Language) -> Result<(), ClientError> {
+        for (name, [vi, en]) in SHOWN {
+            let value = match &preview[name] {
+                Value::String(text) => text.clone(),
+                Value::Number(number) => number.to_string(),
+                _ => continue,
+            };
+            if !value.is_empty() {
+                eprintln!("  {}: {value}", if language == Language::Vi { vi } else { en });
+            }
+        }
+        eprintln!("{}", preview["consent_own_key"][language.code()].as_str().unwrap_or_default());
+        if self.agree {
+            return Ok(());
+        }
+        let question = match language {
+            Language::Vi => "Gõ “có” nếu bạn đồng ý: ",
+            Language::En => "Type “yes” if you agree: ",
+        };
+        let answer = secret::ask(question).map_err(failed(Path::new("/dev/tty")))?;
+        match answer.trim().to_lowercase().as_str() {
+            "có" | "co" | "yes" => Ok(()),
+            _ => {
+                let why = match language {
+                    Language::Vi => "Bạn chưa đồng ý nên chưa có gì được tạo ra.",
+                    Language::En => "You did not agree, so nothing was made.",
+                };
+                Err(ClientError::Refused(why.to_owned().into()))
+            }
+        }
+    }
+
+    /// The second secret, where the code asks for one.
+    fn second_secret(&self, preview: &Value, language: Language) -> Result<Option<Zeroizing<String>>, ClientError> {
         if let Some(file) = &self.second_secret_file {
             return Ok(Some(File::open(file).and_then(secret::first_line).map_err(failed(file))?));
         }
-        let preview = match client.post("/api/v1/activations/preview", &json!({ "code": code })) {
-            Ok(preview) => preview,
-            Err(ClientError::Refused(_)) => return Ok(None),
-            Err(error) => return Err(error),
-        };
         let Some(contact) = preview["second_secret_sent_to"].as_str() else { return Ok(None) };
         let question = match language {
             Language::Vi => format!("Mã xác nhận gửi đến {contact}: "),
             Language::En => format!("Confirmation code sent to {contact}: "),
         };
         secret::ask(&question).map(Some).map_err(failed(Path::new("/dev/tty")))
+    }
+}
+
+/// What the certificate will say. `None` of a code that is used up: its receipt is asked for all the same.
+fn preview(client: &Client, code: &str) -> Result<Option<Value>, ClientError> {
+    match client.post("/api/v1/activations/preview", &json!({ "code": code })) {
+        Ok(preview) => Ok(Some(preview)),
+        Err(ClientError::Refused(_)) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -163,5 +203,20 @@ fn failed(file: &Path) -> impl Fn(io::Error) -> ClientError + use<> {
     move |source| ClientError::Io { what: what.clone(), source }
 }
 
+/// Members of the preview that are shown, with their names.
+const SHOWN: [(&str, [&str; 2]); 12] = [
+    ("common_name", ["Tên", "Name"]),
+    ("personal_number", ["Số định danh", "Personal number"]),
+    ("birth_date", ["Ngày sinh", "Birth date"]),
+    ("responsible", ["Người chịu trách nhiệm", "Responsible"]),
+    ("title", ["Chức vụ", "Title"]),
+    ("organization", ["Cơ quan, tổ chức", "Organization"]),
+    ("organizational_unit", ["Đơn vị", "Unit"]),
+    ("tax_code", ["Mã số thuế", "Tax code"]),
+    ("device_serial", ["Số hiệu thiết bị", "Device serial"]),
+    ("province", ["Tỉnh, thành phố", "Province"]),
+    ("issuer", ["Nơi cấp", "Issuer"]),
+    ("valid_days", ["Số ngày hiệu lực", "Days of validity"]),
+];
 /// Bytes that are read; the service takes fewer.
 const LONGEST_REQUEST: u64 = 1 << 20;

@@ -7,11 +7,49 @@ use crate::accounts::passkey::RelyingParty;
 use serde::{Deserialize, Serialize};
 
 /// How requests are registered and their codes redeemed.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RegistrationConfig {
     pub second_secret: SecondSecretRule,
     pub approval: ApprovalRule,
+    pub second_certificate: SecondCertificateRule,
+    /// Years that a person is old who is given a certificate; the service's own policy.
+    pub lowest_age: u8,
+    pub expired_cards: ExpiredCardRule,
+}
+
+impl Default for RegistrationConfig {
+    fn default() -> Self {
+        Self {
+            second_secret: SecondSecretRule::default(),
+            approval: ApprovalRule::default(),
+            second_certificate: SecondCertificateRule::default(),
+            lowest_age: 15,
+            expired_cards: ExpiredCardRule::default(),
+        }
+    }
+}
+
+/// What is done where a request for a new certificate is entered of a person who has one in force.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SecondCertificateRule {
+    /// It is not taken: the one in force is renewed, changed, or revoked first.
+    #[default]
+    Refuse,
+    /// It is taken; the booth's page warns of it, and the audit log says so.
+    Warn,
+    /// It is taken, and the audit log says so.
+    Allow,
+}
+
+/// What is done with an identity card that has ended by its day of issue and the birth of its holder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExpiredCardRule {
+    #[default]
+    Refuse,
+    Allow,
 }
 
 /// When decisions that authorise need a passkey of whoever makes them.
@@ -46,6 +84,16 @@ impl RegistrationConfig {
             let what = "\"passkey_required\" needs a server.public_url with https and a host name";
             return Err(invalid("registration.approval", what));
         }
+        if self.lowest_age > OLDEST_LOWEST {
+            return Err(invalid("registration.lowest_age", "is a number of years, at most 100"));
+        }
         Ok(self)
     }
+
+    /// Whether a card that has ended is refused.
+    pub fn refuse_expired_cards(&self) -> bool {
+        self.expired_cards == ExpiredCardRule::Refuse
+    }
 }
+
+const OLDEST_LOWEST: u8 = 100;

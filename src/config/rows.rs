@@ -259,6 +259,24 @@ pub(super) const ROWS: &[Row] = &[
         "When decisions that authorise take a passkey: from an account's first confirmed one on, or always.",
     ),
     row(
+        "registration.second_certificate",
+        "`refuse`, `warn` or `allow`",
+        "What is done where somebody with a certificate in force is entered for another of the same hierarchy. The service's own policy: one free certificate a person.",
+    ),
+    row(
+        "registration.lowest_age",
+        "years, 0 to 100",
+        "Age from which a person is given a certificate. The service's own policy: no article that names an age is known to it.",
+    ),
+    from(
+        "Law on Identity 26/2023, article 21",
+        row(
+            "registration.expired_cards",
+            "`refuse` or `allow`",
+            "What is done with an identity card that has ended: at the age of 14, 25, 40 or 60 that follows its day of issue by more than two years.",
+        ),
+    ),
+    row(
         "identity.provider",
         "`manual` or `population`",
         "Who says whether a person is who the card says: whoever enters the request, or a population database besides. See [privacy](privacy.md).",

@@ -19,7 +19,10 @@ use crate::{
     error::{RequestError, RequestErrorKind, Result},
     fault,
     finishing::to_its_end,
-    registration::{self, Details, ReceiptKey, Redeemable},
+    registration::{
+        self, Details, ReceiptKey, Redeemable,
+        consent::{self, Confirmation, Confirmed},
+    },
     store::{self, Held},
     subject, units,
 };
@@ -49,8 +52,8 @@ pub struct Redemption {
     pub proof: Proof,
     pub pin: Zeroizing<String>,
     pub algorithm: KeyAlgorithm,
-    /// What the subscriber was shown and confirmed; see [`super::Preview::content_digest`].
-    pub confirmed: Option<String>,
+    /// What the subscriber was shown, confirms and agrees to.
+    pub confirmation: Confirmation,
     /// With which the receipt is given again, see [`super::receipt_again`].
     pub key: Option<ReceiptKey>,
 }
@@ -75,7 +78,8 @@ pub async fn redeem(app: &App, redemption: Redemption) -> Result<Receipt> {
 async fn redeem_now(app: &App, redemption: Redemption) -> Result<Receipt> {
     // 1. The approved request behind the code, and what its subscriber chose.
     let Redeemable { request, details, mut code } = registration::redeemable(app, &redemption.code).await?;
-    registration::check_confirmed(app, &request, &details, redemption.confirmed.as_deref())?;
+    let shown = (&request, &details);
+    let confirmed = Confirmed::check(app, shown, &redemption.confirmation, consent::KEPT_HERE)?;
     check_key_made_here(app, &request, &details, redemption.algorithm)?;
     let pin = Pin::choose(&redemption.pin, Some(&details.personal_number)).map_err(RequestError::from)?;
     let authority = Authority::of(app).await?;
@@ -84,7 +88,7 @@ async fn redeem_now(app: &App, redemption: Redemption) -> Result<Receipt> {
     // 2. The serial is reserved and the intent stored.
     fault::point("issue.before_intent");
     let receipt_key = redemption.key.as_ref().map(|key| key.hash(app, &code));
-    let mut issue = intend(app, issuer, request, &details, (&mut code, receipt_key, redemption.confirmed)).await?;
+    let mut issue = intend(app, issuer, request, &details, (&mut code, receipt_key, confirmed)).await?;
     fault::point("issue.after_intent");
     // 3. From here on a failure is taken back: nothing half done stays.
     let chosen = Chosen { holder, pin, algorithm: redemption.algorithm, code };
@@ -226,7 +230,7 @@ pub(super) async fn intend(
     issuer: &CertifiedKey,
     mut request: RegistrationRequest,
     details: &Details,
-    (code, receipt_key, confirmed): (&mut ActivationCode, Option<Vec<u8>>, Option<String>),
+    (code, receipt_key, confirmed): (&mut ActivationCode, Option<Vec<u8>>, Confirmed),
 ) -> Result<Issue> {
     let now = app.clock.now();
     let followed = followed(app, &request).await?;
@@ -284,9 +288,9 @@ pub(super) async fn intend(
     let content = serde_json::json!({ "request": request.id, "issuer": row.issuer_label, "serial": row.serial });
     let entry = Entry::of_row(now, Kind::CertificateIntended, Actor::Anonymous, &row);
     audit::record(&mut transaction, entry.with(content)).await?;
-    // Confirmed before it is made, and so before it is published.
+    // Confirmed and agreed to before it is made, and so before it is published.
     let issuing = Entry::of_row(now, Kind::RequestIssuing, Actor::Anonymous, &request);
-    audit::record(&mut transaction, issuing.with(serde_json::json!({ "confirmed": confirmed }))).await?;
+    audit::record(&mut transaction, issuing.with(confirmed.told())).await?;
     transaction.commit().await?;
     Ok(Issue { request, row, intent, replaces, _held: held })
 }

@@ -14,7 +14,10 @@ use crate::{
     fault,
     finishing::to_its_end,
     reader::{ReaderFailure, RequestRead, RequestUnusable, Task, TaskOutput},
-    registration::{self, ActivationCode, ReceiptKey, Redeemable},
+    registration::{
+        self, ActivationCode, ReceiptKey, Redeemable,
+        consent::{self, Confirmation, Confirmed},
+    },
 };
 use chuky_model::{
     id::AccountId,
@@ -39,8 +42,8 @@ pub struct OwnKeyRedemption {
     pub proof: Proof,
     /// The PKCS #10 request, DER or PEM.
     pub request: Vec<u8>,
-    /// What the subscriber was shown and confirmed; see [`super::Preview::content_digest`].
-    pub confirmed: Option<String>,
+    /// What the subscriber was shown, confirms and agrees to.
+    pub confirmation: Confirmation,
     /// With which the receipt is given again.
     pub key: Option<ReceiptKey>,
 }
@@ -85,7 +88,8 @@ async fn redeem_now(app: &App, redemption: OwnKeyRedemption) -> Result<(OwnKeyRe
     }
     // 1. The approved request behind the code, and the key with its proof of possession.
     let Redeemable { request, details, mut code } = registration::redeemable(app, &redemption.code).await?;
-    registration::check_confirmed(app, &request, &details, redemption.confirmed.as_deref())?;
+    let shown = (&request, &details);
+    let confirmed = Confirmed::check(app, shown, &redemption.confirmation, consent::OWN_KEY)?;
     let brought = read(app, redemption.request).await?;
     // 2. The key is one that is certified, the request was made for this code, and nobody showed the key before.
     let profile = subscriber::profile(app, request.hierarchy, details.kind)?;
@@ -99,8 +103,7 @@ async fn redeem_now(app: &App, redemption: OwnKeyRedemption) -> Result<(OwnKeyRe
     let hierarchy = request.hierarchy;
     fault::point("own_key.before_intent");
     let receipt_key = redemption.key.as_ref().map(|key| key.hash(app, &code));
-    let mut issue =
-        issue::intend(app, issuer, request, &details, (&mut code, receipt_key, redemption.confirmed)).await?;
+    let mut issue = issue::intend(app, issuer, request, &details, (&mut code, receipt_key, confirmed)).await?;
     let (account, new_account) = (holder.account().clone(), matches!(holder, Holder::New(..)));
     let completed = complete(app, issuer, &mut issue, &brought.spki, (holder, code)).await;
     let certificate = issue::or_taken_back(app, &issue, completed).await?;

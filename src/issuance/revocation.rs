@@ -32,6 +32,7 @@ use chuky_model::{
     record::{
         certificate::Certificate as Row,
         credential::Credential,
+        request::RegistrationRequest,
         revocation::RevocationLine,
         state::{CertificateState, CredentialState, RevocationOutcome},
     },
@@ -336,13 +337,21 @@ fn is_own(by: &Principal, row: &Row) -> bool {
     row.account_id == Some(by.account)
 }
 
-/// Whether the caller answers for certificates of that kind: whoever enters their requests, and the security officer for all.
+/// Whether the caller answers for that certificate: whoever enters requests of its kind in the unit that it was requested in, and the security
+/// officer for all.
 async fn is_staff_for(app: &App, by: &Principal, row: &Row) -> Result<bool> {
     if !is_staff_of(by, row.hierarchy) || by.has(Role::SecurityOfficer) {
         return Ok(by.has(Role::SecurityOfficer));
     }
-    let kind = kind_of(app, row).await?;
-    Ok(kind.is_some_and(|kind| by.has(registration::entering(row.hierarchy, kind))))
+    let Some(request) = request_of(app, row).await? else { return Ok(false) };
+    let kind = registration::open(app, &request)?.kind;
+    Ok(by.has(registration::entering(row.hierarchy, kind)) && registration::is_of_own_unit(app, by, &request).await?)
+}
+
+/// The request that a certificate was made for; `None` of one that nobody requested, which is the service's own.
+async fn request_of(app: &App, row: &Row) -> Result<Option<RegistrationRequest>> {
+    let Some(request) = row.request_id else { return Ok(None) };
+    Ok(Some(registration::load(app, request).await?))
 }
 
 /// Whether the caller answers for certificates of some kind of the hierarchy.
@@ -353,16 +362,14 @@ fn is_staff_of(by: &Principal, hierarchy: Hierarchy) -> bool {
 
 /// Whom the certificate names; `None` of one that nobody requested, which is the service's own.
 pub async fn kind_of(app: &App, row: &Row) -> Result<Option<SubjectKind>> {
-    let Some(request) = row.request_id else { return Ok(None) };
-    let request = registration::load(app, request).await?;
-    Ok(Some(registration::open(app, &request)?.kind))
+    let request = request_of(app, row).await?;
+    request.map(|request| Ok(registration::open(app, &request)?.kind)).transpose()
 }
 
 /// The agency for which an official's, a seal's or a device's certificate was requested; `None` of any other.
 pub async fn unit_of(app: &App, row: &Row) -> Result<Option<String>> {
-    let Some(request) = row.request_id else { return Ok(None) };
-    let request = registration::load(app, request).await?;
-    Ok((request.hierarchy == Hierarchy::Officials).then_some(request.unit))
+    let request = request_of(app, row).await?;
+    Ok(request.filter(|request| request.hierarchy == Hierarchy::Officials).map(|request| request.unit))
 }
 
 pub(super) async fn closed_credential(app: &App, row: &Row, now: Instant) -> Result<Option<Credential>> {

@@ -152,25 +152,7 @@ pub async fn refuse(app: &App, code: &str, reason: &str) -> Result<()> {
     Ok(transaction.commit().await?)
 }
 
-/// Passes where what the subscriber confirmed is the content that the certificate will have; nothing is made of another.
-pub fn check_confirmed(
-    app: &App,
-    request: &RegistrationRequest,
-    details: &Details,
-    confirmed: Option<&str>,
-) -> Result<()> {
-    match confirmed {
-        Some(confirmed) if confirmed != hex::encode(digest(app, request, details)) => Err(content_differs().into()),
-        _ => Ok(()),
-    }
-}
-
-/// What is confirmed, in hexadecimal.
-pub fn content_digest(app: &App, request: &RegistrationRequest, details: &Details) -> String {
-    hex::encode(digest(app, request, details))
-}
-
-fn content_differs() -> RequestError {
+pub(super) fn content_differs() -> RequestError {
     RequestError::conflict(
         "content_differs",
         "Nội dung hồ sơ khác với nội dung bạn đã xem. Hãy xem lại trước khi tiếp tục.",

@@ -6,7 +6,7 @@ use crate::{
     subject::ERASED,
 };
 use chuky_model::{
-    card::Card,
+    card::{self, Card, CardError},
     person::{PersonalNumber, Sex},
     request::{Hierarchy, SubjectKind},
     text::turns_direction,
@@ -87,8 +87,9 @@ fn is_person(kind: &SubjectKind) -> bool {
 }
 
 impl Details {
-    /// Normalises every field to NFC without outer white space, then checks each by its rule.
-    pub fn checked(mut self, hierarchy: Hierarchy) -> Result<Self> {
+    /// Normalises every field to NFC without outer white space, then checks each by its rule, as of a day. Every road comes through here: the
+    /// booth's, the pages', the API's, and each row of a list.
+    pub fn checked(mut self, hierarchy: Hierarchy, today: time::Date) -> Result<Self> {
         for field in [
             &mut self.full_name,
             &mut self.birth_date,
@@ -107,7 +108,7 @@ impl Details {
         self.phone.retain(|letter| !matches!(letter, ' ' | '.' | '-'));
         self.check_lengths()?;
         self.check_phone()?;
-        self.check_person()?;
+        self.check_person(today)?;
         self.check_kind(hierarchy)?;
         Ok(self)
     }
@@ -259,19 +260,22 @@ impl Details {
         if last.is_empty() { last } else { format!("•••• {last}") }
     }
 
-    fn check_person(&self) -> Result<()> {
-        let year = parse_year(&self.birth_date).ok_or_else(|| {
+    /// The person by the rules of the card, whichever road they came.
+    fn check_person(&self, today: time::Date) -> Result<()> {
+        let [day, month, year] = parts_of_date(&self.birth_date).ok_or_else(|| {
             let (vi, en) = ("Ngày sinh cần có dạng NĂM-THÁNG-NGÀY.", "The birth date is YYYY-MM-DD.");
             RequestError::invalid("birth_date", "birth_date_form", vi, en)
         })?;
-        if year != self.personal_number.birth_year() || self.sex != self.personal_number.sex() {
-            let (vi, en) = (
-                "Số định danh không khớp với ngày sinh hoặc giới tính. Hãy đối chiếu lại với thẻ.",
-                "The personal number does not fit the birth date or sex. Compare it with the card again.",
-            );
-            return Err(RequestError::invalid("personal_number", "number_does_not_fit", vi, en).into());
+        let (number, born) = (self.personal_number.reveal(), format!("{day}{month}{year}"));
+        match card::person(number, &self.full_name, &born, Some(self.sex), today) {
+            Ok(_) => Ok(()),
+            Err(told) => Err(told.first().map_or_else(RequestError::try_again, |first| of_card(*first)).into()),
         }
-        Ok(())
+    }
+
+    /// The day of birth; none where the text is none.
+    pub(super) fn born(&self) -> Option<time::Date> {
+        time::Date::parse(&self.birth_date, time::macros::format_description!("[year]-[month]-[day]")).ok()
     }
 
     /// What a card's text says of its holder; agency and title stay empty.
@@ -324,9 +328,28 @@ fn is_tax_code(text: &str) -> bool {
     }
 }
 
-fn parse_year(date: &str) -> Option<u16> {
-    let format = time::macros::format_description!("[year]-[month]-[day]");
-    time::Date::parse(date, format).ok().and_then(|date| u16::try_from(date.year()).ok())
+/// Year, month and day of `YYYY-MM-DD`, the other way round, whatever day it is.
+fn parts_of_date(date: &str) -> Option<[&str; 3]> {
+    let [year, month, day] = date.split('-').collect::<Vec<_>>()[..] else { return None };
+    let fits = [(year, 4), (month, 2), (day, 2)]
+        .iter()
+        .all(|(part, length)| part.len() == *length && part.bytes().all(|octet| octet.is_ascii_digit()));
+    fits.then_some([day, month, year])
+}
+
+/// What does not fit, as a refusal.
+fn of_card(error: CardError) -> RequestError {
+    let code = match error {
+        CardError::YearDiffers | CardError::CenturyDiffers | CardError::SexDiffers => "number_does_not_fit",
+        CardError::NumberSequence => "number_sequence",
+        CardError::NameNotLetters | CardError::NameMarks => "name_form",
+        CardError::BirthDateFuture => "birth_date_future",
+        CardError::BirthDateOld => "birth_date_old",
+        CardError::BirthDateForm | CardError::BirthDateNoSuchDay | CardError::BirthDateLeap => "birth_date_form",
+        _ => "person_form",
+    };
+    let said = error.said();
+    RequestError::invalid(error.field().name(), code, said.vi, said.en)
 }
 
 #[cfg(test)]
@@ -334,21 +357,23 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
+    const TODAY: time::Date = time::macros::date!(2026 - 11 - 26);
+
     fn details() -> Details {
         let text = "001190012345||Nguyễn Thị Hồng Ưởng|05031990|Nữ|Số 1, Phường Hoàn Kiếm, Hà Nội|01012022";
-        Details::from_card(&Card::parse(text, time::macros::date!(2026 - 11 - 26)).unwrap())
+        Details::from_card(&Card::parse(text, TODAY).unwrap())
     }
 
     #[test]
     fn a_card_fills_in_a_citizen() {
-        let checked = details().checked(Hierarchy::Citizens).unwrap();
+        let checked = details().checked(Hierarchy::Citizens, TODAY).unwrap();
         assert_eq!((checked.province.as_str(), checked.locality.as_str()), ("Hà Nội", "Phường Hoàn Kiếm"));
-        assert!(details().checked(Hierarchy::Officials).is_err());
+        assert!(details().checked(Hierarchy::Officials, TODAY).is_err());
     }
 
     #[test]
     fn a_telephone_number_is_one_that_a_message_reaches() {
-        let phone = |phone: &str| Details { phone: phone.into(), ..details() }.checked(Hierarchy::Citizens);
+        let phone = |phone: &str| Details { phone: phone.into(), ..details() }.checked(Hierarchy::Citizens, TODAY);
         let kept = phone(" 0912 345.678 ").unwrap();
         assert_eq!((kept.phone.as_str(), kept.masked_phone().as_str()), ("0912345678", "•••• 678"));
         assert!(phone("+84912345678").is_ok() && phone("").is_ok());
@@ -360,7 +385,7 @@ mod tests {
     #[test]
     fn decomposed_letters_become_one() {
         let decomposed = Details { full_name: " Nguye\u{302}\u{303}n   Va\u{306}n A ".into(), ..details() };
-        assert_eq!(decomposed.checked(Hierarchy::Citizens).unwrap().full_name, "Nguyễn Văn A");
+        assert_eq!(decomposed.checked(Hierarchy::Citizens, TODAY).unwrap().full_name, "Nguyễn Văn A");
     }
 
     #[test]
@@ -371,23 +396,23 @@ mod tests {
             tax_code: "0100109106-001".into(),
             ..details()
         };
-        let checked = seal.clone().checked(Hierarchy::Officials).unwrap();
+        let checked = seal.clone().checked(Hierarchy::Officials, TODAY).unwrap();
         assert_eq!(checked.common_name(), "Ủy ban nhân dân thành phố Hà Nội");
-        assert!(seal.clone().checked(Hierarchy::Citizens).is_err());
+        assert!(seal.clone().checked(Hierarchy::Citizens, TODAY).is_err());
         for wrong in ["", "123", "0100109106-1", "01001091060"] {
             assert!(
-                Details { tax_code: wrong.into(), ..seal.clone() }.checked(Hierarchy::Officials).is_err(),
+                Details { tax_code: wrong.into(), ..seal.clone() }.checked(Hierarchy::Officials, TODAY).is_err(),
                 "{wrong}"
             );
         }
         let device = Details { kind: SubjectKind::Device, tax_code: String::new(), ..seal.clone() };
-        assert!(device.clone().checked(Hierarchy::Officials).is_err());
+        assert!(device.clone().checked(Hierarchy::Officials, TODAY).is_err());
         let device = Details { subject_name: "Máy chủ liên thông 01".into(), ..device };
-        assert_eq!(device.checked(Hierarchy::Officials).unwrap().common_name(), "Máy chủ liên thông 01");
+        assert_eq!(device.checked(Hierarchy::Officials, TODAY).unwrap().common_name(), "Máy chủ liên thông 01");
         let provider = Details { kind: SubjectKind::PaymentProvider, ..seal.clone() };
-        assert!(provider.clone().checked(Hierarchy::Citizens).is_ok());
-        assert!(provider.checked(Hierarchy::Officials).is_err());
-        assert!(Details { tax_code: "0100109106".into(), ..details() }.checked(Hierarchy::Citizens).is_err());
+        assert!(provider.clone().checked(Hierarchy::Citizens, TODAY).is_ok());
+        assert!(provider.checked(Hierarchy::Officials, TODAY).is_err());
+        assert!(Details { tax_code: "0100109106".into(), ..details() }.checked(Hierarchy::Citizens, TODAY).is_err());
     }
 
     #[test]
@@ -407,10 +432,10 @@ mod tests {
 
     #[test]
     fn a_number_that_does_not_fit_is_refused() {
-        assert!(Details { birth_date: "1991-03-05".into(), ..details() }.checked(Hierarchy::Citizens).is_err());
-        assert!(Details { sex: Sex::Male, ..details() }.checked(Hierarchy::Citizens).is_err());
-        assert!(Details { full_name: "x".repeat(65), ..details() }.checked(Hierarchy::Citizens).is_err());
+        assert!(Details { birth_date: "1991-03-05".into(), ..details() }.checked(Hierarchy::Citizens, TODAY).is_err());
+        assert!(Details { sex: Sex::Male, ..details() }.checked(Hierarchy::Citizens, TODAY).is_err());
+        assert!(Details { full_name: "x".repeat(65), ..details() }.checked(Hierarchy::Citizens, TODAY).is_err());
         let turned = "Nguyễn \u{202e}gnờưH".to_owned();
-        assert!(Details { full_name: turned, ..details() }.checked(Hierarchy::Citizens).is_err());
+        assert!(Details { full_name: turned, ..details() }.checked(Hierarchy::Citizens, TODAY).is_err());
     }
 }

@@ -1,7 +1,9 @@
 //! Registration: a request is entered by one person, decided by another, and then waits for its subscriber with a one-time code.
 //! Every move is a compare-and-swap on a row that carries an HSM MAC; what was approved is bound to exactly what was seen.
 
+pub mod admission;
 mod code;
+pub mod consent;
 mod decision;
 mod details;
 pub mod forms;
@@ -9,6 +11,7 @@ mod identity;
 pub mod lists;
 mod modification;
 mod overview;
+mod queue;
 mod renewal;
 pub mod second;
 mod view;
@@ -16,7 +19,8 @@ mod view;
 pub use code::{
     ActivationCode, Earlier, MadeCode, ReceiptKey, Redeemable, earlier, make_code, may_make_code, redeemable,
 };
-pub use decision::{approve, check_confirmed, content_digest, is_concerned, refuse, reject, withdraw};
+pub use consent::content_digest;
+pub use decision::{approve, is_concerned, refuse, reject, withdraw};
 pub use details::{Details, Replacement};
 pub use identity::IdentityView;
 pub use modification::{Changes, modifiable, modify, not_in_force};
@@ -42,15 +46,23 @@ use chuky_model::{
 };
 use uuid::Uuid;
 
-/// A citizen's request entered by a booth operator; an official's, a seal's, a device's or a payment provider's by a registrar. `ground` says
-/// why it is entered although the identity provider says otherwise of its person.
+/// What whoever enters a request says beside its content.
+#[derive(Clone, Debug, Default)]
+pub struct Beside {
+    /// Why it is entered although the identity provider says otherwise of its person.
+    pub identity_ground: String,
+    /// The day of issue of the card that was looked at, where it is known.
+    pub card_issued: Option<time::Date>,
+}
+
+/// A citizen's request entered by a booth operator; an official's, a seal's, a device's or a payment provider's by a registrar.
 pub async fn submit(
     app: &App,
     by: &Principal,
     hierarchy: Hierarchy,
     unit: &str,
     details: Details,
-    ground: &str,
+    beside: &Beside,
 ) -> Result<RequestView> {
     // 1. Who may enter what.
     if !by.has(entering(hierarchy, details.kind)) {
@@ -76,13 +88,19 @@ pub async fn submit(
         );
         return Err(RequestError::invalid("replaces", "replaces_nothing", vi, en).into());
     }
-    let details = details.checked(hierarchy)?;
-    // 3. One open request a person and hierarchy, and of everything else one of each name.
+    let details = details.checked(hierarchy, today(app))?;
+    admission::check_age(app, &details, today(app))?;
+    admission::check_card(app, &details, beside.card_issued)?;
+    // 3. One open request a person and hierarchy, and of everything else one of each name; and by policy one certificate.
     refuse_second(app, hierarchy, &details).await?;
+    let is_second = admission::check_first(app, hierarchy, &details).await?;
     // 4. What the identity provider says of the person.
-    let details = identity::checked(app, by, details, identity::Despite::Ground(ground)).await?;
+    let despite = identity::Despite::Ground(&beside.identity_ground);
+    let details = identity::checked(app, by, details, despite).await?;
     // 5. The row with its MAC, and its audit entry, in one transaction.
-    entered(app, new_request(app, by.account, hierarchy, unit, &details)?).await
+    let request = new_request(app, by.account, hierarchy, unit, &details)?;
+    let told = serde_json::json!({ "second": is_second, "card_looked_at": beside.card_issued.is_some() });
+    entered_so(app, request, told).await
 }
 
 /// Who enters requests: operators at booths those of citizens, registrars all others.
@@ -167,26 +185,39 @@ fn open_key(app: &App, hierarchy: Hierarchy, details: &Details) -> [u8; 32] {
 }
 
 /// Stores an entered request with its audit entry.
-async fn entered(app: &App, mut request: RegistrationRequest) -> Result<RequestView> {
+async fn entered(app: &App, request: RegistrationRequest) -> Result<RequestView> {
+    entered_so(app, request, serde_json::Value::Null).await
+}
+
+/// The same with what its audit entry tells besides.
+async fn entered_so(app: &App, mut request: RegistrationRequest, told: serde_json::Value) -> Result<RequestView> {
     attestation::attest(&*app.tokens.subscribers, &mut request).await?;
     let mut transaction = app.store.begin().await?;
-    insert(app, &mut transaction, &request).await?;
+    insert(app, &mut transaction, &request, told).await?;
     transaction.commit().await?;
     RequestView::of(app, &request)
 }
 
 /// Inserts an entered request, whose MAC is made, with its audit entry. Refused where another asks for the same since a moment; the
 /// transaction is of no use then.
-async fn insert(app: &App, transaction: &mut Transaction, request: &RegistrationRequest) -> Result<()> {
+async fn insert(
+    app: &App,
+    transaction: &mut Transaction,
+    request: &RegistrationRequest,
+    told: serde_json::Value,
+) -> Result<()> {
     let details = open(app, request)?;
     match transaction.insert_request(request, &open_key(app, request.hierarchy, &details)).await {
         Err(store::Error::Conflict(_)) => return Err(already_open().into()),
         other => other?,
     }
-    let content = serde_json::json!({
+    let mut content = serde_json::json!({
         "hierarchy": request.hierarchy, "unit": request.unit, "follows": request.follows_certificate,
         "kind": details.kind, "identity": details.identity.as_ref().map(crate::identity::IdentityCheck::told),
     });
+    if let (Some(content), serde_json::Value::Object(told)) = (content.as_object_mut(), told) {
+        content.extend(told);
+    }
     let actor = Actor::Account(request.entered_by);
     let entry = Entry::of_row(request.created_at, Kind::RequestSubmitted, actor, request);
     audit::record(transaction, entry.with(content)).await?;
@@ -217,6 +248,11 @@ pub async fn advance(
         Err(store::Error::Stale) => Err(moved_on().into()),
         other => Ok(other?),
     }
+}
+
+/// Whether a request is of the caller's unit, or of one below it, as units are today; of whoever no unit narrows, always.
+pub async fn is_of_own_unit(app: &App, by: &Principal, request: &RegistrationRequest) -> Result<bool> {
+    Ok(view::Sight::of(app).await?.is_own(by, &request.unit, request.created_at))
 }
 
 /// The details of a request in clear.
@@ -254,6 +290,11 @@ pub fn replace_by_nobody(app: &App, request: &mut RegistrationRequest, details: 
     request.details = seal(app, request.id, &details.of_nobody()?)?;
     request.person_lookup = app.vault.lookup("erased", &request.id.to_string()).to_vec();
     Ok(())
+}
+
+/// The day it is in Vietnam.
+pub fn today(app: &App) -> time::Date {
+    app.clock.now().in_vietnam().map_or(time::Date::MIN, |moment| moment.date())
 }
 
 fn moved_on() -> RequestError {

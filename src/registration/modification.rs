@@ -7,6 +7,7 @@ use super::{
     identity::{self, Despite},
     load, new_request, open, refuse_second,
     renewal::of_serial,
+    today,
     view::Sight,
 };
 use crate::{
@@ -65,7 +66,7 @@ pub async fn modify(app: &App, by: &Principal, serial: &str, changes: Changes) -
     }
     // 2. What it will say, by rule; and that this is something else.
     let old = Details { replaces: None, identity: None, ..old };
-    let new = changes.applied_to(old.clone()).checked(certificate.hierarchy)?;
+    let new = changes.applied_to(old.clone()).checked(certificate.hierarchy, today(app))?;
     if new == old {
         let (vi, en) = (
             "Không có thông tin nào thay đổi. Hãy sửa ít nhất một mục.",

@@ -3,12 +3,12 @@
 
 use super::{
     RequestView, load,
+    queue::{self, Rows},
     view::{PAGE, Sight, may_see_some},
 };
 use crate::{
     accounts::{self, Principal},
     app::App,
-    attestation,
     error::{RequestError, Result},
 };
 use chuky_model::{
@@ -44,36 +44,31 @@ pub struct Road {
     pub serial: Option<String>,
 }
 
-/// The queue and the counts of the caller's unit.
+/// The queue and the counts of the caller's unit: of citizens' requests alone.
 pub async fn booth(app: &App, by: &Principal) -> Result<Booth> {
-    // The unit as the account names it, and as it is called since a reform.
     let sight = Sight::of(app).await?;
+    // The unit as the account names it and as it is called since a reform; of an account that is narrowed, what came to it besides.
     let mut codes = vec![by.unit.clone(), sight.code_today(&by.unit, by.unit_since)];
+    codes.extend(sight.codes(by).unwrap_or_default());
+    codes.sort();
     codes.dedup();
-    let (mut counts, mut rows) = (Vec::new(), Vec::new());
+    let since = midnight(app.clock.now());
+    let (mut entered, mut issued) = (0, 0);
     for code in &codes {
-        counts.extend(app.store.count_requests(code, midnight(app.clock.now())).await?);
-        rows.extend(app.store.list_requests_of_unit(code, Cursor::NEWEST, LOOKED_AT).await?);
+        entered += app.store.count_requests_entered(code, Hierarchy::Citizens, since).await?;
+        issued += app.store.count_requests_issued(code, Hierarchy::Citizens, since).await?;
     }
-    let count = |wanted: Option<RequestState>| {
-        let counted = counts.iter().filter(|(state, _)| wanted.is_none_or(|wanted| wanted == *state));
-        counted.map(|(_, count)| u64::try_from(*count).unwrap_or_default()).sum()
-    };
-    rows.sort_by_key(|row| std::cmp::Reverse((row.created_at, row.id)));
-    let open = rows.into_iter().filter(|row| {
-        let is_open = row.hierarchy == Hierarchy::Citizens && row.state.is_open();
-        is_open && sight.is_own(by, &row.unit, row.created_at)
-    });
-    let mut queue = Vec::new();
-    for row in open.take(QUEUE) {
-        let row = attestation::check(&*app.tokens.subscribers, row).await?;
-        let view = RequestView::of(app, &row)?;
-        if view.kind == SubjectKind::Person {
-            queue.push((view, row.created_at));
-        }
-    }
-    queue.reverse();
-    Ok(Booth { issued_today: count(Some(RequestState::Issued)), entered_today: count(None), queue })
+    let states = RequestState::ALL.iter().copied().filter(|state| state.is_open()).collect();
+    let rows = Rows { codes: Some(codes), states };
+    let is_looked_at =
+        |row: &RegistrationRequest| row.hierarchy == Hierarchy::Citizens && sight.is_own(by, &row.unit, row.created_at);
+    let is_shown = |_: &RegistrationRequest, view: &RequestView| view.kind == SubjectKind::Person;
+    let (queue, _) = queue::page(app, &rows, Cursor::OLDEST, QUEUE, (is_looked_at, is_shown)).await?;
+    Ok(Booth {
+        issued_today: u64::try_from(issued).unwrap_or_default(),
+        entered_today: u64::try_from(entered).unwrap_or_default(),
+        queue: queue.into_iter().map(|(view, row)| (view, row.created_at)).collect(),
+    })
 }
 
 /// Requests that the caller may see, newest first, before a cursor; with the cursor of the next page. A state narrows them.
@@ -83,23 +78,18 @@ pub async fn list_all(
     state: Option<RequestState>,
     place: Option<Cursor>,
 ) -> Result<(Vec<Listed>, Option<Cursor>)> {
-    let rows = match state {
-        // A queue is worked off from its oldest.
-        Some(state) => app.store.list_requests(state, place.unwrap_or(Cursor::OLDEST), PAGE).await?,
-        None => app.store.list_all_requests(place.unwrap_or(Cursor::NEWEST), PAGE).await?,
-    };
-    let full = i64::try_from(rows.len()).is_ok_and(|count| count == PAGE);
-    let next = rows.last().filter(|_| full).map(|row| Cursor { at: row.created_at, id: row.id.0 });
     let sight = Sight::of(app).await?;
+    // A queue is worked off from its oldest.
+    let rows = Rows::seen_by(by, &sight, state);
+    let place = place.unwrap_or_else(|| rows.beginning());
+    let is_looked_at = |row: &RegistrationRequest| may_see_some(by, row.hierarchy);
+    let is_shown = |row: &RegistrationRequest, view: &RequestView| sight.sees(by, row, view.kind);
+    let (found, next) = queue::page(app, &rows, place, PAGE, (is_looked_at, is_shown)).await?;
     let mut names = Names::default();
     let mut listed = Vec::new();
-    for row in rows.into_iter().filter(|row| may_see_some(by, row.hierarchy)) {
-        let row = attestation::check(&*app.tokens.subscribers, row).await?;
-        let view = RequestView::of(app, &row)?;
-        if sight.sees(by, &row, view.kind) {
-            let entered_by = names.of(app, row.entered_by).await?;
-            listed.push(Listed { view, entered: row.created_at, entered_by });
-        }
+    for (view, row) in found {
+        let entered_by = names.of(app, row.entered_by).await?;
+        listed.push(Listed { view, entered: row.created_at, entered_by });
     }
     Ok((listed, next))
 }
@@ -153,8 +143,6 @@ fn midnight(now: Instant) -> Instant {
     Instant::from_unix_seconds(local.saturating_sub(local.rem_euclid(DAY)).saturating_sub(AHEAD))
 }
 
-/// Newest requests of a unit among which the open ones are looked for.
-const LOOKED_AT: i64 = 200;
 /// Lines of the queue.
 const QUEUE: usize = 30;
 

@@ -4,7 +4,7 @@
 use super::{
     Details, RequestView, entered,
     identity::{self, Despite},
-    load, new_request, open, refuse_second,
+    load, new_request, open, refuse_second, today,
     view::Sight,
 };
 use crate::{
@@ -46,7 +46,8 @@ pub async fn renew(app: &App, by: &Principal, serial: &str) -> Result<RequestVie
     let request = certificate.request_id.ok_or_else(RequestError::not_found)?;
     let request = load(app, request).await?;
     // What the one before replaced is no matter of the one that follows.
-    let details = Details { replaces: None, identity: None, ..open(app, &request)? }.checked(request.hierarchy)?;
+    let details =
+        Details { replaces: None, identity: None, ..open(app, &request)? }.checked(request.hierarchy, today(app))?;
     // 3. One open request of the same.
     refuse_second(app, request.hierarchy, &details).await?;
     // 4. What the identity provider says today.

@@ -1,7 +1,12 @@
 //! What an operator, registrar or approver is shown of a request. The personal number is masked, except to whoever decides: an approver
 //! compares all of it with the papers, as all of it is certified.
 
-use super::{IdentityView, Replacement, decision::digest, load, open};
+use super::{
+    IdentityView, Replacement,
+    decision::digest,
+    load, open,
+    queue::{self, Rows},
+};
 use crate::{
     accounts::{self, Principal},
     app::App,
@@ -171,21 +176,12 @@ pub async fn list(
     state: RequestState,
     after: Cursor,
 ) -> Result<(Vec<RequestView>, Option<Cursor>)> {
-    let rows = app.store.list_requests(state, after, PAGE).await?;
-    let next = rows.last().filter(|_| rows.len() as i64 == PAGE).map(|row| Cursor { at: row.created_at, id: row.id.0 });
     let sight = Sight::of(app).await?;
-    let mut views = Vec::new();
-    for row in rows {
-        if !may_see_some(by, row.hierarchy) {
-            continue;
-        }
-        let row = attestation::check(&*app.tokens.subscribers, row).await?;
-        let view = RequestView::of(app, &row)?;
-        if sight.sees(by, &row, view.kind) {
-            views.push(view);
-        }
-    }
-    Ok((views, next))
+    let rows = Rows::seen_by(by, &sight, Some(state));
+    let is_looked_at = |row: &RegistrationRequest| may_see_some(by, row.hierarchy);
+    let is_shown = |row: &RegistrationRequest, view: &RequestView| sight.sees(by, row, view.kind);
+    let (found, next) = queue::page(app, &rows, after, PAGE, (is_looked_at, is_shown)).await?;
+    Ok((found.into_iter().map(|(view, _)| view).collect(), next))
 }
 
 /// Which requests somebody sees: by role; and who only enters requests those of their own unit and of units below it.
@@ -215,6 +211,14 @@ impl Sight {
         }
         let then = self.units.followed(unit, &units::day_of(at), &self.today).unwrap_or_default();
         then.into_iter().any(|unit| area.covers(&self.units, unit, &self.today))
+    }
+
+    /// Every code under which rows of the caller's units may be kept; `None` where no unit narrows the caller.
+    pub(super) fn codes(&self, by: &Principal) -> Option<Vec<String>> {
+        match units::area_of(&self.units, by, &self.today) {
+            Area::Everything => None,
+            Area::Units(own) => Some(self.units.codes_of(&own.iter().collect::<Vec<_>>(), &self.today)),
+        }
     }
 
     /// The code today of a unit that was named at a moment.
@@ -248,7 +252,7 @@ fn due(entered: Instant, working_days: i64) -> Instant {
 }
 
 /// Requests a page.
-pub(super) const PAGE: i64 = 50;
+pub(super) const PAGE: usize = 50;
 
 #[cfg(test)]
 mod tests {

@@ -118,7 +118,9 @@ queries! {
         read list_requests_of_unit(unit: &str, before: Cursor, limit: i64) -> Vec<RegistrationRequest>;
         read list_all_requests(before: Cursor, limit: i64) -> Vec<RegistrationRequest>;
         read requests_of_person(person_lookup: &[u8]) -> Vec<RegistrationRequest>;
-        read count_requests(unit: &str, since: Instant) -> Vec<(RequestState, i64)>;
+        read list_requests_of_unit_in(unit: &str, state: RequestState, after: Cursor, limit: i64) -> Vec<RegistrationRequest>;
+        read count_requests_entered(unit: &str, hierarchy: Hierarchy, since: Instant) -> i64;
+        read count_requests_issued(unit: &str, hierarchy: Hierarchy, since: Instant) -> i64;
         write insert_approval(approval: &Approval) -> ();
         read approvals_of_request(request_id: RequestId) -> Vec<Approval>;
         write insert_activation_code(code: &ActivationCode) -> ();

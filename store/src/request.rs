@@ -224,6 +224,26 @@ pub async fn list_requests_of_unit(
     .await?)
 }
 
+/// Requests of a unit in a state, oldest first, after the cursor.
+pub async fn list_requests_of_unit_in(
+    connection: &mut Connection,
+    unit: &str,
+    state: RequestState,
+    after: Cursor,
+    limit: i64,
+) -> Result<Vec<RegistrationRequest>, Error> {
+    Ok(requests!(
+        "WHERE unit = $1 AND state = $2 AND (created_at, id) > ($3, $4) ORDER BY created_at, id LIMIT $5",
+        unit,
+        state.name(),
+        after.at.0,
+        after.id,
+        limit
+    )
+    .fetch_all(connection)
+    .await?)
+}
+
 /// Every request, newest first, before the cursor.
 pub async fn list_all_requests(
     connection: &mut Connection,
@@ -250,21 +270,39 @@ pub async fn requests_of_person(
         .await?)
 }
 
-/// How many requests of a unit were entered since that time, in each state. A state without requests is left out.
-pub async fn count_requests(
+/// How many requests of a unit in a hierarchy were entered since that time.
+pub async fn count_requests_entered(
     connection: &mut Connection,
     unit: &str,
+    hierarchy: Hierarchy,
     since: Instant,
-) -> Result<Vec<(RequestState, i64)>, Error> {
-    let rows = query!(
-        r#"SELECT state AS "state!: Stored<RequestState>", COUNT(*) AS "count!: i64" FROM registration_request
-        WHERE unit = $1 AND created_at >= $2 GROUP BY state ORDER BY state"#,
+) -> Result<i64, Error> {
+    let counted = query!(
+        r#"SELECT COUNT(*) AS "count!: i64" FROM registration_request
+        WHERE unit = $1 AND created_at >= $2 AND hierarchy = $3"#,
         unit,
-        since.0
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.state.into(), row.count)).collect())
+        since.0,
+        hierarchy.name()
+    );
+    Ok(counted.fetch_one(connection).await?.count)
+}
+
+/// How many requests of a unit in a hierarchy got their certificate since that time, whenever they were entered.
+pub async fn count_requests_issued(
+    connection: &mut Connection,
+    unit: &str,
+    hierarchy: Hierarchy,
+    since: Instant,
+) -> Result<i64, Error> {
+    let counted = query!(
+        r#"SELECT COUNT(*) AS "count!: i64" FROM registration_request
+        WHERE unit = $1 AND hierarchy = $3 AND state = 'issued' AND updated_at >= $2
+        AND certificate_id IN (SELECT id FROM certificate WHERE created_at >= $2)"#,
+        unit,
+        since.0,
+        hierarchy.name()
+    );
+    Ok(counted.fetch_one(connection).await?.count)
 }
 
 /// Appends a decision. `Conflict` where this approver has decided on this request before.

@@ -45,7 +45,7 @@ async fn redeemed(test: &Arc<TestApp>, codes: Vec<(String, String)>) -> usize {
             let next = || codes.lock().unwrap().pop();
             while let Some((at, (_, code))) = next() {
                 let body = redemption(&code, &format!("can.bo.{at}"));
-                let (status, receipt) = test.post("/api/v1/activations", "", &body).await;
+                let (status, receipt) = test.redeem("", &body).await;
                 assert_eq!(status, 201, "{receipt}");
             }
         });

@@ -1,6 +1,7 @@
 //! Agencies: units as dated data, and lists of officials from the file to the redeemed certificate, on both databases, with hostile files,
 //! killed jobs and changes behind the service.
 
+mod admission;
 mod forms;
 mod hostile;
 mod many;
@@ -165,7 +166,7 @@ async fn road(backend: Backend) {
         "0"
     );
     for (at, (_, code)) in codes.iter().enumerate() {
-        let (status, receipt) = test.post("/api/v1/activations", "", &redemption(code, &format!("can.bo.{at}"))).await;
+        let (status, receipt) = test.redeem("", &redemption(code, &format!("can.bo.{at}"))).await;
         assert_eq!(status, 201, "{receipt}");
     }
     assert_eq!(

@@ -118,7 +118,7 @@ async fn a_second_list_makes_no_second_certificate() {
     };
     assert_eq!(approve(&first, &digest).await["lines"][0]["outcome"], "approved");
     let (_, code) = super::codes(&test).await.pop().unwrap();
-    let (status, receipt) = test.post("/api/v1/activations", "", &redemption(&code, "can.bo")).await;
+    let (status, receipt) = test.redeem("", &redemption(&code, "can.bo")).await;
     assert_eq!(status, 201, "{receipt}");
     let done = approve(&second, &again).await;
     assert_eq!(done["lines"][0]["outcome"], "has_certificate", "{done}");

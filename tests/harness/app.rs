@@ -8,12 +8,12 @@ use chuky::{
     audit::Actor,
     bootstrap,
     clock::Clock,
-    config::Settings,
+    config::{SecondCertificateRule, Settings},
     error::Error,
     http, worker,
 };
 use chuky_model::{id::AccountId, instant::Instant, role::Role};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, HashMap},
     fs,
@@ -94,6 +94,8 @@ impl TestApp {
         settings.public_url = url.clone();
         settings.hsm.rsa_stock = 0;
         bootstrap::relax_second_factor(&mut settings);
+        // One person stands for many here.
+        settings.registration.second_certificate = SecondCertificateRule::Allow;
         if let Some(database_url) = database_url {
             settings.database_url = database_url;
         }
@@ -257,6 +259,28 @@ impl TestApp {
     /// `POST` of JSON as the holder of a token (empty: nobody); status and JSON answer.
     pub async fn post(&self, path: &str, token: &str, body: &Value) -> (u16, Value) {
         self.request("POST", path, token, "application/json", body.to_string().into_bytes()).await
+    }
+
+    /// Redeems a code as a client does: what the preview shows is confirmed and agreed to. By the road of a key of one's own where the body has
+    /// a `request`.
+    pub async fn redeem(&self, token: &str, body: &Value) -> (u16, Value) {
+        let own_key = body.get("request").is_some();
+        let path = if own_key { "/api/v1/activations/own-key" } else { "/api/v1/activations" };
+        let body = self.agreed(token, body).await;
+        self.post(path, token, &body).await
+    }
+
+    /// That redemption with what the preview of its code shows, where the body does not say otherwise.
+    pub async fn agreed(&self, token: &str, body: &Value) -> Value {
+        let (_, preview) = self.post("/api/v1/activations/preview", token, &json!({ "code": body["code"] })).await;
+        let consent = if body.get("request").is_some() { "consent_own_key" } else { "consent" };
+        let mut body = body.clone();
+        for (field, value) in [("confirmed", &preview["content_digest"]), ("consent", &preview[consent]["version"])] {
+            if body.get(field).is_none() && value.is_string() {
+                body[field] = value.clone();
+            }
+        }
+        body
     }
 
     /// `GET`; status and JSON answer (null where it is none).

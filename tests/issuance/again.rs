@@ -26,7 +26,7 @@ async fn same_receipt(backend: Backend) {
     let test = TestApp::start(backend).await;
     let (_, code) = approved(&test, "gianhang", &citizen()).await;
     let key = "0b1e66f0-2b86-4a0e-9f0c-3a4f7f1a1c55";
-    let body = redemption(&code, "cong.dan");
+    let body = test.agreed("", &redemption(&code, "cong.dan")).await;
     let (status, _, refused) = redeem(&test, "12345678", &body).await;
     assert_eq!((status, refused["type"].as_str().unwrap()), (422, "urn:chuky:problem:idempotency_key_form"));
     let (status, again, receipt) = redeem(&test, key, &body).await;
@@ -70,7 +70,7 @@ async fn a_kill_after_the_certificate_was_stored_loses_no_receipt() {
     let test = TestApp::sqlite().await;
     let (_, code) = approved(&test, "gianhang", &citizen()).await;
     let key = "0b1e66f0-2b86-4a0e-9f0c-3a4f7f1a1c55";
-    let body = redemption(&code, "cong.dan");
+    let body = test.agreed("", &redemption(&code, "cong.dan")).await;
     // Killed while the certificate is on its way: under way for the key's owner, nothing for others; then taken back and begun anew.
     let send = |served: &Served| {
         let request = ureq::post(format!("{}/api/v1/activations", served.url)).header("idempotency-key", key);

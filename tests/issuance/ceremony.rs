@@ -290,7 +290,7 @@ fn foreign_shares_are_refused(at: &Path, toml: &str, unlock: &dyn Fn(Vec<String>
 async fn serves_without_its_root(app: &App) {
     let test = TestApp::around(app.clone()).await;
     let (_, code) = approved(&test, "gianhang", &citizen()).await;
-    let (status, receipt) = test.post("/api/v1/activations", "", &redemption(&code, "hong.uong")).await;
+    let (status, receipt) = test.redeem("", &redemption(&code, "hong.uong")).await;
     assert_eq!(status, 201, "{receipt}");
     let directory = tempfile::tempdir().unwrap();
     super::fetch(&test, directory.path(), "citizens", &receipt).await;

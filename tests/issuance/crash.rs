@@ -41,6 +41,7 @@ impl Service {
         }
         let process = command
             .env("CHUKY__ACCOUNTS__SECOND_FACTOR", "where_enrolled")
+            .env("CHUKY__REGISTRATION__SECOND_CERTIFICATE", "allow")
             .args(["serve", "--no-demo", "--data-dir"])
             .arg(test.data_dir())
             .env("CHUKY__SERVER__LISTEN", address.to_string())
@@ -161,7 +162,7 @@ async fn a_service_that_is_killed_leaves_nothing_half_done_on_postgres() {
 async fn killed_at_each_effect(backend: Backend) {
     let test = TestApp::start(backend).await;
     let (id, code) = approved(&test, "gianhang", &citizen()).await;
-    let body = redemption(&code, "citizen");
+    let body = test.agreed("", &redemption(&code, "citizen")).await;
     let mut expected_void = 0;
     let mut expected_revoked = 0;
     for (point, reserved, signing) in [
@@ -212,7 +213,7 @@ async fn a_killed_nodes_work_is_taken_back_by_another_and_a_living_ones_is_not()
     let test = TestApp::start(Backend::Postgres).await;
     let (id, code) = approved(&test, "gianhang", &citizen()).await;
     let mut node = Service::start(&test, "stop:issue.after_signing").await;
-    node.hang_up_when_stopped(&redemption(&code, "citizen")).await;
+    node.hang_up_when_stopped(&test.agreed("", &redemption(&code, "citizen")).await).await;
     for _ in 0..3 {
         assert_eq!(recovery::abandoned(&test.app).await.unwrap(), 0);
         assert_eq!(rows(&test, &id).await[0].state, CertificateState::Signing);
@@ -237,14 +238,14 @@ async fn a_node_that_comes_back_too_late_issues_nothing() {
         person["subscriber"]["personal_number"] = format!("001190{:06}", 600_000 + number).into();
         let (id, code) = approved(&test, "gianhang", &person).await;
         let login = point.trim_start_matches("stop:").replace('_', "-");
-        let body = redemption(&code, &login);
+        let body = test.agreed("", &redemption(&code, &login)).await;
         let node = Service::start(&test, point).await;
         node.hang_up_when_stopped(&body).await;
         test.app.clock.shift_seconds(700);
         // By this or by the round of the background.
         recovery::abandoned(&test.app).await.unwrap();
         until(point, async || state(&test, &id).await == RequestState::Approved).await;
-        let (status, receipt) = test.post("/api/v1/activations", "", &body).await;
+        let (status, receipt) = test.redeem("", &body).await;
         assert_eq!(status, 201, "{point}: {receipt}");
         node.goes_on();
         tokio::time::sleep(Duration::from_secs(2)).await;
@@ -261,7 +262,7 @@ async fn an_issue_is_finished_for_a_caller_who_hung_up() {
     let test = TestApp::sqlite().await;
     let (id, code) = approved(&test, "gianhang", &citizen()).await;
     let node = Service::start(&test, "stop:issue.after_intent").await;
-    node.hang_up_when_stopped(&redemption(&code, "citizen")).await;
+    node.hang_up_when_stopped(&test.agreed("", &redemption(&code, "citizen")).await).await;
     node.goes_on();
     until("issued", async || state(&test, &id).await == RequestState::Issued).await;
 }

@@ -48,12 +48,11 @@ pub async fn issued_of(test: &TestApp, kind: &str, at: &Path) -> Value {
     let approver = if kind == "seal" { "duyet" } else { "quantri" };
     let code = approved_by(test, approver, &request(kind)).await;
     let mut body = json!({ "code": code, "login": format!("of.{}", kind.replace('_', ".")), "password": PASSWORD });
-    let path = if kind == "seal" { "/api/v1/activations" } else { OWN_KEY };
     match kind {
         "seal" => body["pin"] = json!(PIN),
         _ => body["request"] = json!(own_key::request(at, own_key::P256, "")),
     }
-    let (status, receipt) = test.post(path, &test.session_of(RESPONSIBLE).await, &body).await;
+    let (status, receipt) = test.redeem(&test.session_of(RESPONSIBLE).await, &body).await;
     assert_eq!(status, 201, "{receipt}");
     receipt
 }
@@ -94,7 +93,7 @@ async fn each_kind_is_entered_approved_and_issued_by_its_road() {
         let login = format!("of.{kind}");
         let mut body = json!({ "code": code, "login": login, "password": PASSWORD, "pin": PIN });
         body["confirmed"] = preview["content_digest"].clone();
-        let (status, receipt) = test.post("/api/v1/activations", &token, &body).await;
+        let (status, receipt) = test.redeem(&token, &body).await;
         let receipt = match kind {
             "seal" => {
                 assert_eq!(status, 201, "{receipt}");
@@ -105,7 +104,7 @@ async fn each_kind_is_entered_approved_and_issued_by_its_road() {
                 assert_eq!((status, &receipt["type"]), (409, &json!("urn:chuky:problem:own_key_needed")), "{receipt}");
                 body.as_object_mut().unwrap().remove("pin");
                 body["request"] = json!(own_key::request(at, own_key::P256, ""));
-                let (status, receipt) = test.post(OWN_KEY, &token, &body).await;
+                let (status, receipt) = test.redeem(&token, &body).await;
                 assert_eq!(status, 201, "{receipt}");
                 receipt
             }
@@ -150,7 +149,7 @@ async fn a_clerk_seals_with_the_key_in_the_module() {
     other["subscriber"]["subject_name"] = json!("Văn phòng phường");
     let code = approved_by(&test, "duyet", &other).await;
     let body = json!({ "code": code, "pin": PIN, "algorithm": "rsa2048" });
-    let (status, answer) = test.post("/api/v1/activations", clerk, &body).await;
+    let (status, answer) = test.redeem(clerk, &body).await;
     assert_eq!((status, &answer["type"]), (422, &json!("urn:chuky:problem:algorithm_not_admitted")), "{answer}");
 }
 
@@ -166,7 +165,7 @@ async fn a_role_goes_with_the_last_certificate_that_brought_it() {
     other["subscriber"]["subject_name"] = json!("Văn phòng phường");
     let code = approved_by(&test, "duyet", &other).await;
     let body = json!({ "code": code, "pin": PIN });
-    let (status, second) = test.post("/api/v1/activations", &test.session_of(RESPONSIBLE).await, &body).await;
+    let (status, second) = test.redeem(&test.session_of(RESPONSIBLE).await, &body).await;
     assert_eq!(status, 201, "{second}");
     let roles = async || test.app.store.account_by_login("of.seal").await.unwrap().unwrap().roles;
     assert_eq!(roles().await, [Role::Clerk, Role::PaymentProvider]);

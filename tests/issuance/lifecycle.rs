@@ -193,7 +193,7 @@ async fn a_certificate_is_followed_by_another_and_its_end_announced() {
     let (_, code) = approved(&test, "dangky", &request).await;
     let mut body = json!({ "code": code, "login": "official", "password": PASSWORD, "pin": PIN });
     body["second_secret"] = json!(super::proof::second_secret(spool.path(), "0912345678").await);
-    let (status, receipt) = test.post("/api/v1/activations", "", &body).await;
+    let (status, receipt) = test.redeem("", &body).await;
     assert_eq!(status, 201, "{receipt}");
     let path = format!("/api/v1/certificates/{}/renew", receipt["serial"].as_str().unwrap());
     let holder = log_in(&test, "official").await;
@@ -229,7 +229,7 @@ async fn a_certificate_is_followed_by_another_and_its_end_announced() {
     assert_eq!(test.post(&path, &holder, &json!({})).await.0, 409);
     test.approve(&request).await;
     let body = json!({ "code": test.code(&request, &holder).await, "pin": "cá-vàng-bơi-ngược" });
-    let (status, next) = test.post("/api/v1/activations", &holder, &body).await;
+    let (status, next) = test.redeem(&holder, &body).await;
     assert_eq!(status, 201, "{next}");
     // A new key, and a shorter life than a first certificate (Decree 68/2024, article 9).
     assert_ne!(next["serial"], receipt["serial"]);
@@ -249,7 +249,7 @@ async fn another_subscribers_certificate_is_not_found() {
     let receipt = issued(&test, "official").await;
     let (_, code) = approved(&test, "gianhang", &citizen()).await;
     let body = json!({ "code": code, "login": "stranger", "password": PASSWORD, "pin": PIN });
-    assert_eq!(test.post("/api/v1/activations", "", &body).await.0, 201);
+    assert_eq!(test.redeem("", &body).await.0, 201);
     let stranger = log_in(&test, "stranger").await;
     for action in ["renew", "suspend"] {
         let path = format!("/api/v1/certificates/{}/{action}", receipt["serial"].as_str().unwrap());

@@ -41,7 +41,7 @@ pub fn citizen() -> Value {
         "sex": "female", "province": "Hà Nội", "locality": "Phường Hoàn Kiếm" } })
 }
 
-fn official() -> Value {
+pub fn official() -> Value {
     json!({ "hierarchy": "officials", "unit": "H26", "subscriber": {
         "full_name": "Trần Văn Đức", "personal_number": "001085012346", "birth_date": "1985-07-19",
         "sex": "male", "province": "Hà Nội", "locality": "", "organization": "Ủy ban nhân dân thành phố Hà Nội",
@@ -66,7 +66,7 @@ pub fn redemption(code: &str, login: &str) -> Value {
 pub async fn issued(test: &TestApp, kind: &str) -> Value {
     let (enters, request) = if kind == "citizen" { ("gianhang", citizen()) } else { ("dangky", official()) };
     let (_, code) = approved(test, enters, &request).await;
-    let (status, receipt) = test.post("/api/v1/activations", "", &redemption(&code, kind)).await;
+    let (status, receipt) = test.redeem("", &redemption(&code, kind)).await;
     assert_eq!(status, 201, "{receipt}");
     receipt
 }
@@ -117,20 +117,21 @@ async fn road(backend: Backend) {
     ] {
         let mut body = redemption(&code, "hong.uong");
         body[field] = json!(value);
-        let (status, answer) = test.post("/api/v1/activations", "", &body).await;
+        let (status, answer) = test.redeem("", &body).await;
         assert_eq!(status, 422, "{field}: {answer}");
         assert_eq!(answer["type"], format!("urn:chuky:problem:{problem}"));
     }
     assert!(test.app.store.certificates_of_request(id.parse().unwrap()).await.unwrap().is_empty());
     // Two at once: one certificate.
     let body = redemption(&code, "hong.uong");
+    let body = test.agreed("", &body).await;
     let (one, two) =
         tokio::join!(test.post("/api/v1/activations", "", &body), test.post("/api/v1/activations", "", &body));
     let mut answers = [one, two];
     answers.sort_by_key(|(status, _)| *status);
     assert_eq!(answers[0].0, 201, "{answers:?}");
     assert!([409, 422].contains(&answers[1].0), "{answers:?}");
-    assert_eq!(test.post("/api/v1/activations", "", &body).await.0, 422);
+    assert_eq!(test.redeem("", &body).await.0, 422);
     let request = test.app.store.request_by_id(id.parse().unwrap()).await.unwrap().unwrap();
     assert_eq!(request.state, RequestState::Issued);
     let rows = test.app.store.certificates_of_request(request.id).await.unwrap();

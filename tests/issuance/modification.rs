@@ -61,7 +61,7 @@ async fn a_changed_unit_brings_a_new_certificate_and_revokes_the_old_one() {
     );
     let body = json!({ "code": code, "pin": NEW_PIN, "confirmed": preview["content_digest"] });
     let holder = log_in(&test, "official").await;
-    let (status, new) = test.post("/api/v1/activations", &holder, &body).await;
+    let (status, new) = test.redeem(&holder, &body).await;
     assert_eq!(status, 201, "{new}");
     assert_eq!(states(&test), ["revoked", "issued"]);
     // It ends when the old one would have.
@@ -89,7 +89,7 @@ async fn a_certificate_that_is_revoked_meanwhile_is_not_replaced() {
     let path = format!("/api/v1/certificates/{serial}/revoke");
     assert_eq!(test.post(&path, &holder, &json!({ "reason": "key_compromise" })).await.0, 200);
     let body = json!({ "code": code, "pin": NEW_PIN });
-    let (status, answer) = test.post("/api/v1/activations", &holder, &body).await;
+    let (status, answer) = test.redeem(&holder, &body).await;
     assert_eq!((status, &answer["type"]), (409, &json!("urn:chuky:problem:certificate_state")), "{answer}");
     assert_eq!(states(&test), ["revoked"]);
 }
@@ -103,6 +103,7 @@ async fn a_service_that_dies_leaves_both_or_neither() {
     let (_, code) = changed(&test, &holder, old["serial"].as_str().unwrap(), &unit).await;
     let mut body = redemption(code.as_str().unwrap(), "");
     body["pin"] = json!(NEW_PIN);
+    let body = test.agreed(&holder, &body).await;
     for (point, after) in [
         ("issue.after_signing", vec!["issued"]),
         ("issue.after_signature", vec!["issued"]),

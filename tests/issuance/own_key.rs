@@ -25,7 +25,7 @@ fn body(code: &str, login: &str, request: &str) -> Value {
 /// A certificate for a key of the subscriber's own; the key lies in `key.pem`.
 pub async fn issued_for_own_key(test: &TestApp, at: &Path) -> Value {
     let (_, code) = approved(test, "gianhang", &citizen()).await;
-    let (status, receipt) = test.post(OWN_KEY, "", &body(&code, "own.key", &request(at, P256, ""))).await;
+    let (status, receipt) = test.redeem("", &body(&code, "own.key", &request(at, P256, ""))).await;
     assert_eq!(status, 201, "{receipt}");
     receipt
 }
@@ -38,7 +38,7 @@ async fn a_key_of_ones_own_is_certified_once() {
     let (_, code) = approved(&test, "gianhang", &citizen()).await;
     let wanted = "-addext keyUsage=keyCertSign -addext subjectAltName=DNS:ca.example";
     let pem = request(at, P256, wanted);
-    let (status, receipt) = test.post(OWN_KEY, "", &body(&code, "own.key", &pem)).await;
+    let (status, receipt) = test.redeem("", &body(&code, "own.key", &pem)).await;
     assert_eq!(status, 201, "{receipt}");
     // What was approved, not what was asked for; and what was not taken over is said.
     assert_eq!(receipt["common_name"], "Nguyễn Thị Hồng Ưởng");
@@ -57,9 +57,9 @@ async fn a_key_of_ones_own_is_certified_once() {
         test.post("/api/v1/session", "", &json!({ "login": "own.key", "password": PASSWORD })).await;
     assert_eq!(status, 200, "{session}");
     // The code is used up, and the key was seen: by this subscriber, and by any other.
-    assert_eq!(test.post(OWN_KEY, "", &body(&code, "own.key", &pem)).await.0, 422);
+    assert_eq!(test.redeem("", &body(&code, "own.key", &pem)).await.0, 422);
     let (_, other) = approved(&test, "dangky", &official()).await;
-    let (status, answer) = test.post(OWN_KEY, "", &body(&other, "other", &pem)).await;
+    let (status, answer) = test.redeem("", &body(&other, "other", &pem)).await;
     assert_eq!((status, answer["type"].as_str()), (409, Some("urn:chuky:problem:key_seen")), "{answer}");
     // The holder revokes it.
     let path = format!("/api/v1/certificates/{}/revoke", receipt["serial"].as_str().unwrap());
@@ -76,7 +76,7 @@ async fn a_lost_answer_is_given_again() {
     let (pem, other) = (request(at, P256, ""), request(at, P256, ""));
     let send = async |pem: &str, key: &str| {
         let headers = vec![("content-type", "application/json".to_owned()), ("idempotency-key", key.to_owned())];
-        let body = body(&code, "own.key", pem).to_string().into_bytes();
+        let body = test.agreed("", &body(&code, "own.key", pem)).await.to_string().into_bytes();
         let (status, headers, bytes) = test.exchange("POST", OWN_KEY, headers, body).await;
         let replayed = headers.contains_key("idempotency-replayed");
         (status, replayed, serde_json::from_slice::<Value>(&bytes).unwrap())
@@ -125,7 +125,7 @@ async fn weak_keys_and_requests_without_proof_are_refused() {
         (request(at, "-newkey ed25519", ""), "key_not_admitted"),
     ];
     for (pem, problem) in cases {
-        let (status, answer) = test.post(OWN_KEY, "", &body(&code, "own.key", &pem)).await;
+        let (status, answer) = test.redeem("", &body(&code, "own.key", &pem)).await;
         assert_eq!(status, 422, "{problem}: {answer}");
         assert_eq!(answer["type"], format!("urn:chuky:problem:{problem}"), "{answer}");
     }
@@ -138,11 +138,11 @@ async fn weak_keys_and_requests_without_proof_are_refused() {
         request(at, P256, "-config request.cnf")
     };
     let foreign = configuration("ABCD-EFGH-JKMN");
-    let (status, answer) = test.post(OWN_KEY, "", &body(&code, "own.key", &foreign)).await;
+    let (status, answer) = test.redeem("", &body(&code, "own.key", &foreign)).await;
     assert_eq!((status, answer["type"].as_str()), (422, Some("urn:chuky:problem:challenge_differs")), "{answer}");
     // Nothing was reserved for any of them.
     assert!(test.app.store.certificates_of_request(id.parse().unwrap()).await.unwrap().is_empty());
-    let (status, answer) = test.post(OWN_KEY, "", &body(&code, "own.key", &configuration(&code))).await;
+    let (status, answer) = test.redeem("", &body(&code, "own.key", &configuration(&code))).await;
     assert_eq!(status, 201, "{answer}");
 }
 
@@ -159,6 +159,7 @@ async fn the_command_line_redeems_and_redeems_again() {
     let redeem = async |code: &str, out: &str| {
         let words = [
             "request",
+            "--agree",
             "--server",
             &test.url,
             "--code-file",
@@ -184,6 +185,8 @@ async fn the_command_line_redeems_and_redeems_again() {
     let (status, said) = redeem("code", "one.pem").await;
     assert_eq!(status, Some(0), "{said}");
     assert!(said.contains("subject is not taken over"), "{said}");
+    // What the certificate will say and what is agreed to is shown first.
+    assert!(said.contains("Nguyễn Thị Hồng Ưởng") && said.contains("answer for this key"), "{said}");
     // The same call after a lost answer: the same certificate.
     let (status, said) = redeem("code", "two.pem").await;
     assert_eq!(status, Some(0), "{said}");

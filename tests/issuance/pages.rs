@@ -44,7 +44,7 @@ async fn a_subscriber_activates_in_three_screens() {
             ("consent", consent),
         ]
     };
-    let (status, page) = post(&test, "/activate/confirm", &fields("khác hẳn", "yes")).await;
+    let (status, page) = post(&test, "/activate/confirm", &fields("khác hẳn", "kept-here-1")).await;
     assert_eq!(status, 422);
     assert!(page.contains("Hai lần nhập mã PIN không giống nhau"), "{page}");
     // What was typed in secret does not come back.
@@ -52,12 +52,16 @@ async fn a_subscriber_activates_in_three_screens() {
     let (status, page) = post(&test, "/activate/confirm", &fields(PIN, "")).await;
     assert_eq!(status, 422);
     assert!(page.contains("đánh dấu đồng ý"), "{page}");
-    let birthday =
-        fields(PIN, "yes").map(|(name, value)| (name, if name.starts_with("pin") { "05031990" } else { value }));
+    // A page that was open when the words changed shows the new ones.
+    let (status, page) = post(&test, "/activate/confirm", &fields(PIN, "kept-here-0")).await;
+    assert_eq!(status, 409);
+    assert!(page.contains("Lời đồng ý đã thay đổi") && page.contains("value=\"kept-here-1\""), "{page}");
+    let birthday = fields(PIN, "kept-here-1")
+        .map(|(name, value)| (name, if name.starts_with("pin") { "05031990" } else { value }));
     let (status, page) = post(&test, "/activate/confirm", &birthday).await;
     assert!(status == 422 && page.contains("không được là ngày tháng"), "{page}");
     // Whoever makes an account here is known by this browser from then on, whatever strangers do at the log-in.
-    let form = fields(PIN, "yes").map(|(name, value)| format!("{name}={}", encoded(value))).join("&");
+    let form = fields(PIN, "kept-here-1").map(|(name, value)| format!("{name}={}", encoded(value))).join("&");
     let headers = vec![("content-type", "application/x-www-form-urlencoded".to_owned())];
     let (status, headers, page) = test.exchange("POST", "/activate/confirm", headers, form.into_bytes()).await;
     let page = String::from_utf8(page).unwrap();
@@ -74,11 +78,11 @@ async fn a_subscriber_activates_in_three_screens() {
     assert_eq!([log_in(PASSWORD, None).await, log_in(PASSWORD, device.split(';').next()).await], [429, 200]);
     assert!(page.contains("hong.uong") && page.contains("Chữ ký của bạn đã sẵn sàng"), "{page}");
     // Sent once more, for the answer was lost: the same receipt, and nothing new. Without the form's key the code is used.
-    let (status, again) = post(&test, "/activate/confirm", &fields(PIN, "yes")).await;
+    let (status, again) = post(&test, "/activate/confirm", &fields(PIN, "kept-here-1")).await;
     assert_eq!(status, 201, "{again}");
     let serial = test.sql("SELECT lower(hex(serial)) FROM certificate WHERE state = 'issued'");
     assert!(page.contains(serial.trim()) && again.contains(serial.trim()), "{serial}: {again}");
-    let (status, _) = post(&test, "/activate/confirm", &fields(PIN, "yes")[1..]).await;
+    let (status, _) = post(&test, "/activate/confirm", &fields(PIN, "kept-here-1")[1..]).await;
     assert_eq!(status, 422);
 }
 

@@ -54,7 +54,7 @@ async fn opens_nothing(test: &TestApp, code: &str, token: &str, why: &str) {
         (OWN_KEY, json!({ "code": code, "login": "ke.trom", "password": PASSWORD, "request": thief })),
     ];
     for (road, body) in bodies {
-        let (status, answer) = test.post(road, token, &body).await;
+        let (status, answer) = test.redeem(token, &body).await;
         assert_eq!((status, problem(&answer)), (401, why), "{road}: {answer}");
     }
 }
@@ -83,7 +83,7 @@ async fn nobody_but_the_subscriber_redeems_what_the_subscriber_asked_for() {
     // Whoever has it all the same, read over a shoulder, is told to log in.
     let code = test.code(&request, &victim).await;
     let (_, stranger) = approved(&test, "dangky", &official()).await;
-    assert_eq!(test.post(HELD_HERE, "", &redemption(&stranger, "nguoi.khac")).await.0, 201);
+    assert_eq!(test.redeem("", &redemption(&stranger, "nguoi.khac")).await.0, 201);
     let stranger = log_in(&test, "nguoi.khac").await;
     for token in ["", &test.log_in("gianhang").await, &test.log_in("duyet").await, &stranger, &key] {
         opens_nothing(&test, &code, token, "log_in_first").await;
@@ -95,7 +95,7 @@ async fn nobody_but_the_subscriber_redeems_what_the_subscriber_asked_for() {
     assert_eq!(test.sql("SELECT count(*) FROM certificate WHERE state = 'revoked'").trim(), "0");
     // The subscriber does, logged in.
     let body = json!({ "code": code, "pin": "cá-vàng-bơi-ngược" });
-    let (status, answer) = test.post(HELD_HERE, &victim, &body).await;
+    let (status, answer) = test.redeem(&victim, &body).await;
     assert_eq!((status, &answer["new_account"]), (201, &json!(false)), "{answer}");
 }
 
@@ -165,7 +165,7 @@ async fn a_new_person_gives_the_second_secret_that_no_staff_saw() {
             OWN_KEY => body["request"] = json!(own_key::request(directory.path(), own_key::P256, "")),
             _ => body["pin"] = json!(PIN),
         }
-        let (status, answer) = test.post(road, &operator, &body).await;
+        let (status, answer) = test.redeem(&operator, &body).await;
         (status, problem(&answer).to_owned())
     };
     for road in [HELD_HERE, OWN_KEY] {
@@ -228,6 +228,6 @@ async fn where_a_second_secret_is_required_nobody_is_approved_without_a_contact(
     person["subscriber"]["personal_number"] = json!("001190012346");
     person["subscriber"]["phone"] = json!(CONTACT);
     let (_, code) = approved(&test, "gianhang", &person).await;
-    let (status, answer) = test.post(HELD_HERE, "", &redemption(&code, "hong.uong")).await;
+    let (status, answer) = test.redeem("", &redemption(&code, "hong.uong")).await;
     assert_eq!((status, problem(&answer)), (422, "second_secret_missing"), "{answer}");
 }

@@ -142,7 +142,7 @@ async fn an_order_goes_on_where_a_killed_service_stopped() {
     let mut second = citizen();
     second["subscriber"]["personal_number"] = json!("001190012346");
     let (_, code) = approved(&test, "gianhang", &second).await;
-    let (status, two) = test.post("/api/v1/activations", "", &redemption(&code, "second")).await;
+    let (status, two) = test.redeem("", &redemption(&code, "second")).await;
     assert_eq!(status, 201, "{two}");
     let (officer, approver) = (test.log_in("quantri").await, test.log_in("duyet").await);
     let wanted = json!({ "serials": [one["serial"], two["serial"]], "reason": "cessation_of_operation" });

@@ -47,7 +47,7 @@ fn code<T: std::fmt::Debug>(outcome: Result<T, Error>) -> &'static str {
 async fn redeemed(test: &TestApp, person: &Value, login: &str) -> Value {
     let enters = if person["hierarchy"] == "officials" { "dangky" } else { "gianhang" };
     let (_, code) = approved(test, enters, person).await;
-    let (status, receipt) = test.post("/api/v1/activations", "", &redemption(&code, login)).await;
+    let (status, receipt) = test.redeem("", &redemption(&code, login)).await;
     assert_eq!(status, 201, "{receipt}");
     receipt
 }

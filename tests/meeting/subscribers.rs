@@ -85,6 +85,7 @@ async fn requests(scene: &Scene, staff: &Staff, round: usize) -> (Subscriber, St
     let code = scene.done(make()).await["activation_code"].as_str().unwrap().to_owned();
     let login = format!("nguoi.dan.{round}");
     let redemption = json!({ "code": code, "login": login, "password": PASSWORD, "pin": PIN });
+    let redemption = scene.test().agreed("", &redemption).await;
     let redeem = || post("/api/v1/activations", "", &redemption);
     let answers = scene.meet("a code is redeemed", vec![redeem(), redeem()], &watched).await;
     let issued = answers.iter().find(|(status, _)| *status == 201).map(|(_, issued)| issued).unwrap();
@@ -116,6 +117,7 @@ async fn decisions(scene: &Scene, staff: &Staff, round: usize) {
         let code = made["activation_code"].as_str().unwrap();
         let login = format!("nguoi.khac.{number}.{round}");
         let body = json!({ "code": code, "login": login, "password": PASSWORD, "pin": PIN });
+        let body = scene.test().agreed("", &body).await;
         let redeem = post("/api/v1/activations", "", &body);
         let against = match refuses {
             true => post("/api/v1/activations/refuse", "", &json!({ "code": code, "reason": "Sai tên" })),
@@ -143,7 +145,8 @@ async fn two_codes(scene: &Scene, staff: &Staff, round: usize) {
         scene.done(post(path(&request, "/approve"), &staff.approver, &digest)).await;
         let made = scene.done(post(path(&request, "/code"), by, &json!({}))).await;
         let login = format!("mot.nguoi.{place}.{round}");
-        redemptions.push(json!({ "code": made["activation_code"], "login": login, "password": PASSWORD, "pin": PIN }));
+        let body = json!({ "code": made["activation_code"], "login": login, "password": PASSWORD, "pin": PIN });
+        redemptions.push(scene.test().agreed("", &body).await);
     }
     let calls = redemptions.iter().map(|body| post("/api/v1/activations", "", body)).collect();
     let first = scene.one_of("two codes of one person are redeemed", calls, &[]).await;

@@ -30,7 +30,7 @@ async fn code(test: &TestApp, registrar: &str, request: &Value) -> String {
 
 async fn redeemed(test: &TestApp, code: &str, session: &str, login: &str) -> (u16, Value) {
     let body = json!({ "code": code, "login": login, "password": PASSWORD, "pin": PIN, "algorithm": "p256" });
-    test.post("/api/v1/activations", session, &body).await
+    test.redeem(session, &body).await
 }
 
 /// A registrar of every unit.

@@ -101,5 +101,5 @@ pub async fn redeemed(test: &TestApp, request: &Value, login: &str) -> (u16, Val
     let body = json!({
         "code": code, "login": login, "password": crate::harness::app::ACCOUNT_PASSWORD, "pin": "mèo-xanh-ăn-phở",
     });
-    test.post("/api/v1/activations", "", &body).await
+    test.redeem("", &body).await
 }

@@ -25,7 +25,7 @@ async fn caught(test: &TestApp, point: &str, state: &str, out: &Path) -> Value {
     let (_, code) = approved(test, "gianhang", &person("001190012353")).await;
     let mut service = Service::start(test, &format!("stop:{point}")).await;
     let process = service.process.id();
-    let body = redemption(&code, "giua");
+    let body = test.agreed("", &redemption(&code, "giua")).await;
     let backed_up = async {
         let stopped = || {
             let line = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();

@@ -57,7 +57,7 @@ pub async fn enrol(test: &TestApp, by: &str, request: Value, login: &str, algori
         "code": test.code(&entered, &entering).await, "login": login, "password": PASSWORD, "pin": PIN,
         "algorithm": algorithm,
     });
-    let (status, issued) = test.post("/api/v1/activations", "", &redeem).await;
+    let (status, issued) = test.redeem("", &redeem).await;
     assert_eq!(status, 201, "{issued}");
     let (status, session) = test.post("/api/v1/session", "", &json!({ "login": login, "password": PASSWORD })).await;
     assert_eq!(status, 200, "{session}");

@@ -5,7 +5,7 @@ use crate::harness::database::Database;
 use chuky::store::{Error, Store};
 use chuky_model::{
     id::*,
-    record::{Authenticated, account::*, credential::Signature, request::*, state::*},
+    record::{Authenticated, Cursor, account::*, credential::Signature, request::*, state::*},
     request::RequestState,
 };
 use uuid::Uuid;
@@ -137,8 +137,13 @@ async fn requests_and_decisions(database: Database) {
     assert_eq!(store.approvals_of_request(request.id).await.unwrap(), vec![approval.clone()]);
     assert_eq!(store.activation_code_by_hash(&code.code_hash).await.unwrap(), Some(code.clone()));
     assert_eq!(store.activation_code_of_request(request.id).await.unwrap(), Some(code));
-    let counts = store.count_requests("HN-HK", sample::at(-1)).await.unwrap();
-    assert_eq!(counts, vec![(RequestState::Approved, 1)]);
+    let entered = async |unit, hierarchy| store.count_requests_entered(unit, hierarchy, sample::at(-1)).await.unwrap();
+    let issued = store.count_requests_issued("HN-HK", request.hierarchy, sample::at(-1)).await.unwrap();
+    let counted = [entered("HN-HK", request.hierarchy).await, issued];
+    assert_eq!((counted, entered("HN-BD", request.hierarchy).await), ([1, 0], 0));
+    for (state, listed) in [(RequestState::Approved, vec![request.clone()]), (RequestState::Submitted, Vec::new())] {
+        assert_eq!(store.list_requests_of_unit_in("HN-HK", state, Cursor::OLDEST, 7).await.unwrap(), listed);
+    }
     let mut transaction = store.begin().await.unwrap();
     assert!(matches!(transaction.insert_approval(&approval).await, Err(Error::Conflict(_))));
 }

@@ -37,7 +37,7 @@ async fn holder(test: &TestApp) -> Holder {
     assert_eq!(status, 201, "{view}");
     test.approve(&view).await;
     let code = test.code(&view, &operator).await;
-    let (status, receipt) = test.post("/api/v1/activations", "", &redemption(&code, "cong.dan")).await;
+    let (status, receipt) = test.redeem("", &redemption(&code, "cong.dan")).await;
     assert_eq!(status, 201, "{receipt}");
     let token = test.session_of(NUMBER).await;
     let path = "/api/v1/documents?name=don-xin-phep.pdf";

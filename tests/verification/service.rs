@@ -267,7 +267,7 @@ async fn document_signed_as(test: &TestApp, look: &str) -> (String, Vec<u8>) {
     test.approve(&entered).await;
     let redeem =
         json!({ "code": test.code(&entered, &entering).await, "login": "can.bo", "password": PASSWORD, "pin": PIN });
-    let (status, issued) = test.post("/api/v1/activations", "", &redeem).await;
+    let (status, issued) = test.redeem("", &redeem).await;
     assert_eq!(status, 201, "{issued}");
     let (_, session) = test.post("/api/v1/session", "", &json!({ "login": "can.bo", "password": PASSWORD })).await;
     let token = session["token"].as_str().unwrap();

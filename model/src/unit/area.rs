@@ -53,6 +53,39 @@ impl Units {
         Some(reached)
     }
 
+    /// Whether what a code named on one day has become a unit, or one below it, by another.
+    pub fn has_come_to(&self, (code, given): (&str, &str), unit: &Unit, day: &str) -> bool {
+        let reached = self.followed(code, given, day).unwrap_or_default();
+        reached.into_iter().any(|one| self.is_within(&one.code, &unit.code, day))
+    }
+
+    /// The unit that somebody means who names a code on a day, and the day as of which it is looked at: its last where it has ended. `None`
+    /// where the code never named a unit.
+    pub fn meant<'a>(&'a self, code: &str, day: &'a str) -> Option<(&'a Unit, &'a str)> {
+        let unit = self.named(code, day)?;
+        let last = unit.valid_to.as_deref().filter(|last| *last < day);
+        Some((unit, last.unwrap_or(day)))
+    }
+
+    /// Every code under which something may be kept that belongs to one of these units or lies below one on a day: of units that came to
+    /// them too, on whichever day it was given. A code may have named others besides: each row is asked with its day ([`Self::has_come_to`]).
+    pub fn codes_of(&self, units: &[&Unit], day: &str) -> Vec<String> {
+        let mut codes = Vec::new();
+        for unit in &self.units {
+            if units.iter().any(|to| self.has_come_to((&unit.code, &unit.valid_from), to, day)) {
+                let agency = unit.agency_code.as_deref();
+                codes.extend(
+                    [Some(unit.code.clone()), agency.map(str::to_owned), agency.and_then(AgencyCode::former)]
+                        .into_iter()
+                        .flatten(),
+                );
+            }
+        }
+        codes.sort();
+        codes.dedup();
+        codes
+    }
+
     /// The code of today's unit where exactly one follows; the code itself otherwise.
     pub fn code_today(&self, code: &str, given: &str, day: &str) -> String {
         match self.followed(code, given, day).as_deref() {
@@ -110,6 +143,29 @@ mod tests {
         assert_eq!(units.area("H26", "2024-05-01", "2026-11-26"), Area::Everything);
         assert_eq!(units.area("", "2024-05-01", "2026-11-26"), Area::Everything);
         assert_eq!(units.area("Chi nhánh cũ", "2024-05-01", "2026-11-26"), Area::Everything);
+    }
+
+    #[test]
+    fn codes_of_a_unit_are_those_of_what_came_to_it() {
+        let units = Units::shipped();
+        let Some((unit, day)) = units.meant("00004", "2026-11-26") else { unreachable!() };
+        let codes = units.codes_of(&[unit], day);
+        assert!(codes.contains(&"00004".to_owned()) && codes.len() > 1, "{codes:?}");
+        for code in &codes {
+            let came = units.has_come_to((code, "2024-05-01"), unit, day) || units.has_come_to((code, day), unit, day);
+            assert!(came, "{code}");
+        }
+        // What has ended is looked at on its last day: nothing of what came after it.
+        let Some(before) = codes.iter().find(|code| units.unit_at(code, day).is_none()) else { unreachable!() };
+        let Some((ended, last)) = units.meant(before, "2026-11-26") else { unreachable!() };
+        assert_eq!(last, "2024-12-31");
+        assert!(units.has_come_to((before, "2024-05-01"), ended, last));
+        assert!(!units.has_come_to(("00004", "2026-01-01"), ended, last));
+        // The city's are everybody's, under both forms of its code.
+        let Some((city, day)) = units.meant("H26", "2026-11-26") else { unreachable!() };
+        let codes = units.codes_of(&[city], day);
+        assert!(["H26", "000.00.00.H26", "00004"].iter().all(|code| codes.contains(&(*code).to_owned())), "{codes:?}");
+        assert!(units.meant("Chi nhánh cũ", "2026-11-26").is_none());
     }
 
     #[test]

@@ -5,10 +5,16 @@ use super::{idempotency, json::JsonBody};
 use crate::{
     app::App,
     error::Result,
-    http::{Access, Caller, Remote, Route, pages::form::Secret},
+    http::{
+        Access, Caller, Remote, Route,
+        pages::{form::Secret, texts},
+    },
     issuance::{self, OwnKeyReceipt, OwnKeyRedemption, Preview, Proof, Receipt, Redemption},
     rates::{Kind, WRONG_CODE},
-    registration::{self, ReceiptKey},
+    registration::{
+        self, ReceiptKey,
+        consent::{self, Confirmation, Consent},
+    },
 };
 use axum::{
     Json,
@@ -17,8 +23,8 @@ use axum::{
     response::{IntoResponse, Response},
     routing::post,
 };
-use chuky_model::{algorithm::KeyAlgorithm, id::AccountId, instant::Instant};
-use serde::Deserialize;
+use chuky_model::{algorithm::KeyAlgorithm, id::AccountId, instant::Instant, text::Language};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
@@ -61,9 +67,42 @@ pub struct RedeemBody {
     #[serde(default = "default_algorithm")]
     #[schema(value_type = String)]
     algorithm: KeyAlgorithm,
-    /// The preview's `content_digest`: the subscriber has read the content and confirms it. With another content nothing is made.
+    /// The preview's `content_digest`: the subscriber has read the content and confirms it. Without it, or with that of another content,
+    /// nothing is made.
     #[serde(default)]
-    confirmed: Option<String>,
+    #[schema(required = true)]
+    confirmed: String,
+    /// The `version` of the preview's `consent`: the subscriber was shown that text and agrees to it.
+    #[serde(default)]
+    #[schema(required = true)]
+    consent: String,
+}
+
+/// What the certificate behind a code will say, and the words under which it is agreed to.
+#[derive(Serialize, ToSchema)]
+pub struct PreviewAnswer {
+    #[serde(flatten)]
+    preview: Preview,
+    /// Of a key that is made and kept here.
+    consent: ConsentShown,
+    /// Of a key that the subscriber keeps (`…/own-key`).
+    consent_own_key: ConsentShown,
+}
+
+/// A text of consent to show, with what is sent back of it.
+#[derive(Serialize, ToSchema)]
+pub struct ConsentShown {
+    #[serde(flatten)]
+    consent: Consent,
+    vi: String,
+    en: String,
+}
+
+impl ConsentShown {
+    fn of(consent: Consent) -> Self {
+        let [vi, en] = [Language::Vi, Language::En].map(|language| texts::text_or_key(language, consent.key, &[]));
+        Self { consent, vi, en }
+    }
 }
 
 /// Why a subscriber refuses the certificate.
@@ -96,12 +135,17 @@ pub struct OwnKeyBody {
     request: String,
     /// As with a key that is kept here.
     #[serde(default)]
-    confirmed: Option<String>,
+    #[schema(required = true)]
+    confirmed: String,
+    /// The `version` of the preview's `consent_own_key`: the subscriber was shown that text and agrees to it.
+    #[serde(default)]
+    #[schema(required = true)]
+    consent: String,
 }
 
 /// Tells what the certificate behind a code will say. Nothing is made.
 #[utoipa::path(post, path = "/api/v1/activations/preview", request_body = PreviewBody,
-    responses((status = 200, body = Preview), (status = 422)))]
+    responses((status = 200, body = PreviewAnswer), (status = 422)))]
 pub async fn preview(
     State(app): State<App>,
     caller: Caller,
@@ -110,7 +154,12 @@ pub async fn preview(
 ) -> Result<Response> {
     let flow = issuance::preview(&app, body.value.code.reveal(), session(&caller));
     let preview = app.rates.guessing(guess(&app, &remote), WRONG_CODE, flow).await?;
-    Ok(([(header::CACHE_CONTROL, "no-store")], Json(preview)).into_response())
+    let answer = PreviewAnswer {
+        preview,
+        consent: ConsentShown::of(consent::KEPT_HERE),
+        consent_own_key: ConsentShown::of(consent::OWN_KEY),
+    };
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response())
 }
 
 /// Refuses the certificate before it is made, because its content is wrong: the request is rejected, and the code opens nothing any more.
@@ -135,7 +184,7 @@ pub async fn redeem(
     headers: HeaderMap,
     body: JsonBody<RedeemBody>,
 ) -> Result<Response> {
-    let RedeemBody { code, login, password, second_secret, pin, algorithm, confirmed } = body.value;
+    let RedeemBody { code, login, password, second_secret, pin, algorithm, confirmed, consent } = body.value;
     let key = receipt_key(&headers)?;
     let no_store = (header::CACHE_CONTROL, "no-store");
     if let Some(key) = &key
@@ -149,7 +198,7 @@ pub async fn redeem(
         proof: proof(&caller, &second_secret, login, &password),
         pin: Zeroizing::new(pin.reveal().to_owned()),
         algorithm,
-        confirmed,
+        confirmation: Confirmation { content_digest: confirmed, consent },
         key,
     };
     let flow = issuance::redeem(&app, redemption);
@@ -192,13 +241,13 @@ pub async fn redeem_with_own_key(
     headers: HeaderMap,
     body: JsonBody<OwnKeyBody>,
 ) -> Result<Response> {
-    let OwnKeyBody { code, login, password, second_secret, request, confirmed } = body.value;
+    let OwnKeyBody { code, login, password, second_secret, request, confirmed, consent } = body.value;
     let key = receipt_key(&headers)?;
     let redemption = OwnKeyRedemption {
         code: Zeroizing::new(code.reveal().to_owned()),
         proof: proof(&caller, &second_secret, login, &password),
         request: request.into_bytes(),
-        confirmed,
+        confirmation: Confirmation { content_digest: confirmed, consent },
         key,
     };
     let flow = issuance::redeem_with_own_key(&app, redemption);

@@ -6,7 +6,7 @@ use crate::{
     app::App,
     error::{Error, RequestError, Result},
     http::{Access, Caller, Route},
-    registration::{self, Details, RequestView},
+    registration::{self, Beside, Details, RequestView},
 };
 use axum::{
     Json,
@@ -54,6 +54,9 @@ pub struct SubmitBody {
     /// Why it is entered although the population database says otherwise of the person (`identity_differs`, `person_unknown_number`).
     #[serde(default)]
     identity_ground: String,
+    /// The day of issue of the identity card that was looked at, `YYYY-MM-DD`: a card that has ended is refused (`card_expired`).
+    #[serde(default)]
+    card_issued: String,
 }
 
 /// The digest of the content that was shown.
@@ -113,7 +116,9 @@ pub async fn submit(
     let by = caller.required()?;
     let JsonBody { value, bytes } = body;
     let flow = async move |app: App, by: Principal| {
-        registration::submit(&app, &by, value.hierarchy, &value.unit, value.subscriber, &value.identity_ground).await
+        let SubmitBody { hierarchy, unit, subscriber, identity_ground, card_issued } = value;
+        let beside = Beside { identity_ground, card_issued: read_day(&card_issued)? };
+        registration::submit(&app, &by, hierarchy, &unit, subscriber, &beside).await
     };
     once(&app, &by, "POST /api/v1/requests", (&headers, &bytes), StatusCode::CREATED, flow).await
 }
@@ -187,6 +192,17 @@ pub async fn make_code(State(app): State<App>, caller: Caller, Path(id): Path<St
         second_secret_sent_to: made.sent_to,
     };
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response())
+}
+
+fn read_day(text: &str) -> Result<Option<time::Date>> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let day = time::Date::parse(text, time::macros::format_description!("[year]-[month]-[day]"));
+    Ok(Some(day.map_err(|_| {
+        let (vi, en) = ("Ngày cấp thẻ cần có dạng NĂM-THÁNG-NGÀY.", "The card's day of issue is YYYY-MM-DD.");
+        RequestError::invalid("card_issued", "card_issued_form", vi, en)
+    })?))
 }
 
 fn read_id(text: &str) -> Result<RequestId> {

@@ -8,14 +8,8 @@
 //! | [`OwnKeyForm`] | `/activate/own-key` |
 //! | [`RefuseForm`] | `/activate/refuse` |
 
-use super::{
-    Frame, Problems,
-    certificate::CertificateContent,
-    form::{Secret, checked},
-    html, rendered,
-    rows::Row,
-    texts,
-};
+use super::{Frame, Problems, certificate::CertificateContent, form::Secret, html, rendered, rows::Row, texts};
+use crate::registration::consent::Consent;
 use askama::Template;
 use axum::{http::StatusCode, response::Response};
 use chuky_model::{instant::Instant, text::Bilingual};
@@ -45,9 +39,8 @@ pub struct ActivateForm {
     pub pin_again: Secret,
     /// Digest of the content that was shown.
     pub confirmed: String,
-    /// The subscriber has read the content and agrees.
-    #[serde(deserialize_with = "checked")]
-    pub consent: bool,
+    /// The subscriber has read the content and agrees: the version of the words beside the box; empty where it is not ticked.
+    pub consent: String,
 }
 
 /// What the second screen posts to `/activate/own-key` where the key is the subscriber's own.
@@ -64,8 +57,7 @@ pub struct OwnKeyForm {
     /// PKCS #10, PEM.
     pub request: String,
     pub confirmed: String,
-    #[serde(deserialize_with = "checked")]
-    pub consent: bool,
+    pub consent: String,
 }
 
 /// What is posted to `/activate/refuse` where the content is wrong.
@@ -130,6 +122,8 @@ pub struct ConsentPage {
     pub content: CertificateContent,
     /// Of that content, carried in a hidden field.
     pub confirmed: String,
+    /// The words that are agreed to.
+    pub consent: Consent,
     /// The log-in name as typed before.
     pub login: String,
     pub holder: Holder,
@@ -149,6 +143,8 @@ pub struct OwnKeyPage {
     pub receipt_key: Secret,
     pub content: CertificateContent,
     pub confirmed: String,
+    /// The words that are agreed to.
+    pub consent: Consent,
     pub login: String,
     /// As pasted before.
     pub request: String,

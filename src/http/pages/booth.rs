@@ -18,11 +18,16 @@ use super::{
     rows::Row,
     texts,
 };
+use crate::{
+    config::SecondCertificateRule,
+    registration::admission::{EarlierCertificate, EarlierCertificates},
+};
 use askama::Template;
 use chuky_model::{
     card::{CardError, CardField, CardNotice},
     id::RequestId,
     instant::Instant,
+    record::state::CertificateState,
     request::RequestState,
 };
 use serde::Deserialize;
@@ -127,9 +132,50 @@ pub struct CompareStep {
     pub rows: Vec<Row>,
     /// What is unusual about the card and no fault.
     pub notices: Vec<CardNotice>,
+    /// What the register knows of the person's certificates.
+    pub earlier: EarlierCertificates,
     pub form: ConfirmForm,
     /// Of the fields of [`ConfirmForm`].
     pub problems: Problems,
+}
+
+impl CompareStep {
+    /// The earlier certificates of this unit, a sentence each.
+    fn earlier_lines(&self, frame: &Frame) -> Vec<String> {
+        let line = |one: &EarlierCertificate| {
+            let day = one
+                .not_after
+                .in_vietnam()
+                .map_or_else(String::new, |at| format!("{:02}/{:02}/{:04}", at.day(), u8::from(at.month()), at.year()));
+            let key = match one.state {
+                CertificateState::Revoked => "booth-earlier-revoked",
+                _ if !one.is_in_force => "booth-earlier-over",
+                CertificateState::Suspended => "booth-earlier-suspended",
+                _ => "booth-earlier-in-force",
+            };
+            frame.fill(key, &[("serial", &one.serial), ("day", &day)])
+        };
+        let mut lines: Vec<String> = self.earlier.own.iter().map(line).collect();
+        if self.earlier.elsewhere > 0 {
+            lines.push(frame.fill("booth-earlier-elsewhere", &[("count", &self.earlier.elsewhere.to_string())]));
+        }
+        lines
+    }
+
+    /// What is done about one in force; empty where there is none or nothing is done.
+    fn earlier_rule(&self, frame: &Frame) -> String {
+        match self.earlier.rule {
+            _ if !self.earlier.any_in_force() => String::new(),
+            SecondCertificateRule::Refuse => frame.say("booth-earlier-refused"),
+            SecondCertificateRule::Warn => frame.say("booth-earlier-warned"),
+            SecondCertificateRule::Allow => String::new(),
+        }
+    }
+
+    /// The request would not be taken.
+    fn is_refused(&self) -> bool {
+        self.earlier.rule == SecondCertificateRule::Refuse && self.earlier.any_in_force()
+    }
 }
 
 /// Step 3: somebody else approves.

@@ -350,6 +350,7 @@ fn subscriber_screens(language: Language) -> Vec<Screen> {
         code: Secret::new("K7QF-3MPX-9TWH"),
         content: content(Hierarchy::Citizens),
         confirmed: "4f1d0c9a".into(),
+        consent: crate::registration::consent::KEPT_HERE,
         login: "quynh.uong".into(),
         holder,
         shortest_pin: 8,

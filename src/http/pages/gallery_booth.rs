@@ -6,8 +6,14 @@ use super::{
     certificate::card_rows,
     gallery::{LONG_NAME, Screen, at, code, frame, request},
 };
+use crate::{
+    config::SecondCertificateRule,
+    registration::admission::{EarlierCertificate, EarlierCertificates},
+};
 use chuky_model::{
     card::{Card, CardNotice},
+    instant::Instant,
+    record::state::CertificateState,
     request::RequestState,
     text::Language,
 };
@@ -61,6 +67,7 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
     let compare = CompareStep {
         rows: card_rows(&Card::parse(CARD, TODAY).unwrap(), &frame(language, "/booth")),
         notices: vec![CardNotice::FurtherFields, CardNotice::UnknownProvince],
+        earlier: earlier(SecondCertificateRule::Warn),
         form: ConfirmForm {
             card_text: CARD.into(),
             province: "Hà Nội".into(),
@@ -69,6 +76,7 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
         },
         problems: Problems::none(),
     };
+    let refused = CompareStep { earlier: earlier(SecondCertificateRule::Refuse), ..compare.clone() };
     let unchecked =
         CompareStep { problems: Problems::one("face_compared", "problem-compare-first"), ..compare.clone() };
     vec![
@@ -77,6 +85,7 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
             "booth-enter-problem",
             booth_page(language, BoothStep::Enter(Box::new(EnterStep { form: typed, problems })), true),
         ),
+        ("booth-compare-refused", booth_page(language, BoothStep::Compare(Box::new(refused)), true)),
         ("booth-compare", booth_page(language, BoothStep::Compare(Box::new(compare)), true)),
         ("booth-compare-problem", booth_page(language, BoothStep::Compare(Box::new(unchecked)), true)),
         (
@@ -94,4 +103,16 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
         ("booth-rejected", booth_page(language, end(RequestState::Rejected, Some("Ảnh không khớp"), None), true)),
         ("booth-expired", booth_page(language, end(RequestState::Expired, None, None), true)),
     ]
+}
+
+/// One in force, one that was revoked, and one of another unit.
+fn earlier(rule: SecondCertificateRule) -> EarlierCertificates {
+    let one = |serial: &str, state, is_in_force| EarlierCertificate {
+        serial: serial.into(),
+        state,
+        not_after: Instant::from_unix_seconds(1_900_000_000),
+        is_in_force,
+    };
+    let own = vec![one("…5f3a", CertificateState::Issued, true), one("…90c1", CertificateState::Revoked, false)];
+    EarlierCertificates { own, elsewhere: 1, rule }
 }

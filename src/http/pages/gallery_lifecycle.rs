@@ -45,6 +45,7 @@ fn kinds(language: Language) -> Vec<Screen> {
         receipt_key: Secret::new("0199a7c2-1111-7000-8000-00000000abcd"),
         content: content(),
         confirmed: "4f1d0c9a".into(),
+        consent: crate::registration::consent::OWN_KEY,
         login: "quynh.uong".into(),
         request: String::new(),
         holder: Holder::New(None),

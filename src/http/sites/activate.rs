@@ -9,7 +9,7 @@ use super::{
 use crate::{
     accounts::{SESSION_SECONDS, device_token, open_session},
     app::App,
-    error::{RequestError, Result},
+    error::Result,
     http::{
         Access, Remote, Route,
         api::{activations::guess, idempotency},
@@ -26,7 +26,10 @@ use crate::{
     },
     issuance::{self, OwnKeyReceipt, OwnKeyRedemption, Preview, Proof, Receipt, Redemption},
     rates::WRONG_CODE,
-    registration::{self, ReceiptKey},
+    registration::{
+        self, ReceiptKey,
+        consent::{self, Confirmation},
+    },
 };
 use axum::{
     extract::State,
@@ -63,7 +66,7 @@ async fn read(
             let typed = ActivateForm { code: form.code, receipt_key: fresh_key(), ..ActivateForm::default() };
             let page = match preview.own_key_only {
                 true => own_key_page(&visit, &preview, of_code(&typed), Problems::none()).html(),
-                false => consent(&visit, &preview, typed, Problems::none()).html(),
+                false => consent_page(&visit, &preview, typed, Problems::none()).html(),
             };
             Ok(html(StatusCode::OK, page))
         }
@@ -96,7 +99,7 @@ async fn confirm(
     };
     let problems = typed_problems(&form);
     if !problems.is_empty() {
-        let page = consent(&visit, &preview, form, problems);
+        let page = consent_page(&visit, &preview, form, problems);
         return Ok(html(StatusCode::UNPROCESSABLE_ENTITY, page.html()));
     }
     let redemption = Redemption {
@@ -104,7 +107,7 @@ async fn confirm(
         proof: proof(&visit, (&form.csrf, &form.second_secret), &form.login, &form.password)?,
         pin: Zeroizing::new(form.pin.reveal().to_owned()),
         algorithm: KeyAlgorithm::P256,
-        confirmed: Some(form.confirmed.clone()),
+        confirmation: Confirmation { content_digest: form.confirmed.clone(), consent: form.consent.clone() },
         key,
     };
     match issuance::redeem(&app, redemption).await {
@@ -121,7 +124,7 @@ async fn confirm(
         }
         Err(error) => {
             let (status, problems) = shown_beside(error)?;
-            let page = consent(&visit, &preview, form, problems);
+            let page = consent_page(&visit, &preview, form, problems);
             Ok(html(status, page.html()))
         }
     }
@@ -138,24 +141,12 @@ async fn redeem_with_own_key(
         code: Zeroizing::new(form.code.reveal().to_owned()),
         proof: proof(&visit, (&form.csrf, &form.second_secret), &form.login, &form.password)?,
         request: form.request.clone().into_bytes(),
-        confirmed: Some(form.confirmed.clone()),
+        confirmation: Confirmation { content_digest: form.confirmed.clone(), consent: form.consent.clone() },
         key,
     };
-    let redeemed = match form.consent {
-        true => {
-            let flow = issuance::redeem_with_own_key(&app, redemption);
-            app.rates.guessing(guess(&app, &remote), WRONG_CODE, flow).await.map(|(receipt, _)| receipt)
-        }
-        false => Err(RequestError::invalid(
-            "consent",
-            "consent_missing",
-            "Hãy đọc nội dung và đánh dấu đồng ý để tiếp tục.",
-            "Read the content and agree to it to go on.",
-        )
-        .into()),
-    };
-    match redeemed {
-        Ok(receipt) => Ok(html(StatusCode::CREATED, own_key_receipt(visit, receipt).html())),
+    let flow = issuance::redeem_with_own_key(&app, redemption);
+    match app.rates.guessing(guess(&app, &remote), WRONG_CODE, flow).await {
+        Ok((receipt, _)) => Ok(html(StatusCode::CREATED, own_key_receipt(visit, receipt).html())),
         Err(error) => {
             let (status, problems) = shown_beside(error)?;
             match looked_up(&app, &visit, &remote, &form.code).await {
@@ -177,6 +168,7 @@ fn own_key_page(visit: &Visit, preview: &Preview, typed: OwnKeyForm, problems: P
         receipt_key: typed.receipt_key,
         content: content(preview, ""),
         confirmed: preview.content_digest.clone(),
+        consent: consent::OWN_KEY,
         login: typed.login,
         request: typed.request,
         holder: holder(preview),
@@ -215,7 +207,7 @@ async fn refuse(
             let typed = ActivateForm { code: form.code, receipt_key: fresh_key(), ..ActivateForm::default() };
             let page = match preview.own_key_only {
                 true => own_key_page(&visit, &preview, of_code(&typed), problems).html(),
-                false => consent(&visit, &preview, typed, problems).html(),
+                false => consent_page(&visit, &preview, typed, problems).html(),
             };
             Ok(html(status, page))
         }
@@ -258,7 +250,7 @@ fn holder(preview: &Preview) -> Holder {
 /// What only the form knows: that the PIN was typed twice, that consent was given. The flow checks all else.
 fn typed_problems(form: &ActivateForm) -> Problems {
     let mut problems = Problems::none();
-    if !form.consent {
+    if form.consent.is_empty() {
         problems = problems.and("consent", "problem-consent-missing");
     }
     if form.pin != form.pin_again {
@@ -274,13 +266,14 @@ fn fresh_key() -> Secret {
     Secret::new(idempotency::fresh_key())
 }
 
-fn consent(visit: &Visit, preview: &Preview, typed: ActivateForm, problems: Problems) -> ConsentPage {
+fn consent_page(visit: &Visit, preview: &Preview, typed: ActivateForm, problems: Problems) -> ConsentPage {
     ConsentPage {
         frame: visit.frame.clone(),
         code: typed.code,
         receipt_key: typed.receipt_key,
         content: content(preview, "ECDSA P-256"),
         confirmed: preview.content_digest.clone(),
+        consent: consent::KEPT_HERE,
         login: typed.login,
         holder: holder(preview),
         shortest_pin: crate::custody::pin::SHORTEST,

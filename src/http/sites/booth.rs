@@ -21,7 +21,10 @@ use crate::{
             html, with_camera,
         },
     },
-    registration::{self, Details, Road},
+    registration::{
+        self, Beside, Details, Road,
+        admission::{check_scanned, earlier_certificates},
+    },
     units,
 };
 use axum::{
@@ -57,8 +60,14 @@ async fn enter(State(app): State<App>, visit: Visit) -> Result<Response> {
 async fn read_card(State(app): State<App>, visit: Visit, PageForm(form): PageForm<CardForm>) -> Result<Response> {
     visit.posting(&form.csrf)?;
     let card_text = form.as_card_text();
-    match Card::parse(&card_text, today(&app)) {
+    match Card::parse(&card_text, registration::today(&app)) {
         Ok(card) => {
+            if let Err(error) = check_scanned(&app, &card) {
+                // Said of the card as a whole: nothing of it is to be typed otherwise.
+                let (status, problems) = shown_beside(error)?;
+                let step = BoothStep::Enter(Box::new(EnterStep { form, problems: problems.among(&[]) }));
+                return page(&app, visit, status, step).await;
+            }
             let details = Details::from_card(&card);
             let form = ConfirmForm {
                 idempotency_key: idempotency::fresh_key(),
@@ -67,9 +76,7 @@ async fn read_card(State(app): State<App>, visit: Visit, PageForm(form): PageFor
                 locality: details.locality,
                 ..ConfirmForm::default()
             };
-            let rows = card_rows(&card, &visit.frame);
-            let notices = card.notices.clone();
-            let step = BoothStep::Compare(Box::new(CompareStep { rows, notices, form, problems: Problems::none() }));
+            let step = compare(&app, &visit, &card, form, Problems::none()).await?;
             page(&app, visit, StatusCode::OK, step).await
         }
         Err(error) => {
@@ -82,7 +89,7 @@ async fn read_card(State(app): State<App>, visit: Visit, PageForm(form): PageFor
 
 async fn submit(State(app): State<App>, visit: Visit, PageForm(form): PageForm<ConfirmForm>) -> Result<Response> {
     let by = visit.posting(&form.csrf)?;
-    let card = match Card::parse(&form.card_text, today(&app)) {
+    let card = match Card::parse(&form.card_text, registration::today(&app)) {
         Ok(card) => card,
         Err(error) => {
             let form = CardForm { card_text: form.card_text, ..CardForm::default() };
@@ -97,19 +104,25 @@ async fn submit(State(app): State<App>, visit: Visit, PageForm(form): PageForm<C
             problems = problems.and(field, "problem-compare-first");
         }
     }
-    let (rows, notices) = (card_rows(&card, &visit.frame), card.notices.clone());
     if !problems.is_empty() {
-        let step = BoothStep::Compare(Box::new(CompareStep { rows, notices, form, problems }));
+        let step = compare(&app, &visit, &card, form, problems).await?;
         return page(&app, visit, StatusCode::UNPROCESSABLE_ENTITY, step).await;
     }
     match entered(&app, by, &card, &form).await {
         Ok(id) => Ok(Redirect::to(&format!("/booth/requests/{id}")).into_response()),
         Err(error) => {
             let (status, problems) = shown_beside(error)?;
-            let step = BoothStep::Compare(Box::new(CompareStep { rows, notices, form, problems }));
+            let step = compare(&app, &visit, &card, form, problems.among(COMPARED)).await?;
             page(&app, visit, status, step).await
         }
     }
+}
+
+/// The second step: the card as it was read, with what is known of its holder's certificates.
+async fn compare(app: &App, visit: &Visit, card: &Card, form: ConfirmForm, problems: Problems) -> Result<BoothStep> {
+    let earlier = earlier_certificates(app, visit.required()?, Hierarchy::Citizens, &card.number).await?;
+    let (rows, notices) = (card_rows(card, &visit.frame), card.notices.clone());
+    Ok(BoothStep::Compare(Box::new(CompareStep { rows, notices, earlier, form, problems })))
 }
 
 /// The request that a card and what was said beside it become; once for each idempotency key, by whichever way it comes.
@@ -117,10 +130,10 @@ pub(super) async fn entered(app: &App, by: &Principal, card: &Card, form: &Confi
     let (province, locality) = (form.province.clone(), form.locality.clone());
     let details = Details { province, locality, phone: form.phone.clone(), ..Details::from_card(card) };
     let body = serde_json::to_vec(&(&details, &form.identity_ground)).unwrap_or_default();
-    let ground = form.identity_ground.clone();
+    let beside = Beside { identity_ground: form.identity_ground.clone(), card_issued: card.issued };
     let flow = async move |app: App, by: Principal| {
         let unit = units::own_code(&app, &by).await?;
-        Ok(registration::submit(&app, &by, Hierarchy::Citizens, &unit, details, &ground).await?.id)
+        Ok(registration::submit(&app, &by, Hierarchy::Citizens, &unit, details, &beside).await?.id)
     };
     idempotency::once_on_page(app, by, "POST /booth/requests", (&form.idempotency_key, &body), flow).await
 }
@@ -128,11 +141,6 @@ pub(super) async fn entered(app: &App, by: &Principal, card: &Card, form: &Confi
 async fn show(State(app): State<App>, visit: Visit, Path(id): Path<String>) -> Result<Response> {
     let road = registration::road(&app, visit.required()?, read_id(&id)?).await?;
     page(&app, visit, StatusCode::OK, step(road, None)).await
-}
-
-/// The day it is in Vietnam.
-pub(super) fn today(app: &App) -> time::Date {
-    app.clock.now().in_vietnam().map_or(time::Date::MIN, |moment| moment.date())
 }
 
 /// A form without fields of its own.
@@ -199,3 +207,6 @@ async fn page(app: &App, visit: Visit, status: StatusCode, step: BoothStep) -> R
     let answer = html(status, page.html());
     Ok(if reads_cards { with_camera(answer) } else { answer })
 }
+
+/// Fields of the second step beside which something can be said.
+const COMPARED: &[&str] = &["card_compared", "face_compared", "locality", "province", "phone", "identity_ground"];

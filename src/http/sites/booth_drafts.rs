@@ -11,7 +11,7 @@ use crate::{
         pages::booth::{CardForm, ConfirmForm},
         problem::status_of,
     },
-    registration::Details,
+    registration::{self, Details},
 };
 use axum::{
     Json,
@@ -80,7 +80,7 @@ async fn send(State(app): State<App>, visit: Visit, PageForm(mut form): PageForm
         return Err(RequestError::invalid("idempotency_key", "draft_without_key", vi, en).into());
     }
     // 1. The card and what was compared, as on the page.
-    let card = match Card::parse(&form.card_text, booth::today(&app)) {
+    let card = match Card::parse(&form.card_text, registration::today(&app)) {
         Ok(card) => card,
         Err(errors) => {
             let said = CardForm { card_text: form.card_text, ..CardForm::default() }.problems(&errors);

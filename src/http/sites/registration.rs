@@ -21,7 +21,7 @@ use crate::{
             },
         },
     },
-    registration::{self, Details, Listed, RequestView},
+    registration::{self, Beside, Details, Listed, RequestView},
     units,
 };
 use axum::{
@@ -31,8 +31,8 @@ use axum::{
     routing::{get, post},
 };
 use chuky_model::{
+    card,
     id::RequestId,
-    person::PersonalNumber,
     request::{Hierarchy, RequestState, SubjectKind},
     role::Role,
 };
@@ -113,10 +113,10 @@ async fn submit(State(app): State<App>, visit: Visit, PageForm(form): PageForm<O
             _ => Hierarchy::Officials,
         };
         let body = serde_json::to_vec(&(&details, &form.identity_ground)).unwrap_or_default();
-        let ground = form.identity_ground.clone();
+        let beside = Beside { identity_ground: form.identity_ground.clone(), card_issued: None };
         let flow = async move |app: App, by: Principal| {
             let unit = units::own_code(&app, &by).await?;
-            let view = registration::submit(&app, &by, hierarchy, &unit, details, &ground).await?;
+            let view = registration::submit(&app, &by, hierarchy, &unit, details, &beside).await?;
             Ok(view.id)
         };
         idempotency::once_on_page(&app, by, "POST /registration/new", (&form.idempotency_key, &body), flow).await
@@ -132,9 +132,9 @@ async fn submit(State(app): State<App>, visit: Visit, PageForm(form): PageForm<O
 
 fn details(form: &OfficialForm) -> Result<Details> {
     let digits: String = form.personal_number.chars().filter(|letter| !letter.is_whitespace()).collect();
-    let personal_number = PersonalNumber::parse(&digits).map_err(|_| {
-        let (vi, en) = ("Số định danh có đúng 12 chữ số.", "The personal number has exactly 12 digits.");
-        RequestError::invalid("personal_number", "personal_number_form", vi, en)
+    let personal_number = card::number_of(&digits).map_err(|error| {
+        let said = error.said();
+        RequestError::invalid("personal_number", "personal_number_form", said.vi, said.en)
     })?;
     Ok(Details {
         full_name: form.full_name.clone(),

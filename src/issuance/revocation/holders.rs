@@ -72,8 +72,8 @@ pub async fn of_caller(app: &App, by: &Principal, whom: &str) -> Result<Vec<Cert
         return Err(RequestError::invalid(
             "whom",
             "holder_unknown",
-            "Không tìm thấy chứng thư còn hiệu lực theo số này. Hãy kiểm tra lại số định danh hoặc số hiệu chứng thư.",
-            "No certificate in force is found by this number. Check the personal number or the serial number.",
+            "Không tìm thấy chứng thư còn hiệu lực theo số này trong đơn vị của bạn. Hãy kiểm tra lại số định danh hoặc số hiệu chứng thư; chứng thư đăng ký ở đơn vị khác do tổng đài thành phố tạm dừng.",
+            "No certificate in force is found by this number in your unit. Check the personal number or the serial number; what was registered in another unit is suspended by the city's hotline.",
         )
         .into());
     }

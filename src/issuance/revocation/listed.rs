@@ -2,27 +2,30 @@
 //! cannot be keeps no other from it; the list is published once at the end.
 
 use super::{
-    Change, Ground, Why, admit, as_it_is, changed, find, is_staff_for, is_staff_of, kind_of, register, revocation_list,
-    shown,
+    Change, Ground, Why, admit, as_it_is, changed, find, is_staff_for, is_staff_of, kind_of, register, request_of,
+    revocation_list, shown,
 };
 use crate::{
     accounts::Principal,
     app::App,
     error::{Error, RequestError, Result},
+    units,
 };
 use chuky_model::{
     record::{Cursor, certificate::Certificate as Row, state::CertificateState},
     request::{Hierarchy, SubjectKind},
     text::Bilingual,
+    unit::Units,
 };
 use serde::Serialize;
+use std::sync::Arc;
 
 /// Which certificates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Listed {
     /// By serial number, hexadecimal.
     Serials(Vec<String>),
-    /// Every one of a unit's subscribers that is good or suspended.
+    /// Every one that is good or suspended of what belongs to a unit, with the units below it and those that were merged into them.
     Unit {
         hierarchy: Hierarchy,
         unit: String,
@@ -169,23 +172,67 @@ async fn of_unit(
         return Err(RequestError::forbidden().into());
     }
     register::follow(app).await?;
-    let mut rows: Named = Vec::new();
-    let mut after = Cursor::OLDEST;
-    loop {
-        let page = app.store.certificates_of_unit(hierarchy, unit, after, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(rows) };
-        after = Cursor { at: last.created_at, id: last.id.0 };
-        if rows.len().saturating_add(page.len()) > MOST {
-            return Err(wrong_length().into());
-        }
-        for row in page {
-            let wanted = kind.is_none() || kind_of(app, &row).await? == kind;
-            if !wanted || !is_staff_for(app, by, &row).await? {
-                continue;
+    let of = OfUnit::named(app, unit).await?;
+    let mut found = Vec::new();
+    for code in &of.codes {
+        let mut after = Cursor::OLDEST;
+        loop {
+            let page = app.store.certificates_of_unit(hierarchy, code, after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = Cursor { at: last.created_at, id: last.id.0 };
+            for row in page {
+                if of.has(app, &row).await? && is_wanted(app, by, &row, kind).await? {
+                    found.push(row);
+                }
+                if found.len() > MOST {
+                    return Err(wrong_length().into());
+                }
             }
-            let serial = row.serial.to_string();
-            rows.push((serial, as_it_is(app, row.id).await));
         }
+    }
+    // In one order, whatever units they come from: an order to revoke them is approved over it.
+    found.sort_by_key(|row| (row.created_at, row.id.0));
+    let mut rows: Named = Vec::with_capacity(found.len());
+    for row in found {
+        rows.push((row.serial.to_string(), as_it_is(app, row.id).await));
+    }
+    Ok(rows)
+}
+
+async fn is_wanted(app: &App, by: &Principal, row: &Row, kind: Option<SubjectKind>) -> Result<bool> {
+    Ok((kind.is_none() || kind_of(app, row).await? == kind) && is_staff_for(app, by, row).await?)
+}
+
+/// What belongs to a unit: what was requested in it, in a unit below it, or in one that a reform put into either. Of a unit that has ended, as
+/// it was on its last day. What never was the code of a unit is that text and nothing else.
+struct OfUnit<'c> {
+    units: Arc<Units>,
+    today: String,
+    code: &'c str,
+    /// Under which it may be kept.
+    codes: Vec<String>,
+}
+
+impl<'c> OfUnit<'c> {
+    async fn named(app: &App, code: &'c str) -> Result<Self> {
+        let (units, today) = (units::known(app).await?, units::day_of(app.clock.now()));
+        let mut codes = match units.meant(code, &today) {
+            Some((unit, day)) => units.codes_of(&[unit], day),
+            None => Vec::new(),
+        };
+        if !codes.iter().any(|known| known == code) {
+            codes.push(code.to_owned());
+        }
+        Ok(Self { units, today, code, codes })
+    }
+
+    /// By the day of its request: codes are given anew.
+    async fn has(&self, app: &App, row: &Row) -> Result<bool> {
+        let Some(request) = request_of(app, row).await? else { return Ok(false) };
+        Ok(match self.units.meant(self.code, &self.today) {
+            Some((unit, day)) => self.units.has_come_to((&request.unit, &units::day_of(request.created_at)), unit, day),
+            None => request.unit == self.code,
+        })
     }
 }
 

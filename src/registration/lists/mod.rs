@@ -201,6 +201,11 @@ impl Drafted {
         let cells = cells_of(app, &line)?;
         let against = Against { units: &self.units, day: &self.day, area: &self.area };
         let Checked { mut details, mut problems } = row::check(&cells, Some(against), self.today);
+        if let Some(Err(crate::error::Error::Request(refused))) =
+            details.as_ref().map(|details| super::admission::check_age(app, details, self.today))
+        {
+            problems.push(RowProblem { column: Column::BirthDate.name(), code: refused.code, said: refused.detail });
+        }
         match (twice, cells.number()) {
             (Some(row), _) => problems.push(listed_twice(row)),
             (None, Some(number)) => {

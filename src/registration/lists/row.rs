@@ -245,7 +245,7 @@ pub fn check(cells: &Cells, against: Option<Against<'_>>, today: Date) -> Checke
     problems.extend(found);
     let details = match (number, born, sex) {
         (Some(number), Some(born), Some(sex)) if problems.is_empty() => {
-            checked(cells, (number, born, sex), &mut problems)
+            checked(cells, (number, born, sex), today, &mut problems)
         }
         _ => None,
     };
@@ -257,6 +257,7 @@ pub fn check(cells: &Cells, against: Option<Against<'_>>, today: Date) -> Checke
 fn checked(
     cells: &Cells,
     (personal_number, (day, month, year), sex): (PersonalNumber, (u8, u8, u16), Sex),
+    today: Date,
     problems: &mut Vec<RowProblem>,
 ) -> Option<Details> {
     let text = |column| cells.text(column);
@@ -278,7 +279,7 @@ fn checked(
         replaces: None,
         identity: None,
     };
-    match details.checked(Hierarchy::Officials) {
+    match details.checked(Hierarchy::Officials, today) {
         Ok(details) => Some(details),
         Err(crate::error::Error::Request(refused)) => {
             let column = refused.field.and_then(Column::from_name).unwrap_or(Column::FullName);

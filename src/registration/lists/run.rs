@@ -194,7 +194,7 @@ impl Prepared {
         // The request first: the line refers to it.
         let made = made.map(|made| *made);
         if let Some(made) = &made {
-            match crate::registration::insert(app, transaction, &made.request).await {
+            match crate::registration::insert(app, transaction, &made.request, serde_json::Value::Null).await {
                 Err(Error::Request(_)) => return Ok(Stored::RequestOpen(line)),
                 other => other?,
             }

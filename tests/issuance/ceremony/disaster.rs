@@ -42,7 +42,7 @@ async fn a_lost_subscribers_token_comes_back_from_shares() {
     let app = bootstrap::open(settings(at), Clock::default(), Path::new(EXECUTABLE)).await.unwrap();
     let test = TestApp::around(app).await;
     let (_, code) = approved(&test, "gianhang", &citizen()).await;
-    let (status, receipt) = test.post("/api/v1/activations", "", &redemption(&code, "hong.uong")).await;
+    let (status, receipt) = test.redeem("", &redemption(&code, "hong.uong")).await;
     assert_eq!(status, 201, "{receipt}");
     let (done, text) = over(at, "backup", &[&at.join("out").to_string_lossy()]);
     assert!(done, "{text}");

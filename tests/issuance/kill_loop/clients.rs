@@ -182,7 +182,23 @@ impl Client {
         };
         let key = format!("{:032x}", self.random.random::<u128>());
         let mut note = Note { request, spki, receipt: None, credential: None, told: None, perhaps: None };
+        let consent = if note.spki.is_some() { "consent_own_key" } else { "consent" };
         for _ in 0..TRIES {
+            if body.get("confirmed").is_none() {
+                match self.post("/api/v1/activations/preview", &self.session, None, &json!({ "code": code })) {
+                    Some((200, preview)) => {
+                        body["confirmed"] = preview["content_digest"].clone();
+                        body["consent"] = preview[consent]["version"].clone();
+                    }
+                    Some((422, _)) => break,
+                    Some((status, answer)) => drop(self.unavailable::<()>(status, &answer)),
+                    None => {}
+                }
+                if body.get("confirmed").is_none() {
+                    self.pause();
+                    continue;
+                }
+            }
             match self.post(path, &self.session, Some(&key), &body) {
                 Some((201, receipt)) => {
                     let text = |field: &str| receipt[field].as_str().unwrap().to_owned();

@@ -55,6 +55,7 @@ impl Victim {
     fn start(&mut self) {
         let process = Command::new(EXECUTABLE)
             .env("CHUKY__ACCOUNTS__SECOND_FACTOR", "where_enrolled")
+            .env("CHUKY__REGISTRATION__SECOND_CERTIFICATE", "allow")
             .args(["serve", "--no-demo", "--data-dir"])
             .arg(&self.data)
             .env("CHUKY__SERVER__LISTEN", self.address.to_string())
