@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 pub struct RegistrationConfig {
     pub second_secret: SecondSecretRule,
     pub approval: ApprovalRule,
+    /// Where a subscriber has their certificate suspended at once, as receipts say it: a hotline's number, perhaps with its hours. Empty: the
+    /// page of one's own certificates.
+    pub suspend_contact: String,
 }
 
 /// When decisions that authorise need a passkey of whoever makes them.
@@ -46,6 +49,13 @@ impl RegistrationConfig {
             let what = "\"passkey_required\" needs a server.public_url with https and a host name";
             return Err(invalid("registration.approval", what));
         }
+        let letters = self.suspend_contact.chars().count();
+        if letters > LONGEST_CONTACT || self.suspend_contact.chars().any(char::is_control) {
+            return Err(invalid("registration.suspend_contact", "has at most 120 characters, on one line"));
+        }
         Ok(self)
     }
 }
+
+/// A line of the receipt.
+const LONGEST_CONTACT: usize = 120;

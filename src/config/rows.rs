@@ -259,6 +259,11 @@ pub(super) const ROWS: &[Row] = &[
         "When decisions that authorise take a passkey: from an account's first confirmed one on, or always.",
     ),
     row(
+        "registration.suspend_contact",
+        "text, at most 120 characters",
+        "Where a subscriber has their certificate suspended at once, as receipts say it: the hotline's number. The page of one's own certificates where empty.",
+    ),
+    row(
         "identity.provider",
         "`manual` or `population`",
         "Who says whether a person is who the card says: whoever enters the request, or a population database besides. See [privacy](privacy.md).",

@@ -65,6 +65,7 @@ use utoipa::OpenApi;
         super::activations::refuse,
         super::activations::redeem_with_own_key,
         super::certificates::show,
+        super::certificates::receipt,
         super::certificates::revoke,
         super::certificates::suspend,
         super::certificates::resume,

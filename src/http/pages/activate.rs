@@ -12,7 +12,9 @@ use super::{
     Frame, Problems,
     certificate::CertificateContent,
     form::{Secret, checked},
-    html, rendered,
+    html,
+    quick_response::QuickResponse,
+    rendered,
     rows::Row,
     texts,
 };
@@ -173,6 +175,25 @@ pub struct OwnKeyReceiptPage {
     pub certificates: String,
     /// What of the request was not taken over.
     pub notices: Vec<Bilingual>,
+    /// Address of the receipt as a file, for its holder, logged in.
+    pub receipt: String,
+    pub status: StatusLink,
+}
+
+/// Where anybody reads how a certificate stands, with its QR code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatusLink {
+    /// The whole address.
+    pub address: String,
+    pub quick_response: Option<QuickResponse>,
+}
+
+impl StatusLink {
+    /// Of the certificate with that serial number; `origin` is the service's public address.
+    pub fn of(origin: &str, serial: &str) -> Self {
+        let address = super::certificate_status::address(origin, serial);
+        Self { quick_response: QuickResponse::of(&address), address }
+    }
 }
 
 /// Third screen: the signature is ready.
@@ -189,8 +210,9 @@ pub struct ReceiptPage {
     pub issued: Instant,
     /// The log-in name that was chosen.
     pub login: String,
-    /// Address of the receipt as a file.
-    pub receipt: Option<String>,
+    /// Address of the receipt as a file, for its holder, logged in.
+    pub receipt: String,
+    pub status: StatusLink,
     /// How to suspend at once: a telephone number or address of the operator, empty where none is set.
     pub suspend_contact: String,
 }

@@ -12,6 +12,7 @@ pub mod assets;
 pub mod audit;
 pub mod booth;
 pub mod certificate;
+pub mod certificate_status;
 pub mod certificates;
 pub mod chart;
 pub mod consent;

@@ -7,6 +7,7 @@ mod alarms;
 mod audit;
 mod booth;
 mod booth_drafts;
+mod certificate_status;
 mod certificates;
 mod consent;
 mod credentials;
@@ -69,6 +70,7 @@ pub fn routes() -> Vec<Route> {
         incoming::routes(),
         credentials::routes(),
         certificates::routes(),
+        certificate_status::routes(),
         revocations::routes(),
         unlocks::routes(),
         staff::routes(),
