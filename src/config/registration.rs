@@ -32,7 +32,7 @@ pub enum ApprovalRule {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SecondSecretRule {
-    /// Where the request names a contact and messages are handed over (`messages.spool_dir`).
+    /// Where the request names a contact and messages are handed over (`messages.spool_dir`, `messages.gateway`).
     #[default]
     WhereReachable,
     /// Always: a request without a contact is not approved.
@@ -43,7 +43,7 @@ impl RegistrationConfig {
     /// Refuses to demand what nobody would send.
     pub(super) fn checked(self, sends_messages: bool, public_url: &str) -> Result<Self, ConfigError> {
         if self.second_secret == SecondSecretRule::Required && !sends_messages {
-            return Err(invalid("registration.second_secret", "\"required\" needs messages.spool_dir"));
+            return Err(invalid("registration.second_secret", "\"required\" needs messages.spool_dir or a gateway"));
         }
         if self.approval == ApprovalRule::PasskeyRequired && RelyingParty::at(public_url).is_none() {
             let what = "\"passkey_required\" needs a server.public_url with https and a host name";

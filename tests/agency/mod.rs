@@ -5,6 +5,7 @@ mod forms;
 mod hostile;
 mod many;
 mod pages;
+mod sheets;
 mod tampered;
 pub mod units;
 

@@ -120,6 +120,8 @@ use utoipa::OpenApi;
         super::agency_lists::drop_list,
         super::agency_lists::approve,
         super::agency_lists::reject,
+        super::activation_sheets::codes,
+        super::activation_sheets::confirmations,
         super::forms::of_request,
         super::forms::of_list,
         super::forms::of_order,

@@ -18,6 +18,7 @@ use super::{
     rows::Row,
     texts,
 };
+use crate::registration::second::ON_SHEET;
 use askama::Template;
 use axum::{http::StatusCode, response::Response};
 use chuky_model::{instant::Instant, text::Bilingual};
@@ -102,6 +103,7 @@ impl Holder {
     /// Says where the second secret was sent; empty where none is asked for.
     fn sent_text(&self, frame: &Frame) -> String {
         match self {
+            Self::New(Some(place)) if place == ON_SHEET => frame.say("activate-second-sheet"),
             Self::New(Some(contact)) => frame.fill("activate-second-lead", &[("contact", contact)]),
             _ => String::new(),
         }

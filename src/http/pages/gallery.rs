@@ -390,6 +390,7 @@ fn subscriber_screens(language: Language) -> Vec<Screen> {
         ),
         ("activate-consent", consent(activate::Holder::New(Some("•••• 678".into())), Problems::none()).html()),
         ("activate-consent-problem", consent(activate::Holder::New(None), wrong).html()),
+        ("activate-consent-sheet", consent(activate::Holder::New(Some("sheet".into())), Problems::none()).html()),
         ("activate-consent-account", consent(activate::Holder::LoggedIn, Problems::none()).html()),
         ("activate-stranger", consent(activate::Holder::Stranger, Problems::none()).html()),
         ("activate-receipt", receipt.html()),

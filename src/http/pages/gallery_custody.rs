@@ -8,6 +8,7 @@ use super::{
     certificates::{Card, CertificatesPage, HotlineForm, HotlinePage, SuspendPage, Waiting},
     credentials::{CredentialCard, CredentialsPage, Done, PinPage},
     gallery::{AGENCY, LONG_NAME, Screen, at, frame, refused, stranger},
+    messages::{MessagesPage, ShownMessage},
     unlocks::{AskForm, UnlockCard, UnlocksPage},
 };
 use crate::{issuance::PublicStatus, oauth::GrantView};
@@ -124,10 +125,30 @@ fn certificate_screens(language: Language) -> Vec<Screen> {
         ("hotline-unknown", hotline(Vec::new(), false, unknown)),
         ("hotline-found", hotline(vec![card(Issued, false), card(Suspended, false)], false, not_asked)),
         ("hotline-done", hotline(Vec::new(), true, Problems::none())),
+        ("messages", messages(language)),
         ("certificate-status-good", standing(language, Status::Good)),
         ("certificate-status-suspended", standing(language, gone(Reason::CertificateHold))),
         ("certificate-status-revoked", standing(language, gone(Reason::KeyCompromise))),
     ]
+}
+
+fn messages(language: Language) -> String {
+    let message = |to: &str, text: &str| ShownMessage {
+        to: to.into(),
+        text: text.into(),
+        at: "22/11/2026 10:05:09 (+07:00)".into(),
+    };
+    let messages = vec![
+        message(
+            "0912345678",
+            "Ma xac nhan kich hoat chung thu so: 1234 5678. Khong doc ma nay cho bat ky ai, ke ca can bo.",
+        ),
+        message(
+            "0987654321",
+            "Ma kich hoat chu ky so cua ban: K7QF-3MPX-9TWH. Mo https://chuky.hanoi.example/activate truoc ngay 25/11/2026. Khong dua ma cho ai.",
+        ),
+    ];
+    MessagesPage { frame: stranger(language, "/messages"), messages }.html()
 }
 
 fn gone(reason: Reason) -> Status {

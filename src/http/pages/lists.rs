@@ -8,6 +8,7 @@
 //! | [`ListDecisionForm`] | `…/enter`, `…/drop`, `…/approve`, `…/reject`, and the last two and `…/remove` of a line | the digest of what was shown; why not |
 
 use super::{Frame, Problems, rendered, rows::Row, texts};
+use crate::registration::lists::is_sheet;
 use askama::Template;
 use chuky_model::id::{AgencyListId, RequestId};
 use serde::Deserialize;
@@ -176,6 +177,12 @@ impl ListPage {
     /// The reader may have the forms of Decree 68/2024 filled.
     fn has_forms(&self) -> bool {
         self.card.decidable || (self.card.own && matches!(self.card.state, "entered" | "approved" | "done"))
+    }
+
+    /// Where the printed sheets of the people on this page begin; none where nobody on it has any.
+    fn sheets_from(&self) -> Option<i64> {
+        let is_approved = |line: &&ListLine| line.outcome == Some("approved") && is_sheet(line.text("phone"));
+        self.lines.iter().find(is_approved).map(|line| line.position)
     }
 
     /// What there is to show, by state.

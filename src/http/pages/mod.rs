@@ -7,6 +7,7 @@
 
 pub mod account;
 pub mod activate;
+pub mod activation_sheets;
 pub mod alarms;
 pub mod assets;
 pub mod audit;
@@ -31,6 +32,7 @@ pub mod lists;
 pub mod login;
 pub mod mandates;
 pub mod merchant;
+pub mod messages;
 pub mod own;
 pub mod payments;
 pub mod payroll;

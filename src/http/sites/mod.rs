@@ -20,6 +20,7 @@ mod lists;
 pub mod login;
 mod mandates;
 mod merchant;
+mod messages;
 mod own;
 mod payments;
 mod payroll;
@@ -63,6 +64,7 @@ pub fn routes() -> Vec<Route> {
         registration::routes(),
         lists::routes(),
         super::api::forms::page_routes(),
+        super::api::activation_sheets::page_routes(),
         health::routes(),
         sign::routes(),
         own::routes(),
@@ -83,6 +85,7 @@ pub fn routes() -> Vec<Route> {
         alarms::routes(),
         merchant::routes(),
         mandates::routes(),
+        messages::routes(),
         payroll::routes(),
     ]
     .into_iter()

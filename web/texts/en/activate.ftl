@@ -66,3 +66,4 @@ receipt-suspend-own = Suspend it yourself on the page of your certificates
 receipt-status-title = How the certificate stands
 receipt-status-picture = QR code that leads to the page of the certificate's status
 receipt-status-hint = Whoever scans this code sees whether the certificate is in force, and no personal information.
+activate-second-sheet = The 8 digits on the confirmation sheet that who approved the list handed to you. Tell them to nobody, not even to staff.

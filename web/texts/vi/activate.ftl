@@ -66,3 +66,4 @@ receipt-suspend-own = Tự tạm dừng ở trang Chứng thư của tôi
 receipt-status-title = Tình trạng chứng thư
 receipt-status-picture = Mã QR dẫn đến trang tình trạng chứng thư
 receipt-status-hint = Ai quét mã này đều thấy chứng thư còn hiệu lực hay không, và không thấy thông tin cá nhân.
+activate-second-sheet = 8 chữ số in trên phiếu xác nhận mà người duyệt danh sách đã trao. Không đọc cho ai, kể cả cán bộ.
