@@ -7,20 +7,15 @@ use crate::{
 };
 use chuky_model::role::Role;
 use serde_json::{Value, json};
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-};
-
-fn folder() -> PathBuf {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/screens/paper");
-    std::fs::create_dir_all(&folder).unwrap();
-    folder
-}
+use std::{path::Path, process::Command};
 
 /// The text of the sheets, and what a library of others reads from the code of the first one.
-fn read(name: &str, pdf: &[u8]) -> (String, Option<String>) {
-    let (file, picture) = (folder().join(format!("{name}.pdf")), folder().join(name));
+fn read(test: &TestApp, name: &str, pdf: &[u8]) -> (String, Option<String>) {
+    // Each test its own: they run side by side.
+    let port = test.url.rsplit(':').next().unwrap();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/screens/paper").join(port);
+    std::fs::create_dir_all(&folder).unwrap();
+    let (file, picture) = (folder.join(format!("{name}.pdf")), folder.join(name));
     std::fs::write(&file, pdf).unwrap();
     for form in [&["-png"][..], &[]] {
         let mut drawing = Command::new("pdftoppm");
@@ -42,7 +37,7 @@ async fn printed(test: &TestApp, list: &str, what: &str, by: &str) -> (u16, Vec<
 async fn code_of(test: &TestApp, list: &str, registrar: &str) -> String {
     let (status, pdf) = printed(test, list, "code-sheets", registrar).await;
     assert_eq!(status, 200, "{}", String::from_utf8_lossy(&pdf));
-    let (text, code) = read("activation-sheet", &pdf);
+    let (text, code) = read(test, "activation-sheet", &pdf);
     let address = format!("{}/activate#", test.url);
     let code = code.unwrap().strip_prefix(&address).unwrap().to_owned();
     assert!(text.contains(&code) && text.contains("PHIẾU KÍCH HOẠT") && text.contains("Nguyễn Văn Ab"), "{text}");
@@ -52,7 +47,7 @@ async fn code_of(test: &TestApp, list: &str, registrar: &str) -> String {
 async fn digits_of(test: &TestApp, list: &str, approver: &str) -> String {
     let (status, pdf) = printed(test, list, "confirmation-sheets", approver).await;
     assert_eq!(status, 200, "{}", String::from_utf8_lossy(&pdf));
-    let (text, _) = read("confirmation-sheet", &pdf);
+    let (text, _) = read(test, "confirmation-sheet", &pdf);
     assert!(text.contains("PHIẾU XÁC NHẬN") && text.contains("Nguyễn Văn Ab"), "{text}");
     let is_group = |word: &&str| word.len() == 4 && word.bytes().all(|byte| byte.is_ascii_digit());
     let line = text.lines().find(|line| line.split_whitespace().filter(is_group).count() == 2).unwrap();

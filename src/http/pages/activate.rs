@@ -187,6 +187,8 @@ pub struct OwnKeyReceiptPage {
 pub struct StatusLink {
     /// The whole address.
     pub address: String,
+    /// The same within this service.
+    pub path: String,
     pub quick_response: Option<QuickResponse>,
 }
 
@@ -194,7 +196,7 @@ impl StatusLink {
     /// Of the certificate with that serial number; `origin` is the service's public address.
     pub fn of(origin: &str, serial: &str) -> Self {
         let address = super::certificate_status::address(origin, serial);
-        Self { quick_response: QuickResponse::of(&address), address }
+        Self { quick_response: QuickResponse::of(&address), address, path: format!("/c/{serial}") }
     }
 }
 

@@ -107,6 +107,11 @@ impl ListLine {
         self.cells.iter().find(|cell| cell.column == column).map(|cell| cell.text.as_str()).unwrap_or_default()
     }
 
+    /// Approved, and reached by printed sheets.
+    fn is_by_sheet(&self) -> bool {
+        self.outcome == Some("approved") && is_sheet(self.text("phone"))
+    }
+
     /// Everything beside the name, in one line.
     fn summary(&self) -> String {
         let texts = self.cells.iter().filter(|cell| cell.column != "full_name" && !cell.text.is_empty());
@@ -181,8 +186,7 @@ impl ListPage {
 
     /// Where the printed sheets of the people on this page begin; none where nobody on it has any.
     fn sheets_from(&self) -> Option<i64> {
-        let is_approved = |line: &&ListLine| line.outcome == Some("approved") && is_sheet(line.text("phone"));
-        self.lines.iter().find(is_approved).map(|line| line.position)
+        self.lines.iter().find(|line| line.is_by_sheet()).map(|line| line.position)
     }
 
     /// What there is to show, by state.

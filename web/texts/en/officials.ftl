@@ -56,3 +56,4 @@ sheets-codes-lead = Print an activation sheet for each of them on this page, and
 sheets-codes = Print activation sheets
 sheets-confirmations-lead = Print a confirmation sheet for each of them on this page, and hand it over in person after seeing their papers. Do not give it to the place that made the list: whoever has both sheets can activate in another's place.
 sheets-confirmations = Print confirmation sheets
+officials-approved-sheet = Approved, handed over on sheets

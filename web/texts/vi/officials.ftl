@@ -56,3 +56,4 @@ sheets-codes-lead = In cho mỗi người trong trang này một phiếu kích h
 sheets-codes = In phiếu kích hoạt
 sheets-confirmations-lead = In cho mỗi người trong trang này một phiếu xác nhận, và trao tận tay sau khi xem giấy tờ của họ. Không đưa cho nơi lập danh sách: ai có cả hai phiếu thì kích hoạt được thay người khác.
 sheets-confirmations = In phiếu xác nhận
+officials-approved-sheet = Đã duyệt, trao bằng phiếu
