@@ -85,7 +85,7 @@ pub struct Inner {
     pub approved_lists: lists::ApprovedLists,
     /// Agencies' lists that were looked at as a whole of late.
     pub lists: lists::Kept,
-    /// Held while a message is handed over.
+    /// What is known of whatever takes messages.
     pub spooling: outbox::Spooling,
     /// Held by whoever publishes revocation lists.
     pub publications: revocation_list::Publications,
@@ -193,6 +193,7 @@ impl App {
             identity: Provider::open(&settings.identity).map_err(|error| InternalError::other(error.to_string()))?,
             fetcher: Fetcher::new(&settings.verification.fetch),
             hooks: Hooks::new(&settings.payments.webhooks),
+            spooling: outbox::Spooling::new(&settings),
             payments: Payments::start(store.clone(), tokens.subscribers.clone(), policy, (accepted, registry), age),
             receipts: Receipts::start(tokens.status.clone(), clock.clone(), settings.public_url.clone(), receipt_key)?,
             sequencer: lasting::spawn("audit sequencer", sequencer.run()),
@@ -212,7 +213,6 @@ impl App {
             units: units::Kept::default(),
             statistics: statistics::Kept::default(),
             approved_lists: lists::ApprovedLists::default(),
-            spooling: outbox::Spooling::default(),
             publications: revocation_list::Publications::default(),
             policies,
             admission: Admission::default(),

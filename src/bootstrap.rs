@@ -44,10 +44,11 @@ pub async fn open(settings: Settings, clock: Clock, executable: &Path) -> Result
     App::open(settings, clock, executable.to_owned()).await
 }
 
-/// Has the messages of a demonstration written into its data directory, where its settings name no other place: whoever tries it reads
-/// there what a subscriber's telephone would show.
+/// Has the messages of a demonstration written into its data directory, where its settings name no other place, and shown on a page: whoever
+/// tries it reads there what a subscriber's telephone would show.
 pub fn message_sink(settings: &mut Settings) -> Option<PathBuf> {
-    if settings.spool_dir.is_none() {
+    settings.shows_messages = true;
+    if !settings.sends_messages() {
         settings.spool_dir = Some(settings.data_dir.join("messages"));
         return settings.spool_dir.clone();
     }

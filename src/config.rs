@@ -4,8 +4,10 @@
 mod accounts;
 mod audit;
 mod authority;
+mod database;
 mod documents;
 mod identity;
+mod messages;
 mod network;
 mod payments;
 pub mod reference;
@@ -21,8 +23,10 @@ pub use {
     accounts::{AccountsConfig, SecondFactorRule},
     audit::{AuditConfig, AuditSettings, PREFIX as AUDIT_LOG, Witness},
     authority::{AuthorityConfig, MOST_LIST_PARTS},
+    database::DatabaseConfig,
     documents::{DocumentsConfig, FontsConfig},
     identity::{IdentityConfig, IdentityProvider, UnavailableRule},
+    messages::{GatewayConfig, GatewaySettings, MessagesConfig, SmsWay},
     network::Network,
     payments::PaymentsConfig,
     registration::{ApprovalRule, ExpiredCardRule, RegistrationConfig, SecondCertificateRule, SecondSecretRule},
@@ -32,7 +36,7 @@ pub use {
     verification::VerificationConfig,
 };
 
-use crate::{outbox::MessagesConfig, rates::RatesConfig};
+use crate::rates::RatesConfig;
 use serde::{Deserialize, Serialize};
 use source::Source;
 use std::{
@@ -65,31 +69,6 @@ pub struct Config {
     pub accounts: AccountsConfig,
     /// How often somebody may try.
     pub rates: RatesConfig,
-}
-
-/// Which database.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct DatabaseConfig {
-    /// `sqlite:///path` or `postgres://…`; SQLite in the data directory where absent.
-    pub url: Option<String>,
-    /// How long a statement of PostgreSQL may take.
-    pub wait_seconds: u64,
-}
-
-impl DatabaseConfig {
-    fn check(&self) -> Result<(), ConfigError> {
-        match self.wait_seconds {
-            1..=600 => Ok(()),
-            _ => Err(invalid("database.wait_seconds", "between 1 and 600")),
-        }
-    }
-}
-
-impl Default for DatabaseConfig {
-    fn default() -> Self {
-        Self { url: None, wait_seconds: 40 }
-    }
 }
 
 /// The PKCS#11 module and the worker processes.
@@ -222,6 +201,9 @@ pub struct Settings {
     pub retention: RetentionConfig,
     pub timestamps: TimestampsConfig,
     pub spool_dir: Option<PathBuf>,
+    pub gateway: Option<GatewaySettings>,
+    /// Whether a page shows messages.
+    pub shows_messages: bool,
     pub verification: VerificationConfig,
     pub payments: PaymentsConfig,
     pub audit: AuditSettings,
@@ -284,7 +266,7 @@ impl Settings {
     fn check(config: Config, data_dir: &Path) -> Result<Self, ConfigError> {
         let listen = config.server.address()?;
         let (public_url, status_url) = config.server.urls()?;
-        let registration = config.registration.checked(config.messages.spool_dir.is_some(), &public_url)?;
+        let registration = config.registration.checked(config.messages.are_sent(), &public_url)?;
         config.seal.check()?;
         let days = [config.verification.link_days, config.verification.trusted_list_days, config.seal.pepper_days];
         if !days.iter().all(|days| (1..=3_650).contains(days)) {
@@ -298,7 +280,6 @@ impl Settings {
             return Err(invalid("rates", "each quota has a count of at least 1 and 1 to 86400 seconds"));
         }
         let trusted_proxies = config.server.proxies()?;
-        let connections = config.server.connections()?;
         let positive = [config.hsm.workers_per_token, config.hsm.threads_per_worker, config.hsm.queue];
         if positive.contains(&0) || config.readers.count == 0 || config.readers.documents_per_reader == 0 {
             return Err(invalid("hsm, readers", "counts are at least 1"));
@@ -313,7 +294,7 @@ impl Settings {
             audit: config.audit.checked(&public_url)?,
             public_url,
             status_url,
-            connections,
+            connections: config.server.connections()?,
             tls: config.server.tls.map(TlsConfig::checked).transpose()?,
             largest_upload: config.server.largest_upload_mib.saturating_mul(1 << 20),
             database_wait: Duration::from_secs(config.database.wait_seconds),
@@ -345,10 +326,17 @@ impl Settings {
             identity: config.identity.checked()?,
             retention: config.retention.checked()?,
             timestamps: config.timestamps,
+            gateway: config.messages.gateway()?,
             spool_dir: config.messages.spool_dir,
+            shows_messages: config.messages.shown,
             trusted_proxies,
             rates: config.rates,
         })
+    }
+
+    /// Whether anything takes messages.
+    pub fn sends_messages(&self) -> bool {
+        self.spool_dir.is_some() || self.gateway.is_some()
     }
 
     /// The address under which certificates and lists say that status and issuers are found, without a trailing slash.

@@ -1,19 +1,22 @@
-//! Messages on their way out: each waits as an encrypted row until it is handed to whatever sends it. The one adapter there is writes files
-//! into a spool directory, from which the operator's gateway takes them. Handed over is not delivered: that is the gateway's to say.
+//! Messages on their way out: each waits as an encrypted row until it is handed to whatever sends it: written as a file into a spool directory,
+//! from which the operator's gateway takes it, or posted to a gateway (`gateway`). Handed over is not delivered: that is the gateway's to say.
+
+mod gateway;
 
 use crate::{
     app::App,
+    config::Settings,
     error::{InternalError, Result},
+    fetching::Hooks,
     issuance::reminders::{BODY, RECIPIENT},
-    store,
+    lasting, store,
 };
 use chuky_model::record::work::Message;
-use serde::{Deserialize, Serialize};
 use std::{
     fs::{self, OpenOptions},
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -24,23 +27,22 @@ use tokio::sync::Mutex;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-/// Messages to subscribers.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct MessagesConfig {
-    /// Directory into which each message is written as a file, for the operator's gateway to send. Without it messages wait in their table.
-    pub spool_dir: Option<PathBuf>,
-}
-
-/// What is known of the spool directory.
-#[derive(Default)]
+/// What is known of whatever takes messages.
 pub struct Spooling {
-    /// Held while something is done in it: a file system that hangs keeps one thread, and not one more each round.
+    /// Held while something is done in the spool directory: a file system that hangs keeps one thread, and not one more each round.
     held: Arc<Mutex<()>>,
     failed: AtomicBool,
+    /// What calls the gateway, where one is called.
+    hooks: Option<Hooks>,
 }
 
 impl Spooling {
+    /// By the settings, which were checked.
+    pub fn new(settings: &Settings) -> Self {
+        let hooks = settings.gateway.as_ref().map(|gateway| Hooks::new(&gateway.reach));
+        Self { held: Arc::default(), failed: AtomicBool::new(false), hooks }
+    }
+
     /// Whether the last round could hand messages over.
     pub fn is_well(&self) -> bool {
         !self.failed.load(Ordering::Relaxed)
@@ -74,18 +76,31 @@ pub enum Round {
     Another,
 }
 
-/// Hands what waits to the spool directory, where one is set. One node at a time does, whichever directories they have: each message is written
-/// by one of them. A message that cannot be read keeps no other back. One that was written and not yet marked when the service ended is
-/// written once more under the same name.
+/// Hands messages to the gateway, where one is called, until the service ends: a gateway may be slow, and nothing else waits for it.
+pub async fn run(app: App) {
+    while app.settings.gateway.is_some() {
+        tokio::time::sleep(BEAT).await;
+        if let Some(Err(error)) = lasting::caught(hand_over(&app)).await {
+            tracing::error!(event = "messages_not_handed_over", error = %error);
+        }
+    }
+}
+
+/// Hands what waits to the spool directory or to the gateway, where one is set. One node at a time does, whichever directories they have: each
+/// message is written by one of them. A message that cannot be read keeps no other back. One that was handed over and not yet marked when the
+/// service ended is handed over once more, under the same name and the same key.
 pub async fn hand_over(app: &App) -> Result<Round> {
-    let Some(spool) = &app.settings.spool_dir else { return Ok(Round::Mine(0)) };
+    if !app.settings.sends_messages() {
+        return Ok(Round::Mine(0));
+    }
     let holder = Uuid::now_v7().to_string();
     if !held(app, &holder).await? {
         return Ok(Round::Another);
     }
-    let handed = match in_spool(app, spool, |spool| usable(spool).and_then(|()| clear_up(spool))).await {
-        Ok(()) => handed_over(app, spool, &holder).await,
-        Err(error) => Err(error),
+    let handed = match (&app.settings.spool_dir, &app.settings.gateway, &app.spooling.hooks) {
+        (_, Some(gateway), Some(hooks)) => gateway::hand_over(app, (gateway, hooks), &holder).await,
+        (Some(spool), _, _) => spooled(app, spool, &holder).await,
+        _ => Ok(Round::Mine(0)),
     };
     app.spooling.failed.store(handed.is_err(), Ordering::Relaxed);
     let mut transaction = app.store.begin().await?;
@@ -103,7 +118,8 @@ async fn held(app: &App, holder: &str) -> Result<bool> {
     Ok(held)
 }
 
-async fn handed_over(app: &App, spool: &Path, holder: &str) -> Result<Round> {
+async fn spooled(app: &App, spool: &Path, holder: &str) -> Result<Round> {
+    in_spool(app, spool, |spool| usable(spool).and_then(|()| clear_up(spool))).await?;
     let (mut handed, mut unreadable) = (0, 0_usize);
     let mut renewed = Instant::now();
     // All that are counted, so that those that cannot be read never fill the round.
@@ -185,6 +201,27 @@ pub async fn waiting(app: &App) -> Result<usize> {
     Ok(app.store.unsent_messages(MOST_COUNTED).await?.len())
 }
 
+/// A message in clear, for the page of a demonstration.
+pub struct Shown {
+    pub to: String,
+    pub text: String,
+    pub at: chuky_model::instant::Instant,
+}
+
+/// The newest messages in clear, newest first, where a page may show them. One that cannot be read is left out.
+pub async fn shown(app: &App) -> Result<Option<Vec<Shown>>> {
+    if !app.settings.shows_messages {
+        return Ok(None);
+    }
+    let messages = app.store.newest_messages(MOST_SHOWN).await?;
+    let shown = messages.iter().filter_map(|message| {
+        let text = app.vault.open(BODY, &message.id.to_string(), &message.body).ok()?;
+        let to = recipient(app, message).ok()?;
+        Some(Shown { to, text: String::from_utf8_lossy(&text).into_owned(), at: message.created_at })
+    });
+    Ok(Some(shown.collect()))
+}
+
 /// Where a message goes, in clear.
 pub fn recipient(app: &App, message: &Message) -> Result<String> {
     let plain = app.vault.open(RECIPIENT, &message.id.to_string(), &message.recipient)?;
@@ -244,6 +281,10 @@ fn clear_up(spool: &Path) -> io::Result<()> {
 
 /// In one round of the worker.
 const AT_A_TIME: usize = 200;
+/// Between two looks at what a gateway may be given.
+const BEAT: Duration = Duration::from_secs(5);
+/// On the page of a demonstration.
+const MOST_SHOWN: i64 = 50;
 /// A few hundred octets take no disk as long: the file system hangs.
 const LONGEST_WORK: Duration = Duration::from_secs(10);
 const MOST_COUNTED: i64 = 1_000;

@@ -44,7 +44,7 @@ pub fn start(app: &App) -> JoinHandle<()> {
         let audit = app.audit.clone();
         tokio::select! {
             () = audit.until_stopped() => {}
-            () = async { tokio::join!(app.log.clone().run(), archives(app.clone()), webhooks::run(app.clone()), rounds(app.clone()), audit_log(app)).3 } => {}
+            () = async { tokio::join!(app.log.clone().run(), archives(app.clone()), webhooks::run(app.clone()), rounds(app.clone()), audit_log(app.clone()), outbox::run(app)).3 } => {}
         }
     })
 }
@@ -97,7 +97,9 @@ pub async fn round(app: &App) {
     told("payments_not_forgotten", retention::forget_old(app).await);
     if is_held {
         told("reminders_not_written", reminders::send_due(app).await);
-        told("messages_not_handed_over", outbox::hand_over(app).await);
+        if app.settings.gateway.is_none() {
+            told("messages_not_handed_over", outbox::hand_over(app).await);
+        }
     }
 }
 

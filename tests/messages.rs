@@ -23,6 +23,9 @@ async fn waiting(test: &TestApp, count: usize) {
             body: seal("message.body", "Ma xac nhan"),
             created_at: Instant::from_unix_seconds(test.app.clock.now().unix_seconds()),
             sent_at: None,
+            tries: 0,
+            next_at: None,
+            failed_at: None,
         };
         transaction.insert_message(&message).await.unwrap();
     }

@@ -20,6 +20,9 @@ async fn queue(test: &TestApp, recipient: Option<&str>) -> MessageId {
         body: sealed("message.body", "Het han"),
         created_at: test.app.clock.now(),
         sent_at: None,
+        tries: 0,
+        next_at: None,
+        failed_at: None,
     };
     let mut transaction = test.app.store.begin().await.unwrap();
     transaction.insert_message(&message).await.unwrap();

@@ -59,6 +59,8 @@ kinds! {
     InvitationMade = "invitation.made",
     /// A new code replaced the one before.
     InvitationRenewed = "invitation.renewed",
+    /// Who approved printed the second secret of a person without a telephone.
+    ConfirmationPrinted = "code.confirmation_printed",
     /// A second secret is about to be compared; counted before it is.
     InvitationTried = "invitation.tried",
     InvitationRedeemed = "invitation.redeemed",

@@ -80,7 +80,7 @@ async fn examine(settings: &Settings, executable: &Path) -> Vec<(String, Finding
         ("PKCS#11 module".to_owned(), module(settings)),
     ];
     findings.extend(own_tls(settings));
-    findings.extend(spool(settings));
+    findings.extend(messages(settings));
     findings.extend(tokens(settings, executable).await);
     findings.extend(database(settings).await);
     let readers = ReaderPool::new(settings.readers.clone(), executable.to_owned());
@@ -188,8 +188,18 @@ fn own_tls(settings: &Settings) -> Option<(String, Finding)> {
     Some(("TLS".to_owned(), finding))
 }
 
-/// Where messages are handed over, if a directory is named.
-fn spool(settings: &Settings) -> Option<(String, Finding)> {
+/// Where messages are handed over, if a gateway or a directory is named. The gateway is not called.
+fn messages(settings: &Settings) -> Option<(String, Finding)> {
+    if let Some(gateway) = &settings.gateway {
+        let finding = match gateway.secret_file.as_ref().map(|file| (file, fs::read_to_string(file))) {
+            Some((file, Err(error))) => Finding::Bad(
+                format!("{}: {error}", file.display()),
+                "put the gateway's secret there for this user to read, or set messages.gateway.secret_file".to_owned(),
+            ),
+            _ => Finding::Good(format!("messages are posted to {}", gateway.reach.hosts.join(", "))),
+        };
+        return Some(("message gateway".to_owned(), finding));
+    }
     let finding = match outbox::readiness(settings.spool_dir.as_deref())? {
         Ok(()) => Finding::Good("messages can be handed over".to_owned()),
         Err(reason) => Finding::Bad(

@@ -7,6 +7,7 @@ use super::{
     requests::Requests,
     secret, unusable,
 };
+use crate::registration::second::ON_SHEET;
 use chuky_model::text::Language;
 use clap::Args;
 use serde_json::{Value, json};
@@ -155,6 +156,8 @@ impl Request {
         }
         let Some(contact) = preview["second_secret_sent_to"].as_str() else { return Ok(None) };
         let question = match language {
+            Language::Vi if contact == ON_SHEET => "Mã xác nhận in trên phiếu xác nhận: ".to_owned(),
+            Language::En if contact == ON_SHEET => "Confirmation code on the confirmation sheet: ".to_owned(),
             Language::Vi => format!("Mã xác nhận gửi đến {contact}: "),
             Language::En => format!("Confirmation code sent to {contact}: "),
         };

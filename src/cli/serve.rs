@@ -75,10 +75,7 @@ impl Serve {
             bootstrap::demo_authority(&app).await?;
             accounts = bootstrap::demo_accounts(&app).await?;
         }
-        if app.settings.payments.webhooks.is_for_development() && !ceremony::is_test(&app).await? {
-            let what = "payments.webhooks.addresses = \"loopback\" is for development, over a TEST authority: name hosts, and public or private addresses";
-            return Err(crate::error::InternalError::other(what).into());
-        }
+        refuse_development(&app).await?;
         worker::prepare(&app).await?;
         let background = worker::start(&app);
         let listener = TcpListener::bind(listen)
@@ -93,6 +90,25 @@ impl Serve {
         let served = serving.await;
         background.abort();
         Ok(served.map_err(|error| crate::error::InternalError::other(error.to_string()))??)
+    }
+}
+
+/// Refuses what is for development where the authority is no TEST.
+async fn refuse_development(app: &App) -> Result<()> {
+    let settings = &app.settings;
+    let told = [
+        (
+            settings.payments.webhooks.is_for_development(),
+            "payments.webhooks.addresses = \"loopback\" is for development, over a TEST authority: name hosts, and public or private addresses",
+        ),
+        (
+            settings.shows_messages,
+            "messages.shown is for development, over a TEST authority: it shows everybody's codes",
+        ),
+    ];
+    match told.into_iter().find(|(is_set, _)| *is_set) {
+        Some((_, what)) if !ceremony::is_test(app).await? => Err(crate::error::InternalError::other(what).into()),
+        _ => Ok(()),
     }
 }
 
@@ -152,6 +168,12 @@ fn announce(app: &App, language: Language, accounts: &[bootstrap::DemoAccount]) 
         say(
             format!("Người ký mẫu: {signers} (mật khẩu {password}, mã PIN {pin}); ký văn bản tại {url}/sign"),
             format!("Sample signers: {signers} (password {password}, PIN {pin}); they sign at {url}/sign"),
+        );
+    }
+    if app.settings.shows_messages {
+        say(
+            format!("Tin nhắn (thay cho điện thoại): {url}/messages"),
+            format!("Messages (in the place of telephones): {url}/messages"),
         );
     }
     if sample.exists() {

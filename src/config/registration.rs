@@ -16,6 +16,9 @@ pub struct RegistrationConfig {
     /// Years that a person is old who is given a certificate; the service's own policy.
     pub lowest_age: u8,
     pub expired_cards: ExpiredCardRule,
+    /// Where a subscriber has their certificate suspended at once, as receipts say it: a hotline's number, perhaps with its hours. Empty: the
+    /// page of one's own certificates.
+    pub suspend_contact: String,
 }
 
 impl Default for RegistrationConfig {
@@ -26,6 +29,7 @@ impl Default for RegistrationConfig {
             second_certificate: SecondCertificateRule::default(),
             lowest_age: 15,
             expired_cards: ExpiredCardRule::default(),
+            suspend_contact: String::new(),
         }
     }
 }
@@ -67,7 +71,7 @@ pub enum ApprovalRule {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SecondSecretRule {
-    /// Where the request names a contact and messages are handed over (`messages.spool_dir`).
+    /// Where the request names a contact and messages are handed over (`messages.spool_dir`, `messages.gateway`).
     #[default]
     WhereReachable,
     /// Always: a request without a contact is not approved.
@@ -78,7 +82,7 @@ impl RegistrationConfig {
     /// Refuses to demand what nobody would send.
     pub(super) fn checked(self, sends_messages: bool, public_url: &str) -> Result<Self, ConfigError> {
         if self.second_secret == SecondSecretRule::Required && !sends_messages {
-            return Err(invalid("registration.second_secret", "\"required\" needs messages.spool_dir"));
+            return Err(invalid("registration.second_secret", "\"required\" needs messages.spool_dir or a gateway"));
         }
         if self.approval == ApprovalRule::PasskeyRequired && RelyingParty::at(public_url).is_none() {
             let what = "\"passkey_required\" needs a server.public_url with https and a host name";
@@ -86,6 +90,10 @@ impl RegistrationConfig {
         }
         if self.lowest_age > OLDEST_LOWEST {
             return Err(invalid("registration.lowest_age", "is a number of years, at most 100"));
+        }
+        let letters = self.suspend_contact.chars().count();
+        if letters > LONGEST_CONTACT || self.suspend_contact.chars().any(char::is_control) {
+            return Err(invalid("registration.suspend_contact", "has at most 120 characters, on one line"));
         }
         Ok(self)
     }
@@ -97,3 +105,5 @@ impl RegistrationConfig {
 }
 
 const OLDEST_LOWEST: u8 = 100;
+/// A line of the receipt.
+const LONGEST_CONTACT: usize = 120;

@@ -251,7 +251,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "registration.second_secret",
         "`where_reachable` or `required`",
-        "When a first activation asks for a second secret. `required` needs `messages.spool_dir`.",
+        "When a first activation asks for a second secret. `required` needs `messages.spool_dir` or a gateway.",
     ),
     row(
         "registration.approval",
@@ -275,6 +275,11 @@ pub(super) const ROWS: &[Row] = &[
             "`refuse` or `allow`",
             "What is done with an identity card that has ended: at the age of 14, 25, 40 or 60 that follows its day of issue by more than two years.",
         ),
+    ),
+    row(
+        "registration.suspend_contact",
+        "text, at most 120 characters",
+        "Where a subscriber has their certificate suspended at once, as receipts say it: the hotline's number. The page of one's own certificates where empty.",
     ),
     row(
         "identity.provider",
@@ -328,11 +333,21 @@ pub(super) const ROWS: &[Row] = &[
             "Whose word says that the clock is right; the kernel's where absent, and for TEST hierarchies the operator's.",
         ),
     ),
+    row("messages.sms", "`spool` or `http`", "Who takes messages: the spool directory, or a gateway that is called."),
     row(
         "messages.spool_dir",
         "path",
         "Directory into which messages are written for the operator's gateway; without it they wait in their table.",
     ),
+    row("messages.gateway.url", "URL", "Where messages are posted, with `http`: [operators](operators.md#messages)."),
+    row("messages.gateway.secret_file", "path", "File with the secret that is sent as `Authorization: Bearer`."),
+    row(
+        "messages.gateway.addresses",
+        "`public`, `private` or `loopback`",
+        "Which addresses its host may have; plain HTTP is for `loopback` alone.",
+    ),
+    row("messages.gateway.roots", "path", "PEM of the CAs that judge its certificate; the system's where absent."),
+    row("messages.shown", "true or false", "`/messages` shows them, for development: over a TEST authority alone."),
     row("verification.policy", "name", "The validation policy where a caller names none."),
     row("verification.policies_dir", "path", "Further policies, one TOML file each: [verification](verification.md)."),
     row(

@@ -3,7 +3,7 @@
 
 use super::{
     hosts::Host,
-    request::{Client, Reach, system_lookup},
+    request::{Answered, Client, Post, Reach, system_lookup},
 };
 use crate::tls;
 use serde::{Deserialize, Serialize};
@@ -110,9 +110,14 @@ impl Hooks {
 
     /// Posts a body there; an error says why whoever it is did not take it.
     pub async fn tell(&self, address: &str, kind: &'static str, body: String) -> Result<(), String> {
+        self.post(address, Post { kind, headers: Vec::new(), body: body.into() }).await?.taken()
+    }
+
+    /// Posts there and gives what came back; an error where nothing did.
+    pub async fn post(&self, address: &str, post: Post) -> Result<Answered, String> {
         let uri = self.admitted(address).map_err(str::to_owned)?;
         let (hooks, place) = (self.clone(), self.places.acquire().await.map_err(|error| error.to_string())?);
-        let told = tokio::task::spawn_blocking(move || hooks.client(&uri)?.tell(&uri, kind, body.as_bytes(), PATIENCE));
+        let told = tokio::task::spawn_blocking(move || hooks.client(&uri)?.post(&uri, &post, PATIENCE));
         let told = tokio::time::timeout(PATIENCE.saturating_mul(2), told).await;
         drop(place);
         match told {

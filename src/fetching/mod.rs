@@ -10,7 +10,7 @@ mod visit;
 
 pub use hook::{Addresses, Hooks, WebhookConfig};
 pub use hosts::FetchConfig;
-pub use request::{Lookup, Reach};
+pub use request::{Answered, Lookup, Post, Reach};
 pub use visit::Visit;
 
 use hosts::Host;

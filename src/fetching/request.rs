@@ -19,6 +19,7 @@ use ureq::{
         transport::{DefaultConnector, NextTimeout},
     },
 };
+use zeroize::Zeroizing;
 
 /// Looks a host's addresses up.
 pub type Lookup = Arc<dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + Send + Sync>;
@@ -98,11 +99,38 @@ impl Client {
 }
 
 impl Client {
-    /// POST of something that whoever is told acknowledges with a status between 200 and 299; what else the answer says is not read.
-    pub(super) fn tell(&self, uri: &Uri, kind: &str, body: &[u8], left: Duration) -> Result<(), String> {
-        let post = self.0.post(uri.clone()).content_type(kind);
-        let answer = post.config().timeout_global(Some(left)).build().send(body).map_err(|error| error.to_string())?;
-        match answer.status().as_u16() {
+    /// POST of something that whoever is told acknowledges by a status; what else the answer says is not read.
+    pub(super) fn post(&self, uri: &Uri, post: &Post, left: Duration) -> Result<Answered, String> {
+        let mut asked = self.0.post(uri.clone()).content_type(post.kind);
+        for (name, value) in &post.headers {
+            asked = asked.header(*name, value.as_str());
+        }
+        let asked = asked.config().timeout_global(Some(left)).build();
+        let answer = asked.send(post.body.as_bytes()).map_err(|error| error.to_string())?;
+        let wait = answer.headers().get("retry-after").and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        Ok(Answered { status: answer.status().as_u16(), retry_after: wait })
+    }
+}
+
+/// What is posted.
+pub struct Post {
+    pub kind: &'static str,
+    pub headers: Vec<(&'static str, Zeroizing<String>)>,
+    pub body: Zeroizing<String>,
+}
+
+/// What came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answered {
+    pub status: u16,
+    /// Seconds after which whoever was asked wants to be asked again (RFC 9110 §10.2.3), where the answer names them.
+    pub retry_after: Option<i64>,
+}
+
+impl Answered {
+    /// Passes where it was taken.
+    pub fn taken(self) -> Result<(), String> {
+        match self.status {
             200..=299 => Ok(()),
             status @ 300..=399 => Err(format!("it answers {status}, and redirects are not followed")),
             status => Err(format!("it answers {status}")),

@@ -24,6 +24,6 @@ pub use authority::{Authority, CertifiedKey};
 pub use issue::{Proof, Redemption, redeem};
 pub use own_key::{OwnKeyReceipt, OwnKeyRedemption, redeem_with_own_key};
 pub use policy::IssuingPolicy;
-pub use receipt::{Receipt, receipt_again};
-pub use status::certificate_pem;
+pub use receipt::{PaperReceipt, Receipt, on_paper, receipt_again};
+pub use status::{PublicStatus, certificate_pem, public as public_status};
 pub use subscriber::{Preview, preview, valid_days};

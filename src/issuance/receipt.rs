@@ -1,8 +1,10 @@
 //! The receipt of an issued certificate: given with the answer to its redemption, and again to a client that lost that answer and
-//! sends code and key once more. Made of what is stored; no PIN and nothing made of one is compared or kept.
+//! sends code and key once more; on paper to whoever holds the certificate, at any time. Made of what is stored; no PIN and nothing made of
+//! one is compared or kept.
 
-use super::status::certificate_of;
+use super::{register, status::certificate_of};
 use crate::{
+    accounts::Principal,
     app::App,
     current,
     error::{InternalError, RequestError, Result},
@@ -12,6 +14,7 @@ use chuky_model::{
     id::{AccountId, CredentialId},
     instant::Instant,
     record::{account::Account, certificate::Certificate as Row, request::RegistrationRequest},
+    serial::Serial,
 };
 use chuky_pki::certificate::Certificate;
 use serde::Serialize;
@@ -104,6 +107,38 @@ pub(super) async fn issued(app: &App, request: &RegistrationRequest) -> Result<(
     let certificate = certificate_of(app, &row)?.ok_or_else(missing)?;
     let account = current::row(app, || app.store.account_by_id(account_id)).await?.ok_or_else(missing)?;
     Ok((row, certificate, account))
+}
+
+/// What the receipt on paper says. No personal number: paper is lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PaperReceipt {
+    pub common_name: String,
+    pub issuer: String,
+    /// Lower-case hex.
+    pub serial: String,
+    /// Beginning and end of the certificate, and when it was made.
+    pub times: [Instant; 3],
+    /// The log-in name of its holder's account.
+    pub login: String,
+}
+
+/// The receipt of a certificate of the caller's own. Whose it is not is told that there is none.
+pub async fn on_paper(app: &App, by: &Principal, serial: &str) -> Result<PaperReceipt> {
+    let serial: Serial = serial.parse().map_err(|_| RequestError::not_found())?;
+    register::follow(app).await?;
+    let rows = app.store.certificates_by_serial(&serial).await?;
+    let own = rows.into_iter().find(|row| row.account_id == Some(by.account)).ok_or_else(RequestError::not_found)?;
+    let row = register::genuine(app, || app.store.certificate_by_id(own.id)).await?;
+    let row = row.filter(|row| row.account_id == Some(by.account)).ok_or_else(RequestError::not_found)?;
+    let certificate = certificate_of(app, &row)?.ok_or_else(RequestError::not_found)?;
+    let account = current::row(app, || app.store.account_by_id(by.account)).await?.ok_or_else(missing)?;
+    Ok(PaperReceipt {
+        common_name: certificate.subject().common_name(),
+        issuer: certificate.issuer().common_name(),
+        serial: serial.to_string(),
+        times: [certificate.not_before(), certificate.not_after(), row.created_at],
+        login: account.login,
+    })
 }
 
 fn missing() -> InternalError {

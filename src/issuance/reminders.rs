@@ -145,6 +145,9 @@ async fn message(app: &App, row: &Row) -> Result<Option<Message>> {
         body: app.vault.seal(BODY, &id.to_string(), text.as_bytes())?,
         created_at: app.clock.now(),
         sent_at: None,
+        tries: 0,
+        next_at: None,
+        failed_at: None,
     }))
 }
 

@@ -11,6 +11,7 @@ use crate::{
     error::{InternalError, Result},
 };
 use chuky_model::{
+    instant::Instant,
     record::{certificate::Certificate as Row, state::CertificateState},
     serial::Serial,
 };
@@ -58,6 +59,38 @@ pub async fn issued_here(app: &App, certificate: &Certificate) -> Result<Option<
     let status = standing(app, &issuer.label, &serial).await?;
     let row = register::genuine(app, || app.store.certificate_by_serial(&issuer.label, &serial)).await?;
     Ok(row.map(|row| (row, status)))
+}
+
+/// What anybody who has a certificate's serial number may know: what OCSP tells, and what stands in every copy of the certificate. Nothing of
+/// its subject.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicStatus {
+    /// Lower-case hex.
+    pub serial: String,
+    pub issuer: String,
+    pub not_before: Instant,
+    pub not_after: Instant,
+    pub status: Status,
+}
+
+/// The standing of a certificate of this authority now, by its serial number. Serial numbers have 127 random bits, so nobody who does not have a
+/// certificate finds it. `None` where none was issued under it.
+pub async fn public(app: &App, serial: &Serial) -> Result<Option<PublicStatus>> {
+    let authority = Authority::of(app).await?;
+    register::follow(app).await?;
+    for issuer in authority.issuers() {
+        let row = register::genuine(app, || app.store.certificate_by_serial(&issuer.label, serial)).await?;
+        let Some(row) = row else { continue };
+        let Some(certificate) = certificate_of(app, &row)? else { continue };
+        return Ok(Some(PublicStatus {
+            serial: serial.to_string(),
+            issuer: certificate.issuer().common_name(),
+            not_before: certificate.not_before(),
+            not_after: certificate.not_after(),
+            status: standing(app, &issuer.label, serial).await?,
+        }));
+    }
+    Ok(None)
 }
 
 /// What a checked row says.

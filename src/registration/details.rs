@@ -42,6 +42,9 @@ pub struct Details {
     /// Where messages go, the second secret of a first activation among them; may be empty.
     #[serde(default)]
     pub phone: String,
+    /// The code and its second secret are handed over on two printed sheets by two people, for the person has no telephone (decision 0067).
+    #[serde(default, skip_serializing_if = "is_no")]
+    pub by_sheet: bool,
     /// What the certificate is to name.
     #[serde(default, skip_serializing_if = "is_person")]
     pub kind: SubjectKind,
@@ -82,6 +85,10 @@ impl Replacement {
     }
 }
 
+fn is_no(value: &bool) -> bool {
+    !*value
+}
+
 fn is_person(kind: &SubjectKind) -> bool {
     *kind == SubjectKind::Person
 }
@@ -107,6 +114,13 @@ impl Details {
         }
         self.phone.retain(|letter| !matches!(letter, ' ' | '.' | '-'));
         self.check_lengths()?;
+        if self.by_sheet && !self.phone.is_empty() {
+            let (vi, en) = (
+                "Đã có số điện thoại thì không dùng phiếu giấy.",
+                "Where there is a telephone number, no sheets are printed.",
+            );
+            return Err(RequestError::invalid("phone", "phone_and_sheet", vi, en).into());
+        }
         self.check_phone()?;
         self.check_person(today)?;
         self.check_kind(hierarchy)?;
@@ -186,6 +200,7 @@ impl Details {
             organizational_unit: self.organizational_unit,
             title: String::new(),
             phone: String::new(),
+            by_sheet: false,
             kind: self.kind,
             subject_name: self.subject_name,
             tax_code: self.tax_code,
@@ -293,6 +308,7 @@ impl Details {
             organizational_unit: String::new(),
             title: String::new(),
             phone: String::new(),
+            by_sheet: false,
             kind: SubjectKind::Person,
             subject_name: String::new(),
             tax_code: String::new(),

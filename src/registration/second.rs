@@ -1,24 +1,28 @@
 //! The second secret of a first activation: eight digits that go to the contact which the request names, stored as a keyed hash bound to the
-//! code. Neither who entered the request nor who approved it is ever shown it, so the code alone makes nobody somebody else's certificate.
+//! code. Neither who entered the request nor who approved it is ever shown it, so the code alone makes nobody somebody else's certificate. Of
+//! somebody without a telephone it is printed by who approved, who is never given the code; see decision 0067.
 
-use super::{Details, code::opens_nothing};
+use super::{Details, code::opens_nothing, load, moved_on, open};
 use crate::{
-    accounts,
+    accounts::{self, Principal},
     app::App,
     attestation,
     audit::{self, Actor, Entry, Kind},
     config::SecondSecretRule,
+    current,
     error::{RequestError, Result},
     issuance::reminders::{BODY, RECIPIENT},
     store,
 };
 use chuky_model::{
-    id::MessageId,
+    id::{MessageId, RequestId},
     record::{
         request::{self as rows, RegistrationRequest},
         state::MessageChannel,
         work::Message,
     },
+    request::RequestState,
+    role::Role,
 };
 use rand::RngExt;
 use subtle::ConstantTimeEq;
@@ -27,7 +31,7 @@ use zeroize::Zeroizing;
 
 /// Where a second secret would be sent; `None` where nothing can be.
 fn contact<'d>(app: &App, details: &'d Details) -> Option<&'d str> {
-    let reachable = app.settings.spool_dir.is_some() && !details.phone.is_empty();
+    let reachable = app.settings.sends_messages() && !details.phone.is_empty();
     reachable.then_some(details.phone.as_str())
 }
 
@@ -40,14 +44,17 @@ async fn is_first(app: &App, request: &RegistrationRequest) -> Result<bool> {
 /// Passes where the request may be approved as the setting wants it.
 pub(super) async fn check_reachable(app: &App, request: &RegistrationRequest, details: &Details) -> Result<()> {
     let required = app.settings.registration.second_secret == SecondSecretRule::Required;
-    if !required || contact(app, details).is_some() || !is_first(app, request).await? {
+    if !required || details.by_sheet || contact(app, details).is_some() || !is_first(app, request).await? {
         return Ok(());
     }
     Err(no_contact().into())
 }
 
-/// The masked contact to which the second secret of that code was sent; `None` where none is asked for.
+/// The masked contact to which the second secret of that code was sent, or [`ON_SHEET`]; `None` where none is asked for.
 pub fn sent_to(details: &Details, code: &rows::ActivationCode) -> Option<String> {
+    if details.by_sheet {
+        return Some(ON_SHEET.to_owned());
+    }
     code.second_secret.as_ref().filter(|secret| **secret != of_code_sent()).map(|_| details.masked_phone())
 }
 
@@ -63,6 +70,10 @@ pub(super) async fn make(
     (request, details): (&RegistrationRequest, &Details),
     code: &mut rows::ActivationCode,
 ) -> Result<Option<Message>> {
+    if details.by_sheet {
+        // What was printed is bound to the request. Its tries go on: whoever prints codes gets no more of them by it.
+        return Ok(None);
+    }
     code.tries = 0;
     code.second_secret = None;
     let Some(contact) = contact(app, details) else { return Ok(None) };
@@ -73,9 +84,8 @@ pub(super) async fn make(
     if sent >= MOST_MESSAGES {
         return Err(messages_used_up().into());
     }
-    let mut rng = rand::rng();
-    let digits: Zeroizing<String> = Zeroizing::new((0..DIGITS).map(|_| rng.random_range('0'..='9')).collect());
-    code.second_secret = Some(hash(app, code, &digits).to_vec());
+    let digits = random_digits();
+    code.second_secret = Some(hash(app, (details, code), &digits).to_vec());
     code.messages = Some(sent.saturating_add(1));
     let id = MessageId(Uuid::now_v7());
     // Without diacritics: one SMS has 160 characters then.
@@ -91,7 +101,55 @@ pub(super) async fn make(
         body: app.vault.seal(BODY, &id.to_string(), text.as_bytes())?,
         created_at: app.clock.now(),
         sent_at: None,
+        tries: 0,
+        next_at: None,
+        failed_at: None,
     }))
+}
+
+/// The second secret of a person without a telephone, for the sheet that who approved their request hands over. One that was printed before
+/// opens nothing from then on. `None` where there is none to print: another approved, a telephone is named, the code is used, or the person has
+/// an account. Whoever may have the code is never given it.
+pub(super) async fn on_paper(app: &App, by: &Principal, id: RequestId) -> Result<Option<(Details, Zeroizing<String>)>> {
+    by.in_session()?;
+    // 1. The caller approved it, and has no other part in it.
+    let request = load(app, id).await?;
+    let details = open(app, &request)?;
+    let Some(approver) = request.decided_by.filter(|_| request.state == RequestState::Approved) else {
+        return Ok(None);
+    };
+    let is_approver = by.has(Role::Approver) && accounts::same_person(app, by.account, approver).await?;
+    let has_entered = accounts::same_person(app, by.account, request.entered_by).await?;
+    if !details.by_sheet || !is_approver || has_entered || !is_first(app, &request).await? {
+        return Ok(None);
+    }
+    super::decision::check_approval(app, &request).await?;
+    let row = current::row_by_log(app, || app.store.activation_code_of_request(id)).await?;
+    let mut row = row.filter(|row| row.redeemed_at.is_none()).ok_or_else(moved_on)?;
+    // 2. A fresh secret with fresh tries, a bounded number of times, and its audit entry.
+    let printed = row.messages.unwrap_or_default();
+    if printed >= MOST_MESSAGES {
+        return Err(messages_used_up().into());
+    }
+    let digits = random_digits();
+    row.second_secret = Some(hash(app, (&details, &row), &digits).to_vec());
+    row.messages = Some(printed.saturating_add(1));
+    row.tries = 0;
+    attestation::attest_change(&*app.tokens.subscribers, &mut row).await?;
+    let mut transaction = app.store.begin().await?;
+    match transaction.update_activation_code(&row).await {
+        Err(store::Error::Stale) => return Err(RequestError::overtaken().into()),
+        other => other?,
+    }
+    let entry = Entry::of_row(app.clock.now(), Kind::ConfirmationPrinted, Actor::Account(by.account), &row);
+    audit::record(&mut transaction, entry).await?;
+    transaction.commit().await?;
+    Ok(Some((details, digits)))
+}
+
+fn random_digits() -> Zeroizing<String> {
+    let mut rng = rand::rng();
+    Zeroizing::new((0..DIGITS).map(|_| rng.random_range('0'..='9')).collect())
 }
 
 /// Passes where a new account may be made with this code: the second secret is right, or none can be asked for. A try is counted before it
@@ -99,6 +157,9 @@ pub(super) async fn make(
 pub async fn check(app: &App, details: &Details, code: &mut rows::ActivationCode, typed: &str) -> Result<()> {
     let Some(expected) = code.second_secret.clone() else {
         let required = app.settings.registration.second_secret == SecondSecretRule::Required;
+        if details.by_sheet {
+            return Err(not_printed().into());
+        }
         // The code was made while the person had an account, or before messages were sent.
         return if required || contact(app, details).is_some() { Err(opens_nothing().into()) } else { Ok(()) };
     };
@@ -107,19 +168,19 @@ pub async fn check(app: &App, details: &Details, code: &mut rows::ActivationCode
     }
     let digits: Zeroizing<String> = Zeroizing::new(typed.chars().filter(|c| !c.is_whitespace() && *c != '-').collect());
     if digits.is_empty() {
-        return Err(missing(&details.masked_phone()).into());
+        return Err(if details.by_sheet { missing_on_sheet() } else { missing(&details.masked_phone()) }.into());
     }
     if code.tries >= MOST_TRIES {
-        return Err(tries_used_up().into());
+        return Err(tries_used_up(details).into());
     }
     count(app, code).await?;
-    if bool::from(hash(app, code, &digits).ct_eq(expected.as_slice())) {
+    if bool::from(hash(app, (details, code), &digits).ct_eq(expected.as_slice())) {
         // Stored with what the redemption changes next.
         code.tries = code.tries.saturating_sub(1).max(0);
         return Ok(());
     }
     let left = MOST_TRIES.saturating_sub(code.tries);
-    Err(if left > 0 { wrong(left) } else { tries_used_up() }.into())
+    Err(if left > 0 { wrong(left) } else { tries_used_up(details) }.into())
 }
 
 async fn count(app: &App, code: &mut rows::ActivationCode) -> Result<()> {
@@ -136,8 +197,12 @@ async fn count(app: &App, code: &mut rows::ActivationCode) -> Result<()> {
     Ok(transaction.commit().await?)
 }
 
-fn hash(app: &App, code: &rows::ActivationCode, digits: &str) -> [u8; 32] {
-    let bound = Zeroizing::new(format!("{}\n{digits}", hex::encode(&code.code_hash)));
+/// Bound to the code; one on a sheet to the request, for two people print at times of their own.
+fn hash(app: &App, (details, code): (&Details, &rows::ActivationCode), digits: &str) -> [u8; 32] {
+    let bound = Zeroizing::new(match details.by_sheet {
+        true => format!("sheet {}\n{digits}", code.request_id),
+        false => format!("{}\n{digits}", hex::encode(&code.code_hash)),
+    });
     app.vault.lookup("second_secret", &bound)
 }
 
@@ -151,6 +216,25 @@ pub fn missing(contact: &str) -> RequestError {
     )
 }
 
+fn missing_on_sheet() -> RequestError {
+    RequestError::invalid(
+        "second_secret",
+        "second_secret_missing",
+        format!("Hãy nhập mã xác nhận gồm {DIGITS} chữ số in trên phiếu xác nhận."),
+        format!("Enter the confirmation code of {DIGITS} digits that stands on your confirmation sheet."),
+    )
+}
+
+/// The code was printed, the confirmation was not.
+fn not_printed() -> RequestError {
+    RequestError::invalid(
+        "second_secret",
+        "confirmation_not_printed",
+        "Chưa có phiếu xác nhận. Hãy nhận phiếu này từ người duyệt danh sách, rồi kích hoạt.",
+        "There is no confirmation sheet yet. Get it from the person who approved the list, then activate.",
+    )
+}
+
 /// Something else was typed than was sent.
 pub fn wrong(left: i64) -> RequestError {
     RequestError::invalid(
@@ -161,13 +245,18 @@ pub fn wrong(left: i64) -> RequestError {
     )
 }
 
-fn tries_used_up() -> RequestError {
-    RequestError::invalid(
-        "second_secret",
-        "second_secret_used_up",
-        "Mã xác nhận đã bị nhập sai quá nhiều lần. Hãy xin mã kích hoạt mới tại điểm đăng ký.",
-        "The confirmation code was wrong too often. Ask the registration point for a new activation code.",
-    )
+fn tries_used_up(details: &Details) -> RequestError {
+    let (vi, en) = match details.by_sheet {
+        true => (
+            "Mã xác nhận đã bị nhập sai quá nhiều lần. Hãy xin phiếu xác nhận mới từ người duyệt danh sách.",
+            "The confirmation code was wrong too often. Ask the person who approved the list for a new confirmation sheet.",
+        ),
+        false => (
+            "Mã xác nhận đã bị nhập sai quá nhiều lần. Hãy xin mã kích hoạt mới tại điểm đăng ký.",
+            "The confirmation code was wrong too often. Ask the registration point for a new activation code.",
+        ),
+    };
+    RequestError::invalid("second_secret", "second_secret_used_up", vi, en)
 }
 
 fn messages_used_up() -> RequestError {
@@ -186,6 +275,8 @@ fn no_contact() -> RequestError {
     )
 }
 
+/// In the place of a contact, where the second secret stands on a printed sheet.
+pub const ON_SHEET: &str = "sheet";
 /// All tries of all messages together are 25 in a hundred million.
 pub const DIGITS: usize = 8;
 /// Wrong second secrets before a new code is needed.

@@ -18,6 +18,7 @@ use chuky_pki::pdf::{
     typeface::Typefaces,
     write::{Kind, SignatureOptions, prepare},
 };
+use qrcode::{Color, EcLevel, QrCode};
 use std::path::Path;
 
 /// What a report says of its own seal.
@@ -65,6 +66,13 @@ async fn sealed(app: &App, sheet: &impl Fn(Seal<'_>) -> Sheet, now: Instant) -> 
     let token = timestamp::token(app, HIERARCHY, &digest).await?;
     pdf.extend(prepared.finish(&token).map_err(write_error)?);
     Ok(pdf)
+}
+
+/// A QR code for a printed sheet.
+pub fn squares(text: &str) -> Result<Block> {
+    let code = QrCode::with_error_correction_level(text, EcLevel::M);
+    let code = code.map_err(|error| InternalError::other(format!("QR code: {error}")))?;
+    Ok(Block::Squares(code.width(), code.to_colors().iter().map(|color| *color == Color::Dark).collect()))
 }
 
 /// Plain printed sheets as a PDF, in the typeface of official documents.

@@ -218,7 +218,7 @@ pub(super) async fn make_code(
     invitation.tries = 0;
     invitation.second_secret = None;
     let contact = contact_of(app, invitation)?;
-    if contact.is_empty() || app.settings.spool_dir.is_none() {
+    if contact.is_empty() || !app.settings.sends_messages() {
         if app.settings.registration.second_secret == SecondSecretRule::Required {
             return Err(unreachable_holder().into());
         }
@@ -245,6 +245,9 @@ pub(super) async fn make_code(
         body: app.vault.seal(BODY, &id.to_string(), text.as_bytes())?,
         created_at: app.clock.now(),
         sent_at: None,
+        tries: 0,
+        next_at: None,
+        failed_at: None,
     };
     Ok((code, Some(message)))
 }
@@ -312,7 +315,7 @@ async fn check_second_secret(app: &App, invitation: &mut StaffInvitation, typed:
     let contact = contact_of(app, invitation)?;
     let Some(expected) = invitation.second_secret.clone() else {
         let required = app.settings.registration.second_secret == SecondSecretRule::Required;
-        let reachable = app.settings.spool_dir.is_some() && !contact.is_empty();
+        let reachable = app.settings.sends_messages() && !contact.is_empty();
         // The code was made before messages were sent.
         return if required || reachable { Err(opens_nothing().into()) } else { Ok(()) };
     };

@@ -425,6 +425,12 @@ queries! {
         write remove_sent_messages(before: Instant) -> u64;
         write insert_message(message: &Message) -> ();
         read unsent_messages(limit: i64) -> Vec<Message>;
+        read due_messages(now: Instant, longest: Instant, limit: i64) -> Vec<Message>;
+        read newest_messages(limit: i64) -> Vec<Message>;
+        read count_failed_messages() -> i64;
+        write claim_message(id: MessageId, tries: i64, next_at: Instant) -> ();
+        write put_message_off(id: MessageId, next_at: Instant) -> ();
+        write give_message_up(id: MessageId, at: Instant) -> ();
         write mark_message_sent(id: MessageId, at: Instant) -> ();
         write insert_data_key(key: &DataKey) -> ();
         read data_keys() -> Vec<DataKey>;

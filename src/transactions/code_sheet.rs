@@ -4,13 +4,13 @@ use super::merchant::AccountView;
 use crate::{
     config::Settings,
     error::{InternalError, Result},
+    reports::squares,
 };
 use chuky_model::instant::Instant;
 use chuky_pki::pdf::{
     letter::sheet::{Block, compose},
     typeface::Typefaces,
 };
-use qrcode::{Color, EcLevel, QrCode};
 use std::path::Path;
 
 /// The sheets of these accounts as one PDF.
@@ -60,12 +60,6 @@ fn page(blocks: &mut Vec<Block>, account: &AccountView, address: &str) -> Result
 fn day(rfc3339: &str) -> String {
     let at = Instant::parse_rfc3339(rfc3339).map(Instant::vietnamese).unwrap_or_default();
     at.split(' ').next().unwrap_or_default().to_owned()
-}
-
-fn squares(text: &str) -> Result<Block> {
-    let code = QrCode::with_error_correction_level(text, EcLevel::M);
-    let code = code.map_err(|error| InternalError::other(format!("QR code: {error}")))?;
-    Ok(Block::Squares(code.width(), code.to_colors().iter().map(|color| *color == Color::Dark).collect()))
 }
 
 fn typefaces(fonts: &Path) -> Result<Typefaces> {

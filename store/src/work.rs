@@ -136,26 +136,116 @@ pub async fn finish_job(
 /// Puts a message where the sender finds it, in the transaction of what it tells.
 pub async fn insert_message(connection: &mut Connection, message: &Message) -> Result<(), Error> {
     query!(
-        "INSERT INTO message (id, channel, recipient, body, created_at, sent_at) VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO message (id, channel, recipient, body, created_at, sent_at, tries, next_at, failed_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         message.id.0,
         message.channel.name(),
         message.recipient,
         message.body,
         message.created_at.0,
         message.sent_at.map(|at| at.0),
+        message.tries,
+        message.next_at.map(|at| at.0),
+        message.failed_at.map(|at| at.0),
     )
     .execute(connection)
     .await?;
     Ok(())
 }
 
-/// Messages that have not left, oldest first.
+/// Messages that have not left and were not given up, oldest first.
 pub async fn unsent_messages(connection: &mut Connection, limit: i64) -> Result<Vec<Message>, Error> {
     Ok(sqlx::query_as!(
         Message,
         r#"SELECT id AS "id!: Stored<MessageId>", channel AS "channel!: Stored<MessageChannel>", recipient, body,
-        created_at AS "created_at!: Stored<Instant>", sent_at AS "sent_at!: Stored<Option<Instant>>" FROM message
-        WHERE sent_at IS NULL ORDER BY created_at, id LIMIT $1"#,
+        created_at AS "created_at!: Stored<Instant>", sent_at AS "sent_at!: Stored<Option<Instant>>", tries,
+        next_at AS "next_at!: Stored<Option<Instant>>", failed_at AS "failed_at!: Stored<Option<Instant>>" FROM message
+        WHERE sent_at IS NULL AND failed_at IS NULL ORDER BY created_at, id LIMIT $1"#,
+        limit
+    )
+    .fetch_all(connection)
+    .await?)
+}
+
+/// Those of them that a gateway may be given now, oldest first. One that is to wait longer than until `longest` was put off by a clock that was
+/// wrong, and does not wait.
+pub async fn due_messages(
+    connection: &mut Connection,
+    now: Instant,
+    longest: Instant,
+    limit: i64,
+) -> Result<Vec<Message>, Error> {
+    Ok(sqlx::query_as!(
+        Message,
+        r#"SELECT id AS "id!: Stored<MessageId>", channel AS "channel!: Stored<MessageChannel>", recipient, body,
+        created_at AS "created_at!: Stored<Instant>", sent_at AS "sent_at!: Stored<Option<Instant>>", tries,
+        next_at AS "next_at!: Stored<Option<Instant>>", failed_at AS "failed_at!: Stored<Option<Instant>>" FROM message
+        WHERE sent_at IS NULL AND failed_at IS NULL AND (next_at IS NULL OR next_at <= $1 OR next_at > $2)
+        ORDER BY created_at, id LIMIT $3"#,
+        now.0,
+        longest.0,
+        limit
+    )
+    .fetch_all(connection)
+    .await?)
+}
+
+/// Counts a try of a message before it is made, and puts the next one off. `Stale` where somebody else was first.
+pub async fn claim_message(
+    connection: &mut Connection,
+    id: MessageId,
+    tries: i64,
+    next_at: Instant,
+) -> Result<(), Error> {
+    let done = query!(
+        "UPDATE message SET tries = tries + 1, next_at = $3
+        WHERE id = $1 AND tries = $2 AND sent_at IS NULL AND failed_at IS NULL",
+        id.0,
+        tries,
+        next_at.0
+    )
+    .execute(connection)
+    .await?;
+    moved(done.rows_affected())
+}
+
+/// Puts the next try of a message off. `Stale` where it has left or was given up.
+pub async fn put_message_off(connection: &mut Connection, id: MessageId, next_at: Instant) -> Result<(), Error> {
+    let done = query!(
+        "UPDATE message SET next_at = $2 WHERE id = $1 AND sent_at IS NULL AND failed_at IS NULL",
+        id.0,
+        next_at.0
+    )
+    .execute(connection)
+    .await?;
+    moved(done.rows_affected())
+}
+
+/// Gives a message up. `Stale` where it has left or was given up before.
+pub async fn give_message_up(connection: &mut Connection, id: MessageId, at: Instant) -> Result<(), Error> {
+    let done =
+        query!("UPDATE message SET failed_at = $2 WHERE id = $1 AND sent_at IS NULL AND failed_at IS NULL", id.0, at.0)
+            .execute(connection)
+            .await?;
+    moved(done.rows_affected())
+}
+
+/// How many messages were given up and are still kept.
+pub async fn count_failed_messages(connection: &mut Connection) -> Result<i64, Error> {
+    let row = query!(r#"SELECT COUNT(*) AS "count!: i64" FROM message WHERE failed_at IS NOT NULL"#)
+        .fetch_one(connection)
+        .await?;
+    Ok(row.count)
+}
+
+/// The newest messages, sent or not, newest first.
+pub async fn newest_messages(connection: &mut Connection, limit: i64) -> Result<Vec<Message>, Error> {
+    Ok(sqlx::query_as!(
+        Message,
+        r#"SELECT id AS "id!: Stored<MessageId>", channel AS "channel!: Stored<MessageChannel>", recipient, body,
+        created_at AS "created_at!: Stored<Instant>", sent_at AS "sent_at!: Stored<Option<Instant>>", tries,
+        next_at AS "next_at!: Stored<Option<Instant>>", failed_at AS "failed_at!: Stored<Option<Instant>>" FROM message
+        ORDER BY created_at DESC, id DESC LIMIT $1"#,
         limit
     )
     .fetch_all(connection)
@@ -175,7 +265,8 @@ pub async fn messages_after(connection: &mut Connection, after: Cursor, limit: i
     Ok(sqlx::query_as!(
         Message,
         r#"SELECT id AS "id!: Stored<MessageId>", channel AS "channel!: Stored<MessageChannel>", recipient, body,
-        created_at AS "created_at!: Stored<Instant>", sent_at AS "sent_at!: Stored<Option<Instant>>" FROM message
+        created_at AS "created_at!: Stored<Instant>", sent_at AS "sent_at!: Stored<Option<Instant>>", tries,
+        next_at AS "next_at!: Stored<Option<Instant>>", failed_at AS "failed_at!: Stored<Option<Instant>>" FROM message
         WHERE (created_at, id) > ($1, $2) ORDER BY created_at, id LIMIT $3"#,
         after.at.0,
         after.id,
@@ -193,7 +284,10 @@ pub async fn remove_message(connection: &mut Connection, id: MessageId) -> Resul
 
 /// Removes messages that were handed over before that moment.
 pub async fn remove_sent_messages(connection: &mut Connection, before: Instant) -> Result<u64, Error> {
-    Ok(query!("DELETE FROM message WHERE sent_at < $1", before.0).execute(connection).await?.rows_affected())
+    Ok(query!("DELETE FROM message WHERE sent_at < $1 OR failed_at < $1", before.0)
+        .execute(connection)
+        .await?
+        .rows_affected())
 }
 
 /// Records a version of the data key. `Conflict` where it is recorded.

@@ -6,6 +6,7 @@ mod forms;
 mod hostile;
 mod many;
 mod pages;
+mod sheets;
 mod tampered;
 pub mod units;
 

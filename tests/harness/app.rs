@@ -344,6 +344,21 @@ impl TestApp {
         }
     }
 
+    /// The same with nothing running in the background: the test does what is due.
+    pub fn without_background(self) -> Self {
+        self.background.abort();
+        self
+    }
+
+    /// Serves what [`TestApp::rest`] gave, with other settings than usual.
+    pub async fn wake_with(
+        directory: tempfile::TempDir,
+        settings: Settings,
+        alter: impl FnOnce(&mut Settings),
+    ) -> Self {
+        Self::over(directory, Some(settings.database_url), alter).await
+    }
+
     /// Ends everything that runs here and gives the data with its settings, for a service in a process of its own; [`TestApp::wake`]
     /// serves them here again.
     pub async fn rest(mut self) -> (tempfile::TempDir, Settings) {

@@ -9,7 +9,6 @@ use std::{fs, path::Path};
 
 /// Who answers for every kind of these tests.
 const RESPONSIBLE: &str = "001085012346";
-const OWN_KEY: &str = "/api/v1/activations/own-key";
 
 /// A request of that kind; the person is who answers for it.
 pub fn request(kind: &str) -> Value {

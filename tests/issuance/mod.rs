@@ -14,6 +14,7 @@ mod listed;
 mod modification;
 pub mod own_key;
 mod pages;
+mod paper_receipt;
 pub mod proof;
 mod responder;
 mod revocation_lists;

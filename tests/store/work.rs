@@ -110,6 +110,9 @@ async fn messages_leave_once(database: Database) {
         body: vec![2],
         created_at: sample::at(0),
         sent_at: None,
+        tries: 0,
+        next_at: None,
+        failed_at: None,
     };
     let mut transaction = database.store.begin().await.unwrap();
     transaction.insert_message(&message).await.unwrap();

@@ -52,6 +52,9 @@ async fn holder(test: &TestApp) -> Holder {
         body: seal("message.body", "Ma xac nhan"),
         created_at: test.app.clock.now(),
         sent_at: None,
+        tries: 0,
+        next_at: None,
+        failed_at: None,
     };
     let mut transaction = test.app.store.begin().await.unwrap();
     transaction.insert_message(&message).await.unwrap();

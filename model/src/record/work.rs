@@ -43,6 +43,12 @@ record! {
         body: Vec<u8>,
         created_at: Instant,
         sent_at: Option<Instant>,
+        /// How often a gateway was given it.
+        tries: i64,
+        /// Not before this time is it given to the gateway again.
+        next_at: Option<Instant>,
+        /// When it was given up: refused for good, or too old.
+        failed_at: Option<Instant>,
     }
 }
 

@@ -5,16 +5,20 @@ use crate::{
     accounts::Principal,
     app::App,
     error::{RequestError, Result},
-    http::{Access, Caller, Route},
-    issuance::revocation::{self, CertificateView, Change, Ground, ListOutcome, Listed},
+    http::{Access, Caller, Route, pages::certificate_status::receipt_sheet},
+    issuance::{
+        self,
+        revocation::{self, CertificateView, Change, Ground, ListOutcome, Listed},
+    },
     registration::{self, Changes, RequestView},
+    reports,
 };
 use axum::{
     Json,
     body::Bytes,
     extract::{Path, State},
-    http::{HeaderMap, Method, StatusCode},
-    response::Response,
+    http::{HeaderMap, Method, StatusCode, header},
+    response::{IntoResponse, Response},
     routing::{get, post},
 };
 use chuky_model::{instant::Instant, request::Hierarchy, role::Role};
@@ -48,6 +52,7 @@ pub(super) fn routes() -> Vec<Route> {
     const STAFF: Access = Access::Roles(&[Role::Operator, Role::Registrar, Role::SecurityOfficer]);
     vec![
         Route::new(Method::GET, "/api/v1/certificates/{serial}", HOLDER_OR_STAFF, get(show)),
+        Route::new(Method::GET, "/api/v1/certificates/{serial}/receipt", HOLDER, get(receipt)),
         Route::new(Method::POST, "/api/v1/certificates/{serial}/revoke", HOLDER_OR_STAFF, post(revoke)),
         Route::new(Method::POST, "/api/v1/certificates/{serial}/suspend", HOLDER_OR_STAFF, post(suspend)),
         Route::new(Method::POST, "/api/v1/certificates/{serial}/resume", STAFF, post(resume)),
@@ -126,6 +131,22 @@ pub struct ListAnswer {
     responses((status = 200, body = CertificateView), (status = 404)))]
 pub async fn show(State(app): State<App>, caller: Caller, Path(serial): Path<String>) -> Result<Json<CertificateView>> {
     Ok(Json(revocation::view(&app, &caller.required()?, &serial).await?))
+}
+
+/// The receipt of a certificate of the caller's own as a PDF, with a QR code that leads to the page that says how the certificate stands.
+#[utoipa::path(get, path = "/api/v1/certificates/{serial}/receipt", params(("serial" = String, Path)),
+    responses((status = 200, body = Vec<u8>, content_type = "application/pdf"), (status = 404)))]
+pub async fn receipt(State(app): State<App>, caller: Caller, Path(serial): Path<String>) -> Result<Response> {
+    let receipt = issuance::on_paper(&app, &caller.required()?, &serial).await?;
+    let (origin, contact) = (&app.settings.public_url, &app.settings.registration.suspend_contact);
+    let blocks = receipt_sheet(&receipt, origin, contact)?;
+    let pdf = reports::printed(&app, blocks, "Biên nhận cấp chứng thư chữ ký số").await?;
+    let headers = [
+        (header::CONTENT_TYPE, "application/pdf"),
+        (header::CONTENT_DISPOSITION, "attachment; filename=\"bien-nhan.pdf\""),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    Ok((headers, pdf).into_response())
 }
 
 /// Revokes a certificate for good; its key is never used again.

@@ -1,6 +1,7 @@
 //! The JSON API under `/api/v1`, described by OpenAPI 3.1. Handlers read a body, call one flow and answer.
 
 mod accounts;
+pub(super) mod activation_sheets;
 pub(super) mod activations;
 pub(super) mod agency_lists;
 pub(super) mod alarms;
@@ -77,6 +78,7 @@ pub fn routes() -> Vec<Route> {
         reports::routes(),
         agency_lists::routes(),
         forms::routes(),
+        activation_sheets::routes(),
         verification::routes(),
         description::routes(),
     ]

@@ -8,8 +8,11 @@
 //! | [`OwnKeyForm`] | `/activate/own-key` |
 //! | [`RefuseForm`] | `/activate/refuse` |
 
-use super::{Frame, Problems, certificate::CertificateContent, form::Secret, html, rendered, rows::Row, texts};
-use crate::registration::consent::Consent;
+use super::{
+    Frame, Problems, certificate::CertificateContent, form::Secret, html, quick_response::QuickResponse, rendered,
+    rows::Row, texts,
+};
+use crate::registration::{consent::Consent, second::ON_SHEET};
 use askama::Template;
 use axum::{http::StatusCode, response::Response};
 use chuky_model::{instant::Instant, text::Bilingual};
@@ -92,6 +95,7 @@ impl Holder {
     /// Says where the second secret was sent; empty where none is asked for.
     fn sent_text(&self, frame: &Frame) -> String {
         match self {
+            Self::New(Some(place)) if place == ON_SHEET => frame.say("activate-second-sheet"),
             Self::New(Some(contact)) => frame.fill("activate-second-lead", &[("contact", contact)]),
             _ => String::new(),
         }
@@ -169,6 +173,27 @@ pub struct OwnKeyReceiptPage {
     pub certificates: String,
     /// What of the request was not taken over.
     pub notices: Vec<Bilingual>,
+    /// Address of the receipt as a file, for its holder, logged in.
+    pub receipt: String,
+    pub status: StatusLink,
+}
+
+/// Where anybody reads how a certificate stands, with its QR code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatusLink {
+    /// The whole address.
+    pub address: String,
+    /// The same within this service.
+    pub path: String,
+    pub quick_response: Option<QuickResponse>,
+}
+
+impl StatusLink {
+    /// Of the certificate with that serial number; `origin` is the service's public address.
+    pub fn of(origin: &str, serial: &str) -> Self {
+        let address = super::certificate_status::address(origin, serial);
+        Self { quick_response: QuickResponse::of(&address), address, path: format!("/c/{serial}") }
+    }
 }
 
 /// Third screen: the signature is ready.
@@ -185,8 +210,9 @@ pub struct ReceiptPage {
     pub issued: Instant,
     /// The log-in name that was chosen.
     pub login: String,
-    /// Address of the receipt as a file.
-    pub receipt: Option<String>,
+    /// Address of the receipt as a file, for its holder, logged in.
+    pub receipt: String,
+    pub status: StatusLink,
     /// How to suspend at once: a telephone number or address of the operator, empty where none is set.
     pub suspend_contact: String,
 }

@@ -2,6 +2,7 @@
 //! subscriber's own device. Values come as they shall be shown; whoever fills them masks what is not to be seen.
 
 use super::{Frame, rows::Row, texts};
+use crate::registration::second::ON_SHEET;
 use chuky_model::{
     card::Card,
     instant::Instant,
@@ -142,7 +143,11 @@ impl CodeCard {
 
     /// Where the second secret went; empty where there is none.
     pub fn sent(&self, frame: &Frame) -> String {
-        self.sent_to.as_ref().map(|contact| frame.fill("code-second", &[("contact", contact)])).unwrap_or_default()
+        match self.sent_to.as_deref() {
+            Some(ON_SHEET) => frame.say("code-second-sheet"),
+            Some(contact) => frame.fill("code-second", &[("contact", contact)]),
+            None => String::new(),
+        }
     }
 
     /// The sentence that says until when the code can be used.

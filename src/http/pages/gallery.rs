@@ -369,7 +369,8 @@ fn subscriber_screens(language: Language) -> Vec<Screen> {
         valid_until: at("2029-11-21T03:10:00Z"),
         issued: at("2026-11-22T03:10:00Z"),
         login: "quynh.uong".into(),
-        receipt: Some("/activate/receipt".into()),
+        receipt: "/certificates/4f1d0c9a7be84d55a1b2c3d4e5f60718/receipt".into(),
+        status: activate::StatusLink::of("https://chuky.hanoi.example", "4f1d0c9a7be84d55a1b2c3d4e5f60718"),
         suspend_contact: "024 0000 0000".into(),
     };
     let code_page =
@@ -390,6 +391,7 @@ fn subscriber_screens(language: Language) -> Vec<Screen> {
         ),
         ("activate-consent", consent(activate::Holder::New(Some("•••• 678".into())), Problems::none()).html()),
         ("activate-consent-problem", consent(activate::Holder::New(None), wrong).html()),
+        ("activate-consent-sheet", consent(activate::Holder::New(Some("sheet".into())), Problems::none()).html()),
         ("activate-consent-account", consent(activate::Holder::LoggedIn, Problems::none()).html()),
         ("activate-stranger", consent(activate::Holder::Stranger, Problems::none()).html()),
         ("activate-receipt", receipt.html()),

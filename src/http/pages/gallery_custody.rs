@@ -4,18 +4,21 @@
 use super::{
     Problems,
     certificate::CodeCard,
+    certificate_status::CertificateStatusPage,
     certificates::{Card, CertificatesPage, HotlineForm, HotlinePage, SuspendPage, Waiting},
     credentials::{CredentialCard, CredentialsPage, Done, PinPage},
-    gallery::{AGENCY, LONG_NAME, Screen, at, frame, refused},
+    gallery::{AGENCY, LONG_NAME, Screen, at, frame, refused, stranger},
+    messages::{MessagesPage, ShownMessage},
     unlocks::{AskForm, UnlockCard, UnlocksPage},
 };
-use crate::oauth::GrantView;
+use crate::{issuance::PublicStatus, oauth::GrantView};
 use chuky_model::{
     id::{CredentialId, RequestId, UnlockId},
     record::state::{CertificateState, CredentialState},
     request::RequestState,
     text::Language,
 };
+use chuky_pki::{crl::Reason, ocsp::Status};
 
 fn card(state: CredentialState, certificate: CertificateState, unlocks_left: u32) -> CredentialCard {
     CredentialCard {
@@ -122,7 +125,46 @@ fn certificate_screens(language: Language) -> Vec<Screen> {
         ("hotline-unknown", hotline(Vec::new(), false, unknown)),
         ("hotline-found", hotline(vec![card(Issued, false), card(Suspended, false)], false, not_asked)),
         ("hotline-done", hotline(Vec::new(), true, Problems::none())),
+        ("messages", messages(language)),
+        ("certificate-status-good", standing(language, Status::Good)),
+        ("certificate-status-suspended", standing(language, gone(Reason::CertificateHold))),
+        ("certificate-status-revoked", standing(language, gone(Reason::KeyCompromise))),
     ]
+}
+
+fn messages(language: Language) -> String {
+    let message = |to: &str, text: &str| ShownMessage {
+        to: to.into(),
+        text: text.into(),
+        at: "22/11/2026 10:05:09 (+07:00)".into(),
+    };
+    let messages = vec![
+        message(
+            "0912345678",
+            "Ma xac nhan kich hoat chung thu so: 1234 5678. Khong doc ma nay cho bat ky ai, ke ca can bo.",
+        ),
+        message(
+            "0987654321",
+            "Ma kich hoat chu ky so cua ban: K7QF-3MPX-9TWH. Mo https://chuky.hanoi.example/activate truoc ngay 25/11/2026. Khong dua ma cho ai.",
+        ),
+    ];
+    MessagesPage { frame: stranger(language, "/messages"), messages }.html()
+}
+
+fn gone(reason: Reason) -> Status {
+    Status::Revoked { at: at("2026-12-01T02:03:04Z"), reason }
+}
+
+fn standing(language: Language, status: Status) -> String {
+    let told = PublicStatus {
+        serial: "4f1d0c9a7be84d55a1b2c3d4e5f60718".into(),
+        issuer: "TEST CA cấp chứng thư công cộng".into(),
+        not_before: at("2026-11-22T03:10:00Z"),
+        not_after: at("2029-11-21T03:10:00Z"),
+        status,
+    };
+    let frame = stranger(language, "/c/4f1d0c9a7be84d55a1b2c3d4e5f60718");
+    CertificateStatusPage { frame, told, now: at("2026-12-03T04:05:00Z") }.html()
 }
 
 fn unlock_screens(language: Language) -> Vec<Screen> {

@@ -4,7 +4,7 @@
 
 use super::{
     Problems,
-    activate::{Holder, OwnKeyPage, OwnKeyReceiptPage},
+    activate::{Holder, OwnKeyPage, OwnKeyReceiptPage, StatusLink},
     certificate::{CertificateContent, Further},
     form::Secret,
     gallery::{AGENCY, LONG_NAME, Screen, frame, refused},
@@ -60,6 +60,8 @@ fn kinds(language: Language) -> Vec<Screen> {
         valid_from: "2026-11-22T02:00:00Z".into(),
         valid_until: "2031-11-22T02:00:00Z".into(),
         certificates: "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n".repeat(3),
+        receipt: format!("/certificates/{SERIAL}/receipt"),
+        status: StatusLink::of("https://chuky.hanoi.example", SERIAL),
         notices: vec![Bilingual::new(
             "Tên chủ thể trong yêu cầu không được dùng.",
             "The request's subject is not taken over.",

@@ -56,7 +56,15 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
         line(5, None, Some("has_certificate"), false),
         line(5, None, None, false),
     ];
+    let on_sheet = |row: i64| {
+        let mut line = line(row, None, Some("approved"), false);
+        line.cells.iter_mut().filter(|cell| cell.column == "phone").for_each(|cell| cell.text = "phiếu".into());
+        line
+    };
+    let sheets = |own| one(card("done", 0, own), 0, vec![on_sheet(2), on_sheet(3)], Problems::none());
     vec![
+        ("list-code-sheets", sheets(true)),
+        ("list-confirmation-sheets", sheets(false)),
         ("lists-empty", lists(Problems::none(), Vec::new())),
         ("lists-some", lists(Problems::none(), vec![card("draft", 12_188, true), card("done", 0, false)])),
         ("lists-problem", lists(refused("file", "Tệp CSV không phải UTF-8."), Vec::new())),

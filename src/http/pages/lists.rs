@@ -8,6 +8,7 @@
 //! | [`ListDecisionForm`] | `…/enter`, `…/drop`, `…/approve`, `…/reject`, and the last two and `…/remove` of a line | the digest of what was shown; why not |
 
 use super::{Frame, Problems, rendered, rows::Row, texts};
+use crate::registration::lists::is_sheet;
 use askama::Template;
 use chuky_model::id::{AgencyListId, RequestId};
 use serde::Deserialize;
@@ -106,6 +107,11 @@ impl ListLine {
         self.cells.iter().find(|cell| cell.column == column).map(|cell| cell.text.as_str()).unwrap_or_default()
     }
 
+    /// Approved, and reached by printed sheets.
+    fn is_by_sheet(&self) -> bool {
+        self.outcome == Some("approved") && is_sheet(self.text("phone"))
+    }
+
     /// Everything beside the name, in one line.
     fn summary(&self) -> String {
         let texts = self.cells.iter().filter(|cell| cell.column != "full_name" && !cell.text.is_empty());
@@ -176,6 +182,11 @@ impl ListPage {
     /// The reader may have the forms of Decree 68/2024 filled.
     fn has_forms(&self) -> bool {
         self.card.decidable || (self.card.own && matches!(self.card.state, "entered" | "approved" | "done"))
+    }
+
+    /// Where the printed sheets of the people on this page begin; none where nobody on it has any.
+    fn sheets_from(&self) -> Option<i64> {
+        self.lines.iter().find(|line| line.is_by_sheet()).map(|line| line.position)
     }
 
     /// What there is to show, by state.

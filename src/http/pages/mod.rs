@@ -7,11 +7,13 @@
 
 pub mod account;
 pub mod activate;
+pub mod activation_sheets;
 pub mod alarms;
 pub mod assets;
 pub mod audit;
 pub mod booth;
 pub mod certificate;
+pub mod certificate_status;
 pub mod certificates;
 pub mod chart;
 pub mod consent;
@@ -30,6 +32,7 @@ pub mod lists;
 pub mod login;
 pub mod mandates;
 pub mod merchant;
+pub mod messages;
 pub mod own;
 pub mod payments;
 pub mod payroll;

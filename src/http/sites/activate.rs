@@ -17,7 +17,7 @@ use crate::{
             Problems,
             activate::{
                 ActivateForm, CodeForm, CodePage, ConsentPage, Holder, OwnKeyForm, OwnKeyPage, OwnKeyReceiptPage,
-                ReceiptPage, RefuseForm,
+                ReceiptPage, RefuseForm, StatusLink,
             },
             certificate::{CertificateContent, Further, day_on_screen, grouped_digits},
             form::Secret,
@@ -88,7 +88,7 @@ async fn confirm(
     if let Some(key) = &key
         && let Some(receipt) = issuance::receipt_again(&app, form.code.reveal(), key).await?
     {
-        return Ok(html(StatusCode::CREATED, receipt_page(visit, receipt).html()));
+        return Ok(html(StatusCode::CREATED, receipt_page(&app, visit, receipt).html()));
     }
     let preview = match looked_up(&app, &visit, &remote, &form.code).await {
         Ok(preview) => preview,
@@ -120,7 +120,7 @@ async fn confirm(
                 }
                 false => jar,
             };
-            Ok((jar, html(StatusCode::CREATED, receipt_page(visit, receipt).html())).into_response())
+            Ok((jar, html(StatusCode::CREATED, receipt_page(&app, visit, receipt).html())).into_response())
         }
         Err(error) => {
             let (status, problems) = shown_beside(error)?;
@@ -146,7 +146,7 @@ async fn redeem_with_own_key(
     };
     let flow = issuance::redeem_with_own_key(&app, redemption);
     match app.rates.guessing(guess(&app, &remote), WRONG_CODE, flow).await {
-        Ok((receipt, _)) => Ok(html(StatusCode::CREATED, own_key_receipt(visit, receipt).html())),
+        Ok((receipt, _)) => Ok(html(StatusCode::CREATED, own_key_receipt(&app, visit, receipt).html())),
         Err(error) => {
             let (status, problems) = shown_beside(error)?;
             match looked_up(&app, &visit, &remote, &form.code).await {
@@ -177,9 +177,11 @@ fn own_key_page(visit: &Visit, preview: &Preview, typed: OwnKeyForm, problems: P
     }
 }
 
-fn own_key_receipt(visit: Visit, receipt: OwnKeyReceipt) -> OwnKeyReceiptPage {
+fn own_key_receipt(app: &App, visit: Visit, receipt: OwnKeyReceipt) -> OwnKeyReceiptPage {
     OwnKeyReceiptPage {
         frame: visit.frame,
+        receipt: receipt_file(&receipt.serial),
+        status: StatusLink::of(&app.settings.public_url, &receipt.serial),
         name: receipt.common_name,
         issuer: receipt.issuer,
         serial: receipt.serial,
@@ -310,10 +312,16 @@ fn content(preview: &Preview, algorithm: &str) -> CertificateContent {
     }
 }
 
-fn receipt_page(visit: Visit, receipt: Receipt) -> ReceiptPage {
+fn receipt_file(serial: &str) -> String {
+    format!("/certificates/{serial}/receipt")
+}
+
+fn receipt_page(app: &App, visit: Visit, receipt: Receipt) -> ReceiptPage {
     let [valid_from, valid_until, issued] = receipt.times;
     ReceiptPage {
         frame: visit.frame,
+        receipt: receipt_file(&receipt.serial),
+        status: StatusLink::of(&app.settings.public_url, &receipt.serial),
         name: receipt.common_name,
         issuer: receipt.issuer,
         serial: receipt.serial,
@@ -321,7 +329,6 @@ fn receipt_page(visit: Visit, receipt: Receipt) -> ReceiptPage {
         valid_until,
         issued,
         login: receipt.login,
-        receipt: None,
-        suspend_contact: String::new(),
+        suspend_contact: app.settings.registration.suspend_contact.clone(),
     }
 }

@@ -83,7 +83,7 @@ async fn ready(State(app): State<App>) -> Response {
     }
     let audit = audit_state(&app, &mut missing);
     // Told, but no reason to send callers away: nothing else depends on the spool.
-    let messages = app.settings.spool_dir.as_ref().map(|_| app.spooling.is_well());
+    let messages = app.settings.sends_messages().then(|| app.spooling.is_well());
     let tls = app.tls.get().map(|tls| tls_state(&app, &tls.standing(), &mut missing));
     let status = if missing.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let ready = missing.is_empty();
@@ -198,6 +198,10 @@ async fn metrics(State(app): State<App>) -> Response {
     if let Ok(waiting) = outbox::waiting(&app).await {
         let help = "Messages that nothing has taken to send, at most 1000.";
         figure("chuky_messages_waiting", help, &[(String::new(), waiting)]);
+    }
+    if let Ok(failed) = app.store.count_failed_messages().await {
+        let help = "Messages that the gateway refused for good or that grew too old, while they are kept.";
+        figure("chuky_messages_failed", help, &[(String::new(), usize::try_from(failed).unwrap_or(usize::MAX))]);
     }
     let each: Vec<_> =
         app.tokens.named().into_iter().flat_map(|(name, token)| each_token(name, token.health())).collect();

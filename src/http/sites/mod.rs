@@ -7,6 +7,7 @@ mod alarms;
 mod audit;
 mod booth;
 mod booth_drafts;
+mod certificate_status;
 mod certificates;
 mod consent;
 mod credentials;
@@ -19,6 +20,7 @@ mod lists;
 pub mod login;
 mod mandates;
 mod merchant;
+mod messages;
 mod own;
 mod payments;
 mod payroll;
@@ -62,6 +64,7 @@ pub fn routes() -> Vec<Route> {
         registration::routes(),
         lists::routes(),
         super::api::forms::page_routes(),
+        super::api::activation_sheets::page_routes(),
         health::routes(),
         sign::routes(),
         own::routes(),
@@ -69,6 +72,7 @@ pub fn routes() -> Vec<Route> {
         incoming::routes(),
         credentials::routes(),
         certificates::routes(),
+        certificate_status::routes(),
         revocations::routes(),
         unlocks::routes(),
         staff::routes(),
@@ -81,6 +85,7 @@ pub fn routes() -> Vec<Route> {
         alarms::routes(),
         merchant::routes(),
         mandates::routes(),
+        messages::routes(),
         payroll::routes(),
     ]
     .into_iter()

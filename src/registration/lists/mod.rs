@@ -8,6 +8,7 @@ mod finished;
 mod kept;
 mod row;
 mod run;
+mod sheets;
 mod upload;
 mod view;
 
@@ -15,8 +16,9 @@ pub use approved::ApprovedLists;
 pub(super) use approved::check as check_approved;
 pub use decide::{decide, decide_line};
 pub use kept::Kept;
-pub use row::{Column, RowProblem, phone};
+pub use row::{Column, RowProblem, is_sheet, phone};
 pub use run::{run_due, start};
+pub use sheets::{CodeSheet, ConfirmationSheet, code_sheets, confirmation_sheets};
 pub use upload::{LARGEST_FILE, template_csv, template_workbook, upload};
 pub use view::{LineView, ListDetail, ListView, Shown, Value, list, lists, people};
 

@@ -232,7 +232,8 @@ pub fn check(cells: &Cells, against: Option<Against<'_>>, today: Date) -> Checke
             }
         }
     }
-    if whole(Column::Phone) && phone(&cells.text(Column::Phone)).is_none() {
+    let telephone = cells.text(Column::Phone);
+    if whole(Column::Phone) && phone(&telephone).is_none() && !is_sheet(&telephone) {
         let (vi, en) = (
             "Số di động có 10 chữ số, bắt đầu bằng 03, 05, 07, 08 hoặc 09.",
             "A mobile number has 10 digits and begins with 03, 05, 07, 08 or 09.",
@@ -272,6 +273,7 @@ fn checked(
         organizational_unit: text(Column::OrganizationalUnit),
         title: text(Column::Title),
         phone: phone(&text(Column::Phone)).unwrap_or_default(),
+        by_sheet: is_sheet(&text(Column::Phone)),
         kind: SubjectKind::Person,
         subject_name: String::new(),
         tax_code: String::new(),
@@ -362,6 +364,11 @@ fn merged(column: Column, unit: &Unit, after: &[&Unit]) -> RowProblem {
 /// `31/12/2024` of `2024-12-31`.
 fn day_on_screen(day: &str) -> String {
     day.split('-').rev().collect::<Vec<_>>().join("/")
+}
+
+/// Whether the cell says, in the place of a number, that code and second secret are handed over on printed sheets.
+pub fn is_sheet(text: &str) -> bool {
+    ["phiếu", "phieu", "sheet"].contains(&text.to_lowercase().as_str())
 }
 
 /// `0912345678` of whatever form a mobile number is written in; `None` of anything else.

@@ -134,7 +134,8 @@ struct Made {
     approving: decision::Approving,
     /// Proves the decision on this line alone; that on a whole list stands with the list.
     approved: Approved,
-    message: Message,
+    /// The code on its way; of somebody without a telephone it is printed later, and what is stored now opens nothing.
+    message: Option<Message>,
 }
 
 /// What came of storing a line's outcome.
@@ -174,8 +175,11 @@ impl Prepared {
         let mut request = new_request(app, list.entered_by, Hierarchy::Officials, &unit, &details)?;
         attestation::attest(&*app.tokens.subscribers, &mut request).await?;
         let digest = decision::digest(app, &request, &details);
-        let approving = decision::Approving::prepare(app, approver, request.id, digest, true).await?;
-        let message = message(app, &details, approving.code())?;
+        let approving = decision::Approving::prepare(app, approver, request.id, digest, !details.by_sheet).await?;
+        let message = match details.by_sheet {
+            true => None,
+            false => Some(message(app, &details, approving.code())?),
+        };
         let outcome = Some(AgencyLineOutcome::Approved);
         let line = AgencyLine { outcome, request_id: Some(request.id), ..line };
         Ok(Self { line, made: Some(Box::new(Made { request, approving, approved, message })) })
@@ -205,7 +209,9 @@ impl Prepared {
         }
         if let Some(Made { mut request, approving, approved, message }) = made {
             approving.store(app, transaction, &mut request, &approved).await?;
-            transaction.insert_message(&message).await?;
+            if let Some(message) = message {
+                transaction.insert_message(&message).await?;
+            }
         }
         Ok(Stored::Whole(line))
     }
@@ -232,6 +238,9 @@ fn message(app: &App, details: &Details, (code, expires): (&ActivationCode, Inst
         body: seal(BODY, &text)?,
         created_at: app.clock.now(),
         sent_at: None,
+        tries: 0,
+        next_at: None,
+        failed_at: None,
     })
 }
 

@@ -62,3 +62,8 @@ own-key-ready = The certificate is issued
 own-key-certificates = The certificate and those of its issuers
 own-key-certificates-hint = Copy them into a .pem file on the device.
 own-key-command = openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -keyout key.pem -out request.pem -subj /CN=device
+receipt-suspend-own = Suspend it yourself on the page of your certificates
+receipt-status-title = How the certificate stands
+receipt-status-picture = QR code that leads to the page of the certificate's status
+receipt-status-hint = Whoever scans this code sees whether the certificate is in force, and no personal information.
+activate-second-sheet = The 8 digits on the confirmation sheet that who approved the list handed to you. Tell them to nobody, not even to staff.

@@ -67,6 +67,7 @@ audit-kind-request-issued = Request fulfilled
 audit-kind-request-reopened = Request reopened
 audit-kind-code-made = Activation code made
 audit-kind-code-renewed = Activation code renewed
+audit-kind-code-confirmation-printed = Confirmation sheet printed
 audit-kind-code-claimed = Activation code claimed
 audit-kind-code-redeemed = Activation code redeemed
 audit-kind-certificate-intended = Certificate intended

@@ -107,3 +107,4 @@ drafts-leave-lead = Keep: they stay encrypted on this device, and only you can o
 drafts-leave-keep = Keep the drafts and log out
 drafts-leave-erase = Erase the drafts and log out
 drafts-leave-stay = Do not log out
+code-second-sheet = The confirmation code stands on the confirmation sheet, which who approved the list hands over.

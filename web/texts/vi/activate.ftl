@@ -62,3 +62,8 @@ own-key-ready = Chứng thư đã được cấp
 own-key-certificates = Chứng thư và chứng thư của tổ chức cấp
 own-key-certificates-hint = Sao chép vào tệp .pem trên thiết bị.
 own-key-command = openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -keyout key.pem -out request.pem -subj /CN=device
+receipt-suspend-own = Tự tạm dừng ở trang Chứng thư của tôi
+receipt-status-title = Tình trạng chứng thư
+receipt-status-picture = Mã QR dẫn đến trang tình trạng chứng thư
+receipt-status-hint = Ai quét mã này đều thấy chứng thư còn hiệu lực hay không, và không thấy thông tin cá nhân.
+activate-second-sheet = 8 chữ số in trên phiếu xác nhận mà người duyệt danh sách đã trao. Không đọc cho ai, kể cả cán bộ.

@@ -67,6 +67,7 @@ audit-kind-request-issued = Hoàn tất hồ sơ
 audit-kind-request-reopened = Mở lại hồ sơ
 audit-kind-code-made = Tạo mã nhận
 audit-kind-code-renewed = Đổi mã nhận
+audit-kind-code-confirmation-printed = In phiếu xác nhận
 audit-kind-code-claimed = Mã nhận được sử dụng
 audit-kind-code-redeemed = Hoàn tất mã nhận
 audit-kind-certificate-intended = Chuẩn bị nội dung chứng thư

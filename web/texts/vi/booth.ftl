@@ -107,3 +107,4 @@ drafts-leave-lead = Giữ lại: nháp vẫn mã hóa trên máy này, chỉ b�
 drafts-leave-keep = Giữ nháp và đăng xuất
 drafts-leave-erase = Xóa nháp và đăng xuất
 drafts-leave-stay = Chưa đăng xuất
+code-second-sheet = Mã xác nhận in trên phiếu xác nhận, do người duyệt danh sách trao.
