@@ -97,6 +97,7 @@ pub async fn round(app: &App) {
     told("payments_not_forgotten", retention::forget_old(app).await);
     if is_held {
         told("reminders_not_written", reminders::send_due(app).await);
+        told("deadlines_not_reminded", outgoing::remind_due(app).await);
         if app.settings.gateway.is_none() {
             told("messages_not_handed_over", outbox::hand_over(app).await);
         }
@@ -106,7 +107,7 @@ pub async fn round(app: &App) {
 /// Archives have rounds of their own: each renewal reads a whole document several times, behind those of strangers, and nothing that others wait for
 /// is to wait for it.
 async fn archives(app: App) {
-    let mut after = None;
+    let (mut after, mut after_road) = (None, None);
     for round in 0_u64.. {
         tokio::time::sleep(BETWEEN_ARCHIVES).await;
         if !told("ceremony_not_read", ceremony::was_held(&app).await).unwrap_or(false) {
@@ -116,7 +117,14 @@ async fn archives(app: App) {
         if after.is_some() || round % ROUNDS_A_SEARCH == 0 {
             after = told("archives_not_looked_through", signing::find_unrenewed_archives(&app, after).await).flatten();
         }
-        let renewed = async { told("archives_not_renewed", signing::renew_archives(&app).await) };
+        if after_road.is_some() || round % ROUNDS_A_SEARCH == 0 {
+            let found = outgoing::find_unarchived(&app, after_road).await;
+            after_road = told("issued_documents_not_looked_through", found).flatten();
+        }
+        let renewed = async {
+            told("issued_documents_not_archived", outgoing::archive_due(&app).await);
+            told("archives_not_renewed", signing::renew_archives(&app).await)
+        };
         if lasting::caught(renewed).await.is_none() {
             tracing::error!(event = "archives_panicked");
         }

@@ -220,7 +220,15 @@ kinds! {
     OutgoingNumbered = "outgoing.numbered",
     OutgoingSealed = "outgoing.sealed",
     OutgoingSent = "outgoing.sent",
+    /// Issued without a package.
+    OutgoingPublished = "outgoing.published",
+    /// The clerk named further recipients after the seal.
+    OutgoingRecipientsAdded = "outgoing.recipients_added",
+    /// A sealed document got an archive timestamp.
+    OutgoingArchived = "outgoing.archived",
     OutgoingRecalled = "outgoing.recalled",
+    /// Whoever has it was told of its deadline.
+    OutgoingReminded = "outgoing.reminded",
     OutgoingRefused = "outgoing.refused",
     OutgoingWithdrawn = "outgoing.withdrawn",
     /// A row from before it covered recipients and history, with its number, was found as the log tells it.
@@ -231,6 +239,10 @@ kinds! {
     /// An edXML package was entered into the register of incoming documents.
     IncomingRegistered = "incoming.registered",
     IncomingRefused = "incoming.refused",
+    /// Its sender called a registered document back.
+    IncomingRecalled = "incoming.recalled",
+    /// Its sender put another in the place of a registered document.
+    IncomingReplaced = "incoming.replaced",
     /// A row from before packages had MACs was found as the log tells it.
     IncomingAttested = "incoming.attested",
     /// After a restore: the last number of a register of documents, as its clerks know it.

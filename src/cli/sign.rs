@@ -28,7 +28,7 @@ use std::{
 /// Ký văn bản / Sign documents, through a running service or with a token of your own (--module)
 ///
 /// Through a service, log in first with `chuky login`. With --module nothing leaves this machine, save for the digest of a timestamp.
-/// Exit codes: 0 signed and checked, 1 refused, 2 wrong usage or an unreadable file.
+/// Exit codes: 0 signed and checked, 1 refused, 2 wrong usage or an unreadable file, 3 signed at level B because no timestamp was to be had.
 #[derive(Debug, Args)]
 pub struct Sign {
     /// Which credential signs; may be left out where there is one only
@@ -127,8 +127,16 @@ enum Level {
 
 /// Where signatures come from.
 trait Road {
-    /// Signs one document into its empty file; gives what there is to say about it.
-    fn sign(&mut self, job: Job<'_>) -> Result<String, Failure>;
+    /// Signs one document into its empty file.
+    fn sign(&mut self, job: Job<'_>) -> Result<Signed, Failure>;
+}
+
+/// A document that was signed.
+struct Signed {
+    /// What there is to say about it.
+    said: String,
+    /// Why it has no timestamp although level T was wanted: the signature was made all the same.
+    no_timestamp: Option<String>,
 }
 
 /// One document.
@@ -311,5 +319,7 @@ pub(super) fn escaped(text: &str) -> String {
 
 /// Refusals of the service that are about one document, whatever field they name.
 const ALONE: [&str; 4] = ["document_another", "document_moved_on", "too_large_to_attach", "packaging_unknown"];
+/// Exit code where a file was signed and lacks the timestamp that was wanted.
+const WITHOUT_TIMESTAMP: u8 = 3;
 /// Bytes read at a time.
 const PIECE: usize = 256 << 10;

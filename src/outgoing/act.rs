@@ -67,7 +67,7 @@ pub async fn initial(app: &App, by: &Principal, id: OutgoingId, note: Option<&st
     view::of_road(app, by, &road).await
 }
 
-/// Whoever has it refuses it, with a reason. A number that it has is void from then on.
+/// Whoever has it refuses it, with a reason. A number that it has is void from then on; what is sealed is issued and can only be called back.
 pub async fn refuse(app: &App, by: &Principal, id: OutgoingId, why: &str) -> Result<OutgoingView> {
     let mut road = Road::load(app, by, id).await?;
     let why = reason(why)?;
@@ -80,7 +80,7 @@ pub async fn refuse(app: &App, by: &Principal, id: OutgoingId, why: &str) -> Res
             step.acted_by = Some(by.account);
             step.acted_at = Some(now);
         }
-        OutgoingState::Numbering | OutgoingState::Sealing | OutgoingState::Sealed => clerk(by)?,
+        OutgoingState::Numbering | OutgoingState::Sealing => clerk(by)?,
         _ => return Err(super::road::moved_on().into()),
     }
     for step in road.steps.iter_mut().filter(|step| step.state == StepState::Waiting) {

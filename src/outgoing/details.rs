@@ -59,7 +59,7 @@ pub struct Metadata {
     pub verification_code: bool,
     /// Who acts, in order.
     pub steps: Vec<StepWanted>,
-    /// Whom it goes to.
+    /// Whom it goes to; with none it is issued without a package.
     #[serde(default)]
     pub recipients: Vec<RecipientWanted>,
 }
@@ -165,7 +165,7 @@ impl Metadata {
             return Err(malformed("due").into());
         }
         self.check_steps()?;
-        self.check_recipients()?;
+        self.recipients = checked_recipients(std::mem::take(&mut self.recipients))?;
         Ok(self)
     }
 
@@ -198,21 +198,23 @@ impl Metadata {
         }
         Ok(())
     }
+}
 
-    fn check_recipients(&mut self) -> Result<()> {
-        let mut codes = HashSet::new();
-        for recipient in &mut self.recipients {
-            recipient.name = line("recipients", &recipient.name, NAME_CHARACTERS)?;
-            recipient.organ_id = recipient.organ_id.trim().to_owned();
-            if !is_agency_code(&recipient.organ_id) || recipient.name.is_empty() || !codes.insert(&recipient.organ_id) {
-                return Err(malformed("recipients").into());
-            }
-        }
-        if self.recipients.len() > RECIPIENTS {
+/// Recipients with their codes and names in order, each once.
+pub(super) fn checked_recipients(mut recipients: Vec<RecipientWanted>) -> Result<Vec<RecipientWanted>> {
+    let mut codes = HashSet::new();
+    for recipient in &mut recipients {
+        recipient.name = line("recipients", &recipient.name, NAME_CHARACTERS)?;
+        recipient.organ_id = recipient.organ_id.trim().to_owned();
+        let is_new = codes.insert(recipient.organ_id.clone());
+        if !is_agency_code(&recipient.organ_id) || recipient.name.is_empty() || !is_new {
             return Err(malformed("recipients").into());
         }
-        Ok(())
     }
+    if recipients.len() > RECIPIENTS {
+        return Err(malformed("recipients").into());
+    }
+    Ok(recipients)
 }
 
 impl Details {

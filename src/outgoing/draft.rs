@@ -2,7 +2,9 @@
 
 use super::{
     details::{Details, Metadata, RecipientWanted, steps_invalid},
+    issue::draft_fits,
     number::{designated, year_of},
+    reminders,
     road::{Act, Road, digest, due, event, history_after, recipients_digest},
     view::{self, OutgoingView},
 };
@@ -12,7 +14,7 @@ use crate::{
     attestation,
     audit::{self, Actor, Entry, Kind},
     current,
-    error::{RequestError, Result},
+    error::{InternalError, RequestError, Result},
     fault,
     reader::{FieldsWanted, Page, SignerWanted, Task, TextWanted},
     signing,
@@ -59,6 +61,9 @@ pub async fn draft(app: &App, by: &Principal, draft: Draft) -> Result<OutgoingVi
     let id = OutgoingId(Uuid::now_v7());
     let steps = steps(app, by, id, &metadata).await?;
     settle_series(app, by, &mut metadata).await?;
+    if !metadata.recipients.is_empty() {
+        draft_fits(clear.metadata().map_err(InternalError::io("a spool file"))?.len())?;
+    }
     // 2. The PDF with its fields, encrypted on disk; nothing of a document that bears a mark of secrecy.
     let fields = Task::MakeFields(Box::new(fields(&metadata, &steps)));
     let (document, searched) = signing::taken(app, by, clear, &name, fields).await?;
@@ -162,6 +167,7 @@ async fn store(
         transaction.insert_outgoing_recipient(recipient).await?;
     }
     transaction.insert_outgoing_event(event).await?;
+    reminders::queue(&mut transaction, &road.row, road.row.created_at).await?;
     let entry = Entry::of_row(road.row.created_at, Kind::OutgoingDrafted, Actor::Account(by.account), &road.row);
     let mut said = road.said();
     said["marks_searched"] = searched.into();
@@ -170,8 +176,14 @@ async fn store(
 }
 
 fn recipients(id: OutgoingId, wanted: Vec<RecipientWanted>) -> Vec<OutgoingRecipient> {
-    let row = |(RecipientWanted { organ_id, name }, position)| OutgoingRecipient {
-        outgoing_id: id,
+    wanted.into_iter().zip(1..).map(|(one, position)| recipient(id, one, position)).collect()
+}
+
+/// A recipient in that place of the document's.
+pub(super) fn recipient(outgoing_id: OutgoingId, wanted: RecipientWanted, position: i64) -> OutgoingRecipient {
+    let RecipientWanted { organ_id, name } = wanted;
+    OutgoingRecipient {
+        outgoing_id,
         position,
         organ_id,
         name,
@@ -182,8 +194,7 @@ fn recipients(id: OutgoingId, wanted: Vec<RecipientWanted>) -> Vec<OutgoingRecip
         status: None,
         status_note: None,
         status_at: None,
-    };
-    wanted.into_iter().zip(1..).map(row).collect()
+    }
 }
 
 /// What the clerk numbered this year under the same designation stays in its register, so that no number is shown twice.

@@ -1,4 +1,4 @@
-//! Rows from before they were attested: of roads, which did not cover recipients and history, of numbers and of incoming packages. At the
+//! Rows from before they were attested: of roads, which did not cover recipients and history, of numbers, of statuses and of incoming packages. At the
 //! start each is attested where the audit log, whose leaves and heads were just checked, tells of exactly it; any other stays as it is,
 //! and whoever asks for it is told so. Of recipients the log tells nothing: they are taken as they stand, once.
 
@@ -6,6 +6,7 @@ use super::{
     incoming::Details,
     limits::{EARLIER, ENTRIES},
     road::{history_digest, note_of, recipients_digest},
+    status::{EARLIER_NOTE, NOTE},
 };
 use crate::{
     app::App,
@@ -16,13 +17,13 @@ use crate::{
     signing, store,
 };
 use chuky_model::{
-    id::{IncomingId, OutgoingId},
+    id::{AccountId, IncomingId, OutgoingId},
     instant::Instant,
     record::{
         Authenticated, Cursor,
         audit::AuditEntry,
         incoming::IncomingDocument,
-        outgoing::{OutgoingDocument, OutgoingEvent, OutgoingNumber},
+        outgoing::{OutgoingDocument, OutgoingEvent, OutgoingNumber, OutgoingRecipient, OutgoingStatus, status_key},
         state::{IncomingState, NumberState, OutgoingState},
     },
 };
@@ -43,6 +44,7 @@ pub async fn attest_earlier(app: &App) -> Result<()> {
             }
         }
     }
+    statuses(app).await?;
     let mut after = IncomingId(Uuid::nil());
     loop {
         let page = app.store.earlier_incoming(after, EARLIER).await?;
@@ -55,6 +57,62 @@ pub async fn attest_earlier(app: &App) -> Result<()> {
             }
         }
     }
+}
+
+/// Statuses from before they had rows of their own get one where the log tells of exactly them as that recipient's last.
+async fn statuses(app: &App) -> Result<()> {
+    let mut after = (OutgoingId(Uuid::nil()), 0);
+    loop {
+        let page = app.store.earlier_statuses(after, EARLIER).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = (last.outgoing_id, last.position);
+        for recipient in page {
+            if !attested(status(app, &recipient).await)? {
+                tracing::error!(event = "status_not_attested", outgoing = %recipient.outgoing_id, recipient = recipient.position);
+            }
+        }
+    }
+}
+
+async fn status(app: &App, recipient: &OutgoingRecipient) -> Result<bool> {
+    let id = recipient.outgoing_id;
+    let entries = app.store.audit_entries_about(&format!("outgoing_document:{id}"), BEGINNING, ENTRIES).await?;
+    let said = |entry: &&AuditEntry| {
+        entry.kind == Kind::OutgoingStatus.name() && content(entry)["recipient"] == recipient.organ_id.as_str()
+    };
+    let Some(entry) = entries.iter().rfind(said) else { return Ok(false) };
+    let told = content(entry)["status"].as_str().map(str::to_owned);
+    let account = entry.actor.strip_prefix("account:").and_then(|id| id.parse::<AccountId>().ok());
+    let (Some(status), Some(recorded_by)) = (told, account) else { return Ok(false) };
+    if recipient.status.as_ref() != Some(&status) || recipient.status_at != Some(entry.recorded_at) {
+        return Ok(false);
+    }
+    let key = status_key(id, recipient.position);
+    // Of the note the log tells nothing: it is one that the vault sealed for this document.
+    let note = recipient.status_note.as_ref().map(|sealed| app.vault.open(EARLIER_NOTE, &id.to_string(), sealed));
+    let Ok(note) = note.transpose() else { return Ok(false) };
+    let mut row = OutgoingStatus {
+        note: note.map(|note| app.vault.seal(NOTE, &key, &note)).transpose()?,
+        id: key,
+        outgoing_id: id,
+        position: recipient.position,
+        status,
+        recorded_by,
+        recorded_at: entry.recorded_at,
+        version: 1,
+        mac: Vec::new(),
+    };
+    attestation::attest(&*app.tokens.subscribers, &mut row).await?;
+    let mut transaction = app.store.begin().await?;
+    match transaction.insert_outgoing_status(&row).await {
+        // Another node was faster, or the recipient said something new.
+        Err(store::Error::Conflict(_)) => return Ok(true),
+        other => other?,
+    }
+    let entry = Entry::of_row(app.clock.now(), Kind::OutgoingAttested, Actor::Service, &row);
+    audit::record(&mut transaction, entry).await?;
+    transaction.commit().await?;
+    Ok(true)
 }
 
 /// A forged row keeps no other back, and no service from its start.
@@ -100,7 +158,9 @@ async fn road(app: &App, id: OutgoingId) -> Result<bool> {
 
 /// Whether the events are those of which the log tells, each by its version.
 fn has_history(events: &[OutgoingEvent], entries: &[AuditEntry]) -> bool {
-    let versions: Vec<&AuditEntry> = entries.iter().filter(|entry| entry.row_version.is_some()).collect();
+    // An archive timestamp is nobody's act: a version without an event.
+    let is_event = |entry: &&AuditEntry| entry.row_version.is_some() && entry.kind != Kind::OutgoingArchived.name();
+    let versions: Vec<&AuditEntry> = entries.iter().filter(is_event).collect();
     let is_told = |event: &OutgoingEvent| {
         versions.iter().any(|entry| {
             entry.row_version == Some(event.position)

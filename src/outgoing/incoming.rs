@@ -3,6 +3,8 @@
 //! of the same bytes is the one that was registered.
 
 use super::{
+    incoming_change::{self, Change, IncomingChangeView},
+    incoming_refusal::{differs, not_taken, undetermined, unusable},
     limits::{INCOMING_TRIES, PAGE},
     number::year_of,
     restored::{self, Register},
@@ -17,13 +19,18 @@ use crate::{
     current,
     error::{InternalError, RequestError, Result},
     fault,
-    reader::{PackageRead, PackageUnusable, Task, TaskOutput},
+    reader::{PackageRead, Task, TaskOutput},
     signing::{self, Content},
     store,
 };
 use chuky_model::{
     id::IncomingId,
-    record::{Cursor, document::Document, incoming::IncomingDocument, state::IncomingState},
+    record::{
+        Cursor,
+        document::Document,
+        incoming::IncomingDocument,
+        state::{IncomingChangeKind, IncomingState},
+    },
     report::{Indication, Integrity, Outcome},
     text::Bilingual,
 };
@@ -77,9 +84,9 @@ pub struct AttachmentView {
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct IncomingView {
     pub id: String,
-    /// `registered` or `refused`.
+    /// `registered`, `refused`, or what its sender did to it since: `recalled`, `replaced`.
     pub state: String,
-    /// What the sender is told (QCVN 102:2016/BTTTT): 03 received, 02 refused.
+    /// What the sender is told (QCVN 102:2016/BTTTT): 03 received, 02 refused, 15 that the recall or replacement is taken.
     pub status: String,
     /// Why it was refused.
     #[schema(value_type = Option<Object>)]
@@ -104,6 +111,9 @@ pub struct IncomingView {
     pub attachments: Vec<AttachmentView>,
     pub received_by: String,
     pub received_at: String,
+    /// What its sender did to it since.
+    #[serde(default)]
+    pub change: Option<IncomingChangeView>,
 }
 
 /// A page of the register of incoming documents, newest first.
@@ -127,10 +137,14 @@ pub async fn receive(app: &App, by: &Principal, package: File, accept: Option<&s
         TaskOutput::Package(read) => read.map_err(unusable)?,
         _ => return Err(InternalError::other("the reader answered another question").into()),
     };
-    if read.business != 0 {
-        return Err(not_new().into());
-    }
     let message = Message { id: format!("{},{}/{}", read.issued_on, read.number, read.notation), sha256 };
+    match read.business {
+        NEW | REPLACEMENT => {}
+        RECALL => {
+            return incoming_change::recalled(app, by, package, (&read, &message), accept.as_deref()).await;
+        }
+        _ => return Err(not_taken().into()),
+    }
     if let Some(row) = registered(app, by, &read, &message).await?.same {
         return view(app, &row).await;
     }
@@ -142,17 +156,23 @@ pub async fn receive(app: &App, by: &Principal, package: File, accept: Option<&s
     // 3. What becomes of it; then the package encrypted on disk and its rows in one transaction. What others register meanwhile counts.
     let (mut package, mut document) = (Some(package), None);
     for _ in 0..INCOMING_TRIES {
-        let earlier = registered(app, by, &read, &message).await?;
+        let mut earlier = registered(app, by, &read, &message).await?;
         if let Some(row) = earlier.same {
             return view(app, &row).await;
         }
+        let replaced = match read.business {
+            REPLACEMENT => Some(incoming_change::original(app, by, &read, &message).await?),
+            _ => None,
+        };
+        // What it replaces has the same name, as it should.
+        earlier.other = earlier.other.filter(|_| replaced.is_none());
         let verdict = verdict(app, by, &read, &judged).await?;
         let (state, details) = decided(&read, &judged, verdict, (earlier.other.as_ref(), accept.as_deref()))?;
         if let Some(package) = package.take() {
             document = Some(signing::package_taken(app, by, package, "goi-tin.edxml").await?);
         }
         let document = document.as_ref().ok_or_else(|| InternalError::other("a package that was not kept"))?;
-        let kept = Kept { read: &read, message: &message, document, judged: &judged };
+        let kept = Kept { read: &read, message: &message, document, judged: &judged, replaced: replaced.as_ref() };
         if let Some(row) = stored(app, by, &kept, &details, state).await? {
             return view(app, &row).await;
         }
@@ -161,9 +181,9 @@ pub async fn receive(app: &App, by: &Principal, package: File, accept: Option<&s
 }
 
 /// How a sender names a document, and the package that came under that name.
-struct Message {
-    id: String,
-    sha256: Vec<u8>,
+pub(super) struct Message {
+    pub(super) id: String,
+    pub(super) sha256: Vec<u8>,
 }
 
 /// What was registered of a sender's message: this very package, or another.
@@ -283,16 +303,26 @@ struct Kept<'a> {
     message: &'a Message,
     document: &'a Document,
     judged: &'a [Judged],
+    /// What it stands in the place of.
+    replaced: Option<&'a IncomingDocument>,
 }
 
-/// Stores a package with its number; `None` where another was registered since it was decided upon, which may change the decision.
-async fn stored(
+impl<'a> Kept<'a> {
+    /// What it does to the document that it replaces.
+    fn change(&self, original: &'a IncomingDocument) -> Change<'a> {
+        let Kept { read, message, document, .. } = *self;
+        Change { kind: IncomingChangeKind::Replaced, original, read, message, document }
+    }
+}
+
+/// The row of a package, with the register's next number where it is registered.
+async fn made(
     app: &App,
     by: &Principal,
     kept: &Kept<'_>,
     details: &Details,
     state: IncomingState,
-) -> Result<Option<IncomingDocument>> {
+) -> Result<IncomingDocument> {
     let id = IncomingId(Uuid::now_v7());
     let now = app.clock.now();
     let plain = serde_json::to_vec(details).map_err(|error| InternalError::other(error.to_string()))?;
@@ -312,8 +342,8 @@ async fn stored(
         version: 1,
         mac: Vec::new(),
     };
-    let year = year_of(now)?;
     if state == IncomingState::Registered {
+        let year = year_of(now)?;
         let floor = restored::floor(app, Register::Incoming, &by.unit, year, "").await?;
         let last = current::row(app, || app.store.last_incoming(&row.unit, year)).await?;
         let last = last.and_then(|last| last.number).unwrap_or(0).max(floor);
@@ -321,9 +351,29 @@ async fn stored(
         row.year = Some(year);
     }
     attestation::attest(&*app.tokens.subscribers, &mut row).await?;
+    Ok(row)
+}
+
+/// Stores a package with its number; `None` where another was registered since it was decided upon, which may change the decision.
+async fn stored(
+    app: &App,
+    by: &Principal,
+    kept: &Kept<'_>,
+    details: &Details,
+    state: IncomingState,
+) -> Result<Option<IncomingDocument>> {
+    let row = made(app, by, kept, details, state).await?;
+    let change = kept.replaced.filter(|_| state == IncomingState::Registered).map(|original| kept.change(original));
+    let change = match change {
+        Some(change) => {
+            let made = change.row(app, by, (details.accepted.as_deref(), &details.open), Some(&row)).await?;
+            Some((change, made))
+        }
+        None => None,
+    };
     fault::point("incoming.stored");
     let mut transaction = app.store.begin().await?;
-    if let Some(number) = row.number
+    if let (Some(number), Some(year)) = (row.number, row.year)
         && transaction.next_incoming_number(&row.unit, year).await? != number
     {
         transaction.rollback().await?;
@@ -337,14 +387,20 @@ async fn stored(
         }
         other => other?,
     }
+    if let Some((change, made)) = &change
+        && !change.stored(&mut transaction, by, made, details.accepted.is_some()).await?
+    {
+        transaction.rollback().await?;
+        return Ok(None);
+    }
     if state == IncomingState::Registered {
         let own = kept.judged.iter().filter(|one| one.is_signed_by(&kept.read.sender_name));
         for (one, position) in own.zip(1..) {
-            transaction.insert_incoming_attachment(id, position, &row.unit, &one.sha256).await?;
+            transaction.insert_incoming_attachment(row.id, position, &row.unit, &one.sha256).await?;
         }
     }
     let kind = if state == IncomingState::Registered { Kind::IncomingRegistered } else { Kind::IncomingRefused };
-    let entry = Entry::of_row(now, kind, Actor::Account(by.account), &row);
+    let entry = Entry::of_row(row.received_at, kind, Actor::Account(by.account), &row);
     let content = serde_json::json!({
         "unit": row.unit, "sender": row.sender_id, "sha256": hex::encode(&row.package_sha256), "year": row.year, "number": row.number,
         "accepted_undetermined": details.accepted.is_some(),
@@ -363,12 +419,18 @@ impl Details {
     }
 }
 
-async fn view(app: &App, row: &IncomingDocument) -> Result<IncomingView> {
+pub(super) async fn view(app: &App, row: &IncomingDocument) -> Result<IncomingView> {
     let details = Details::of(app, row)?;
+    let change = incoming_change::view(app, row).await?;
+    let status = match (&change, row.state) {
+        (Some(_), _) => "15",
+        (None, IncomingState::Registered) => "03",
+        (None, IncomingState::Refused) => "02",
+    };
     Ok(IncomingView {
         id: row.id.to_string(),
-        state: row.state.name().to_owned(),
-        status: if row.state == IncomingState::Registered { "03" } else { "02" }.to_owned(),
+        state: change.as_ref().map_or_else(|| row.state.name().to_owned(), |change| change.kind.clone()),
+        status: status.to_owned(),
         reason: details.reason,
         accepted: details.accepted,
         open: details.open,
@@ -383,63 +445,20 @@ async fn view(app: &App, row: &IncomingDocument) -> Result<IncomingView> {
         attachments: details.attachments,
         received_by: accounts::name_of(app, row.received_by).await?,
         received_at: row.received_at.rfc3339(),
+        change,
     })
-}
-
-fn unusable(why: PackageUnusable) -> RequestError {
-    let (vi, en) = match why {
-        PackageUnusable::Malformed => (
-            "Tệp này không phải gói tin edXML đúng cú pháp (QCVN 102:2016/BTTTT).",
-            "This is no well-formed edXML package (QCVN 102:2016/BTTTT).",
-        ),
-        PackageUnusable::Incomplete => (
-            "Gói tin thiếu thông tin bắt buộc: nơi gửi, số và ký hiệu, ngày, trích yếu hoặc tên tệp.",
-            "The package lacks what must be there: sender, number and notation, date, subject, or a file's name.",
-        ),
-        PackageUnusable::Attachment => {
-            ("Tệp đính kèm trong gói tin bị hỏng (base64).", "An attachment of the package is damaged (base64).")
-        }
-        PackageUnusable::TooLarge => {
-            ("Gói tin có quá nhiều hoặc quá lớn tệp đính kèm.", "The package has too many or too large attachments.")
-        }
-    };
-    RequestError::invalid("document", "package_unusable", vi, en)
-}
-
-fn undetermined(open: &[Bilingual]) -> RequestError {
-    let (vi, en) = joined(open);
-    RequestError::conflict("incoming_undetermined", vi, en)
-}
-
-fn differs(other: &IncomingDocument, open: &[Bilingual]) -> RequestError {
-    let (number, year) = (other.number.unwrap_or_default(), other.year.unwrap_or_default());
-    let (vi, en) = joined(open);
-    let vi = format!(
-        "Số đến {number} năm {year} đã đăng ký một văn bản cùng nơi gửi, ngày, số và ký hiệu, nhưng gói tin này có nội dung khác. {vi}"
-    );
-    let en = format!(
-        "The incoming number {number} of {year} has a document of the same sender, day, number and notation, and this package is another. {en}"
-    );
-    RequestError::conflict("incoming_differs", vi.trim_end(), en.trim_end())
-}
-
-fn joined(open: &[Bilingual]) -> (String, String) {
-    let of = |text: fn(&Bilingual) -> &str| open.iter().map(text).collect::<Vec<_>>().join(" ");
-    (of(|one| &one.vi), of(|one| &one.en))
 }
 
 fn not_done() -> Outcome {
     Outcome::NotDone
 }
 
-fn not_new() -> RequestError {
-    RequestError::invalid(
-        "document",
-        "package_not_new",
-        "Gói tin này là thu hồi, cập nhật hoặc thay thế; ở đây chỉ nhận văn bản mới.",
-        "This package is a recall, an update or a replacement; only new documents are taken here.",
-    )
-}
+/// `BussinessDocType` of a new document.
+const NEW: u8 = 0;
+/// Thu hồi.
+const RECALL: u8 = 1;
+/// Thay thế.
+const REPLACEMENT: u8 = 3;
 
 /// Where details are encrypted for.
 const PLACE: &str = "incoming_document.details";

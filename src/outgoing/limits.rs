@@ -1,5 +1,7 @@
 //! Bounds of the road of outgoing documents, with their units and reasons.
 
+use std::time::Duration;
+
 /// Characters of a subject (Decree 30/2020/NĐ-CP, Appendix VI: Subject).
 pub const SUBJECT_CHARACTERS: usize = 500;
 /// Characters of the notation behind the number (Appendix VI: CodeNotation).
@@ -28,12 +30,26 @@ pub const REGISTER: i64 = 100;
 pub const METADATA_BYTES: usize = 128 << 10;
 /// Bytes of a document that an edXML package carries: base64 of it and the frame stay below what the axis takes.
 pub const PACKAGED_BYTES: u64 = 100 << 20;
+/// Bytes that signatures, number, seal and the data that checks them add to a document: pictures of 4 MiB, revocation lists, timestamps.
+pub const ADDED_BYTES: u64 = 8 << 20;
+/// Archive timestamps made in one round of the worker.
+pub const ARCHIVED_AT_ONCE: usize = 20;
+/// How long a document that is sent waits for its archive timestamp.
+pub const ARCHIVE_PATIENCE: Duration = Duration::from_secs(10);
+/// Sealed documents without a row that archives them, looked at in one round.
+pub const LOOKED_AT: i64 = 50;
 /// Hours that a person on the road has, where the drafter names no time.
 pub const ACT_HOURS: i64 = 48;
 /// Hours that a clerk has: the same or the next working day (Decree 30/2020/NĐ-CP, article 18).
 pub const CLERK_HOURS: i64 = 24;
 /// Hours after which a draft is overdue.
 pub const DRAFT_HOURS: i64 = 120;
+/// Hours before a deadline at which whoever has the document is told.
+pub const REMIND_BEFORE_HOURS: i64 = 4;
+/// Reminders in one round of the worker.
+pub const REMINDED_AT_ONCE: i64 = 100;
+/// Clerks of one agency that are told of one document.
+pub const REMINDED_CLERKS: usize = 10;
 /// Furthest deadline that a drafter may set, in days.
 pub const DEADLINE_DAYS: i64 = 366;
 /// Seconds until a package is tried again that could not be laid, the first time; doubled each time.
@@ -44,6 +60,8 @@ pub const TRY_AGAIN_AT_MOST_SECONDS: i64 = 3_600;
 pub const EARLIER: i64 = 100;
 /// Entries of the audit log about one road.
 pub const ENTRIES: i64 = 1_000;
+/// How often a status is stored anew while its document or another status of the recipient changes.
+pub const STATUS_TRIES: usize = 8;
 /// Packages delivered in one round.
 pub const DELIVERED_AT_ONCE: i64 = 50;
 /// Longest delegation, in days: a long leave.

@@ -5,7 +5,8 @@
 use super::{
     details::Details,
     draft::{DATE, NUMBER},
-    limits::REGISTER,
+    issue::fits_package,
+    limits::{ADDED_BYTES, REGISTER},
     restored::{self, Register},
     road::{Act, Road, clerk, forged},
     view::{self, OutgoingView},
@@ -46,6 +47,8 @@ pub struct NumberLine {
     pub given_at: String,
     pub given_by: String,
     pub document: String,
+    /// Where the document stands, as of [`super::OutgoingView`]: one that was called back keeps its number.
+    pub document_state: String,
     pub type_name: String,
     pub subject: String,
     pub recipients: usize,
@@ -58,6 +61,10 @@ pub async fn give_number(app: &App, by: &Principal, id: OutgoingId) -> Result<Ou
     clerk(by)?;
     road.stands(OutgoingState::Numbering)?;
     let details = Details::of(app, &road.row)?;
+    // What could not be sent afterwards gets no number: refusing it now loses nothing.
+    if !road.recipients(app).await?.is_empty() {
+        fits_package(&signing::of_road(app, road.row.document_id).await?, ADDED_BYTES)?;
+    }
     // 2. The number, in the register.
     let number = reserve(app, by, &road).await?;
     fault::point("outgoing.number_reserved");
@@ -228,6 +235,7 @@ pub async fn register(
             given_at: number.given_at.rfc3339(),
             given_by: accounts::name_of(app, number.given_by).await?,
             document: row.id.to_string(),
+            document_state: row.state.name().to_owned(),
             type_name: details.type_name,
             subject: details.subject,
             recipients,

@@ -46,7 +46,7 @@ pub async fn on_paper(app: &App, document: DocumentId) -> Result<Option<OnPaper>
     let row = current::row(app, || app.store.outgoing_of_document(document)).await?;
     let Some(row) = row else { return Ok(None) };
     let standing = match row.state {
-        OutgoingState::Sealed | OutgoingState::Sent => Standing::Issued,
+        OutgoingState::Sealed | OutgoingState::Sent | OutgoingState::Published => Standing::Issued,
         OutgoingState::Recalled => Standing::Recalled,
         _ => Standing::NotIssued,
     };

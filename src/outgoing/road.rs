@@ -5,7 +5,7 @@ use super::{
     delegation::acts_for,
     details::Details,
     limits::{ACT_HOURS, CLERK_HOURS, DRAFT_HOURS, REASON_CHARACTERS},
-    number,
+    number, reminders,
 };
 use crate::{
     accounts::{self, Principal},
@@ -47,6 +47,8 @@ pub(super) enum Also<'a> {
     File(&'a Unrecorded),
     /// Its number, where it has one, is void for this reason.
     Void(&'a str),
+    /// Whom it goes to as well.
+    Recipients(&'a [OutgoingRecipient]),
 }
 
 /// Who does what, and why.
@@ -230,9 +232,15 @@ impl Road {
             transaction.update_outgoing_step(step).await?;
         }
         transaction.insert_outgoing_event(&event).await?;
+        reminders::queue(&mut transaction, &self.row, now).await?;
         match also {
             Also::Nothing => {}
             Also::File(file) => file.record(&mut transaction).await?,
+            Also::Recipients(added) => {
+                for recipient in added {
+                    transaction.insert_outgoing_recipient(recipient).await?;
+                }
+            }
             Also::Void(_) => number::store_void(&mut transaction, self.row.id, void, (act.by, now)).await?,
         }
         let entry = Entry::of_row(now, act.kind, Actor::Account(act.by.account), &self.row);
@@ -264,6 +272,36 @@ impl Road {
                 Err(error)
             }
         }
+    }
+
+    /// Stores the document's bytes with an archive timestamp, which the service adds by itself: nobody's act, so no event of the history, and
+    /// the road stands where it stood.
+    pub(super) async fn store_archived(&mut self, app: &App, file: Unrecorded) -> Result<()> {
+        self.row.content_sha256 = file.sha256();
+        self.row.updated_at = app.clock.now();
+        attestation::attest_change(&*app.tokens.subscribers, &mut self.row).await?;
+        fault::point("outgoing.before_archive");
+        let stored = async {
+            let mut transaction = app.store.begin().await?;
+            match transaction.update_outgoing(&self.row).await {
+                Err(crate::store::Error::Stale) => return Err(moved_on().into()),
+                other => other?,
+            }
+            file.record(&mut transaction).await?;
+            let entry = Entry::of_row(self.row.updated_at, Kind::OutgoingArchived, Actor::Service, &self.row);
+            audit::record(&mut transaction, entry.with(self.said())).await?;
+            Ok(transaction.commit().await?)
+        };
+        if let Err(error) = stored.await {
+            if matches!(error, Error::Request(_)) {
+                file.give_up(app);
+            }
+            return Err(error);
+        }
+        current::changed(app, &self.row);
+        drop(file.recorded(app));
+        fault::point("outgoing.after_archive");
+        Ok(())
     }
 
     /// What the audit log says of it: no subject, no names.

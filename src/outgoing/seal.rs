@@ -57,6 +57,8 @@ pub async fn seal(
     };
     let sealed = signing::sign_all(app, by, credential, pin, &[ToSign { document, wanted }]).await?;
     let sealed = sealed.into_iter().next().ok_or_else(|| InternalError::other("nothing was sealed"))??;
+    // The archive timestamp comes by itself: a timestamp authority that is down keeps no document from being issued.
+    let sealed = sealed.archived_later(app)?;
     // 3. The row with the agency's name.
     let details = Details::of(app, &road.row)?;
     road.row.agency = Some(app.vault.seal(AGENCY, &id.to_string(), agency.as_bytes())?);

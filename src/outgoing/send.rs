@@ -1,12 +1,14 @@
-//! Sending: the sealed document becomes an edXML package for its recipients, is laid where they fetch it, their statuses come back, and it
-//! may be called back with a reason. Delivery runs from rows and can be repeated: a package that lies there already is written again as
+//! Sending: the sealed document becomes an edXML package for its recipients, and is laid where they fetch it,
+//! and so is its recall. Delivery runs from rows and can be repeated: a package that lies there already is written again as
 //! it was, and what cannot be laid is tried again later and keeps nothing else back.
 
 use super::{
+    archive,
     details::{Details, Urgency, is_agency_code},
     edxml::{Business, Package},
-    limits::{DELIVERED_AT_ONCE, PACKAGED_BYTES, TRY_AGAIN_AT_MOST_SECONDS, TRY_AGAIN_SECONDS},
-    road::{Act, Also, Road, clerk, forged, note_of, reason},
+    issue::fits_package,
+    limits::{DELIVERED_AT_ONCE, TRY_AGAIN_AT_MOST_SECONDS, TRY_AGAIN_SECONDS},
+    road::{Act, Also, Road, clerk, forged, moved_on, note_of},
     seal::agency_of,
     view::{self, OutgoingView},
 };
@@ -37,75 +39,33 @@ use tempfile::NamedTempFile;
 
 /// Sends a sealed document to its recipients.
 pub async fn send(app: &App, by: &Principal, id: OutgoingId) -> Result<OutgoingView> {
-    let mut road = Road::load(app, by, id).await?;
-    clerk(by)?;
-    road.stands(OutgoingState::Sealed)?;
-    if road.recipients(app).await?.is_empty() {
-        let (vi, en) = ("Văn bản này không có nơi nhận.", "This document has no recipient.");
-        return Err(RequestError::conflict("no_recipient", vi, en).into());
-    }
-    let document = signing::of_road(app, road.row.document_id).await?;
-    if document.signed_size.and_then(|size| u64::try_from(size).ok()).is_none_or(|size| size > PACKAGED_BYTES) {
-        let megabytes = PACKAGED_BYTES >> 20;
-        let vi = format!("Văn bản lớn hơn {megabytes} MiB nên không gửi được qua trục liên thông.");
-        let en = format!("The document is larger than {megabytes} MiB, too large for a package.");
-        return Err(RequestError::conflict("package_too_large", vi, en).into());
-    }
-    let details = Details::of(app, &road.row)?;
-    road.moves_to(OutgoingState::Sent, &details, app.clock.now());
-    road.store(app, OutgoingState::Sealed, Act { by, kind: Kind::OutgoingSent, note: None }, Also::Nothing).await?;
-    delivered(app, id).await;
-    view::of_road(app, by, &road).await
-}
-
-/// Calls a sent document back, with a reason.
-pub async fn recall(app: &App, by: &Principal, id: OutgoingId, why: &str) -> Result<OutgoingView> {
-    let mut road = Road::load(app, by, id).await?;
-    clerk(by)?;
-    let why = reason(why)?;
-    road.stands(OutgoingState::Sent)?;
-    let details = Details::of(app, &road.row)?;
-    road.moves_to(OutgoingState::Recalled, &details, app.clock.now());
-    let act = Act { by, kind: Kind::OutgoingRecalled, note: Some(&why) };
-    // The number stays the document's: it was issued, and its recall is on record beside it.
-    road.store(app, OutgoingState::Sent, act, Also::Nothing).await?;
-    delivered(app, id).await;
-    view::of_road(app, by, &road).await
-}
-
-/// Records what a recipient says of the document: two digits by QCVN 102:2016/BTTTT.
-pub async fn status(
-    app: &App,
-    by: &Principal,
-    id: OutgoingId,
-    (organ_id, status): (&str, &str),
-    note: Option<&str>,
-) -> Result<OutgoingView> {
     let road = Road::load(app, by, id).await?;
     clerk(by)?;
-    if !matches!(road.row.state, OutgoingState::Sent | OutgoingState::Recalled) {
-        return Err(super::road::moved_on().into());
-    }
-    if !STATUSES.contains(&status) {
+    may_be_sent(&road)?;
+    if road.recipients(app).await?.is_empty() {
         let (vi, en) = (
-            "Mã trạng thái là 01, 02, 03, 04, 05, 06, 13, 15 hoặc 16.",
-            "The status is 01, 02, 03, 04, 05, 06, 13, 15 or 16.",
+            "Văn bản này không có nơi nhận. Hãy thêm nơi nhận, hoặc phát hành mà không gửi.",
+            "This document has no recipient. Add recipients, or issue it without sending.",
         );
-        return Err(RequestError::invalid("status", "status_unknown", vi, en).into());
+        return Err(RequestError::conflict("no_recipient", vi, en).into());
     }
-    let note = note.map(str::trim).filter(|note| !note.is_empty()).map(reason).transpose()?;
-    let sealed = note.map(|note| app.vault.seal(STATUS_NOTE, &id.to_string(), note.as_bytes())).transpose()?;
-    let now = app.clock.now();
-    let mut transaction = app.store.begin().await?;
-    match transaction.set_outgoing_status(id, organ_id, status, sealed.as_deref(), now).await {
-        Err(store::Error::Stale) => return Err(RequestError::not_found().into()),
-        other => other?,
-    }
-    let subject = format!("outgoing_document:{id}");
-    let entry = Entry::new(now, Kind::OutgoingStatus, Actor::Account(by.account), subject);
-    audit::record(&mut transaction, entry.with(serde_json::json!({ "recipient": organ_id, "status": status }))).await?;
-    transaction.commit().await?;
+    fits_package(&signing::of_road(app, road.row.document_id).await?, 0)?;
+    // What its recipients keep for decades has its archive timestamp, where one is to be had now.
+    archive::at_once(app, &road).await;
+    let mut road = Road::load(app, by, id).await?;
+    let before = may_be_sent(&road)?;
+    let details = Details::of(app, &road.row)?;
+    road.moves_to(OutgoingState::Sent, &details, app.clock.now());
+    road.store(app, before, Act { by, kind: Kind::OutgoingSent, note: None }, Also::Nothing).await?;
+    delivered(app, id).await;
     view::of_road(app, by, &road).await
+}
+
+fn may_be_sent(road: &Road) -> Result<OutgoingState> {
+    match road.row.state {
+        state @ (OutgoingState::Sealed | OutgoingState::Published) => Ok(state),
+        _ => Err(moved_on().into()),
+    }
 }
 
 /// The package as its recipients get it: of a sent document, or of its recall.
@@ -113,7 +73,10 @@ pub async fn package(app: &App, by: &Principal, id: OutgoingId) -> Result<Conten
     let road = Road::load(app, by, id).await?;
     clerk(by)?;
     if !matches!(road.row.state, OutgoingState::Sent | OutgoingState::Recalled) {
-        return Err(super::road::moved_on().into());
+        return Err(moved_on().into());
+    }
+    if !was_sent(&road.history(app).await?) {
+        return Err(moved_on().into());
     }
     let recipients = road.recipients(app).await?;
     let file = packaged(app, &road, &recipients, app.places.enter(by.account)?).await?;
@@ -133,7 +96,7 @@ pub async fn deliver_due(app: &App) -> Result<()> {
 }
 
 /// Delivers a document, and leaves to a later round what fails now.
-async fn delivered(app: &App, id: OutgoingId) {
+pub(super) async fn delivered(app: &App, id: OutgoingId) {
     let Err(error) = deliver(app, id).await else { return };
     tracing::error!(event = "package_not_delivered", document = %id, %error);
     if let Err(error) = all_deferred(app, id).await {
@@ -155,7 +118,8 @@ async fn deliver(app: &App, id: OutgoingId) -> Result<()> {
         delivered.is_none() && one.try_after <= now
     };
     let waiting: Vec<&OutgoingRecipient> = recipients.iter().filter(waits).collect();
-    if waiting.is_empty() {
+    // Nobody is told of the recall of what nobody was sent.
+    if waiting.is_empty() || !was_sent(&road.history(app).await?) {
         return Ok(());
     }
     let package = packaged(app, &road, &recipients, app.places.of_service()).await?;
@@ -171,6 +135,11 @@ async fn deliver(app: &App, id: OutgoingId) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether it went out in packages.
+pub(super) fn was_sent(events: &[OutgoingEvent]) -> bool {
+    events.iter().any(|event| event.state == OutgoingState::Sent)
 }
 
 /// Lays one recipient's package and says so; `false` where the document has moved on.
@@ -333,7 +302,3 @@ fn unfinished() -> InternalError {
 const FOLDER_MODE: u32 = 0o750;
 /// Of a package; its folders keep others out.
 const FILE_MODE: u32 = 0o644;
-/// QCVN 102:2016/BTTTT: 01 arrived, 02 refused, 03 received, 04 awaiting assignment, 05 processing, 06 done; 13, 15 and 16 about a recall.
-const STATUSES: [&str; 9] = ["01", "02", "03", "04", "05", "06", "13", "15", "16"];
-/// Where a status' note is encrypted for.
-pub(super) const STATUS_NOTE: &str = "outgoing_recipient.status_note";

@@ -5,9 +5,10 @@ use super::{
     delegation::acts_for,
     details::{Details, Urgency},
     limits::{INBOX, PAGE},
-    road::{Road, note_of},
+    road::{Road, note_of, recipients_digest},
     seal::agency_of,
-    send::STATUS_NOTE,
+    send::was_sent,
+    status::{note_of as status_note_of, statuses},
 };
 use crate::{
     accounts::{self, Principal},
@@ -32,9 +33,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct OutgoingView {
     pub id: String,
-    /// `draft`, `initials`, `signing`, `numbering`, `sealing`, `sealed`, `sent`, `recalled`, `refused` or `withdrawn`.
+    /// `draft`, `initials`, `signing`, `numbering`, `sealing`, `sealed`, `sent`, `published`, `recalled`, `refused` or `withdrawn`.
     pub state: String,
-    /// What the caller may do now: `submit`, `initial`, `sign`, `number`, `seal` or `send`.
+    /// What the caller may do now: `submit`, `initial`, `sign`, `number`, `seal`, `send`, or `publish` where it has no recipient.
     pub action: Option<String>,
     /// RFC 3339: until when whoever has it is to act; absent once nobody is.
     pub due_at: Option<String>,
@@ -106,6 +107,11 @@ pub struct OutgoingDetail {
     pub steps: Vec<RoadStep>,
     pub events: Vec<RoadEvent>,
     pub recipients: Vec<RecipientView>,
+    /// Whether its package can be had: of what was sent, or of its recall.
+    pub has_package: bool,
+    /// Whether the caller may issue it without a package, and name further recipients.
+    pub may_publish: bool,
+    pub may_add_recipients: bool,
     /// Whether the caller may refuse it, withdraw it, call it back.
     pub may_refuse: bool,
     pub may_withdraw: bool,
@@ -121,6 +127,8 @@ pub struct Inboxes {
     pub to_seal: Vec<OutgoingView>,
     pub to_send: Vec<OutgoingView>,
     pub sent: Vec<OutgoingView>,
+    /// Issued without a package.
+    pub published: Vec<OutgoingView>,
     pub drafts: Vec<OutgoingView>,
 }
 
@@ -157,10 +165,16 @@ pub async fn inboxes(app: &App, by: &Principal) -> Result<Inboxes> {
         for (state, action, inbox) in [
             (OutgoingState::Numbering, Some("number"), &mut inboxes.to_number),
             (OutgoingState::Sealing, Some("seal"), &mut inboxes.to_seal),
-            (OutgoingState::Sealed, Some("send"), &mut inboxes.to_send),
+            (OutgoingState::Sealed, None, &mut inboxes.to_send),
             (OutgoingState::Sent, None, &mut inboxes.sent),
+            (OutgoingState::Published, None, &mut inboxes.published),
         ] {
             for row in current::rows(app, || app.store.outgoing_in_state(&by.unit, state, INBOX)).await? {
+                let action = match state {
+                    OutgoingState::Sealed => Some(after_seal(&row)),
+                    OutgoingState::Published => has_recipients(&row).then_some("send"),
+                    _ => action,
+                };
                 inbox.push(of_row(app, &row, action).await?);
             }
         }
@@ -207,8 +221,10 @@ pub async fn one(app: &App, by: &Principal, id: OutgoingId) -> Result<OutgoingDe
             },
         });
     }
+    let history = road.history(app).await?;
+    let has_package = was_sent(&history);
     let mut events = Vec::new();
-    for event in road.history(app).await? {
+    for event in history {
         events.push(RoadEvent {
             name: accounts::name_of(app, event.account_id).await?,
             note: note_of(app, &event)?,
@@ -220,7 +236,7 @@ pub async fn one(app: &App, by: &Principal, id: OutgoingId) -> Result<OutgoingDe
     let is_clerk = by.has(Role::Clerk);
     let state = road.row.state;
     let own_turn = matches!(action(&road, by), Some("initial" | "sign"));
-    let with_clerk = matches!(state, OutgoingState::Numbering | OutgoingState::Sealing | OutgoingState::Sealed);
+    let with_clerk = matches!(state, OutgoingState::Numbering | OutgoingState::Sealing);
     Ok(OutgoingDetail {
         document: of_road(app, by, &road).await?,
         agency: agency_of(app, &road.row)?,
@@ -233,7 +249,10 @@ pub async fn one(app: &App, by: &Principal, id: OutgoingId) -> Result<OutgoingDe
         recipients: recipients(app, &road).await?,
         may_refuse: own_turn || (is_clerk && with_clerk),
         may_withdraw: road.row.drafted_by == by.account && state.may_become(OutgoingState::Withdrawn),
-        may_recall: is_clerk && state == OutgoingState::Sent,
+        may_recall: is_clerk && state.may_become(OutgoingState::Recalled),
+        has_package,
+        may_publish: is_clerk && state == OutgoingState::Sealed,
+        may_add_recipients: is_clerk && matches!(state, OutgoingState::Sealed | OutgoingState::Published),
     })
 }
 
@@ -259,16 +278,30 @@ fn action(road: &Road, by: &Principal) -> Option<&'static str> {
         }),
         OutgoingState::Numbering => is_clerk.then_some("number"),
         OutgoingState::Sealing => is_clerk.then_some("seal"),
-        OutgoingState::Sealed => is_clerk.then_some("send"),
+        OutgoingState::Sealed => is_clerk.then(|| after_seal(&road.row)),
+        OutgoingState::Published if has_recipients(&road.row) => is_clerk.then_some("send"),
         _ => None,
     }
+}
+
+/// What the clerk does with a sealed document.
+fn after_seal(row: &OutgoingDocument) -> &'static str {
+    if has_recipients(row) { "send" } else { "publish" }
+}
+
+fn has_recipients(row: &OutgoingDocument) -> bool {
+    row.recipients_digest.as_deref() != Some(&recipients_digest(&[]))
 }
 
 async fn of_row(app: &App, row: &OutgoingDocument, action: Option<&str>) -> Result<OutgoingView> {
     let details = Details::of(app, row)?;
     let ended = matches!(
         row.state,
-        OutgoingState::Sent | OutgoingState::Recalled | OutgoingState::Refused | OutgoingState::Withdrawn
+        OutgoingState::Sent
+            | OutgoingState::Published
+            | OutgoingState::Recalled
+            | OutgoingState::Refused
+            | OutgoingState::Withdrawn
     );
     Ok(OutgoingView {
         id: row.id.to_string(),
@@ -289,17 +322,19 @@ async fn of_row(app: &App, row: &OutgoingDocument, action: Option<&str>) -> Resu
 }
 
 async fn recipients(app: &App, road: &Road) -> Result<Vec<RecipientView>> {
-    let (id, mut views) = (road.row.id, Vec::new());
-    for row in road.recipients(app).await? {
-        let note = row.status_note.map(|sealed| app.vault.open(STATUS_NOTE, &id.to_string(), &sealed)).transpose()?;
+    let rows = road.recipients(app).await?;
+    let mut said = statuses(app, road.row.id, &rows).await?;
+    let mut views = Vec::new();
+    for row in rows {
+        let status = said.remove(&row.position);
         views.push(RecipientView {
             organ_id: row.organ_id,
             name: row.name,
             delivered_at: row.delivered_at.map(Instant::rfc3339),
             recall_delivered_at: row.recall_delivered_at.map(Instant::rfc3339),
-            status: row.status,
-            status_note: note.map(|note| String::from_utf8_lossy(&note).into_owned()),
-            status_at: row.status_at.map(Instant::rfc3339),
+            status_note: status.as_ref().map(|status| status_note_of(app, status)).transpose()?.flatten(),
+            status_at: status.as_ref().map(|status| status.recorded_at.rfc3339()),
+            status: status.map(|status| status.status),
         });
     }
     Ok(views)

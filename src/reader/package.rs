@@ -20,6 +20,10 @@ pub struct PackageRead {
     pub subject: String,
     /// `BussinessDocType`: 0 a new document, 1 recall, 2 update, 3 replacement.
     pub business: u8,
+    /// `BussinessDocReason`, where it says why.
+    pub reason: Option<String>,
+    /// The document that it is about, where it names one: `OrganId,yyyy/MM/dd,number/notation`.
+    pub about: Option<String>,
     pub attachments: Vec<AttachmentRead>,
 }
 
@@ -65,6 +69,14 @@ pub(super) fn read(source: &[u8]) -> Result<PackageRead, PackageUnusable> {
     let (from, code) = (below(header, "From"), below(header, "Code"));
     let business = all("BussinessDocType").into_iter().chain(all("BusinessDocType")).next();
     let business = business.map_or(Some(0), |node| document.text(node).trim().parse().ok());
+    let first = |name: &'static str| all(name).into_iter().next();
+    let reason = first("BussinessDocReason").or_else(|| first("BusinessDocReason"));
+    let about = first("ReplacementInfo").or_else(|| first("ResponseFor"));
+    // What nobody must say is left out where it is empty or too long.
+    let said = |node: Option<NodeId>, most: usize| {
+        let text = document.text(node?).trim().to_owned();
+        (!text.is_empty() && text.chars().count() <= most && !text.chars().any(char::is_control)).then_some(text)
+    };
     let mut attachments = Vec::new();
     let mut size = 0_usize;
     for node in all("Attachment") {
@@ -86,6 +98,8 @@ pub(super) fn read(source: &[u8]) -> Result<PackageRead, PackageUnusable> {
         issued_on: short(below(header, "PromulgationInfo"), "PromulgationDate", CODE_CHARACTERS)?,
         subject: short(Some(header), "Subject", SUBJECT_CHARACTERS)?,
         business: business.ok_or(PackageUnusable::Incomplete)?,
+        reason: said(reason, SUBJECT_CHARACTERS),
+        about: said(about.and_then(|about| below(about, "DocumentId")), NAME_CHARACTERS),
         attachments,
     })
 }
@@ -109,7 +123,8 @@ mod tests {
     const PACKAGE: &str = "<edXML xmlns=\"http://www.mic.gov.vn/TBT/QCVN_102_2016\"><MessageHeader><From><OrganId>H26.18</OrganId>\
         <OrganName>Sở Tư pháp</OrganName></From><Code><CodeNumber>05</CodeNumber><CodeNotation>STP-VP</CodeNotation></Code>\
         <PromulgationInfo><PromulgationDate>2026/11/22</PromulgationDate></PromulgationInfo><Subject>Về việc thử</Subject></MessageHeader>\
-        <Bussiness><BussinessDocType>1</BussinessDocType></Bussiness><Attachment><AttachmentName>a.pdf</AttachmentName>\
+        <Bussiness><BussinessDocType>1</BussinessDocType><BussinessDocReason> Sai số liệu </BussinessDocReason></Bussiness>\
+        <ResponseFor><DocumentId>H26.18,2026/11/20,04/STP-VP</DocumentId></ResponseFor><Attachment><AttachmentName>a.pdf</AttachmentName>\
         <ContentTransferEncoded>JVBE\nRi0=</ContentTransferEncoded></Attachment></edXML>";
 
     #[test]
@@ -117,6 +132,8 @@ mod tests {
         let read = super::read(PACKAGE.as_bytes()).unwrap();
         assert_eq!((read.sender_id.as_str(), read.number.as_str(), read.business), ("H26.18", "05", 1));
         assert_eq!(read.attachments[0].content, b"%PDF-");
+        assert_eq!(read.reason.as_deref(), Some("Sai số liệu"));
+        assert_eq!(read.about.as_deref(), Some("H26.18,2026/11/20,04/STP-VP"));
     }
 
     #[test]

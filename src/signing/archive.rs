@@ -40,10 +40,10 @@ struct Renewal {
 
 impl Renewal {
     /// The document's row, due then.
-    fn row(&self, (now, run_at): (Instant, Instant)) -> Result<Job> {
+    fn row(&self, kind: &str, (now, run_at): (Instant, Instant)) -> Result<Job> {
         Ok(Job {
             id: row_of(self.document),
-            kind: KIND.to_owned(),
+            kind: kind.to_owned(),
             payload: serde_json::to_vec(self).map_err(|error| InternalError::other(error.to_string()))?,
             state: JobState::Queued,
             run_at,
@@ -71,7 +71,8 @@ pub(super) fn renewed_later(app: &App, made: Unrecorded, hierarchy: Hierarchy, u
     let ahead = app.settings.documents.renewal_days.saturating_mul(DAY);
     // Not at once again, where the authority has no certificate that lasts longer.
     let run_at = until.plus_seconds(-ahead).max(now.plus_seconds(DAY));
-    Ok(made.with_renewal(renewal.row((now, run_at))?))
+    let kind = if made.document().state == DocumentState::Outgoing { ROAD_KIND } else { KIND };
+    Ok(made.with_renewal(renewal.row(kind, (now, run_at))?))
 }
 
 /// The one place in which a document's renewal goes on to new bytes of it, in the transaction that stores them: with the archive timestamp that they
@@ -97,7 +98,7 @@ pub(super) async fn goes_on(
         // What was written over the row is no reason to refuse a signature.
         let hierarchy = Renewal::of(&waits).map_or(Hierarchy::Citizens, |renewal| renewal.hierarchy);
         let run_at = waits.run_at.min(now.plus_seconds(DAY));
-        transaction.put_job(&Renewal { document: document.id, hierarchy, until: 0 }.row((now, run_at))?).await?;
+        transaction.put_job(&Renewal { document: document.id, hierarchy, until: 0 }.row(KIND, (now, run_at))?).await?;
     }
     Ok(())
 }
@@ -137,7 +138,7 @@ pub async fn find_unrenewed(app: &App, after: Option<DocumentId>) -> Result<Opti
         let now = app.clock.certain();
         let renewal = Renewal { document: document.id, hierarchy: Hierarchy::Citizens, until: 0 };
         let mut transaction = app.store.begin().await?;
-        transaction.put_job(&renewal.row((now, now))?).await?;
+        transaction.put_job(&renewal.row(KIND, (now, now))?).await?;
         transaction.commit().await?;
     }
     Ok(documents.last().filter(|_| documents.len() as i64 == LOOKED_AT).map(|last| last.id))
@@ -196,7 +197,75 @@ async fn finish(app: &App, job: &Job, state: JobState, why: Option<&str>) -> Res
     Ok(transaction.commit().await?)
 }
 
+/// A sealed document of a road that waits for an archive timestamp, claimed. Its road stores what comes of it: the road's row says which
+/// bytes are the document's, so it has a kind of its own, which nothing renews past the road.
+pub struct DueArchive {
+    job: Job,
+    renewal: Renewal,
+}
+
+impl DueArchive {
+    /// Which document.
+    pub fn document(&self) -> DocumentId {
+        self.renewal.document
+    }
+
+    /// There is nothing to keep.
+    pub async fn done(&self, app: &App) -> Result<()> {
+        finish(app, &self.job, JobState::Done, None).await
+    }
+
+    /// It cannot be had today.
+    pub async fn tomorrow(&self, app: &App, why: &str) -> Result<()> {
+        finish(app, &self.job, JobState::Queued, Some(why)).await
+    }
+}
+
+/// The next document of a road whose archive timestamp is due.
+pub async fn due_on_roads(app: &App) -> Result<Option<DueArchive>> {
+    let now = app.clock.certain();
+    let mut transaction = app.store.begin().await?;
+    let jobs = transaction.claim_jobs(ROAD_KIND, now, now.plus_seconds(CLAIM_SECONDS), 1).await?;
+    transaction.commit().await?;
+    let Some(job) = jobs.into_iter().next() else { return Ok(None) };
+    let renewal = match Renewal::of(&job) {
+        // What was written over the row is no reason to leave the document without its archive.
+        Err(_) => Renewal { document: DocumentId(job.id.0), hierarchy: Hierarchy::Officials, until: 0 },
+        Ok(renewal) => Renewal { document: DocumentId(job.id.0), ..renewal },
+    };
+    Ok(Some(DueArchive { job, renewal }))
+}
+
+/// A row by which that document of a road waits for its archive timestamp from now on.
+pub fn archive_wanted(app: &App, document: DocumentId) -> Result<Job> {
+    let now = app.clock.certain();
+    Renewal { document, hierarchy: Hierarchy::Officials, until: 0 }.row(ROAD_KIND, (now, now))
+}
+
+/// Whether the road's document has an archive timestamp that is followed by the next.
+pub async fn is_archived(app: &App, document: DocumentId) -> Result<bool> {
+    let job = app.store.job_by_id(row_of(document)).await?;
+    let job = job.filter(|job| job.kind == ROAD_KIND && job.state == JobState::Queued);
+    Ok(job.is_some_and(|job| Renewal::of(&job).is_ok_and(|renewal| renewal.until > 0)))
+}
+
+/// The document of a road with an archive timestamp, its row and its next renewal the road's to record; `None` where the authority has no
+/// certificate that lasts longer than the timestamp that it has.
+pub async fn archived(app: &App, document: &Document, due: Option<&DueArchive>) -> Result<Option<Unrecorded>> {
+    if let Some(due) = due {
+        let next = Stamping::of(app, due.renewal.hierarchy).await?.counts_until(app.clock.now())?;
+        if next.0 <= due.renewal.until {
+            tracing::warn!(event = "archive_waits_for_timestamp_key", document = %document.id, until = %next.rfc3339());
+            due.tomorrow(app, "the timestamp authority has no certificate that lasts longer").await?;
+            return Ok(None);
+        }
+    }
+    raised(app, Actor::Service, document, ArchiveLevel::LTA, app.places.of_service()).await.map(Some)
+}
+
 const KIND: &str = "archive_renewal";
+/// Of documents on roads.
+pub const ROAD_KIND: &str = "road_archive";
 /// Seconds.
 const DAY: i64 = 86_400;
 /// Documents renewed in one round of the worker.

@@ -23,7 +23,10 @@ mod secrecy;
 mod sign;
 pub mod two_step;
 
-pub use archive::{find_unrenewed as find_unrenewed_archives, renew_due as renew_archives};
+pub use archive::{
+    DueArchive, ROAD_KIND as ROAD_ARCHIVE, archive_wanted, archived, due_on_roads,
+    find_unrenewed as find_unrenewed_archives, is_archived, renew_due as renew_archives,
+};
 pub use batch::{ToSign, sign_all};
 pub use document::{
     Content, DocumentPage, DocumentView, Upload, Uploaded, clear_up, content, list, load, name_of as document_name,

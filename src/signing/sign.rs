@@ -209,6 +209,12 @@ impl Unrecorded {
         Self { renewal: Some(job), ..self }
     }
 
+    /// With the job that gives a road's document its archive timestamp soon.
+    pub fn archived_later(self, app: &App) -> Result<Self> {
+        let job = archive::archive_wanted(app, self.document.id)?;
+        Ok(self.with_renewal(job))
+    }
+
     /// SHA-256 of the signed bytes.
     pub fn sha256(&self) -> Vec<u8> {
         self.document.signed_sha256.clone().unwrap_or_default()

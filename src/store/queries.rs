@@ -65,6 +65,7 @@ queries! {
         read account_by_id(id: AccountId) -> Option<Account>;
         read account_by_login(login: &str) -> Option<Account>;
         read accounts_of_person(person_lookup: &[u8]) -> Vec<Account>;
+        read accounts_of_unit(unit: &str, limit: i64) -> Vec<Account>;
         read list_accounts(after: Cursor, limit: i64) -> Vec<Account>;
         read list_staff_accounts(after: Cursor, limit: i64) -> Vec<Account>;
         write hold_staff_quorum() -> ();
@@ -241,6 +242,7 @@ queries! {
         read outgoing_waiting_for(account_id: AccountId, limit: i64) -> Vec<OutgoingDocument>;
         read outgoing_in_state(unit: &str, state: OutgoingState, limit: i64) -> Vec<OutgoingDocument>;
         read outgoing_undelivered(now: Instant, limit: i64) -> Vec<OutgoingDocument>;
+        read sealed_without_job(kind: &str, after: OutgoingId, limit: i64) -> Vec<OutgoingDocument>;
         read earlier_outgoing(after: OutgoingId, limit: i64) -> Vec<OutgoingDocument>;
         read list_outgoing(unit: &str, before: Cursor, limit: i64) -> Vec<OutgoingDocument>;
         read outgoing_drafted_by(account_id: AccountId, before: Cursor, limit: i64) -> Vec<OutgoingDocument>;
@@ -253,9 +255,15 @@ queries! {
         write deliver_outgoing(id: OutgoingId, position: i64, at: Instant) -> bool;
         write deliver_outgoing_recall(id: OutgoingId, position: i64, at: Instant) -> bool;
         write defer_outgoing(id: OutgoingId, position: i64, try_after: Instant) -> ();
-        write set_outgoing_status(id: OutgoingId, organ_id: &str, status: &str, note: Option<&[u8]>, at: Instant) -> ();
         read outgoing_recipients(id: OutgoingId) -> Vec<OutgoingRecipient>;
         write hold_outgoing(row: &OutgoingDocument) -> ();
+    }
+    outgoing_status {
+        write insert_outgoing_status(row: &OutgoingStatus) -> ();
+        write update_outgoing_status(row: &OutgoingStatus) -> ();
+        read outgoing_status_of(id: &str) -> Option<OutgoingStatus>;
+        read outgoing_statuses(id: OutgoingId) -> Vec<OutgoingStatus>;
+        read earlier_statuses(after: (OutgoingId, i64), limit: i64) -> Vec<OutgoingRecipient>;
     }
     outgoing_number {
         write next_outgoing_number(unit: &str, year: i64, series: &str) -> i64;
@@ -279,6 +287,11 @@ queries! {
         read delegation_by_id(id: DelegationId) -> Option<Delegation>;
         read delegations_to(account_id: AccountId, now: Instant, limit: i64) -> Vec<Delegation>;
         read delegations_around(account_id: AccountId, now: Instant, limit: i64) -> Vec<Delegation>;
+    }
+    incoming_change {
+        write insert_incoming_change(row: &IncomingChange) -> ();
+        read incoming_change_of(id: IncomingId) -> Option<IncomingChange>;
+        read incoming_change_by(unit: &str, package_sha256: &[u8]) -> Option<IncomingChange>;
     }
     incoming {
         write insert_incoming(row: &IncomingDocument) -> ();
@@ -415,9 +428,10 @@ queries! {
     work {
         write take_lease(name: &str, holder: &str, now: Instant, until: Instant) -> Option<Lease>;
         write release_lease(name: &str, holder: &str) -> ();
+        write insert_job_once(job: &Job) -> ();
         write insert_job(job: &Job) -> ();
         write put_job(job: &Job) -> ();
-        write job_by_id(id: JobId) -> Option<Job>;
+        read job_by_id(id: JobId) -> Option<Job>;
         write claim_jobs(kind: &str, now: Instant, until: Instant, limit: i64) -> Vec<Job>;
         write finish_job(claimed: &Job, state: JobState, run_at: Instant, last_error: Option<&str>) -> ();
         read messages_after(after: Cursor, limit: i64) -> Vec<Message>;

@@ -113,6 +113,13 @@ pub async fn accounts_of_person(connection: &mut Connection, person_lookup: &[u8
     Ok(accounts!("WHERE person_lookup = $1 ORDER BY created_at, id", person_lookup).fetch_all(connection).await?)
 }
 
+/// Open accounts of an agency, oldest first.
+pub async fn accounts_of_unit(connection: &mut Connection, unit: &str, limit: i64) -> Result<Vec<Account>, Error> {
+    Ok(accounts!("WHERE unit = $1 AND disabled_at IS NULL ORDER BY created_at, id LIMIT $2", unit, limit)
+        .fetch_all(connection)
+        .await?)
+}
+
 /// Accounts after the cursor, oldest first.
 pub async fn list_accounts(connection: &mut Connection, after: Cursor, limit: i64) -> Result<Vec<Account>, Error> {
     Ok(accounts!("WHERE (created_at, id) > ($1, $2) ORDER BY created_at, id LIMIT $3", after.at.0, after.id, limit)

@@ -134,9 +134,29 @@ pub async fn outgoing_undelivered(
     Ok(outgoing!(
         "WHERE (state = 'sent' AND id IN (SELECT outgoing_id FROM outgoing_recipient WHERE delivered_at IS NULL AND try_after <= $1))
         OR (state = 'recalled' AND id IN (
-            SELECT outgoing_id FROM outgoing_recipient WHERE recall_delivered_at IS NULL AND try_after <= $1))
+            SELECT outgoing_id FROM outgoing_recipient WHERE recall_delivered_at IS NULL AND try_after <= $1)
+            AND EXISTS (SELECT 1 FROM outgoing_event e WHERE e.outgoing_id = outgoing_document.id AND e.state = 'sent'))
         ORDER BY updated_at, id LIMIT $2",
         now.0,
+        limit
+    )
+    .fetch_all(connection)
+    .await?)
+}
+
+/// Sealed documents for which no job of that kind, with the document's identifier, is queued; after an identifier, in the order of identifiers.
+pub async fn sealed_without_job(
+    connection: &mut Connection,
+    kind: &str,
+    after: OutgoingId,
+    limit: i64,
+) -> Result<Vec<OutgoingDocument>, Error> {
+    Ok(outgoing!(
+        "WHERE state IN ('sealed', 'sent', 'published', 'recalled') AND id > $2 AND NOT EXISTS (
+            SELECT 1 FROM job WHERE job.id = outgoing_document.document_id AND job.kind = $1 AND job.state = 'queued')
+        ORDER BY id LIMIT $3",
+        kind,
+        after.0,
         limit
     )
     .fetch_all(connection)
@@ -347,29 +367,6 @@ pub async fn defer_outgoing(
     .execute(connection)
     .await?;
     Ok(())
-}
-
-/// Says what a recipient says of the document; the latest counts. `Stale` where it is no recipient.
-pub async fn set_outgoing_status(
-    connection: &mut Connection,
-    id: OutgoingId,
-    organ_id: &str,
-    status: &str,
-    note: Option<&[u8]>,
-    at: Instant,
-) -> Result<(), Error> {
-    let done = query!(
-        "UPDATE outgoing_recipient SET status = $3, status_note = $4, status_at = $5
-        WHERE outgoing_id = $1 AND organ_id = $2",
-        id.0,
-        organ_id,
-        status,
-        note,
-        at.0
-    )
-    .execute(connection)
-    .await?;
-    moved(done.rows_affected())
 }
 
 /// A road's recipients in order.

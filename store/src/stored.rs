@@ -108,6 +108,7 @@ columns! {
     OutgoingId: Uuid = |id| Some(OutgoingId(id));
     IncomingId: Uuid = |id| Some(IncomingId(id));
     IncomingState: String = |name| IncomingState::from_name(&name);
+    IncomingChangeKind: String = |name| IncomingChangeKind::from_name(&name);
     DelegationId: Uuid = |id| Some(DelegationId(id));
     AuditEntryId: Uuid = |id| Some(AuditEntryId(id));
     SignatureId: Uuid = |id| Some(SignatureId(id));

@@ -67,6 +67,25 @@ pub async fn insert_job(connection: &mut Connection, job: &Job) -> Result<(), Er
     Ok(())
 }
 
+/// The same, unless its identifier stands for a piece of work already, done or not.
+pub async fn insert_job_once(connection: &mut Connection, job: &Job) -> Result<(), Error> {
+    query!(
+        "INSERT INTO job (id, kind, payload, state, run_at, tries, last_error, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING",
+        job.id.0,
+        job.kind,
+        job.payload,
+        job.state.name(),
+        job.run_at.0,
+        job.tries,
+        job.last_error,
+        job.created_at.0,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// Puts a piece of work in the place of whatever its identifier stood for, as if it were new.
 pub async fn put_job(connection: &mut Connection, job: &Job) -> Result<(), Error> {
     query!(

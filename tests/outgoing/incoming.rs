@@ -135,7 +135,7 @@ async fn registered_or_sent_back(backend: Backend) {
     pages_show_the_register(&test, &agency, &first, &package).await;
     for (package, code) in [
         ("no xml".to_owned(), "package_unusable"),
-        (package.replace("<edXML:BussinessDocType>0", "<edXML:BussinessDocType>1"), "package_not_new"),
+        (package.replace("<edXML:BussinessDocType>0", "<edXML:BussinessDocType>2"), "package_not_taken"),
         (package.replace("<edXML:Subject>", "<edXML:Subject>\u{7f}"), "package_unusable"),
     ] {
         let (status, answer) = receive(&test, clerk, &package, "").await;

@@ -4,6 +4,7 @@
 mod agencies;
 mod attacks;
 mod batch;
+mod called_back;
 mod codes;
 mod crashes;
 mod delegation;
@@ -11,9 +12,11 @@ mod delivery;
 mod earlier;
 mod figures;
 mod incoming;
+mod issued;
 mod pages;
 mod race;
 mod refusals;
+mod reminders;
 mod restored;
 mod road;
 
@@ -43,14 +46,14 @@ impl Agency {
     async fn new(test: &TestApp) -> Self {
         let person = |name: &str, number: &str, title: &str| {
             json!({ "hierarchy": "officials", "unit": "H26", "subscriber": {
-                "full_name": name, "personal_number": number, "birth_date": "1980-11-20", "sex": "male",
+                "full_name": name, "personal_number": number, "phone": "0912345678", "birth_date": "1980-11-20", "sex": "male",
                 "province": "Hà Nội", "locality": "Phường Ba Đình",
                 "organization": "Ủy ban nhân dân phường Hoa Sữa", "title": title } })
         };
         let leader = person("Trần Văn Khương", "001080054321", "Chủ tịch");
         let deputy = person("Lê Minh Đức", "001080054322", "Phó Chủ tịch");
         let seal = json!({ "hierarchy": "officials", "unit": "H26", "subscriber": {
-            "kind": "seal", "full_name": "Phạm Thị Văn Thư", "personal_number": "001185012346", "birth_date": "1985-07-19",
+            "kind": "seal", "full_name": "Phạm Thị Văn Thư", "personal_number": "001185012346", "phone": "0912345679", "birth_date": "1985-07-19",
             "sex": "female", "province": "Hà Nội", "locality": "Phường Ba Đình",
             "organization": "Ủy ban nhân dân phường Hoa Sữa", "tax_code": "0101234567" } });
         Self {

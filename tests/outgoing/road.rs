@@ -62,12 +62,14 @@ async fn sent_and_recalled(test: &TestApp, agency: &Agency, id: &str, sealed: &[
     let clerk = &agency.clerk.token;
     let (status, view) = act(test, id, "send", clerk, &json!({})).await;
     assert_eq!((status, &view["state"]), (200, &json!("sent")), "{view}");
-    // Each recipient finds the package under its code, with exactly the sealed bytes in it.
+    // Each recipient finds the package under its code, with exactly the sealed bytes in it, and their archive timestamp.
+    let archived = content(test, id, clerk).await;
+    assert!(archived.starts_with(sealed) && archived.len() > sealed.len());
     for recipient in ["H26.18", "000.00.00.H49"] {
         let text = std::fs::read_to_string(delivery.join(recipient).join(format!("{id}.edxml"))).unwrap();
         let start = text.find("<edXML:ContentTransferEncoded>").unwrap() + "<edXML:ContentTransferEncoded>".len();
         let end = text.find("</edXML:ContentTransferEncoded>").unwrap();
-        assert!(STANDARD.decode(&text[start..end]).unwrap() == sealed);
+        assert!(STANDARD.decode(&text[start..end]).unwrap() == archived);
         assert!(text.contains("<edXML:OrganName>Ủy ban nhân dân phường Hoa Sữa</edXML:OrganName>"), "{}", &text[..900]);
         assert!(text.contains("<edXML:BussinessDocType>0<") && text.contains("<edXML:CodeNumber>01<"));
         let (status, downloaded) = test.raw("GET", &format!("{ROAD}/{id}/package"), clerk, "", vec![]).await;

@@ -210,7 +210,8 @@ by_name!(
     DocumentState,
     OutgoingState,
     NumberState,
-    IncomingState
+    IncomingState,
+    IncomingChangeKind
 );
 
 #[cfg(test)]

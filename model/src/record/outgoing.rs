@@ -83,11 +83,27 @@ record! {
         /// How often its package could not be laid since it last was, and when it is tried again.
         tries: i64,
         try_after: Instant,
-        /// Two digits by QCVN 102:2016/BTTTT.
+        /// Of before statuses had rows of their own: relied on only where the audit log tells the same.
         status: Option<String>,
-        /// Encrypted: why.
         status_note: Option<Vec<u8>>,
         status_at: Option<Instant>,
+    }
+}
+
+record! {
+    /// What a recipient last said of the document.
+    authenticated OutgoingStatus in "outgoing_status" {
+        /// The document and the recipient's place in it, see [`status_key`].
+        id: String,
+        outgoing_id: OutgoingId,
+        /// Of the recipient.
+        position: i64,
+        /// Two digits by QCVN 102:2016/BTTTT.
+        status: String,
+        /// Encrypted: why.
+        note: Option<Vec<u8>>,
+        recorded_by: AccountId,
+        recorded_at: Instant,
     }
 }
 
@@ -164,6 +180,11 @@ impl OutgoingRecipient {
         content.column("name", &self.name);
         content.finish()
     }
+}
+
+/// The key of a recipient's status.
+pub fn status_key(id: OutgoingId, position: i64) -> String {
+    format!("{id}/{position}")
 }
 
 /// What stands behind the number: `BNV-VP`, `QĐ-UBND`.

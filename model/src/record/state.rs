@@ -212,12 +212,14 @@ named! {
         Numbering = "numbering",
         /// The agency's seal is missing.
         Sealing = "sealing",
-        /// Sealed, to be sent.
+        /// Sealed, and so issued in law: to be sent, or said to be issued without a package.
         Sealed = "sealed",
         Sent = "sent",
-        /// Called back from its recipients.
+        /// Issued (phát hành) without a package: it has no recipient, or goes to them on paper.
+        Published = "published",
+        /// Called back after it was sealed. It keeps its number.
         Recalled = "recalled",
-        /// Somebody on the road refused it; its number, where it had one, is void.
+        /// Somebody on the road refused it before it was sealed; its number, where it had one, is void.
         Refused = "refused",
         /// Its drafter took it back.
         Withdrawn = "withdrawn",
@@ -242,6 +244,13 @@ named! {
         /// Sent back with the reason.
         Refused = "refused",
     }
+    /// What its sender did to a registered incoming document.
+    IncomingChangeKind {
+        /// Called back (thu hồi).
+        Recalled = "recalled",
+        /// Another stands in its place (thay thế).
+        Replaced = "replaced",
+    }
     /// Where a number of the register stands.
     NumberState {
         Given = "given",
@@ -263,6 +272,11 @@ named! {
 }
 
 impl OutgoingState {
+    /// Whether the agency's seal is on it: what is sealed is issued, and stays on record whatever becomes of it.
+    pub fn is_sealed(self) -> bool {
+        matches!(self, Self::Sealed | Self::Sent | Self::Published | Self::Recalled)
+    }
+
     /// Whether a document may go from this state to that one.
     pub fn may_become(self, next: OutgoingState) -> bool {
         use OutgoingState::*;
@@ -272,7 +286,9 @@ impl OutgoingState {
             Signing => matches!(next, Signing | Numbering | Refused | Withdrawn),
             Numbering => matches!(next, Sealing | Refused),
             Sealing => matches!(next, Sealed | Refused),
-            Sealed => matches!(next, Sent | Refused),
+            // Sealed is issued: nothing voids its number any more.
+            Sealed => matches!(next, Sealed | Sent | Published | Recalled),
+            Published => matches!(next, Published | Sent | Recalled),
             Sent => next == Recalled,
             Recalled | Refused | Withdrawn => false,
         }
@@ -304,9 +320,11 @@ mod tests {
         assert_eq!(before(Draft), []);
         assert_eq!(before(Numbering), [Signing]);
         assert_eq!(before(Sealing), [Numbering]);
-        assert_eq!(before(Sealed), [Sealing]);
-        assert_eq!(before(Sent), [Sealed]);
-        assert_eq!(before(Recalled), [Sent]);
+        assert_eq!(before(Sealed), [Sealing, Sealed]);
+        assert_eq!(before(Sent), [Sealed, Published]);
+        assert_eq!(before(Published), [Sealed, Published]);
+        assert_eq!(before(Recalled), [Sealed, Sent, Published]);
+        assert!(before(Refused).iter().all(|state| !state.is_sealed()), "what was issued is not refused");
         for ended in [Recalled, Refused, Withdrawn] {
             assert!(OutgoingState::ALL.iter().all(|next| !ended.may_become(*next)));
         }

@@ -2,7 +2,7 @@
 //! run. On a terminal the progress is shown on one line, otherwise each file has a plain line.
 
 use super::{
-    Failure, Road, Sign,
+    Failure, Road, Sign, Signed, WITHOUT_TIMESTAMP,
     placed::{self, exists},
     usage,
 };
@@ -50,7 +50,7 @@ fn planned(sign: &Sign, source: &Path, folder: &Path, taken: &mut HashSet<PathBu
     Planned { source: source.to_owned(), target }
 }
 
-/// Signs them. The exit code is 0 where all were, else that of the first that was not.
+/// Signs them. The exit code is 0 where all were as wanted, else that of the first that was not.
 pub(super) fn run(sign: &Sign, plan: &[Planned], road: &mut dyn Road, language: Language) -> Result<u8, Failure> {
     let progress = Progress { shown: plan.len() > 1 && std::io::stderr().is_terminal(), of: plan.len() };
     let (mut code, mut signed) = (0, 0);
@@ -62,10 +62,14 @@ pub(super) fn run(sign: &Sign, plan: &[Planned], road: &mut dyn Road, language: 
         };
         progress.clear();
         match done {
-            Ok(said) => {
+            Ok(Signed { said, no_timestamp }) => {
                 signed += 1;
                 let shown = one.target.as_deref().unwrap_or(&one.source).display();
                 println!("✓ {shown}{}{said}", if said.is_empty() { "" } else { "  " });
+                if let Some(why) = no_timestamp {
+                    eprintln!("! {shown}: {why}");
+                    code = if code == 0 { WITHOUT_TIMESTAMP } else { code };
+                }
             }
             Err(failure) if failure.stops || plan.len() == 1 => return Err(failure),
             Err(failure) => {
@@ -86,11 +90,11 @@ fn one_file(
     target: &Path,
     road: &mut dyn Road,
     language: Language,
-) -> Result<String, Failure> {
+) -> Result<Signed, Failure> {
     let name = source.file_name().unwrap_or_default().to_string_lossy();
-    let (file, said) = placed::signed(road, (source, &name, sign.media_type(source)), placed::parent(target))?;
+    let (file, signed) = placed::signed(road, (source, &name, sign.media_type(source)), placed::parent(target))?;
     placed::place(file, target, language)?;
-    Ok(said)
+    Ok(signed)
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Failure {

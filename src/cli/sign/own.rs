@@ -1,6 +1,6 @@
 //! Signing with a token of the user's own: its module runs in a process of its own, the document stays here, and so does the PIN.
 
-use super::{Failure, Job, Road, tsa::Tsa};
+use super::{Failure, Job, Road, Signed, tsa::Tsa};
 use crate::{
     cli::{Common, runtime, secret::PinSource, verify},
     clock::Clock,
@@ -209,7 +209,7 @@ impl OwnRoad {
 }
 
 impl Road for OwnRoad {
-    fn sign(&mut self, job: Job<'_>) -> Result<String, Failure> {
+    fn sign(&mut self, job: Job<'_>) -> Result<Signed, Failure> {
         let Self { token, wanted, readers, tsa, runtime, language } = self;
         let clear = verify::open(job.path);
         let clear = clear.map_err(|error| Failure::document(format!("{}: {error}", job.path.display()), 2))?;
@@ -227,9 +227,34 @@ impl Road for OwnRoad {
         let value = token.sign(to_sign.digest(), *language)?;
         // A value that does not fit its certificate will not do so for another document either.
         let valued = workshop.take(to_sign, &value).map_err(|error| stopped(error, *language))?;
-        let stamp = tsa.as_ref().map(|tsa| tsa.token(valued.timestamped())).transpose()?;
+        // The token has signed, and may have cost a PIN on its pad: a timestamp server that is down throws nothing of that away.
+        let (stamp, why) = match tsa.as_mut().map(|tsa| tsa.token(valued.timestamped())) {
+            None => (None, None),
+            Some(Ok(stamp)) => (Some(stamp), None),
+            Some(Err(why)) => (None, Some(why)),
+        };
+        let is_pdf = valued.is_pdf();
         runtime.block_on(workshop.finish(valued, stamp.as_deref())).map_err(failed)?;
-        Ok(chosen.certificate.subject().common_name())
+        let no_timestamp = why.map(|why| without_timestamp(&why, is_pdf, *language));
+        Ok(Signed { said: chosen.certificate.subject().common_name(), no_timestamp })
+    }
+}
+
+/// What is said of a file that was signed at level B, and how it gets its timestamp.
+fn without_timestamp(why: &str, is_pdf: bool, language: Language) -> String {
+    match (language, is_pdf) {
+        (Language::Vi, true) => format!(
+            "đã ký ở mức B, chưa có dấu thời gian ({why}). Khi có máy chủ, nâng mức bằng: chuky extend --level LT -o OUT FILE"
+        ),
+        (Language::En, true) => format!(
+            "signed at level B, without a timestamp ({why}). Raise it later with: chuky extend --level LT -o OUT FILE"
+        ),
+        (Language::Vi, false) => format!(
+            "đã ký ở mức B, chưa có dấu thời gian ({why}). Chỉ PDF nâng mức được sau; nếu cần mức T, hãy ký lại khi có máy chủ"
+        ),
+        (Language::En, false) => format!(
+            "signed at level B, without a timestamp ({why}). Only a PDF is raised later; sign again once a server answers where level T is needed"
+        ),
     }
 }
 

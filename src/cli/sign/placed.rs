@@ -1,7 +1,7 @@
 //! Puts a signed file where it goes: written beside its place, stored, and only then given its name. It appears whole or not at all, and never
 //! over another file.
 
-use super::{Failure, Job, Road};
+use super::{Failure, Job, Road, Signed};
 use chuky_model::text::Language;
 use std::{
     fs::{self, File},
@@ -16,16 +16,16 @@ pub(super) fn signed(
     road: &mut dyn Road,
     (source, name, media_type): (&Path, &str, &str),
     folder: &Path,
-) -> Result<(NamedTempFile, String), Failure> {
+) -> Result<(NamedTempFile, Signed), Failure> {
     let in_folder = |error: io::Error| Failure::stop(format!("{}: {error}", folder.display()), 2);
     let readable = fs::metadata(source).map(|found| found.permissions().mode() & READABLE | OWN);
     let readable = readable.map_err(|error| Failure::document(format!("{}: {error}", source.display()), 2))?;
     let beside = tempfile::Builder::new().prefix(".chuky-").suffix(".part").tempfile_in(folder).map_err(in_folder)?;
     let out = beside.as_file().try_clone().map_err(in_folder)?;
-    let said = road.sign(Job { name, path: source, media_type, out })?;
+    let signed = road.sign(Job { name, path: source, media_type, out })?;
     beside.as_file().set_permissions(fs::Permissions::from_mode(readable)).map_err(in_folder)?;
     beside.as_file().sync_all().map_err(in_folder)?;
-    Ok((beside, said))
+    Ok((beside, signed))
 }
 
 /// Gives the file its name, where nothing has it.

@@ -1,6 +1,6 @@
 //! Signing through a running service: the document goes there, the PIN goes with the call, the signed document comes back.
 
-use super::{Failure, Job, Road, digest, escaped};
+use super::{Failure, Job, Road, Signed, digest, escaped};
 use crate::cli::{
     client::{Client, ClientError, Session},
     secret::PinSource,
@@ -46,7 +46,7 @@ impl ServiceRoad {
 }
 
 impl Road for ServiceRoad {
-    fn sign(&mut self, job: Job<'_>) -> Result<String, Failure> {
+    fn sign(&mut self, job: Job<'_>) -> Result<Signed, Failure> {
         let unreadable = |error: std::io::Error| Failure::document(format!("{}: {error}", job.path.display()), 2);
         let mut file = File::open(job.path).map_err(unreadable)?;
         let sha256 = digest(&mut file).map_err(unreadable)?;
@@ -61,7 +61,8 @@ impl Road for ServiceRoad {
         }
         let mut out = job.out;
         self.client.download_into(&format!("/api/v1/documents/{id}/content"), &mut out)?;
-        Ok(signed["report"]["message"][self.language.code()].as_str().unwrap_or_default().to_owned())
+        let said = signed["report"]["message"][self.language.code()].as_str().unwrap_or_default().to_owned();
+        Ok(Signed { said, no_timestamp: None })
     }
 }
 

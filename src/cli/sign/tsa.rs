@@ -6,7 +6,7 @@ use crate::{
     signing::own::TimestampWanted,
 };
 use chuky_model::text::Language;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use ureq::Agent;
 
 /// A timestamp server.
@@ -14,6 +14,8 @@ pub(super) struct Tsa {
     agent: Agent,
     address: String,
     language: Language,
+    /// Why it gave nothing, and until when it is not asked again: many files do not wait for it one after the other.
+    failed: Option<(String, Instant)>,
 }
 
 impl Tsa {
@@ -40,17 +42,26 @@ impl Tsa {
         if !by_tls && !address.starts_with("http://") {
             return Err(Failure::stop(format!("--tsa {address}: http:// or https://"), 2));
         }
-        Ok(Self { agent: agent(by_tls, PATIENCE)?, address, language })
+        Ok(Self { agent: agent(by_tls, PATIENCE)?, address, language, failed: None })
     }
 
-    /// A token over a SHA-256 digest.
-    pub(super) fn token(&self, digest: [u8; 32]) -> Result<Vec<u8>, Failure> {
+    /// A token over a SHA-256 digest, or why there is none.
+    pub(super) fn token(&mut self, digest: [u8; 32]) -> Result<Vec<u8>, String> {
+        if let Some((why, until)) = &self.failed
+            && Instant::now() < *until
+        {
+            return Err(why.clone());
+        }
         let wanted = TimestampWanted::over(digest);
-        let answer = self.ask(&wanted.to_der()).map_err(|error| Failure::stop(error, 2))?;
-        wanted.accept(&answer).map_err(|error| {
-            let failure = Failure::of_flow(error, self.language);
-            Failure { stops: true, ..failure }
-        })
+        let answer = self.ask(&wanted.to_der()).map_err(|error| error.to_string());
+        let token = answer.and_then(|answer| {
+            wanted.accept(&answer).map_err(|error| {
+                let said = Failure::of_flow(error, self.language).said;
+                format!("{}: {said}", self.address)
+            })
+        });
+        self.failed = token.as_ref().err().map(|why| (why.clone(), Instant::now() + NOT_ASKED));
+        token
     }
 
     fn ask(&self, request: &[u8]) -> Result<Vec<u8>, ClientError> {
@@ -65,6 +76,9 @@ impl Tsa {
     }
 }
 
-const PATIENCE: Duration = Duration::from_secs(30);
+/// For an answer: servers give theirs in a second.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// A server that gave nothing is left alone for so long.
+const NOT_ASKED: Duration = Duration::from_secs(60);
 /// Bytes of an answer: tokens have some thousand.
 const LARGEST: u64 = 256 << 10;

@@ -108,8 +108,11 @@ impl Watching {
             return self.spool.give_back(taken).map_err(disk);
         }
         match signed {
-            Ok((file, under)) => {
-                let line = line(taken, json!({ "state": "signed" }));
+            Ok((file, under, no_timestamp)) => {
+                let line = match no_timestamp {
+                    Some(why) => line(taken, json!({ "state": "signed", "level": "B", "no_timestamp": why })),
+                    None => line(taken, json!({ "state": "signed" })),
+                };
                 self.spool.keep(file, OsStr::new(&under), &line).map_err(disk)?;
                 fault::point("watch.signed");
                 self.spool.put_away(&taken.name).map_err(disk)?;
@@ -138,12 +141,12 @@ impl Watching {
         road: &mut dyn Road,
         taken: &Taken,
         language: Language,
-    ) -> Result<(tempfile::NamedTempFile, String), Failure> {
+    ) -> Result<(tempfile::NamedTempFile, String, Option<String>), Failure> {
         let name = taken.name.to_string_lossy();
         let media_type = sign.media_type(Path::new(&taken.name));
         let under = sign.signed_name(&name, media_type, language)?;
-        let (file, _) = placed::signed(road, (&taken.path, &name, media_type), &self.spool.parts())?;
-        Ok((file, under))
+        let (file, signed) = placed::signed(road, (&taken.path, &name, media_type), &self.spool.parts())?;
+        Ok((file, under, signed.no_timestamp))
     }
 
     /// Prints a document's line with the name that its file has now, and forgets it.

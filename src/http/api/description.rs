@@ -154,6 +154,8 @@ use utoipa::OpenApi;
         super::outgoing::list,
         super::outgoing::inboxes,
         super::outgoing::register,
+        super::outgoing::publish,
+        super::outgoing::recipients,
         super::outgoing::show,
         super::outgoing::content,
         super::outgoing::package,

@@ -15,7 +15,8 @@ use crate::{
     error::{InternalError, RequestError, Result},
     http::{Access, Caller, Remote, Route, pages::form::Secret, upload},
     outgoing::{
-        self, BatchLine, Draft, Inboxes, Metadata, NumberLine, OutgoingDetail, OutgoingPage, OutgoingView, limits,
+        self, BatchLine, Draft, Inboxes, Metadata, NumberLine, OutgoingDetail, OutgoingPage, OutgoingView,
+        RecipientWanted, limits,
     },
     signing,
 };
@@ -63,6 +64,8 @@ pub(super) fn routes() -> Vec<Route> {
         at(Method::POST, "/api/v1/documents/outgoing/{id}/number", CLERKS, post(number)),
         at(Method::POST, "/api/v1/documents/outgoing/{id}/seal", CLERKS, post(seal).layer(with_picture())),
         at(Method::POST, "/api/v1/documents/outgoing/{id}/send", CLERKS, post(send)),
+        at(Method::POST, "/api/v1/documents/outgoing/{id}/publish", CLERKS, post(publish)),
+        at(Method::POST, "/api/v1/documents/outgoing/{id}/recipients", CLERKS, post(recipients)),
         at(Method::POST, "/api/v1/documents/outgoing/{id}/recall", CLERKS, post(recall)),
         at(Method::POST, "/api/v1/documents/outgoing/{id}/refuse", PEOPLE, post(refuse)),
         at(Method::POST, "/api/v1/documents/outgoing/{id}/withdraw", PEOPLE, post(withdraw)),
@@ -84,6 +87,13 @@ pub struct KeyBody {
     /// What the caller was shown; nothing is signed where the document is another by now.
     #[serde(default)]
     content_sha256: Option<String>,
+}
+
+/// Whom it goes to as well.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RecipientsBody {
+    recipients: Vec<RecipientWanted>,
 }
 
 /// Several documents with one PIN and one activation.
@@ -323,7 +333,26 @@ pub async fn send(State(app): State<App>, caller: Caller, Path(id): Path<String>
     Ok(Json(outgoing::send(&app, &caller.required()?, read(&id)?).await?))
 }
 
-/// Calls a sent document back.
+/// Says that a sealed document is issued (phát hành) without a package: it has no recipient, or reaches them on paper.
+#[utoipa::path(post, path = "/api/v1/documents/outgoing/{id}/publish", params(("id" = String, Path)),
+    responses((status = 200, body = OutgoingView), (status = 404), (status = 409)))]
+pub async fn publish(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<Json<OutgoingView>> {
+    Ok(Json(outgoing::publish(&app, &caller.required()?, read(&id)?).await?))
+}
+
+/// Names further recipients of a sealed document that was not sent; those named before stay.
+#[utoipa::path(post, path = "/api/v1/documents/outgoing/{id}/recipients", params(("id" = String, Path)), request_body = RecipientsBody,
+    responses((status = 200, body = OutgoingView), (status = 404), (status = 409), (status = 422)))]
+pub async fn recipients(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    body: JsonBody<RecipientsBody>,
+) -> Result<Json<OutgoingView>> {
+    Ok(Json(outgoing::add_recipients(&app, &caller.required()?, read(&id)?, body.value.recipients).await?))
+}
+
+/// Calls an issued document back, sent or not; it keeps its number.
 #[utoipa::path(post, path = "/api/v1/documents/outgoing/{id}/recall", params(("id" = String, Path)), request_body = ReasonBody,
     responses((status = 200, body = OutgoingView), (status = 404), (status = 409), (status = 422)))]
 pub async fn recall(
@@ -335,7 +364,7 @@ pub async fn recall(
     Ok(Json(outgoing::recall(&app, &caller.required()?, read(&id)?, &body.value.reason).await?))
 }
 
-/// Whoever has it refuses it; a number that it has is void from then on.
+/// Whoever has it refuses it before it is sealed; a number that it has is void from then on.
 #[utoipa::path(post, path = "/api/v1/documents/outgoing/{id}/refuse", params(("id" = String, Path)), request_body = ReasonBody,
     responses((status = 200, body = OutgoingView), (status = 404), (status = 409), (status = 422)))]
 pub async fn refuse(

@@ -39,6 +39,8 @@ pub struct StepForm {
     pub csrf: String,
     /// Why, or a remark.
     pub reason: String,
+    /// Further ones, one a line: code, space, name.
+    pub recipients: String,
     pub credential: String,
     pub pin: Secret,
     /// Of what was shown.
@@ -126,7 +128,7 @@ pub struct DocumentsPage {
 /// One step of the road.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// `initials`, `sign`, `number`, `seal` or `send`.
+    /// `initials`, `sign`, `number`, `seal`, `send` or `publish`.
     pub kind: String,
     /// Who; empty for the agency's clerk.
     pub name: String,
@@ -192,8 +194,10 @@ pub struct DocumentPage {
     pub may_refuse: bool,
     pub may_withdraw: bool,
     pub may_recall: bool,
+    pub may_publish: bool,
+    pub may_add_recipients: bool,
     pub may_fetch_package: bool,
-    /// Of `reason`, `credential`, `pin` and the form as a whole.
+    /// Of `reason`, `recipients`, `credential`, `pin` and the form as a whole.
     pub problems: Problems,
 }
 
@@ -235,7 +239,10 @@ impl DocumentsPage {
 impl DocumentPage {
     /// The page as HTML.
     pub fn html(&self) -> String {
-        rendered(&Self { problems: self.problems.among(&["reason", "credential", "pin"]), ..self.clone() })
+        rendered(&Self {
+            problems: self.problems.among(&["reason", "recipients", "credential", "pin"]),
+            ..self.clone()
+        })
     }
 
     fn rows(&self) -> Vec<Row> {

@@ -42,6 +42,25 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
         may_fetch_package: true,
         ..signing(language)
     };
+    let sealed = DocumentPage {
+        row: numbered("sealed", Some("publish")),
+        agency: Some(AGENCY.into()),
+        issued_at: Some("2026-11-22T03:05:09Z".into()),
+        recipients: Vec::new(),
+        may_refuse: false,
+        may_withdraw: false,
+        may_recall: true,
+        may_publish: true,
+        may_add_recipients: true,
+        problems: refused("recipients", "Hãy nêu cơ quan nhận chưa có trong danh sách, tổng cộng tối đa 500."),
+        ..signing(language)
+    };
+    let to_send = DocumentPage {
+        row: numbered("sealed", Some("send")),
+        recipients: signing(language).recipients,
+        problems: Problems::none(),
+        ..sealed.clone()
+    };
     let [full, batch, empty] = inboxes(language);
     vec![
         ("documents", full.html()),
@@ -49,6 +68,8 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
         ("documents-empty", empty.html()),
         ("document-sign", signing(language).html()),
         ("document-sent", sent.html()),
+        ("document-sealed", sealed.html()),
+        ("document-to-send", to_send.html()),
         ("document-new", new(NewDocumentForm::default(), Problems::none())),
         ("document-new-refused", new(form, refused("steps", "Không có cán bộ “chu.tich” trong cơ quan của bạn."))),
     ]
@@ -137,6 +158,8 @@ fn signing(language: Language) -> DocumentPage {
         may_refuse: true,
         may_withdraw: true,
         may_recall: false,
+        may_publish: false,
+        may_add_recipients: false,
         may_fetch_package: false,
         problems: Problems::none(),
     }

@@ -3,7 +3,7 @@
 use super::{
     Problems,
     gallery::{AGENCY, LONG_NAME, Screen, frame},
-    incoming::{IncomingDocumentPage, IncomingFile, IncomingListPage, IncomingRow},
+    incoming::{IncomingChanged, IncomingDocumentPage, IncomingFile, IncomingListPage, IncomingRow},
 };
 use chuky_model::{
     report::{Indication, Outcome},
@@ -35,12 +35,33 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
         files: vec![file(Indication::TotalFailed, false)],
         ..page(language, refused())
     };
+    let changed = |replaced_by| IncomingChanged {
+        reason: Some("Sai số liệu ở Phụ lục II".into()),
+        accepted: Some("Đã gọi điện cho văn thư nơi gửi, xác nhận việc thu hồi.".into()),
+        open: vec!["Gói tin thu hồi không kèm văn bản nào có chữ ký số của nơi gửi.".into()],
+        replaced_by,
+        received_by: LONG_NAME.into(),
+        received_at: "2026-11-23T03:00:00Z".into(),
+    };
+    let recalled = IncomingDocumentPage {
+        status: "15".into(),
+        change: Some(changed(None)),
+        ..page(language, IncomingRow { state: "recalled".into(), ..registered() })
+    };
+    let id = "0199a7c2-3333-7000-8000-00000000abce";
+    let replaced = IncomingDocumentPage {
+        status: "15".into(),
+        change: Some(IncomingChanged { accepted: None, open: Vec::new(), ..changed(Some((id.into(), 13, 2026))) }),
+        ..page(language, IncomingRow { state: "replaced".into(), ..registered() })
+    };
     vec![
         ("incoming", list(rows, Some("/documents/incoming?before=1".into()), Problems::none())),
         ("incoming-empty", list(Vec::new(), None, refused_package())),
         ("incoming-registered", good.html()),
         ("incoming-accepted", accepted.html()),
         ("incoming-sent-back", sent_back.html()),
+        ("incoming-recalled", recalled.html()),
+        ("incoming-replaced", replaced.html()),
     ]
 }
 
@@ -53,6 +74,7 @@ fn page(language: Language, row: IncomingRow) -> IncomingDocumentPage {
         accepted: None,
         open: Vec::new(),
         number_on_page: Outcome::Passed,
+        change: None,
         files: vec![file(Indication::TotalPassed, true)],
     }
 }

@@ -8,7 +8,7 @@ use chuky_model::report::{Indication, Outcome};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IncomingRow {
     pub document: String,
-    /// `registered` or `refused`.
+    /// `registered`, `refused`, `recalled` or `replaced`.
     pub state: String,
     /// Number and year of the register.
     pub number: Option<(i64, i64)>,
@@ -48,7 +48,11 @@ impl IncomingRow {
 
     /// The colour of its state.
     fn look(&self) -> &'static str {
-        if self.state == "refused" { "rejected" } else { "registered" }
+        match self.state.as_str() {
+            "refused" => "rejected",
+            "recalled" | "replaced" => "suspended",
+            _ => "registered",
+        }
     }
 }
 
@@ -102,6 +106,33 @@ impl IncomingFile {
     }
 }
 
+/// What its sender did to a registered document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IncomingChanged {
+    /// The sender's reason.
+    pub reason: Option<String>,
+    /// Why the clerk took it, and what was open.
+    pub accepted: Option<String>,
+    pub open: Vec<String>,
+    /// What stands in its place: identifier, number and year.
+    pub replaced_by: Option<(String, i64, i64)>,
+    pub received_by: String,
+    /// RFC 3339.
+    pub received_at: String,
+}
+
+impl IncomingChanged {
+    fn when(&self, frame: &Frame) -> String {
+        let when = texts::screen_time(&self.received_at);
+        frame.fill("by-and-when", &[("who", &self.received_by), ("when", &when)])
+    }
+
+    /// The number of what stands in its place.
+    fn place(&self) -> String {
+        self.replaced_by.as_ref().map(|(_, number, year)| format!("{number}/{year}")).unwrap_or_default()
+    }
+}
+
 /// One incoming document.
 #[derive(Clone, Template)]
 #[template(path = "incoming_document.html")]
@@ -116,6 +147,8 @@ pub struct IncomingDocumentPage {
     pub accepted: Option<String>,
     pub open: Vec<String>,
     pub number_on_page: Outcome,
+    /// What its sender did to it since.
+    pub change: Option<IncomingChanged>,
     pub files: Vec<IncomingFile>,
 }
 

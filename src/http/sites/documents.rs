@@ -97,6 +97,8 @@ async fn step(
         "initials" => outgoing::initial(&app, by, id, remark).await,
         "number" => outgoing::give_number(&app, by, id).await,
         "send" => outgoing::send(&app, by, id).await,
+        "publish" => outgoing::publish(&app, by, id).await,
+        "recipients" => outgoing::add_recipients(&app, by, id, recipients_of(&form.recipients)).await,
         "recall" => outgoing::recall(&app, by, id, reason).await,
         "refuse" => outgoing::refuse(&app, by, id, reason).await,
         "withdraw" => outgoing::withdraw(&app, by, id, reason).await,
@@ -196,6 +198,7 @@ async fn inboxes(
         inbox("to-send", found.to_send),
         inbox("drafts", found.drafts),
         inbox("sent", found.sent),
+        inbox("published", found.published),
     ];
     let credentials = keys(app, by, false).await?;
     let is_clerk = CLERKS.admits(Some(&by.roles));
@@ -211,7 +214,6 @@ async fn page(app: &App, visit: Visit, id: OutgoingId, (status, problems): (Stat
         Some("seal") => keys(app, by, true).await?,
         _ => Vec::new(),
     };
-    let went_out = matches!(detail.document.state.as_str(), "sent" | "recalled");
     let page = DocumentPage {
         steps: steps(&detail),
         place: detail.place,
@@ -226,7 +228,9 @@ async fn page(app: &App, visit: Visit, id: OutgoingId, (status, problems): (Stat
         may_refuse: detail.may_refuse,
         may_withdraw: detail.may_withdraw,
         may_recall: detail.may_recall,
-        may_fetch_package: went_out && CLERKS.admits(Some(&by.roles)),
+        may_publish: detail.may_publish,
+        may_add_recipients: detail.may_add_recipients,
+        may_fetch_package: detail.has_package && CLERKS.admits(Some(&by.roles)),
         row: row(detail.document),
         problems,
         frame: visit.frame,
@@ -261,11 +265,14 @@ fn steps(detail: &OutgoingDetail) -> Vec<Step> {
         })
         .collect();
     let now = detail.document.state.as_str();
-    for (kind, waiting, event) in [
-        ("number", "numbering", "outgoing.numbered"),
-        ("seal", "sealing", "outgoing.sealed"),
-        ("send", "sealed", "outgoing.sent"),
-    ] {
+    // The last step is what became of it, or what the clerk is to do.
+    let was = |name: &str| detail.events.iter().any(|happened| happened.kind == name);
+    let published = !was("outgoing.sent") && (was("outgoing.published") || detail.recipients.is_empty());
+    let last =
+        if published { ("publish", "sealed", "outgoing.published") } else { ("send", "sealed", "outgoing.sent") };
+    for (kind, waiting, event) in
+        [("number", "numbering", "outgoing.numbered"), ("seal", "sealing", "outgoing.sealed"), last]
+    {
         let done = detail.events.iter().find(|happened| happened.kind == event);
         let state = match done {
             Some(_) => "done",
@@ -346,11 +353,6 @@ pub(in crate::http) fn metadata(fields: &BTreeMap<String, String>) -> Metadata {
         agreeing.into_iter().map(|account| step(StepKind::Initials, account, None)).collect();
     let stage = parallel.then_some(first);
     steps.extend(logins(&signers).into_iter().map(|account| step(StepKind::Sign, account, stage)));
-    let recipients = field("recipients");
-    let recipients = recipients.lines().map(str::trim).filter(|line| !line.is_empty()).map(|line| {
-        let (organ_id, name) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
-        RecipientWanted { organ_id: organ_id.to_owned(), name: name.trim().to_owned() }
-    });
     Metadata {
         subject: field("subject"),
         type_code: field("type_code"),
@@ -358,11 +360,21 @@ pub(in crate::http) fn metadata(fields: &BTreeMap<String, String>) -> Metadata {
         notation: field("notation"),
         series: field("series"),
         place: field("place"),
-        recipients: recipients.collect(),
+        recipients: recipients_of(&field("recipients")),
         steps,
         verification_code: fields.contains_key("verification_code"),
         ..Metadata::default()
     }
+}
+
+/// One recipient a line: code, space, name.
+fn recipients_of(text: &str) -> Vec<RecipientWanted> {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let read = lines.map(|line| {
+        let (organ_id, name) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+        RecipientWanted { organ_id: organ_id.to_owned(), name: name.trim().to_owned() }
+    });
+    read.collect()
 }
 
 /// The form as it was filled in.

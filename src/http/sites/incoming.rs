@@ -14,11 +14,11 @@ use crate::{
         },
         pages::{
             Frame, Problems, html,
-            incoming::{IncomingDocumentPage, IncomingFile, IncomingListPage, IncomingRow},
+            incoming::{IncomingChanged, IncomingDocumentPage, IncomingFile, IncomingListPage, IncomingRow},
         },
         upload,
     },
-    outgoing::{self, AttachmentView, IncomingView},
+    outgoing::{self, AttachmentView, IncomingChangeView, IncomingView},
 };
 use axum::{
     extract::{DefaultBodyLimit, Path, Query, Request, State},
@@ -117,6 +117,7 @@ async fn show(State(app): State<App>, visit: Visit, Path(id): Path<String>) -> R
         accepted: view.accepted,
         open: view.open.iter().map(|open| frame.of(open).to_owned()).collect(),
         number_on_page: view.number_on_page,
+        change: view.change.map(|change| changed(&frame, change)),
         files: view.attachments.into_iter().map(|file| attachment(&frame, file)).collect(),
         frame,
     };
@@ -136,6 +137,18 @@ fn row(view: &IncomingView) -> IncomingRow {
         received_by: view.received_by.clone(),
         received_at: view.received_at.clone(),
         is_accepted: view.accepted.is_some(),
+    }
+}
+
+fn changed(frame: &Frame, change: IncomingChangeView) -> IncomingChanged {
+    let place = change.replaced_by_number.zip(change.replaced_by_year);
+    IncomingChanged {
+        reason: change.reason,
+        accepted: change.accepted,
+        open: change.open.iter().map(|open| frame.of(open).to_owned()).collect(),
+        replaced_by: change.replaced_by.zip(place).map(|(id, (number, year))| (id, number, year)),
+        received_by: change.received_by,
+        received_at: change.received_at,
     }
 }
 

@@ -263,7 +263,7 @@ impl ToSign {
 
 impl Valued {
     /// Whether the signature stands in a PDF.
-    pub(super) fn is_pdf(&self) -> bool {
+    pub fn is_pdf(&self) -> bool {
         matches!(self.step, ValuedStep::Pdf { .. })
     }
 

@@ -40,6 +40,8 @@ pub mod figure;
 pub mod idempotency;
 #[path = "../../src/incoming.rs"]
 pub mod incoming;
+#[path = "../../src/incoming_change.rs"]
+pub mod incoming_change;
 #[path = "../../src/limits.rs"]
 pub mod limits;
 #[path = "../../src/mandate.rs"]
@@ -52,6 +54,8 @@ pub mod oauth;
 pub mod outgoing;
 #[path = "../../src/outgoing_number.rs"]
 pub mod outgoing_number;
+#[path = "../../src/outgoing_status.rs"]
+pub mod outgoing_status;
 #[path = "../../src/passkey.rs"]
 pub mod passkey;
 #[path = "../../src/payment.rs"]
