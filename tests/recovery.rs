@@ -3,6 +3,7 @@
 
 mod clock;
 mod half_done;
+mod own_certificates;
 mod places;
 mod staff;
 

@@ -144,6 +144,13 @@ pub struct KnownBadKeys {
 }
 
 impl KnownBadKeys {
+    /// Those that everybody can read: the published test keys of RFC 9500.
+    pub fn published() -> Result<Self> {
+        let mut keys = Self::default();
+        keys.add_list(include_str!("key/published.txt"))?;
+        Ok(keys)
+    }
+
     /// Adds a list: one key a line, either the SHA-256 of its SubjectPublicKeyInfo (64 hexadecimal digits) or the 20 digits of
     /// `openssl-blacklist`; empty lines and what follows `#` do not count.
     pub fn add_list(&mut self, text: &str) -> Result<()> {

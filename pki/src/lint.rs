@@ -6,6 +6,7 @@ mod encoding;
 mod extensions;
 mod fields;
 mod list;
+mod long_list;
 mod names;
 mod rule;
 #[cfg(test)]
@@ -13,6 +14,7 @@ mod tests;
 
 pub use answer::lint_ocsp;
 pub use list::lint_crl;
+pub use long_list::{LongList, LongListRead};
 pub use rule::Rule;
 
 use crate::asn1::write;

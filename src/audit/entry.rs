@@ -129,6 +129,8 @@ kinds! {
     /// A crash left this serial without a certificate; it is void and revoked.
     CertificateVoided = "certificate.voided",
     CertificateRevoked = "certificate.revoked",
+    /// One of the authority's own: of a CA, a responder or a timestamp authority.
+    AuthorityRevoked = "certificate.authority_revoked",
     CertificateSuspended = "certificate.suspended",
     CertificateResumed = "certificate.resumed",
     /// Somebody orders that a list of certificates be revoked.
@@ -158,6 +160,8 @@ kinds! {
     AgencyListFinished = "agency_list.finished",
     /// The subscriber is told that the certificate ends soon.
     CertificateReminded = "certificate.reminded",
+    /// Its end is near, and there is no number to send a message to.
+    CertificateNotReminded = "certificate.not_reminded",
     CrlPublished = "crl.published",
     /// After a restore: no list of that name has a number up to this one any more.
     CrlReconciled = "crl.reconciled",

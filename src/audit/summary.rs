@@ -67,8 +67,13 @@ pub fn is_remembered(entry: &AuditEntry) -> bool {
 fn needed(entry: &AuditEntry) -> Needed {
     let kind = |kinds: &[Kind]| kinds.iter().any(|kind| kind.name() == entry.kind);
     let content = || serde_json::from_slice::<serde_json::Value>(&entry.content).ok();
-    let standing =
-        [Kind::CertificateRevoked, Kind::CertificateVoided, Kind::CertificateSuspended, Kind::CertificateResumed];
+    let standing = [
+        Kind::CertificateRevoked,
+        Kind::CertificateVoided,
+        Kind::AuthorityRevoked,
+        Kind::CertificateSuspended,
+        Kind::CertificateResumed,
+    ];
     if kind(&standing) || kind(&[Kind::ProviderChanged]) {
         return Needed::Whole;
     }

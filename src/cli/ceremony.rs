@@ -2,6 +2,7 @@
 //! custodians, unlocking with their shares, and the check of a record. Shares are typed without echo or read from files; no PIN is
 //! ever an argument or printed.
 
+mod revoke;
 mod shares;
 
 use super::{Common, printed};
@@ -98,6 +99,20 @@ enum Step {
     },
     /// Tạo lại thiết bị khóa thuê bao đã mất / Make the lost subscribers token anew from shares, and prove it over the restored data
     LostToken,
+    /// Thu hồi chứng thư của CA, OCSP hoặc dấu thời gian / Revoke a certificate of the authority itself; final
+    Revoke {
+        /// The certificate's label: of an issuing CA, a responder, a timestamp authority, or of a root by another root
+        label: String,
+        /// RFC 5280's reason: `ca_compromise`, `key_compromise`, `superseded`, `cessation_of_operation`, …
+        #[arg(long)]
+        reason: String,
+        /// Since when its signatures are in doubt (RFC 3339), where that is before now
+        #[arg(long, value_name = "TIME")]
+        invalid_since: Option<String>,
+        /// The ceremony's file, for a root on a token of its own
+        #[arg(long, value_name = "FILE.toml")]
+        file: Option<PathBuf>,
+    },
     /// Kết thúc một CA / End a CA: its last list, its last answers, and no signature any more
     End {
         /// The CA's label
@@ -135,6 +150,9 @@ impl Ceremony {
                 here.second_token(&SecondToken { label, module, softhsm_directory: directory }).await
             }
             (Some(Step::LostToken), _) => here.lost_token().await,
+            (Some(Step::Revoke { label, reason, invalid_since, file }), _) => {
+                here.revoke(label, (reason, invalid_since.as_deref()), file.as_deref()).await
+            }
             (Some(Step::End { label, file }), _) => here.end(label, file.as_deref()).await,
         }
     }

@@ -1,6 +1,8 @@
 //! `chuky doctor`: every dependency of the service, one line each, with the repair where one is needed. Looks and asks; makes and
 //! changes nothing but what opening the database brings up to date.
 
+mod authority;
+
 use super::{Common, printing, runtime, unusable};
 use crate::{
     app::remembered_head,
@@ -14,7 +16,7 @@ use crate::{
     tokens::Tokens,
 };
 use chuky_hsm::{Hsm, Standing, TokenHealth};
-use chuky_model::{record::state::KeyPurpose, text::Language};
+use chuky_model::text::Language;
 use chuky_pki::pdf::typeface::Typeface;
 use clap::Args;
 use std::{
@@ -304,42 +306,11 @@ async fn database(settings: &Settings) -> Vec<(String, Finding)> {
             findings.push(("restored data".to_owned(), Finding::Bad(error.to_string(), "see the log".to_owned())));
         }
     }
-    findings.extend(authority(&store).await.unwrap_or_else(|error| {
+    findings.extend(authority::authority(&store).await.unwrap_or_else(|error| {
         vec![("authority".to_owned(), Finding::Bad(error.to_string(), "see the service's log".to_owned()))]
     }));
     store.close().await;
     findings
-}
-
-/// The authority's keys, and how fresh its lists are.
-async fn authority(store: &Store) -> Result<Vec<(String, Finding)>, crate::store::Error> {
-    let keys = store.authority_keys().await?;
-    if keys.is_empty() {
-        let later = Finding::Later("no ceremony was held; the first `chuky serve` holds the TEST one".to_owned());
-        return Ok(vec![("authority".to_owned(), later)]);
-    }
-    let mut findings = vec![("authority".to_owned(), Finding::Good(format!("{} keys", keys.len())))];
-    let now = Clock::default().now();
-    for key in keys.iter().filter(|key| matches!(key.purpose, KeyPurpose::Root | KeyPurpose::Issuing)) {
-        let repair = match key.token {
-            None => "start the service: it publishes lists by itself",
-            Some(_) => "connect the root's token and run `chuky ceremony root-lists`",
-        };
-        let (repair, soon) = (repair.to_owned(), now.plus_seconds(ROOT_LIST_WARNED));
-        let finding = match store.latest_crl_head(&key.label).await? {
-            None => Finding::Bad("none was published".to_owned(), repair),
-            Some(list) if list.next_update <= now => {
-                Finding::Bad(format!("ended on {}", list.next_update.rfc3339()), repair)
-            }
-            // Somebody must hold a ceremony before.
-            Some(list) if key.token.is_some() && list.next_update <= soon => {
-                Finding::Bad(format!("ends on {}", list.next_update.rfc3339()), repair)
-            }
-            Some(list) => Finding::Good(format!("number {}, until {}", list.number, list.next_update.rfc3339())),
-        };
-        findings.push((format!("list of {}", key.label), finding));
-    }
-    Ok(findings)
 }
 
 /// Starts a reader and has it try its own sandbox.
@@ -361,8 +332,6 @@ async fn reader(readers: &ReaderPool) -> Finding {
     }
 }
 
-/// Seconds: a month in which to hold a ceremony.
-const ROOT_LIST_WARNED: i64 = 30 * 86_400;
 /// Seconds in which to renew a TLS certificate.
 const CERTIFICATE_WARNED: i64 = 14 * 86_400;
 /// Permission bits of everybody but the owner.

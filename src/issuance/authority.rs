@@ -1,6 +1,7 @@
 //! The authority's own keys with their certificates, as the ceremony stored them: read once from rows whose MACs were checked,
 //! then kept. Signs through the token that holds the key; never makes a key and never decides what is signed.
 
+use super::register;
 use crate::{
     app::App,
     current,
@@ -40,6 +41,8 @@ pub struct CertifiedKey {
     /// The token of its own that the key lies on, which may be away.
     pub token: Option<String>,
     pub state: AuthorityState,
+    /// The log says that its certificate is revoked: it is in use for nothing but lists and status of what it issued.
+    pub revoked: bool,
 }
 
 /// Every certified key of the authority that is not retired, in both hierarchies.
@@ -47,6 +50,8 @@ pub struct CertifiedKey {
 pub struct Authority {
     keys: Vec<CertifiedKey>,
     crosses: Vec<(String, Certificate)>,
+    /// What the register had learned of these certificates when they were read.
+    learned: u64,
 }
 
 impl Authority {
@@ -54,8 +59,8 @@ impl Authority {
     pub async fn of(app: &App) -> Result<Arc<Self>> {
         let kept = app.authority.0.read().unwrap_or_else(PoisonError::into_inner).clone();
         match kept {
-            Some(kept) => Ok(kept),
-            None => Self::refresh(app).await,
+            Some(kept) if kept.learned == app.register.own_learned() => Ok(kept),
+            _ => Self::refresh(app).await,
         }
     }
 
@@ -67,10 +72,16 @@ impl Authority {
     }
 
     async fn load(app: &App) -> Result<Arc<Self>> {
+        register::follow(app).await?;
+        let learned = app.register.own_learned();
         let mut keys = Vec::new();
         for listed in app.store.authority_keys().await? {
             let row = current::row_by_log(app, || app.store.authority_key_by_label(&listed.label)).await?;
             keys.extend(row.map(certified).transpose()?.flatten());
+        }
+        for key in &mut keys {
+            let issuer = key.issuer_label.as_deref();
+            key.revoked |= issuer.is_some_and(|issuer| app.register.is_revoked(issuer, &key.certificate));
         }
         let mut crosses = Vec::new();
         for row in app.store.cross_certificates().await? {
@@ -81,7 +92,13 @@ impl Authority {
             return Err(InternalError::other("no ceremony has been held: run `chuky ceremony`").into());
         }
         refuse_other_keys(app, &keys).await?;
-        Ok(Arc::new(Self { keys, crosses }))
+        Ok(Arc::new(Self { keys, crosses, learned }))
+    }
+
+    /// The authority that rows tell of, none of them checked: for `chuky doctor`, which opens no token and decides nothing.
+    pub fn unchecked(rows: Vec<AuthorityKey>) -> Result<Self> {
+        let keys: Vec<_> = rows.into_iter().map(certified).collect::<Result<_>>()?;
+        Ok(Self { keys: keys.into_iter().flatten().collect(), crosses: Vec::new(), learned: 0 })
     }
 
     /// Every key.
@@ -118,7 +135,7 @@ impl Authority {
     /// The newest key of that hierarchy and purpose that is in use.
     pub fn key(&self, hierarchy: Hierarchy, purpose: KeyPurpose) -> Result<&CertifiedKey> {
         let of = |key: &&CertifiedKey| key.hierarchy == hierarchy && key.purpose == purpose;
-        let mut found = self.keys.iter().rev().filter(of).filter(|key| key.state == AuthorityState::Active);
+        let mut found = self.keys.iter().rev().filter(of).filter(|key| key.is_active());
         let missing = || format!("no {} key in the hierarchy of {}", purpose.name(), hierarchy.name());
         Ok(found.next().ok_or_else(|| InternalError::other(missing()))?)
     }
@@ -128,12 +145,21 @@ impl Authority {
         Ok(self.key(hierarchy, KeyPurpose::Issuing).map_err(|_| no_issuing())?)
     }
 
-    /// The newest responder that an issuing CA delegated.
+    /// The newest responder that an issuing CA delegated and did not revoke.
     pub fn responder(&self, issuer: &CertifiedKey) -> Result<&CertifiedKey> {
-        let own = |key: &&CertifiedKey| key.issuer_label.as_deref() == Some(issuer.label.as_str());
+        let own = |key: &&CertifiedKey| key.issuer_label.as_deref() == Some(issuer.label.as_str()) && !key.revoked;
         let found = self.keys.iter().rev().filter(|key| key.purpose == KeyPurpose::Ocsp).find(own);
         let missing = || InternalError::other(format!("{} has no responder", issuer.label));
         Ok(found.ok_or_else(missing)?)
+    }
+
+    /// The CA of this authority that signed a certificate: by its name, and by its key, for a name alone does not tell two CAs apart.
+    pub fn signer_of(&self, certificate: &Certificate) -> Option<&CertifiedKey> {
+        let named = |key: &&CertifiedKey| key.certificate.subject().matches(certificate.issuer());
+        let signed = |key: &&CertifiedKey| {
+            key.certificate.public_key().is_ok_and(|key| certificate.verify_signature(&key).is_ok())
+        };
+        self.issuers().filter(named).find(signed)
     }
 
     /// Who issued a key's certificate.
@@ -162,6 +188,11 @@ impl CertifiedKey {
         matches!(self.purpose, KeyPurpose::Root | KeyPurpose::Issuing)
     }
 
+    /// Whether it is in use for what is new.
+    pub fn is_active(&self) -> bool {
+        self.state == AuthorityState::Active && !self.revoked
+    }
+
     /// Whether the token that holds the key is not here.
     pub fn is_away(&self, app: &App) -> bool {
         self.token.as_ref().is_some_and(|label| !app.tokens.roots.iter().any(|token| token.label == *label))
@@ -171,6 +202,13 @@ impl CertifiedKey {
     pub async fn sign(&self, app: &App, digest: &[u8]) -> Result<Vec<u8>> {
         if self.state == AuthorityState::Ended {
             return Err(InternalError::other(format!("the CA {} has ended", self.label)).into());
+        }
+        // Whoever asked a moment ago for the key in use may hold one that was revoked since.
+        let speaks = matches!(self.purpose, KeyPurpose::Ocsp | KeyPurpose::Timestamp);
+        if let (true, Some(issuer)) = (speaks, self.issuer_label.as_deref())
+            && app.register.is_revoked(issuer, &self.certificate)
+        {
+            return Err(InternalError::other(format!("the certificate of {} is revoked", self.label)).into());
         }
         let key = (self.label.as_str(), self.certificate.spki_der());
         Ok(token_of(app, self.purpose, self.token.as_deref())?.sign_as(key, self.scheme, digest).await?)
@@ -248,5 +286,8 @@ fn certified(row: AuthorityKey) -> Result<Option<CertifiedKey>> {
     let scheme = scheme_of(&certificate)?;
     let AuthorityKey { label, purpose, issuer_label, token, state, .. } = row;
     let state = state.unwrap_or(AuthorityState::Active);
-    Ok(Some(CertifiedKey { label, hierarchy, purpose, issuer_label, certificate, scheme, token, state }))
+    // Only a revocation takes a responder or a timestamp authority out of use.
+    let speaks = matches!(purpose, KeyPurpose::Ocsp | KeyPurpose::Timestamp);
+    let revoked = speaks && state == AuthorityState::Retiring;
+    Ok(Some(CertifiedKey { label, hierarchy, purpose, issuer_label, certificate, scheme, token, state, revoked }))
 }

@@ -5,6 +5,7 @@
 use super::{
     Authority, CertifiedKey,
     authority::internal,
+    ceremony,
     certify::{self, Issuer},
     own_key,
     receipt::Receipt,
@@ -362,6 +363,7 @@ pub(super) async fn mark_signing(app: &App, issue: &mut Issue, spki: &[u8]) -> R
     row.updated_at = now;
     attestation::attest_change(&*app.tokens.subscribers, row).await?;
     let mut transaction = app.store.begin().await?;
+    ceremony::may_sign(&mut transaction, &row.issuer_label, &row.serial).await?;
     match transaction.update_certificate(row).await {
         Err(store::Error::Conflict(_)) => return Err(own_key::seen_before().into()),
         other => other?,

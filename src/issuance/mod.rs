@@ -4,6 +4,7 @@
 pub mod authority;
 pub mod ceremony;
 mod certify;
+pub mod ends;
 mod issue;
 pub mod limits;
 pub mod ocsp;

@@ -84,8 +84,7 @@ pub async fn answer(app: &App, request: &[u8]) -> Answer {
 /// where no issuing CA of this authority made the certificate.
 pub async fn response_about(app: &App, certificate: &Certificate) -> Result<Vec<u8>> {
     let authority = Authority::of(app).await?;
-    let mut issuers = authority.keys().iter().filter(|key| key.purpose == KeyPurpose::Issuing);
-    let issuer = issuers.find(|key| key.certificate.subject().matches(certificate.issuer()));
+    let issuer = authority.signer_of(certificate).filter(|key| key.purpose == KeyPurpose::Issuing);
     let issuer = issuer.ok_or_else(|| InternalError::other("status of a certificate that was not issued here"))?;
     if issuer.state == AuthorityState::Ended {
         let kept = app.store.archived_answer(&issuer.label, certificate.serial_octets()).await?;

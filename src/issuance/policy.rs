@@ -57,7 +57,7 @@ fn check_retention(profiles: &Profiles, kept: u32) -> Result<()> {
 }
 
 fn known_bad_keys(directory: Option<&Path>) -> Result<KnownBadKeys> {
-    let mut keys = KnownBadKeys::default();
+    let mut keys = KnownBadKeys::published().map_err(|error| InternalError::Pki(error.to_string()))?;
     let Some(directory) = directory else { return Ok(keys) };
     for (file, text) in read(directory, None, LONGEST_KEY_LIST, "authority.known_bad_keys_dir")? {
         keys.add_list(&text).map_err(|error| wrong(&file, &error))?;
@@ -123,7 +123,7 @@ mod tests {
         fs::write(at.join("profiles/citizen.toml"), &own).unwrap();
         let policy = IssuingPolicy::load(&settings(at)).unwrap();
         assert_eq!(policy.profiles.by_name("citizen").unwrap().longest_validity_days, 365);
-        assert_eq!(policy.known_bad_keys.len(), 1);
+        assert_eq!(policy.known_bad_keys.len(), KnownBadKeys::published().unwrap().len() + 1);
         fs::write(at.join("profiles/citizen.toml"), own.replace("= 365", "= 2000")).unwrap();
         let error = IssuingPolicy::load(&settings(at)).unwrap_err().to_string();
         assert!(error.contains("citizen.toml") && error.contains("Decree 23/2025"), "{error}");

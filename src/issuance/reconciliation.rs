@@ -5,8 +5,9 @@
 use super::{
     Authority, CertifiedKey,
     authority::internal,
+    ceremony::{OwnCertificate, own_certificates, record_revocation},
     recovery::{self, Finished},
-    register,
+    register::{self, OwnRevocation},
     revocation::closed_credential,
     revocation_list::{self, ListName},
 };
@@ -80,9 +81,10 @@ pub async fn reconcile(app: &App, remembered: Option<&SignedHead>, evidence: &Ev
     let lists = genuine_lists(&authority, evidence)?;
     number_lists(app, &authority, &lists, &mut findings).await?;
     // 3. What the lists and certificates say that the backup does not know.
+    let own = own_certificates(app).await?;
     for (issuer, _, list) in &lists {
         for entry in list.entries() {
-            told_revoked(app, issuer, &entry.map_err(internal)?, &mut findings).await?;
+            told_revoked(app, (issuer, &own), &entry.map_err(internal)?, &mut findings).await?;
         }
     }
     for certificate in &evidence.certificates {
@@ -234,9 +236,24 @@ async fn adopt(app: &App, name: &str, before: i64, list: &Crl) -> Result<()> {
 }
 
 /// A list says that the serial number is revoked or suspended.
-async fn told_revoked(app: &App, issuer: &CertifiedKey, entry: &ListEntry, findings: &mut Findings) -> Result<()> {
+async fn told_revoked(
+    app: &App,
+    (issuer, own): (&CertifiedKey, &[OwnCertificate]),
+    entry: &ListEntry,
+    findings: &mut Findings,
+) -> Result<()> {
     let ListEntry { serial, at, reason, invalid_since } = entry;
     let serial = Serial::from_octets(serial).map_err(|error| InternalError::other(error.to_string()))?;
+    // A CA, a responder or a timestamp authority of our own.
+    if let Some(own) = own.iter().find(|own| own.issuer_label == issuer.label && own.serial == serial) {
+        if app.register.told(&issuer.label, &serial).is_none() {
+            let revocation = OwnRevocation { at: *at, reason: *reason, invalid_since: *invalid_since };
+            let further = serde_json::json!({ "ground": "reconciliation" });
+            record_revocation(app, own, revocation, further).await?;
+            findings.revoked += 1;
+        }
+        return Ok(());
+    }
     let finished = Finished { at: *at, reason: *reason, invalid_since: *invalid_since, certificate: None };
     let row = current::row_by_log(app, || app.store.certificate_by_serial(&issuer.label, &serial)).await?;
     let Some(mut row) = row else {
@@ -284,12 +301,7 @@ async fn told_issued(
     certificate: &Certificate,
     findings: &mut Findings,
 ) -> Result<()> {
-    let signed = |key: &&CertifiedKey| {
-        key.purpose == KeyPurpose::Issuing
-            && key.certificate.subject().matches(certificate.issuer())
-            && key.certificate.public_key().is_ok_and(|key| certificate.verify_signature(&key).is_ok())
-    };
-    let issuer = authority.keys().iter().find(signed);
+    let issuer = authority.signer_of(certificate).filter(|key| key.purpose == KeyPurpose::Issuing);
     let issuer = issuer.ok_or_else(|| refused("a certificate that no CA of this authority issued"))?;
     if authority.keys().iter().any(|key| key.certificate == *certificate) {
         return Ok(());

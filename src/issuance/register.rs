@@ -2,6 +2,11 @@
 //! undoes nothing. Revocation is final here, whatever rows or later entries say; everything else is told only by rows that are no
 //! older than the log's last word about them. Made from the log at the start, then from each change as it is committed.
 
+mod own;
+mod questions;
+
+pub(super) use own::{OwnRevocation, commit_own};
+
 use crate::{
     app::App,
     attestation,
@@ -68,6 +73,8 @@ pub struct Published {
 /// The memory.
 pub struct Register {
     told: RwLock<Memory>,
+    /// How often something was learned of the authority's own certificates.
+    own_learned: AtomicU64,
     asked: AtomicU64,
     log: Mutex<Log>,
     /// When the log was last found to hold nothing new, in milliseconds of the process; 0 before the first time.
@@ -147,6 +154,7 @@ impl Register {
     pub fn new(replay: Replay) -> Self {
         Self {
             told: RwLock::default(),
+            own_learned: AtomicU64::new(0),
             asked: AtomicU64::new(0),
             log: Mutex::new(Log { replay, generation: None, covers: 0 }),
             confirmed: AtomicU64::new(0),
@@ -157,23 +165,6 @@ impl Register {
     /// The log's last word about a certificate; `None` where its standing was never changed. Ask [`follow`] first.
     pub fn told(&self, issuer_label: &str, serial: &Serial) -> Option<Told> {
         self.memory().issuers.get(issuer_label)?.told.get(&key(serial)).copied()
-    }
-
-    /// Labels of the issuers of which the log tells something about this serial number. Ask [`follow`] first.
-    pub fn told_by(&self, serial: &Serial) -> Vec<String> {
-        let (memory, key) = (self.memory(), key(serial));
-        let knows = |issued: &Issued| issued.told.contains_key(&key) || issued.held.contains_key(&key);
-        memory.issuers.iter().filter(|(_, issued)| knows(issued)).map(|(label, _)| label.clone()).collect()
-    }
-
-    /// From when to when a certificate was suspended, oldest first, of suspensions that were lifted. Ask [`follow`] first.
-    pub fn suspensions(&self, issuer_label: &str, serial: &Serial) -> Vec<(Instant, Instant)> {
-        let memory = self.memory();
-        let held = memory.issuers.get(issuer_label).and_then(|issued| issued.held.get(&key(serial)));
-        let changes: Vec<_> = held.into_iter().flat_map(BTreeMap::values).collect();
-        let pairs = changes.iter().zip(changes.iter().skip(1));
-        let lifted = pairs.filter(|pair| matches!(pair, ((Standing::Suspended, _), (Standing::Resumed, _))));
-        lifted.map(|((_, from), (_, until))| (*from, *until)).collect()
     }
 
     /// Whether the log has no later word than the row.
@@ -274,7 +265,9 @@ impl Register {
     }
 
     fn read(&self, entry: &AuditEntry) {
+        let of_authority = entry.kind == Kind::AuthorityRevoked.name();
         let standing = match entry.kind.as_str() {
+            _ if of_authority => Standing::Revoked,
             kind if kind == Kind::CertificateRevoked.name() || kind == Kind::CertificateVoided.name() => {
                 Standing::Revoked
             }
@@ -286,6 +279,9 @@ impl Register {
         let Ok(content) = serde_json::from_slice::<Content>(&entry.content) else { return };
         if let Some(told) = told_of(standing, &content) {
             self.learn(&content, told, (entry.recorded_at, false));
+        }
+        if of_authority {
+            self.own_learned.fetch_add(1, Ordering::SeqCst);
         }
     }
 

@@ -10,7 +10,7 @@ use crate::{
     store::Transaction,
 };
 use chuky_model::{
-    id::{CertificateId, JobId, MessageId},
+    id::{AccountId, CertificateId, JobId, MessageId},
     record::{
         Authenticated,
         certificate::Certificate as Row,
@@ -53,7 +53,7 @@ pub(super) async fn queue(app: &App, transaction: &mut Transaction, row: &Row) -
     Ok(())
 }
 
-/// Tells the subscribers whose reminders are due; how many were told.
+/// Writes the messages of reminders that are due; how many. Of one whose subscriber gave no number the log says that nobody was told.
 pub async fn send_due(app: &App) -> Result<usize> {
     let now = app.clock.now();
     let mut transaction = app.store.begin().await?;
@@ -92,12 +92,30 @@ async fn tell(app: &App, job: &Job) -> Result<bool> {
             transaction.insert_message(message).await?;
         }
         let content = serde_json::json!({ "days": reminder.days, "message": message.as_ref().map(|one| one.id) });
-        let entry = Entry::new(now, Kind::CertificateReminded, Actor::Service, row.subject());
+        let kind = if message.is_some() { Kind::CertificateReminded } else { Kind::CertificateNotReminded };
+        let entry = Entry::new(now, kind, Actor::Service, row.subject());
         audit::record(&mut transaction, entry.with(content)).await?;
     }
     transaction.finish_job(job, JobState::Done, now, None).await?;
     transaction.commit().await?;
-    Ok(due.is_some())
+    Ok(message.is_some())
+}
+
+/// Serial numbers of an account's certificates that end soon and of whose end nobody was told: no telephone number was given.
+pub async fn untold(app: &App, account: AccountId) -> Result<Vec<String>> {
+    let first = app.settings.authority.reminder_days.iter().copied().max().unwrap_or_default();
+    let now = app.clock.now();
+    let ends_soon = |row: &Row| {
+        let due = row.not_after.plus_seconds(-first.saturating_mul(86_400)) <= now;
+        row.state == CertificateState::Issued && due && row.not_after > now
+    };
+    let mut untold = Vec::new();
+    for row in app.store.certificates_of_account(account).await?.iter().filter(|row| ends_soon(row)) {
+        if message(app, row).await?.is_none() && !is_followed(app, row).await? {
+            untold.push(row.serial.to_string());
+        }
+    }
+    Ok(untold)
 }
 
 /// Whether its subscriber has another certificate of the same that ends later: a seal does not follow its clerk's own.

@@ -26,8 +26,9 @@ use chuky_model::{
     serial::Serial,
 };
 use chuky_pki::{
-    crl::{self, Crl, CrlFrame, CrlToMake, Promises, Revoked},
+    crl::{self, CrlFrame, CrlToMake, Promises, Revoked},
     crypto::Hasher,
+    lint::LongList,
 };
 use std::time::Duration;
 use tokio::{
@@ -318,7 +319,8 @@ async fn publish_once(app: &App, list: &ListName<'_>, until: Option<Instant>) ->
     };
     let mut transaction = app.store.begin().await?;
     entries.store(&mut transaction, &mut row, &frame.around(&signature)).await?;
-    read_back(&row, &to_make)?;
+    let count = entries.count;
+    read_back(&mut transaction, &row, (&to_make, count), issuer).await?;
     match transaction.publish_crl(&row).await {
         Ok(()) => {}
         Err(store::Error::Stale | store::Error::Conflict(_)) => return Ok(None),
@@ -346,19 +348,29 @@ fn life_hours(app: &App, issuer: &CertifiedKey) -> i64 {
     }
 }
 
-/// What was made says what was meant. A long list is cut into pieces that say nothing by themselves.
-fn read_back(row: &Row, meant: &CrlToMake<'_>) -> Result<()> {
-    if i64::try_from(row.list.len()) != Ok(row.length) {
-        return Ok(());
+/// What was stored says what was meant, breaks no rule and is what was signed, however long it is: piece by piece, as it will be served.
+async fn read_back(
+    transaction: &mut Transaction,
+    row: &Row,
+    (meant, count): (&CrlToMake<'_>, usize),
+    issuer: &CertifiedKey,
+) -> Result<()> {
+    let mut list = LongList::new(meant.issuer, issuer.scheme.hash().into());
+    list.read(&row.list).map_err(internal)?;
+    for number in 1.. {
+        let Some(piece) = transaction.crl_piece(&row.issuer_label, row.number, number).await? else { break };
+        list.read(&piece.octets).map_err(internal)?;
     }
-    let list = Crl::parse(&row.list).map_err(internal)?;
-    let said = (list.number(), list.this_update, list.next_update);
-    if said != (Some(meant.number), meant.this_update, Some(meant.next_update))
-        || !list.issuer.matches(meant.issuer.subject())
+    let read = list.finish().map_err(internal)?;
+    let said = (read.frame.number(), read.frame.this_update, read.frame.next_update, read.entries);
+    if said != (Some(meant.number), meant.this_update, Some(meant.next_update), count)
+        || !read.frame.issuer.matches(meant.issuer.subject())
     {
         return Err(InternalError::other("a list says something else than what was meant").into());
     }
-    certify::clean(chuky_pki::lint::lint_crl(&row.list, meant.issuer))
+    let key = issuer.certificate.public_key().map_err(internal)?;
+    key.verify_digest(issuer.scheme.into(), &read.digest, &read.signature).map_err(internal)?;
+    certify::clean(read.findings)
 }
 
 /// The entries of a list on their way, in a file without a name.

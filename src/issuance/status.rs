@@ -19,6 +19,11 @@ use chuky_pki::{certificate::Certificate, crl::Reason, ocsp::Status};
 
 /// The status of a serial number, content octets of its INTEGER, of an issuing CA. [`register::follow`] must have been asked.
 pub(super) async fn of(app: &App, authority: &Authority, issuer: &CertifiedKey, serial: &[u8]) -> Result<Status> {
+    // The log's word comes first, of the authority's own certificates as of any other.
+    let told = Serial::from_octets(serial).ok().and_then(|serial| app.register.told(&issuer.label, &serial));
+    if let Some(Told { standing: Standing::Revoked, at, reason, .. }) = told {
+        return Ok(Status::Revoked { at, reason });
+    }
     // The authority's own certificates: responder, timestamp authority.
     let own = |key: &CertifiedKey| {
         key.issuer_label.as_deref() == Some(issuer.label.as_str()) && key.certificate.serial_octets() == serial
@@ -49,11 +54,7 @@ pub async fn standing(app: &App, issuer_label: &str, serial: &Serial) -> Result<
 /// The checked row of a certificate that an issuing CA of this authority signed, with its status now; `None` of any other.
 pub async fn issued_here(app: &App, certificate: &Certificate) -> Result<Option<(Row, Status)>> {
     let authority = Authority::of(app).await?;
-    let signed = |key: &&CertifiedKey| {
-        key.certificate.subject().matches(certificate.issuer())
-            && key.certificate.public_key().is_ok_and(|key| certificate.verify_signature(&key).is_ok())
-    };
-    let Some(issuer) = authority.issuers().find(signed) else { return Ok(None) };
+    let Some(issuer) = authority.signer_of(certificate) else { return Ok(None) };
     let Ok(serial) = Serial::from_octets(certificate.serial_octets()) else { return Ok(None) };
     register::follow(app).await?;
     let status = standing(app, &issuer.label, &serial).await?;

@@ -145,6 +145,7 @@ queries! {
         write insert_authority_key(key: &AuthorityKey) -> ();
         write update_authority_key(key: &AuthorityKey) -> ();
         read authority_keys() -> Vec<AuthorityKey>;
+        write hold_issuer(number: i64) -> ();
         read authority_key_by_label(label: &str) -> Option<AuthorityKey>;
     }
     recovery {

@@ -60,6 +60,15 @@ pub struct Issuer {
     /// DER.
     spki: Vec<u8>,
     has_ended: bool,
+    /// Who issued its certificate, and the certificate; `None` of a root.
+    above: Option<(String, Certificate)>,
+}
+
+impl Issuer {
+    /// Whether the log says that its certificate is revoked. [`register::follow`] must have been asked.
+    fn is_revoked(&self, app: &App) -> bool {
+        self.above.as_ref().is_some_and(|(label, certificate)| app.register.is_revoked(label, certificate))
+    }
 }
 
 /// The status of a signer's certificate, from the authority's own records; `path` is its verified path. That of a busy signer is told from
@@ -69,6 +78,11 @@ pub struct Issuer {
 pub async fn own_status(app: &App, path: &[Certificate], issuers: &[Issuer]) -> Result<Option<Status>> {
     let Some(certificate) = path.first() else { return Ok(None) };
     register::follow(app).await?;
+    // Of a CA that was revoked nothing counts, whatever is kept about its certificates.
+    let above = |issuer: &&Issuer| path.iter().skip(1).any(|above| above.spki_der() == issuer.spki);
+    if issuers.iter().filter(above).any(|issuer| issuer.is_revoked(app)) {
+        return Ok(Some(Status::Unknown("the certificate of a CA above is revoked".to_owned())));
+    }
     let fingerprint = certificate.fingerprint();
     if let Some(row) = current::recall::<Row>(app, fingerprint).await?
         && app.register.told(&row.issuer_label, &row.serial).is_none()
@@ -153,8 +167,9 @@ pub struct Known {
 }
 
 /// Both hierarchies: roots as anchors, issuing certificates and those of roots by roots as intermediates; and every key that certifies or
-/// did. A CA that has ended vouches for nobody. Other authorities' roots are anchors where the administrator recorded them for payments.
+/// did. A CA that has ended or was revoked vouches for nobody. Other authorities' roots are anchors where the administrator recorded them for payments.
 pub async fn trust(app: &App) -> Result<Known> {
+    register::follow(app).await?;
     let (mut trust, mut issuers, mut told) = (Trust::default(), Vec::new(), Vec::new());
     let read = |der: &[u8]| Certificate::from_der(der).map_err(|error| InternalError::Pki(error.to_string()));
     for key in current::rows(app, || app.store.authority_keys()).await? {
@@ -166,17 +181,22 @@ pub async fn trust(app: &App) -> Result<Known> {
             KeyPurpose::Issuing => &mut trust.intermediates,
             _ => continue,
         };
-        told.push((key.label.clone(), key.purpose, has_ended, *certificate.fingerprint()));
-        issuers.push(Issuer { label: key.label, spki: certificate.spki_der().to_vec(), has_ended });
-        if !has_ended {
+        let above = key.issuer_label.map(|label| (label, certificate.clone()));
+        let issuer = Issuer { label: key.label, spki: certificate.spki_der().to_vec(), has_ended, above };
+        let is_trusted = !has_ended && !issuer.is_revoked(app);
+        told.push((issuer.label.clone(), key.purpose, has_ended, is_trusted, *certificate.fingerprint()));
+        if is_trusted {
             trusted.push(certificate);
         }
+        issuers.push(issuer);
     }
     let mut crosses = Vec::new();
     for cross in current::rows(app, || app.store.cross_certificates()).await? {
         let certificate = read(&cross.certificate)?;
-        crosses.push(*certificate.fingerprint());
-        trust.intermediates.push(certificate);
+        if !app.register.is_revoked(&cross.issuer_label, &certificate) {
+            crosses.push(*certificate.fingerprint());
+            trust.intermediates.push(certificate);
+        }
     }
     let mut others = Vec::new();
     for anchor in recorded(app).await? {

@@ -4,7 +4,7 @@
 use crate::{
     app::App,
     error::{InternalError, Result},
-    issuance::{Authority, limits::LONGEST_LIST_IN_MEMORY, ocsp, register, revocation_list, status},
+    issuance::{Authority, CertifiedKey, limits::LONGEST_LIST_IN_MEMORY, ocsp, register, revocation_list, status},
     reader::Evidence,
 };
 use chuky_model::{
@@ -92,16 +92,25 @@ async fn genuine(app: &App, issuer_label: &str, serial: &Serial) -> Result<Row> 
     })?)
 }
 
-/// This authority's certificates whose serial number a signer's has: those that the audit log tells something of, whatever SQL made of
+/// Certificates issued here whose serial number a signer's has: those that the audit log tells something of, whatever SQL made of
 /// their rows, and those that rows know.
 async fn signers(app: &App, report: &Report) -> Result<Vec<(String, Serial)>> {
     let mut found = BTreeMap::new();
     register::follow(app).await?;
+    let authority = Authority::of(app).await?;
     for serial in serials(report).into_iter().take(MOST_SIGNERS) {
         let serial = hex::decode(serial).ok().and_then(|octets| Serial::from_octets(&octets).ok());
         let Some(serial) = serial else { continue };
         let rows = app.store.certificates_by_serial(&serial).await?;
         let labels = rows.into_iter().map(|row| row.issuer_label).chain(app.register.told_by(&serial));
+        // The authority's own signs no document, and no row stands for it.
+        let own = |label: &String| {
+            let is_it = |key: &CertifiedKey| {
+                key.issuer_label.as_ref() == Some(label) && key.certificate.serial_octets() == serial.as_octets()
+            };
+            authority.keys().iter().any(is_it)
+        };
+        let labels = labels.filter(|label| !own(label));
         found.extend(labels.map(|label| ((label, serial.as_octets().to_vec()), serial.clone())));
     }
     Ok(found.into_iter().map(|((label, _), serial)| (label, serial)).collect())

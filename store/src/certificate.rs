@@ -1,6 +1,11 @@
 //! Certificates from their reserved serial on, and the authority's own keys.
 
-use crate::{Connection, Error, error::moved, stored::Stored};
+use crate::{
+    Connection, Error,
+    dialect::{Dialect, Statements},
+    error::moved,
+    stored::Stored,
+};
 use chuky_model::{
     id::*,
     instant::Instant,
@@ -74,6 +79,12 @@ pub async fn insert_certificate(connection: &mut Connection, certificate: &Certi
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// Waits until no other transaction holds that number, one of those that stand for an issuer, and holds it until this one ends. Whoever lets it
+/// sign holds one of them, whoever ends it all.
+pub async fn hold_issuer(connection: &mut Connection, number: i64) -> Result<(), Error> {
+    Statements::hold(connection, number).await
 }
 
 /// Stores a changed certificate whose version was raised by one. Issuer, serial and validity never change. `Stale` where somebody

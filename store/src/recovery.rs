@@ -161,11 +161,11 @@ pub async fn remove_sessions(connection: &mut Connection) -> Result<u64, Error> 
     Ok(query!("DELETE FROM session").execute(connection).await?.rows_affected())
 }
 
-/// How many certificates of an issuer could still be used.
+/// How many certificates of an issuer could still be used, with those that it may be signing now.
 pub async fn live_certificates(connection: &mut Connection, issuer_label: &str, now: Instant) -> Result<i64, Error> {
     let row = query!(
-        r#"SELECT COUNT(*) AS "count!: i64" FROM certificate WHERE issuer_label = $1 AND state IN ('issued', 'suspended')
-        AND not_after > $2"#,
+        r#"SELECT COUNT(*) AS "count!: i64" FROM certificate WHERE issuer_label = $1
+        AND (state = 'signing' OR (state IN ('issued', 'suspended') AND not_after > $2))"#,
         issuer_label,
         now.0
     )

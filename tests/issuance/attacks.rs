@@ -82,7 +82,7 @@ impl Scene {
 }
 
 /// A payment order signed by the subscriber.
-async fn payment(test: &TestApp, receipt: &Value) -> String {
+pub(super) async fn payment(test: &TestApp, receipt: &Value) -> String {
     let (_, session) = test.post("/api/v1/session", "", &json!({ "login": "citizen", "password": PASSWORD })).await;
     let now = test.app.clock.now();
     let order = json!({

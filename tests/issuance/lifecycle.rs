@@ -299,3 +299,23 @@ async fn the_command_line_changes_a_list_after_saying_what_it_would_do() {
     super::revocation_orders::finished(&test, &order).await;
     assert_eq!(test.sql("SELECT state FROM certificate").trim().lines().last(), Some("revoked"));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reminder_that_reaches_nobody_is_told_as_such_and_stands_on_the_page() {
+    let test = TestApp::sqlite().await;
+    issued(&test, "citizen").await;
+    let holder = log_in(&test, "citizen").await;
+    let page = async |holder: &str| {
+        let (status, page) = test.raw("GET", "/certificates", holder, "", vec![]).await;
+        assert_eq!(status, 200);
+        String::from_utf8(page).unwrap()
+    };
+    let told = "Không có tin nhắn nhắc nào được gửi";
+    assert!(!page(&holder).await.contains(told), "three years before");
+    test.app.clock.shift_seconds((3 * 365 - 20) * 86_400);
+    assert_eq!(reminders::send_due(&test.app).await.unwrap(), 0);
+    let kinds = test.sql("SELECT kind FROM audit_entry");
+    assert!(kinds.contains("certificate.not_reminded") && !kinds.contains("certificate.reminded"), "{kinds}");
+    let holder = log_in(&test, "citizen").await;
+    assert!(page(&holder).await.contains(told));
+}

@@ -2,6 +2,11 @@
 
 use super::{PASSWORD, approved, citizen, fetch, official, run};
 use crate::{harness::app::TestApp, signing::service::chuky};
+use openssl::{
+    bn::{BigNum, BigNumContext, BigNumRef, MsbOption},
+    pkey::PKey,
+    rsa::Rsa,
+};
 use serde_json::{Value, json};
 use std::{fs, path::Path};
 
@@ -144,6 +149,85 @@ async fn weak_keys_and_requests_without_proof_are_refused() {
     assert!(test.app.store.certificates_of_request(id.parse().unwrap()).await.unwrap().is_empty());
     let (status, answer) = test.redeem("", &body(&code, "own.key", &configuration(&code))).await;
     assert_eq!(status, 201, "{answer}");
+}
+
+/// An RSA key out of these two primes, as PEM.
+fn of_primes(p: &BigNum, q: &BigNum) -> Vec<u8> {
+    let (mut context, one, e) =
+        (BigNumContext::new().unwrap(), BigNum::from_u32(1).unwrap(), BigNum::from_u32(65_537).unwrap());
+    let (below_p, below_q, n) = (p - &one, q - &one, p * q);
+    let mut inverse = |of: &BigNum, modulus: &BigNum| {
+        let mut inverse = BigNum::new().unwrap();
+        inverse.mod_inverse(of, modulus, &mut context).unwrap();
+        inverse
+    };
+    let (d, coefficient) = (inverse(&e, &(&below_p * &below_q)), inverse(q, p));
+    let (d_p, d_q) = (&d % &below_p, &d % &below_q);
+    let copy = |number: &BigNumRef| number.to_owned().unwrap();
+    let key = Rsa::from_private_components(n, e, d, copy(p), copy(q), d_p, d_q, coefficient).unwrap();
+    PKey::from_rsa(key).unwrap().private_key_to_pem_pkcs8().unwrap()
+}
+
+/// A prime as chips with the fault of CVE-2017-15361 make them: a power of 65537 modulo the product of the first 126 primes, for 1,024 bits.
+fn roca_prime() -> BigNum {
+    let mut context = BigNumContext::new().unwrap();
+    let number = |value: u32| BigNum::from_u32(value).unwrap();
+    let is_prime = |value: &u32| (2..*value).take_while(|by| by * by <= *value).all(|by| value % by != 0);
+    let product = (2..).filter(is_prime).take(126).fold(number(1), |product, prime| &product * &number(prime));
+    loop {
+        let (mut power, mut factor, mut residue) =
+            (BigNum::new().unwrap(), BigNum::new().unwrap(), BigNum::new().unwrap());
+        power.rand(60, MsbOption::ONE, false).unwrap();
+        residue.mod_exp(&number(65_537), &power, &product, &mut context).unwrap();
+        factor.rand(1_025 - product.num_bits(), MsbOption::TWO_ONES, false).unwrap();
+        let candidate = &residue + &(&factor * &product);
+        if candidate.num_bits() == 1_024 && candidate.is_prime(10, &mut context).unwrap() {
+            return candidate;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_that_others_can_know_are_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
+    // An operator's own list, with the key of a request that is otherwise good.
+    let listed = request(at, P256, "");
+    fs::copy(at.join("key.pem"), at.join("listed.pem")).unwrap();
+    let digest = run(at, "openssl pkey -in listed.pem -pubout -outform DER | sha256sum | cut -c1-64");
+    fs::create_dir(at.join("bad")).unwrap();
+    fs::write(at.join("bad/leaked"), digest).unwrap();
+    let bad = at.join("bad");
+    let test = TestApp::with(move |settings| settings.authority.known_bad_keys_dir = Some(bad)).await;
+    let (id, code) = approved(&test, "gianhang", &citizen()).await;
+    let mut first = BigNum::new().unwrap();
+    first.generate_prime(1_024, false, None, None).unwrap();
+    let mut second = &first + &BigNum::from_u32(2).unwrap();
+    let mut context = BigNumContext::new().unwrap();
+    while !second.is_prime(20, &mut context).unwrap() {
+        second = &second + &BigNum::from_u32(2).unwrap();
+    }
+    fs::write(at.join("roca.pem"), of_primes(&roca_prime(), &roca_prime())).unwrap();
+    fs::write(at.join("close.pem"), of_primes(&first, &second)).unwrap();
+    // testECCP256 of RFC 9500.
+    let published = "-----BEGIN EC PRIVATE KEY-----\n\
+        MHcCAQEEIObLW92AqkWunJXowVR2Z5/+yVPBaFHnEedDk5WJxk/BoAoGCCqGSM49\n\
+        AwEHoUQDQgAEQiVI+I+3gv+17KN0RFLHKh5Vj71vc75eSOkyMsxFxbFsTNEMTLjV\n\
+        uKFxOelIgsiZJXKZNCX0FBmrfpCkKklCcg==\n-----END EC PRIVATE KEY-----\n";
+    fs::write(at.join("published.pem"), published).unwrap();
+    for (name, said) in [("roca", "ROCA"), ("close", "gần nhau"), ("published", "đã lộ"), ("listed", "đã lộ")]
+    {
+        let made = run(at, &format!("openssl req -new -key {name}.pem -subj /CN=Whoever -out {name}.csr"));
+        let pem = fs::read_to_string(at.join(format!("{name}.csr"))).unwrap_or_else(|_| panic!("{name}: {made}"));
+        let (status, answer) = test.post(OWN_KEY, "", &body(&code, "own.key", &pem)).await;
+        let kind = answer["type"].as_str().unwrap_or_default();
+        assert_eq!((status, kind), (422, "urn:chuky:problem:key_weak"), "{name}: {answer}");
+        assert!(answer.to_string().contains(said), "{name}: {answer}");
+    }
+    assert!(listed.contains("CERTIFICATE REQUEST"));
+    assert!(test.app.store.certificates_of_request(id.parse().unwrap()).await.unwrap().is_empty());
+    let (status, answer) = test.post(OWN_KEY, "", &body(&code, "own.key", &request(at, P256, ""))).await;
+    assert_eq!(status, 201, "the same person with a good key: {answer}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -149,6 +149,15 @@ async fn a_long_list_comes_out_whole() {
         at = now.0
     ));
     tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
+    // What the database made of a piece is read back before anybody is served it.
+    let before = test.app.store.latest_crl_head(ISSUER).await.unwrap().unwrap().number;
+    test.sql(
+        "CREATE TRIGGER spoiled AFTER INSERT ON crl_piece BEGIN UPDATE crl_piece SET octets = substr(octets, 1, length(octets) - 200) || zeroblob(200) \
+         WHERE issuer_label = NEW.issuer_label AND number = NEW.number AND piece = NEW.piece; END",
+    );
+    assert!(revocation_list::publish_after_change(&test.app).await.is_err());
+    assert_eq!(test.app.store.latest_crl_head(ISSUER).await.unwrap().unwrap().number, before);
+    test.sql("DROP TRIGGER spoiled");
     revocation_list::publish_after_change(&test.app).await.unwrap();
     let row = test.app.store.latest_crl_head(ISSUER).await.unwrap().unwrap();
     assert!(row.length > 1 << 20, "{}", row.length);

@@ -142,6 +142,10 @@ async fn the_old_ca_ends(test: &TestApp, at: &Path, issued: [&Value; 2]) {
         let path = format!("/api/v1/certificates/{}/revoke", receipt["serial"].as_str().unwrap());
         assert_eq!(test.post(&path, &officer, &json!({ "reason": "cessation_of_operation" })).await.0, 200);
     }
+    // One that is being signed just now counts as well.
+    test.sql("UPDATE certificate SET state = 'signing' WHERE state = 'revoked'");
+    assert_eq!(code(ceremony::end(&test.app, "citizens-issuing").await), "certificates_in_use");
+    test.sql("UPDATE certificate SET state = 'revoked' WHERE state = 'signing'");
     let ended = ceremony::end(&test.app, "citizens-issuing").await.unwrap();
     assert_eq!(ended.answers, 4, "two subscribers, responder and timestamp authority");
     assert_eq!(code(ceremony::end(&test.app, "citizens-issuing").await), "authority_ended");
@@ -172,6 +176,57 @@ async fn issuing_moves_and_the_old_ca_ends_on_sqlite() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn issuing_moves_and_the_old_ca_ends_on_postgres() {
     issuing_moves_and_the_old_ca_ends(Backend::Postgres).await;
+}
+
+/// A node that has not heard of a CA's end yet looks at the database in the transaction that lets it sign.
+async fn nothing_is_signed_for_a_ca_that_has_just_ended(backend: Backend) {
+    let test = TestApp::start(backend).await;
+    let (_, code) = approved(&test, "gianhang", &citizen()).await;
+    Authority::of(&test.app).await.unwrap();
+    test.sql("UPDATE authority_key SET state = 'ended' WHERE label = 'citizens-issuing'");
+    let (status, answer) = test.post("/api/v1/activations", "", &redemption(&code, "nguoi.cham")).await;
+    assert_eq!((status, answer["type"].as_str()), (409, Some("urn:chuky:problem:authority_ended")), "{answer}");
+    let signed = test.sql("SELECT count(*) FROM certificate WHERE state IN ('signing', 'issued')");
+    assert!(signed.lines().any(|line| line.trim() == "0"), "{signed}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_signed_for_a_ca_that_has_just_ended_on_sqlite() {
+    nothing_is_signed_for_a_ca_that_has_just_ended(Backend::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_signed_for_a_ca_that_has_just_ended_on_postgres() {
+    nothing_is_signed_for_a_ca_that_has_just_ended(Backend::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_ca_takes_no_name_that_is_or_was_here() {
+    let test = TestApp::sqlite().await;
+    let keys = test.sql("SELECT count(*) FROM authority_key");
+    // Of the issuing CA in use, of a root, and another spelling of the first (RFC 5280 §7.1).
+    for name in ["CA - Citizens", "Root CA - Citizens", "ca - CITIZENS"] {
+        let text = ISSUING.replacen("CA - Citizens G2", name, 1);
+        assert_eq!(code(ceremony::roll_over(&test.app, &text).await), "ceremony_file", "{name}");
+    }
+    let twice = ISSUING.replacen("test = true\n", &format!("test = true\n{}", ROOT.replace("Root CA - ", "CA - ")), 1);
+    assert_eq!(code(ceremony::roll_over(&test.app, &twice).await), "ceremony_file");
+    assert_eq!(test.sql("SELECT count(*) FROM authority_key"), keys);
+    // A CA is found by name and key: a certificate of somebody else who calls himself like it is not one of ours.
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
+    run(
+        at,
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout k -out forged.pem -days 9 \
+         -subj '/C=VN/O=Chuky TEST/CN=Chuky TEST CA - Citizens'",
+    );
+    let forged = Certificate::all_from_pem(&fs::read_to_string(at.join("forged.pem")).unwrap()).unwrap().remove(0);
+    let authority = Authority::of(&test.app).await.unwrap();
+    let own = authority.by_label("citizens-issuing").unwrap();
+    assert!(own.certificate.subject().matches(forged.issuer()) && authority.signer_of(&forged).is_none());
+    assert!(chuky::issuance::ocsp::response_about(&test.app, &forged).await.is_err());
+    let responder = authority.by_label("citizens-ocsp").unwrap();
+    assert_eq!(authority.signer_of(&responder.certificate).unwrap().label, "citizens-issuing");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -106,6 +106,17 @@ fn listed_keys_are_known() {
 }
 
 #[test]
+fn published_test_keys_are_known() {
+    let published = KnownBadKeys::published().unwrap();
+    let text = include_str!("rfc9500.pem");
+    let keys = crate::pem::blocks(text, "PUBLIC KEY").unwrap();
+    for (name, der) in text.lines().filter(|line| line.starts_with("test")).zip(&keys) {
+        assert!(published.contains(der, &PublicKey::from_spki_der(der).unwrap()), "{name}");
+    }
+    assert_eq!((keys.len(), published.len()), (6, 6), "no digest stands for another key");
+}
+
+#[test]
 fn keys_that_are_none_are_refused() {
     let (p, q) = (prime(1024), prime(1024));
     let even = &(&p * &q) + &number(1);

@@ -57,11 +57,29 @@ fn look(list: &[u8], issuer: &Certificate, found: &mut Findings) -> Result<()> {
 }
 
 fn entries(mut list: Reader<'_>, made: Instant, found: &mut Findings) -> Result<()> {
-    let mut broken: Vec<Rule> = Vec::new();
-    let mut before: &[u8] = &[];
+    let mut rules = EntryRules { made: Some(made), ..EntryRules::default() };
     while !list.is_empty() {
-        let mut fields = list.sequence(WHAT)?;
+        rules.look(list.sequence(WHAT)?, found)?;
+    }
+    Ok(())
+}
+
+/// What is known from one entry to the next.
+#[derive(Default)]
+pub(super) struct EntryRules {
+    /// When the list was made.
+    pub made: Option<Instant>,
+    /// Rules that an entry has broken.
+    broken: Vec<Rule>,
+    /// The serial number before.
+    before: Vec<u8>,
+}
+
+impl EntryRules {
+    /// Judges the fields of one entry.
+    pub fn look(&mut self, mut fields: Reader<'_>, found: &mut Findings) -> Result<()> {
         let (serial, at) = (fields.expect(tag::INTEGER, WHAT)?, fields.any()?);
+        let broken = &mut self.broken;
         let mut breaks = |kept: bool, rule: Rule| {
             if !kept && !broken.contains(&rule) {
                 broken.push(rule);
@@ -70,10 +88,12 @@ fn entries(mut list: Reader<'_>, made: Instant, found: &mut Findings) -> Result<
             }
         };
         breaks(encoding::is_serial(&serial), Rule::EntrySerial);
-        breaks(follows(before, serial.content), Rule::EntryOrder);
-        before = serial.content;
-        let latest = made.plus_seconds(limits::REVOKED_WHILE_MADE);
-        breaks(encoding::is_certificate_time(&at) && at.time()? <= latest, Rule::EntryTime);
+        breaks(follows(&self.before, serial.content), Rule::EntryOrder);
+        self.before.clear();
+        self.before.extend_from_slice(serial.content);
+        let latest = self.made.map(|made| made.plus_seconds(limits::REVOKED_WHILE_MADE));
+        let time = at.time()?;
+        breaks(encoding::is_certificate_time(&at) && latest.is_none_or(|latest| time <= latest), Rule::EntryTime);
         if let Some(extensions) = fields.optional(tag::SEQUENCE)? {
             breaks(!extensions.content.is_empty(), Rule::EntryExtension);
             for extension in encoding::extensions(extensions.reader())? {
@@ -88,9 +108,8 @@ fn entries(mut list: Reader<'_>, made: Instant, found: &mut Findings) -> Result<
                 breaks(extension.critical.is_none(), Rule::EntryExtension);
             }
         }
-        fields.finish(WHAT)?;
+        fields.finish(WHAT)
     }
-    Ok(())
 }
 
 /// Whether a serial number comes behind another in the order of lists: as numbers, which is the register's order.

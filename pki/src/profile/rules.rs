@@ -88,10 +88,18 @@ fn limits(law: Law, holder: Holder) -> (u32, Option<u32>, &'static str) {
     }
 }
 
+/// RFC 6960 §4.2.2.2.1 leaves the number open ("a very short lifetime"); this is the longest that CA/Browser Forum BR §6.3.2 gave a certificate
+/// that is checked, and a responder is renewed with the yearly ceremony.
+const LONGEST_UNCHECKED_DAYS: u32 = 398;
+
 fn validity(profile: &Profile) -> Outcome {
     let (first, extension, clause) = limits(profile.law, profile.holder);
     keep(profile.longest_validity_days > 0, "RFC 5280 §4.1.2.5: the validity ends before it begins")?;
     keep(profile.longest_validity_days <= first, clause)?;
+    keep(
+        !profile.ocsp_no_check || profile.longest_validity_days <= LONGEST_UNCHECKED_DAYS,
+        "RFC 6960 §4.2.2.2.1: nobody checks a responder with nocheck, so it lives very shortly: at most 398 days (CA/Browser Forum BR §6.3.2)",
+    )?;
     match (extension, profile.longest_extension_days) {
         (Some(longest), Some(days)) => keep(days > 0 && days <= longest, clause),
         (Some(_), None) => keep(false, clause),

@@ -13,7 +13,7 @@ fn built_in_profiles_are_accepted() {
 }
 
 /// Name of the profile, what is replaced in it by what, and words of the refusal.
-const BROKEN: [(&str, &str, &str, &str); 48] = [
+const BROKEN: [(&str, &str, &str, &str); 49] = [
     ("seal", "\"NTRVN-\"", "\"MD:VN-\"", "EN 319 412-1 §5.1.4"),
     ("citizen", "name = \"citizen\"", "name = \"Công dân\"", "the name is lower-case"),
     ("citizen", "[\"digital_signature\", \"content_commitment\"]", "[]", "RFC 5280 §4.2.1.3"),
@@ -31,6 +31,7 @@ const BROKEN: [(&str, &str, &str, &str); 48] = [
     ),
     ("citizen", "[\"document_signing\"]", "[\"ocsp_signing\"]", "RFC 6960 §4.2.2.2:"),
     ("citizen", "ocsp = true", "ocsp = true\nocsp_no_check = true", "RFC 6960 §4.2.2.2.1: nocheck is for"),
+    ("ocsp", "= 398", "= 399", "RFC 6960 §4.2.2.2.1: nobody checks"),
     ("ocsp", "ocsp_no_check = true", "ocsp_no_check = false", "RFC 6960 §4.2.2.2.1: a responder's"),
     ("ocsp", "[\"ocsp_signing\"]", "[]\nextended_key_usage_critical = true", "RFC 6960 §4.2.2.2.1"),
     (

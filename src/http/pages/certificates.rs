@@ -51,6 +51,8 @@ pub struct Card {
     pub expired: bool,
     /// The time has come to ask for the one that follows.
     pub renewable: bool,
+    /// It ends soon, and no message could be sent about it.
+    pub untold: bool,
 }
 
 impl Card {

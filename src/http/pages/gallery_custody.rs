@@ -91,6 +91,7 @@ fn certificate_screens(language: Language) -> Vec<Screen> {
         revoked_at: (state != Issued).then(|| "2026-12-01T02:00:00Z".to_owned()),
         expired,
         renewable: !expired,
+        untold: !expired && state == Issued,
     };
     let page = |cards: Vec<Card>, waiting: Vec<Waiting>, done: &str, problems| {
         CertificatesPage { frame: frame(language, "/certificates"), cards, waiting, done: done.into(), problems }.html()

@@ -23,7 +23,10 @@ use crate::{
             registration::{ModifyPage, OfficialForm},
         },
     },
-    issuance::revocation::{self, CertificateView, Change, Ground, Question},
+    issuance::{
+        reminders,
+        revocation::{self, CertificateView, Change, Ground, Question},
+    },
     registration::{self, Changes, Details},
 };
 use axum::{
@@ -76,7 +79,12 @@ async fn page(
         Waiting { request: view.id, name: view.common_name, state: view.state, code }
     });
     let waiting = waiting.collect();
-    let cards = views.into_iter().map(|view| card(app, view)).collect();
+    let untold = reminders::untold(app, by.account).await?;
+    let cards = views.into_iter().map(|view| {
+        let untold = untold.contains(&view.serial);
+        Card { untold, ..card(app, view) }
+    });
+    let cards = cards.collect();
     Ok(html(status, CertificatesPage { frame: visit.frame, cards, waiting, done, problems }.html()))
 }
 
@@ -275,6 +283,7 @@ fn card(app: &App, view: CertificateView) -> Card {
         revoked_at: view.revoked_at,
         expired: end <= now,
         renewable: good && now >= opens,
+        untold: false,
     }
 }
 

@@ -5,7 +5,7 @@ use crate::{
     app::App,
     audit::published::WitnessState,
     http::{Access, Route},
-    issuance::timestamp,
+    issuance::{Authority, CertifiedKey, ends, timestamp},
     logging, outbox,
     tls::Standing,
     transactions::figures::Counts,
@@ -19,7 +19,7 @@ use axum::{
     routing::{MethodRouter, get},
 };
 use chuky_hsm::Standing as TokenStanding;
-use chuky_model::{id::AccountId, record::state::AlarmState};
+use chuky_model::{id::AccountId, instant::Instant, record::state::AlarmState};
 use serde_json::json;
 use std::fmt::Write;
 
@@ -81,6 +81,7 @@ async fn ready(State(app): State<App>) -> Response {
     if trust == Some(false) {
         missing.push("trust".to_owned());
     }
+    let authority = authority_state(&app, &mut missing).await;
     let audit = audit_state(&app, &mut missing);
     // Told, but no reason to send callers away: nothing else depends on the spool.
     let messages = app.settings.sends_messages().then(|| app.spooling.is_well());
@@ -89,7 +90,7 @@ async fn ready(State(app): State<App>) -> Response {
     let ready = missing.is_empty();
     let body = json!({
         "ready": ready, "missing": missing, "database": database, "hsm": tokens, "clock": clock, "trust": trust,
-        "messages": messages, "tls": tls, "audit": audit,
+        "authority": authority, "messages": messages, "tls": tls, "audit": audit,
     });
     (status, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }
@@ -103,6 +104,43 @@ fn audit_state(app: &App, missing: &mut Vec<String>) -> serde_json::Value {
         tracing::warn!(event = "not_ready", reason);
     }
     json!({ "whole": broken.is_none(), "unread": rows.still_unread() })
+}
+
+/// What of the authority has ended while others need it: they are answered with errors, or with what nobody believes. `null` before a
+/// ceremony.
+async fn authority_state(app: &App, missing: &mut Vec<String>) -> serde_json::Value {
+    let Ok(authority) = Authority::of(app).await else { return serde_json::Value::Null };
+    let now = app.clock.now();
+    let certificates = ends::in_service(&authority).into_iter().filter(|key| key.certificate.not_after() <= now);
+    let mut ended: Vec<String> = certificates.map(|key| format!("certificate:{}", key.label)).collect();
+    // A database that does not answer is told of already.
+    let lists = ends::lists(&app.store, &authority).await.unwrap_or_default();
+    ended.extend(lists.iter().filter(|list| list.next_update <= now).map(|list| format!("list:{}", list.name)));
+    ended.extend(ends::absent(&authority));
+    for what in &ended {
+        tracing::warn!(event = "not_ready", reason = "it has ended or is not there", what);
+    }
+    missing.extend(ended.iter().cloned());
+    json!({ "ended": ended })
+}
+
+/// Figures of the authority: seconds to the end of the certificates of keys in service, and of the newest lists.
+async fn authority_figures(app: &App) -> (Figure, Figure) {
+    let Ok(authority) = Authority::of(app).await else { return (Figure::new(), Figure::new()) };
+    let now = app.clock.now().unix_seconds();
+    let left = |end: Instant| usize::try_from(end.unix_seconds().saturating_sub(now)).unwrap_or_default();
+    let of_key = |key: &CertifiedKey| {
+        let (hierarchy, purpose, state) = (key.hierarchy.name(), key.purpose.name(), key.state.name());
+        let label = &key.label;
+        let labels = format!("{{label=\"{label}\",hierarchy=\"{hierarchy}\",purpose=\"{purpose}\",state=\"{state}\"}}");
+        (labels, left(key.certificate.not_after()))
+    };
+    let of_list = |list: &ends::ListEnd| {
+        let by = if list.by_ceremony { "ceremony" } else { "service" };
+        (format!("{{list=\"{}\",renewed_by=\"{by}\"}}", list.name), left(list.next_update))
+    };
+    let lists = ends::lists(&app.store, &authority).await.unwrap_or_default();
+    (ends::in_service(&authority).into_iter().map(of_key).collect(), lists.iter().map(of_list).collect())
 }
 
 /// What is said of TLS. New files that cannot be used keep the old ones, so callers stay; a certificate that has ended does not serve them.
@@ -237,6 +275,10 @@ async fn metrics(State(app): State<App>) -> Response {
     let refused = figure_of(app.connections.refused());
     let help = "Connections that were closed at once since the start, because too many were open.";
     figure("chuky_connections_refused", help, &[(String::new(), refused)]);
+    let (keys, lists) = authority_figures(&app).await;
+    let help = "Seconds to the end of the certificate of a key of the authority that is in service.";
+    figure("chuky_authority_certificate_seconds_left", help, &keys);
+    figure("chuky_revocation_list_seconds_left", "Seconds to the end of the newest list of a name.", &lists);
     let (left, usable) = tls_figures(&app);
     let help = "Log lines that could not be written.";
     figure("chuky_log_lines_lost", help, &[(String::new(), logging::lost())]);

@@ -8,6 +8,7 @@ use crate::{
     audit::{self, Actor, Entry, Kind},
     error::{RequestError, Result},
     issuance::{Authority, CertifiedKey, ocsp, revocation_list},
+    store::Transaction,
 };
 use chuky_model::{
     record::{
@@ -16,6 +17,7 @@ use chuky_model::{
     },
     serial::Serial,
 };
+use chuky_pki::crypto::sha256;
 
 /// What the end of a CA left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,11 +55,21 @@ pub async fn end(app: &App, label: &str) -> Result<Ended> {
     let list = revocation_list::publish_last(app, key).await?;
     // 3. The last answers about each of its certificates.
     let answers = if key.purpose == KeyPurpose::Issuing { archive(app, &authority, key).await? } else { 0 };
-    // 4. The state.
+    // 4. The state, while nobody begins to sign with the key: what was begun before is counted, and what would begin after sees the state.
     let mut row = row.clone();
     row.state = Some(AuthorityState::Ended);
     attestation::attest_change(&*app.tokens.subscribers, &mut row).await?;
     let mut transaction = app.store.begin().await?;
+    for number in places(label) {
+        transaction.hold_issuer(number).await?;
+    }
+    let live = transaction.live_certificates(label, now).await?;
+    let told = app.store.latest_crl_head(label).await?.map(|list| list.number);
+    if live > 0 || told != Some(list) {
+        // Not the last list after all: the next one follows it, as after any other.
+        transaction.rollback().await?;
+        return Err(still_used(label, live));
+    }
     transaction.update_authority_key(&row).await?;
     let content = serde_json::json!({ "list": list, "answers": answers });
     let entry = Entry::of_row(now, Kind::AuthorityEnded, Actor::Service, &row);
@@ -65,6 +77,30 @@ pub async fn end(app: &App, label: &str) -> Result<Ended> {
     transaction.commit().await?;
     Authority::refresh(app).await?;
     Ok(Ended { list, answers })
+}
+
+/// Holds a place of those who let the CA sign, until the transaction ends, and refuses where it has ended: nothing is signed with its key that
+/// its end did not count.
+pub(in crate::issuance) async fn may_sign(transaction: &mut Transaction, label: &str, serial: &Serial) -> Result<()> {
+    let place = serial.as_octets().last().copied().unwrap_or_default();
+    if let Some(number) = places(label).nth(usize::from(place) % PLACES) {
+        transaction.hold_issuer(number).await?;
+    }
+    match transaction.authority_key_by_label(label).await? {
+        Some(row) if row.state == Some(AuthorityState::Ended) => Err(refused(
+            "authority_ended",
+            format!("CA {label} đã kết thúc. Hãy thử lại."),
+            format!("The CA {label} has ended. Try again."),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The numbers that stand for an issuer: so many can let it sign at the same time.
+fn places(label: &str) -> impl Iterator<Item = i64> {
+    let digest = sha256(format!("issuer {label}").as_bytes());
+    let first = digest.first_chunk::<8>().map_or(0, |octets| i64::from_be_bytes(*octets));
+    (0..PLACES).map(move |place| first.wrapping_add(i64::try_from(place).unwrap_or_default()))
 }
 
 fn may_end(known: &[AuthorityKey], row: &AuthorityKey) -> Result<()> {
@@ -158,5 +194,7 @@ fn refused(code: &'static str, vi: String, en: String) -> crate::error::Error {
     RequestError::conflict(code, vi, en).into()
 }
 
+/// Transactions that let a CA sign at the same time.
+const PLACES: usize = 16;
 /// Serial numbers answered about in one transaction.
 const PAGE: i64 = 200;

@@ -9,8 +9,10 @@ mod plan;
 mod printed;
 mod ready;
 mod record;
+mod revoke;
 mod roll_over;
 
+pub(super) use ending::may_sign;
 pub use ending::{Ended, end};
 pub use lost_token::{Rebuilt, rebuild_subscribers_token};
 pub use make::label;
@@ -19,6 +21,8 @@ pub use plan::{CustodyPlan, HierarchyPlan, KeyPlan, Person, Plan, SetPlan, TEST,
 pub use printed::typefaces;
 pub use ready::{may_be_held, may_roll_over};
 pub use record::{CertificateLine, KeyLine, Made, Record, Signer, Verified, What, verify};
+pub(super) use revoke::{OwnCertificate, own_certificates, record as record_revocation};
+pub use revoke::{OwnRevoked, revoke};
 pub use roll_over::{activate, roll_over};
 
 use super::{Authority, authority::internal, revocation_list};

@@ -8,7 +8,12 @@ use crate::{
     tokens::RootTokenPlan,
 };
 use chuky_hsm::share::{MOST_SHARES, Purpose};
-use chuky_model::{algorithm::KeyAlgorithm, instant::Instant, record::state::KeyPurpose, request::Hierarchy};
+use chuky_model::{
+    algorithm::KeyAlgorithm,
+    instant::Instant,
+    record::{certificate::AuthorityKey, state::KeyPurpose},
+    request::Hierarchy,
+};
 use chuky_pki::{
     certificate::Certificate,
     issue::CertificateIntent,
@@ -124,6 +129,7 @@ impl Plan {
 
     /// What the first ceremony needs beside: every key of both hierarchies, and custodians where the root has a token of its own.
     pub fn check_first(&self) -> Result<()> {
+        self.check_names(&[])?;
         if !self.is_complete() {
             let what = "the first ceremony makes root, issuing, ocsp and timestamp of both hierarchies";
             return Err(unusable(what).into());
@@ -144,6 +150,29 @@ impl Plan {
         }
         if self.hierarchies().iter().any(|(_, keys)| keys.issuing.is_some() && keys.ocsp.is_none()) {
             return Err(unusable("a new issuing CA needs a responder of its own: name ocsp").into());
+        }
+        Ok(())
+    }
+
+    /// RFC 5280 §4.1.2.4: an issuer is known by its name. A new CA takes that of none that is or was here, and of no other new one: whoever
+    /// looks by name would ask the wrong key, or the wrong list.
+    pub fn check_names(&self, known: &[AuthorityKey]) -> Result<()> {
+        let certificates = known.iter().filter(|row| is_ca(row.purpose)).filter_map(|row| row.certificate.as_deref());
+        let mut taken = Vec::new();
+        for der in certificates {
+            taken.push(Certificate::from_der(der).map_err(internal)?.subject().clone());
+        }
+        for (_, plan) in self.hierarchies() {
+            for (_, key) in plan.keys().filter(|(purpose, _)| is_ca(*purpose)) {
+                let der = key.subject.to_der().map_err(|error| unusable(&error.to_string()))?;
+                let name = Name::from_der(&der).map_err(|error| unusable(&error.to_string()))?;
+                if taken.iter().any(|taken| taken.matches(&name)) {
+                    let what =
+                        format!("{name} names another CA, which is or was here: give the new one a name of its own");
+                    return Err(unusable(&what).into());
+                }
+                taken.push(name);
+            }
         }
         Ok(())
     }
@@ -265,6 +294,10 @@ pub async fn is_test(app: &App) -> Result<bool> {
 fn compared(name: &str) -> String {
     let words: Vec<String> = name.nfkc().collect::<String>().split_whitespace().map(str::to_lowercase).collect();
     words.join(" ").nfc().collect()
+}
+
+fn is_ca(purpose: KeyPurpose) -> bool {
+    matches!(purpose, KeyPurpose::Root | KeyPurpose::Issuing)
 }
 
 fn shown(name: &DistinguishedName) -> String {

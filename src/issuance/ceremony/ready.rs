@@ -47,7 +47,13 @@ pub async fn may_be_held(settings: &Settings, plan: &Plan, now: Instant) -> Resu
 pub async fn may_roll_over(settings: &Settings, plan: &Plan, now: Instant) -> Result<()> {
     plan.check_further()?;
     plan.rehearse(&IssuingPolicy::load(&settings.authority)?, now)?;
-    if was_held(settings).await? { Ok(()) } else { Err(no_authority().into()) }
+    if !was_held(settings).await? {
+        return Err(no_authority().into());
+    }
+    let store = Store::open(&settings.database_url).await?;
+    let known = store.authority_keys().await;
+    store.close().await;
+    plan.check_names(&known?)
 }
 
 /// Remembers whose shares the tokens' PINs and keys come from. Others than those of a ceremony that was begun are refused.

@@ -71,6 +71,7 @@ pub async fn roll_over(app: &App, text: &str) -> Result<Held> {
 fn check(app: &App, plan: &Plan, known: &[AuthorityKey], now: Instant) -> Result<()> {
     plan.check_further()?;
     plan.rehearse(&app.issuing, now)?;
+    plan.check_names(known)?;
     for (hierarchy, keys) in plan.hierarchies() {
         for (purpose, key) in keys.keys() {
             let made_with_it = match purpose {

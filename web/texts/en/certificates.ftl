@@ -15,6 +15,7 @@ holder-certificate-revoked = Revoked
 holder-certificate-expired = Expired
 certificate-suspend = Suspend at once
 certificate-renew = Ask for renewal
+certificate-untold = This certificate ends soon. No message was sent about it: no telephone number was given with your request. Renew it here in time, or give your number at the registration point.
 certificate-resume = The certificate is suspended: what is signed meanwhile does not count, even after it is resumed. To use it again, bring your identity card to the registration point; you cannot resume it yourself.
 certificate-change-title = Has something in the certificate changed?
 certificate-change = A certificate cannot be altered. When your name, agency or title changes, go to the registration point for a new one; the old one is revoked.

@@ -15,6 +15,7 @@ holder-certificate-revoked = Đã thu hồi
 holder-certificate-expired = Đã hết hạn
 certificate-suspend = Tạm dừng ngay
 certificate-renew = Đề nghị gia hạn
+certificate-untold = Chứng thư này sắp hết hạn. Không có tin nhắn nhắc nào được gửi, vì hồ sơ không có số điện thoại của bạn. Hãy gia hạn tại đây trước ngày hết hạn, hoặc báo số điện thoại tại điểm đăng ký.
 certificate-resume = Chứng thư đang tạm dừng: chữ ký tạo trong thời gian này không có giá trị, kể cả sau khi khôi phục. Để dùng lại, hãy mang giấy tờ tùy thân đến điểm đăng ký; bạn không tự khôi phục được.
 certificate-change-title = Thông tin trong chứng thư đã đổi?
 certificate-change = Chứng thư không sửa được. Khi họ tên, cơ quan hoặc chức vụ thay đổi, hãy bấm Thay đổi thông tin hoặc đến điểm đăng ký để được cấp chứng thư mới; chứng thư cũ sẽ bị thu hồi.

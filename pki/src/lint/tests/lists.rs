@@ -1,7 +1,7 @@
 //! Lists with one thing wrong: each is a right one with a field, an entry or an extension spoiled. Says for each which rule must fire;
 //! never what else may.
 use super::*;
-use crate::crl::{CrlToMake, Reason, Revoked};
+use crate::crl::{Crl, CrlToMake, Reason, Revoked};
 use crate::oid;
 
 const VERSION: usize = 0;
@@ -167,4 +167,51 @@ fn lists_with_a_scope_and_without_entries_are_clean() {
     assert_eq!(list.extension(&oid::EXPIRED_CERTS_ON_CRL, Some(since)), []);
     let date = extension(&oid::INVALIDITY_DATE, None, &generalized("20250101000000Z"));
     assert_eq!(list.entries(&[entry(&[5; 16], utc("260101000000Z"), &[date])]), []);
+}
+
+/// What comes of a list that arrives in pieces of so many octets.
+fn in_pieces(der: &[u8], issuer: &Certificate, octets: usize) -> crate::error::Result<LongListRead> {
+    let mut list = LongList::new(issuer, crate::algorithm::DigestAlgorithm::Sha256);
+    for piece in der.chunks(octets) {
+        list.read(piece)?;
+    }
+    list.finish()
+}
+
+#[test]
+fn a_list_in_pieces_is_judged_as_the_whole_of_it() {
+    let (issuer, key) = authority();
+    let to_make = CrlToMake { issuer: &issuer, number: 7, this_update: NOW, next_update: NOW.plus_seconds(86_400) };
+    let list = |count: u32, swapped: bool| {
+        let revoked = (0..count).map(|number| {
+            let number = if swapped && number == count / 2 { 0 } else { number };
+            let serial = Serial::from_octets(&[&[0x40; 8], number.to_be_bytes().as_slice()].concat()).unwrap();
+            Revoked { serial, at: NOW, reason: Reason::Superseded, invalid_since: Some(NOW.plus_seconds(-60)) }
+        });
+        let to_be_signed = to_make.to_be_signed(SCHEME, revoked).unwrap();
+        write::sequence(&to_be_signed.members(&sign(&key, &to_be_signed.digest())))
+    };
+    // Shorter and longer than what is waited for before the first look.
+    for (count, swapped) in [(0, false), (1, false), (5_000, false), (5_000, true)] {
+        let der = list(count, swapped);
+        let whole = Crl::parse(&der).unwrap();
+        for octets in [if count > 1 { 333 } else { 1 }, 70_000, der.len()] {
+            let read = in_pieces(&der, &issuer, octets).unwrap();
+            assert_eq!(read.findings, lint_crl(&der, &issuer), "{count} {octets}");
+            assert_eq!(read.findings.is_empty(), !swapped);
+            let said = (read.entries, read.frame.number(), read.frame.this_update, read.frame.next_update);
+            assert_eq!(said, (usize::try_from(count).unwrap(), whole.number(), whole.this_update, whole.next_update));
+            let public = issuer.public_key().unwrap();
+            public.verify_digest(SCHEME.into(), &read.digest, &read.signature).unwrap();
+            // Cut short, with something behind, and with an octet of an entry changed.
+            assert!(in_pieces(&der[..der.len() - 1], &issuer, octets).is_err());
+            assert!(in_pieces(&[der.as_slice(), &[0]].concat(), &issuer, octets).is_err());
+            let mut changed = der.clone();
+            changed[der.len() / 2] ^= 1;
+            let judged = in_pieces(&changed, &issuer, octets);
+            let genuine =
+                |read: LongListRead| public.verify_digest(SCHEME.into(), &read.digest, &read.signature).is_ok();
+            assert!(!judged.is_ok_and(genuine), "{count} {octets}");
+        }
+    }
 }
