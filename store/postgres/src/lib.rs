@@ -68,6 +68,8 @@ pub mod revocation;
 pub mod staff;
 #[path = "../../src/stored.rs"]
 mod stored;
+#[path = "../../src/tables.rs"]
+mod tables;
 #[path = "../../src/unlock.rs"]
 pub mod unlock;
 #[path = "../../src/verdict.rs"]
