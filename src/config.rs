@@ -28,7 +28,7 @@ pub use {
     registration::{ApprovalRule, RegistrationConfig, SecondSecretRule},
     retention::RetentionConfig,
     seal::SealConfig,
-    server::{ConnectionLimits, Pin, ServerConfig, TlsConfig, TlsSettings},
+    server::{ConnectionLimits, Pin, RequestSettings, ServerConfig, TlsConfig, TlsSettings},
     verification::VerificationConfig,
 };
 
@@ -228,6 +228,7 @@ pub struct Settings {
     pub documents: DocumentsConfig,
     pub accounts: AccountsConfig,
     pub trusted_proxies: Vec<Network>,
+    pub requests: RequestSettings,
     pub rates: RatesConfig,
     pub order_policy: chuky_pki::payment::OrderPolicy,
 }
@@ -314,6 +315,7 @@ impl Settings {
             public_url,
             status_url,
             connections,
+            requests: config.server.requests()?,
             tls: config.server.tls.map(TlsConfig::checked).transpose()?,
             largest_upload: config.server.largest_upload_mib.saturating_mul(1 << 20),
             database_wait: Duration::from_secs(config.database.wait_seconds),
