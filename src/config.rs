@@ -32,7 +32,7 @@ pub use {
     registration::{ApprovalRule, ExpiredCardRule, RegistrationConfig, SecondCertificateRule, SecondSecretRule},
     retention::RetentionConfig,
     seal::SealConfig,
-    server::{ConnectionLimits, Pin, ServerConfig, TlsConfig, TlsSettings},
+    server::{ConnectionLimits, Pin, RequestSettings, ServerConfig, TlsConfig, TlsSettings},
     verification::VerificationConfig,
 };
 
@@ -210,6 +210,7 @@ pub struct Settings {
     pub documents: DocumentsConfig,
     pub accounts: AccountsConfig,
     pub trusted_proxies: Vec<Network>,
+    pub requests: RequestSettings,
     pub rates: RatesConfig,
     pub order_policy: chuky_pki::payment::OrderPolicy,
 }
@@ -295,6 +296,7 @@ impl Settings {
             public_url,
             status_url,
             connections: config.server.connections()?,
+            requests: config.server.requests()?,
             tls: config.server.tls.map(TlsConfig::checked).transpose()?,
             largest_upload: config.server.largest_upload_mib.saturating_mul(1 << 20),
             database_wait: Duration::from_secs(config.database.wait_seconds),

@@ -7,6 +7,7 @@ use chuky_model::instant::Instant;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::{
+    cmp::Ordering,
     collections::HashMap,
     net::Ipv6Addr,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -111,8 +112,9 @@ pub enum Kind {
 #[derive(Debug)]
 pub struct Rates {
     quotas: RatesConfig,
-    /// For each caller the moment at which everything is regained, in microseconds (generic cell rate algorithm).
-    full_at: Mutex<HashMap<[u8; 16], i64>>,
+    /// For each kind of try and caller the moment at which everything is regained, in microseconds (generic cell rate algorithm). Each kind has room
+    /// of its own: who has very many addresses takes it from no other kind.
+    full_at: Mutex<HashMap<Kind, Callers>>,
 }
 
 impl Rates {
@@ -124,16 +126,17 @@ impl Rates {
     /// Counts one, or refuses with the time to wait.
     pub fn take(&self, kind: Kind, caller: &str, now: Instant) -> Result<(), RequestError> {
         let quota = self.quota(kind);
-        let mut full_at = self.full_at();
-        if full_at.len() >= CALLERS {
-            full_at.retain(|_, full| *full > now.0);
-            if full_at.len() >= CALLERS {
+        let (mut full_at, key) = (self.full_at(), key(kind, caller));
+        let callers = full_at.entry(kind).or_default();
+        if callers.len() >= CALLERS && !callers.contains_key(&key) {
+            callers.retain(|_, full| *full > now.0);
+            if callers.len() >= CALLERS {
                 // Somebody with very many addresses. What is worth guessing is counted in rows as well.
-                tracing::warn!(event = "rates_forgotten", callers = full_at.len());
-                full_at.clear();
+                tracing::warn!(event = "rates_forgotten", kind = ?kind, callers = FORGOTTEN);
+                forget_lightest(callers);
             }
         }
-        let full = full_at.entry(key(kind, caller)).or_insert(now.0);
+        let full = callers.entry(key).or_insert(now.0);
         let next = (*full).max(now.0).saturating_add(quota.interval());
         match next.saturating_sub(now.0).saturating_sub(quota.period()) {
             ..=0 => {
@@ -147,7 +150,8 @@ impl Rates {
     /// Refuses as [`Rates::take`] would now, and counts nothing.
     pub fn check(&self, kind: Kind, caller: &str, now: Instant) -> Result<(), RequestError> {
         let quota = self.quota(kind);
-        let full = self.full_at().get(&key(kind, caller)).copied().unwrap_or(now.0);
+        let known = self.full_at().get(&kind).and_then(|callers| callers.get(&key(kind, caller)).copied());
+        let full = known.unwrap_or(now.0);
         let next = full.max(now.0).saturating_add(quota.interval());
         match next.saturating_sub(now.0).saturating_sub(quota.period()) {
             ..=0 => Ok(()),
@@ -157,7 +161,7 @@ impl Rates {
 
     /// Gives one back that was counted before it was known to be right.
     pub fn give_back(&self, kind: Kind, caller: &str) {
-        if let Some(full) = self.full_at().get_mut(&key(kind, caller)) {
+        if let Some(full) = self.full_at().get_mut(&kind).and_then(|callers| callers.get_mut(&key(kind, caller))) {
             *full = full.saturating_sub(self.quota(kind).interval());
         }
     }
@@ -199,7 +203,7 @@ impl Rates {
         }
     }
 
-    fn full_at(&self) -> MutexGuard<'_, HashMap<[u8; 16], i64>> {
+    fn full_at(&self) -> MutexGuard<'_, HashMap<Kind, Callers>> {
         self.full_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -238,6 +242,30 @@ pub const WRONG_PIN: &[&str] = &["pin_wrong"];
 /// The kinds of try that a wrong activation code is.
 pub const WRONG_CODE: &[&str] = &["code_invalid"];
 
+/// When each caller has regained everything.
+type Callers = HashMap<[u8; 16], i64>;
+
+/// Forgets those who have used least, by when they have regained it: whoever is refused now, or soon would be, is the last to be forgotten, so that
+/// nobody's count is taken back by calling from elsewhere.
+fn forget_lightest(callers: &mut Callers) {
+    let mut ends: Vec<i64> = callers.values().copied().collect();
+    if ends.len() < FORGOTTEN {
+        return;
+    }
+    let bound = *ends.select_nth_unstable(FORGOTTEN - 1).1;
+    // As many as were asked for, also where many have the same end.
+    let sooner = ends.iter().filter(|end| **end < bound).count();
+    let mut of_bound = FORGOTTEN.saturating_sub(sooner);
+    callers.retain(|_, end| match (*end).cmp(&bound) {
+        Ordering::Less => false,
+        Ordering::Equal if of_bound > 0 => {
+            of_bound -= 1;
+            false
+        }
+        Ordering::Equal | Ordering::Greater => true,
+    });
+}
+
 fn key(kind: Kind, caller: &str) -> [u8; 16] {
     let digest: [u8; 32] = Sha256::new().chain_update([kind as u8]).chain_update(caller).finalize().into();
     let mut key = [0; 16];
@@ -256,8 +284,10 @@ fn too_many(wait_microseconds: i64) -> RequestError {
     RequestError { retry_after: Some(seconds), ..error }
 }
 
-/// Callers that are remembered: about 40 bytes each.
-const CALLERS: usize = 100_000;
+/// Callers that are remembered of each kind of try: about 40 bytes each, 26 MB for all kinds.
+const CALLERS: usize = 50_000;
+/// How many are forgotten at once where there is no room: so that a look at all of them is needed for so many new ones only.
+const FORGOTTEN: usize = CALLERS / 8;
 
 #[cfg(test)]
 mod tests {
@@ -298,12 +328,25 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_bounded() {
+    fn memory_is_bounded_and_nobody_is_forgiven_by_a_crowd() {
         let rates = Rates::new(RatesConfig::default());
-        for caller in 0..=CALLERS {
-            rates.take(Kind::VerifyAddress, &caller.to_string(), at(0)).unwrap();
+        let used_up = |kind: Kind, caller: &str| {
+            let count = rates.quota(kind).count;
+            (0..count).for_each(|_| rates.take(kind, caller, at(0)).unwrap());
+            assert!(rates.take(kind, caller, at(0)).is_err());
+        };
+        used_up(Kind::VerifyAddress, "attacker");
+        used_up(Kind::PinAddress, "guesser");
+        // Three times as many as there is room for, each a live caller.
+        for caller in 0..CALLERS * 3 {
+            rates.take(Kind::VerifyAddress, &caller.to_string(), at(1)).unwrap();
+            assert!(rates.full_at()[&Kind::VerifyAddress].len() <= CALLERS);
         }
-        assert!(rates.full_at().len() <= CALLERS);
+        assert!(rates.check(Kind::VerifyAddress, "attacker", at(0)).is_err());
+        assert!(rates.check(Kind::PinAddress, "guesser", at(0)).is_err());
+        // The newest of the crowd are still counted.
+        let kept = rates.full_at()[&Kind::VerifyAddress].len();
+        assert!(kept >= CALLERS - FORGOTTEN, "{kept}");
     }
 
     #[tokio::test]

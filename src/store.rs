@@ -6,7 +6,7 @@ mod queries;
 
 pub use error::Error;
 
-use chuky_model::id::CertificateId;
+use chuky_model::{id::CertificateId, tables::Tables};
 use std::{
     path::{Path, PathBuf},
     time::Duration,
@@ -90,6 +90,35 @@ impl Store {
             }
             _ => Err(Error::Url),
         }
+    }
+
+    /// Opens a database as it is, and says how its tables stand to this program: neither makes nor migrates them, so that a question asked of
+    /// a service with a newer program changes nothing.
+    pub async fn open_as_it_is(url: &str) -> Result<(Self, Tables), Error> {
+        let store = match url.split_once(':') {
+            Some(("sqlite", _)) => Self::Sqlite(chuky_store_sqlite::Store::open_as_it_is(url).await?),
+            Some(("postgres" | "postgresql", _)) => {
+                let wait = chuky_store_postgres::limits::WAIT;
+                Self::Postgres(chuky_store_postgres::Store::open_as_it_is(url, wait).await?)
+            }
+            _ => return Err(Error::Url),
+        };
+        let tables = store.tables().await?;
+        Ok((store, tables))
+    }
+
+    /// The same for what works beside the service, and so with its tables: those that this program cannot use are refused.
+    pub async fn open_beside(url: &str) -> Result<Self, Error> {
+        let (store, tables) = Self::open_as_it_is(url).await?;
+        if tables.are_usable() { Ok(store) } else { Err(Error::Tables(tables)) }
+    }
+
+    /// How the tables stand to this program now.
+    pub async fn tables(&self) -> Result<Tables, Error> {
+        Ok(match self {
+            Self::Sqlite(store) => store.tables().await?,
+            Self::Postgres(store) => store.tables().await?,
+        })
     }
 
     /// Opens the SQLite database at a path.

@@ -72,6 +72,73 @@ async fn tampering_is_found(backend: Backend) {
     assert!(found.iter().any(|fault| fault.contains("was remembered, and is gone")), "{found:?}");
 }
 
+/// Entries that are all genuine, in another order or with one missing: no row of it is wrong by itself.
+async fn another_order_and_a_gap_are_found(backend: Backend) {
+    let test = TestApp::start(backend).await;
+    for login in ["gianhang", "duyet", "dangky"] {
+        test.log_in(login).await;
+    }
+    settle(&test).await;
+    for table in ["audit_entry", "audit_leaf"] {
+        unlock(&test, table);
+    }
+    let is_found = async |what: &str| {
+        let found = faults(&test).await;
+        assert!(found.iter().any(|fault| fault.contains(what)), "{what}: {found:?}");
+    };
+    // 1. Two leaves in each other's place, entry and hash together.
+    let swap = "UPDATE audit_leaf SET sequence = -1 WHERE sequence = 3; UPDATE audit_leaf SET sequence = 3 WHERE sequence = 4; \
+        UPDATE audit_leaf SET sequence = 4 WHERE sequence = -1";
+    test.sql(swap);
+    is_found("has another root than the entries").await;
+    test.sql(swap);
+    assert_eq!(faults(&test).await, Vec::<String>::new());
+    // 2. Only what they say, so that the tree of hashes is the signed one.
+    let (third, fourth) = (leaf_of(&test, 3), leaf_of(&test, 4));
+    let exchange = |first: &str, second: &str| {
+        let aside = "(SELECT id FROM audit_entry WHERE id NOT IN (SELECT entry_id FROM audit_leaf) LIMIT 1)";
+        let copy = "INSERT INTO audit_entry (id, recorded_at, kind, actor, subject, content)";
+        let id = if backend == Backend::Sqlite { "randomblob(16)" } else { "gen_random_uuid()" };
+        test.sql(&format!(
+            "{copy} SELECT {id}, recorded_at, kind, actor, subject, content FROM audit_entry LIMIT 1; \
+             UPDATE audit_leaf SET entry_id = {aside} WHERE sequence = 3; \
+             UPDATE audit_leaf SET entry_id = {first} WHERE sequence = 4; UPDATE audit_leaf SET entry_id = {second} WHERE sequence = 3; \
+             DELETE FROM audit_entry WHERE id = {aside}"
+        ));
+    };
+    exchange(&third, &fourth);
+    is_found("was changed").await;
+    exchange(&fourth, &third);
+    assert_eq!(faults(&test).await, Vec::<String>::new());
+    // 3. One from the middle gone with its entry, its place left empty; then the later ones moved up over it.
+    let gone = leaf_of(&test, 5);
+    test.sql(&format!("DELETE FROM audit_leaf WHERE sequence = 5; DELETE FROM audit_entry WHERE id = {gone}"));
+    assert!(!faults(&test).await.is_empty());
+    test.sql(
+        "UPDATE audit_leaf SET sequence = -sequence WHERE sequence > 5; \
+         UPDATE audit_leaf SET sequence = -sequence - 1 WHERE sequence < 0",
+    );
+    is_found("has another root than the entries").await;
+}
+
+/// The entry of a place in the log, as SQL names it.
+fn leaf_of(test: &TestApp, sequence: i64) -> String {
+    match test.app.settings.database_url.starts_with("sqlite") {
+        true => test.sql(&format!("SELECT quote(entry_id) FROM audit_leaf WHERE sequence = {sequence}")),
+        false => format!("'{}'", test.sql(&format!("SELECT entry_id FROM audit_leaf WHERE sequence = {sequence}"))),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_order_and_a_gap_are_found_on_sqlite() {
+    another_order_and_a_gap_are_found(Backend::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_order_and_a_gap_are_found_on_postgres() {
+    another_order_and_a_gap_are_found(Backend::Postgres).await;
+}
+
 /// A moment an hour ago, in the database's microseconds: everything before it was back-dated by the test.
 fn cut(test: &TestApp) -> i64 {
     test.app.clock.now().0 - 3_600_000_000

@@ -14,5 +14,6 @@ pub mod request;
 pub mod role;
 pub mod serial;
 pub mod table;
+pub mod tables;
 pub mod text;
 pub mod unit;

@@ -9,11 +9,11 @@ use crate::{
     config::Settings,
     error::{InternalError, RequestError, Result},
     fault,
-    store::{Store, sqlite_file},
+    store::{self, Store, sqlite_file},
     tokens,
 };
 use chuky_hsm::Secret32;
-use chuky_model::{id::RestorationId, instant::Instant, record::certificate::Restoration};
+use chuky_model::{id::RestorationId, instant::Instant, record::certificate::Restoration, tables::Tables};
 use sealed::{Opener, Sealer};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -85,7 +85,11 @@ pub async fn make(
     // 1. The database as it is now, on the disk where it lives: nothing lies in clear where backups lie.
     let work = files::workplace(".chuky-backup", &settings.data_dir)?;
     let database = work.path().join("database");
-    let store = Store::open(&settings.database_url).await?;
+    // As it is: a backup before an upgrade holds the tables of before, also where the new program makes it.
+    let (store, tables) = Store::open_as_it_is(&settings.database_url).await?;
+    if tables == Tables::Absent {
+        return Err(store::Error::Tables(tables).into());
+    }
     let audit_entries = store.audit_size().await?;
     let sqlite = store.snapshot(&database.to_string_lossy()).await?;
     store.close().await;

@@ -10,9 +10,9 @@ use crate::{
     audit::verify::{Findings, verify},
     config::Settings,
     error::{InternalError, Result},
-    store::Store,
+    store::{self, Store},
 };
-use chuky_model::text::Language;
+use chuky_model::{tables::Tables, text::Language};
 use chuky_pki::transparency::VerifierKey;
 use clap::{Args, Subcommand};
 use std::{path::PathBuf, process::ExitCode};
@@ -87,7 +87,7 @@ impl Action {
 async fn published_key(settings: &Settings) -> Result<VerifierKey> {
     let path = audit_key_file(settings);
     let spki = std::fs::read(&path).map_err(InternalError::io(path.display().to_string()))?;
-    let store = Store::open(&settings.database_url).await?;
+    let (store, _) = Store::open_as_it_is(&settings.database_url).await?;
     let reconciled = store.latest_restoration().await?.and_then(|row| row.reconciled_at);
     let key = VerifierKey::ecdsa(&settings.audit.after(reconciled).origin, &spki);
     Ok(key.map_err(|error| InternalError::Pki(error.to_string()))?)
@@ -96,8 +96,18 @@ async fn published_key(settings: &Settings) -> Result<VerifierKey> {
 async fn check(settings: &Settings) -> Result<Findings> {
     let path = audit_key_file(settings);
     let key = std::fs::read(&path).map_err(InternalError::io(path.display().to_string()))?;
-    let store = Store::open(&settings.database_url).await?;
-    verify(&store, &key, &remembered_head(settings)).await
+    let (store, tables) = Store::open_as_it_is(&settings.database_url).await?;
+    match verify(&store, &key, &remembered_head(settings)).await {
+        Ok(mut findings) => {
+            if tables != Tables::Same {
+                findings.notices.push(tables.to_string());
+            }
+            Ok(findings)
+        }
+        // Tables of another version may lack what is asked for: that is no finding about the log.
+        Err(_) if !tables.are_usable() => Err(store::Error::Tables(tables).into()),
+        Err(error) => Err(error),
+    }
 }
 
 fn report(findings: &Findings, language: Language) -> ExitCode {

@@ -1,5 +1,5 @@
 //! `chuky doctor`: every dependency of the service, one line each, with the repair where one is needed. Looks and asks; makes and
-//! changes nothing but what opening the database brings up to date.
+//! changes nothing, not even tables that are older than this program.
 
 mod authority;
 
@@ -11,12 +11,12 @@ use crate::{
     outbox,
     reader::{Probe, ReaderPool, Task, TaskOutput},
     restoration,
-    store::Store,
+    store::{self, Store},
     tls,
     tokens::Tokens,
 };
 use chuky_hsm::{Hsm, Standing, TokenHealth};
-use chuky_model::text::Language;
+use chuky_model::{tables::Tables, text::Language};
 use chuky_pki::pdf::typeface::Typeface;
 use clap::Args;
 use std::{
@@ -288,14 +288,23 @@ async fn database(settings: &Settings) -> Vec<(String, Finding)> {
     {
         return vec![(name, Finding::Later("not made yet; the first `chuky serve` makes it".to_owned()))];
     }
-    let store = match Store::open(&settings.database_url).await {
-        Ok(store) => store,
+    let (store, tables) = match Store::open_as_it_is(&settings.database_url).await {
+        Ok(opened) => opened,
         Err(error) => {
-            let repair = "start the database, or set database.url".to_owned();
-            return vec![(name, Finding::Bad(error.to_string(), repair))];
+            let repair = match &error {
+                store::Error::Unavailable(_) => "start the database, or set database.url",
+                store::Error::Url => "set database.url",
+                _ => "see the database's own log; what is broken comes back from a backup (docs/recovery.md)",
+            };
+            return vec![(name, Finding::Bad(said(&error), repair.to_owned()))];
         }
     };
-    let mut findings = vec![(name, Finding::Good("answers, and its tables are those of this version".to_owned()))];
+    let standing = standing(&tables);
+    if !tables.are_usable() {
+        store.close().await;
+        return vec![(name, standing)];
+    }
+    let mut findings = vec![(name, standing)];
     match restoration::needed(&store, &remembered_head(settings)).await {
         Ok(None) => {}
         Ok(Some(needed)) => {
@@ -311,6 +320,31 @@ async fn database(settings: &Settings) -> Vec<(String, Finding)> {
     }));
     store.close().await;
     findings
+}
+
+/// What is to be done about tables as they are: they are not touched here.
+fn standing(tables: &Tables) -> Finding {
+    let answers = format!("answers; {tables}");
+    match tables {
+        Tables::Same | Tables::Newer(_) => Finding::Good(answers),
+        Tables::Absent => Finding::Later(format!("{answers}; the first `chuky serve` makes them")),
+        Tables::Older(_) => Finding::Later(format!(
+            "{answers}; make a backup, then start the new version, which runs them (docs/upgrade.md)"
+        )),
+        Tables::TooNew(_) => Finding::Bad(answers, "use the version that made them (docs/upgrade.md)".to_owned()),
+        Tables::Different(_) => Finding::Bad(
+            answers,
+            "use the program that made them, or set database.url to the right database (docs/upgrade.md)".to_owned(),
+        ),
+    }
+}
+
+/// An error of the database with what the database said.
+fn said(error: &store::Error) -> String {
+    match std::error::Error::source(error) {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
 }
 
 /// Starts a reader and has it try its own sandbox.

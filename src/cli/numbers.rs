@@ -70,7 +70,7 @@ impl Numbers {
         };
         let this_year = now.in_vietnam().map_or(0, |moment| i64::from(moment.year()));
         let year = year.unwrap_or(this_year);
-        let store = Store::open(&settings.database_url).await?;
+        let store = Store::open_beside(&settings.database_url).await?;
         let confirmed = confirm(&store, now, register, (unit, year, series), *last).await;
         store.close().await;
         confirmed?;

@@ -32,6 +32,16 @@ pub(super) const ROWS: &[Row] = &[
     ),
     row("server.largest_upload_mib", "MiB", "The largest upload."),
     row("server.trusted_proxies", "list of addresses or networks", "Proxies whose `X-Forwarded-For` is believed."),
+    row(
+        "server.request_id_header",
+        "header",
+        "Where those proxies tell the id that they gave a request (1 to 64 letters, digits, `-`, `_`, `.`). Whoever else sends it is not believed.",
+    ),
+    row(
+        "server.request_lines",
+        "true, false",
+        "Whether the log has a line for each request: method, template of the route, status, duration, account.",
+    ),
     row("server.most_connections", "number, 1 to 1000000", "Connections at a time; more are closed at once."),
     row(
         "server.most_connections_per_address",

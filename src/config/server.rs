@@ -20,6 +20,10 @@ pub struct ServerConfig {
     pub largest_upload_mib: u64,
     /// Addresses or networks (`10.0.0.0/8`) of proxies whose `X-Forwarded-For` is believed; none by default.
     pub trusted_proxies: Vec<String>,
+    /// The header in which those proxies tell the id that they gave a request; each gets a new one where absent.
+    pub request_id_header: Option<String>,
+    /// Whether the log has a line for each request.
+    pub request_lines: bool,
     /// Connections at a time.
     pub most_connections: u32,
     /// Connections at a time of one address (IPv6: of one network of 64 bits) that is no trusted proxy.
@@ -66,6 +70,8 @@ impl Default for ServerConfig {
             status_url: None,
             largest_upload_mib: 200,
             trusted_proxies: Vec::new(),
+            request_id_header: None,
+            request_lines: true,
             most_connections: 10_000,
             most_connections_per_address: 1_000,
             slow_client_seconds: 30,
@@ -94,6 +100,14 @@ pub enum Pin {
     Fingerprint([u8; 32]),
     /// One of its alternative names, in lower case.
     Dns(String),
+}
+
+/// How requests are named and told of in the log.
+#[derive(Clone, Debug)]
+pub struct RequestSettings {
+    /// Where trusted proxies tell the id of a request.
+    pub id_header: Option<String>,
+    pub lines: bool,
 }
 
 /// How many may be connected, and how slow they may be.
@@ -131,6 +145,22 @@ impl ServerConfig {
     pub(super) fn proxies(&self) -> Result<Vec<Network>, ConfigError> {
         let proxies = self.trusted_proxies.iter().map(|text| Network::parse(text)).collect::<Option<Vec<_>>>();
         proxies.ok_or_else(|| invalid("server.trusted_proxies", "use addresses or networks such as 10.0.0.0/8"))
+    }
+
+    /// How requests are named.
+    pub(super) fn requests(&self) -> Result<RequestSettings, ConfigError> {
+        let key = "server.request_id_header";
+        let id_header = self.request_id_header.as_deref().map(str::to_ascii_lowercase);
+        let is_name = |name: &String| {
+            !name.is_empty() && name.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'-')
+        };
+        if !id_header.iter().all(is_name) {
+            return Err(invalid(key, "is the name of a header, such as x-request-id"));
+        }
+        if id_header.is_some() && self.trusted_proxies.is_empty() {
+            return Err(invalid(key, "needs server.trusted_proxies: nobody else is believed"));
+        }
+        Ok(RequestSettings { id_header, lines: self.request_lines })
     }
 
     /// How many may be connected.
@@ -259,6 +289,16 @@ mod tests {
         assert_eq!(whole.urls().unwrap(), urls);
         let many = ServerConfig { most_connections: 0, ..ServerConfig::default() };
         assert!(many.connections().unwrap_err().to_string().starts_with("server.most_connections"));
+        let named = |proxies: &[&str], name: &str| ServerConfig {
+            trusted_proxies: proxies.iter().map(|text| (*text).to_owned()).collect(),
+            request_id_header: Some(name.to_owned()),
+            ..ServerConfig::default()
+        };
+        assert_eq!(named(&["10.0.0.1"], "X-Request-Id").requests().unwrap().id_header.unwrap(), "x-request-id");
+        for (proxies, name) in [(&[][..], "x-request-id"), (&["10.0.0.1"][..], "no header")] {
+            let refused = named(proxies, name).requests().unwrap_err().to_string();
+            assert!(refused.starts_with("server.request_id_header"), "{refused}");
+        }
         let slow = ServerConfig { slow_client_seconds: 301, ..ServerConfig::default() };
         assert!(slow.connections().unwrap_err().to_string().starts_with("server.slow_client_seconds"));
     }

@@ -18,6 +18,7 @@ mod plain;
 pub mod problem;
 mod remote;
 mod report_file;
+mod request_id;
 pub mod sites;
 mod slow;
 mod unread;
@@ -77,6 +78,7 @@ pub fn router(app: App) -> Router {
     }
     // One stack, outermost first: each call of `Router::layer` would cost every request an allocation of its own.
     let around = ServiceBuilder::new()
+        .layer(middleware::from_fn_with_state(app.clone(), request_id::named))
         .layer(MapResponseLayer::new(with_security_headers))
         .layer(CatchPanicLayer::new())
         .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, LONGEST_REQUEST))

@@ -1,5 +1,6 @@
 //! The one place where errors become HTTP: `application/problem+json` (RFC 9457) with both languages and the request's id.
 
+use super::request_id;
 use crate::error::{Error, InternalError, RequestError, RequestErrorKind};
 use axum::{
     Json,
@@ -62,8 +63,14 @@ impl Error {
     }
 
     fn into_coded_problem(self) -> (StatusCode, Problem, &'static str) {
-        let request_id = Uuid::now_v7().to_string();
+        let current = request_id::current();
+        let is_named = current.is_some();
+        let request_id = current.map_or_else(|| Uuid::now_v7().to_string(), |id| id.to_string());
         let error = self.for_caller(&request_id);
+        if !is_named {
+            // Where no line tells of the request by that id this one does.
+            tracing::info!(event = "refused", request_id, code = error.code);
+        }
         let status = status_of(error.kind);
         let status = if error.code == INTERNAL { StatusCode::INTERNAL_SERVER_ERROR } else { status };
         let problem = Problem {

@@ -166,6 +166,9 @@ async fn message(app: &App, account: AccountId, reminder: &Reminder) -> Result<O
         body: app.vault.seal(BODY, &id.to_string(), text.as_bytes())?,
         created_at: app.clock.now(),
         sent_at: None,
+        tries: 0,
+        next_at: None,
+        failed_at: None,
     }))
 }
 

@@ -1,5 +1,7 @@
 //! The error of storage as flows see it: the two packages' errors, which are the same text, made one.
 
+use chuky_model::tables::Tables;
+
 /// What can go wrong in storage, told apart by what a caller can do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -22,9 +24,12 @@ pub enum Error {
     /// A stored value cannot be read, or a statement does not fit the database.
     #[error("the database holds what cannot be read")]
     Corrupt(#[source] Source),
-    /// The database is of another version than this program, or a migration failed.
+    /// A migration failed.
     #[error("the database could not be migrated")]
     Migration(#[source] Source),
+    /// The tables are not those that this program works with.
+    #[error("{0} (docs/upgrade.md)")]
+    Tables(Tables),
     /// The address is neither `sqlite:///path` nor `postgres://…`.
     #[error("the database's address is neither sqlite:///path nor postgres://…")]
     Url,
@@ -45,6 +50,7 @@ macro_rules! from_package {
                     $package::Error::Unknown(source) => Self::Unknown(source.into()),
                     $package::Error::Corrupt(source) => Self::Corrupt(source.into()),
                     $package::Error::Migration(source) => Self::Migration(source.into()),
+                    $package::Error::Tables(tables) => Self::Tables(tables),
                 }
             }
         }

@@ -12,6 +12,9 @@ pub type StoredOrder = (Vec<u8>, Vec<u8>);
 
 /// Statements of one dialect.
 pub trait Dialect {
+    /// Whether there is a table of that name.
+    fn has_table(connection: &mut Connection, name: &str) -> impl Future<Output = Result<bool, Error>> + Send;
+
     /// Waits until no other transaction holds that number, and holds it until this one ends.
     fn hold(connection: &mut Connection, number: i64) -> impl Future<Output = Result<(), Error>> + Send;
 

@@ -1,5 +1,7 @@
 //! What can go wrong in storage, told apart by what a caller can do about it. Never by an error's text.
 
+use chuky_model::tables::Tables;
+
 /// An error of the database.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -22,9 +24,12 @@ pub enum Error {
     /// A stored value cannot be read, or a statement does not fit the database.
     #[error("the database holds what cannot be read")]
     Corrupt(#[source] sqlx::Error),
-    /// The database is of another version than this program, or a migration failed.
+    /// A migration failed.
     #[error("the database could not be migrated")]
     Migration(#[source] sqlx::migrate::MigrateError),
+    /// The tables are not those that this program works with.
+    #[error("{0} (docs/upgrade.md)")]
+    Tables(Tables),
 }
 
 impl From<sqlx::Error> for Error {

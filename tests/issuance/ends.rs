@@ -19,13 +19,13 @@ async fn figures(test: &TestApp) -> BTreeMap<String, i64> {
     text.lines().filter(named).filter_map(value).collect()
 }
 
-async fn missing(test: &TestApp) -> (u16, Vec<String>) {
+async fn impaired(test: &TestApp) -> (u16, Vec<String>) {
     let (status, ready) = test.get("/readyz", "").await;
-    let mut missing: Vec<String> = serde_json::from_value(ready["missing"].clone()).unwrap();
+    let mut impaired: Vec<String> = serde_json::from_value(ready["impaired"].clone()).unwrap();
     let ended: Vec<String> = serde_json::from_value(ready["authority"]["ended"].clone()).unwrap();
-    assert_eq!(missing, ended, "{ready}");
-    missing.sort();
-    (status, missing)
+    assert_eq!(impaired, ended, "{ready}");
+    impaired.sort();
+    (status, impaired)
 }
 
 /// What the doctor says so many days from now.
@@ -58,7 +58,7 @@ async fn what_ends_shows_beforehand_and_the_named_ceremony_helps() {
     let list = r#"chuky_revocation_list_seconds_left{list="citizens-issuing",renewed_by="service"}"#;
     assert!((43_000..=86_400).contains(&found[list]), "{found:?}");
     assert_eq!(found.keys().filter(|name| name.contains("list_seconds_left")).count(), 4, "{found:?}");
-    assert_eq!(missing(&test).await, (200, vec![]));
+    assert_eq!(impaired(&test).await, (200, vec![]));
     let said = doctor(&test, 0);
     for label in ["citizens-root", "citizens-issuing", "citizens-ocsp", "officials-timestamp"] {
         assert!(said.contains(&format!("✓ certificate of {label}: until 20")), "{label}: {said}");
@@ -74,18 +74,18 @@ async fn what_ends_shows_beforehand_and_the_named_ceremony_helps() {
     test.app.clock.shift_seconds(383 * DAY);
     revocation_list::publish_due(&test.app).await.unwrap();
     assert!((13 * DAY..=14 * DAY).contains(&figures(&test).await[ocsp]));
-    assert_eq!(missing(&test).await, (200, vec![]));
+    assert_eq!(impaired(&test).await, (200, vec![]));
 
     // They have ended.
     test.app.clock.shift_seconds(15 * DAY);
     revocation_list::publish_due(&test.app).await.unwrap();
     assert_eq!(figures(&test).await[ocsp], 0);
     let both = ["certificate:citizens-ocsp", "certificate:officials-ocsp"].map(str::to_owned).to_vec();
-    assert_eq!(missing(&test).await, (503, both));
+    assert_eq!(impaired(&test).await, (200, both));
     assert!(doctor(&test, 398).contains("✕ certificate of citizens-ocsp: ended on 20"));
     ceremony::roll_over(&test.app, &responder_of("citizens", "Chuky TEST")).await.unwrap();
     ceremony::roll_over(&test.app, &responder_of("officials", "Chuky TEST Agencies")).await.unwrap();
-    assert_eq!(missing(&test).await, (200, vec![]));
+    assert_eq!(impaired(&test).await, (200, vec![]));
     let found = figures(&test).await;
     assert!(!found.contains_key(ocsp), "the one before speaks for nobody any more: {found:?}");
     assert!(found.contains_key(&ocsp.replace("citizens-ocsp", "citizens-ocsp-2")));
@@ -95,11 +95,11 @@ async fn what_ends_shows_beforehand_and_the_named_ceremony_helps() {
     test.app.clock.shift_seconds(31 * DAY);
     let lists = ["citizens-issuing", "citizens-root", "officials-issuing", "officials-root"];
     let lists = lists.map(|name| format!("list:{name}")).to_vec();
-    assert_eq!(missing(&test).await, (503, lists));
+    assert_eq!(impaired(&test).await, (200, lists));
     assert_eq!(figures(&test).await[list], 0);
     drop(held);
     revocation_list::publish_due(&test.app).await.unwrap();
-    assert_eq!(missing(&test).await, (200, vec![]));
+    assert_eq!(impaired(&test).await, (200, vec![]));
 
     // While the issuing CA still lasts for years, but not as long as what it issues.
     let said = doctor(&test, 3_652 - 3 * 366 - 80);

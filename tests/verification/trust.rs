@@ -272,7 +272,7 @@ fn trust_data_that_is_gone_or_changed_makes_nothing_valid() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_service_uses_what_is_recorded_and_is_not_ready_with_stale_lists() {
+async fn the_service_uses_what_is_recorded_and_says_that_lists_are_stale() {
     let test = TestApp::sqlite().await;
     let world = World::new();
     let Some(folder) = lists(&world) else { return };
@@ -303,6 +303,9 @@ async fn the_service_uses_what_is_recorded_and_is_not_ready_with_stale_lists() {
     let output = chuky(&["trust", "--data-dir", &data, "add-list", &list, "--signer-fingerprint", &signer]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let (status, ready) = test.get("/readyz", "").await;
-    assert!(status == 503 && ready["missing"].to_string().contains("trust"), "{ready}");
+    // Everything that does not rest on the list is served.
+    assert_eq!((status, &ready["missing"], &ready["impaired"]), (200, &json!([]), &json!(["trust"])), "{ready}");
+    let (_, _, figures) = test.exchange("GET", "/metrics", Vec::new(), Vec::new()).await;
+    assert!(String::from_utf8(figures).unwrap().contains("\nchuky_trust_fresh 0\n"));
     assert_eq!(trust_data(&judged().await)["outcome"], "not_done");
 }

@@ -41,13 +41,15 @@ async fn alive() -> &'static str {
     "ok\n"
 }
 
-/// Whether database and tokens answer now; 503 with what is missing where one does not. Reasons stand in the log, not here.
+/// Whether database and tokens answer now; 503 with what is missing where one does not. What ails one answer only, on every node alike, is told
+/// and sends nobody away: whoever asks for that answer is told so there. Reasons stand in the log, not here.
 async fn ready(State(app): State<App>) -> Response {
     let database = app.store.probe().await.is_ok();
-    let mut missing = Vec::new();
+    let (mut missing, mut impaired) = (Vec::new(), Vec::new());
     if !database {
         missing.push("database".to_owned());
     }
+    let tables = tables(&app, &mut missing).await;
     let mut tokens = serde_json::Map::new();
     for (name, token) in app.tokens.named() {
         let health = token.health();
@@ -72,27 +74,43 @@ async fn ready(State(app): State<App>) -> Response {
         None => serde_json::Value::Null,
         Some(Ok(())) => true.into(),
         Some(Err(reason)) => {
-            missing.push("clock".to_owned());
-            tracing::warn!(event = "not_ready", reason);
+            impaired.push("clock".to_owned());
+            tracing::warn!(event = "impaired", what = "clock", reason);
             false.into()
         }
     };
     let trust = trust(&app).await;
     if trust == Some(false) {
-        missing.push("trust".to_owned());
+        impaired.push("trust".to_owned());
     }
-    let authority = authority_state(&app, &mut missing).await;
+    let authority = authority_state(&app, &mut impaired).await;
     let audit = audit_state(&app, &mut missing);
-    // Told, but no reason to send callers away: nothing else depends on the spool.
     let messages = app.settings.sends_messages().then(|| app.spooling.is_well());
-    let tls = app.tls.get().map(|tls| tls_state(&app, &tls.standing(), &mut missing));
+    if messages == Some(false) {
+        impaired.push("messages".to_owned());
+    }
+    let standing = app.tls.get().map(|tls| tls.standing());
+    if standing.as_ref().is_some_and(|standing| standing.refused.is_some()) {
+        impaired.push("tls_files".to_owned());
+    }
+    let tls = standing.map(|standing| tls_state(&app, &standing, &mut missing));
     let status = if missing.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let ready = missing.is_empty();
     let body = json!({
-        "ready": ready, "missing": missing, "database": database, "hsm": tokens, "clock": clock, "trust": trust,
-        "authority": authority, "messages": messages, "tls": tls, "audit": audit,
+        "ready": ready, "missing": missing, "impaired": impaired, "database": database, "tables": tables, "hsm": tokens,
+        "clock": clock, "trust": trust, "authority": authority, "messages": messages, "tls": tls, "audit": audit,
     });
     (status, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+}
+
+/// How the tables stand to this program, which a newer node may have added to since it started; `None` where the database does not answer.
+async fn tables(app: &App, missing: &mut Vec<String>) -> Option<&'static str> {
+    let tables = app.store.tables().await.ok()?;
+    if !tables.are_usable() {
+        missing.push("tables".to_owned());
+        tracing::warn!(event = "not_ready", reason = %tables);
+    }
+    Some(tables.name())
 }
 
 /// Whether the log is whole as far as it was read, and how many entries that stood in a summary at the start are still to be read.
@@ -108,7 +126,7 @@ fn audit_state(app: &App, missing: &mut Vec<String>) -> serde_json::Value {
 
 /// What of the authority has ended while others need it: they are answered with errors, or with what nobody believes. `null` before a
 /// ceremony.
-async fn authority_state(app: &App, missing: &mut Vec<String>) -> serde_json::Value {
+async fn authority_state(app: &App, impaired: &mut Vec<String>) -> serde_json::Value {
     let Ok(authority) = Authority::of(app).await else { return serde_json::Value::Null };
     let now = app.clock.now();
     let certificates = ends::in_service(&authority).into_iter().filter(|key| key.certificate.not_after() <= now);
@@ -118,9 +136,9 @@ async fn authority_state(app: &App, missing: &mut Vec<String>) -> serde_json::Va
     ended.extend(lists.iter().filter(|list| list.next_update <= now).map(|list| format!("list:{}", list.name)));
     ended.extend(ends::absent(&authority));
     for what in &ended {
-        tracing::warn!(event = "not_ready", reason = "it has ended or is not there", what);
+        tracing::warn!(event = "impaired", reason = "it has ended or is not there", what);
     }
-    missing.extend(ended.iter().cloned());
+    impaired.extend(ended.iter().cloned());
     json!({ "ended": ended })
 }
 
@@ -171,13 +189,13 @@ async fn trust(app: &App) -> Option<bool> {
     let snapshot = match verification::present_trust(app).await {
         Ok(snapshot) => snapshot?,
         Err(error) => {
-            tracing::warn!(event = "not_ready", reason = %error);
+            tracing::warn!(event = "impaired", what = "trust", reason = %error);
             return Some(false);
         }
     };
     let gaps: Vec<String> = snapshot.missing.iter().cloned().chain(snapshot.stale(app.clock.now())).collect();
     if !gaps.is_empty() {
-        tracing::warn!(event = "not_ready", reason = gaps.join("; "));
+        tracing::warn!(event = "impaired", what = "trust", reason = gaps.join("; "));
     }
     Some(gaps.is_empty())
 }
@@ -264,6 +282,11 @@ async fn metrics(State(app): State<App>) -> Response {
     let ahead = usize::try_from(app.clock.ahead_seconds()).unwrap_or_default();
     let help = "Seconds by which the wall clock jumped ahead since the start; payments are forgotten later by it.";
     figure("chuky_clock_ahead_seconds", help, &[(String::new(), ahead)]);
+    let told = |is_well: bool| vec![(String::new(), usize::from(is_well))];
+    let clock = timestamp::readiness(&app).await.map(|found| told(found.is_ok())).unwrap_or_default();
+    figure("chuky_clock_right", "1 where the clock is one to stamp by; absent where nobody is stamped.", &clock);
+    let trust = trust(&app).await.map(told).unwrap_or_default();
+    figure("chuky_trust_fresh", "1 where recorded trust data is whole and fresh; absent where none is.", &trust);
     let help = "Payments of each provider by what became of them, since the start.";
     figure("chuky_payments", help, &payments(&app));
     let reasons = app.payments.figures.reasons().into_iter();

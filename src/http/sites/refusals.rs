@@ -48,6 +48,8 @@ fn page(visit: Visit, response: Response) -> Response {
     let said = refused.as_ref().filter(|_| !own_words).map(|refused| refused.said.clone());
     let request_id = refused.filter(|_| status.is_server_error()).map(|refused| refused.request_id);
     let mut page = RefusalPage { frame: visit.frame, status, said, request_id }.answer();
+    // The log's line of the request still says whose it was, and the code.
+    page.extensions_mut().extend(response.extensions().clone());
     if let Some(wait) = response.headers().get(header::RETRY_AFTER) {
         page.headers_mut().insert(header::RETRY_AFTER, wait.clone());
     }

@@ -13,11 +13,11 @@ use crate::{
     error::{RequestError, Result},
     issuance::IssuingPolicy,
     restoration,
-    store::{Store, sqlite_file},
+    store::{self, Store, sqlite_file},
     tokens,
 };
 use chuky_hsm::share::Purpose;
-use chuky_model::instant::Instant;
+use chuky_model::{instant::Instant, tables::Tables};
 use std::collections::BTreeSet;
 
 /// Refuses a first ceremony that could not be held to its end. Changes nothing.
@@ -71,7 +71,12 @@ async fn was_held(settings: &Settings) -> Result<bool> {
     if sqlite_file(&settings.database_url).is_some_and(|file| !file.exists()) {
         return Ok(false);
     }
-    let store = Store::open(&settings.database_url).await?;
+    let (store, tables) = Store::open_as_it_is(&settings.database_url).await?;
+    match tables {
+        Tables::Absent => return Ok(false),
+        tables if !tables.are_usable() => return Err(store::Error::Tables(tables).into()),
+        _ => {}
+    }
     let held = match restoration::check(&store, &remembered_head(settings)).await {
         Ok(()) => was_held_over(&store).await,
         Err(error) => Err(error),

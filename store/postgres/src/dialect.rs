@@ -4,11 +4,13 @@ use crate::{
     Error, Reader, Transaction, limits,
     presence::{self, Held, Presence},
     stored::Stored,
+    tables,
 };
 use chuky_model::{
     id::JobId,
     instant::Instant,
     record::{audit::AuditLeaf, payment::PaymentIdentity, state::JobState, work::Job},
+    tables::Tables,
 };
 use sqlx::{
     ConnectOptions, PgPool, Postgres,
@@ -37,6 +39,13 @@ pub struct Store {
 impl Store {
     /// Connects to `postgres://…` and migrates; several processes may do so at once. No statement from then on is waited for longer than `wait`.
     pub async fn open(url: &str, wait: Duration) -> Result<Self, Error> {
+        let store = Self::open_as_it_is(url, wait).await?;
+        tables::migrate(&mut *store.pool.acquire().await?, &MIGRATIONS).await?;
+        Ok(store)
+    }
+
+    /// Connects to a database as it is, and does not migrate it.
+    pub async fn open_as_it_is(url: &str, wait: Duration) -> Result<Self, Error> {
         let options = PgConnectOptions::from_str(url)?
             .application_name("chuky")
             .statement_cache_capacity(limits::STATEMENTS)
@@ -53,9 +62,12 @@ impl Store {
             .acquire_timeout(limits::ACQUIRE_TIMEOUT)
             .connect_with(options)
             .await?;
-        // Under sqlx's advisory lock, so by one process at a time.
-        MIGRATIONS.run_direct(None, &mut *pool.acquire().await?, false).await?;
         Ok(Self { pool, presence, wait })
+    }
+
+    /// How the tables stand to this program.
+    pub async fn tables(&self) -> Result<Tables, Error> {
+        tables::standing(&mut *self.pool.acquire().await?, &MIGRATIONS).await
     }
 
     /// Begins a transaction that writes (READ COMMITTED: what must not move under it is a compare-and-swap).
@@ -110,6 +122,12 @@ pub(crate) fn refused(code: &str) -> bool {
 pub struct Statements;
 
 impl Dialect for Statements {
+    async fn has_table(connection: &mut Connection, name: &str) -> Result<bool, Error> {
+        let asked = sqlx::query_as("SELECT to_regclass($1) IS NOT NULL").bind(name);
+        let (is_there,): (bool,) = asked.fetch_one(connection).await?;
+        Ok(is_there)
+    }
+
     async fn hold(connection: &mut Connection, number: i64) -> Result<(), Error> {
         sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(number).execute(connection).await?;
         Ok(())

@@ -4,11 +4,13 @@ use crate::{
     Error, limits,
     presence::{self, Held},
     stored::Stored,
+    tables,
 };
 use chuky_model::{
     id::JobId,
     instant::Instant,
     record::{audit::AuditLeaf, payment::PaymentIdentity, state::JobState, work::Job},
+    tables::Tables,
 };
 use sqlx::{
     ConnectOptions, Sqlite, SqlitePool,
@@ -67,10 +69,31 @@ impl Store {
         let writer = first(pool().max_connections(1), &options).await?;
         // All or nothing, and one process at a time: sqlx itself takes no lock on SQLite.
         let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
-        MIGRATIONS.run_direct(None, &mut *transaction, false).await?;
+        tables::migrate(&mut transaction, &MIGRATIONS).await?;
         transaction.commit().await?;
         let readers = pool().max_connections(limits::READERS).connect_with(options.read_only(true)).await?;
         Ok(Self { writer, readers, file })
+    }
+
+    /// Opens the file that is at `sqlite:///path` as it is: neither makes nor migrates it.
+    pub async fn open_as_it_is(url: &str) -> Result<Self, Error> {
+        let options = SqliteConnectOptions::from_str(url)?
+            .create_if_missing(false)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(limits::BUSY_TIMEOUT)
+            .disable_statement_logging();
+        let pool = || SqlitePoolOptions::new().acquire_timeout(limits::ACQUIRE_TIMEOUT);
+        let file = options.get_filename().to_owned();
+        // Whoever only reads never opens it for writing.
+        let writer = pool().max_connections(1).connect_lazy_with(options.clone());
+        let readers = pool().max_connections(limits::READERS).connect_with(options.read_only(true)).await?;
+        Ok(Self { writer, readers, file })
+    }
+
+    /// How the tables stand to this program.
+    pub async fn tables(&self) -> Result<Tables, Error> {
+        tables::standing(&mut *self.reader().await?, &MIGRATIONS).await
     }
 
     /// Begins a transaction that writes. There is one at a time: others wait here, not at the commit.
@@ -147,6 +170,12 @@ fn primary(code: &str) -> Option<u32> {
 pub struct Statements;
 
 impl Dialect for Statements {
+    async fn has_table(connection: &mut Connection, name: &str) -> Result<bool, Error> {
+        let asked = sqlx::query_as("SELECT COUNT(*) FROM sqlite_schema WHERE type = 'table' AND name = $1").bind(name);
+        let (count,): (i64,) = asked.fetch_one(connection).await?;
+        Ok(count == 1)
+    }
+
     async fn hold(_: &mut Connection, _: i64) -> Result<(), Error> {
         // There is one transaction at a time.
         Ok(())

@@ -72,6 +72,8 @@ pub mod revocation;
 pub mod staff;
 #[path = "../../src/stored.rs"]
 mod stored;
+#[path = "../../src/tables.rs"]
+mod tables;
 #[path = "../../src/taken.rs"]
 pub mod taken;
 #[path = "../../src/unlock.rs"]
