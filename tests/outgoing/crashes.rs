@@ -5,7 +5,7 @@ use super::{Agency, act, content, draft, key, register, short_road, shown};
 use crate::{
     harness::app::{Backend, TestApp},
     issuance::crash::Service,
-    signing::subscriber::{folder, judged_valid, plain_pdf},
+    signing::subscriber::{folder, plain_pdf, pyhanko_accepts},
 };
 use serde_json::{Value, json};
 
@@ -71,7 +71,10 @@ async fn killed(backend: Backend) {
     let lines = register(&test, &agency.clerk.token, "Q%C4%90").await;
     assert_eq!(lines, (1..=numbers).map(|number| (number, "given".to_owned())).collect::<Vec<_>>());
     let sealed = content(&test, &last, &agency.drafter).await;
-    judged_valid(&test, &folder("outgoing"), &format!("{backend:?}-killed.pdf"), &sealed, 2).await;
+    // Other tools count its archive timestamp as a signature, pyHanko does not.
+    let file = folder("outgoing").join(format!("{backend:?}-killed.pdf"));
+    std::fs::write(&file, &sealed).unwrap();
+    pyhanko_accepts(&test, &file, 2).await;
 }
 
 fn position(what: &str) -> usize {
