@@ -32,5 +32,5 @@ pub use seal::seal;
 pub use send::{deliver_due, package, recall, send, status};
 pub use view::{
     Inboxes, OutgoingDetail, OutgoingPage, OutgoingView, RecipientView, RoadEvent, RoadStep, content, inboxes, list,
-    one,
+    one, page, pages,
 };

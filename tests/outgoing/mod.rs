@@ -16,6 +16,7 @@ mod race;
 mod refusals;
 mod restored;
 mod road;
+mod seen;
 
 use crate::{
     harness::app::{ACCOUNT_PASSWORD, TestApp},

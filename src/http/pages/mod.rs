@@ -33,6 +33,7 @@ pub mod merchant;
 pub mod own;
 pub mod payments;
 pub mod payroll;
+pub mod picture;
 pub mod problems;
 pub mod quick_response;
 pub mod receipt;
@@ -43,6 +44,7 @@ pub mod report_sections;
 pub mod reports;
 pub mod revocations;
 pub mod rows;
+pub mod sheets;
 pub mod sign;
 pub mod staff;
 pub mod texts;
@@ -130,6 +132,8 @@ mod gallery_payments;
 mod gallery_payroll;
 #[cfg(test)]
 mod gallery_reports;
+#[cfg(test)]
+mod gallery_sign;
 #[cfg(test)]
 mod gallery_staff;
 #[cfg(test)]

@@ -22,12 +22,14 @@ mod merchant;
 mod own;
 mod payments;
 mod payroll;
+mod picture;
 mod receipts;
 pub mod refusals;
 mod registration;
 mod reports;
 mod requests;
 mod revocations;
+mod sheets;
 mod sign;
 mod staff;
 mod unlocks;
@@ -68,6 +70,7 @@ pub fn routes() -> Vec<Route> {
         documents::routes(),
         incoming::routes(),
         credentials::routes(),
+        picture::routes(),
         certificates::routes(),
         revocations::routes(),
         unlocks::routes(),
