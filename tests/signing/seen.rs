@@ -9,7 +9,6 @@ use crate::harness::{
     app::{Backend, TestApp},
     browser::{Browser, Screen},
 };
-use chuky_model::role::Role;
 use chuky_pki::pdf::{letter, typeface::Typefaces};
 use serde_json::{Value, json};
 
@@ -127,12 +126,13 @@ async fn no_road_takes_a_classified_document() {
     // The page: the class is asked for before the file, and the first page is searched all the same.
     let page = String::from_utf8(got(&test, &who, "/sign").await.1).unwrap();
     assert!(page.contains("name=\"secrecy\""), "{page}");
-    let key = test.account("key.only", &[Role::Official], None).await.1;
+    let csrf = page.split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
     let posted = |class: Option<&str>, pdf: &[u8]| {
-        let mut body = class
-            .map(|class| format!("--g\r\nContent-Disposition: form-data; name=\"secrecy\"\r\n\r\n{class}\r\n"))
-            .unwrap_or_default()
-            .into_bytes();
+        let text = |name: &str, value: &str| {
+            format!("--g\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+        };
+        let class = class.map(|class| text("secrecy", class)).unwrap_or_default();
+        let mut body = format!("{}{class}", text("csrf", &csrf)).into_bytes();
         body.extend_from_slice(b"--g\r\nContent-Disposition: form-data; name=\"document\"; filename=\"a.pdf\"\r\n\r\n");
         body.extend_from_slice(pdf);
         body.extend_from_slice(b"\r\n--g--\r\n");
@@ -140,7 +140,7 @@ async fn no_road_takes_a_classified_document() {
     };
     let said = async |class: Option<&str>, pdf: &[u8]| {
         let kind = "multipart/form-data; boundary=g";
-        let (status, body) = test.raw("POST", "/sign", &key, kind, posted(class, pdf)).await;
+        let (status, body) = test.raw("POST", "/sign", &who.token, kind, posted(class, pdf)).await;
         (status, String::from_utf8_lossy(&body).into_owned())
     };
     for (class, pdf, sentence) in [

@@ -277,13 +277,14 @@ async fn review_page(
     chosen: SignChoices,
     (status, problems): (StatusCode, Problems),
 ) -> Result<Response> {
-    let mut looks = vec![Look::Citizen, Look::Invisible];
-    if by.has(Role::Official) {
-        looks.insert(1, Look::Official);
-    }
+    let mut looks = vec![Look::Citizen];
     if by.has(Role::Clerk) {
-        looks.splice(1..1, [Look::Seal, Look::SaoY, Look::SaoLuc, Look::TrichSao, Look::Appendix]);
+        looks.extend([Look::Seal, Look::SaoY, Look::SaoLuc, Look::TrichSao, Look::Appendix]);
     }
+    if by.has(Role::Official) {
+        looks.push(Look::Official);
+    }
+    looks.push(Look::Invisible);
     let credentials = usable(app, by, |_| true).await?;
     // Offered, and used unless somebody says otherwise, where there is one.
     let has_picture = credentials.iter().any(|choice| choice.picture.is_some());
