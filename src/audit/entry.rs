@@ -207,6 +207,9 @@ kinds! {
     /// Handed out with a signature by a key that its holder keeps; the service kept neither.
     DocumentSignedElsewhere = "document.signed_elsewhere",
     DocumentVerified = "document.verified",
+    /// A credential's holder keeps a picture of the handwriting or the seal, another one, or none any more.
+    SignaturePictureKept = "signature_picture.kept",
+    SignaturePictureRemoved = "signature_picture.removed",
     /// A code stands on the page of a signed document.
     DocumentCodeMade = "document_code.made",
     /// Its page tells nobody anything any more.

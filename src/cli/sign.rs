@@ -46,7 +46,7 @@ pub struct Sign {
     /// B: the signature alone; T: with a timestamp; LT: with the data that checks it later; LTA: with an archive timestamp
     #[arg(long, value_enum, ignore_case = true, default_value_t = Level::B)]
     level: Level,
-    /// How it shows on the page: invisible, citizen, official, seal
+    /// How it shows on the page: invisible, citizen, official, seal; sao-y, sao-luc, trich-sao of a copy, appendix
     #[arg(long, value_name = "LOOK", default_value = "invisible")]
     look: String,
     /// Page it shows on: first, last or a number
@@ -55,6 +55,21 @@ pub struct Sign {
     /// Corner of that page: top-left, top-right, bottom-left, bottom-right
     #[arg(long, value_name = "CORNER", default_value = "bottom-right")]
     place: String,
+    /// A text of the document beside which the signature stands, instead of a place: the last one on the pages, or on --anchor-page
+    #[arg(long, value_name = "TEXT", conflicts_with = "field")]
+    anchor: Option<String>,
+    /// Side of that text: above, below, left, right
+    #[arg(long, value_name = "SIDE", default_value = "below", requires = "anchor")]
+    anchor_side: String,
+    /// Page on which it is searched: first, last or a number
+    #[arg(long, value_name = "PAGE", requires = "anchor")]
+    anchor_page: Option<String>,
+    /// Which of several, from 1
+    #[arg(long, value_name = "NUMBER", requires = "anchor")]
+    anchor_hit: Option<u32>,
+    /// Number and notation of the document that an appendix belongs to (--look appendix)
+    #[arg(long, value_name = "NUMBER")]
+    document_number: Option<String>,
     /// An empty signature field of the document, instead of a place
     #[arg(long, value_name = "NAME")]
     field: Option<String>,
@@ -67,6 +82,9 @@ pub struct Sign {
     /// PNG of the handwriting or the seal
     #[arg(long, value_name = "PNG")]
     picture: Option<PathBuf>,
+    /// Show the picture that is kept with the credential (not with --module)
+    #[arg(long, conflicts_with_all = ["module", "picture"])]
+    kept_picture: bool,
     /// Put a code on the page of a PDF, by which whoever holds the paper finds who signed (not with --module)
     #[arg(long, conflicts_with = "module")]
     code: bool,
@@ -233,6 +251,17 @@ impl Sign {
             "format": lower(&self.format), "level": format!("{:?}", self.level).to_uppercase(), "look": self.look,
             "page": self.page, "place": self.place, "field": self.field, "reason": self.reason, "location": self.location,
         });
+        if let Some(anchor) = &self.anchor {
+            wanted["anchor"] = json!({
+                "text": anchor, "side": self.anchor_side, "page": self.anchor_page, "hit": self.anchor_hit,
+            });
+        }
+        if let Some(number) = &self.document_number {
+            wanted["document_number"] = json!(number);
+        }
+        if self.kept_picture {
+            wanted["kept_picture"] = json!(true);
+        }
         if self.code {
             wanted["code"] = json!({ "title": self.code_title, "page": self.code_page, "place": self.code_place });
         }

@@ -15,7 +15,7 @@ use crate::{
     audit::Kind,
     custody::{self, Pin},
     error::{Error, RequestError, Result},
-    signing::{self, Level, Look, SignRequest, ToSign, code::CodeRequest},
+    signing::{self, Level, Look, SignRequest, ToSign, code::CodeRequest, picture::PictureWanted},
 };
 use chuky_model::{
     id::{CredentialId, OutgoingId},
@@ -50,10 +50,16 @@ pub async fn submit(app: &App, by: &Principal, id: OutgoingId) -> Result<Outgoin
     view::of_road(app, by, &road).await
 }
 
-/// Ký nháy: the caller agrees.
-pub async fn initial(app: &App, by: &Principal, id: OutgoingId, note: Option<&str>) -> Result<OutgoingView> {
+/// Ký nháy: the caller agrees to what was shown, where it is said what that was.
+pub async fn initial(
+    app: &App,
+    by: &Principal,
+    id: OutgoingId,
+    (seen, note): (Option<&str>, Option<&str>),
+) -> Result<OutgoingView> {
     let mut road = Road::load(app, by, id).await?;
     road.stands(OutgoingState::Initials)?;
+    is_what_was_seen(&road, seen)?;
     let note = note.map(str::trim).filter(|note| !note.is_empty()).map(reason).transpose()?;
     let now = app.clock.now();
     let step = road.waiting_step()?;
@@ -121,7 +127,7 @@ pub async fn sign(
     credential: CredentialId,
     pin: &Pin,
     wanted: &[(OutgoingId, Option<String>)],
-    picture: Option<&str>,
+    picture: PictureWanted<'_>,
 ) -> Result<Vec<BatchLine>> {
     // 1. A person's signature, for at most so many documents, each once.
     let distinct: std::collections::HashSet<OutgoingId> = wanted.iter().map(|(id, _)| *id).collect();
@@ -134,11 +140,12 @@ pub async fn sign(
         return Err(not_personal().into());
     }
     of_the_agency(app, &signer, &by.unit).await?;
+    let picture = picture.of_credential(app, by, credential).await?;
     // 2. Those that wait for the caller and are what the caller was shown.
     let mut lines = Vec::new();
     let (mut roads, mut to_sign) = (Vec::new(), Vec::new());
     for (id, seen) in wanted {
-        match ready(app, by, credential, *id, seen.as_deref(), picture).await {
+        match ready(app, by, credential, *id, seen.as_deref(), picture.as_deref()).await {
             Ok((road, position, one)) => {
                 roads.push((road, position));
                 to_sign.push(one);
@@ -169,6 +176,14 @@ pub async fn sign(
     Ok(lines.into_iter().flatten().collect())
 }
 
+/// Refuses to go on with other bytes than those that somebody was shown, in hex.
+pub(super) fn is_what_was_seen(road: &Road, seen: Option<&str>) -> Result<()> {
+    match seen.filter(|seen| !seen.eq_ignore_ascii_case(&hex::encode(&road.row.content_sha256))) {
+        Some(_) => Err(content_differs().into()),
+        None => Ok(()),
+    }
+}
+
 async fn ready(
     app: &App,
     by: &Principal,
@@ -184,9 +199,7 @@ async fn ready(
         return Err(super::road::moved_on().into());
     }
     let position = step.position;
-    if seen.is_some_and(|seen| !seen.eq_ignore_ascii_case(&hex::encode(&road.row.content_sha256))) {
-        return Err(content_differs().into());
-    }
+    is_what_was_seen(&road, seen)?;
     let details = Details::of(app, &road.row)?;
     let wanted = SignRequest {
         level: Level::LT,

@@ -43,5 +43,5 @@ pub use send::{deliver_due, package, send};
 pub use status::status;
 pub use view::{
     Inboxes, OutgoingDetail, OutgoingPage, OutgoingView, RecipientView, RoadEvent, RoadStep, content, inboxes, list,
-    one,
+    one, page, pages,
 };

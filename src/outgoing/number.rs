@@ -3,6 +3,7 @@
 //! with the reason. Each line has a MAC, and the next number follows the last line that has one.
 
 use super::{
+    act::is_what_was_seen,
     details::Details,
     draft::{DATE, NUMBER},
     issue::fits_package,
@@ -54,12 +55,13 @@ pub struct NumberLine {
     pub recipients: usize,
 }
 
-/// Gives number and date, and writes them into the document.
-pub async fn give_number(app: &App, by: &Principal, id: OutgoingId) -> Result<OutgoingView> {
+/// Gives number and date, and writes them into the document that was shown, where it is said which that was.
+pub async fn give_number(app: &App, by: &Principal, id: OutgoingId, seen: Option<&str>) -> Result<OutgoingView> {
     // 1. A signed document of the clerk's own agency.
     let mut road = Road::load(app, by, id).await?;
     clerk(by)?;
     road.stands(OutgoingState::Numbering)?;
+    is_what_was_seen(&road, seen)?;
     let details = Details::of(app, &road.row)?;
     // What could not be sent afterwards gets no number: refusing it now loses nothing.
     if !road.recipients(app).await?.is_empty() {

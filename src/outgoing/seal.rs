@@ -1,6 +1,7 @@
 //! The agency's seal, over everything: the competent persons' signatures, number and date. It closes every field of the document.
 
 use super::{
+    act::is_what_was_seen,
     details::Details,
     draft::SEAL,
     road::{Act, Road, clerk},
@@ -12,7 +13,7 @@ use crate::{
     audit::Kind,
     custody::{self, Pin, Signer},
     error::{InternalError, RequestError, Result},
-    signing::{self, Level, Look, SignRequest, ToSign},
+    signing::{self, Level, Look, SignRequest, ToSign, picture::PictureWanted},
 };
 use chuky_model::{
     id::{CredentialId, OutgoingId},
@@ -26,12 +27,13 @@ pub async fn seal(
     id: OutgoingId,
     credential: CredentialId,
     pin: &Pin,
-    picture: Option<&str>,
+    (seen, picture): (Option<&str>, PictureWanted<'_>),
 ) -> Result<OutgoingView> {
     // 1. A numbered document, and a seal rather than a person's certificate.
-    let mut road = Road::load(app, by, id).await?;
+    let (mut road, document) = Road::with_document(app, by, id).await?;
     clerk(by)?;
     road.stands(OutgoingState::Sealing)?;
+    is_what_was_seen(&road, seen)?;
     let signer = custody::signer(app, by, credential).await?;
     if signer.personal_number().is_some() {
         return Err(RequestError::invalid(
@@ -47,12 +49,11 @@ pub async fn seal(
     let agency = subject.organization();
     let agency = if agency.is_empty() { subject.common_name() } else { agency };
     // 2. Sealed into the field made for it.
-    let document = signing::of_road(app, road.row.document_id).await?;
     let wanted = SignRequest {
         level: Level::LT,
         look: Look::Seal,
         field: Some(SEAL.to_owned()),
-        picture: picture.map(str::to_owned),
+        picture: picture.of_credential(app, by, credential).await?,
         ..SignRequest::plain(credential)
     };
     let sealed = signing::sign_all(app, by, credential, pin, &[ToSign { document, wanted }]).await?;

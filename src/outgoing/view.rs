@@ -15,7 +15,10 @@ use crate::{
     app::App,
     current,
     error::Result,
-    signing::{self, Content},
+    signing::{
+        self, Content,
+        sheets::{self, Shown},
+    },
 };
 use chuky_model::{
     id::OutgoingId,
@@ -27,6 +30,7 @@ use chuky_model::{
     },
     role::Role,
 };
+use chuky_pki::picture::Picture;
 use serde::{Deserialize, Serialize};
 
 /// An outgoing document in one line.
@@ -260,6 +264,18 @@ pub async fn one(app: &App, by: &Principal, id: OutgoingId) -> Result<OutgoingDe
 pub async fn content(app: &App, by: &Principal, id: OutgoingId) -> Result<Content> {
     let road = Road::load(app, by, id).await?;
     signing::content_of_road(app, road.row.document_id, app.places.enter(by.account)?).await
+}
+
+/// What the next one acts on, its pages from that number: of exactly the bytes that the road tells of.
+pub async fn pages(app: &App, by: &Principal, id: OutgoingId, from: u32) -> Result<Shown> {
+    let (road, _) = Road::with_document(app, by, id).await?;
+    sheets::shown_of_road(app, by, road.row.document_id, from).await
+}
+
+/// One page of it as a picture, of the bytes with that digest.
+pub async fn page(app: &App, by: &Principal, id: OutgoingId, wanted: (&str, u32)) -> Result<Picture> {
+    let road = Road::load(app, by, id).await?;
+    sheets::sheet_of_road(app, by, road.row.document_id, wanted).await
 }
 
 /// A road in one line, with what the caller may do.

@@ -40,7 +40,7 @@ impl CodeWanted {
         let (page, corner) = match self.place {
             Place::Rectangle { page, rectangle } => return Ok(Placement { page: page.into(), rectangle }),
             Place::Corner { page, corner } => (page, corner),
-            Place::Field(_) => (Page::Last, Corner::BottomLeft),
+            Place::Field(_) | Place::Anchor(_) => (Page::Last, Corner::BottomLeft),
         };
         let geometry = write::page_geometry(source, page.into())?;
         let mut all = geometry.signatures.clone();

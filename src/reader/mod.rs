@@ -23,5 +23,5 @@ pub use probe::Probe;
 pub use protocol::{Aside, Evidence, Task, TaskOutput};
 pub use request::{RequestRead, RequestUnusable};
 pub use sandbox::Confinement;
-pub use signing::{Appearance, Corner, Page, Place, Preparation, Unsuitable};
+pub use signing::{Anchor, Appearance, Corner, Page, Place, Preparation, Side, Unsuitable};
 pub use worker::run as run_worker;

@@ -10,7 +10,7 @@ use chuky_model::{
 use chuky_pki::{
     creation::Enveloped,
     pdf::write::{LongTermData, Prepared},
-    picture::{PagePictures, Wanted, code::Unreadable},
+    picture::{PagePictures, Picture, Wanted, code::Unreadable, sheet::Sheets},
     revocation::Hold,
     trusted_list::TrustedList,
     verify::{Fetched, Gap, ListRefused, TrustSnapshot, policy::ValidationPolicy},
@@ -118,6 +118,14 @@ pub enum Task {
     ReadPackage,
     /// Adds long-term data to the signed document.
     AddLongTerm(LongTermData),
+    /// Counts pages and measures some, from that number.
+    MeasureSheets { from: u32, most: u32 },
+    /// Draws one page: that number, or the last.
+    DrawSheet(Option<u32>),
+    /// Finds the page on which a text stands.
+    FindAnchor(super::Anchor),
+    /// Decodes a picture of handwriting or a seal; no document.
+    ReadPicture(Vec<u8>),
 }
 
 /// What a verdict may rely on beside the document itself, as bytes.
@@ -198,4 +206,11 @@ pub enum TaskOutput {
     Table(Result<Table, TableUnreadable>),
     /// What a probe found possible that must not be.
     Possible(Vec<String>),
+    /// Or why the pages cannot be drawn.
+    Sheets(Result<Sheets, String>),
+    Sheet(Result<Picture, String>),
+    /// The page's number, from 1.
+    AnchorFound(u32),
+    /// Whether it is a PNG whose ground is transparent; `None` where it is no PNG within the bounds.
+    PictureRead(Option<bool>),
 }

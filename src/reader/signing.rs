@@ -11,6 +11,10 @@ use chuky_pki::pdf::{
         SignatureOptions, WriteError,
     },
 };
+use chuky_pki::picture::{
+    anchor::{self, Hit},
+    sheet,
+};
 use serde::{Deserialize, Serialize};
 use std::{fs::File, io, path::Path, sync::Arc};
 
@@ -47,6 +51,8 @@ pub enum Appearance {
         agency: String,
         picture: Option<Vec<u8>>,
     },
+    /// A copy's or an appendix's (the same, ô số 14): these lines, then the time.
+    Lines(Vec<String>),
 }
 
 /// Where it is shown.
@@ -58,6 +64,30 @@ pub enum Place {
     Rectangle { page: Page, rectangle: [f32; 4] },
     /// An empty signature field of this name.
     Field(String),
+    /// Beside a text of the document.
+    Anchor(Anchor),
+}
+
+/// A text beside which a signature stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Anchor {
+    pub text: String,
+    /// Any where absent.
+    pub page: Option<Page>,
+    /// From 1 in reading order; the last where absent.
+    pub hit: Option<u32>,
+    pub side: Side,
+}
+
+/// On which side of the text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Side {
+    Above,
+    #[default]
+    Below,
+    Left,
+    Right,
 }
 
 /// A page of the document.
@@ -118,6 +148,7 @@ impl Faces {
 
 /// Prepares a signature in the document.
 pub(super) fn prepare(source: &[u8], mut wanted: Preparation, faces: &mut Faces) -> Result<Prepared, Unsuitable> {
+    let margin = if matches!(wanted.look, Appearance::Lines(_)) { NARROW_MARGIN } else { MARGIN };
     let (size, mut look) = look(wanted.look)?;
     let mut code = None;
     let field = match (size, wanted.place) {
@@ -134,7 +165,11 @@ pub(super) fn prepare(source: &[u8], mut wanted: Preparation, faces: &mut Faces)
         }
         (Some(size), Place::Corner { page, corner }) => {
             let geometry = write::page_geometry(source, page.into())?;
-            let rectangle = free_place(&geometry, corner, size);
+            let rectangle = free_place(&geometry, corner, (size, margin));
+            Field::New { name: None, placement: Placement { page: page.into(), rectangle } }
+        }
+        (Some(size), Place::Anchor(anchor)) => {
+            let (page, rectangle) = beside(source, &anchor, size)?;
             Field::New { name: None, placement: Placement { page: page.into(), rectangle } }
         }
     };
@@ -197,19 +232,20 @@ fn look(wanted: Appearance) -> Result<(Option<Size>, Option<Look>), WriteError> 
             let look = Look::Seal { agency, picture: read(picture)?, diameter_millimetres: SEAL_MILLIMETRES };
             (Some(SEAL), Some(look))
         }
+        Appearance::Lines(lines) => (Some(LINES), Some(Look::Lines(lines))),
     })
 }
 
 /// The place nearest to the corner, going up or down its edge, that no signature stands on; the corner itself where all is taken.
-fn free_place(page: &PageGeometry, corner: Corner, (width, height): (f32, f32)) -> [f32; 4] {
+fn free_place(page: &PageGeometry, corner: Corner, ((width, height), margin): (Size, f32)) -> [f32; 4] {
     let (width, height) = (width.min(page.width), height.min(page.height));
     let left = match corner {
-        Corner::TopLeft | Corner::BottomLeft => MARGIN.min(page.width - width),
-        Corner::TopRight | Corner::BottomRight => (page.width - MARGIN - width).max(0.0),
+        Corner::TopLeft | Corner::BottomLeft => margin.min(page.width - width),
+        Corner::TopRight | Corner::BottomRight => (page.width - margin - width).max(0.0),
     };
     let upwards = matches!(corner, Corner::BottomLeft | Corner::BottomRight);
     let place = |step: usize| {
-        let away = MARGIN + step as f32 * (height + GAP);
+        let away = margin + step as f32 * (height + GAP);
         let bottom = if upwards { away } else { page.height - height - away };
         [left, bottom, left + width, bottom + height]
     };
@@ -224,6 +260,54 @@ fn free_place(page: &PageGeometry, corner: Corner, (width, height): (f32, f32)) 
         let bottom = bottom.clamp(0.0, page.height - height);
         [left, bottom, left + width, bottom + height]
     })
+}
+
+/// The page on which the text stands.
+pub(super) fn anchor_page(source: &[u8], anchor: &Anchor) -> Result<u32, Unsuitable> {
+    Ok(hit(source, anchor)?.page)
+}
+
+fn hit(source: &[u8], anchor: &Anchor) -> Result<Hit, Unsuitable> {
+    let page = match anchor.page {
+        None => None,
+        Some(Page::First) => Some(1),
+        Some(Page::Number(number)) => Some(number),
+        Some(Page::Last) => Some(sheet::measure(source, 1, 0).map_err(|_| not_found(&anchor.text))?.count),
+    };
+    let which = anchor.hit.map_or(anchor::Which::Last, anchor::Which::Number);
+    anchor::find(source, &anchor.text, page, which).ok_or_else(|| not_found(&anchor.text))
+}
+
+/// The page and the place beside a text, within the page.
+fn beside(source: &[u8], anchor: &Anchor, (width, height): Size) -> Result<(Page, [f32; 4]), Unsuitable> {
+    let hit = hit(source, anchor)?;
+    let page = Page::Number(hit.page);
+    let geometry = write::page_geometry(source, page.into())?;
+    let [left, bottom, right, top] = hit.rectangle;
+    let (width, height) = (width.min(geometry.width), height.min(geometry.height));
+    let (across, along) = ((left + right - width) / 2.0, (bottom + top - height) / 2.0);
+    let (x, y) = match anchor.side {
+        Side::Above => (across, top + NEAR),
+        Side::Below => (across, bottom - NEAR - height),
+        Side::Left => (left - NEAR - width, along),
+        Side::Right => (right + NEAR, along),
+    };
+    let (x, y) = (x.clamp(0.0, geometry.width - width), y.clamp(0.0, geometry.height - height));
+    Ok((page, [x, y, x + width, y + height]))
+}
+
+fn not_found(text: &str) -> Unsuitable {
+    Unsuitable {
+        reason: "the anchor text is not on the pages".to_owned(),
+        message: Bilingual::new(
+            format!(
+                "Không tìm thấy “{text}” trên trang đã chọn (trang quét ảnh không có chữ). Hãy xem lại chữ, số trang, hoặc chọn vị trí khác."
+            ),
+            format!(
+                "“{text}” was not found on the page that was chosen (a scanned page has no text). Look at the text and the page again, or choose another place."
+            ),
+        ),
+    }
 }
 
 impl From<Page> for PageChoice {
@@ -252,10 +336,16 @@ type Size = (f32, f32);
 const CITIZEN: (f32, f32) = (230.0, 62.0);
 const OFFICIAL: (f32, f32) = (160.0, 70.0);
 const SEAL: (f32, f32) = (150.0, 150.0);
+/// Four lines of 10 points, as long as an agency's name in two.
+const LINES: (f32, f32) = (215.0, 50.0);
 /// Across the seal of a provincial agency.
 const SEAL_MILLIMETRES: f32 = 36.0;
 /// Between a corner place and the page's edges: 20 mm, as the margins of a letter.
 const MARGIN: f32 = 56.7;
+/// The same of lines that stand above a letter's text, in the upper corner.
+const NARROW_MARGIN: f32 = 10.0;
+/// Between a signature and the text beside which it stands.
+const NEAR: f32 = 2.0;
 /// Between two signatures.
 const GAP: f32 = 8.0;
 /// Places tried along an edge.
@@ -268,16 +358,16 @@ mod tests {
     #[test]
     fn places_go_up_from_a_taken_corner() {
         let mut page = PageGeometry { width: 595.0, height: 842.0, signatures: Vec::new() };
-        let first = free_place(&page, Corner::BottomRight, CITIZEN);
+        let first = free_place(&page, Corner::BottomRight, (CITIZEN, MARGIN));
         assert_eq!(first[2], 595.0 - MARGIN);
         page.signatures.push(first);
-        let second = free_place(&page, Corner::BottomRight, CITIZEN);
+        let second = free_place(&page, Corner::BottomRight, (CITIZEN, MARGIN));
         assert!(second[1] >= first[3] && second[0] == first[0]);
-        assert_eq!(free_place(&page, Corner::BottomLeft, CITIZEN)[0], MARGIN);
+        assert_eq!(free_place(&page, Corner::BottomLeft, (CITIZEN, MARGIN))[0], MARGIN);
         // A page smaller than the look: never outside it.
         let tiny = PageGeometry { width: 50.0, height: 20.0, signatures: Vec::new() };
         for corner in [Corner::TopLeft, Corner::TopRight, Corner::BottomLeft, Corner::BottomRight] {
-            let [left, bottom, right, top] = free_place(&tiny, corner, SEAL);
+            let [left, bottom, right, top] = free_place(&tiny, corner, (SEAL, MARGIN));
             assert!(left >= 0.0 && bottom >= 0.0 && right <= 50.0 && top <= 20.0 && top > bottom && right > left);
         }
     }

@@ -12,7 +12,7 @@ use chuky_model::table::{Table, TableUnreadable};
 use chuky_pki::{
     certificate::Certificate,
     office::workbook,
-    picture::code::codes,
+    picture::{code::codes, sheet},
     verify::{Gaps, Recorded, Relied, VerificationContext, policy::ValidationPolicy},
 };
 use std::{
@@ -83,12 +83,25 @@ fn perform(
         Task::ReadFirstPage => {
             Ok(TaskOutput::Lines(chuky_pki::picture::lines::first_page(Document::map(descriptor)?.bytes())))
         }
+        Task::MeasureSheets { from, most } => {
+            let measured = sheet::measure(Document::map(descriptor)?.bytes(), from, most);
+            Ok(TaskOutput::Sheets(measured.map_err(|none| none.to_string())))
+        }
+        Task::DrawSheet(page) => {
+            let drawn = sheet::draw(Document::map(descriptor)?.bytes(), page);
+            Ok(TaskOutput::Sheet(drawn.map_err(|none| none.to_string())))
+        }
+        Task::ReadPicture(png) => {
+            let picture = chuky_pki::pdf::write::Picture::from_png(&png).ok();
+            Ok(TaskOutput::PictureRead(picture.map(|picture| picture.shows_ground())))
+        }
         Task::ReadPackage => Ok(TaskOutput::Package(package::read(Document::map(descriptor)?.bytes()))),
         task @ (Task::Prepare(_)
         | Task::PrepareTimestamp { .. }
         | Task::ReadEnveloped { .. }
         | Task::AddLongTerm(_)
         | Task::MakeFields(_)
+        | Task::FindAnchor(_)
         | Task::FillFields(_)) => {
             let document = Document::map(descriptor)?;
             Ok(update(task, document.bytes(), faces).unwrap_or_else(TaskOutput::Unsuitable))
@@ -120,6 +133,7 @@ fn update(task: Task, source: &[u8], faces: &mut Faces) -> Result<TaskOutput, Un
         }
         Task::AddLongTerm(data) => TaskOutput::Update(signing::add_long_term(source, &data)?),
         Task::MakeFields(wanted) => TaskOutput::Update(form::make_fields(source, *wanted, faces)?),
+        Task::FindAnchor(anchor) => TaskOutput::AnchorFound(signing::anchor_page(source, &anchor)?),
         Task::FillFields(values) => TaskOutput::Update(form::fill_fields(source, &values)?),
         _ => unreachable!("only tasks that append come here"),
     })

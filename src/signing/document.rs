@@ -2,9 +2,9 @@
 //! are relied on only where their MAC fits and the audit log knows no later version; what belongs to somebody else is not found.
 
 use super::{
-    files::{self, Writer, Written},
+    files::{self, Written},
     form::{Form, PDF, not_pdf},
-    limits::{HEADER_WITHIN, NAME_CHARACTERS, PAGE, WAITING},
+    limits::{HEADER_WITHIN, NAME_CHARACTERS, PAGE},
     places::{Clear, Place, in_pieces},
 };
 use crate::{
@@ -13,8 +13,9 @@ use crate::{
     attestation,
     audit::{self, Actor, Entry, Kind},
     current,
-    error::{Error, InternalError, RequestError, RequestErrorKind, Result},
+    error::{Error, InternalError, RequestError, Result},
     fault,
+    verification::Spool,
 };
 use chuky_model::{
     id::DocumentId,
@@ -23,7 +24,6 @@ use chuky_model::{
 };
 use serde::{Deserialize, Serialize};
 use std::io::ErrorKind;
-use tokio::{sync::mpsc, task::JoinHandle};
 use uuid::Uuid;
 
 /// A document as its owner sees it.
@@ -56,15 +56,12 @@ pub struct DocumentPage {
     pub next: Option<String>,
 }
 
-/// A document that is being received. Its bytes go straight into an encrypted file; dropped before [`Upload::complete`], nothing stays.
+/// A document that is being received, into an unnamed file: until it is whole and was looked at, nothing of it has a name.
 pub struct Upload {
-    id: DocumentId,
+    app: App,
     media_type: String,
-    largest: u64,
-    received: u64,
     head: Vec<u8>,
-    pieces: mpsc::Sender<Vec<u8>>,
-    writing: JoinHandle<Result<Option<Written>>>,
+    spool: Spool,
 }
 
 /// A document whose bytes are on disk, without a row yet. Where none follows, the file is cleared up later.
@@ -91,38 +88,12 @@ impl Upload {
 
     /// Begins to receive a document of the media type that its sender states. Only PDF is looked at here, and must be one.
     pub fn begin_of(app: &App, media_type: &str) -> Result<Self> {
-        let media_type = checked_media_type(media_type);
-        let id = DocumentId(Uuid::now_v7());
-        let (pieces, mut waiting) = mpsc::channel::<Vec<u8>>(WAITING);
-        let app_ = app.clone();
-        let writing = tokio::task::spawn_blocking(move || {
-            let mut writer = Writer::begin(&app_.settings, &app_.vault, &original(id))?;
-            while let Some(piece) = waiting.blocking_recv() {
-                // An empty piece is the end; without it the sender has gone away.
-                if piece.is_empty() {
-                    return writer.finish().map(Some);
-                }
-                writer.write(&piece)?;
-            }
-            Ok(None)
-        });
-        Ok(Self {
-            id,
-            media_type,
-            largest: app.settings.largest_upload,
-            received: 0,
-            head: Vec::new(),
-            pieces,
-            writing,
-        })
+        let spool = Spool::new(&app.settings.data_dir, app.settings.largest_upload)?;
+        Ok(Self { app: app.clone(), media_type: checked_media_type(media_type), head: Vec::new(), spool })
     }
 
     /// Takes the next bytes. `TooLarge` beyond the limit, `not_pdf` as soon as that shows.
     pub async fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        self.received = self.received.saturating_add(bytes.len() as u64);
-        if self.received > self.largest {
-            return Err(too_large(self.largest).into());
-        }
         if self.head.len() < HEADER_WITHIN {
             let wanted = HEADER_WITHIN - self.head.len();
             self.head.extend_from_slice(bytes.get(..wanted).unwrap_or(bytes));
@@ -130,20 +101,22 @@ impl Upload {
                 self.check_head()?;
             }
         }
-        for piece in bytes.chunks(super::limits::PIECE) {
-            self.send(piece.to_vec()).await?;
-        }
-        Ok(())
+        self.spool.take(bytes).await
     }
 
-    /// All bytes were taken: the file is whole and on disk.
-    pub async fn complete(mut self) -> Result<Uploaded> {
+    /// All bytes were taken. A PDF that bears a mark of secrecy on its first page is refused and leaves nothing behind; another document is
+    /// encrypted on disk.
+    pub async fn complete(self) -> Result<Uploaded> {
         self.check_head()?;
-        self.send(Vec::new()).await?;
-        let written = self.writing.await.map_err(|error| InternalError::other(error.to_string()))??;
-        let written = written.ok_or_else(|| InternalError::other("the end of an upload was lost"))?;
+        let Self { app, media_type, spool, .. } = self;
+        let mut clear = spool.finish().await?;
+        super::routed::refuse_marked_pdf(&app, &clear).await?;
+        let id = DocumentId(Uuid::now_v7());
+        let written =
+            in_pieces(move |wanted| files::store(&app.settings, &app.vault, &original(id), &mut clear, wanted));
+        let written = written.await?;
         fault::point("document.stored");
-        Ok(Uploaded { id: self.id, media_type: self.media_type, written })
+        Ok(Uploaded { id, media_type, written })
     }
 
     fn check_head(&self) -> Result<()> {
@@ -151,15 +124,6 @@ impl Upload {
             return Ok(());
         }
         Err(not_pdf().into())
-    }
-
-    async fn send(&mut self, piece: Vec<u8>) -> Result<()> {
-        if self.pieces.send(piece).await.is_ok() {
-            return Ok(());
-        }
-        // The writer ended early: with an error of the disk.
-        let ended = (&mut self.writing).await.map_err(|error| InternalError::other(error.to_string()))?;
-        ended.and(Err(InternalError::other("an upload ended early").into()))
     }
 }
 
@@ -401,16 +365,6 @@ fn not_attested() -> RequestError {
         "document_not_attested",
         "Văn bản này được lưu từ phiên bản trước và không khớp với nhật ký kiểm toán nên không mở được. Hãy tải tệp lên lại như một văn bản mới.",
         "This document was kept by an earlier version and does not match the audit log, so it is not opened. Upload the file again as a new document.",
-    )
-}
-
-fn too_large(largest: u64) -> RequestError {
-    let megabytes = largest >> 20;
-    RequestError::new(
-        RequestErrorKind::TooLarge,
-        "document_too_large",
-        format!("Tệp lớn hơn giới hạn {megabytes} MiB."),
-        format!("The file is larger than the limit of {megabytes} MiB."),
     )
 }
 

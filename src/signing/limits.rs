@@ -1,11 +1,13 @@
 //! Bounds of the signing flow, with their units and reasons.
 
+use std::time::Duration;
+
 /// Bytes of clear text in one encrypted piece of a file: few tags, little memory.
 pub const PIECE: usize = 256 << 10;
-/// Pieces of an upload that wait for the disk.
-pub const WAITING: usize = 8;
 /// Bytes in which a PDF's header must stand (ISO 32000-2 annex I, what readers accept).
 pub const HEADER_WITHIN: usize = 1_024;
+/// Bytes of a picture that is kept with a credential: handwriting or a seal at 300 dpi takes a fifth of it.
+pub const KEPT_PICTURE: usize = 256 << 10;
 /// Characters of a document's name.
 pub const NAME_CHARACTERS: usize = 200;
 /// Characters of a reason or a place: one line of a letter.
@@ -22,6 +24,10 @@ pub const CODES_OF_A_DOCUMENT: i64 = 100;
 pub const PLACES: usize = 128;
 /// The same of one account: a person at work, or a system that is patient.
 pub const PLACES_OF_AN_ACCOUNT: usize = 16;
+/// Pages that are drawn at once for people who sign: each takes a reader for tens of milliseconds, and signatures need readers, too.
+pub const DRAWN_AT_ONCE: usize = 2;
+/// How long a page waits for its turn to be drawn; the browser then asks again.
+pub const WAIT_TO_DRAW: Duration = Duration::from_secs(20);
 /// Age in seconds after which a file without a row counts as left behind by a crash.
 pub const LEFT_BEHIND_SECONDS: u64 = 3_600;
 /// Signatures of one authorization through the signing API: with seven digests for each it is what an activation holds.

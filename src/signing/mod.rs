@@ -15,11 +15,13 @@ pub mod files;
 mod form;
 pub mod limits;
 pub mod own;
+pub mod picture;
 mod places;
 pub mod remote;
 mod request;
 mod routed;
 mod secrecy;
+pub mod sheets;
 mod sign;
 pub mod two_step;
 
@@ -37,7 +39,7 @@ pub use erased::remove_documents_of;
 pub use extend::{ArchiveLevel, ExtensionRequest, extend};
 pub use form::signed_name;
 pub use places::{Clear, Place, Places};
-pub use request::{Format, Level, Look, Packaging, PageWanted, SignRequest, unit_of};
+pub use request::{AnchorWanted, Format, Level, Look, Packaging, PageWanted, SignRequest, unit_of};
 pub use routed::{
     PACKAGE, content_of_road, extended, first_page, insert_taken, of_road, package_taken, routed_content, taken,
 };

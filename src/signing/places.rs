@@ -2,7 +2,7 @@
 //! document in memory, so there are only so many, and fewer for one account. A place is held until the last of that is gone, and work that nobody waits for
 //! any more stops at its next piece.
 
-use super::limits::{PLACES, PLACES_OF_AN_ACCOUNT};
+use super::limits::{DRAWN_AT_ONCE, PLACES, PLACES_OF_AN_ACCOUNT, WAIT_TO_DRAW};
 use crate::error::{InternalError, RequestError, Result};
 use chuky_model::id::AccountId;
 use std::{
@@ -22,6 +22,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub struct Places {
     all: Arc<Semaphore>,
     by_account: Arc<ByAccount>,
+    drawing: Arc<Semaphore>,
 }
 
 #[derive(Debug, Default)]
@@ -45,7 +46,11 @@ struct Held {
 
 impl Default for Places {
     fn default() -> Self {
-        Self { all: Arc::new(Semaphore::new(PLACES)), by_account: Arc::default() }
+        Self {
+            all: Arc::new(Semaphore::new(PLACES)),
+            by_account: Arc::default(),
+            drawing: Arc::new(Semaphore::new(DRAWN_AT_ONCE)),
+        }
     }
 }
 
@@ -61,6 +66,13 @@ impl Places {
         *taken += 1;
         drop(by_account);
         Ok(Place(Arc::new(Held { _of_all: Some(of_all), of: Some((account, self.by_account.clone())) })))
+    }
+
+    /// Waits for a turn to draw a page, behind whoever asked before; "try again" where none comes before long. An account holds its places
+    /// while it waits, so nobody stands in the row more often than [`PLACES_OF_AN_ACCOUNT`].
+    pub async fn draw(&self) -> Result<OwnedSemaphorePermit> {
+        let turn = tokio::time::timeout(WAIT_TO_DRAW, self.drawing.clone().acquire_owned()).await;
+        Ok(turn.ok().and_then(std::result::Result::ok).ok_or_else(RequestError::try_again)?)
     }
 
     /// A place for what the service does by itself, one after the other: callers who take all places do not hold it up.

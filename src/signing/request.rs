@@ -7,7 +7,7 @@ use crate::{
     custody::Signer,
     error::{RequestError, Result},
     issuance::revocation,
-    reader::{Appearance, Corner, Page, Place},
+    reader::{Anchor, Appearance, Corner, Page, Place, Side},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use chuky_model::{
@@ -72,6 +72,33 @@ pub enum Look {
     Citizen,
     Official,
     Seal,
+    /// A copy: the whole document, of one that is a copy itself, of a part (Decree 30/2020/NĐ-CP, Article 25).
+    SaoY,
+    SaoLuc,
+    TrichSao,
+    /// An appendix in a file of its own.
+    Appendix,
+}
+
+impl Look {
+    /// Whether it is lines in the upper right corner of the first page.
+    pub fn is_lines(self) -> bool {
+        matches!(self, Self::SaoY | Self::SaoLuc | Self::TrichSao | Self::Appendix)
+    }
+}
+
+/// A text of a PDF beside which a signature stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AnchorWanted {
+    pub text: String,
+    /// Any where absent.
+    pub page: Option<PageWanted>,
+    /// Which one, from 1 in reading order; the last where absent.
+    pub hit: Option<u32>,
+    /// Default `below`.
+    #[serde(default)]
+    pub side: Side,
 }
 
 /// A page: `first`, `last` or its number from 1.
@@ -101,12 +128,19 @@ pub struct SignRequest {
     pub place: Corner,
     /// Instead of a corner: left, bottom, right, top in points.
     pub rectangle: Option<[f32; 4]>,
+    /// Instead of a place: beside a text of the document.
+    pub anchor: Option<AnchorWanted>,
     /// Instead of a place: an empty signature field of the document.
     pub field: Option<String>,
+    /// Of an appendix: number and notation of the document that it belongs to.
+    pub document_number: Option<String>,
     pub reason: Option<String>,
     pub location: Option<String>,
     /// Base64 of a PNG: the handwriting or the seal.
     pub picture: Option<String>,
+    /// Instead: the picture that is kept with the credential.
+    #[serde(default)]
+    pub kept_picture: bool,
     /// A code on the page of a PDF, by which its holders find what is known of the signature.
     pub code: Option<CodeRequest>,
     /// Hex of the SHA-256 of the bytes that the signer was shown; others are not signed.
@@ -125,10 +159,13 @@ impl SignRequest {
             page: None,
             place: Corner::default(),
             rectangle: None,
+            anchor: None,
             field: None,
+            document_number: None,
             reason: None,
             location: None,
             picture: None,
+            kept_picture: false,
             code: None,
             sha256: None,
         }
@@ -144,11 +181,11 @@ impl SignRequest {
     pub(super) async fn check_look(&self, app: &App, row: Option<&Row>) -> Result<()> {
         let fits = match (self.look, row) {
             (Look::Invisible | Look::Citizen, _) => true,
-            (Look::Official | Look::Seal, None) => false,
+            (_, None) => false,
             (Look::Official, Some(row)) => {
                 row.hierarchy == Hierarchy::Officials && is_of(app, row, SubjectKind::Person).await?
             }
-            (Look::Seal, Some(row)) => is_of(app, row, SubjectKind::Seal).await?,
+            (_, Some(row)) => is_of(app, row, SubjectKind::Seal).await?,
         };
         if fits {
             return Ok(());
@@ -166,6 +203,10 @@ impl SignRequest {
     pub(super) fn appearance(&self, certificate: &Certificate) -> Result<Appearance> {
         let subject = certificate.subject();
         let picture = self.picture.as_deref().map(picture).transpose()?;
+        let agency = || {
+            let agency = subject.organization();
+            if agency.is_empty() { subject.common_name() } else { agency }
+        };
         Ok(match self.look {
             Look::Invisible => Appearance::Nothing,
             Look::Citizen => Appearance::Citizen {
@@ -173,11 +214,11 @@ impl SignRequest {
                 certificate_number: grouped(&hex::encode_upper(certificate.serial_octets())),
             },
             Look::Official => Appearance::Official { full_name: subject.common_name(), picture },
-            Look::Seal => {
-                let agency = subject.organization();
-                let agency = if agency.is_empty() { subject.common_name() } else { agency };
-                Appearance::Seal { agency, picture }
-            }
+            Look::Seal => Appearance::Seal { agency: agency(), picture },
+            Look::SaoY => Appearance::Lines(vec!["SAO Y".to_owned(), agency()]),
+            Look::SaoLuc => Appearance::Lines(vec!["SAO LỤC".to_owned(), agency()]),
+            Look::TrichSao => Appearance::Lines(vec!["TRÍCH SAO".to_owned(), agency()]),
+            Look::Appendix => Appearance::Lines(vec![self.number()?]),
         })
     }
 
@@ -186,11 +227,30 @@ impl SignRequest {
         if let Some(field) = &self.field {
             return Ok(Place::Field(short("field", field)?));
         }
+        if let Some(anchor) = &self.anchor {
+            return Ok(Place::Anchor(anchor.read()?));
+        }
         let page = page_of(self.page.as_ref())?;
         Ok(match self.rectangle {
             Some(rectangle) => Place::Rectangle { page, rectangle },
+            // Decree 30/2020/NĐ-CP, Appendix I: the upper right corner of the first page.
+            None if self.look.is_lines() => Place::Corner { page: Page::First, corner: Corner::TopRight },
             None => Place::Corner { page, corner: self.place },
         })
+    }
+
+    /// Number and notation of the document that an appendix belongs to.
+    fn number(&self) -> Result<String> {
+        let number = self.document_number.as_deref().map(str::trim).filter(|number| !number.is_empty());
+        let number = number.ok_or_else(|| {
+            RequestError::invalid(
+                "document_number",
+                "document_number_missing",
+                "Hãy ghi số, ký hiệu của văn bản mà phụ lục kèm theo, ví dụ 15/QĐ-UBND.",
+                "Say number and notation of the document that the appendix belongs to, such as 15/QĐ-UBND.",
+            )
+        })?;
+        short("document_number", number)
     }
 
     /// Reason and location, bounded.
@@ -200,6 +260,23 @@ impl SignRequest {
             text.map(|text| short(field, text)).transpose()
         };
         Ok((bounded("reason", &self.reason)?, bounded("location", &self.location)?))
+    }
+}
+
+impl AnchorWanted {
+    fn read(&self) -> Result<Anchor> {
+        let text = short("anchor", self.text.trim())?;
+        if text.is_empty() || self.hit == Some(0) {
+            return Err(RequestError::invalid(
+                "anchor",
+                "anchor_empty",
+                "Hãy ghi chữ cần tìm trên trang, ví dụ “KT. CHỦ TỊCH”; nếu chọn lần gặp thì tính từ 1.",
+                "Say the text to be found on the page, such as “KT. CHỦ TỊCH”; which one of several counts from 1.",
+            )
+            .into());
+        }
+        let page = self.page.as_ref().map(|page| page_of(Some(page))).transpose()?;
+        Ok(Anchor { text, page, hit: self.hit, side: self.side })
     }
 }
 

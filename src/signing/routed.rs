@@ -14,7 +14,7 @@ use crate::{
     app::App,
     attestation,
     audit::{self, Actor, Entry, Kind},
-    error::{InternalError, RequestError, Result},
+    error::{Error, InternalError, RequestError, Result},
     fault,
     reader::{Evidence, Task, TaskOutput},
     store::Transaction,
@@ -39,7 +39,7 @@ pub async fn taken(app: &App, by: &Principal, mut clear: File, name: &str, field
     let mut head = Vec::new();
     clear.rewind().map_err(disk())?;
     clear.by_ref().take(HEADER_WITHIN as u64).read_to_end(&mut head).map_err(disk())?;
-    if !head.windows(5).any(|window| window == b"%PDF-") {
+    if !is_pdf(&head) {
         return Err(not_pdf().into());
     }
     let lines = first_page(app, &clear).await?;
@@ -55,6 +55,28 @@ pub async fn first_page(app: &App, clear: &File) -> Result<Option<Vec<String>>> 
     };
     super::refuse_marked(lines.as_deref().unwrap_or_default())?;
     Ok(lines)
+}
+
+/// Refuses a PDF that bears a mark of secrecy, whatever its sender calls it. Of what a reader cannot read the first page is not searched, as
+/// that of a scan is not; other formats have no page that is known here.
+pub async fn refuse_marked_pdf(app: &App, clear: &File) -> Result<()> {
+    let mut head = Vec::new();
+    let mut file = clear;
+    file.rewind().map_err(disk())?;
+    file.take(HEADER_WITHIN as u64).read_to_end(&mut head).map_err(disk())?;
+    if !is_pdf(&head) {
+        return Ok(());
+    }
+    match read(app, Task::ReadFirstPage, clear).await {
+        Ok(TaskOutput::Lines(lines)) => super::refuse_marked(lines.as_deref().unwrap_or_default()),
+        Ok(_) => Err(unexpected().into()),
+        Err(Error::Request(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn is_pdf(head: &[u8]) -> bool {
+    head.windows(5).any(|window| window == b"%PDF-")
 }
 
 /// Stores a package that came from another agency, encrypted. The row is the caller's to insert.

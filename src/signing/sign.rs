@@ -11,6 +11,7 @@ use super::{
     files::{self, Written},
     form::Form,
     limits::PIECE,
+    picture,
     places::{Clear, in_pieces},
     request::{Level, SignRequest},
 };
@@ -64,6 +65,7 @@ pub struct Signed {
 /// Signs a document. A document that was signed here before gets a further signature.
 pub async fn sign(app: &App, by: &Principal, id: DocumentId, wanted: &SignRequest, pin: &Pin) -> Result<Signed> {
     // 1. The document, the credential, and what goes along.
+    let wanted = &picture::resolved(app, by, wanted).await?;
     let document = document::load(app, by, id).await?;
     let form = form(&document, wanted)?;
     let bytes = Bytes::newest(&document);
@@ -242,7 +244,7 @@ pub(super) struct Made {
 }
 
 /// What becomes of the document. A further signature is added to a PDF only: the other formats would wrap what is signed already.
-fn form(document: &Document, wanted: &SignRequest) -> Result<Form> {
+pub(super) fn form(document: &Document, wanted: &SignRequest) -> Result<Form> {
     let form = Form::wanted(wanted.format, wanted.packaging, &document.media_type)?;
     if wanted.code.is_some() && form != Form::Pades {
         return Err(code::needs_pdf().into());

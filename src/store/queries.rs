@@ -275,6 +275,11 @@ queries! {
         read last_outgoing_designated(unit: &str, year: i64, designation: &str) -> Option<OutgoingNumber>;
         read outgoing_numbers(unit: &str, year: i64, series: &str, from: i64, limit: i64) -> Vec<OutgoingNumber>;
     }
+    signature_picture {
+        write insert_signature_picture(row: &SignaturePicture) -> ();
+        write update_signature_picture(row: &SignaturePicture) -> ();
+        read signature_picture(credential_id: CredentialId) -> Option<SignaturePicture>;
+    }
     document_code {
         write insert_document_code(row: &DocumentCode) -> ();
         write update_document_code(row: &DocumentCode) -> ();

@@ -179,6 +179,7 @@ async fn belongings(app: &App, id: AccountId) -> Result<()> {
     signing::remove_documents_of(app, id).await?;
     let now = app.clock.now();
     for mut credential in current::rows(app, || app.store.credentials_of_account(id)).await? {
+        signing::picture::forget(app, Actor::Service, credential.id).await?;
         if credential.sealed_key.is_empty() {
             continue;
         }

@@ -102,14 +102,18 @@ async fn from_a_code_to_a_signed_and_checked_document() {
     let directory = test.directory.path().to_owned();
     let unsigned = write(&directory, "don-de-nghi.pdf", &letter());
     phone.go("/sign").await;
+    assert!(!phone.has("[name=secrecy]").await, "a citizen's papers have no class");
     phone.choose_file("#document", &unsigned).await;
+    phone.picture("sign").await;
+    phone.press("[data-sign] button.main").await;
+    see_pages(&phone).await;
+    phone.whole_picture("sign-review").await;
     phone.fill("pin", "sai mã pin 99").await;
     phone.press("[data-sign] button.main").await;
     phone.see("#pin-problem").await;
     phone.picture("sign-wrong-pin").await;
-    phone.choose_file("#document", &unsigned).await;
+    see_pages(&phone).await;
     phone.fill("pin", PIN).await;
-    phone.picture("sign").await;
     phone.press("[data-sign] button.main").await;
     assert!(phone.see("article.verdict").await.contains("Nguyễn Thị Hồng Ưởng"));
     phone.picture("signed").await;
@@ -136,6 +140,19 @@ async fn from_a_code_to_a_signed_and_checked_document() {
     }
     desk.close().await;
     super::checking::see_what_changed(&test, &directory, &signed).await;
+}
+
+/// The page's picture, and the one with the signature, are there and are pictures.
+async fn see_pages(browser: &Browser) {
+    let drawn = "return [...document.querySelectorAll('img[data-sheet]')].every((one) => { one.scrollIntoView(); return one.complete && one.naturalWidth > 100; }) \
+         && document.querySelectorAll('img[data-sheet]').length";
+    for _ in 0..100 {
+        if browser.value(drawn).await == json!(2) {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("the pages are not drawn");
 }
 
 /// What the button gives, asked for with the browser's own session.

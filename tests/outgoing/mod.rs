@@ -19,6 +19,7 @@ mod refusals;
 mod reminders;
 mod restored;
 mod road;
+mod seen;
 
 use crate::{
     harness::app::{ACCOUNT_PASSWORD, TestApp},

@@ -223,6 +223,8 @@ async fn the_signing_page_puts_a_code_where_it_was_asked_for() {
         browser.log_in("cong.dan", PASSWORD).await;
         browser.go("/sign").await;
         browser.choose_file("#document", &file).await;
+        browser.press("[data-sign] button.main").await;
+        browser.see("[data-preview]").await;
         browser.press("details:has([name=code]) summary").await;
         browser.press("[name=code]").await;
         browser.fill("code_title", "Đơn đề nghị").await;

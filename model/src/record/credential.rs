@@ -38,6 +38,16 @@ record! {
 }
 
 record! {
+    /// The picture that a credential's signatures show: its holder's handwriting, or the agency's seal.
+    authenticated SignaturePicture in "signature_picture" {
+        credential_id: CredentialId,
+        /// Encrypted PNG; none once it was removed.
+        picture: Option<Vec<u8>>,
+        changed_at: Instant,
+    }
+}
+
+record! {
     /// A request to unlock a credential, asked by one person and decided by another.
     authenticated Unlock in "unlock_request" as "unlock" {
         id: UnlockId,

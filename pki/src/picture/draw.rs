@@ -40,6 +40,15 @@ impl Pages {
         Some(self.pdf.pages().get(page)?.render_dimensions())
     }
 
+    /// Width and height of a page's picture.
+    pub(super) fn pixels(&self, page: usize) -> Option<(u16, u16)> {
+        let page = self.pdf.pages().get(page)?;
+        let (scale, (width, height)) = (scale(page), page.render_dimensions());
+        // Within the bounds of a picture, so that nothing is cut off.
+        let pixel = |value: f32| (value * scale).ceil().max(1.0) as u16;
+        Some((pixel(width), pixel(height)))
+    }
+
     /// Draws a page, counted from 0, with its annotations.
     pub(super) fn draw(&self, page: usize) -> Option<Pixels> {
         // The library may meet what it did not think of; another page may still be drawn.

@@ -18,6 +18,10 @@ pub const DIFFERENCES: usize = 40;
 pub const MARKS: usize = 40;
 /// Most fields looked at for signatures.
 pub const FIELDS: usize = 10_000;
+/// Pages on which a text is searched.
+pub const PAGES_SEARCHED: usize = 100;
+/// Pages that are measured at once for whoever signs them.
+pub const SHEETS: u32 = 50;
 /// Pixels of a picture with a QR code: what large telephone cameras make.
 pub const MOST_PIXELS: usize = 64_000_000;
 /// Pixels of such a picture's side.

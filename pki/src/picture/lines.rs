@@ -11,6 +11,7 @@ use hayro::hayro_interpret::{
     InterpreterSettings, SoftMask, interpret_page,
 };
 use hayro::hayro_syntax::Pdf;
+use hayro::hayro_syntax::page::Page;
 use hayro::kurbo::{BezPath, Point, Rect};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -18,17 +19,31 @@ use std::sync::Arc;
 /// The lines of the first page, each without white space, in the order in which they are drawn; `None` where it cannot be read.
 pub fn first_page(source: &[u8]) -> Option<Vec<String>> {
     // The library may meet what it did not think of; then the page was not read.
-    std::panic::catch_unwind(AssertUnwindSafe(|| read(source))).ok()?
+    let read = || Some(of_page(open(source)?.pages().first()?));
+    let lines = std::panic::catch_unwind(AssertUnwindSafe(read)).ok()??;
+    Some(lines.iter().map(|line| line.iter().map(|letter| letter.text.as_str()).collect()).collect())
 }
 
-fn read(source: &[u8]) -> Option<Vec<String>> {
+/// A letter as it stands on the page, never white space; several where a glyph stands for them.
+pub(super) struct Letter {
+    pub(super) text: String,
+    /// Where it begins, in points from the upper left corner of the page as shown.
+    pub(super) at: Point,
+    /// Of the typeface, in points.
+    pub(super) size: f64,
+}
+
+pub(super) fn open(source: &[u8]) -> Option<Pdf> {
     if source.len() > limits::FILE {
         return None;
     }
     let whole = Arc::new(source.to_vec());
     let end = whole.len();
-    let pdf = Pdf::new(Arc::new(Prefix { whole, end })).ok()?;
-    let page = pdf.pages().first()?;
+    Pdf::new(Arc::new(Prefix { whole, end })).ok()
+}
+
+/// The lines of one page.
+pub(super) fn of_page(page: &Page<'_>) -> Vec<Vec<Letter>> {
     let (width, height) = page.render_dimensions();
     let sheet = Rect::new(0.0, 0.0, f64::from(width), f64::from(height));
     let mut lines = Lines::default();
@@ -37,16 +52,16 @@ fn read(source: &[u8]) -> Option<Vec<String>> {
     let mut context = Context::new(start, sheet, &cache, page.xref(), InterpreterSettings::default());
     interpret_page(page, &mut context, &mut lines);
     lines.end();
-    Some(lines.found)
+    lines.found
 }
 
 /// What was drawn so far.
 #[derive(Default)]
 struct Lines {
-    found: Vec<String>,
-    line: String,
-    /// Where the last letter stands, and how large it is.
-    last: Option<(Point, f64)>,
+    found: Vec<Vec<Letter>>,
+    line: Vec<Letter>,
+    /// Where the last letter stands, white space too.
+    last: Option<Point>,
     letters: usize,
 }
 
@@ -57,14 +72,17 @@ impl Lines {
             return;
         }
         // An advance is at most an em and a letter-space beside it; more is another column, and another height another line.
-        let goes_on = self.last.is_some_and(|(before, _)| {
+        let goes_on = self.last.is_some_and(|before| {
             (at.y - before.y).abs() < size * 0.4 && at.x > before.x - size * 0.5 && at.x < before.x + size * 2.5
         });
         if !goes_on {
             self.end();
         }
-        self.line.extend(text.chars().filter(|letter| !letter.is_whitespace() && !letter.is_control()));
-        self.last = Some((at, size));
+        let text: String = text.chars().filter(|letter| !letter.is_whitespace() && !letter.is_control()).collect();
+        if !text.is_empty() {
+            self.line.push(Letter { text, at, size });
+        }
+        self.last = Some(at);
     }
 
     fn end(&mut self) {

@@ -1,6 +1,7 @@
 //! Pictures of a PDF's pages: as they were signed beside as they are now, where they differ, and where each signature stands. For
 //! people who want to see; a verdict never rests on a picture. Bounded in pages, pixels and bytes; the caller bounds the time.
 
+pub mod anchor;
 pub mod blank;
 pub mod code;
 mod difference;
@@ -8,6 +9,7 @@ mod draw;
 pub mod limits;
 pub mod lines;
 mod place;
+pub mod sheet;
 
 use crate::pdf::{PdfFile, signature};
 use draw::{Pages, Pixels};

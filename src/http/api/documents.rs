@@ -52,8 +52,9 @@ pub(super) fn routes() -> Vec<Route> {
 #[derive(Deserialize, ToSchema)]
 pub struct SignBody {
     /// `credential`, `format` (pades, cades, xades, jades, asice, asics), `packaging` (attached, detached, enveloped), `level` (B, T, LT,
-    /// LTA), `sha256` (hex of the bytes that the signer was shown: others are refused); for PDF `look` (invisible, citizen, official, seal), `page`, `place`, `rectangle`, `field`,
-    /// `reason`, `location`, `picture` (base64 PNG), `code` (an object that may be empty: `title`, `page`, `place`, `rectangle`).
+    /// LTA), `sha256` (hex of the bytes that the signer was shown: others are refused); for PDF `look` (invisible, citizen, official, seal; sao-y, sao-luc, trich-sao of a copy, appendix with `document_number`), `page`, `place`, `rectangle`,
+    /// `anchor` (`text` and, by choice, `page`, `hit`, `side`: above, below, left, right), `field`,
+    /// `reason`, `location`, `picture` (base64 PNG), `kept_picture` (true: the one that is kept with the credential), `code` (an object that may be empty: `title`, `page`, `place`, `rectangle`).
     #[serde(flatten)]
     #[schema(value_type = Object)]
     request: SignRequest,

@@ -24,6 +24,7 @@ pub(super) mod outgoing;
 pub(super) mod passkeys;
 mod payment_orders;
 pub(in crate::http) mod payrolls;
+pub(super) mod pictures;
 pub(super) mod providers;
 pub(super) mod receipts;
 pub(super) mod reports;
@@ -59,6 +60,7 @@ pub fn routes() -> Vec<Route> {
         certificates::routes(),
         revocation_orders::routes(),
         credentials::routes(),
+        pictures::routes(),
         unlocks::routes(),
         documents::routes(),
         document_codes::routes(),

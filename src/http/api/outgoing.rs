@@ -18,7 +18,7 @@ use crate::{
         self, BatchLine, Draft, Inboxes, Metadata, NumberLine, OutgoingDetail, OutgoingPage, OutgoingView,
         RecipientWanted, limits,
     },
-    signing,
+    signing::{self, picture::PictureWanted},
 };
 use axum::{
     Json,
@@ -84,6 +84,9 @@ pub struct KeyBody {
     /// Base64 of a PNG: the handwriting or the seal.
     #[serde(default)]
     picture: Option<String>,
+    /// Instead: the one that is kept with the credential.
+    #[serde(default)]
+    kept_picture: bool,
     /// What the caller was shown; nothing is signed where the document is another by now.
     #[serde(default)]
     content_sha256: Option<String>,
@@ -106,6 +109,9 @@ pub struct BatchBody {
     pin: Secret,
     #[serde(default)]
     picture: Option<String>,
+    /// Instead: the one that is kept with the credential.
+    #[serde(default)]
+    kept_picture: bool,
     /// At most 50.
     documents: Vec<BatchDocument>,
 }
@@ -131,6 +137,8 @@ pub struct BatchAnswer {
 #[serde(default, deny_unknown_fields)]
 pub struct NoteBody {
     note: Option<String>,
+    /// What the caller was shown; nobody agrees where the document is another by now.
+    content_sha256: Option<String>,
 }
 
 /// Why.
@@ -254,7 +262,9 @@ pub async fn initials(
     Path(id): Path<String>,
     body: JsonBody<NoteBody>,
 ) -> Result<Json<OutgoingView>> {
-    Ok(Json(outgoing::initial(&app, &caller.required()?, read(&id)?, body.value.note.as_deref()).await?))
+    let NoteBody { note, content_sha256 } = body.value;
+    let said = (content_sha256.as_deref(), note.as_deref());
+    Ok(Json(outgoing::initial(&app, &caller.required()?, read(&id)?, said).await?))
 }
 
 /// A competent person signs one document.
@@ -267,9 +277,10 @@ pub async fn sign(
     Path(id): Path<String>,
     body: JsonBody<KeyBody>,
 ) -> Result<Json<BatchLine>> {
-    let KeyBody { credential, pin, picture, content_sha256 } = body.value;
+    let KeyBody { credential, pin, picture, kept_picture, content_sha256 } = body.value;
     let wanted = [(read(&id)?, content_sha256)];
-    let lines = signed(&app, caller, &remote, (credential, &pin), &wanted, picture.as_deref()).await?;
+    let picture = PictureWanted::of(picture.as_deref(), kept_picture);
+    let lines = signed(&app, caller, &remote, (credential, &pin), &wanted, picture).await?;
     let line = lines.into_iter().next().ok_or_else(|| InternalError::other("a batch without a line"))?;
     Ok(Json(line))
 }
@@ -283,9 +294,10 @@ pub async fn sign_many(
     remote: Remote,
     body: JsonBody<BatchBody>,
 ) -> Result<Json<BatchAnswer>> {
-    let BatchBody { credential, pin, picture, documents } = body.value;
+    let BatchBody { credential, pin, picture, kept_picture, documents } = body.value;
     let wanted: Vec<_> = documents.into_iter().map(|one| (one.id, one.content_sha256)).collect();
-    let documents = signed(&app, caller, &remote, (credential, &pin), &wanted, picture.as_deref()).await?;
+    let picture = PictureWanted::of(picture.as_deref(), kept_picture);
+    let documents = signed(&app, caller, &remote, (credential, &pin), &wanted, picture).await?;
     Ok(Json(BatchAnswer { documents }))
 }
 
@@ -295,7 +307,7 @@ async fn signed(
     remote: &Remote,
     (credential, pin): (CredentialId, &Secret),
     wanted: &[(OutgoingId, Option<String>)],
-    picture: Option<&str>,
+    picture: PictureWanted<'_>,
 ) -> Result<Vec<BatchLine>> {
     let by = caller.required()?;
     let pin = Pin::enter(pin.reveal()).map_err(RequestError::from)?;
@@ -306,7 +318,7 @@ async fn signed(
 #[utoipa::path(post, path = "/api/v1/documents/outgoing/{id}/number", params(("id" = String, Path)),
     responses((status = 200, body = OutgoingView), (status = 404), (status = 409)))]
 pub async fn number(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<Json<OutgoingView>> {
-    Ok(Json(outgoing::give_number(&app, &caller.required()?, read(&id)?).await?))
+    Ok(Json(outgoing::give_number(&app, &caller.required()?, read(&id)?, None).await?))
 }
 
 /// The clerk seals with the agency's certificate.
@@ -320,9 +332,10 @@ pub async fn seal(
     body: JsonBody<KeyBody>,
 ) -> Result<Json<OutgoingView>> {
     let by = caller.required()?;
-    let KeyBody { credential, pin, picture, .. } = body.value;
+    let KeyBody { credential, pin, picture, kept_picture, content_sha256 } = body.value;
     let pin = Pin::enter(pin.reveal()).map_err(RequestError::from)?;
-    let flow = outgoing::seal(&app, &by, read(&id)?, credential, &pin, picture.as_deref());
+    let said = (content_sha256.as_deref(), PictureWanted::of(picture.as_deref(), kept_picture));
+    let flow = outgoing::seal(&app, &by, read(&id)?, credential, &pin, said);
     Ok(Json(with_pin(&app, &by, &remote, flow).await?))
 }
 

@@ -41,6 +41,8 @@ pub struct CredentialCard {
     pub tries_left: u32,
     /// How often four eyes may still unlock it.
     pub unlocks_left: u32,
+    /// Whether its signatures can show a picture.
+    pub may_keep_picture: bool,
 }
 
 impl CredentialCard {

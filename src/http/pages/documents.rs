@@ -7,7 +7,7 @@
 //! | [`StepForm`] | `/documents/{id}/{step}` | a reason or remark, or a key with its PIN |
 //! | [`BatchForm`] | `/documents/sign` | a key with its PIN, and the documents chosen |
 
-use super::{Frame, Problems, form::Secret, rendered, rows::Row, sign::CredentialChoice, texts};
+use super::{Frame, Problems, form::Secret, rendered, rows::Row, sheets::SheetsView, sign::CredentialChoice, texts};
 use askama::Template;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -43,6 +43,8 @@ pub struct StepForm {
     pub recipients: String,
     pub credential: String,
     pub pin: Secret,
+    /// `yes`: with the picture that is kept.
+    pub kept_picture: String,
     /// Of what was shown.
     pub content_sha256: String,
 }
@@ -54,6 +56,8 @@ pub struct BatchForm {
     pub csrf: String,
     pub credential: String,
     pub pin: Secret,
+    /// `yes`: with the picture that is kept.
+    pub kept_picture: String,
     #[serde(flatten)]
     pub chosen: BTreeMap<String, String>,
 }
@@ -180,6 +184,8 @@ impl Recipient {
 pub struct DocumentPage {
     pub frame: Frame,
     pub row: DocumentRow,
+    /// What the next one acts on.
+    pub sheets: SheetsView,
     pub place: String,
     /// What the clerk writes behind the number, and the register that gives it.
     pub designation: String,
@@ -214,7 +220,7 @@ pub struct NewDocumentPage {
 impl DocumentsPage {
     /// The page as HTML.
     pub fn html(&self) -> String {
-        rendered(&Self { problems: self.problems.among(&["credential", "pin"]), ..self.clone() })
+        rendered(&Self { problems: self.problems.among(&["credential", "picture", "pin"]), ..self.clone() })
     }
 
     fn is_empty(&self) -> bool {
@@ -226,9 +232,22 @@ impl DocumentsPage {
         self.inboxes.iter().filter(|inbox| !inbox.rows.is_empty()).collect()
     }
 
+    fn has_picture(&self) -> bool {
+        self.credentials.iter().any(|choice| choice.picture.is_some())
+    }
+
+    fn uses_picture(&self) -> bool {
+        true
+    }
+
     /// Whether this inbox is signed at once.
     fn is_batch(&self, inbox: &Inbox) -> bool {
         inbox.name == "to-sign" && !self.credentials.is_empty()
+    }
+
+    /// What the picture beside a document of the batch is.
+    fn first_sheet(&self, row: &DocumentRow) -> String {
+        self.frame.fill("sheets-first", &[("subject", &row.subject)])
     }
 
     fn action(&self, row: &DocumentRow) -> String {
@@ -240,7 +259,7 @@ impl DocumentPage {
     /// The page as HTML.
     pub fn html(&self) -> String {
         rendered(&Self {
-            problems: self.problems.among(&["reason", "recipients", "credential", "pin"]),
+            problems: self.problems.among(&["reason", "recipients", "credential", "picture", "pin"]),
             ..self.clone()
         })
     }
@@ -285,6 +304,14 @@ impl DocumentPage {
     fn when(&self, happened: &Happened) -> String {
         let when = texts::screen_time(&happened.at);
         self.frame.fill("by-and-when", &[("who", &happened.name), ("when", &when)])
+    }
+
+    fn has_picture(&self) -> bool {
+        self.credentials.iter().any(|choice| choice.picture.is_some())
+    }
+
+    fn uses_picture(&self) -> bool {
+        true
     }
 
     /// The step that the reader takes now, where it needs a key.

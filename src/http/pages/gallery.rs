@@ -7,7 +7,7 @@ use super::{
     certificate::{self, CertificateContent, CodeCard},
     form::Secret,
     gallery_booth::{CARD, TODAY},
-    home, kept, login, own, refusal, registration, sign,
+    home, kept, login, refusal, registration,
     verdict::{ReportLinks, VerdictCard},
     verify,
 };
@@ -19,7 +19,7 @@ use crate::{
 use axum::http::StatusCode;
 use chuky_model::{
     card::{Card, CardError},
-    id::{CredentialId, RequestId},
+    id::RequestId,
     instant::Instant,
     person::Sex,
     report::{
@@ -375,11 +375,6 @@ fn subscriber_screens(language: Language) -> Vec<Screen> {
     };
     let code_page =
         |problems| activate::CodePage { frame: stranger(language, "/activate"), refused: false, problems }.html();
-    let wrong_pin = refused("pin", "Mã PIN không đúng. Còn 3 lần thử trước khi bị khóa.").and_with(
-        "document",
-        "problem-file-too-large",
-        vec![("megabytes", "200".to_owned())],
-    );
     vec![
         ("activate-code", code_page(Problems::none())),
         (
@@ -395,54 +390,7 @@ fn subscriber_screens(language: Language) -> Vec<Screen> {
         ("activate-consent-account", consent(activate::Holder::LoggedIn, Problems::none()).html()),
         ("activate-stranger", consent(activate::Holder::Stranger, Problems::none()).html()),
         ("activate-receipt", receipt.html()),
-        ("sign", sign_page(language, true, Problems::none())),
-        ("sign-problem", sign_page(language, true, wrong_pin)),
-        ("sign-none", sign_page(language, false, Problems::none())),
-        ("signed", signed_page(language)),
-        ("sign-own", sign_own_page(language)),
     ]
-}
-
-fn sign_page(language: Language, has_credential: bool, problems: Problems) -> String {
-    let credential = sign::CredentialChoice {
-        credential: CredentialId(request().0),
-        holder: format!("{LONG_NAME}, Phó Chủ tịch, {AGENCY}"),
-        valid_until: at("2029-11-21T03:10:00Z"),
-        tries_left: 5,
-    };
-    sign::SignPage {
-        frame: frame(language, "/sign"),
-        credentials: if has_credential { vec![credential] } else { Vec::new() },
-        looks: vec![sign::Look::Citizen, sign::Look::Official, sign::Look::Seal, sign::Look::Invisible],
-        chosen: sign::SignChoices::default(),
-        idempotency_key: "key".into(),
-        largest_bytes: 200_000_000,
-        problems,
-    }
-    .html()
-}
-
-fn signed_page(language: Language) -> String {
-    let [(_, valid), ..] = reports();
-    sign::SignedPage {
-        frame: frame(language, "/sign"),
-        file: "Đơn xin xác nhận.pdf".into(),
-        bytes: 1_234_567,
-        download: "/sign/0199a7c2/file".into(),
-        card: VerdictCard::of(&valid, &frame(language, "/sign"), ReportLinks::default()),
-        code: Some(("K7M2Q9-X4T8W3-N6P1R5".into(), "/k/K7M2Q9-X4T8W3-N6P1R5".into())),
-    }
-    .html()
-}
-
-fn sign_own_page(language: Language) -> String {
-    own::OwnPage {
-        frame: frame(language, "/sign/own"),
-        site: "https://chuky.example".into(),
-        port: 17_346,
-        largest_bytes: 200_000_000,
-    }
-    .html()
 }
 
 /// Every page in every state worth looking at.
@@ -452,6 +400,7 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
         super::gallery_booth::screens(language),
         registration_screens(language),
         subscriber_screens(language),
+        super::gallery_sign::screens(language),
         super::gallery_audit::screens(language),
         super::gallery_consent::screens(language),
         super::gallery_custody::screens(language),

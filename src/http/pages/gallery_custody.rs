@@ -9,6 +9,7 @@ use super::{
     credentials::{CredentialCard, CredentialsPage, Done, PinPage},
     gallery::{AGENCY, LONG_NAME, Screen, at, frame, refused, stranger},
     messages::{MessagesPage, ShownMessage},
+    picture::PicturePage,
     unlocks::{AskForm, UnlockCard, UnlocksPage},
 };
 use crate::{issuance::PublicStatus, oauth::GrantView};
@@ -32,7 +33,20 @@ fn card(state: CredentialState, certificate: CertificateState, unlocks_left: u32
         certificate_state: certificate,
         tries_left: 3,
         unlocks_left,
+        may_keep_picture: true,
     }
+}
+
+/// The picture that is kept with a credential, and none.
+fn picture_page(language: Language, is_kept: bool, problems: Problems) -> String {
+    PicturePage {
+        frame: frame(language, "/credentials/0199a7c2-2222-7000-8000-00000000abcd/picture"),
+        credential: CredentialId("0199a7c2-2222-7000-8000-00000000abcd".parse().unwrap()),
+        holder: format!("{LONG_NAME}, {AGENCY}"),
+        is_kept,
+        problems,
+    }
+    .html()
 }
 
 pub(super) fn screens(language: Language) -> Vec<Screen> {
@@ -67,6 +81,15 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
     screens.extend(certificate_screens(language));
     screens.extend([
         ("credentials", list(vec![card(Active, Issued, 2), card(Locked, Issued, 1)], None)),
+        ("picture", picture_page(language, true, Problems::none())),
+        (
+            "picture-refused",
+            picture_page(
+                language,
+                false,
+                refused("picture", "Hình này không có nền trong suốt nên sẽ che chữ bên dưới."),
+            ),
+        ),
         ("credentials-changed", list(vec![card(Active, Issued, 2)], Some(Done::PinChanged))),
         ("credentials-over", list(vec![card(Locked, Issued, 0), card(Closed, Revoked, 2)], None)),
         ("credentials-none", list(Vec::new(), None)),

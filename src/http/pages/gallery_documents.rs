@@ -8,6 +8,7 @@ use super::{
         Recipient, Step,
     },
     gallery::{AGENCY, LONG_NAME, Screen, at, frame, refused},
+    gallery_sign::{drawn, shown},
     sign::CredentialChoice,
 };
 use chuky_model::{id::CredentialId, text::Language};
@@ -124,6 +125,7 @@ fn signing(language: Language) -> DocumentPage {
     DocumentPage {
         frame: frame(language, "/documents/0199a7c2-1111-7000-8000-00000000abcd"),
         row: overdue(),
+        sheets: shown(drawn(), "/documents/0199a7c2-1111-7000-8000-00000000abcd"),
         place: "Hà Nội".into(),
         designation: "QĐ-UBND".into(),
         series: "QĐ".into(),
@@ -217,6 +219,7 @@ fn key() -> CredentialChoice {
         holder: LONG_NAME.into(),
         valid_until: at("2031-11-22T02:00:00Z"),
         tries_left: 5,
+        picture: Some("/credentials/0199a7c2-1111-7000-8000-00000000abcd/picture.png".into()),
     }
 }
 

@@ -167,6 +167,7 @@ fn mandates(language: Language) -> Vec<Screen> {
         holder: LONG_NAME.into(),
         valid_until: at("2029-11-22T02:00:00Z"),
         tries_left: 3,
+        picture: None,
     };
     let page = |views: Vec<MandateView>, credentials: Vec<CredentialChoice>, done: &str, problems| {
         let mandates = views.iter().map(|view| MandateCard::of(&frame(), view)).collect();
@@ -236,6 +237,7 @@ fn merchants(language: Language) -> Vec<Screen> {
         holder: format!("{LONG_NAME} ({AGENCY})"),
         valid_until: at("2029-11-22T02:00:00Z"),
         tries_left: 3,
+        picture: None,
     };
     let page = |accounts: Vec<AccountCard>, credentials: Vec<CredentialChoice>, done: &str, problems| {
         let form = RegisterForm { bank: "970436".into(), shop: "Phở Thìn".into(), ..RegisterForm::default() };

@@ -69,6 +69,7 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
         holder: LONG_NAME.to_owned(),
         valid_until: at("2029-01-01T00:00:00Z"),
         tries_left: 5,
+        picture: None,
     }];
     let start = PayrollPage {
         frame: frame(language, "/payroll"),

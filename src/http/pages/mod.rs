@@ -36,6 +36,7 @@ pub mod messages;
 pub mod own;
 pub mod payments;
 pub mod payroll;
+pub mod picture;
 pub mod problems;
 pub mod quick_response;
 pub mod receipt;
@@ -46,6 +47,7 @@ pub mod report_sections;
 pub mod reports;
 pub mod revocations;
 pub mod rows;
+pub mod sheets;
 pub mod sign;
 pub mod staff;
 pub mod texts;
@@ -133,6 +135,8 @@ mod gallery_payments;
 mod gallery_payroll;
 #[cfg(test)]
 mod gallery_reports;
+#[cfg(test)]
+mod gallery_sign;
 #[cfg(test)]
 mod gallery_staff;
 #[cfg(test)]

@@ -1,11 +1,16 @@
-//! `/sign`: a subscriber signs a PDF with a PIN, then downloads it with the verdict of our own verifier beside it.
-//! The form posts `multipart/form-data` to `/sign`: `csrf`, `idempotency_key`, `credential`, `document` (the file), `look`
-//! ([`Look`]), `page` (`first`, `last`, or `number` with the number in `page_number`), `place` ([`Place`]), `reason`, `pin`, and `code` (`yes`)
-//! with `code_place` and `code_title`.
+//! `/sign`: a subscriber hands in a PDF, sees its pages and where the signature will stand, signs with a PIN, then downloads it with the
+//! verdict of our own verifier beside it.
+//!
+//! | form | posts to | fields |
+//! |---|---|---|
+//! | the first | `/sign` (`multipart/form-data`) | `csrf`, `idempotency_key`, `secrecy` where it is asked for, `document` |
+//! | [`ReviewForm`] | `/sign/{id}` | what was shown, what is chosen, the PIN |
 
-use super::{Frame, Problems, VerdictCard, rendered, texts};
+use super::{Frame, Problems, VerdictCard, form::Secret, rendered, sheets::SheetsView, texts};
+use crate::signing::sheets::Pages;
 use askama::Template;
 use chuky_model::{id::CredentialId, instant::Instant};
+use serde::Deserialize;
 
 /// How the signature shows on the page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,9 +24,25 @@ pub enum Look {
     Seal,
     /// Nothing on the page.
     Invisible,
+    /// A copy's forms, and an appendix's.
+    SaoY,
+    SaoLuc,
+    TrichSao,
+    Appendix,
 }
 
 impl Look {
+    const ALL: [Look; 8] = [
+        Self::Citizen,
+        Self::Official,
+        Self::Seal,
+        Self::SaoY,
+        Self::SaoLuc,
+        Self::TrichSao,
+        Self::Appendix,
+        Self::Invisible,
+    ];
+
     /// The value in the form.
     pub fn name(self) -> &'static str {
         match self {
@@ -29,12 +50,16 @@ impl Look {
             Self::Official => "official",
             Self::Seal => "seal",
             Self::Invisible => "invisible",
+            Self::SaoY => "sao-y",
+            Self::SaoLuc => "sao-luc",
+            Self::TrichSao => "trich-sao",
+            Self::Appendix => "appendix",
         }
     }
 
     /// The look of that name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Citizen, Self::Official, Self::Seal, Self::Invisible].into_iter().find(|look| look.name() == name)
+        Self::ALL.into_iter().find(|look| look.name() == name)
     }
 }
 
@@ -68,6 +93,9 @@ impl Place {
     }
 }
 
+/// On which side of a text.
+pub const SIDES: [&str; 4] = ["below", "above", "left", "right"];
+
 /// A signature that the subscriber can choose.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CredentialChoice {
@@ -78,12 +106,19 @@ pub struct CredentialChoice {
     pub valid_until: Instant,
     /// Wrong tries that are left before the PIN is locked.
     pub tries_left: u32,
+    /// Where the picture that is kept with it lies.
+    pub picture: Option<String>,
 }
 
 impl CredentialChoice {
     /// Whether a form chooses it: it was chosen before, or is the only one of so many.
     pub fn is_chosen(&self, chosen: &str, of: usize) -> bool {
         of == 1 || self.credential.to_string() == chosen
+    }
+
+    /// What the picture that is kept with it is.
+    pub fn picture_words(&self, frame: &Frame) -> String {
+        frame.fill("picture-of", &[("holder", &self.holder)])
     }
 
     /// Until when it is valid, and how many tries are left.
@@ -101,12 +136,19 @@ pub struct SignChoices {
     pub place: Place,
     /// `first`, `last` or a number; empty for `last`.
     pub page: String,
+    /// A text beside which it stands instead, and on which side ([`SIDES`]).
+    pub anchor: String,
+    pub side: String,
+    /// Of an appendix.
+    pub document_number: String,
     pub reason: String,
     /// A code on the last page, and where.
     pub code: bool,
     pub code_place: CodePlace,
     /// What the document is called on the code's page.
     pub code_title: String,
+    /// With the picture that is kept with the credential.
+    pub kept_picture: bool,
 }
 
 /// Where the code stands: a corner, or the nearest place to it where nothing stands.
@@ -119,19 +161,124 @@ impl Default for CodePlace {
     }
 }
 
-/// The signing page.
+/// What the second form posts.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct ReviewForm {
+    pub csrf: String,
+    pub idempotency_key: String,
+    /// Of the bytes that were shown, in hex.
+    pub sha256: String,
+    pub credential: String,
+    /// [`Look`].
+    pub look: String,
+    /// `first`, `last`, or `number` with the number beside it.
+    pub page: String,
+    pub page_number: String,
+    /// [`Place`].
+    pub place: String,
+    /// A text of the document beside which it stands instead, and on which side of it.
+    pub anchor: String,
+    pub side: String,
+    /// Of an appendix: number and notation of the document that it belongs to.
+    pub document_number: String,
+    pub reason: String,
+    /// `yes` for a code.
+    pub code: String,
+    pub code_place: String,
+    pub code_title: String,
+    /// `yes`: with the picture that is kept.
+    pub kept_picture: String,
+    pub pin: Secret,
+}
+
+impl ReviewForm {
+    /// What is chosen.
+    pub fn choices(&self) -> SignChoices {
+        SignChoices {
+            credential: self.credential.parse().ok(),
+            look: Look::from_name(&self.look).unwrap_or_default(),
+            place: Place::from_name(&self.place).unwrap_or_default(),
+            page: if self.page == "number" { self.page_number.clone() } else { self.page.clone() },
+            anchor: self.anchor.clone(),
+            side: self.side.clone(),
+            document_number: self.document_number.clone(),
+            reason: self.reason.clone(),
+            code: self.code == "yes",
+            code_place: Place::from_name(&self.code_place).map(CodePlace).unwrap_or_default(),
+            code_title: self.code_title.clone(),
+            kept_picture: self.kept_picture == "yes",
+        }
+    }
+}
+
+/// What a picture of the page with the signature is asked with: of the form what shows on the page, and nothing that a log must not hold.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct PreviewQuery {
+    pub sha256: String,
+    pub credential: String,
+    pub look: String,
+    pub page: String,
+    pub page_number: String,
+    pub place: String,
+    pub anchor: String,
+    pub side: String,
+    pub document_number: String,
+    pub code: String,
+    pub code_place: String,
+    pub kept_picture: String,
+}
+
+impl PreviewQuery {
+    /// What is chosen.
+    pub fn choices(&self) -> SignChoices {
+        let form = ReviewForm {
+            credential: self.credential.clone(),
+            look: self.look.clone(),
+            page: self.page.clone(),
+            page_number: self.page_number.clone(),
+            place: self.place.clone(),
+            anchor: self.anchor.clone(),
+            side: self.side.clone(),
+            document_number: self.document_number.clone(),
+            code: self.code.clone(),
+            code_place: self.code_place.clone(),
+            kept_picture: self.kept_picture.clone(),
+            ..ReviewForm::default()
+        };
+        form.choices()
+    }
+}
+
+/// Where a document is handed in.
 #[derive(Clone, Template)]
 #[template(path = "sign.html")]
 pub struct SignPage {
     pub frame: Frame,
+    /// Whether the subscriber has a signature; none leads to `/activate`.
+    pub can_sign: bool,
+    /// Whether the class is asked for.
+    pub asks_class: bool,
+    pub idempotency_key: String,
+    /// Largest file taken, in bytes.
+    pub largest_bytes: u64,
+    /// Of the fields of the form.
+    pub problems: Problems,
+}
+
+/// What will be signed, and the PIN.
+#[derive(Clone, Template)]
+#[template(path = "sign_review.html")]
+pub struct ReviewPage {
+    pub frame: Frame,
+    pub sheets: SheetsView,
     /// What the subscriber can sign with; none leads to `/activate`.
     pub credentials: Vec<CredentialChoice>,
     /// Looks that are offered.
     pub looks: Vec<Look>,
     pub chosen: SignChoices,
     pub idempotency_key: String,
-    /// Largest file taken, in bytes.
-    pub largest_bytes: u64,
     /// Of the fields of the form.
     pub problems: Problems,
 }
@@ -154,11 +301,69 @@ pub struct SignedPage {
 impl SignPage {
     /// The page as HTML.
     pub fn html(&self) -> String {
-        rendered(&Self { problems: self.problems.among(SIGN_FIELDS), ..self.clone() })
+        rendered(&Self { problems: self.problems.among(&["document", "secrecy"]), ..self.clone() })
     }
 
     fn hint(&self) -> String {
         self.frame.fill("sign-file-hint", &[("megabytes", &texts::grouped(self.largest_bytes / 1_000_000))])
+    }
+}
+
+impl ReviewPage {
+    /// The page as HTML.
+    pub fn html(&self) -> String {
+        rendered(&Self { problems: self.problems.among(REVIEW_FIELDS), ..self.clone() })
+    }
+
+    /// This page signs in a PDF only.
+    fn is_pdf(&self) -> bool {
+        self.sheets.shown.pages != Pages::OtherFormat
+    }
+
+    /// Whether a picture is kept with one of the signatures.
+    fn has_picture(&self) -> bool {
+        self.credentials.iter().any(|choice| choice.picture.is_some())
+    }
+
+    fn sides(&self) -> &'static [&'static str] {
+        &SIDES
+    }
+
+    /// The side that is chosen, or the first.
+    fn is_side(&self, side: &str) -> bool {
+        if SIDES.contains(&self.chosen.side.as_str()) { self.chosen.side == side } else { side == SIDES[0] }
+    }
+
+    /// Whether an appendix can be signed: it needs the number of its document.
+    fn has_appendix(&self) -> bool {
+        self.looks.contains(&Look::Appendix)
+    }
+
+    fn uses_picture(&self) -> bool {
+        self.chosen.kept_picture
+    }
+
+    fn draws(&self) -> bool {
+        matches!(self.sheets.shown.pages, Pages::Drawn { .. })
+    }
+
+    /// Where the picture with the signature lies, for what is chosen now.
+    fn preview(&self) -> String {
+        let chosen = self.chosen.credential.or_else(|| self.credentials.first().map(|first| first.credential));
+        let credential = chosen.map(|id| id.to_string()).unwrap_or_default();
+        let page = if self.chosen.page.parse::<u32>().is_ok() { "number" } else { self.chosen.page.as_str() };
+        format!(
+            "{}/preview?sha256={}&credential={credential}&look={}&place={}&page={}&page_number={}&kept_picture={}&code_place={}&side={}",
+            self.sheets.here,
+            self.sheets.shown.sha256,
+            self.chosen.look.name(),
+            self.chosen.place.name(),
+            if page == "first" || page == "number" { page } else { "last" },
+            if page == "number" { self.chosen.page.as_str() } else { "" },
+            if self.chosen.kept_picture { "yes" } else { "" },
+            self.chosen.code_place.0.name(),
+            if SIDES.contains(&self.chosen.side.as_str()) { self.chosen.side.as_str() } else { SIDES[0] },
+        )
     }
 
     /// The one chosen before, else the first.
@@ -193,4 +398,5 @@ impl SignedPage {
 }
 
 /// The fields that have a place for their problems.
-const SIGN_FIELDS: &[&str] = &["document", "credential", "look", "page", "reason", "code", "pin"];
+const REVIEW_FIELDS: &[&str] =
+    &["credential", "picture", "anchor", "document_number", "look", "page", "reason", "code", "pin"];

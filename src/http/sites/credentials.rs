@@ -19,6 +19,7 @@ use crate::{
         problem::status_of,
     },
     oauth,
+    signing::picture,
     transactions::merchant::holder,
 };
 use axum::{
@@ -59,14 +60,20 @@ pub(super) async fn usable(
     let signs = |signer: &Signer| {
         signer.shown_state(app) == CredentialState::Active && signer.row.state == CertificateState::Issued
     };
-    let choice = |signer: Signer| CredentialChoice {
-        credential: signer.credential.id,
-        holder: holder(&signer.certificate),
-        valid_until: signer.row.not_after,
-        tries_left: signer.tries_left(app),
-    };
+    let mut choices = Vec::new();
     let signers = custody::signers(app, by).await?.into_iter();
-    Ok(signers.filter(|signer| signs(signer) && admits(signer)).map(choice).collect())
+    for signer in signers.filter(|signer| signs(signer) && admits(signer)) {
+        let id = signer.credential.id;
+        let shows = picture::may_keep(&signer) && picture::is_kept(app, id).await?;
+        choices.push(CredentialChoice {
+            credential: id,
+            holder: holder(&signer.certificate),
+            valid_until: signer.row.not_after,
+            tries_left: signer.tries_left(app),
+            picture: shows.then(|| format!("/credentials/{id}/picture.png")),
+        });
+    }
+    Ok(choices)
 }
 
 async fn list(State(app): State<App>, visit: Visit, Query(query): Query<ListQuery>) -> Result<Response> {
@@ -167,6 +174,7 @@ fn card(app: &App, signer: &Signer) -> CredentialCard {
         certificate_state: signer.row.state,
         tries_left: signer.tries_left(app),
         unlocks_left: signer.unlocks_left(),
+        may_keep_picture: picture::may_keep(signer),
     }
 }
 

@@ -1,6 +1,11 @@
 //! `/documents`: outgoing documents by inbox, one with its road and its next action, the form of a new one, and several signed at once.
 
-use super::{PageForm, Visit, credentials::usable, requests::shown_beside};
+use super::{
+    PageForm, Visit,
+    credentials::usable,
+    requests::shown_beside,
+    sheets::{FromQuery, SheetQuery, picture_answer},
+};
 use crate::{
     accounts::Principal,
     app::App,
@@ -19,6 +24,7 @@ use crate::{
                 Outcome, Recipient, Step, StepForm,
             },
             html,
+            sheets::SheetsView,
             sign::CredentialChoice,
         },
         upload,
@@ -26,9 +32,10 @@ use crate::{
     outgoing::{
         self, BatchLine, Metadata, OutgoingDetail, OutgoingView, RecipientView, RecipientWanted, StepWanted, Urgency,
     },
+    signing::picture::PictureWanted,
 };
 use axum::{
-    extract::{DefaultBodyLimit, Path, Request, State},
+    extract::{DefaultBodyLimit, Path, Query, Request, State},
     http::{Method, StatusCode},
     response::{IntoResponse, Redirect, Response},
     routing::{get, post},
@@ -46,6 +53,7 @@ pub(super) fn routes() -> Vec<Route> {
         Route::new(Method::POST, "/documents", PEOPLE, post(draft).layer(DefaultBodyLimit::disable())),
         Route::new(Method::POST, "/documents/sign", PEOPLE, post(sign_many)),
         Route::new(Method::GET, "/documents/{id}", PEOPLE, get(show)),
+        Route::new(Method::GET, "/documents/{id}/pages/{page}", PEOPLE, get(sheet)),
         Route::new(Method::POST, "/documents/{id}/{step}", PEOPLE, post(step)),
     ]
 }
@@ -78,8 +86,23 @@ async fn draft(State(app): State<App>, visit: Visit, request: Request) -> Result
     }
 }
 
-async fn show(State(app): State<App>, visit: Visit, Path(id): Path<String>) -> Result<Response> {
-    page(&app, visit, read(&id)?, (StatusCode::OK, Problems::none())).await
+async fn show(
+    State(app): State<App>,
+    visit: Visit,
+    Path(id): Path<String>,
+    Query(query): Query<FromQuery>,
+) -> Result<Response> {
+    page(&app, visit, (read(&id)?, query.from), (StatusCode::OK, Problems::none())).await
+}
+
+async fn sheet(
+    State(app): State<App>,
+    visit: Visit,
+    Path((id, page)): Path<(String, String)>,
+    Query(query): Query<SheetQuery>,
+) -> Result<Response> {
+    let page = page.parse().map_err(|_| RequestError::not_found())?;
+    Ok(picture_answer(outgoing::page(&app, visit.required()?, read(&id)?, (&query.sha256, page)).await?))
 }
 
 async fn step(
@@ -91,11 +114,12 @@ async fn step(
 ) -> Result<Response> {
     let by = visit.posting(&form.csrf)?;
     let id = read(&id)?;
+    let seen = Some(form.content_sha256.as_str()).filter(|seen| !seen.is_empty());
     let (reason, remark) = (form.reason.as_str(), Some(form.reason.as_str()));
     let done = match step.as_str() {
         "submit" => outgoing::submit(&app, by, id).await,
-        "initials" => outgoing::initial(&app, by, id, remark).await,
-        "number" => outgoing::give_number(&app, by, id).await,
+        "initials" => outgoing::initial(&app, by, id, (seen, remark)).await,
+        "number" => outgoing::give_number(&app, by, id, seen).await,
         "send" => outgoing::send(&app, by, id).await,
         "publish" => outgoing::publish(&app, by, id).await,
         "recipients" => outgoing::add_recipients(&app, by, id, recipients_of(&form.recipients)).await,
@@ -109,7 +133,7 @@ async fn step(
         Ok(view) => Ok(Redirect::to(&format!("/documents/{}", view.id)).into_response()),
         Err(error) => {
             let said = pin_beside(error)?;
-            page(&app, visit, id, said).await
+            page(&app, visit, (id, 1), said).await
         }
     }
 }
@@ -123,11 +147,13 @@ async fn with_key(
 ) -> Result<OutgoingView> {
     let credential = credential(&form.credential)?;
     let pin = Pin::enter(form.pin.reveal()).map_err(RequestError::from)?;
+    let seen = Some(form.content_sha256.as_str()).filter(|seen| !seen.is_empty());
+    let picture = PictureWanted::of(None, form.kept_picture == "yes");
     if step == "seal" {
-        return with_pin(app, by, remote, outgoing::seal(app, by, id, credential, &pin, None)).await;
+        return with_pin(app, by, remote, outgoing::seal(app, by, id, credential, &pin, (seen, picture))).await;
     }
     let wanted = [(id, Some(form.content_sha256.clone()))];
-    let lines = with_pin(app, by, remote, outgoing::sign(app, by, credential, &pin, &wanted, None)).await?;
+    let lines = with_pin(app, by, remote, outgoing::sign(app, by, credential, &pin, &wanted, picture)).await?;
     let line = lines.into_iter().next();
     match line {
         Some(BatchLine { document: Some(document), .. }) => Ok(document),
@@ -148,13 +174,14 @@ async fn sign_many(
     let signed = async {
         let credential = credential(&form.credential)?;
         let pin = Pin::enter(form.pin.reveal()).map_err(RequestError::from)?;
+        let picture = PictureWanted::of(None, form.kept_picture == "yes");
         let mut wanted = Vec::new();
         for (name, seen) in &form.chosen {
             if let Some(id) = name.strip_prefix("document-") {
                 wanted.push((read(id)?, Some(seen.clone())));
             }
         }
-        with_pin(&app, by, &remote, outgoing::sign(&app, by, credential, &pin, &wanted, None)).await
+        with_pin(&app, by, &remote, outgoing::sign(&app, by, credential, &pin, &wanted, picture)).await
     };
     let lines = match signed.await {
         Ok(lines) => lines,
@@ -206,8 +233,19 @@ async fn inboxes(
     Ok(html(status, page.html()))
 }
 
-async fn page(app: &App, visit: Visit, id: OutgoingId, (status, problems): (StatusCode, Problems)) -> Result<Response> {
+async fn page(
+    app: &App,
+    visit: Visit,
+    (id, from): (OutgoingId, u32),
+    (status, problems): (StatusCode, Problems),
+) -> Result<Response> {
     let by = visit.required()?;
+    let sheets = SheetsView {
+        shown: outgoing::pages(app, by, id, from).await?,
+        here: format!("/documents/{id}"),
+        pictures: format!("/documents/{id}/pages"),
+        download: format!("/api/v1/documents/outgoing/{id}/content"),
+    };
     let detail = outgoing::one(app, by, id).await?;
     let credentials = match detail.document.action.as_deref() {
         Some("sign") => keys(app, by, false).await?,
@@ -215,6 +253,7 @@ async fn page(app: &App, visit: Visit, id: OutgoingId, (status, problems): (Stat
         _ => Vec::new(),
     };
     let page = DocumentPage {
+        sheets,
         steps: steps(&detail),
         place: detail.place,
         designation: detail.designation,

@@ -24,12 +24,14 @@ mod messages;
 mod own;
 mod payments;
 mod payroll;
+mod picture;
 mod receipts;
 pub mod refusals;
 mod registration;
 mod reports;
 mod requests;
 mod revocations;
+mod sheets;
 mod sign;
 mod staff;
 mod unlocks;
@@ -71,6 +73,7 @@ pub fn routes() -> Vec<Route> {
         documents::routes(),
         incoming::routes(),
         credentials::routes(),
+        picture::routes(),
         certificates::routes(),
         certificate_status::routes(),
         revocations::routes(),

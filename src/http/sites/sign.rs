@@ -1,6 +1,11 @@
-//! `/sign`: a subscriber signs a PDF with a PIN and gets it back with the verdict of our own verifier.
+//! `/sign`: a subscriber hands in a PDF, looks at its pages and at where the signature will stand, and signs exactly that with a PIN; then
+//! gets it back with the verdict of our own verifier. An official says the class before the file.
 
-use super::{Visit, credentials::usable};
+use super::{
+    PageForm, Visit,
+    credentials::usable,
+    sheets::{FromQuery, SheetQuery, picture_answer},
+};
 use crate::{
     accounts::Principal,
     app::App,
@@ -14,96 +19,158 @@ use crate::{
             idempotency,
         },
         pages::{
-            Frame, Problems, VerdictCard,
-            form::Secret,
-            html,
-            sign::{CodePlace, Look, Place, SignChoices, SignPage, SignedPage},
+            Frame, Problems, VerdictCard, html,
+            sheets::SheetsView,
+            sign::{Look, Place, PreviewQuery, ReviewForm, ReviewPage, SignChoices, SignPage, SignedPage},
             verdict::ReportLinks,
         },
         problem::status_of,
     },
-    reader::Corner,
+    reader::{Corner, Side},
     signing::{
-        self, Level, PageWanted, SignRequest, Signed, Upload, Uploaded,
+        self, AnchorWanted, DocumentView, Level, PageWanted, SignRequest, Signed, Upload, Uploaded,
         code::{self, CodeRequest},
+        sheets,
     },
 };
 use axum::{
-    extract::{DefaultBodyLimit, FromRequest, Multipart, Request, State},
+    extract::{DefaultBodyLimit, FromRequest, Multipart, Path, Query, Request, State},
     http::{Method, StatusCode},
-    response::Response,
+    response::{IntoResponse, Redirect, Response},
     routing::{get, post},
 };
-use chuky_model::role::Role;
+use chuky_model::{id::DocumentId, role::Role};
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::new(Method::GET, "/sign", SIGNERS, get(show)),
-        Route::new(Method::POST, "/sign", SIGNERS, post(sign).layer(DefaultBodyLimit::disable())),
+        Route::new(Method::POST, "/sign", SIGNERS, post(hand_in).layer(DefaultBodyLimit::disable())),
+        Route::new(Method::GET, "/sign/{id}", SIGNERS, get(review)),
+        Route::new(Method::POST, "/sign/{id}", SIGNERS, post(sign)),
+        Route::new(Method::GET, "/sign/{id}/pages/{page}", SIGNERS, get(sheet)),
+        Route::new(Method::GET, "/sign/{id}/preview", SIGNERS, get(preview)),
     ]
-}
-
-/// What the form posts, the document already on disk.
-#[derive(Default)]
-struct Form {
-    csrf: String,
-    idempotency_key: String,
-    chosen: SignChoices,
-    pin: Secret,
-    document: Option<(Uploaded, String)>,
 }
 
 async fn show(State(app): State<App>, visit: Visit) -> Result<Response> {
     let by = visit.required()?.clone();
-    page(&app, &by, visit.frame, SignChoices::default(), (StatusCode::OK, Problems::none())).await
+    first_page(&app, &by, visit.frame, (StatusCode::OK, Problems::none())).await
 }
 
-async fn sign(State(app): State<App>, visit: Visit, remote: Remote, request: Request) -> Result<Response> {
+/// The first step: the document is kept, and shown.
+async fn hand_in(State(app): State<App>, visit: Visit, request: Request) -> Result<Response> {
     let form = Multipart::from_request(request, &app).await.map_err(|_| broken_off())?;
-    let form = read(&app, &visit, form).await;
     let by = visit.required()?.clone();
-    let (chosen, signed) = match form {
-        Ok(form) => {
-            visit.posting(&form.csrf)?;
-            (form.chosen.clone(), signed(&app, &by, &remote, form).await)
-        }
-        Err(error) => (SignChoices::default(), Err(error)),
+    let handed_in = async {
+        let form = read(&app, &visit, form).await?;
+        visit.posting(&form.csrf)?;
+        let (document, name) = form.document.ok_or_else(document_missing)?;
+        let identity = hex::encode(document.sha256());
+        let flow = async move |app: App, by: Principal| document.record(&app, &by, &name).await;
+        let key = (form.idempotency_key.as_str(), identity.as_bytes());
+        idempotency::once_on_page::<DocumentView, _>(&app, &by, "POST /sign", key, flow).await
     };
-    match signed {
-        Ok(signed) => Ok(html(StatusCode::OK, signed_page(visit.frame, &signed).html())),
+    match handed_in.await {
+        Ok(document) => Ok(Redirect::to(&format!("/sign/{}", document.id)).into_response()),
         Err(Error::Request(refused)) if refused.field.is_some() => {
-            let status = status_of(refused.kind);
-            page(&app, &by, visit.frame, chosen, (status, Problems::said(refused.field, refused.detail))).await
+            let said = (status_of(refused.kind), Problems::said(refused.field, refused.detail));
+            first_page(&app, &by, visit.frame, said).await
         }
         Err(error) => Err(error),
     }
 }
 
-async fn signed(app: &App, by: &Principal, remote: &Remote, form: Form) -> Result<Signed> {
-    let (document, name) = form.document.ok_or_else(|| {
-        RequestError::invalid("document", "document_missing", "Hãy chọn tệp PDF để ký.", "Choose a PDF file to sign.")
-    })?;
-    // What is signed is what the browser sent.
-    let request = SignRequest { sha256: Some(hex::encode(document.sha256())), ..request(&form.chosen)? };
-    let pin = Pin::enter(form.pin.reveal()).map_err(RequestError::from)?;
-    let identity = format!("{}\n{:?}", hex::encode(document.sha256()), form.chosen);
-    let remote = remote.clone();
-    let flow = async move |app: App, by: Principal| {
-        let view = document.record(&app, &by, &name).await?;
-        let id = view.id.parse().map_err(|_| RequestError::not_found())?;
-        with_pin(&app, &by, &remote, signing::sign(&app, &by, id, &request, &pin)).await
-    };
-    idempotency::once_on_page(app, by, "POST /sign", (&form.idempotency_key, identity.as_bytes()), flow).await
+/// The second step: what will be signed is seen.
+async fn review(
+    State(app): State<App>,
+    visit: Visit,
+    Path(id): Path<String>,
+    Query(query): Query<FromQuery>,
+) -> Result<Response> {
+    let by = visit.required()?.clone();
+    let said = (StatusCode::OK, Problems::none());
+    let chosen = SignChoices { kept_picture: true, ..SignChoices::default() };
+    review_page(&app, &by, visit.frame, (parse(&id)?, query.from), chosen, said).await
 }
 
-/// Reads the form. Its token comes before the document, so nothing of a stranger's upload is kept.
-async fn read(app: &App, visit: &Visit, mut form: Multipart) -> Result<Form> {
-    let mut read = Form::default();
-    let mut number = String::new();
+/// The third: those bytes, with what was chosen, are signed.
+async fn sign(
+    State(app): State<App>,
+    visit: Visit,
+    remote: Remote,
+    Path(id): Path<String>,
+    PageForm(form): PageForm<ReviewForm>,
+) -> Result<Response> {
+    let by = visit.posting(&form.csrf)?.clone();
+    let id = parse(&id)?;
+    let chosen = form.choices();
+    match signed(&app, &by, &remote, (id, &form, &chosen)).await {
+        Ok(signed) => Ok(html(StatusCode::OK, signed_page(visit.frame, &signed).html())),
+        Err(Error::Request(refused)) if refused.field.is_some() => {
+            let said = (status_of(refused.kind), Problems::said(refused.field, refused.detail));
+            review_page(&app, &by, visit.frame, (id, 1), chosen, said).await
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn sheet(
+    State(app): State<App>,
+    visit: Visit,
+    Path((id, page)): Path<(String, String)>,
+    Query(query): Query<SheetQuery>,
+) -> Result<Response> {
+    let page = page.parse().map_err(|_| RequestError::not_found())?;
+    Ok(picture_answer(sheets::sheet(&app, visit.required()?, parse(&id)?, (&query.sha256, page)).await?))
+}
+
+async fn preview(
+    State(app): State<App>,
+    visit: Visit,
+    Path(id): Path<String>,
+    Query(query): Query<PreviewQuery>,
+) -> Result<Response> {
+    let wanted = SignRequest { sha256: Some(query.sha256.clone()), ..request(&query.choices())? };
+    Ok(picture_answer(sheets::with_signature(&app, visit.required()?, parse(&id)?, &wanted).await?))
+}
+
+async fn signed(
+    app: &App,
+    by: &Principal,
+    remote: &Remote,
+    (id, form, chosen): (DocumentId, &ReviewForm, &SignChoices),
+) -> Result<Signed> {
+    // What is signed is what was shown.
+    let request = SignRequest { sha256: Some(form.sha256.clone()), ..request(chosen)? };
+    let pin = Pin::enter(form.pin.reveal()).map_err(RequestError::from)?;
+    let identity = format!("{}\n{chosen:?}", form.sha256);
+    let remote = remote.clone();
+    let flow = async move |app: App, by: Principal| {
+        with_pin(&app, &by, &remote, signing::sign(&app, &by, id, &request, &pin)).await
+    };
+    let route = format!("POST /sign/{id}");
+    idempotency::once_on_page(app, by, &route, (&form.idempotency_key, identity.as_bytes()), flow).await
+}
+
+/// What the first form posts, the document already on disk.
+#[derive(Default)]
+struct HandedIn {
+    csrf: String,
+    idempotency_key: String,
+    document: Option<(Uploaded, String)>,
+}
+
+/// Reads the form. Token and class come before the document, so nothing of a stranger's upload or of a classified document is kept.
+async fn read(app: &App, visit: &Visit, mut form: Multipart) -> Result<HandedIn> {
+    let mut read = HandedIn::default();
+    let mut class_said = !asks_class(visit.required()?);
     while let Some(mut field) = form.next_field().await.map_err(|_| broken_off())? {
         let name = field.name().unwrap_or_default().to_owned();
         if name == "document" {
             visit.posting(&read.csrf)?;
+            if !class_said {
+                return Err(class_not_said().into());
+            }
             let file = field.file_name().unwrap_or_default().to_owned();
             let mut upload = Upload::begin(app)?;
             while let Some(piece) = field.chunk().await.map_err(|_| broken_off())? {
@@ -112,28 +179,23 @@ async fn read(app: &App, visit: &Visit, mut form: Multipart) -> Result<Form> {
             read.document = Some((upload.complete().await?, file));
             continue;
         }
-        let text = zeroize::Zeroizing::new(short_text(&mut field).await?);
+        let text = short_text(&mut field).await?;
         match name.as_str() {
-            "csrf" => read.csrf = text.to_string(),
-            "idempotency_key" => read.idempotency_key = text.to_string(),
-            "secrecy" => signing::refuse_secret(Some(&text))?,
-            "credential" => read.chosen.credential = text.parse().ok(),
-            "look" => read.chosen.look = Look::from_name(&text).unwrap_or_default(),
-            "place" => read.chosen.place = Place::from_name(&text).unwrap_or_default(),
-            "page" => read.chosen.page = text.to_string(),
-            "page_number" => number = text.to_string(),
-            "reason" => read.chosen.reason = text.to_string(),
-            "code" => read.chosen.code = text.as_str() == "yes",
-            "code_place" => read.chosen.code_place = Place::from_name(&text).map(CodePlace).unwrap_or_default(),
-            "code_title" => read.chosen.code_title = text.to_string(),
-            "pin" => read.pin = Secret::new(text.as_str()),
+            "csrf" => read.csrf = text,
+            "idempotency_key" => read.idempotency_key = text,
+            "secrecy" => {
+                signing::refuse_secret(Some(&text))?;
+                class_said = true;
+            }
             _ => {}
         }
     }
-    if read.chosen.page == "number" {
-        read.chosen.page = number;
-    }
     Ok(read)
+}
+
+/// Whether the class is asked for: officials' documents have one.
+fn asks_class(by: &Principal) -> bool {
+    by.has(Role::Official) || by.has(Role::Clerk)
 }
 
 fn request(chosen: &SignChoices) -> Result<SignRequest> {
@@ -147,10 +209,22 @@ fn request(chosen: &SignChoices) -> Result<SignRequest> {
             Look::Official => signing::Look::Official,
             Look::Seal => signing::Look::Seal,
             Look::Invisible => signing::Look::Invisible,
+            Look::SaoY => signing::Look::SaoY,
+            Look::SaoLuc => signing::Look::SaoLuc,
+            Look::TrichSao => signing::Look::TrichSao,
+            Look::Appendix => signing::Look::Appendix,
         },
         page: Some(PageWanted::Name(chosen.page.clone())),
         place: corner(chosen.place),
+        anchor: (!chosen.anchor.trim().is_empty()).then(|| AnchorWanted {
+            text: chosen.anchor.clone(),
+            page: None,
+            hit: None,
+            side: side(&chosen.side),
+        }),
+        document_number: Some(chosen.document_number.clone()),
         reason: Some(chosen.reason.clone()),
+        kept_picture: chosen.kept_picture,
         code: chosen.code.then(|| CodeRequest {
             title: Some(chosen.code_title.clone()),
             place: Some(corner(chosen.code_place.0)),
@@ -169,29 +243,60 @@ fn corner(place: Place) -> Corner {
     }
 }
 
-async fn page(
+fn side(name: &str) -> Side {
+    match name {
+        "above" => Side::Above,
+        "left" => Side::Left,
+        "right" => Side::Right,
+        _ => Side::Below,
+    }
+}
+
+async fn first_page(
     app: &App,
     by: &Principal,
     frame: Frame,
-    chosen: SignChoices,
     (status, problems): (StatusCode, Problems),
 ) -> Result<Response> {
-    let mut looks = vec![Look::Citizen, Look::Invisible];
-    if by.has(Role::Official) {
-        looks.insert(1, Look::Official);
-    }
-    if by.has(Role::Clerk) {
-        looks.insert(1, Look::Seal);
-    }
     let page = SignPage {
         frame,
-        credentials: usable(app, by, |_| true).await?,
-        looks,
-        chosen,
+        can_sign: !usable(app, by, |_| true).await?.is_empty(),
+        asks_class: asks_class(by),
         idempotency_key: idempotency::fresh_key(),
         largest_bytes: app.settings.largest_upload,
         problems,
     };
+    Ok(html(status, page.html()))
+}
+
+async fn review_page(
+    app: &App,
+    by: &Principal,
+    frame: Frame,
+    (id, from): (DocumentId, u32),
+    chosen: SignChoices,
+    (status, problems): (StatusCode, Problems),
+) -> Result<Response> {
+    let mut looks = vec![Look::Citizen];
+    if by.has(Role::Clerk) {
+        looks.extend([Look::Seal, Look::SaoY, Look::SaoLuc, Look::TrichSao, Look::Appendix]);
+    }
+    if by.has(Role::Official) {
+        looks.push(Look::Official);
+    }
+    looks.push(Look::Invisible);
+    let credentials = usable(app, by, |_| true).await?;
+    // Offered, and used unless somebody says otherwise, where there is one.
+    let has_picture = credentials.iter().any(|choice| choice.picture.is_some());
+    let chosen = SignChoices { kept_picture: chosen.kept_picture && has_picture, ..chosen };
+    let sheets = SheetsView {
+        shown: sheets::shown(app, by, id, from).await?,
+        here: format!("/sign/{id}"),
+        pictures: format!("/sign/{id}/pages"),
+        download: format!("/api/v1/documents/{id}/content"),
+    };
+    let page =
+        ReviewPage { frame, sheets, credentials, looks, chosen, idempotency_key: idempotency::fresh_key(), problems };
     Ok(html(status, page.html()))
 }
 
@@ -204,4 +309,21 @@ fn signed_page(frame: Frame, signed: &Signed) -> SignedPage {
         code: signed.code.as_ref().map(|one| (one.code.clone(), format!("{}/{}", code::PATH, one.code))),
         frame,
     }
+}
+
+fn parse(id: &str) -> Result<DocumentId> {
+    Ok(id.parse().map_err(|_| RequestError::not_found())?)
+}
+
+fn document_missing() -> RequestError {
+    RequestError::invalid("document", "document_missing", "Hãy chọn tệp PDF để ký.", "Choose a PDF file to sign.")
+}
+
+fn class_not_said() -> RequestError {
+    RequestError::invalid(
+        "secrecy",
+        "class_not_before",
+        "Hãy chọn độ mật trước khi gửi tệp. Chưa có nội dung nào được nhận.",
+        "Say the class before the file is sent. Nothing of it was taken.",
+    )
 }

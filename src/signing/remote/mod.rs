@@ -7,7 +7,7 @@ mod object;
 
 pub use object::{ObjectForm, ObjectWanted};
 
-use super::evidence::Surroundings;
+use super::{evidence::Surroundings, files, routed::refuse_marked_pdf, sign::append};
 use crate::{
     accounts::Principal,
     app::App,
@@ -83,6 +83,11 @@ pub async fn sign_objects(
     // 1. Documents are read where a stranger's may be, before anything is used up.
     let mut given = Vec::with_capacity(wanted.len());
     for one in wanted {
+        if let Some(content) = &one.content {
+            let mut clear = files::unnamed(&app.settings)?;
+            append(&mut clear, content)?;
+            refuse_marked_pdf(app, &clear).await?;
+        }
         given.push(Given::of(&making, one).await?);
     }
     // 2. Prepared as they were when the PIN was entered, and signed.

@@ -16,6 +16,7 @@ use super::{
     own::{self, Chosen, Document, Workshop},
     places::{Clear, in_pieces},
     request::{Format, Level, is_shown},
+    routed::refuse_marked_pdf,
     sign::{Made, add_long_term, disk, pki},
 };
 use crate::{
@@ -68,6 +69,7 @@ pub async fn prepare(app: &App, by: &Principal, given: Given, wanted: Preparatio
     // 2. What is signed.
     let (sha256, size) = measured(&given.file).await?;
     is_shown(wanted.sha256.as_deref(), &sha256)?;
+    refuse_marked_pdf(app, &given.file).await?;
     let name = checked_name(wanted.name.as_deref().unwrap_or(&given.name));
     let media_type = media_type(&wanted, &given.media_type);
     // 3. As far as its digest.

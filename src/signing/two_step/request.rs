@@ -6,7 +6,7 @@ use crate::{
     signing::{
         limits::{CERTIFICATE_CHARACTERS, CHAIN_CERTIFICATES, VALUE_CHARACTERS},
         own::Chosen,
-        request::{Format, Level, Look, Packaging, PageWanted, SignRequest},
+        request::{AnchorWanted, Format, Level, Look, Packaging, PageWanted, SignRequest},
     },
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -41,7 +41,7 @@ pub struct PreparationRequest {
     #[serde(default)]
     #[schema(value_type = String)]
     pub level: Level,
-    /// What a PDF shows: `invisible`, `citizen`; `official`, `seal` where this service issued the certificate to one.
+    /// What a PDF shows: `invisible`, `citizen`; `official`, `seal`, `sao-y`, `sao-luc`, `trich-sao`, `appendix` where this service issued the certificate to one.
     #[serde(default)]
     #[schema(value_type = String)]
     pub look: Look,
@@ -54,8 +54,14 @@ pub struct PreparationRequest {
     pub place: Corner,
     /// Instead of a corner: left, bottom, right, top in points.
     pub rectangle: Option<[f32; 4]>,
+    /// Instead of a place: beside a text of the document: `text`, and `page`, `hit` (from 1, the last by default), `side` (above, below, left,
+    /// right).
+    #[schema(value_type = Option<Object>)]
+    pub anchor: Option<AnchorWanted>,
     /// Instead of a place: an empty signature field of the document.
     pub field: Option<String>,
+    /// Of an appendix: number and notation of the document that it belongs to.
+    pub document_number: Option<String>,
     pub reason: Option<String>,
     pub location: Option<String>,
     /// Base64 of a PNG.
@@ -135,10 +141,13 @@ impl PreparationRequest {
             page: self.page.clone(),
             place: self.place,
             rectangle: self.rectangle,
+            anchor: self.anchor.clone(),
+            document_number: self.document_number.clone(),
             field: self.field.clone(),
             reason: self.reason.clone(),
             location: self.location.clone(),
             picture: self.picture.clone(),
+            kept_picture: false,
             code: None,
             sha256: None,
         }

@@ -68,6 +68,8 @@ pub mod recovery;
 pub mod request;
 #[path = "../../src/revocation.rs"]
 pub mod revocation;
+#[path = "../../src/signature_picture.rs"]
+pub mod signature_picture;
 #[path = "../../src/staff.rs"]
 pub mod staff;
 #[path = "../../src/stored.rs"]

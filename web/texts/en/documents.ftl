@@ -71,7 +71,6 @@ outgoing-batch-done = What was signed
 outgoing-signed = Signed
 outgoing-not-signed = Not signed
 outgoing-no-key = You have no fitting key here.
-outgoing-open = Open the document (PDF)
 outgoing-package = Download the edXML package
 outgoing-marks-not-searched = The first page’s text could not be read, so marks of secrecy were not searched for. Look yourself.
 outgoing-why = Reason

@@ -71,7 +71,6 @@ outgoing-batch-done = Kết quả ký
 outgoing-signed = Đã ký
 outgoing-not-signed = Chưa ký
 outgoing-no-key = Bạn chưa có chữ ký số phù hợp ở đây.
-outgoing-open = Mở văn bản (PDF)
 outgoing-package = Tải gói edXML
 outgoing-marks-not-searched = Không đọc được chữ trên trang đầu, nên chưa tìm dấu độ mật. Hãy tự xem.
 outgoing-why = Lý do

@@ -15,6 +15,7 @@ pub struct Picture {
     colour_space: &'static str,
     pixels: Vec<u8>,
     transparency: Option<Vec<u8>>,
+    shows_ground: bool,
 }
 
 impl Picture {
@@ -42,7 +43,14 @@ impl Picture {
             ColorType::Indexed => return Err(WriteError::Picture),
         };
         if channels % 2 == 1 {
-            return Ok(Self { width, height, colour_space, pixels: compress(&data), transparency: None });
+            return Ok(Self {
+                width,
+                height,
+                colour_space,
+                pixels: compress(&data),
+                transparency: None,
+                shows_ground: false,
+            });
         }
         let colours = channels - 1;
         let mut pixels = Vec::with_capacity(data.len());
@@ -53,7 +61,14 @@ impl Picture {
                 transparency.push(*alpha);
             }
         }
-        Ok(Self { width, height, colour_space, pixels: compress(&pixels), transparency: Some(compress(&transparency)) })
+        let shows_ground = transparency.iter().any(|alpha| *alpha < 0x80);
+        let (pixels, transparency) = (compress(&pixels), Some(compress(&transparency)));
+        Ok(Self { width, height, colour_space, pixels, transparency, shows_ground })
+    }
+
+    /// Whether the page shows through somewhere: a picture without transparency would cover what stands below it.
+    pub fn shows_ground(&self) -> bool {
+        self.shows_ground
     }
 
     /// Height of the picture for a width of one.
