@@ -14,7 +14,7 @@ pub fn stroke(transparent: bool, shade: u8) -> Vec<u8> {
     for y in 0..height {
         for x in 0..width {
             let on = (y as i32 - (50 + 30 * ((x as f32) / 20.0).sin() as i32)).abs() < 6;
-            pixels.extend_from_slice(if on { &[10, shade, 200, 255] } else { &[255, 255, 255, 0] });
+            pixels.extend(if on { [10, shade, 200, 255] } else { [255, 255, 255, 0] });
             if !transparent {
                 let last = pixels.len() - 1;
                 pixels[last] = 255;
