@@ -30,6 +30,20 @@ pub(super) fn closed() -> Sentences {
     )
 }
 
+/// What follows a signature could be judged by one reader only.
+pub(super) fn unheard() -> Sentences {
+    pair(
+        (
+            "Sau chữ ký có phần được bổ sung mà hệ thống chưa thể kiểm tra chéo, nên chưa xác định được văn bản có bị thay đổi hay không.",
+            "Something was added after the signature that could not be cross-checked, so whether the document was changed cannot be determined.",
+        ),
+        (
+            "Hãy xin người ký bản tệp đúng như khi ký, không có phần bổ sung, rồi kiểm tra lại.",
+            "Ask the signer for the file as it was signed, without what was added, and check again.",
+        ),
+    )
+}
+
 pub(super) fn no_signature() -> Sentences {
     pair(
         ("Tệp này không có chữ ký số.", "This file carries no digital signature."),

@@ -45,8 +45,8 @@ pub fn steps(revisions: &Revisions<'_>, ends: &[usize], to_the_end: bool) -> Vec
             (Some(old), Some(new)) => {
                 let (findings, plain) = step(old, new, &quiet);
                 // Asked only where the answer counts.
-                let harmless = plain && findings.iter().all(|one| one.kind.needs() == Needs::Nothing);
-                (findings, plain, harmless && redefined::leaves_alone(old, new))
+                let asked = plain && findings.iter().all(|one| one.kind.needs() <= Needs::Signing);
+                (findings, plain, asked && redefined::leaves_alone(old, new))
             }
             _ => (vec![unreadable("one of the revisions cannot be read")], false, false),
         };
