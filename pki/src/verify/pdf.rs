@@ -9,13 +9,14 @@ use super::process::proofs::Objects;
 use super::second_reader::{self, Opinions};
 use super::store::{self, Material, SecurityStore};
 use super::trust::Proof;
-use super::{VerificationContext, conclusion, empty_report, sentences};
+use super::{VerificationContext, conclusion, covering, empty_report, sentences};
 use crate::cms::{SignedData, SignerFindings};
 use crate::crypto;
 use crate::pdf::change::{ChangeKind, Finding, Needs, Permissions, Step, steps};
 use crate::pdf::prepared::prepared;
 use crate::pdf::signature::{self, Fault, PdfSignature};
 use crate::pdf::{FormField, Object, PdfError, PdfFile, Reading, Revisions, limits};
+use crate::picture::covering::UNDRAWN;
 use chuky_model::instant::Instant;
 use chuky_model::report::{Check, DocumentFormat, Indication, Integrity, Outcome, Report, SubIndication};
 use std::cell::OnceCell;
@@ -303,7 +304,8 @@ fn judge_changes(revisions: &Revisions<'_>, judged: &mut [Judged]) -> Vec<Step> 
     ends.dedup();
     let later = judged.iter().filter_map(sound).max_by_key(|range| range.end);
     let to_the_end = later.is_some_and(|range| signature::has_later_bytes(bytes, range));
-    let steps: Vec<Step> = steps(revisions, &ends, to_the_end);
+    let mut steps: Vec<Step> = steps(revisions, &ends, to_the_end);
+    let undrawn = if file.locked().is_none() { covering::judge(revisions, &mut steps) } else { Vec::new() };
     let levels: Vec<(usize, Option<i64>)> =
         judged.iter().filter_map(|one| Some((one.signature.byte_range?.end, one.own_level))).collect();
     for one in judged.iter_mut() {
@@ -317,6 +319,9 @@ fn judge_changes(revisions: &Revisions<'_>, judged: &mut [Judged]) -> Vec<Step> 
                 one.closed = Some(reason);
             }
             _ => one.judge_changes(findings, &later),
+        }
+        if undrawn.iter().any(|from| *from >= range.end) {
+            one.unheard = Some(UNDRAWN);
         }
     }
     steps

@@ -95,6 +95,29 @@ pub(super) fn timestamped(indication: Indication, time: &str, authority: &str) -
     )
 }
 
+/// The sentences on a signature or timestamp in a file of its own, without what it covers.
+pub(super) fn content_missing() -> Sentences {
+    pair(
+        (
+            "Chữ ký hoặc dấu thời gian này nằm trong tệp riêng: phải có văn bản đã được ký mới kiểm tra được.",
+            "This signature or timestamp stands in a file of its own: it can only be checked together with the document that was signed.",
+        ),
+        (
+            "Hãy chọn cùng lúc cả tệp này và văn bản đã được ký, rồi kiểm tra lại.",
+            "Choose this file and the document that was signed together, and check again.",
+        ),
+    )
+}
+
+/// The sentence on a signature whose claimed time is seven hours ahead.
+pub(super) fn local_time(message: &Bilingual) -> Bilingual {
+    let (vi, en) = (&message.vi, &message.en);
+    Bilingual::new(
+        format!("{vi} Giờ ký do người ký ghi có vẻ là giờ Việt Nam nhưng bị ghi thành giờ UTC, nên lệch 7 giờ."),
+        format!("{en} The claimed signing time seems to be Viet Nam's local time labelled UTC, seven hours ahead."),
+    )
+}
+
 /// The sentence on a document of which only a part is signed.
 pub(super) fn only_part(message: &Bilingual, covers: &str) -> Bilingual {
     let (vi, en) = (message.vi.trim_end_matches('.'), message.en.trim_end_matches('.'));
@@ -170,6 +193,7 @@ pub(super) fn signed(
                 "Do not rely on this document; see the list of changes and ask for the original.",
             ),
         ),
+        Integrity::Unknown if sub == Some(SubIndication::SignedDataNotFound) => content_missing(),
         Integrity::Unknown => pair(
             ("Chưa thể xác định chữ ký có hợp lệ hay không.", "Whether the signature is valid cannot be determined."),
             (
