@@ -20,6 +20,7 @@ use chuky_pki::pdf::{ObjectId, PdfFile, signature};
 use chuky_pki::timestamp::{TimestampRequest, TimestampToken};
 use chuky_pki::verify::{VerificationContext, read_trusted_list, services_of_unchecked_list, verify_with_content};
 use chuky_pki::xml::{self, encoding};
+use std::collections::BTreeSet;
 
 #[test]
 fn identity_card_text() {
@@ -97,12 +98,31 @@ fn revocation_list() {
         key_identifier_method: rcgen::KeyIdMethod::Sha256,
     };
     let der = list.signed_by(&rcgen::Issuer::new(parameters, key)).unwrap().der().to_vec();
-    run("revocation_list", &[der], |input| {
+    let mut seeds = stored("CRLs");
+    seeds.push(der);
+    run("revocation_list", &seeds, |input| {
         if let Ok(list) = Crl::parse(input) {
             let _ = (list.number(), list.scope(), list.look_up(&[7]));
         }
     });
 }
+
+/// Lists or answers of real authorities, as the corpus's documents keep them for the long term.
+fn stored(kind: &str) -> Vec<Vec<u8>> {
+    let mut found = BTreeSet::new();
+    for document in corpus("dss-pades") {
+        let Ok(file) = PdfFile::open(&document) else { continue };
+        let catalogue = file.catalogue();
+        let store = catalogue.dictionary().map(|catalogue| file.value(catalogue, "DSS")).unwrap_or_default();
+        let listed = store.dictionary().map(|store| file.value(store, kind)).unwrap_or_default();
+        let streams = listed.array().unwrap_or_default().iter().map(|one| file.resolve(one));
+        found.extend(streams.filter_map(|one| file.decoded(one.stream()?).ok()).filter(|data| data.len() <= STORED));
+    }
+    found.into_iter().collect()
+}
+
+/// The largest of them that is a seed: 64 KiB.
+const STORED: usize = 64 << 10;
 
 #[test]
 fn signed_data() {
@@ -127,7 +147,9 @@ fn protocol_requests() {
     ));
     let status = status.unwrap();
     assert!(OcspRequest::parse(&status).is_ok() && TimestampRequest::parse(&timestamp).is_ok());
-    run("protocol_requests", &[timestamp, status], |input| {
+    let answers = stored("OCSPs");
+    let seeds = [vec![timestamp, status], answers].concat();
+    run("protocol_requests", &seeds, |input| {
         let _ = (OcspRequest::parse(input), OcspResponse::parse(input), TimestampRequest::parse(input).is_ok());
     });
 }

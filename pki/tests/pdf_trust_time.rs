@@ -6,7 +6,7 @@ mod forge;
 
 use chuky_model::algorithm::SignatureScheme;
 use chuky_model::instant::Instant;
-use chuky_model::report::{Indication, Integrity, Report, SubIndication};
+use chuky_model::report::{Indication, Integrity, Outcome, Report, SubIndication};
 use chuky_model::serial::Serial;
 use chuky_pki::certificate::Certificate;
 use chuky_pki::cms::build::{SignatureToMake, longest, with_signature_timestamp};
@@ -299,6 +299,60 @@ fn a_claimed_time_in_the_future_is_shown_and_proves_nothing() {
     assert_eq!((line.claimed_signing_time.as_deref(), line.best_signature_time.as_deref()), (Some(SIGNED), None));
     let check = line.checks.iter().find(|check| check.name == "claimed_time").unwrap();
     assert!(check.reason.contains("later than"), "{check:?}");
+    // It did not pass, and where the policy demands a claimed time it failed.
+    assert_eq!(check.outcome, Outcome::NotDone);
+    assert!(!report.message.vi.contains("giờ UTC"), "{:?}", report.message);
+}
+
+#[test]
+fn lists_in_pem_and_files_without_the_issuer_are_told() {
+    let world = World::new(Role::Signer, YEAR);
+    let list = world.list("2026-06-16T00:00:00Z", &[]);
+    let pem = format!("-----BEGIN X509 CRL-----\n{}\n-----END X509 CRL-----\n", openssl::base64::encode_block(&list));
+    let told_of = |report: &Report, name: &str| {
+        let mut checks = report.checks.iter().chain(&report.signatures[0].checks);
+        checks.find(|check| check.name == name).map(|check| check.outcome)
+    };
+    let der = world.judge(&world.signed(None), "2026-06-17T00:00:00Z", &[list], &[]);
+    let report = world.judge(&world.signed(None), "2026-06-17T00:00:00Z", &[pem.into_bytes()], &[]);
+    assert_eq!((der.indication, report.indication), (Indication::TotalPassed, Indication::TotalPassed));
+    assert_eq!((told_of(&der, "pem_lists"), told_of(&report, "pem_lists")), (None, Some(Outcome::Passed)));
+    // The signer's certificate alone: enough where its issuer is an anchor, and told where no path is found.
+    let stranger = Party::new("TEST stranger", 0x46, Role::Authority, LONG, None);
+    let context = VerificationContext {
+        anchors: vec![stranger.certificate],
+        ..VerificationContext::at(time("2026-06-17T00:00:00Z"))
+    };
+    let report = verify_document(&world.signed(None), "made.pdf", &context);
+    assert_eq!(report.sub_indication, Some(SubIndication::NoCertificateChainFound));
+    assert_eq!(told_of(&report, "issuer_certificate"), Some(Outcome::NotDone));
+    assert_eq!(told_of(&report, "remote_signing_root"), None);
+}
+
+#[test]
+fn local_time_that_is_called_utc_is_told() {
+    let world = World::new(Role::Signer, YEAR);
+    let lists = [world.list("2026-06-15T00:00:00Z", &[])];
+    let local = |report: &Report| {
+        let checks = &report.signatures[0].checks;
+        let check = checks.iter().find(|check| check.name == "local_time_as_utc").cloned();
+        assert_eq!(check.is_some(), report.message.vi.contains("giờ Việt Nam nhưng bị ghi thành giờ UTC"));
+        check
+    };
+    // The verdict is given an hour and a half after the signature was made, and the file says that it comes from half past five hours later.
+    let report = world.judge(&world.signed(None), "2026-06-15T02:30:00Z", &lists, &[]);
+    assert_eq!(report.indication, Indication::TotalPassed);
+    let check = local(&report).unwrap();
+    assert!(check.outcome == Outcome::NotDone && check.reason.contains("it is 2026-06-15T01:00:00Z"), "{check:?}");
+    // Against a timestamp as well, and not where the hours do not fit.
+    let stamped = |at: &str| {
+        let authority = Party::new("TEST time", AUTHORITY_FOR_TIME, Role::Timestamps, LONG, Some(&world.authority));
+        let bytes = world.signed(Some((&authority, at)));
+        world.judge(&bytes, "2026-06-16T00:00:00Z", &[world.list("2026-06-15T12:00:00Z", &[])], &[])
+    };
+    assert!(local(&stamped("2026-06-15T01:00:20Z")).is_some());
+    assert!(local(&stamped("2026-06-15T00:30:00Z")).is_none());
+    assert!(local(&stamped("2026-06-15T08:00:20Z")).is_none());
 }
 
 #[test]

@@ -91,10 +91,18 @@ impl Verify {
             };
             worst = worst.max(Severity::of(report.sha256.is_some(), report.indication));
             let text = match (self.report, self.json) {
-                (Some(format), _) => match self.made(format, report, evidence.at, common) {
-                    Ok(()) => continue,
-                    Err(message) => return unusable(message),
-                },
+                (Some(format), _) => {
+                    let pictures = match open(path) {
+                        Ok(file) if format == ReportFormat::Pdf => {
+                            runtime.block_on(verification::drawn(&readers, file, &report))
+                        }
+                        _ => Pictures::Nothing,
+                    };
+                    match self.made(format, (report, &pictures), evidence.at, common) {
+                        Ok(()) => continue,
+                        Err(message) => return unusable(message),
+                    }
+                }
                 (None, true) => serde_json::to_string(&report).map(|line| line + "\n"),
                 (None, false) => Ok(printing::report(&report, common.language)),
             };
@@ -122,14 +130,20 @@ impl Verify {
     }
 
     /// Writes the report on the file in that format.
-    fn made(&self, format: ReportFormat, report: Report, at: Instant, common: &Common) -> Result<(), String> {
+    fn made(
+        &self,
+        format: ReportFormat,
+        (report, pictures): (Report, &Pictures),
+        at: Instant,
+        common: &Common,
+    ) -> Result<(), String> {
         let bytes = match format {
             ReportFormat::Xml => reports::xml(&report, at).into_bytes(),
             ReportFormat::Pdf => {
                 let settings = Settings::load(common.config.as_deref(), Path::new("var"));
                 let fonts = settings.map_err(|error| error.to_string())?.fonts_dir;
                 let now = Clock::default().now();
-                let sheet = verdict_sheet(&Judged { report, at }, &Pictures::Nothing, now, reports::Seal::Offline);
+                let sheet = verdict_sheet(&Judged { report, at }, pictures, now, reports::Seal::Offline);
                 reports::pdf(&sheet, &fonts, now).map_err(|error| error.to_string())?
             }
         };

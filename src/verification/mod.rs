@@ -3,6 +3,7 @@
 
 mod admission;
 mod certificate;
+pub mod detached;
 mod evidence;
 mod kept;
 pub mod limits;
@@ -15,10 +16,10 @@ pub use admission::{Admission, Arriving};
 pub use certificate::{judge_certificate, unread_certificate};
 pub use evidence::present as present_trust;
 pub use kept::{Kept, Link, from_handed, handed, keep, kept};
-pub use pictures::Pictures;
+pub use pictures::{Pictures, drawn};
 pub use policies::Policies;
 pub use spool::Spool;
-pub use unread::{digest_of, unread, unreadable};
+pub use unread::{Unjudged, digest_of, unread, unreadable};
 
 use crate::{
     app::App,
@@ -45,7 +46,7 @@ pub struct Submission {
     /// Shown in the report.
     pub name: String,
     pub document: Spool,
-    pub content: Option<Spool>,
+    pub content: Option<File>,
     /// The text of the validation policy.
     pub policy: String,
 }
@@ -80,12 +81,8 @@ async fn judge_recorded(
     actor: Actor,
     (name, policy): (&str, String),
     document: File,
-    content: Option<Spool>,
+    content: Option<File>,
 ) -> Result<Judged> {
-    let content = match content {
-        Some(spool) => Some(spool.finish().await?),
-        None => None,
-    };
     // 1. The verdict.
     let Judged { report, at } = judge_now(app, (name, Some(policy)), (&document, content.as_ref())).await?;
     // 2. The audit log: which bytes, which answer.
@@ -215,11 +212,10 @@ async fn judge_with_aside(
     content: Option<File>,
     evidence: Evidence,
 ) -> Result<(Report, Aside), ReaderFailure> {
-    let unread = |name: &str, digest, reason: &str| (unread(name, digest, reason), Aside::default());
+    let unread = |name: &str, digest, why: &Unjudged| (unread(name, digest, why), Aside::default());
     let length = document.metadata().map_err(ReaderFailure::NotStarted)?.len();
     if length > limits::LARGEST_FILE {
-        let reason = format!("the file has {length} bytes; at most {} are read", limits::LARGEST_FILE);
-        return Ok(unread(name, unread::digest_of(&document), &reason));
+        return Ok(unread(name, unread::digest_of(&document), &Unjudged::TooLarge(length)));
     }
     let kept = document.try_clone().map_err(ReaderFailure::NotStarted)?;
     let (handed, content_after) = match content {
@@ -229,11 +225,18 @@ async fn judge_with_aside(
     let task = Task::Verify { name: name.to_owned(), evidence, content_after };
     match readers.run(task, Some(handed)).await {
         Ok(TaskOutput::Report(report, aside)) => Ok((*report, aside)),
-        Ok(_) => Ok(unread(name, unread::digest_of(&kept), "the reader answered another question")),
-        Err(failure @ (ReaderFailure::TimedOut(_) | ReaderFailure::Crashed(_))) => {
-            Ok(unread(name, unread::digest_of(&kept), &failure.to_string()))
+        Ok(_) => {
+            let why = Unjudged::Stopped("the reader answered another question".to_owned());
+            Ok(unread(name, unread::digest_of(&kept), &why))
         }
-        Err(failure) => Err(failure),
+        Err(failure) => {
+            let why = match &failure {
+                ReaderFailure::TimedOut(_) => Unjudged::OutOfTime(failure.to_string()),
+                ReaderFailure::Crashed(_) => Unjudged::Stopped(failure.to_string()),
+                ReaderFailure::NotStarted(_) => return Err(failure),
+            };
+            Ok(unread(name, unread::digest_of(&kept), &why))
+        }
     }
 }
 

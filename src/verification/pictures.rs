@@ -3,7 +3,7 @@
 use super::limits;
 use crate::{
     app::App,
-    reader::{Task, TaskOutput},
+    reader::{ReaderPool, Task, TaskOutput},
 };
 use chuky_model::report::{DocumentFormat, Integrity, Report};
 use chuky_pki::picture::{PagePictures, Wanted};
@@ -21,14 +21,25 @@ pub enum Pictures {
 
 /// Draws what the report speaks of. That it fails is an answer, never an error.
 pub(super) async fn draw(app: &App, document: File, report: &Report) -> Pictures {
-    let is_signed = !report.signatures.is_empty();
-    if report.format != DocumentFormat::PAdES || !is_signed {
+    if !has_pages(report) {
         return Pictures::Nothing;
     }
     let Some(_place) = app.admission.draw().await else {
         return Pictures::Missing("too many pictures are being made; ask again later".to_owned());
     };
-    match app.readers.run(Task::Draw(wanted(report)), Some(document)).await {
+    drawn(&app.readers, document, report).await
+}
+
+fn has_pages(report: &Report) -> bool {
+    report.format == DocumentFormat::PAdES && !report.signatures.is_empty()
+}
+
+/// The same where nobody else waits for a reader: for a command.
+pub async fn drawn(readers: &ReaderPool, document: File, report: &Report) -> Pictures {
+    if !has_pages(report) {
+        return Pictures::Nothing;
+    }
+    match readers.run(Task::Draw(wanted(report)), Some(document)).await {
         Ok(TaskOutput::Pictures(Ok(drawn))) if drawn.is_empty() => Pictures::Nothing,
         Ok(TaskOutput::Pictures(Ok(drawn))) => Pictures::Drawn(drawn),
         Ok(TaskOutput::Pictures(Err(reason))) => Pictures::Missing(reason),

@@ -34,6 +34,13 @@ impl Spool {
         self.length
     }
 
+    /// The file as far as it has arrived, beside this one.
+    pub async fn again(&mut self) -> Result<File> {
+        self.file.flush().await.map_err(InternalError::io("a spool file"))?;
+        let again = self.file.try_clone().await.map_err(InternalError::io("a spool file"))?;
+        Ok(again.into_std().await)
+    }
+
     /// The finished file.
     pub async fn finish(mut self) -> Result<File> {
         self.file.flush().await.map_err(InternalError::io("a spool file"))?;

@@ -121,6 +121,44 @@ async fn several_files_at_once_are_told_one_by_one() {
     }
 }
 
+/// A signature in a file of its own: alone it says what is missing, together with its document it is judged, and the field for it takes another name.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_signature_apart_is_judged_with_its_document() {
+    let test = TestApp::sqlite().await;
+    let directory = tempfile::tempdir().unwrap();
+    let content = b"Quyet dinh so 1";
+    let path = |name: &str| directory.path().join(name);
+    std::fs::write(path("quyet-dinh.txt"), content).unwrap();
+    std::fs::write(path("ban-goc.txt"), content).unwrap();
+    std::fs::write(path("quyet-dinh.txt.p7s"), crate::verification::service::signed_apart(content)).unwrap();
+    for screen in [Screen::Desk, Screen::Phone] {
+        let browser = Browser::open(&test.url, screen).await;
+        browser.go("/verify").await;
+        browser.choose_file("#document", &path("quyet-dinh.txt.p7s")).await;
+        let next = browser.see("article.verdict .next-step").await;
+        assert!(next.contains("Hãy chọn cùng lúc cả tệp này và văn bản đã được ký"), "{next}");
+        browser.whole_picture("verify-apart-alone").await;
+        // Both at once: one card for the two.
+        browser.go("/verify").await;
+        let files = ["quyet-dinh.txt", "quyet-dinh.txt.p7s"].map(|name| path(name).display().to_string());
+        let field = browser.client.find(fantoccini::Locator::Css("#document")).await.unwrap();
+        field.send_keys(&files.join("\n")).await.unwrap();
+        let said = browser.see("article.verdict").await;
+        assert!(said.contains("Văn bản còn nguyên vẹn sau khi TEST Detached ký"), "{said}");
+        assert_eq!(browser.count("article.verdict").await, 1);
+        browser.whole_picture("verify-apart-together").await;
+        // Another name: chosen in its own field first.
+        browser.go("/verify").await;
+        browser.press(".signed-apart summary").await;
+        browser.choose_file("#content", &path("ban-goc.txt")).await;
+        browser.whole_picture("verify-apart-field").await;
+        browser.choose_file("#document", &path("quyet-dinh.txt.p7s")).await;
+        let said = browser.see("article.verdict").await;
+        assert!(said.contains("Văn bản còn nguyên vẹn sau khi TEST Detached ký"), "{said}");
+        browser.close().await;
+    }
+}
+
 /// From the card to a link with a QR code, and from the link back to the file.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_verdict_gets_a_link_and_knows_its_file() {

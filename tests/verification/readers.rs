@@ -59,7 +59,32 @@ async fn a_document_that_no_memory_holds_is_a_report() {
     let report = verification::judge(&readers, "huge", file, None, evidence).await.unwrap();
     assert_eq!((report.indication, report.integrity), (Indication::Indeterminate, Integrity::Unknown));
     assert!(report.sha256.is_some());
-    assert!(report.checks.iter().any(|check| check.name == "reading" && check.outcome == Outcome::NotDone));
+    assert!(report.checks.iter().any(|check| check.name == "size_limit" && check.outcome == Outcome::NotDone));
+    assert!(report.message.vi.contains("lớn hơn mức 536 MB"), "{:?}", report.message);
+}
+
+/// Each reason for an answer that is none has a sentence, a code and a next step of its own; none calls an honest file damaged because the
+/// machine is busy or a limit is set.
+#[test]
+fn what_was_not_judged_says_why() {
+    use chuky_model::report::SubIndication;
+    use verification::{Unjudged, unread};
+    let cases = [
+        (Unjudged::TooLarge(600 << 20), "size_limit", SubIndication::PolicyProcessingError, "629 MB"),
+        (Unjudged::OutOfTime("30 seconds".to_owned()), "time_limit", SubIndication::TryLater, "đang bận"),
+        (Unjudged::Stopped("killed".to_owned()), "reader", SubIndication::PolicyProcessingError, "dừng giữa chừng"),
+    ];
+    let mut sentences = std::collections::BTreeSet::new();
+    for (why, code, sub, words) in cases {
+        let report = unread("a.pdf", None, &why);
+        assert_eq!((report.integrity, report.sub_indication), (Integrity::Unknown, Some(sub)), "{why:?}");
+        assert_eq!((report.checks[0].name.as_str(), report.checks[0].outcome), (code, Outcome::NotDone));
+        assert!(report.message.vi.contains(words), "{:?}", report.message);
+        let blames = report.next_step.vi.contains("hỏng");
+        assert_eq!(blames, code == "reader", "{:?}", report.next_step);
+        sentences.extend([report.message.en, report.next_step.en]);
+    }
+    assert_eq!(sentences.len(), 6);
 }
 
 /// A PDF of one object with that text, and a cross-reference table that finds it.

@@ -52,7 +52,14 @@ async fn the_service_seals_a_report_that_people_can_read() {
     let file = written(directory.path(), "report.pdf", &pdf);
     said("qpdf", &["--check", &file]);
     let text = text_of(&file);
-    let (_, report) = test.request("POST", VERIFY, "", "application/pdf", signed).await;
+    let (_, report) = test.request("POST", VERIFY, "", "application/pdf", signed.clone()).await;
+    // The command shows the pages as well, as signed and as they are now.
+    let changed = written(directory.path(), "changed.pdf", &altered(&signed, "Tra 9.000.000 dong"));
+    let shown = directory.path().join("shown.pdf").to_str().unwrap().to_owned();
+    let output = chuky(&["verify", "--report", "pdf", "-o", &shown, &changed]);
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    let pictures = said("pdfimages", &["-list", &shown]).lines().filter(|line| line.contains("image")).count();
+    assert!(pictures >= 2, "{pictures}");
     let signer = &report["signatures"][0]["signer"];
     for wanted in [
         "Hợp lệ / Valid",

@@ -92,6 +92,56 @@ async fn the_page_judges_several_files_without_a_script() {
     assert!(status == 422 && page.contains("Hãy chọn tệp cần kiểm tra"), "{page}");
 }
 
+/// A document and a signature over it in a file of its own, DER.
+pub fn signed_apart(content: &[u8]) -> Vec<u8> {
+    use openssl::{cms, x509::X509};
+    let group = openssl::ec::EcGroup::from_curve_name(openssl::nid::Nid::X9_62_PRIME256V1).unwrap();
+    let key = openssl::pkey::PKey::from_ec_key(openssl::ec::EcKey::generate(&group).unwrap()).unwrap();
+    let mut name = openssl::x509::X509NameBuilder::new().unwrap();
+    name.append_entry_by_text("CN", "TEST Detached").unwrap();
+    let name = name.build();
+    let mut builder = X509::builder().unwrap();
+    builder.set_subject_name(&name).unwrap();
+    builder.set_issuer_name(&name).unwrap();
+    let serial = openssl::bn::BigNum::from_u32(7).unwrap().to_asn1_integer().unwrap();
+    builder.set_serial_number(&serial).unwrap();
+    builder.set_not_before(&openssl::asn1::Asn1Time::days_from_now(0).unwrap()).unwrap();
+    builder.set_not_after(&openssl::asn1::Asn1Time::days_from_now(365).unwrap()).unwrap();
+    builder.set_pubkey(&key).unwrap();
+    builder.sign(&key, openssl::hash::MessageDigest::sha256()).unwrap();
+    let options = cms::CMSOptions::DETACHED | cms::CMSOptions::BINARY;
+    let signed = cms::CmsContentInfo::sign(Some(&builder.build()), Some(&key), None, Some(content), options);
+    signed.unwrap().to_der().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_page_pairs_a_signature_with_what_it_covers() {
+    let test = TestApp::sqlite().await;
+    let (document, other) = (b"Quyet dinh so 1".as_slice(), b"Quyet dinh so 2".as_slice());
+    let signature = signed_apart(document);
+    let post = async |parts: &[(&str, &str, &[u8])]| {
+        let (kind, body) = form(parts);
+        let (status, page) = test.raw("POST", "/verify?lang=en", "", &kind, body).await;
+        assert_eq!(status, 200);
+        String::from_utf8(page).unwrap()
+    };
+    // By itself nobody can tell, and the page says what is missing.
+    let alone = post(&[("document", "a.pdf.p7s", &signature)]).await;
+    assert!(alone.contains("Choose this file and the document that was signed together"), "{alone}");
+    let intact = |page: &str| page.contains("The document is intact since TEST Detached signed");
+    // By their names, in whichever order they come; by the field for it, whatever the names.
+    assert!(intact(&post(&[("document", "a.txt.p7s", &signature), ("document", "a.txt", document)]).await));
+    assert!(intact(&post(&[("document", "A.TXT", document), ("document", "a.p7s", &signature)]).await));
+    assert!(intact(&post(&[("document", "x.sig", &signature), ("content", "b.bin", document)]).await));
+    assert!(intact(&post(&[("content", "b.bin", document), ("document", "x.sig", &signature)]).await));
+    // What does not fit is said as clearly.
+    let wrong = post(&[("document", "a.txt.p7s", &signature), ("document", "a.txt", other)]).await;
+    assert!(!intact(&wrong) && wrong.contains("does not match the signature"), "{wrong}");
+    // A file of another name is none that the signature covers.
+    let apart = post(&[("document", "a.txt.p7s", &signature), ("document", "b.txt", document)]).await;
+    assert!(!intact(&apart) && apart.contains("together"), "{apart}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_signature_of_this_authority_is_valid_until_it_is_revoked() {
     let test = TestApp::sqlite().await;

@@ -59,6 +59,7 @@
     busy = true;
     const body = new FormData();
     body.append("csrf", form.elements.csrf.value);
+    if (job.content) body.append("content", job.content, job.content.name);
     body.append("document", job.file, job.file.name);
     const request = new XMLHttpRequest();
     request.open("POST", form.action);
@@ -78,6 +79,13 @@
     request.send(body);
   };
 
+  // A signature in a file of its own goes with what it covers: the file of the same name, or the one that was named for it.
+  const named = document.querySelector("#content");
+  const isApart = (name) => /.\.(p7s|sig|sign|tsr|tst|xades|xml|jws|jades|json|cades)$/i.test(name);
+  const stem = (name) => name.replace(/\.[^.]*$/, "").toLowerCase();
+  const mate = (signature, files) => files.find((file) => file !== signature && !isApart(file.name)
+    && (stem(signature.name) === file.name.toLowerCase() || stem(signature.name) === stem(file.name)));
+
   const take = (files) => {
     const chosen = Array.from(files);
     if (chosen.length > Number(texts.most)) {
@@ -86,11 +94,18 @@
       fail(shown, texts.textTooMany);
       return;
     }
-    for (const file of chosen) {
-      const shown = line(file.name);
+    const contents = new Map();
+    for (const file of chosen.filter((one) => isApart(one.name))) {
+      contents.set(file, (named && named.files[0]) || mate(file, chosen));
+    }
+    const covered = new Set(contents.values());
+    for (const file of chosen.filter((one) => !covered.has(one))) {
+      const content = contents.get(file);
+      const shown = line(content ? `${file.name} + ${content.name}` : file.name);
       results.prepend(shown.element);
-      if (file.size > Number(texts.largest)) fail(shown, texts.textTooLarge);
-      else waiting.push({ file, shown });
+      const largest = Math.max(file.size, content ? content.size : 0);
+      if (largest > Number(texts.largest)) fail(shown, texts.textTooLarge);
+      else waiting.push({ file, content, shown });
     }
     if (!busy) next();
   };

@@ -81,8 +81,20 @@ impl SignerInfo {
         further: &[Certificate],
         content_digest: &mut dyn FnMut(DigestAlgorithm) -> Option<Vec<u8>>,
     ) -> SignerFindings {
+        self.check_beside(data, further, None, content_digest)
+    }
+
+    /// The same with the detached content at hand, which schemes without a digest of their own (Ed25519, Ed448) sign as it is where there are no
+    /// signed attributes.
+    pub fn check_beside(
+        &self,
+        data: &SignedData,
+        further: &[Certificate],
+        beside: Option<&[u8]>,
+        content_digest: &mut dyn FnMut(DigestAlgorithm) -> Option<Vec<u8>>,
+    ) -> SignerFindings {
         let signed = Signed {
-            content: data.content.as_deref(),
+            content: data.content.as_deref().or(beside),
             content_type: Some(&data.content_type),
             listed: Some(&data.digest_algorithms),
         };

@@ -3,6 +3,7 @@
 use super::{Area, Picture, limits};
 use crate::pdf::prefix::Prefix;
 use hayro::hayro_interpret::InterpreterSettings;
+pub(super) use hayro::hayro_interpret::RenderContent;
 use hayro::hayro_interpret::util::TransformExt;
 use hayro::hayro_syntax::Pdf;
 use hayro::hayro_syntax::page::Page;
@@ -10,6 +11,7 @@ use hayro::vello_cpu::color::palette::css::WHITE;
 use hayro::{PixmapSettings, RenderCache, RenderSettings, kurbo};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The pages of one revision.
 pub(super) struct Pages {
@@ -51,21 +53,30 @@ impl Pages {
 
     /// Draws a page, counted from 0, with its annotations.
     pub(super) fn draw(&self, page: usize) -> Option<Pixels> {
-        // The library may meet what it did not think of; another page may still be drawn.
-        std::panic::catch_unwind(AssertUnwindSafe(|| self.draw_page(page))).ok()?
+        Some(self.draw_part(page, RenderContent::all())?.0)
     }
 
-    fn draw_page(&self, page: usize) -> Option<Pixels> {
+    /// Draws parts of a page, and says how much of it could not be drawn.
+    pub(super) fn draw_part(&self, page: usize, part: RenderContent) -> Option<(Pixels, usize)> {
+        let missed = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&missed);
+        let settings = InterpreterSettings {
+            render_content: part,
+            warning_sink: Arc::new(move |_| {
+                counted.fetch_add(1, Ordering::Relaxed);
+            }),
+            ..InterpreterSettings::default()
+        };
+        // The library may meet what it did not think of; another page may still be drawn.
+        let pixels = std::panic::catch_unwind(AssertUnwindSafe(|| self.draw_page(page, &settings))).ok()??;
+        Some((pixels, missed.load(Ordering::Relaxed)))
+    }
+
+    fn draw_page(&self, page: usize, interpreter: &InterpreterSettings) -> Option<Pixels> {
         let page = self.pdf.pages().get(page)?;
         let scale = scale(page);
         let settings = PixmapSettings { x_scale: scale, y_scale: scale, bg_color: WHITE };
-        let pixmap = hayro::render(
-            page,
-            &RenderCache::new(),
-            &InterpreterSettings::default(),
-            &RenderSettings::default(),
-            &settings,
-        );
+        let pixmap = hayro::render(page, &RenderCache::new(), interpreter, &RenderSettings::default(), &settings);
         Some(Pixels { width: pixmap.width(), height: pixmap.height(), bytes: pixmap.data_as_u8_slice().to_vec() })
     }
 

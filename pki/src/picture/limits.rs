@@ -36,3 +36,13 @@ pub const LETTERS: usize = 100_000;
 pub const STEP: f32 = 6.0;
 /// Places looked at along one side of a page: 3 m of it.
 pub const STEPS: usize = 1_500;
+/// Pages of one file that are drawn to see whether later signatures hide something.
+pub const PAGES_COVERED: usize = 16;
+/// Objects that a page leads to, of a page that is drawn for a verdict.
+pub const PAGE_OBJECTS: usize = 20_000;
+/// Bytes of content that are gone through to draw a page for a verdict, each form as often as it is drawn: about a second.
+pub const CONTENT: u64 = 64 << 20;
+/// Forms within forms.
+pub const FORM_DEPTH: usize = 12;
+/// Pixels of one image of such a page: A3 at 600 dpi has 70 million.
+pub const IMAGE_PIXELS: i64 = 100_000_000;

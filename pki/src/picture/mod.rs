@@ -1,9 +1,12 @@
 //! Pictures of a PDF's pages: as they were signed beside as they are now, where they differ, and where each signature stands. For
-//! people who want to see; a verdict never rests on a picture. Bounded in pages, pixels and bytes; the caller bounds the time.
+//! people who want to see; a verdict rests on a picture in one thing only: whether a later signature hides what was signed. Bounded in pages, pixels
+//! and bytes; the caller bounds the time.
 
+mod affordable;
 pub mod anchor;
 pub mod blank;
 pub mod code;
+pub(crate) mod covering;
 mod difference;
 mod draw;
 pub mod limits;

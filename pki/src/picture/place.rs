@@ -43,6 +43,22 @@ pub(super) fn of_signatures(file: &PdfFile<'_>, names: &[String]) -> Vec<Place> 
     places
 }
 
+/// Where the signatures stand that are on a page, counted from 0, whoever made them.
+pub(super) fn of_all_signatures(file: &PdfFile<'_>, page: usize) -> Vec<[f64; 4]> {
+    let fields = file.fields();
+    let signed = fields.iter().take(limits::FIELDS).filter(|field| {
+        let is_signature = field.value("FT").is_some_and(|kind| file.resolve(kind).is_name("Sig"));
+        is_signature && field.value("V").is_some_and(|value| !file.resolve(value).is_null())
+    });
+    let widgets = signed.flat_map(|field| &field.widgets);
+    let places: BTreeMap<ObjectId, [f64; 4]> =
+        widgets.filter_map(|(id, widget)| Some(((*id)?, corners(file, widget)?))).collect();
+    let pages = file.pages();
+    let listed = pages.get(page).map(|page| page.value(file, "Annots")).unwrap_or_default();
+    let listed = listed.array().unwrap_or_default().iter().filter_map(Object::reference);
+    listed.filter_map(|id| places.get(&id).copied()).collect()
+}
+
 fn corners(file: &PdfFile<'_>, widget: &Object) -> Option<[f64; 4]> {
     let rectangle = file.value(widget.dictionary()?, "Rect");
     let numbers: Vec<f64> = rectangle.array()?.iter().filter_map(|one| file.resolve(one).number()).collect();

@@ -78,10 +78,9 @@ impl Judge<'_> {
         let mut lines = Lines::default();
         for (at, signer) in self.data.signers.iter().enumerate() {
             let id = format!("{}signer {}", self.prefix, at + 1);
+            let (known, beside) = (&self.material.certificates, self.content.bytes);
             let mut findings =
-                signer.check(self.data, &self.material.certificates, &mut |algorithm| self.content.digest(algorithm));
-            let detached = self.content.bytes.filter(|_| self.data.content.is_none());
-            findings.checks.extend(detached.and_then(|content| signer.content_of_another(content)));
+                signer.check_beside(self.data, known, beside, &mut |algorithm| self.content.digest(algorithm));
             doubt_order(&mut findings);
             findings.checks.splice(0..0, self.before.iter().cloned());
             let (proof, signature_times) = self.timestamps(signer, &id, &mut lines);

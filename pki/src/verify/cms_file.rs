@@ -8,7 +8,7 @@ use super::cades::{Content, Judge};
 use super::line;
 use super::store::Gathering;
 use super::trust::{self, Proof};
-use super::{VerificationContext, conclusion, empty_report};
+use super::{VerificationContext, conclusion, empty_report, sentences};
 use crate::cms::SignedData;
 use crate::timestamp::{self, TimestampToken};
 use crate::{crypto, oid};
@@ -112,5 +112,8 @@ fn lone_timestamp(
         Integrity::Intact => open.or(Some(SubIndication::NoPoe)),
         _ => sub,
     };
+    if integrity == Integrity::Unknown && sub == Some(SubIndication::SignedDataNotFound) {
+        (report.message, report.next_step) = sentences::content_missing();
+    }
     report
 }

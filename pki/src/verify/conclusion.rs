@@ -1,7 +1,7 @@
 //! From lines to the answer on the whole file: the worst integrity, the indication that goes with it, and the sentence that a
 //! person reads. Used by every format, so that the same findings are told the same way everywhere.
 
-use super::line::badness;
+use super::line::{LOCAL_TIME, badness};
 use super::sentences::{self, Circumstance};
 use chuky_model::report::{Check, Indication, Integrity, Report, SignatureReport, Signer, SubIndication};
 
@@ -45,6 +45,10 @@ pub(super) fn conclude(report: &mut Report, integrity: Integrity) {
             signer.as_deref().unwrap_or("người ký"),
         ),
     };
+    let is_local = |line: &SignatureReport| line.checks.iter().any(|check| check.name == LOCAL_TIME);
+    if integrity == Integrity::Intact && report.signatures.iter().any(is_local) {
+        report.message = sentences::local_time(&report.message);
+    }
 }
 
 /// The same answer for a file of which these parts are not signed, where what is signed is intact. It is never *passed* as a whole: the policy's

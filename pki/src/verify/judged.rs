@@ -30,6 +30,8 @@ pub(super) struct Judged {
     pub(super) changes: Vec<Change>,
     /// Why an encrypted file could not be looked into.
     pub(super) closed: Option<&'static str>,
+    /// Why other readers could not be asked about what follows, though it had to be asked.
+    pub(super) unheard: Option<&'static str>,
     pub(super) covers: String,
 }
 
@@ -92,7 +94,10 @@ impl Judged {
                 Check::not_done("changes", format!("the file is encrypted: {}", self.closed.unwrap_or_default()))
             }
             (None, _) => Check::not_done("changes", "there is no sound signed revision to compare with"),
-            (Some(_), 0) => Check::passed("changes"),
+            (Some(_), 0) => match self.unheard {
+                Some(why) => Check::not_done("changes", format!("no second reader could confirm what follows: {why}")),
+                None => Check::passed("changes"),
+            },
             (Some(_), count) => {
                 let first = self.changes.iter().find(|change| !change.permitted);
                 let first = first.map(|change| format!("{}, {}", change.kind, change.detail)).unwrap_or_default();
@@ -112,6 +117,9 @@ impl Judged {
             _ if self.closed.is_some() => (Integrity::Unknown, Some(SubIndication::SignedDataNotFound)),
             _ if self.changes.iter().any(|change| !change.permitted) => {
                 (Integrity::Altered, Some(SubIndication::FormatFailure))
+            }
+            (Integrity::Intact, _) if self.unheard.is_some() => {
+                (Integrity::Unknown, Some(SubIndication::PolicyProcessingError))
             }
             other => other,
         }
@@ -149,9 +157,11 @@ impl Judged {
             _ => return None,
         };
         report.checks.splice(0..0, self.structure_checks());
-        let sound = self.worst() == Integrity::Intact;
+        let worst = self.worst();
+        let sound = worst == Integrity::Intact;
         if !sound {
-            report.indication = Indication::TotalFailed;
+            let open = worst == Integrity::Unknown;
+            report.indication = if open { Indication::Indeterminate } else { Indication::TotalFailed };
             report.sub_indication = self.integrity(self.signers.first()?).1.or(report.sub_indication);
         }
         Some((time.filter(|_| sound), report))

@@ -53,7 +53,14 @@ impl Draft<'_> {
         let trust = trust::judge(subject, proof, material, context);
         let mut checks = self.checks;
         checks.extend(trust.checks);
-        checks.extend(claimed_too_late(self.claimed, proof));
+        checks.extend(claimed_too_late(self.claimed, proof, context));
+        let found = trust.sub_indication != Some(SubIndication::NoCertificateChainFound);
+        checks.extend(
+            certificate
+                .filter(|_| context.has_anchors())
+                .into_iter()
+                .flat_map(|one| missing_issuer(one, material, found)),
+        );
         let (integrity, structural) = self.integrity;
         let (indication, sub_indication) = match integrity {
             Integrity::Broken | Integrity::Altered => (Indication::TotalFailed, structural),
@@ -89,13 +96,64 @@ pub(super) fn badness(integrity: Integrity) -> u8 {
     }
 }
 
-/// The claimed time proves nothing, so one that cannot be true takes nothing away either; it is said.
-fn claimed_too_late(claimed: Option<Instant>, proof: Proof) -> Option<Check> {
+/// The claimed time proves nothing, so one that cannot be true takes nothing away either, but it did not pass; where the policy demands a claimed
+/// time it failed. Software that writes local time and calls it UTC is met often in Viet Nam, which is seven hours ahead: told by a name of its own.
+fn claimed_too_late(claimed: Option<Instant>, proof: Proof, context: &VerificationContext) -> Option<Check> {
     let claimed = claimed.filter(|claimed| *claimed > proof.time.plus_seconds(CLOCK_TOLERANCE))?;
     let known = if proof.proven { "the proven time" } else { "the time of this verdict" };
     let reason = format!("the claimed time, {}, is later than {known}, {}", claimed.rfc3339(), proof.time.rfc3339());
-    Some(Check { reason, ..Check::passed("claimed_time") })
+    let local = claimed.plus_seconds(-UTC_OFFSET);
+    if local <= proof.time.plus_seconds(CLOCK_TOLERANCE) {
+        let reason =
+            format!("{reason}; as local time of Viet Nam (UTC+7) that was called UTC it is {}", local.rfc3339());
+        return Some(Check::not_done(LOCAL_TIME, reason));
+    }
+    let demanded = context.policy.signature.timestamp_delay.is_some();
+    Some(if demanded { Check::failed("claimed_time", reason) } else { Check::not_done("claimed_time", reason) })
 }
+
+/// Notices on files that bring the signer's certificate alone, as many products write them, and on signatures made in a remote-signing service, whose
+/// certificates lead to a root of its own: who trusts the root for tokens alone finds no path.
+fn missing_issuer(certificate: &Certificate, material: &Material, found: bool) -> Vec<Check> {
+    let mut notices = Vec::new();
+    let issuer = certificate.issuer();
+    let is_known = material.certificates.iter().any(|other| other.subject() == issuer);
+    if !is_known && !certificate.is_self_issued() {
+        let reason =
+            format!("the file brings the signer's certificate alone, not that of its issuer, {}", issuer.common_name());
+        notices.push(match found {
+            true => Check { reason, ..Check::passed("issuer_certificate") },
+            false => Check::not_done("issuer_certificate", reason),
+        });
+    }
+    if !found && names_remote_signing(&issuer.common_name()) {
+        let reason = "the issuer's name speaks of remote signing: such certificates lead to the root for remote signing, which is another one than the root for tokens";
+        notices.push(Check::not_done("remote_signing_root", reason));
+    }
+    notices
+}
+
+/// By a word of the name; only a notice rests on it, never trust.
+fn names_remote_signing(name: &str) -> bool {
+    let mut words = name.split(|letter: char| !letter.is_alphanumeric());
+    words.any(|word| word == "RS" || word.eq_ignore_ascii_case("remote") || word.eq_ignore_ascii_case("SmartCA"))
+}
+
+/// The check of a claimed time that seems to be local time labelled UTC.
+pub(super) const LOCAL_TIME: &str = "local_time_as_utc";
+/// Viet Nam's local time, seconds ahead of UTC.
+const UTC_OFFSET: i64 = 7 * 3_600;
 
 /// How far a signer's clock may be ahead without a word: five minutes.
 const CLOCK_TOLERANCE: i64 = 300;
+
+#[cfg(test)]
+mod tests {
+    use super::names_remote_signing;
+
+    #[test]
+    fn names_that_speak_of_remote_signing() {
+        assert!(["VNPT SmartCA RS", "TEST Remote Signing CA", "CA-RS 2"].into_iter().all(names_remote_signing));
+        assert!(!["VNPT-CA SHA-256", "CERS", "TEST CA"].into_iter().any(names_remote_signing));
+    }
+}

@@ -7,6 +7,7 @@ mod cades;
 mod cms_file;
 mod cms_part;
 mod conclusion;
+mod covering;
 mod digests;
 mod format;
 mod gaps;
@@ -125,6 +126,13 @@ pub fn verify_with_content(bytes: &[u8], content: Option<&[u8]>, name: &str, con
         ),
         ..Check::passed("inputs")
     });
+    let lists = context.crls.iter().filter(|list| list.trim_ascii_start().starts_with(b"-----BEGIN ")).count();
+    if lists > 0 {
+        let reason = format!(
+            "{lists} revocation lists were published as PEM where RFC 5280 §4.2.1.13 wants DER; they were read"
+        );
+        report.checks.push(Check { reason, ..Check::passed("pem_lists") });
+    }
     name_trust(&mut report, context);
     report
 }

@@ -6,15 +6,17 @@ use super::digests::Digests;
 use super::judged::Judged;
 use super::line::badness;
 use super::process::proofs::Objects;
+use super::second_reader::{self, Opinions};
 use super::store::{self, Material, SecurityStore};
 use super::trust::Proof;
-use super::{VerificationContext, conclusion, empty_report, second_reader, sentences};
+use super::{VerificationContext, conclusion, covering, empty_report, sentences};
 use crate::cms::{SignedData, SignerFindings};
 use crate::crypto;
 use crate::pdf::change::{ChangeKind, Finding, Needs, Permissions, Step, steps};
 use crate::pdf::prepared::prepared;
 use crate::pdf::signature::{self, Fault, PdfSignature};
 use crate::pdf::{FormField, Object, PdfError, PdfFile, Reading, Revisions, limits};
+use crate::picture::covering::UNDRAWN;
 use chuky_model::instant::Instant;
 use chuky_model::report::{Check, DocumentFormat, Indication, Integrity, Outcome, Report, SubIndication};
 use std::cell::OnceCell;
@@ -69,17 +71,16 @@ pub(super) fn verify(bytes: &[u8], context: &VerificationContext) -> Report {
         one.content_timestamps = one.body.content_timestamps(&one.signature, &digests);
     }
     // 5. What changed after each one.
-    let steps = judge_changes(&revisions, &mut judged);
-    let opinions = other_readers(&revisions, &judged, &steps);
-    for check in opinions.iter().filter(|check| check.outcome == Outcome::Failed) {
-        disagree(&check.reason, &mut judged);
-    }
+    let opinions = judge_what_follows(&revisions, &mut judged);
     // 6. Trust and time, newest first.
     judge_trust(file, &judged, context, &mut report);
     // 7. The whole file's answer.
     reading_checks(file, &mut report);
     report.checks.extend(opinions);
     sum_up(&judged, &mut report);
+    if judged.iter().any(|one| one.unheard.is_some()) && report.integrity == Integrity::Unknown {
+        (report.message, report.next_step) = sentences::unheard();
+    }
     if let Some(reason) = file.locked()
         && matches!(report.integrity, Integrity::None | Integrity::Intact | Integrity::Unknown)
     {
@@ -91,38 +92,72 @@ pub(super) fn verify(bytes: &[u8], context: &VerificationContext) -> Report {
     report
 }
 
+/// The changes after each signature, by our own reader and by the others, whose answers are given back.
+fn judge_what_follows(revisions: &Revisions<'_>, judged: &mut [Judged]) -> Vec<Check> {
+    let steps = judge_changes(revisions, judged);
+    let opinions = other_readers(revisions, judged, &steps);
+    for check in opinions.checks.iter().filter(|check| check.outcome == Outcome::Failed) {
+        disagree(&check.reason, judged);
+    }
+    if let Some(why) = opinions.unheard {
+        leave_open(why, &steps, judged);
+    }
+    opinions.checks
+}
+
 /// What readers of other makes say, where something follows a signature or where our own reading had to be repaired.
 ///
 /// Where every step is written so plainly that it can be read in one way only, and left alone what was there but for the lists that name new
 /// long-term data, they are not asked: most files that follow the standards for the long term end like this, and large ones would be read four times
 /// for nothing. Nor are they asked where every signature was found altered already.
-fn other_readers(revisions: &Revisions<'_>, judged: &[Judged], steps: &[Step]) -> Vec<Check> {
+///
+/// A file that was larger when it was first signed than they are given stays without their opinion where each step is as plain, leaves alone what was
+/// there, and signs at most: counted is what the first signer made, so that no padding behind it makes a file large.
+fn other_readers(revisions: &Revisions<'_>, judged: &[Judged], steps: &[Step]) -> Opinions {
     let file = revisions.whole();
     if file.locked().is_some() {
-        return Vec::new();
+        return Opinions::default();
     }
     let mut sound =
         judged.iter().filter(|one| one.signature.faults.is_empty() && one.signature.byte_range.is_some()).peekable();
     if sound.peek().is_some() && sound.all(|one| one.changes.iter().any(|change| !change.permitted)) {
-        return second_reader::NAMES
-            .map(|name| Check::not_done(name, "what follows was found to be an alteration already"))
-            .to_vec();
+        return Opinions::not_asked("what follows was found to be an alteration already");
     }
-    let harmless = |step: &Step| {
-        step.plain && step.only_adds && step.findings.iter().all(|one| one.kind.needs() == Needs::Nothing)
-    };
-    if !steps.is_empty() && steps.iter().all(harmless) {
-        let why = "nothing but long-term data follows, written so that it can be read in one way only";
-        return second_reader::NAMES.map(|name| Check::not_done(name, why)).to_vec();
+    if !steps.is_empty() && steps.iter().all(|step| only_adds(step, Needs::Nothing)) {
+        return Opinions::not_asked(
+            "nothing but long-term data follows, written so that it can be read in one way only",
+        );
     }
     let sound = |one: &&Judged| one.signature.faults.is_empty();
     let ranges = judged.iter().filter(sound).filter_map(|one| one.signature.byte_range);
     match ranges.min_by_key(|range| range.end) {
         Some(first) if signature::has_later_bytes(file.data(), first) => {
+            let signed_large = first.end > second_reader::LARGEST && !steps.is_empty();
+            if signed_large && steps.iter().all(|step| only_adds(step, Needs::Signing)) {
+                return Opinions::not_asked(
+                    "a file this large is signed again, written so that it can be read in one way only",
+                );
+            }
             second_reader::compare(file, Some((first.end, revisions.until(first.end))))
         }
         Some(_) if second_reader::was_repaired(file) => second_reader::compare(file, None),
-        _ => Vec::new(),
+        _ => Opinions::default(),
+    }
+}
+
+/// Whether a step can be read in one way only, leaves alone what was there, and needs no more than this permission.
+fn only_adds(step: &Step, most: Needs) -> bool {
+    step.plain && step.only_adds && step.findings.iter().all(|one| one.kind.needs() <= most)
+}
+
+/// Nobody else could be asked about what follows these signatures: whether they are intact is not known.
+fn leave_open(why: &'static str, steps: &[Step], judged: &mut [Judged]) {
+    for one in judged {
+        let Some(range) = one.signature.byte_range else { continue };
+        let mut later = steps.iter().filter(|step| step.from >= range.end);
+        if later.any(|step| !only_adds(step, Needs::Nothing)) {
+            one.unheard = Some(why);
+        }
     }
 }
 
@@ -201,6 +236,7 @@ fn judge_alone(revisions: &Revisions<'_>, found: Vec<PdfSignature>) -> Vec<Judge
             own_level: own.level,
             changes: Vec::new(),
             closed: None,
+            unheard: None,
             covers,
         });
     }
@@ -244,6 +280,7 @@ fn unlinked(mut signature: PdfSignature) -> Judged {
         own_level: None,
         changes: Vec::new(),
         closed: None,
+        unheard: None,
         covers: "unknown".to_owned(),
     }
 }
@@ -267,7 +304,8 @@ fn judge_changes(revisions: &Revisions<'_>, judged: &mut [Judged]) -> Vec<Step> 
     ends.dedup();
     let later = judged.iter().filter_map(sound).max_by_key(|range| range.end);
     let to_the_end = later.is_some_and(|range| signature::has_later_bytes(bytes, range));
-    let steps: Vec<Step> = steps(revisions, &ends, to_the_end);
+    let mut steps: Vec<Step> = steps(revisions, &ends, to_the_end);
+    let undrawn = if file.locked().is_none() { covering::judge(revisions, &mut steps) } else { Vec::new() };
     let levels: Vec<(usize, Option<i64>)> =
         judged.iter().filter_map(|one| Some((one.signature.byte_range?.end, one.own_level))).collect();
     for one in judged.iter_mut() {
@@ -281,6 +319,9 @@ fn judge_changes(revisions: &Revisions<'_>, judged: &mut [Judged]) -> Vec<Step> 
                 one.closed = Some(reason);
             }
             _ => one.judge_changes(findings, &later),
+        }
+        if undrawn.iter().any(|from| *from >= range.end) {
+            one.unheard = Some(UNDRAWN);
         }
     }
     steps

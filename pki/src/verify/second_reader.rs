@@ -1,6 +1,7 @@
 //! Second and third opinions on what readers see: hayro-syntax and lopdf read the signed revision and the current one, each with its own
 //! eyes, and what changed for them must have changed for our reader, who judged it. Asked only where something follows a signature or
-//! our own reading was repaired. Their panics are caught, and where one gives up nothing is concluded.
+//! our own reading was repaired. Their panics are caught. Where one reads what was signed and gives up on what follows, or where none could be
+//! asked, the file is left open: whoever appends must not be able to silence them.
 
 mod hayro;
 mod lopdf;
@@ -15,22 +16,39 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use view::{Difference, Outcome};
 
-/// Files above this size are not given to readers that copy them: 16 MiB.
-const LARGEST: usize = 16 << 20;
+/// Files above this size are not given to readers that copy them: 64 MiB. Both together hold such a file three times, a quarter of a reader process's
+/// memory (`readers.memory_mib`).
+pub(super) const LARGEST: usize = 64 << 20;
 /// The checks' names, in the order of the readers.
 pub(super) const NAMES: [&str; 2] = ["second_reader", "third_reader"];
 
+/// What the other readers say.
+#[derive(Debug, Default)]
+pub(super) struct Opinions {
+    pub(super) checks: Vec<Check>,
+    /// Why nothing can be concluded about what follows the signature, though it had to be asked about.
+    pub(super) unheard: Option<&'static str>,
+}
+
+impl Opinions {
+    /// Nobody is asked, for this reason.
+    pub(super) fn not_asked(why: &str) -> Self {
+        Self { checks: NAMES.map(|name| Check::not_done(name, why)).to_vec(), unheard: None }
+    }
+}
+
 /// What the other readers say of the file and of its signed revision, given by its end and as it reads: `None` where nothing follows the
 /// signature.
-pub(super) fn compare<'d>(file: &PdfFile<'d>, signed: Option<(usize, Option<Rc<PdfFile<'d>>>)>) -> Vec<Check> {
+pub(super) fn compare<'d>(file: &PdfFile<'d>, signed: Option<(usize, Option<Rc<PdfFile<'d>>>)>) -> Opinions {
     let data = file.data();
     if data.len() > LARGEST {
-        return NAMES.map(|name| Check::not_done(name, "the file is larger than other readers are given")).to_vec();
+        let unheard = signed.is_some().then_some(TOO_LARGE);
+        return Opinions { unheard, ..Opinions::not_asked(TOO_LARGE) };
     }
     let (signed, older) = match signed {
         None => (None, None),
         Some((end, Some(older))) => (Some(end), Some(older)),
-        Some(_) => return NAMES.map(|name| Check::not_done(name, "the signed revision cannot be read")).to_vec(),
+        Some(_) => return Opinions::not_asked("the signed revision cannot be read"),
     };
     let ours = (older.as_deref().map(ours::Ours::new), ours::Ours::new(file));
     let copy = std::sync::Arc::new(data.to_vec());
@@ -40,19 +58,36 @@ pub(super) fn compare<'d>(file: &PdfFile<'d>, signed: Option<(usize, Option<Rc<P
     };
     let lopdf = || opinion(&ours, signed, data.len(), &|end| lopdf::open(data.get(..end)?));
     let answers: [&dyn Fn() -> Result<(), Answer>; 2] = [&hayro, &lopdf];
-    let checks = NAMES.iter().zip(answers).map(|(name, answer)| match catch_unwind(AssertUnwindSafe(answer)) {
-        Ok(Ok(())) => Check::passed(name),
-        Ok(Err(Answer::Disagrees(what))) => Check::failed(name, what),
-        Ok(Err(Answer::Unable(why))) => Check::not_done(name, why),
-        Err(_) => Check::not_done(name, "the other reader gave up"),
-    });
-    checks.collect()
+    let answers = answers.map(|answer| catch_unwind(AssertUnwindSafe(answer)).unwrap_or(Err(Answer::Lost(GAVE_UP))));
+    Opinions { unheard: signed.and_then(|_| unheard(&answers)), checks: NAMES.iter().zip(answers).map(check).collect() }
 }
 
+const TOO_LARGE: &str = "the file is larger than other readers are given";
+const GAVE_UP: &str = "the other reader gave up";
+
 /// Why a reader does not simply agree.
+#[derive(Debug)]
 enum Answer {
     Disagrees(String),
-    Unable(&'static str),
+    /// It cannot read what was signed, so nothing that came later took its voice.
+    Stranger(&'static str),
+    /// It reads what was signed and not what the file became.
+    Lost(&'static str),
+}
+
+/// Whether the answers leave open what the update did: a reader was lost on the way, or none reads such files.
+fn unheard(answers: &[Result<(), Answer>]) -> Option<&'static str> {
+    let lost = answers.iter().find_map(|answer| if let Err(Answer::Lost(why)) = answer { Some(*why) } else { None });
+    let none = answers.iter().all(|answer| matches!(answer, Err(Answer::Stranger(_))));
+    lost.or(none.then_some("no other reader can read the signed revision"))
+}
+
+fn check((name, answer): (&&str, Result<(), Answer>)) -> Check {
+    match answer {
+        Ok(()) => Check::passed(name),
+        Err(Answer::Disagrees(what)) => Check::failed(name, what),
+        Err(Answer::Stranger(why) | Answer::Lost(why)) => Check::not_done(name, why),
+    }
 }
 
 /// Compares one reader's view with ours.
@@ -62,11 +97,13 @@ fn opinion<R: Reader>(
     whole: usize,
     open: &dyn Fn(usize) -> Option<R>,
 ) -> Result<(), Answer> {
-    let theirs = open(whole).ok_or(Answer::Unable("the other reader cannot read the file"))?;
+    let open = |end: usize| catch_unwind(AssertUnwindSafe(|| open(end))).ok().flatten();
+    let cannot = "the other reader cannot read the file";
     let (Some(end), Some(our_old)) = (signed, &ours.0) else {
-        return absolute(&ours.1, &theirs);
+        return absolute(&ours.1, &open(whole).ok_or(Answer::Stranger(cannot))?);
     };
-    let their_old = open(end).ok_or(Answer::Unable("the other reader cannot read the signed revision"))?;
+    let their_old = open(end).ok_or(Answer::Stranger("the other reader cannot read the signed revision"))?;
+    let theirs = open(whole).ok_or(Answer::Lost(cannot))?;
     let budget = view::Budget::default();
     let ours_changed = view::differences(our_old, &ours.1, &budget);
     let theirs_changed = view::differences(&their_old, &theirs, &budget);
@@ -79,7 +116,7 @@ fn opinion<R: Reader>(
         }
     }
     if budget.is_spent() {
-        return Err(Answer::Unable("there is more to compare than the limit"));
+        return Err(Answer::Lost("there is more to compare than the limit"));
     }
     Ok(())
 }
@@ -97,7 +134,7 @@ fn absolute(ours: &impl Reader, theirs: &impl Reader) -> Result<(), Answer> {
     let budget = view::Budget::default();
     match view::first_other_page(ours, theirs, &budget) {
         Some(page) => Err(Answer::Disagrees(format!("another reader sees something else on page {page}"))),
-        None if budget.is_spent() => Err(Answer::Unable("there is more to compare than the limit")),
+        None if budget.is_spent() => Err(Answer::Stranger("there is more to compare than the limit")),
         None => Ok(()),
     }
 }
@@ -154,7 +191,8 @@ mod tests {
         let said = |answer: Result<(), Answer>| match answer {
             Ok(()) => None,
             Err(Answer::Disagrees(what)) => Some(what),
-            Err(Answer::Unable(why)) => Some(format!("unable: {why}")),
+            Err(Answer::Stranger(why)) => Some(format!("stranger: {why}")),
+            Err(Answer::Lost(why)) => Some(format!("lost: {why}")),
         };
         vec![
             said(opinion(&ours, Some(end), theirs.len(), &|end| hayro::open(&whole, end))),
@@ -189,5 +227,27 @@ mod tests {
         // Both see a change, but not the same one.
         let said = opinions(&changed(&[(4, &content("Harmless"))]), &changed(&[(4, &content("Forged"))]));
         assert!(said.iter().all(Option::is_some), "{said:?}");
+    }
+
+    #[test]
+    fn a_reader_that_is_lost_on_the_way_leaves_the_file_open() {
+        let (signed, _) = base();
+        let lost = || Err(Answer::Lost(GAVE_UP));
+        let stranger = || Err(Answer::Stranger("cannot"));
+        assert_eq!(unheard(&[Ok(()), Ok(())]), None);
+        assert_eq!(unheard(&[Ok(()), stranger()]), None);
+        assert_eq!(unheard(&[lost(), Ok(())]), Some(GAVE_UP));
+        assert_eq!(unheard(&[stranger(), lost()]), Some(GAVE_UP));
+        assert!(unheard(&[stranger(), stranger()]).is_some());
+        // What is known to be an alteration stays one.
+        assert_eq!(unheard(&[Err(Answer::Disagrees("x".to_owned())), Ok(())]), None);
+        let panics = |_: usize| -> Option<lopdf::Lopdf> { panic!("as some readers do") };
+        let file = PdfFile::open(&signed).unwrap();
+        let ours = (Some(ours::Ours::new(&file)), ours::Ours::new(&file));
+        let answer = opinion(&ours, Some(signed.len()), signed.len() + 1, &panics);
+        assert!(matches!(answer, Err(Answer::Stranger(_))), "{answer:?}");
+        let late = |end: usize| if end == signed.len() { lopdf::open(&signed) } else { panic!("as some readers do") };
+        let answer = opinion(&ours, Some(signed.len()), signed.len() + 1, &late);
+        assert!(matches!(answer, Err(Answer::Lost(_))), "{answer:?}");
     }
 }

@@ -30,6 +30,20 @@ pub(super) fn closed() -> Sentences {
     )
 }
 
+/// What follows a signature could be judged by one reader only.
+pub(super) fn unheard() -> Sentences {
+    pair(
+        (
+            "Sau chữ ký có phần được bổ sung mà hệ thống chưa thể kiểm tra chéo, nên chưa xác định được văn bản có bị thay đổi hay không.",
+            "Something was added after the signature that could not be cross-checked, so whether the document was changed cannot be determined.",
+        ),
+        (
+            "Hãy xin người ký bản tệp đúng như khi ký, không có phần bổ sung, rồi kiểm tra lại.",
+            "Ask the signer for the file as it was signed, without what was added, and check again.",
+        ),
+    )
+}
+
 pub(super) fn no_signature() -> Sentences {
     pair(
         ("Tệp này không có chữ ký số.", "This file carries no digital signature."),
@@ -78,6 +92,29 @@ pub(super) fn timestamped(indication: Indication, time: &str, authority: &str) -
             "Hãy cung cấp chứng thư gốc của tổ chức cấp dấu thời gian và thông tin thu hồi rồi kiểm tra lại.",
             "Provide the timestamp authority's root certificate and revocation information, and check again.",
         ),
+    )
+}
+
+/// The sentences on a signature or timestamp in a file of its own, without what it covers.
+pub(super) fn content_missing() -> Sentences {
+    pair(
+        (
+            "Chữ ký hoặc dấu thời gian này nằm trong tệp riêng: phải có văn bản đã được ký mới kiểm tra được.",
+            "This signature or timestamp stands in a file of its own: it can only be checked together with the document that was signed.",
+        ),
+        (
+            "Hãy chọn cùng lúc cả tệp này và văn bản đã được ký, rồi kiểm tra lại.",
+            "Choose this file and the document that was signed together, and check again.",
+        ),
+    )
+}
+
+/// The sentence on a signature whose claimed time is seven hours ahead.
+pub(super) fn local_time(message: &Bilingual) -> Bilingual {
+    let (vi, en) = (&message.vi, &message.en);
+    Bilingual::new(
+        format!("{vi} Giờ ký do người ký ghi có vẻ là giờ Việt Nam nhưng bị ghi thành giờ UTC, nên lệch 7 giờ."),
+        format!("{en} The claimed signing time seems to be Viet Nam's local time labelled UTC, seven hours ahead."),
     )
 }
 
@@ -156,6 +193,7 @@ pub(super) fn signed(
                 "Do not rely on this document; see the list of changes and ask for the original.",
             ),
         ),
+        Integrity::Unknown if sub == Some(SubIndication::SignedDataNotFound) => content_missing(),
         Integrity::Unknown => pair(
             ("Chưa thể xác định chữ ký có hợp lệ hay không.", "Whether the signature is valid cannot be determined."),
             (

@@ -28,6 +28,47 @@ fn a_detached_signature_needs_its_content() {
     assert_eq!((other.integrity, other.sub_indication), (Integrity::Broken, Some(SubIndication::HashFailure)));
 }
 
+/// RFC 8419 §3.1: without signed attributes Ed25519 signs the content itself, of which no digest is enough.
+#[test]
+fn ed25519_without_attributes_verifies_over_what_is_detached() {
+    let key = openssl::pkey::PKey::generate_ed25519().unwrap();
+    let mut name = openssl::x509::X509NameBuilder::new().unwrap();
+    name.append_entry_by_text("CN", "TEST Ed25519").unwrap();
+    let name = name.build();
+    let mut builder = openssl::x509::X509::builder().unwrap();
+    builder.set_version(2).unwrap();
+    builder.set_subject_name(&name).unwrap();
+    builder.set_issuer_name(&name).unwrap();
+    builder.set_serial_number(&openssl::bn::BigNum::from_u32(9).unwrap().to_asn1_integer().unwrap()).unwrap();
+    builder.set_not_before(&openssl::asn1::Asn1Time::days_from_now(0).unwrap()).unwrap();
+    builder.set_not_after(&openssl::asn1::Asn1Time::days_from_now(9).unwrap()).unwrap();
+    builder.set_pubkey(&key).unwrap();
+    builder.sign(&key, openssl::hash::MessageDigest::null()).unwrap();
+    let certificate = builder.build();
+    let value = openssl::sign::Signer::new_without_digest(&key).unwrap().sign_oneshot_to_vec(CONTENT).unwrap();
+    let algorithm = |name: &str| write::sequence(&[write::oid(&name.parse().unwrap())]);
+    let sha512 = algorithm("2.16.840.1.101.3.4.2.3");
+    let signer = write::sequence(&[
+        write::unsigned(1),
+        write::sequence(&[name.to_der().unwrap(), write::unsigned(9)]),
+        sha512.clone(),
+        algorithm("1.3.101.112"),
+        write::octet_string(&value),
+    ]);
+    let data = write::sequence(&[
+        write::unsigned(1),
+        write::set_of(tag::SET, vec![sha512]),
+        write::sequence(&[write::oid(&oid::DATA)]),
+        write::element(0xa0, &certificate.to_der().unwrap()),
+        write::set_of(tag::SET, vec![signer]),
+    ]);
+    let cms = write::sequence(&[write::oid(&oid::SIGNED_DATA), write::element(0xa0, &data)]);
+    assert_eq!(verdict(&cms, None).integrity, Integrity::Unknown);
+    let with = verdict(&cms, Some(CONTENT));
+    assert_eq!(with.integrity, Integrity::Intact, "{with:#?}");
+    assert_eq!(verdict(&cms, Some(b"another content")).integrity, Integrity::Broken);
+}
+
 #[test]
 fn openssl_signs_in_every_form() {
     if !crate::support::present("openssl") {

@@ -147,14 +147,23 @@ impl Forge {
         self.sign_seen(field, "/Rect[0 0 0 0]", extra)
     }
 
+    /// As [`Forge::sign_again`], on a page that lists these annotations behind its own.
+    pub fn sign_listed(self, field: u32, annotations: &str) -> Self {
+        self.sign(field, "/Rect[0 0 0 0]", "", annotations)
+    }
+
     /// As [`Forge::sign_again`], with this place and look.
-    pub fn sign_seen(mut self, field: u32, look: &str, extra: &str) -> Self {
+    pub fn sign_seen(self, field: u32, look: &str, extra: &str) -> Self {
+        let annotations = if field == 20 { String::new() } else { format!("{field} 0 R") };
+        self.sign(field, look, extra, &annotations)
+    }
+
+    fn sign(mut self, field: u32, look: &str, extra: &str, annots: &str) -> Self {
         if !self.fields.contains(&field) {
             self.fields.push(field);
         }
         let fields: String = self.fields.iter().map(|number| format!("{number} 0 R ")).collect();
         let name = if field == 20 { 1 } else { 2 };
-        let annots = if field == 20 { String::new() } else { format!("{field} 0 R") };
         let zeros = "0".repeat(CONTENTS_DIGITS);
         let objects = vec![
             (3, Self::page("").replace("11 0 R]", &format!("11 0 R {annots}]"))),

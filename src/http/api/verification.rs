@@ -230,7 +230,9 @@ async fn from_form(app: &App, policy: String, request: Request) -> Result<Submis
                 let name = field.file_name().filter(|name| !name.is_empty()).unwrap_or(UNNAMED).to_owned();
                 document = Some((name, upload::spool_field(app, &mut field).await?));
             }
-            Some("content") if content.is_none() => content = Some(upload::spool_field(app, &mut field).await?),
+            Some("content") if content.is_none() => {
+                content = Some(upload::spool_field(app, &mut field).await?.finish().await?);
+            }
             _ => return Err(unexpected_part().into()),
         }
     }

@@ -65,6 +65,8 @@ pub struct DocumentCodePage {
     pub problems: Problems,
     pub is_own: bool,
     pub is_open: bool,
+    /// Largest file taken, in bytes, as the hint says.
+    pub largest_bytes: u64,
 }
 
 impl DocumentCodePage {
@@ -81,6 +83,7 @@ impl DocumentCodePage {
             problems: Problems::none(),
             is_own: told.is_own,
             is_open: told.ended_at.is_none(),
+            largest_bytes: limits::LARGEST_DOCUMENT,
             frame,
         }
     }
@@ -101,7 +104,7 @@ impl DocumentCodePage {
     }
 
     fn hint(&self) -> String {
-        let megabytes = texts::grouped(limits::LARGEST_DOCUMENT / 1_000_000);
+        let megabytes = texts::grouped(self.largest_bytes / 1_000_000);
         self.frame.fill("kept-compare-hint", &[("megabytes", &megabytes)])
     }
 }

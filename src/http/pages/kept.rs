@@ -33,6 +33,8 @@ pub struct KeptPage {
     pub problems: Problems,
     /// Whether the judged file's digest is known: without it nothing can be compared.
     pub is_comparable: bool,
+    /// Largest file taken, in bytes, as the hint says.
+    pub largest_bytes: u64,
 }
 
 impl KeptPage {
@@ -60,6 +62,7 @@ impl KeptPage {
             comparison: None,
             problems: Problems::none(),
             is_comparable: report.sha256.is_some(),
+            largest_bytes: limits::LARGEST_DOCUMENT,
             frame,
         }
     }
@@ -75,7 +78,7 @@ impl KeptPage {
     }
 
     fn hint(&self) -> String {
-        let megabytes = texts::grouped(limits::LARGEST_DOCUMENT / 1_000_000);
+        let megabytes = texts::grouped(self.largest_bytes / 1_000_000);
         self.frame.fill("kept-compare-hint", &[("megabytes", &megabytes)])
     }
 }

@@ -122,7 +122,8 @@ async fn page(app: &App, frame: Frame, told: &Told) -> Result<DocumentCodePage> 
     let on_paper = outgoing::on_paper(app, told.document).await?;
     // The answer to a post leads back to the code, too.
     let frame = Frame { path: format!("{}/{}", code::PATH, told.code), ..frame };
-    Ok(DocumentCodePage::of(frame, told, on_paper.as_ref(), app.clock.now()))
+    let largest_bytes = app.settings.largest_upload;
+    Ok(DocumentCodePage { largest_bytes, ..DocumentCodePage::of(frame, told, on_paper.as_ref(), app.clock.now()) })
 }
 
 /// Characters of what is typed that are shown again.

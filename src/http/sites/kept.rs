@@ -112,7 +112,8 @@ async fn page(app: &App, visit: Visit, code: &str) -> Result<KeptPage> {
     let kept = verification::kept(app, code).await?;
     // The answer to a post leads back to the verdict, too.
     let frame = Frame { path: format!("/v/{code}"), ..visit.frame };
-    Ok(KeptPage::of(frame, &kept, &app.settings.public_url))
+    let largest_bytes = app.settings.largest_upload;
+    Ok(KeptPage { largest_bytes, ..KeptPage::of(frame, &kept, &app.settings.public_url) })
 }
 
 /// The file in a form, its name and its digest.

@@ -5,7 +5,7 @@ use super::Visit;
 use crate::{
     app::App,
     audit::Actor,
-    error::{Error, RequestError, RequestErrorKind, Result},
+    error::{Error, InternalError, RequestError, RequestErrorKind, Result},
     http::{
         Access, Remote, Route,
         api::verification::allow,
@@ -16,7 +16,7 @@ use crate::{
         problem::status_of,
         upload,
     },
-    verification::{self, Arriving, Judged, Pictures, Submission},
+    verification::{self, Arriving, Judged, Pictures, Spool, Submission, detached},
 };
 use axum::{
     extract::{DefaultBodyLimit, Multipart, Request, State},
@@ -24,6 +24,7 @@ use axum::{
     response::Response,
     routing::{get, post},
 };
+use std::fs::File;
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
@@ -64,23 +65,60 @@ async fn judge_each(
     (form, allowed): (&mut Multipart, impl Fn() -> Result<(), RequestError>),
     reports: &mut Vec<(Judged, Pictures)>,
 ) -> Result<()> {
+    let mut apart = Apart::default();
     while let Some(mut field) = upload::next_field(form).await? {
         let name = field.file_name().unwrap_or_default().to_owned();
+        let part = field.name().unwrap_or_default().to_owned();
         // A browser sends a nameless part for a field without a choice.
-        if field.name() != Some("document") || name.is_empty() {
+        if name.is_empty() || !matches!(part.as_str(), "document" | "content") {
             continue;
         }
-        if reports.len() >= usize::try_from(limits::MOST_DOCUMENTS).unwrap_or(usize::MAX) {
+        if part == "content" {
+            apart.signed = Some(upload::spool_field(app, &mut field).await?.finish().await?);
+            continue;
+        }
+        if reports.len() + apart.waiting.len() >= usize::try_from(limits::MOST_DOCUMENTS).unwrap_or(usize::MAX) {
             return Err(too_many().into());
         }
         allowed()?;
-        let document = upload::spool_field(app, &mut field).await?;
+        let mut document = upload::spool_field(app, &mut field).await?;
+        if detached::may_be(&name) {
+            // What it covers may come behind it.
+            apart.waiting.push((name, document));
+            continue;
+        }
+        apart.documents.push((name.clone(), document.again().await?));
         let _place = arriving.judge().await?;
-        let policy = app.policies.standard().to_owned();
-        let submission = Submission { name, document, content: None, policy };
-        reports.push(verification::verify_and_draw(app, actor, submission).await?);
+        reports.push(judge_one(app, actor, (name, document, None)).await?);
+    }
+    let Apart { signed, documents, waiting } = apart;
+    for (name, document) in waiting {
+        let mate = documents.iter().find(|(other, _)| detached::covers(&name, other)).map(|(_, file)| file);
+        let content = signed.as_ref().or(mate).map(File::try_clone).transpose();
+        let content = content.map_err(InternalError::io("a spool file"))?;
+        let _place = arriving.judge().await?;
+        reports.push(judge_one(app, actor, (name, document, content)).await?);
     }
     if reports.is_empty() { Err(missing().into()) } else { Ok(()) }
+}
+
+/// What belongs together though it comes in parts: signatures in files of their own, and what they may cover.
+#[derive(Default)]
+struct Apart {
+    /// The file that the visitor named as the signed one.
+    signed: Option<File>,
+    /// Those that were judged by themselves, by their names.
+    documents: Vec<(String, File)>,
+    waiting: Vec<(String, Spool)>,
+}
+
+async fn judge_one(
+    app: &App,
+    actor: Actor,
+    (name, document, content): (String, Spool, Option<File>),
+) -> Result<(Judged, Pictures)> {
+    let submission = Submission { name, document, content, policy: app.policies.standard().to_owned() };
+    verification::verify_and_draw(app, actor, submission).await
 }
 
 fn card(app: &App, frame: &Frame, (judged, pictures): (Judged, Pictures)) -> Result<VerdictCard> {
@@ -94,7 +132,7 @@ fn card(app: &App, frame: &Frame, (judged, pictures): (Judged, Pictures)) -> Res
 }
 
 fn page(app: &App, frame: Frame, cards: Vec<VerdictCard>, problems: Problems) -> VerifyPage {
-    let largest_bytes = limits::LARGEST_DOCUMENT.min(app.settings.largest_upload);
+    let largest_bytes = app.settings.largest_upload;
     VerifyPage { largest_bytes, ..VerifyPage::of(frame, cards, problems) }
 }
 

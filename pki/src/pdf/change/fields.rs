@@ -211,7 +211,7 @@ impl Comparison<'_, '_> {
     }
 
     /// Whether a widget's normal appearance puts anything on the page.
-    fn draws_something(&self, widget: &Object) -> bool {
+    pub(super) fn draws_something(&self, widget: &Object) -> bool {
         let Some(widget) = widget.dictionary() else { return false };
         let appearance = self.new.value(widget, "AP");
         let normal = appearance.dictionary().map(|appearance| self.new.value(appearance, "N")).unwrap_or_default();

@@ -52,6 +52,19 @@ pub struct Finding {
     pub detail: String,
 }
 
+/// The widget of a later signature that shows something at a place where none was to be signed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LaterWidget {
+    /// 1-based.
+    pub page: u32,
+    /// The widget.
+    pub id: ObjectId,
+    /// Left, bottom, right, top in the page's space.
+    pub place: [f64; 4],
+    /// Whether it brings its appearance along; otherwise readers make one from its colours.
+    pub is_drawn: bool,
+}
+
 /// Two revisions being compared.
 pub(super) struct Comparison<'f, 'd> {
     old: &'f PdfFile<'d>,
@@ -73,6 +86,7 @@ pub(super) struct Comparison<'f, 'd> {
     known_pages: RefCell<HashSet<(ObjectId, ObjectId)>>,
     pairs: Cell<usize>,
     findings: RefCell<Vec<Finding>>,
+    later_widgets: RefCell<Vec<LaterWidget>>,
     /// What the later revision defines anew, where it simply continues the older one.
     redefined: Option<HashSet<u32>>,
     same_page_order: bool,
@@ -106,11 +120,11 @@ impl Held {
 
 /// Every difference between the two readings, `old` being the signed one.
 pub fn compare(old: &PdfFile<'_>, new: &PdfFile<'_>) -> Vec<Finding> {
-    compare_next(old, new, &Quiet::default())
+    compare_next(old, new, &Quiet::default()).0
 }
 
-/// As [`compare`], for one of several steps in their order.
-fn compare_next(old: &PdfFile<'_>, new: &PdfFile<'_>, quiet: &Quiet) -> Vec<Finding> {
+/// As [`compare`], for one of several steps in their order, with the later signatures' widgets.
+fn compare_next(old: &PdfFile<'_>, new: &PdfFile<'_>, quiet: &Quiet) -> (Vec<Finding>, Vec<LaterWidget>) {
     let comparison = Comparison::new(old, new, quiet);
     // The form comes first: it knows which new widgets belong to signatures.
     let widgets = comparison.form();
@@ -122,7 +136,7 @@ fn compare_next(old: &PdfFile<'_>, new: &PdfFile<'_>, quiet: &Quiet) -> Vec<Find
     let mut findings = comparison.findings.into_inner();
     findings.sort();
     findings.dedup();
-    findings
+    (findings, comparison.later_widgets.into_inner())
 }
 
 impl<'f, 'd> Comparison<'f, 'd> {
@@ -165,6 +179,7 @@ impl<'f, 'd> Comparison<'f, 'd> {
             known_pages: RefCell::default(),
             pairs: Cell::new(looked_at),
             findings: RefCell::default(),
+            later_widgets: RefCell::default(),
             redefined: quiet::redefined(old, new),
             quiet,
         }

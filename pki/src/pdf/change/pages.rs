@@ -3,7 +3,7 @@
 use super::fields::SignatureWidgets;
 use super::kind::ChangeKind;
 use super::upward::PAGE_INHERITED;
-use super::{Comparison, named, page_number};
+use super::{Comparison, LaterWidget, named, page_number};
 use crate::pdf::file::PdfFile;
 use crate::pdf::limits;
 use crate::pdf::object::{Dictionary, Object, ObjectId};
@@ -110,10 +110,13 @@ impl Comparison<'_, '_> {
                     self.annotation_changed(page, id);
                     if widgets.signed.contains(&id) {
                         self.judge_signed_widget(page, id, new, &mut covered);
+                        // The place was in what the first signer signed: a signature was to stand there, over whatever does.
+                        self.note_later_widget(page, id, !self.had_this_place(id));
                     }
                 }
                 Some(id) if widgets.new.contains(&id) || widgets.signed.contains(&id) => {
                     self.judge_signed_widget(page, id, new, &mut covered);
+                    self.note_later_widget(page, id, true);
                 }
                 Some(_) => self.annotation_added(page, annotation, &mut direct),
                 None => match direct.iter().position(|old| self.same(old, annotation)) {
@@ -201,6 +204,25 @@ impl Comparison<'_, '_> {
         }
     }
 
+    /// Whether the signed revision has the widget at the very place where it is now.
+    fn had_this_place(&self, id: ObjectId) -> bool {
+        let place = |file: &PdfFile<'_>| corners(file, &file.value(file.object(id).dictionary()?, "Rect"));
+        place(self.old).is_some_and(|old| Some(old) == place(self.new))
+    }
+
+    /// Remembers the widget of a later signature that may hide what stands under it.
+    fn note_later_widget(&self, page: Option<u32>, id: ObjectId, may_hide: bool) {
+        let widget = self.new.object(id);
+        let (Some(page), Some(dictionary)) = (page, widget.dictionary()) else { return };
+        let Some(place) = corners(self.new, &self.new.value(dictionary, "Rect")) else { return };
+        let mut later = self.later_widgets.borrow_mut();
+        if may_hide && later.len() < limits::ANNOTATIONS && self.draws_something(&widget) {
+            let appearance = self.new.value(dictionary, "AP");
+            let is_drawn = appearance.dictionary().is_some_and(|all| !self.new.value(all, "N").is_null());
+            later.push(LaterWidget { page, id, place, is_drawn });
+        }
+    }
+
     /// The widget of a field that is new or newly signed hides content where it covers most of what the page shows, whatever permission there is; and
     /// one that is no widget has nothing to show.
     fn judge_signed_widget(&self, page: Option<u32>, id: ObjectId, on: &Page, covered: &mut f64) {
@@ -211,10 +233,8 @@ impl Comparison<'_, '_> {
             self.add(ChangeKind::MisleadingAppearance, page, None, detail);
         }
         let area = |rectangle: &Object| {
-            let numbers: Vec<f64> =
-                rectangle.array()?.iter().filter_map(|number| self.new.resolve(number).number()).collect();
-            let [left, bottom, right, top] = numbers.as_slice() else { return None };
-            Some(((right - left) * (top - bottom)).abs())
+            let [left, bottom, right, top] = corners(self.new, rectangle)?;
+            Some((right - left) * (top - bottom))
         };
         let own = area(&self.new.value(widget, "Rect")).unwrap_or(0.0);
         *covered += own;
@@ -226,6 +246,13 @@ impl Comparison<'_, '_> {
             self.add(ChangeKind::MisleadingAppearance, page, None, detail);
         }
     }
+}
+
+/// The corners of a rectangle: left, bottom, right, top.
+fn corners(file: &PdfFile<'_>, rectangle: &Object) -> Option<[f64; 4]> {
+    let numbers: Vec<f64> = rectangle.array()?.iter().filter_map(|one| file.resolve(one).number()).collect();
+    let [a, b, c, d]: [f64; 4] = numbers.try_into().ok()?;
+    Some([a.min(c), b.min(d), a.max(c), b.max(d)])
 }
 
 /// The part of a page that a signature's widget may cover. Signature fields that people make cover a few per cent.

@@ -3,7 +3,7 @@
 
 use super::kind::{ChangeKind, Needs};
 use super::quiet::Quiet;
-use super::{Finding, ambiguity, compare, compare_next, redefined};
+use super::{Finding, LaterWidget, ambiguity, compare, compare_next, redefined};
 use crate::pdf::file::{PdfFile, Reading};
 use crate::pdf::lexer::Lexer;
 use crate::pdf::object::{Object, ObjectId};
@@ -23,6 +23,8 @@ pub struct Step {
     pub plain: bool,
     /// Whether it left alone what was there, so that no reader can see that in another way than before.
     pub only_adds: bool,
+    /// Widgets of the signatures that it adds, which may hide what is under them.
+    pub widgets: Vec<LaterWidget>,
 }
 
 /// The steps between these ends (ascending, of readable revisions), and to the end of the file where `to_the_end`.
@@ -41,32 +43,32 @@ pub fn steps(revisions: &Revisions<'_>, ends: &[usize], to_the_end: bool) -> Vec
     let quiet = Quiet::default();
     for stop in stops {
         let newer = open(stop);
-        let (findings, plain, only_adds) = match (&older.1, &newer.1) {
+        let (findings, plain, only_adds, widgets) = match (&older.1, &newer.1) {
             (Some(old), Some(new)) => {
-                let (findings, plain) = step(old, new, &quiet);
+                let (findings, plain, widgets) = step(old, new, &quiet);
                 // Asked only where the answer counts.
-                let harmless = plain && findings.iter().all(|one| one.kind.needs() == Needs::Nothing);
-                (findings, plain, harmless && redefined::leaves_alone(old, new))
+                let asked = plain && findings.iter().all(|one| one.kind.needs() <= Needs::Signing);
+                (findings, plain, asked && redefined::leaves_alone(old, new), widgets)
             }
-            _ => (vec![unreadable("one of the revisions cannot be read")], false, false),
+            _ => (vec![unreadable("one of the revisions cannot be read")], false, false, Vec::new()),
         };
-        steps.push(Step { from: older.0, to: newer.0, findings, plain, only_adds });
+        steps.push(Step { from: older.0, to: newer.0, findings, plain, only_adds, widgets });
         older = newer;
     }
     steps
 }
 
-fn step(old: &PdfFile<'_>, new: &PdfFile<'_>, quiet: &Quiet) -> (Vec<Finding>, bool) {
+fn step(old: &PdfFile<'_>, new: &PdfFile<'_>, quiet: &Quiet) -> (Vec<Finding>, bool, Vec<LaterWidget>) {
     let (from, to) = (old.data().len(), new.data().len());
     let both_strict = old.reading() == Reading::Strict && new.reading() == Reading::Strict;
-    let mut findings = compare_next(old, new, quiet);
+    let (mut findings, widgets) = compare_next(old, new, quiet);
     let ambiguous = ambiguity::found(old, new);
     let clear = ambiguous.is_none();
     if let Some(detail) = ambiguous {
         findings.push(Finding { kind: ChangeKind::ReadersDisagree, page: None, field: None, detail });
     }
     if both_strict && !is_newly_odd(old, new) && tail_is_accounted_for(new, from, to) {
-        return (findings, clear);
+        return (findings, clear, widgets);
     }
     if old.reading() == Reading::Strict && new.reading() == Reading::Recovered {
         findings.push(Finding {
@@ -90,7 +92,7 @@ fn step(old: &PdfFile<'_>, new: &PdfFile<'_>, quiet: &Quiet) -> (Vec<Finding>, b
             detail: format!("{} bytes behind the signed revision that are no revision", to - from),
         });
     }
-    (findings, false)
+    (findings, false, widgets)
 }
 
 /// Whether the later revision has something that readers get over in their own ways, which the older one does not have.
