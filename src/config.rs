@@ -265,15 +265,11 @@ impl Settings {
     }
 
     fn check(config: Config, data_dir: &Path) -> Result<Self, ConfigError> {
+        check_days(&config)?;
         let listen = config.server.address()?;
         let (public_url, status_url) = config.server.urls()?;
         let registration = config.registration.checked(config.messages.are_sent(), &public_url)?;
         config.seal.check()?;
-        let days = [config.verification.link_days, config.verification.trusted_list_days, config.seal.pepper_days];
-        if !days.iter().all(|days| (1..=3_650).contains(days)) {
-            let keys = "verification.link_days, verification.trusted_list_days, seal.pepper_days";
-            return Err(invalid(keys, "are 1 to 3650"));
-        }
         config.documents.check()?;
         config.verification.fetch.check().map_err(|what| invalid("verification.fetch", &what))?;
         config.database.check()?;
@@ -398,6 +394,17 @@ fn invalid(key: &'static str, what: &str) -> ConfigError {
 }
 
 /// What is set for the tokens of each role.
+fn check_days(config: &Config) -> Result<(), ConfigError> {
+    let days = [config.verification.link_days, config.verification.trusted_list_days, config.seal.pepper_days];
+    match days.iter().all(|days| (1..=3_650).contains(days)) {
+        true => Ok(()),
+        false => {
+            let keys = "verification.link_days, verification.trusted_list_days, seal.pepper_days";
+            Err(invalid(keys, "are 1 to 3650"))
+        }
+    }
+}
+
 fn check_tokens(hsm: &HsmConfig) -> Result<(), ConfigError> {
     if !(SHORTEST_STALL_MS..=LONGEST_STALL_MS).contains(&hsm.stall_ms) {
         return Err(invalid("hsm.stall_ms", "is 250 to 60000"));

@@ -1,7 +1,7 @@
 //! Every setting with its type, default and meaning, as `chuky config reference` prints it and `docs/settings.md` has it. Keys and defaults come
 //! from `Config` itself; a test fails where a key has no row or a row no key. Reads and opens nothing.
 
-use super::{Config, rows::ROWS};
+use super::{Config, rows};
 use serde_json::Value;
 use std::{collections::BTreeMap, fmt::Write};
 
@@ -18,22 +18,22 @@ pub struct Row {
 
 /// The row of a setting.
 pub fn row(key: &str) -> Option<&'static Row> {
-    ROWS.iter().find(|row| row.key == key)
+    rows::all().find(|row| row.key == key)
 }
 
 /// Whether settings lie below this key.
 pub fn is_section(key: &str) -> bool {
-    ROWS.iter().any(|row| row.key.strip_prefix(key).is_some_and(|rest| rest.starts_with(['.', '['])))
+    rows::all().any(|row| row.key.strip_prefix(key).is_some_and(|rest| rest.starts_with(['.', '['])))
 }
 
 /// The known key that is written most like this one, where one is near: in its section, by its name in another, or a section.
 pub fn nearest(key: &str) -> Option<&'static str> {
     let (section, name) = key.rsplit_once('.').unwrap_or(("", key));
-    let in_section = ROWS.iter().filter(|row| row.key.rsplit_once('.').is_some_and(|(of, _)| of == section));
+    let in_section = rows::all().filter(|row| row.key.rsplit_once('.').is_some_and(|(of, _)| of == section));
     let in_section = like(in_section.map(|row| row.key), name);
-    let elsewhere = || ROWS.iter().map(|row| row.key).find(|known| last(known) == name);
+    let elsewhere = || rows::all().map(|row| row.key).find(|known| last(known) == name);
     let first = key.split('.').next().unwrap_or(key);
-    let sections = ROWS.iter().filter_map(|row| row.key.split_once('.').map(|(section, _)| section));
+    let sections = rows::all().filter_map(|row| row.key.split_once('.').map(|(section, _)| section));
     let sections = || if is_section(first) { None } else { like(sections, first) };
     in_section.or_else(elsewhere).or_else(sections)
 }
@@ -88,7 +88,7 @@ pub fn markdown() -> String {
     let defaults = values(&Config::default());
     let mut text = HEAD.to_owned();
     let mut section = "";
-    for row in ROWS {
+    for row in rows::all() {
         let of = row.key.split(['.', '[']).next().unwrap_or_default();
         if of != section {
             section = of;
@@ -167,12 +167,12 @@ mod tests {
         let sample: Config = toml::from_str(SAMPLE).unwrap();
         let mut known = BTreeSet::new();
         keys("", &serde_json::to_value(sample).unwrap(), &mut known);
-        let rows: BTreeSet<String> = ROWS.iter().map(|row| row.key.to_owned()).collect();
-        assert_eq!(rows.len(), ROWS.len(), "a row stands twice");
+        let rows: BTreeSet<String> = rows::all().map(|row| row.key.to_owned()).collect();
+        assert_eq!(rows.len(), rows::all().count(), "a row stands twice");
         let missing: Vec<_> = known.difference(&rows).collect();
         let left: Vec<_> = rows.difference(&known).collect();
         assert!(missing.is_empty() && left.is_empty(), "without a row: {missing:?}; without a setting: {left:?}");
-        for row in ROWS {
+        for row in rows::all() {
             assert!(!row.kind.is_empty() && row.meaning.len() > 10, "{}", row.key);
         }
     }

@@ -21,6 +21,7 @@ mod mandates;
 pub(super) mod merchants;
 mod oauth_clients;
 pub(super) mod outgoing;
+pub(super) mod outgoing_draft;
 pub(super) mod passkeys;
 mod payment_orders;
 pub(in crate::http) mod payrolls;

@@ -15,7 +15,8 @@ use crate::{
         Remote, Route,
         api::{
             credentials::with_pin,
-            outgoing::{CLERKS, PEOPLE, read, read_draft},
+            outgoing::{CLERKS, PEOPLE, read},
+            outgoing_draft::read_draft,
         },
         pages::{
             Problems,

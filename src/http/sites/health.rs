@@ -142,6 +142,27 @@ async fn authority_state(app: &App, impaired: &mut Vec<String>) -> serde_json::V
     json!({ "ended": ended })
 }
 
+/// Figures of what is right, fresh, lasting or lost.
+async fn conditions(app: &App) -> Vec<(&'static str, &'static str, Figure)> {
+    let told = |is_well: bool| vec![(String::new(), usize::from(is_well))];
+    let clock = timestamp::readiness(app).await.map(|found| told(found.is_ok())).unwrap_or_default();
+    let trust = trust(app).await.map(told).unwrap_or_default();
+    let (keys, lists) = authority_figures(app).await;
+    let (left, usable) = tls_figures(app);
+    let lost = vec![(String::new(), logging::lost())];
+    let keys_help = "Seconds to the end of the certificate of a key of the authority that is in service.";
+    let trust_help = "1 where recorded trust data is whole and fresh; absent where none is.";
+    vec![
+        ("chuky_clock_right", "1 where the clock is one to stamp by; absent where nobody is stamped.", clock),
+        ("chuky_trust_fresh", trust_help, trust),
+        ("chuky_authority_certificate_seconds_left", keys_help, keys),
+        ("chuky_revocation_list_seconds_left", "Seconds to the end of the newest list of a name.", lists),
+        ("chuky_log_lines_lost", "Log lines that could not be written.", lost),
+        ("chuky_tls_certificate_seconds_left", "Seconds to the end of the TLS certificate that is shown.", left),
+        ("chuky_tls_files_usable", "1 where the TLS files that lie there can be used.", usable),
+    ]
+}
+
 /// Figures of the authority: seconds to the end of the certificates of keys in service, and of the newest lists.
 async fn authority_figures(app: &App) -> (Figure, Figure) {
     let Ok(authority) = Authority::of(app).await else { return (Figure::new(), Figure::new()) };
@@ -282,11 +303,6 @@ async fn metrics(State(app): State<App>) -> Response {
     let ahead = usize::try_from(app.clock.ahead_seconds()).unwrap_or_default();
     let help = "Seconds by which the wall clock jumped ahead since the start; payments are forgotten later by it.";
     figure("chuky_clock_ahead_seconds", help, &[(String::new(), ahead)]);
-    let told = |is_well: bool| vec![(String::new(), usize::from(is_well))];
-    let clock = timestamp::readiness(&app).await.map(|found| told(found.is_ok())).unwrap_or_default();
-    figure("chuky_clock_right", "1 where the clock is one to stamp by; absent where nobody is stamped.", &clock);
-    let trust = trust(&app).await.map(told).unwrap_or_default();
-    figure("chuky_trust_fresh", "1 where recorded trust data is whole and fresh; absent where none is.", &trust);
     let help = "Payments of each provider by what became of them, since the start.";
     figure("chuky_payments", help, &payments(&app));
     let reasons = app.payments.figures.reasons().into_iter();
@@ -298,14 +314,8 @@ async fn metrics(State(app): State<App>) -> Response {
     let refused = figure_of(app.connections.refused());
     let help = "Connections that were closed at once since the start, because too many were open.";
     figure("chuky_connections_refused", help, &[(String::new(), refused)]);
-    let (keys, lists) = authority_figures(&app).await;
-    let help = "Seconds to the end of the certificate of a key of the authority that is in service.";
-    figure("chuky_authority_certificate_seconds_left", help, &keys);
-    figure("chuky_revocation_list_seconds_left", "Seconds to the end of the newest list of a name.", &lists);
-    let (left, usable) = tls_figures(&app);
-    let help = "Log lines that could not be written.";
-    figure("chuky_log_lines_lost", help, &[(String::new(), logging::lost())]);
-    figure("chuky_tls_certificate_seconds_left", "Seconds to the end of the TLS certificate that is shown.", &left);
-    figure("chuky_tls_files_usable", "1 where the TLS files that lie there can be used.", &usable);
+    for (name, help, values) in conditions(&app).await {
+        figure(name, help, &values);
+    }
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
