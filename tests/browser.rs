@@ -160,7 +160,7 @@ async fn a_registrar_enters_an_official_beside_what_is_wrong() {
         browser.fill(name, text).await;
     }
     browser.press("main form button.main").await;
-    browser.see("#personal_number-problem").await;
+    browser.see("#birth_date-problem").await;
     browser.picture("registration-new-wrong").await;
     browser.fill("birth_date", "1/2/1985").await;
     browser.press("main form button.main").await;

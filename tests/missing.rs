@@ -48,12 +48,12 @@ async fn hidden_holder(backend: Backend) {
     let person = test.app.vault.lookup("person", "001190012345");
     assert_eq!(accounts::of_person(&test.app, &person).await.unwrap().len(), 1);
     let (_, code) = approved(&test, "gianhang", &citizen()).await;
-    let thief = redemption(&code, "ke.trom");
+    let thief = test.agreed("", &redemption(&code, "ke.trom")).await;
     assert_eq!(test.redeem("", &thief).await.0, 401);
     let garbage = if backend == Backend::Sqlite { "x'00'" } else { "'\\x00'" };
     for hidden in [garbage, "NULL"] {
         test.sql(&format!("UPDATE account SET person_lookup = {hidden} WHERE login = 'citizen'"));
-        let (status, answer) = test.redeem("", &thief).await;
+        let (status, answer) = test.post("/api/v1/activations", "", &thief).await;
         assert_eq!(status, 500, "{answer}");
         let (status, _) = test.post("/api/v1/activations/preview", "", &json!({ "code": code })).await;
         assert_eq!(status, 500);

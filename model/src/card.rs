@@ -212,6 +212,9 @@ impl Card {
     }
 }
 
+/// Day, month and year.
+type Born = (u8, u8, u16);
+
 /// A person as every road has them, scanned, typed, sent or in a row of a list: number and birth date, or all that does not fit, in the order
 /// of the card's fields. The name is NFC, the birth date `ddmmyyyy`; no sex is one that could not be read.
 pub fn person(
@@ -220,7 +223,7 @@ pub fn person(
     birth_date: &str,
     sex: Option<Sex>,
     today: Date,
-) -> Result<(PersonalNumber, (u8, u8, u16)), Vec<CardError>> {
+) -> Result<(PersonalNumber, Born), Vec<CardError>> {
     let mut wrong = Vec::new();
     let number = number_of(number).map_err(|error| wrong.push(error)).ok();
     wrong.extend(name_problem(full_name));

@@ -72,7 +72,7 @@ async fn carried_out(test: &TestApp) -> String {
 async fn redeem(test: &TestApp, code: &str, digits: &str) -> (u16, Value) {
     let mut body = redemption(code, "can.bo.khong.may");
     body["second_secret"] = json!(digits);
-    test.post("/api/v1/activations", "", &body).await
+    test.redeem("", &body).await
 }
 
 fn problem(answer: &Value) -> &str {

@@ -172,7 +172,7 @@ fn of_primes(p: &BigNum, q: &BigNum) -> Vec<u8> {
 fn roca_prime() -> BigNum {
     let mut context = BigNumContext::new().unwrap();
     let number = |value: u32| BigNum::from_u32(value).unwrap();
-    let is_prime = |value: &u32| (2..*value).take_while(|by| by * by <= *value).all(|by| value % by != 0);
+    let is_prime = |value: &u32| (2..*value).take_while(|by| by * by <= *value).all(|by| !value.is_multiple_of(by));
     let product = (2..).filter(is_prime).take(126).fold(number(1), |product, prime| &product * &number(prime));
     loop {
         let (mut power, mut factor, mut residue) =

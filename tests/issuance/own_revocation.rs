@@ -183,17 +183,17 @@ async fn a_compromised_ca_is_revoked_and_nothing_rests_on_it_any_more() {
     // Nobody issues until the next CA is there; what it issues is good.
     let person = official();
     let (_, code_of_official) = approved(&test, "dangky", &person).await;
-    let redeemed = test.post("/api/v1/activations", "", &redemption(&code_of_official, "chinh")).await;
+    let redeemed = test.redeem("", &redemption(&code_of_official, "chinh")).await;
     assert_eq!(redeemed.0, 201, "the other hierarchy is as it was: {}", redeemed.1);
     let mut person = citizen();
     person["subscriber"]["personal_number"] = json!("001190012361");
     let (_, next) = approved(&test, "gianhang", &person).await;
-    let (status, answer) = test.post("/api/v1/activations", "", &redemption(&next, "nguoi.moi")).await;
+    let (status, answer) = test.post("/api/v1/activations/preview", "", &json!({ "code": next })).await;
     assert_eq!((status, answer["type"].as_str().unwrap()), (409, "urn:chuky:problem:no_issuing_ca"), "{answer}");
     let g2 = file(&[("issuing", "CA", 3_652), ("ocsp", "OCSP", 397), ("timestamp", "Timestamp", 1_825)]);
     ceremony::roll_over(&test.app, &g2).await.unwrap();
     ceremony::activate(&test.app, "citizens-issuing-2").await.unwrap();
-    let (status, receipt) = test.post("/api/v1/activations", "", &redemption(&next, "nguoi.moi")).await;
+    let (status, receipt) = test.redeem("", &redemption(&next, "nguoi.moi")).await;
     assert_eq!((status, receipt["issuer"].as_str()), (201, Some("Chuky TEST CA - Citizens G2")), "{receipt}");
     // Its name is taken, and so is that of a CA that was revoked.
     let again = g2.replace("Citizens G2", "Citizens");
@@ -219,11 +219,11 @@ async fn a_root_by_another_root_is_revoked() {
     }
     let verified = async || {
         let (_, der) = test.raw("GET", "/crl/citizens-root-2.crl", "", "", vec![]).await;
-        fs::write(at.join("der"), der).unwrap();
+        fs::write(at.join("root2.der"), der).unwrap();
         lists(&test, at, "citizens").await;
         run(
             at,
-            "openssl crl -inform DER -in der -out root2.crl; cat root2.crl both.crl > all.crl; cat cross.pem issuing.pem > over.pem",
+            "openssl crl -inform DER -in root2.der -out root2.crl; cat root2.crl both.crl > all.crl; cat cross.pem issuing.pem > over.pem",
         );
         run(at, "openssl verify -crl_check_all -CRLfile all.crl -CAfile root2.pem -untrusted over.pem subscriber.pem")
     };

@@ -98,6 +98,7 @@ async fn the_screen_shows_the_same_code_and_where_to_suspend() {
     let (status, preview) = test.post("/api/v1/activations/preview", "", &json!({ "code": code })).await;
     assert_eq!(status, 200, "{preview}");
     let confirmed = preview["content_digest"].as_str().unwrap();
+    let consent = preview["consent"]["version"].as_str().unwrap();
     let fields = [
         ("code", code.as_str()),
         ("confirmed", confirmed),
@@ -105,7 +106,7 @@ async fn the_screen_shows_the_same_code_and_where_to_suspend() {
         ("password", PASSWORD),
         ("pin", super::PIN),
         ("pin_again", super::PIN),
-        ("consent", "yes"),
+        ("consent", consent),
     ];
     let encoded = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
     let form = fields.map(|(name, value)| format!("{name}={}", encoded(value))).join("&");

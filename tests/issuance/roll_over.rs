@@ -182,9 +182,10 @@ async fn issuing_moves_and_the_old_ca_ends_on_postgres() {
 async fn nothing_is_signed_for_a_ca_that_has_just_ended(backend: Backend) {
     let test = TestApp::start(backend).await;
     let (_, code) = approved(&test, "gianhang", &citizen()).await;
+    let body = test.agreed("", &redemption(&code, "nguoi.cham")).await;
     Authority::of(&test.app).await.unwrap();
     test.sql("UPDATE authority_key SET state = 'ended' WHERE label = 'citizens-issuing'");
-    let (status, answer) = test.post("/api/v1/activations", "", &redemption(&code, "nguoi.cham")).await;
+    let (status, answer) = test.post("/api/v1/activations", "", &body).await;
     assert_eq!((status, answer["type"].as_str()), (409, Some("urn:chuky:problem:authority_ended")), "{answer}");
     let signed = test.sql("SELECT count(*) FROM certificate WHERE state IN ('signing', 'issued')");
     assert!(signed.lines().any(|line| line.trim() == "0"), "{signed}");

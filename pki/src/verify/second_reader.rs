@@ -147,6 +147,7 @@ pub(super) fn was_repaired(file: &PdfFile<'_>) -> bool {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    #![allow(clippy::panic)]
     use super::*;
 
     /// Appends objects, a table and a trailer.

@@ -65,7 +65,10 @@ fn templates() -> Vec<(PathBuf, String)> {
 
 fn sources() -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
-    files_below(&root().join("src/http"), "rs", &mut found);
+    // Besides the pages: what names the texts that subscribers agree to.
+    for folder in ["src/http", "src/registration"] {
+        files_below(&root().join(folder), "rs", &mut found);
+    }
     found
 }
 
