@@ -145,9 +145,8 @@ pub(super) fn was_repaired(file: &PdfFile<'_>) -> bool {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
-    #![allow(clippy::panic)]
     use super::*;
 
     /// Appends objects, a table and a trailer.

@@ -6,7 +6,7 @@ use super::{assets, gallery};
 use axum::{
     Json, Router,
     extract::Path,
-    http::StatusCode,
+    http::{StatusCode, Uri, header::CONTENT_TYPE},
     response::{Html, IntoResponse, Response},
     routing::{get, post},
 };
@@ -41,11 +41,22 @@ async fn served(language: Language) -> (String, Vec<&'static str>) {
     let router: Router = Router::new()
         .route("/pages/{name}", get(page))
         .route("/assets/{hash}/{*path}", get(assets::serve))
-        .route("/booth/draft-keys", post(draft_keys));
+        .route("/booth/draft-keys", post(draft_keys))
+        .fallback(get(picture));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
     (address, names)
+}
+
+/// A page of a document, as large as its frame says, where one is asked for.
+async fn picture(address: Uri) -> Response {
+    let path = address.path();
+    if !path.contains("/pages/") && !path.ends_with("/preview") {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    let drawn = r#"<svg xmlns="http://www.w3.org/2000/svg" width="900" height="1273"/>"#;
+    ([(CONTENT_TYPE, "image/svg+xml")], drawn).into_response()
 }
 
 /// As a session of the booth is given them: without, its page says that drafts wait.
