@@ -179,7 +179,7 @@ fn roca_prime() -> BigNum {
             (BigNum::new().unwrap(), BigNum::new().unwrap(), BigNum::new().unwrap());
         power.rand(60, MsbOption::ONE, false).unwrap();
         residue.mod_exp(&number(65_537), &power, &product, &mut context).unwrap();
-        factor.rand(1_025 - product.num_bits(), MsbOption::TWO_ONES, false).unwrap();
+        factor.rand(1_024 - product.num_bits(), MsbOption::TWO_ONES, false).unwrap();
         let candidate = &residue + &(&factor * &product);
         if candidate.num_bits() == 1_024 && candidate.is_prime(10, &mut context).unwrap() {
             return candidate;
@@ -219,14 +219,14 @@ async fn keys_that_others_can_know_are_refused() {
     {
         let made = run(at, &format!("openssl req -new -key {name}.pem -subj /CN=Whoever -out {name}.csr"));
         let pem = fs::read_to_string(at.join(format!("{name}.csr"))).unwrap_or_else(|_| panic!("{name}: {made}"));
-        let (status, answer) = test.post(OWN_KEY, "", &body(&code, "own.key", &pem)).await;
+        let (status, answer) = test.redeem("", &body(&code, "own.key", &pem)).await;
         let kind = answer["type"].as_str().unwrap_or_default();
         assert_eq!((status, kind), (422, "urn:chuky:problem:key_weak"), "{name}: {answer}");
         assert!(answer.to_string().contains(said), "{name}: {answer}");
     }
     assert!(listed.contains("CERTIFICATE REQUEST"));
     assert!(test.app.store.certificates_of_request(id.parse().unwrap()).await.unwrap().is_empty());
-    let (status, answer) = test.post(OWN_KEY, "", &body(&code, "own.key", &request(at, P256, ""))).await;
+    let (status, answer) = test.redeem("", &body(&code, "own.key", &request(at, P256, ""))).await;
     assert_eq!(status, 201, "the same person with a good key: {answer}");
 }
 
