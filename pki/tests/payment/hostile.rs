@@ -172,7 +172,7 @@ fn serialisations_that_mislead_are_refused() {
         (changed("header", json!(1)), "malformed"),
         (changed("payload", json!(1)), "malformed"),
         (changed("signatures", json!([one])), "malformed"),
-        (json!({ "payload": payload, "signatures": [one, one] }).to_string(), "malformed"),
+        (json!({ "payload": payload, "signatures": [one, one] }).to_string(), "several_signatures"),
         (json!({ "payload": payload, "signatures": [] }).to_string(), "malformed"),
         (flat.to_string().replacen('{', &format!("{{\"payload\":\"{payload}\","), 1), "duplicate_member"),
         (format!("{protected}..{value}"), "content_missing"),
