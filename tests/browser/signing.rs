@@ -106,13 +106,13 @@ async fn from_a_code_to_a_signed_and_checked_document() {
     phone.choose_file("#document", &unsigned).await;
     phone.picture("sign").await;
     phone.press("[data-sign] button.main").await;
-    see_pages(&phone).await;
+    phone.drawn("img[data-sheet]", 2).await;
     phone.whole_picture("sign-review").await;
     phone.fill("pin", "sai mã pin 99").await;
     phone.press("[data-sign] button.main").await;
     phone.see("#pin-problem").await;
     phone.picture("sign-wrong-pin").await;
-    see_pages(&phone).await;
+    phone.drawn("img[data-sheet]", 2).await;
     phone.fill("pin", PIN).await;
     phone.press("[data-sign] button.main").await;
     assert!(phone.see("article.verdict").await.contains("Nguyễn Thị Hồng Ưởng"));
@@ -140,19 +140,6 @@ async fn from_a_code_to_a_signed_and_checked_document() {
     }
     desk.close().await;
     super::checking::see_what_changed(&test, &directory, &signed).await;
-}
-
-/// The page's picture, and the one with the signature, are there and are pictures.
-async fn see_pages(browser: &Browser) {
-    let drawn = "return [...document.querySelectorAll('img[data-sheet]')].every((one) => { one.scrollIntoView(); return one.complete && one.naturalWidth > 100; }) \
-         && document.querySelectorAll('img[data-sheet]').length";
-    for _ in 0..100 {
-        if browser.value(drawn).await == json!(2) {
-            return;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
-    panic!("the pages are not drawn");
 }
 
 /// What the button gives, asked for with the browser's own session.

@@ -5,10 +5,10 @@ use fantoccini::{Client, ClientBuilder, Locator, error::CmdError};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use std::{
-    net::{TcpListener, TcpStream},
+    io::{BufRead, BufReader},
     path::PathBuf,
     process::{Child, Command, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// What the browser is like.
@@ -57,19 +57,7 @@ impl Browser {
     /// The same with a camera.
     pub async fn open_with(origin: &str, screen: Screen, camera: &Camera) -> Self {
         let profile = tempfile::tempdir().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let driver = Command::new("chromedriver")
-            .arg(format!("--port={port}"))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|error| panic!("chromedriver and Chromium are needed (chromium-driver): {error}"));
-        for _ in 0..100 {
-            if TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        let (driver, port) = start_driver();
         let client = ClientBuilder::new(HttpConnector::new())
             .capabilities(capabilities(&profile, screen, camera))
             .connect(&format!("http://127.0.0.1:{port}"))
@@ -121,6 +109,27 @@ impl Browser {
             }
         }
         panic!("{selector}: one page is left after the other")
+    }
+
+    /// Waits until nothing that the selector names is there, as on the page after the one that is left.
+    pub async fn gone(&self, selector: &str) {
+        let until = Instant::now() + PATIENCE;
+        while self.has(selector).await {
+            assert!(Instant::now() < until, "{selector} is still there, on {}", self.path().await);
+            tokio::time::sleep(MOMENT).await;
+        }
+    }
+
+    /// Waits until so many pictures that the selector names are drawn; they are scrolled to, since a page draws what is near the eye.
+    pub async fn drawn(&self, selector: &str, count: usize) {
+        let script = "const all = [...document.querySelectorAll(arguments[0])].slice(0, arguments[1]); \
+            all.forEach((one) => one.scrollIntoView()); \
+            return all.filter((one) => one.complete && one.naturalWidth > 100).length;";
+        let until = Instant::now() + PATIENCE;
+        while self.client.execute(script, vec![json!(selector), json!(count)]).await.unwrap() != json!(count) {
+            assert!(Instant::now() < until, "{selector} is not drawn, on {}", self.path().await);
+            tokio::time::sleep(MOMENT).await;
+        }
     }
 
     /// Whether an element is there now.
@@ -282,6 +291,28 @@ impl Drop for Browser {
     }
 }
 
+/// Starts a driver on a port that it takes itself, so that no other test comes between, and reads from it which one.
+fn start_driver() -> (Child, u16) {
+    let mut driver = Command::new("chromedriver")
+        .arg("--port=0")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap_or_else(|error| panic!("chromedriver and Chromium are needed (chromium-driver): {error}"));
+    let mut said = BufReader::new(driver.stdout.take().unwrap());
+    let mut line = String::new();
+    while said.read_line(&mut line).unwrap() > 0 {
+        if let Some((_, port)) = line.trim_end().rsplit_once("started successfully on port ") {
+            let port = port.trim_end_matches('.').parse().unwrap();
+            // Whatever it says later is taken, so that it never waits for a reader.
+            std::thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
+            return (driver, port);
+        }
+        line.clear();
+    }
+    panic!("chromedriver ended before it listened: {:?}", driver.wait());
+}
+
 fn capabilities(profile: &tempfile::TempDir, screen: Screen, camera: &Camera) -> fantoccini::wd::Capabilities {
     let mut arguments: Vec<String> = FLAGS.iter().map(|flag| (*flag).to_owned()).collect();
     arguments.push(format!("--user-data-dir={}", profile.path().display()));
@@ -337,6 +368,8 @@ const FLAGS: &[&str] = &[
     "--force-device-scale-factor=1",
 ];
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Between two looks at a page.
+const MOMENT: Duration = Duration::from_millis(50);
 /// Pages that may be left while one element is looked for.
 const PAGES_LEFT: usize = 10;

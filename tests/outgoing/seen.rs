@@ -83,20 +83,7 @@ async fn a_leader_sees_the_pages_of_one_and_the_first_of_many() {
         let one = format!("/documents/{first}");
         for (path, count, name) in [("/documents", 3, "documents-batch-pages"), (one.as_str(), 2, "document-pages")] {
             browser.go(path).await;
-            let drawn = format!(
-                "const all = [...document.querySelectorAll('img[data-sheet]')].slice(0, {count}); \
-                 all.forEach((one) => one.scrollIntoView()); \
-                 return all.filter((one) => one.complete && one.naturalWidth > 100).length"
-            );
-            let mut seen = json!(0);
-            for _ in 0..100 {
-                seen = browser.value(&drawn).await;
-                if seen == json!(count) {
-                    break;
-                }
-                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-            }
-            assert_eq!(seen, json!(count), "{path}");
+            browser.drawn("img[data-sheet]", count).await;
             browser.whole_picture(name).await;
         }
         browser.close().await;

@@ -179,7 +179,7 @@ async fn an_official_sees_every_page_before_the_pin() {
         if screen != Screen::WithoutScripts {
             browser.press("details:has([name=look]) summary").await;
             browser.press("[name=look][value=official]").await;
-            tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+            browser.drawn("img[data-preview][src*='look=official'], img[data-preview][src^=blob]", 1).await;
         }
         browser.whole_picture("sign-pages").await;
         browser.fill("pin", PIN).await;
