@@ -345,7 +345,13 @@ async fn is_staff_for(app: &App, by: &Principal, row: &Row) -> Result<bool> {
     }
     let Some(request) = request_of(app, row).await? else { return Ok(false) };
     let kind = registration::open(app, &request)?.kind;
-    Ok(by.has(registration::entering(row.hierarchy, kind)) && registration::is_of_own_unit(app, by, &request).await?)
+    answers_for(app, by, (&request, kind)).await
+}
+
+/// Whether the caller answers for the certificate of a request of that kind: a security officer, or whoever enters such requests in its unit.
+async fn answers_for(app: &App, by: &Principal, (request, kind): (&RegistrationRequest, SubjectKind)) -> Result<bool> {
+    let enters = by.has(registration::entering(request.hierarchy, kind));
+    Ok(by.has(Role::SecurityOfficer) || (enters && registration::is_of_own_unit(app, by, request).await?))
 }
 
 /// The request that a certificate was made for; `None` of one that nobody requested, which is the service's own.

@@ -52,6 +52,8 @@ impl Changes {
                 *field = change;
             }
         }
+        // Whoever has a telephone now needs no sheets.
+        details.by_sheet &= details.phone.trim().is_empty();
         details
     }
 }

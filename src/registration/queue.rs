@@ -61,8 +61,8 @@ impl Rows {
     }
 }
 
-/// The next requests behind a place that pass both filters, with their MACs checked, and the place behind the last where there may be more.
-/// The first filter is asked of rows before anything of them is opened.
+/// The next requests behind a place that pass both filters, with their MACs checked, and the place behind the last where there may be more: also
+/// where so many rows were looked at that the caller would wait. The first filter is asked of rows before anything of them is opened.
 pub(super) async fn page(
     app: &App,
     rows: &Rows,
@@ -74,9 +74,11 @@ pub(super) async fn page(
     ),
 ) -> Result<(Vec<(RequestView, RegistrationRequest)>, Option<Cursor>)> {
     let mut found = Vec::new();
+    let (mut looked_at, mut opened) = (0, 0);
     loop {
         let step = rows.behind(app, place).await?;
         let is_last = i64::try_from(step.len()).is_ok_and(|count| count < STEP);
+        looked_at += step.len();
         for row in step {
             place = Cursor { at: row.created_at, id: row.id.0 };
             if !is_looked_at(&row) {
@@ -86,16 +88,21 @@ pub(super) async fn page(
             let view = RequestView::of(app, &row)?;
             if is_shown(&row, &view) {
                 found.push((view, row));
-                if found.len() >= wanted {
-                    return Ok((found, Some(place)));
-                }
+            }
+            opened += 1;
+            if found.len() >= wanted || opened >= MOST_OPENED {
+                return Ok((found, Some(place)));
             }
         }
-        if is_last {
-            return Ok((found, None));
+        if is_last || looked_at >= MOST_LOOKED_AT {
+            return Ok((found, Some(place).filter(|_| !is_last)));
         }
     }
 }
 
 /// Rows that are read at once.
 const STEP: i64 = 200;
+/// Rows whose MACs are checked for one page, each by the HSM.
+const MOST_OPENED: usize = 2_000;
+/// Rows that are read for one page.
+const MOST_LOOKED_AT: usize = 50_000;

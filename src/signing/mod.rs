@@ -35,7 +35,7 @@ pub use document::{
     view,
 };
 pub use earlier::attest_earlier;
-pub use erased::remove_documents_of;
+pub use erased::{remove_documents_of, remove_unsigned};
 pub use extend::{ArchiveLevel, ExtensionRequest, extend};
 pub use form::signed_name;
 pub use places::{Clear, Place, Places};

@@ -56,9 +56,17 @@ async fn digits_of(test: &TestApp, list: &str, approver: &str) -> String {
 
 /// A list of one with a telephone and one without, carried out.
 async fn carried_out(test: &TestApp) -> String {
-    let without = row(1);
-    let number = without.split(',').nth(4).unwrap().to_owned();
-    let file = csv(1) + &without.replace(&number, "Phiếu");
+    carried_out_with(test, 1).await
+}
+
+/// The same with so many without.
+async fn carried_out_with(test: &TestApp, count: usize) -> String {
+    let without = |index: usize| {
+        let line = row(index);
+        let number = line.split(',').nth(4).unwrap().to_owned();
+        line.replace(&number, "Phiếu")
+    };
+    let file = csv(1) + &(1..=count).map(without).collect::<String>();
     let (id, digest) = entered(test, file.into_bytes()).await;
     let approver = test.log_in("duyet").await;
     let approve = json!({ "content_digest": digest });
@@ -149,4 +157,38 @@ async fn sheets_do_where_a_second_secret_is_required() {
     let code = code_of(&test, &list, &registrar).await;
     let digits = digits_of(&test, &list, &approver).await;
     assert_eq!(redeem(&test, &code, &digits).await.0, 201);
+}
+
+/// A part of a list is printed alone, and one person for whom there is no sheet any more keeps nobody else's back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_without_a_sheet_keeps_nobody_elses_back() {
+    let test = TestApp::sqlite().await;
+    let list = carried_out_with(&test, 3).await;
+    let (registrar, approver) = (test.log_in("dangky").await, test.log_in("duyet").await);
+    let part = async |what: &str, by: &str, lines: &str| {
+        let (status, pdf) = printed(&test, &list, &format!("{what}{lines}"), by).await;
+        (status, if status == 200 { read(&test, "part", &pdf).0 } else { String::from_utf8(pdf).unwrap() })
+    };
+    let (_, listed) = test.get(&format!("{PATH}/{list}"), &registrar).await;
+    let positions: Vec<i64> =
+        listed["lines"].as_array().unwrap()[1..].iter().map(|line| line["position"].as_i64().unwrap()).collect();
+    let (first_line, middle) = (positions[0], positions[1]);
+    let alone = format!("?from={middle}&to={middle}");
+    let (status, first) = part("code-sheets", &registrar, &alone).await;
+    assert_eq!((status, first.matches("PHIẾU KÍCH HOẠT").count()), (200, 1), "{first}");
+    // The sheets of the person in the middle are used up; the others get theirs, and the file says who has none.
+    for _ in 0..5 {
+        assert_eq!(part("confirmation-sheets", &approver, &alone).await.0, 200);
+    }
+    let (status, answer) = part("confirmation-sheets", &approver, &alone).await;
+    assert!(status == 409 && answer.contains("messages_used_up"), "{answer}");
+    let (status, all) = part("confirmation-sheets", &approver, "").await;
+    assert_eq!((status, all.matches("PHIẾU XÁC NHẬN").count()), (200, 2), "{all}");
+    assert!(all.contains("KHÔNG CÓ PHIẾU"), "{all}");
+    // What is beyond the part is not touched: the code of the first sheet still opens.
+    let (_, codes) = part("code-sheets", &registrar, &format!("?from={first_line}&to={first_line}")).await;
+    assert_eq!(codes.matches("PHIẾU KÍCH HOẠT").count(), 1);
+    let code = first.lines().map(str::trim).find(|line| line.len() > 15 && line.matches('-').count() >= 3).unwrap();
+    let (status, preview) = test.post("/api/v1/activations/preview", "", &json!({ "code": code })).await;
+    assert_eq!(status, 200, "{preview}");
 }

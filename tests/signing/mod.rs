@@ -24,6 +24,7 @@ pub mod service;
 mod stale_token;
 pub mod subscriber;
 mod swapped;
+mod taken_away;
 mod two_step;
 pub mod unlock;
 mod watched;

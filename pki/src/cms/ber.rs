@@ -5,6 +5,7 @@ use crate::asn1::write;
 use crate::error::{Error, Result};
 use crate::limits::DEEPEST_BER;
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// The first element of `input` in DER, and how many bytes of `input` it took. Borrows where it already was DER.
 pub fn normalise(input: &[u8]) -> Result<(Cow<'_, [u8]>, usize)> {
@@ -16,6 +17,55 @@ pub fn normalise(input: &[u8]) -> Result<(Cow<'_, [u8]>, usize)> {
     let mut out = Vec::with_capacity(length);
     rewrite(element, &mut out, 0)?;
     Ok((Cow::Owned(out), length))
+}
+
+/// Where the content octets of the OCTET STRING at a place in `input` stand, as BER or DER has them: `path` is the index of a child at each level
+/// from the first element down. Several ranges where the string is constructed; none where there is no string there.
+pub fn octets_at(input: &[u8], path: &[usize]) -> Vec<Range<usize>> {
+    let mut ranges = Vec::new();
+    // What cannot be walked has no octets that anything is known of.
+    let _ = walk(input, 0, path, &mut ranges);
+    ranges
+}
+
+fn walk(input: &[u8], at: usize, path: &[usize], ranges: &mut Vec<Range<usize>>) -> Result<()> {
+    let element = input.get(at..).ok_or(MALFORMED)?;
+    let header = read_header(element)?;
+    let (Some((wanted, deeper)), true) = (path.split_first(), header.tag & 0x20 != 0) else {
+        return if path.is_empty() { string(input, at, 0, ranges) } else { Ok(()) };
+    };
+    let child = children(input, at)?.into_iter().nth(*wanted).ok_or(MALFORMED)?;
+    walk(input, child, deeper, ranges)
+}
+
+/// Where the children of the constructed element at a place begin.
+fn children(input: &[u8], at: usize) -> Result<Vec<usize>> {
+    let element = input.get(at..).ok_or(MALFORMED)?;
+    let header = read_header(element)?;
+    let (_, length) = scan(element, 0)?;
+    let end = at + length - if header.length.is_none() { 2 } else { 0 };
+    let (mut next, mut found) = (at + header.size, Vec::new());
+    while next < end {
+        found.push(next);
+        next += scan(input.get(next..end).ok_or(MALFORMED)?, 0)?.1;
+    }
+    Ok(found)
+}
+
+fn string(input: &[u8], at: usize, depth: usize, ranges: &mut Vec<Range<usize>>) -> Result<()> {
+    let header = read_header(input.get(at..).ok_or(MALFORMED)?)?;
+    match (header.tag, header.length) {
+        (0x04, Some(length)) => {
+            ranges.push(at + header.size..(at + header.size).saturating_add(length).min(input.len()))
+        }
+        (0x24, _) if depth < DEEPEST_BER => {
+            for child in children(input, at)? {
+                string(input, child, depth + 1, ranges)?;
+            }
+        }
+        _ => {}
+    }
+    Ok(())
 }
 
 const MALFORMED: Error = Error::Malformed("BER");
@@ -166,6 +216,17 @@ mod tests {
         let ber = hex::decode("30802480040201020402030400000000ff").unwrap();
         let (der, taken) = normalise(&ber).unwrap();
         assert_eq!((hex::encode(der), taken), ("3006040401020304".into(), 16));
+    }
+
+    #[test]
+    fn octets_are_found_where_they_stand() {
+        // SEQUENCE { NULL, [0] { OCTET STRING "abc" } }, and the same with a string in two parts of indefinite length.
+        let der = hex::decode("30090500a0050403616263").unwrap();
+        assert_eq!(octets_at(&der, &[1, 0]), [8..11]);
+        let ber = hex::decode("3080 0500 a080 2480 04026162 040163 0000 0000 0000".replace(' ', "")).unwrap();
+        assert_eq!(octets_at(&ber, &[1, 0]), [10..12, 14..15]);
+        assert_eq!(octets_at(&der, &[0, 0]), []);
+        assert_eq!(octets_at(&der, &[2]), []);
     }
 
     #[test]

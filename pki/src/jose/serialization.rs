@@ -138,6 +138,7 @@ pub(super) fn json_members(input: &[u8], bounds: &Bounds) -> Result<Members, Jos
         Some(Value::String(text)) => Some(text.into_bytes()),
         Some(_) => return Err(JoseError::Member("payload")),
     };
+    refuse_lookalikes(&outer)?;
     let signatures = match outer.remove("signatures") {
         None => return Ok((payload, vec![outer])),
         // RFC 7515 §7.2.2: the flattened form's members must not stand beside `signatures`.
@@ -151,10 +152,17 @@ pub(super) fn json_members(input: &[u8], bounds: &Bounds) -> Result<Members, Jos
         return Err(JoseError::SeveralSignatures);
     }
     let members = signatures.into_iter().map(|signature| match signature {
-        Value::Object(members) => Ok(members),
+        Value::Object(members) => refuse_lookalikes(&members).map(|()| members),
         _ => Err(JoseError::Member("signatures")),
     });
     Ok((payload, members.collect::<Result<_, _>>()?))
+}
+
+/// Members that readers which take no notice of case would read in the place of those of RFC 7515 §7.2, and that no signature covers.
+fn refuse_lookalikes(members: &Map<String, Value>) -> Result<(), JoseError> {
+    let folded = |name: &str| name.to_uppercase().to_lowercase();
+    let meant = |name: &String| MEMBERS.into_iter().find(|known| *known != name.as_str() && *known == folded(name));
+    members.keys().find_map(meant).map_or(Ok(()), |known| Err(JoseError::Member(known)))
 }
 
 /// Takes a member out that must be a text.
@@ -188,6 +196,7 @@ pub(super) fn header_text(bytes: &[u8]) -> Result<&str, JoseError> {
     std::str::from_utf8(bytes).map_err(|_| JoseError::Base64("protected header"))
 }
 
+const MEMBERS: [&str; 5] = ["payload", "signatures", "protected", "header", "signature"];
 const SIGNATURE_MEMBERS: [&str; 3] = ["protected", "header", "signature"];
 const DECIDING_PARAMETERS: [&str; 11] =
     ["alg", "crit", "b64", "kid", "jwk", "jku", "x5u", "x5c", "x5t", "x5t#S256", "typ"];

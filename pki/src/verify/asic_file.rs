@@ -72,6 +72,7 @@ pub(super) fn verify(bytes: &[u8], format: DocumentFormat, context: &Verificatio
     } else {
         container.check_coverage(&covered)
     });
+    report.checks.extend(container.as_pdf(bytes, &covered));
     conclude(&mut report, if lone { timed.integrity } else { None });
     report
 }
@@ -94,7 +95,9 @@ fn unread(report: &mut Report, error: &ContainerError) {
 fn conclude(report: &mut Report, lone: Option<Integrity>) {
     let lines = report.signatures.iter().map(|line| line.integrity).chain(lone);
     let worst = lines.max_by_key(|integrity| badness(*integrity));
-    let Some(worst) = worst else {
+    // A manifest of a signature that is gone, or that cannot be read, says that there was one.
+    let says_signed = report.checks.iter().any(|check| check.name == "manifest" && check.outcome != Outcome::Passed);
+    let Some(worst) = worst.or(says_signed.then_some(Integrity::Intact)) else {
         return conclusion::conclude(report, Integrity::None);
     };
     let of_container = report.checks.iter().map(|check| match (check.outcome, check.name.as_str()) {

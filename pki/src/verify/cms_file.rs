@@ -8,29 +8,55 @@ use super::cades::{Content, Judge};
 use super::line;
 use super::store::Gathering;
 use super::trust::{self, Proof};
-use super::{VerificationContext, conclusion, empty_report, sentences};
-use crate::cms::SignedData;
+use super::xml_coverage::COVERAGE;
+use super::{VerificationContext, conclusion, empty_report, other_readers, sentences};
+use crate::cms::{SignedData, ber};
 use crate::timestamp::{self, TimestampToken};
 use crate::{crypto, oid};
 use chuky_model::report::{Check, DocumentFormat, Indication, Integrity, Report, SubIndication};
 
+use armour::Taken;
 pub(super) use armour::is_armoured;
 
 /// Judges a CMS file. `content` is the detached content, where the caller has it.
 pub(super) fn verify(bytes: &[u8], content: Option<&[u8]>, context: &VerificationContext) -> Report {
     let mut report = empty_report(DocumentFormat::CAdES);
     report.sha256 = Some(hex::encode(crypto::sha256(bytes)));
-    let (cms, inner) = match armour::take_off(bytes) {
+    let taken = match armour::take_off(bytes) {
         Ok(taken) => taken,
         Err(error) => {
             conclusion::unread(&mut report, &error);
             return report;
         }
     };
-    let content = inner.as_deref().or(content);
+    let beside = beside(bytes, &taken);
+    let mut report = judge(report, &taken, content, context);
+    if report.integrity != Integrity::Broken && !beside.is_empty() {
+        report.checks.extend(beside);
+        conclusion::conclude(&mut report, Integrity::Altered);
+    }
+    report
+}
+
+/// The checks that fail where the file shows something beside what is signed.
+fn beside(bytes: &[u8], taken: &Taken<'_>) -> Vec<Check> {
+    let mut signed = ber::octets_at(bytes, &E_CONTENT);
+    // Of a message with its content in clear, where it is kept with the line ends that are signed.
+    let clear =
+        taken.content.as_deref().and_then(|content| Some((memchr::memmem::find(bytes, content)?, content.len())));
+    signed.extend(clear.map(|(start, length)| start..start + length));
+    let text = taken
+        .has_other_text
+        .then(|| Check::failed(COVERAGE, "text beside the signature's block that no signature covers"));
+    text.into_iter().chain(other_readers::as_pdf(bytes, &signed)).collect()
+}
+
+fn judge(mut report: Report, taken: &Taken<'_>, content: Option<&[u8]>, context: &VerificationContext) -> Report {
+    let cms = &taken.cms;
+    let content = taken.content.as_deref().or(content);
     // A response of a timestamp authority holds its token (RFC 3161 §2.4.2).
-    let granted = timestamp::granted(&cms).ok();
-    let data = match SignedData::parse(granted.as_deref().unwrap_or(&cms)) {
+    let granted = timestamp::granted(cms).ok();
+    let data = match SignedData::parse(granted.as_deref().unwrap_or(cms)) {
         Ok(data) => data,
         Err(error) => {
             conclusion::unread(&mut report, &error);
@@ -58,7 +84,7 @@ pub(super) fn verify(bytes: &[u8], content: Option<&[u8]>, context: &Verificatio
         material: &material,
         context,
         outer: Proof { time: context.at, proven: false },
-        whole: Some(granted.as_deref().unwrap_or(&cms)),
+        whole: Some(granted.as_deref().unwrap_or(cms)),
         prefix: "",
         covers: if attached { "whole_file" } else { "the content given" },
         before: &[],
@@ -117,3 +143,6 @@ fn lone_timestamp(
     }
     report
 }
+
+/// `eContent` in a ContentInfo (RFC 5652 §3, §5.1, §5.2): [0], SignedData, encapContentInfo, [0], OCTET STRING.
+const E_CONTENT: [usize; 5] = [1, 0, 2, 1, 0];

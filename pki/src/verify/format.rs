@@ -166,10 +166,30 @@ fn zip(bytes: &[u8], head: &[u8]) -> Kind {
     }
 }
 
-/// Whether a JSON text holds the members of a signature (RFC 7515 §7.2), wherever in it they stand.
+/// Whether a JSON text holds the members of a signature (RFC 7515 §7.2), wherever in it they stand; or a protected header, whose signature may
+/// be cut off.
 fn holds_json_signature(body: &[u8]) -> bool {
     let has = |name: &[u8]| contains(body, name);
-    (has(b"\"signature\"") || has(b"\"signatures\"")) && (has(b"\"protected\"") || has(b"\"payload\""))
+    let whole = (has(b"\"signature\"") || has(b"\"signatures\"")) && (has(b"\"protected\"") || has(b"\"payload\""));
+    let headers = memchr::memmem::find_iter(body, b"\"protected\"").take(MOST_HEADERS);
+    whole || headers.filter_map(|at| body.get(at + b"\"protected\"".len()..)).any(is_header_value)
+}
+
+/// Whether a colon and a string follow that begins as an encoded header does.
+fn is_header_value(rest: &[u8]) -> bool {
+    let value = rest.trim_ascii_start().strip_prefix(b":").map(<[u8]>::trim_ascii_start);
+    value.and_then(|value| value.strip_prefix(b"\"")).is_some_and(begins_a_header)
+}
+
+/// Whether a text is meant as a compact JWS, however it is damaged: an encoded JSON object before the first dot.
+fn is_meant_as_compact_signature(body: &[u8]) -> bool {
+    let header = body.split(|byte| *byte == b'.').next().unwrap_or_default();
+    header.len() < body.len() && header.len() >= SHORTEST_HEADER && begins_a_header(header)
+}
+
+/// Base64 of `{` and of the quotation mark or white space behind it (RFC 8259 §4).
+fn begins_a_header(text: &[u8]) -> bool {
+    [&b"eyJ"[..], b"eyA", b"eyI", b"ewo", b"ew0", b"ewk"].iter().any(|start| text.starts_with(start))
 }
 
 /// Whether base64url text stands for the beginning of a JSON object.
@@ -195,6 +215,11 @@ fn is_compact_signature(body: &[u8]) -> bool {
     }
 }
 
+/// Protected headers that are looked at for the beginning of one.
+const MOST_HEADERS: usize = 64;
+/// `{"alg":"x"}` is no shorter.
+const SHORTEST_HEADER: usize = 12;
+
 fn textual(bytes: &[u8], head: &[u8]) -> Kind {
     let cut = bytes.len() > head.len();
     let body = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
@@ -206,7 +231,8 @@ fn textual(bytes: &[u8], head: &[u8]) -> Kind {
     if body.starts_with(b"{") || body.starts_with(b"[") {
         return if holds_json_signature(bytes) { Kind::Jws } else { Kind::Json };
     }
-    if is_compact_signature(bytes.trim_ascii()) {
+    let text = bytes.trim_ascii();
+    if is_compact_signature(text) || is_meant_as_compact_signature(text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)) {
         return Kind::Jws;
     }
     match std::str::from_utf8(body) {

@@ -15,6 +15,7 @@ mod judged;
 mod jws_file;
 mod line;
 mod office_file;
+mod other_readers;
 mod pdf;
 pub mod policy;
 mod process;

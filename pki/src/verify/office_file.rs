@@ -10,7 +10,7 @@ use super::line::badness;
 use super::xml_coverage::COVERAGE;
 use super::xml_file::{self, Place, Sources, XmlLine};
 use super::xml_report;
-use super::{VerificationContext, conclusion, empty_report, sentences};
+use super::{VerificationContext, conclusion, empty_report, other_readers, sentences};
 use crate::asic::{Archive, ContainerError};
 use crate::{Error, crypto};
 use chuky_model::report::{
@@ -86,6 +86,7 @@ fn judge(bytes: &[u8], package: &dyn Package, context: &VerificationContext) -> 
     report.sha256 = Some(hex::encode(crypto::sha256(bytes)));
     report.checks.push(Check::passed("reading"));
     report.checks.extend(package.checks());
+    report.checks.extend(other_readers::as_pdf(bytes, &[]));
     if !package.is_signed() {
         report.integrity = Integrity::None;
         report.indication = Indication::NoSignatureFound;

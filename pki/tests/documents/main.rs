@@ -16,6 +16,7 @@ mod jws;
 mod known_status;
 mod made;
 mod office_attacks;
+mod other_readers;
 mod past;
 mod responders;
 mod sub_indications;

@@ -11,7 +11,7 @@ use crate::{
         pages::activation_sheets,
         sites::{PageForm, Visit},
     },
-    registration::lists,
+    registration::lists::{self, Lines, Printed},
     reports,
 };
 use axum::{
@@ -38,11 +38,12 @@ pub(in crate::http) fn page_routes() -> Vec<Route> {
     ]
 }
 
-/// Where a file begins.
+/// Where a file begins and, where it is said, the last line that it has.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub struct FromQuery {
+pub struct LinesQuery {
     from: i64,
+    to: Option<i64>,
 }
 
 /// What a page's button posts.
@@ -51,31 +52,33 @@ pub struct FromQuery {
 struct SheetsForm {
     csrf: String,
     from: i64,
+    to: Option<i64>,
 }
 
 /// Makes and prints the activation codes of those without a telephone among 100 lines of a list that is carried out, for the side that entered it;
-/// `x-next-position` is the `from` of the next. Codes that were printed before open nothing from then on. In a session.
-#[utoipa::path(post, path = "/api/v1/agency-lists/{id}/code-sheets", params(("id" = String, Path), ("from" = Option<i64>, Query)),
+/// up to and with the line `to` where it is said. `x-next-position` is the `from` of the next file; `x-left-out` counts people for whom there is none now, whom the file names at its end.
+/// Codes that were printed before open nothing from then on.
+#[utoipa::path(post, path = "/api/v1/agency-lists/{id}/code-sheets", params(("id" = String, Path), ("from" = Option<i64>, Query), ("to" = Option<i64>, Query)),
     responses((status = 200, body = Vec<u8>, content_type = "application/pdf"), (status = 403), (status = 404), (status = 409)))]
 pub async fn codes(
     State(app): State<App>,
     caller: Caller,
     Path(id): Path<String>,
-    Query(query): Query<FromQuery>,
+    Query(query): Query<LinesQuery>,
 ) -> Result<Response> {
-    code_file(&app, &caller.required()?, &id, query.from).await
+    code_file(&app, &caller.required()?, &id, lines(query.from, query.to)).await
 }
 
 /// Makes and prints the second secrets of the same people, for who approved them; in a session.
-#[utoipa::path(post, path = "/api/v1/agency-lists/{id}/confirmation-sheets", params(("id" = String, Path), ("from" = Option<i64>, Query)),
+#[utoipa::path(post, path = "/api/v1/agency-lists/{id}/confirmation-sheets", params(("id" = String, Path), ("from" = Option<i64>, Query), ("to" = Option<i64>, Query)),
     responses((status = 200, body = Vec<u8>, content_type = "application/pdf"), (status = 403), (status = 404), (status = 409)))]
 pub async fn confirmations(
     State(app): State<App>,
     caller: Caller,
     Path(id): Path<String>,
-    Query(query): Query<FromQuery>,
+    Query(query): Query<LinesQuery>,
 ) -> Result<Response> {
-    confirmation_file(&app, &caller.required()?, &id, query.from).await
+    confirmation_file(&app, &caller.required()?, &id, lines(query.from, query.to)).await
 }
 
 async fn codes_of_page(
@@ -84,7 +87,7 @@ async fn codes_of_page(
     Path(id): Path<String>,
     PageForm(form): PageForm<SheetsForm>,
 ) -> Result<Response> {
-    code_file(&app, visit.posting(&form.csrf)?, &id, form.from).await
+    code_file(&app, visit.posting(&form.csrf)?, &id, lines(form.from, form.to)).await
 }
 
 async fn confirmations_of_page(
@@ -93,32 +96,44 @@ async fn confirmations_of_page(
     Path(id): Path<String>,
     PageForm(form): PageForm<SheetsForm>,
 ) -> Result<Response> {
-    confirmation_file(&app, visit.posting(&form.csrf)?, &id, form.from).await
+    confirmation_file(&app, visit.posting(&form.csrf)?, &id, lines(form.from, form.to)).await
 }
 
-async fn code_file(app: &App, by: &Principal, id: &str, from: i64) -> Result<Response> {
-    let (sheets, next) = lists::code_sheets(app, by, read(id)?, from.max(0)).await?;
-    let blocks = activation_sheets::codes(&sheets, &app.settings.public_url)?;
-    answer(app, blocks, "phieu-kich-hoat.pdf", next).await
+fn lines(from: i64, to: Option<i64>) -> Lines {
+    Lines { from: from.max(0), to }
 }
 
-async fn confirmation_file(app: &App, by: &Principal, id: &str, from: i64) -> Result<Response> {
-    let (sheets, next) = lists::confirmation_sheets(app, by, read(id)?, from.max(0)).await?;
-    answer(app, activation_sheets::confirmations(&sheets), "phieu-xac-nhan.pdf", next).await
+async fn code_file(app: &App, by: &Principal, id: &str, lines: Lines) -> Result<Response> {
+    reports::printed(app, Vec::new(), TITLE).await?;
+    let made = lists::code_sheets(app, by, read(id)?, lines).await?;
+    let blocks = activation_sheets::codes(&made.sheets, &app.settings.public_url)?;
+    answer(app, blocks, "phieu-kich-hoat.pdf", &made).await
 }
 
-async fn answer(app: &App, blocks: Vec<Block>, name: &str, next: Option<i64>) -> Result<Response> {
-    let pdf = reports::printed(app, blocks, "Phiếu kích hoạt chữ ký số").await?;
+async fn confirmation_file(app: &App, by: &Principal, id: &str, lines: Lines) -> Result<Response> {
+    reports::printed(app, Vec::new(), TITLE).await?;
+    let made = lists::confirmation_sheets(app, by, read(id)?, lines).await?;
+    answer(app, activation_sheets::confirmations(&made.sheets), "phieu-xac-nhan.pdf", &made).await
+}
+
+/// The file. Before a sheet is made it was tried whether one can be printed at all: what was handed over before ends with it.
+async fn answer<T>(app: &App, mut blocks: Vec<Block>, name: &str, made: &Printed<T>) -> Result<Response> {
+    blocks.extend(activation_sheets::left_out(&made.left_out));
+    let pdf = reports::printed(app, blocks, TITLE).await?;
     let headers = [
         (header::CONTENT_TYPE, "application/pdf".to_owned()),
         (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
         (header::CACHE_CONTROL, "no-store".to_owned()),
+        (LEFT_OUT, made.left_out.len().to_string()),
     ];
-    Ok(match next {
+    Ok(match made.next {
         Some(next) => (headers, [(NEXT, next.to_string())], pdf).into_response(),
         None => (headers, pdf).into_response(),
     })
 }
 
+const TITLE: &str = "Phiếu kích hoạt chữ ký số";
 /// Where the next file of a long list begins.
 const NEXT: HeaderName = HeaderName::from_static("x-next-position");
+/// For how many people there is no sheet now.
+const LEFT_OUT: HeaderName = HeaderName::from_static("x-left-out");

@@ -150,6 +150,7 @@ use utoipa::OpenApi;
         super::documents::upload,
         super::documents::list,
         super::documents::show,
+        super::documents::remove,
         super::documents::content,
         super::documents::sign,
         super::documents::extend,

@@ -16,7 +16,7 @@ use axum::{
     extract::{DefaultBodyLimit, FromRequest, Multipart, Path, Query, Request, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::{delete, get, post},
 };
 use chuky_model::{id::DocumentId, role::Role};
 use serde::Deserialize;
@@ -37,6 +37,7 @@ pub(super) fn routes() -> Vec<Route> {
         Route::new(Method::POST, "/api/v1/documents", SIGNERS, post(upload).layer(DefaultBodyLimit::disable())),
         Route::new(Method::GET, "/api/v1/documents", SIGNERS, get(list)),
         Route::new(Method::GET, "/api/v1/documents/{id}", SIGNERS, get(show)),
+        Route::new(Method::DELETE, "/api/v1/documents/{id}", SIGNERS, delete(remove)),
         Route::new(Method::GET, "/api/v1/documents/{id}/content", SIGNERS, get(content)),
         Route::new(
             Method::POST,
@@ -126,6 +127,14 @@ pub async fn list(
     responses((status = 200, body = DocumentView), (status = 404)))]
 pub async fn show(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<Json<DocumentView>> {
     Ok(Json(signing::view(&app, &caller.required()?, parse(&id)?).await?))
+}
+
+/// Takes away a document that was never signed: its bytes are gone at once.
+#[utoipa::path(delete, path = "/api/v1/documents/{id}", params(("id" = String, Path)),
+    responses((status = 204), (status = 404), (status = 409, description = "It is signed.")))]
+pub async fn remove(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<StatusCode> {
+    signing::remove_unsigned(&app, &caller.required()?, parse(&id)?).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// A document's bytes: signed where it is signed, or `?version=original`.

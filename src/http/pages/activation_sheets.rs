@@ -3,7 +3,7 @@
 
 use super::{Frame, texts};
 use crate::{
-    error::Result,
+    error::{RequestError, Result},
     registration::{
         Details,
         lists::{CodeSheet, ConfirmationSheet},
@@ -82,6 +82,25 @@ pub fn confirmations(sheets: &[ConfirmationSheet]) -> Vec<Block> {
                 step("Kích hoạt xong thì hủy phiếu.", "Destroy the sheet when you have activated."),
             ],
         );
+    }
+    blocks
+}
+
+/// A page of those for whom there is no sheet, and why; nothing where there are none.
+pub fn left_out(people: &[(Details, RequestError)]) -> Vec<Block> {
+    if people.is_empty() {
+        return Vec::new();
+    }
+    let mut blocks = vec![
+        Block::NewPage,
+        Block::Title("KHÔNG CÓ PHIẾU".to_owned()),
+        Block::Second("No sheet was made for these people; what they were given before stays as it is".to_owned()),
+        Block::Rule,
+    ];
+    for (details, why) in people {
+        blocks.push(Block::Heading(details.full_name.clone()));
+        blocks.push(Block::Text(why.detail.vi.clone()));
+        blocks.push(Block::Second(why.detail.en.clone()));
     }
     blocks
 }

@@ -70,6 +70,7 @@ fn review_page(language: Language, pages: sheets::Pages, problems: Problems) -> 
     sign::ReviewPage {
         frame: frame(language, "/sign"),
         sheets: shown(pages, "/sign/0199a7c2-0000-7000-8000-000000000000"),
+        removable: true,
         credentials: vec![credential],
         looks: vec![sign::Look::Citizen, sign::Look::Official, sign::Look::Seal, sign::Look::Invisible],
         chosen: sign::SignChoices::default(),

@@ -184,9 +184,12 @@ impl ListPage {
         self.card.decidable || (self.card.own && matches!(self.card.state, "entered" | "approved" | "done"))
     }
 
-    /// Where the printed sheets of the people on this page begin; none where nobody on it has any.
-    fn sheets_from(&self) -> Option<i64> {
-        self.lines.iter().find(|line| line.is_by_sheet()).map(|line| line.position)
+    /// The first and the last line of this page with a printed sheet; none where nobody on it has any. The pages' files have nobody twice: a
+    /// sheet that is printed again ends the one before.
+    fn sheets(&self) -> Option<(i64, i64)> {
+        let mut positions = self.lines.iter().filter(|line| line.is_by_sheet()).map(|line| line.position);
+        let first = positions.next()?;
+        Some((first, positions.next_back().unwrap_or(first)))
     }
 
     /// What there is to show, by state.

@@ -273,6 +273,8 @@ pub struct SignPage {
 pub struct ReviewPage {
     pub frame: Frame,
     pub sheets: SheetsView,
+    /// Whether it can be taken away: it was never signed.
+    pub removable: bool,
     /// What the subscriber can sign with; none leads to `/activate`.
     pub credentials: Vec<CredentialChoice>,
     /// Looks that are offered.

@@ -2,7 +2,7 @@
 //! gets it back with the verdict of our own verifier. An official says the class before the file.
 
 use super::{
-    PageForm, Visit,
+    PageForm, TokenForm, Visit,
     credentials::usable,
     sheets::{FromQuery, SheetQuery, picture_answer},
 };
@@ -39,7 +39,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
     routing::{get, post},
 };
-use chuky_model::{id::DocumentId, role::Role};
+use chuky_model::{id::DocumentId, record::state::DocumentState, role::Role};
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
@@ -47,6 +47,7 @@ pub(super) fn routes() -> Vec<Route> {
         Route::new(Method::POST, "/sign", SIGNERS, post(hand_in).layer(DefaultBodyLimit::disable())),
         Route::new(Method::GET, "/sign/{id}", SIGNERS, get(review)),
         Route::new(Method::POST, "/sign/{id}", SIGNERS, post(sign)),
+        Route::new(Method::POST, "/sign/{id}/remove", SIGNERS, post(remove)),
         Route::new(Method::GET, "/sign/{id}/pages/{page}", SIGNERS, get(sheet)),
         Route::new(Method::GET, "/sign/{id}/preview", SIGNERS, get(preview)),
     ]
@@ -112,6 +113,17 @@ async fn sign(
         }
         Err(error) => Err(error),
     }
+}
+
+/// Instead of the third: the document is taken away, and another may be handed in.
+async fn remove(
+    State(app): State<App>,
+    visit: Visit,
+    Path(id): Path<String>,
+    PageForm(form): PageForm<TokenForm>,
+) -> Result<Redirect> {
+    signing::remove_unsigned(&app, visit.posting(&form.csrf)?, parse(&id)?).await?;
+    Ok(Redirect::to("/sign"))
 }
 
 async fn sheet(
@@ -289,14 +301,15 @@ async fn review_page(
     // Offered, and used unless somebody says otherwise, where there is one.
     let has_picture = credentials.iter().any(|choice| choice.picture.is_some());
     let chosen = SignChoices { kept_picture: chosen.kept_picture && has_picture, ..chosen };
+    let removable = signing::view(app, by, id).await?.state == DocumentState::Ready.name();
     let sheets = SheetsView {
         shown: sheets::shown(app, by, id, from).await?,
         here: format!("/sign/{id}"),
         pictures: format!("/sign/{id}/pages"),
         download: format!("/api/v1/documents/{id}/content"),
     };
-    let page =
-        ReviewPage { frame, sheets, credentials, looks, chosen, idempotency_key: idempotency::fresh_key(), problems };
+    let idempotency_key = idempotency::fresh_key();
+    let page = ReviewPage { frame, sheets, removable, credentials, looks, chosen, idempotency_key, problems };
     Ok(html(status, page.html()))
 }
 

@@ -2,17 +2,17 @@
 //! cannot be keeps no other from it; the list is published once at the end.
 
 use super::{
-    Change, Ground, Why, admit, as_it_is, changed, find, is_staff_for, is_staff_of, kind_of, register, request_of,
+    Change, Ground, Why, admit, answers_for, as_it_is, changed, find, is_staff_for, is_staff_of, register, request_of,
     revocation_list, shown,
 };
 use crate::{
     accounts::Principal,
     app::App,
     error::{Error, RequestError, Result},
-    units,
+    registration, units,
 };
 use chuky_model::{
-    record::{Cursor, certificate::Certificate as Row, state::CertificateState},
+    record::{Cursor, certificate::Certificate as Row, request::RegistrationRequest, state::CertificateState},
     request::{Hierarchy, SubjectKind},
     text::Bilingual,
     unit::Units,
@@ -173,20 +173,24 @@ async fn of_unit(
     }
     register::follow(app).await?;
     let of = OfUnit::named(app, unit).await?;
-    let mut found = Vec::new();
+    let (mut found, mut looked_at) = (Vec::new(), 0);
     for code in &of.codes {
         let mut after = Cursor::OLDEST;
         loop {
             let page = app.store.certificates_of_unit(hierarchy, code, after, PAGE).await?;
             let Some(last) = page.last() else { break };
             after = Cursor { at: last.created_at, id: last.id.0 };
+            looked_at += page.len();
             for row in page {
-                if of.has(app, &row).await? && is_wanted(app, by, &row, kind).await? {
+                if of.is_wanted(app, by, (&row, kind)).await? {
                     found.push(row);
                 }
                 if found.len() > MOST {
                     return Err(wrong_length().into());
                 }
+            }
+            if looked_at > MOST_LOOKED_AT {
+                return Err(unit_too_large().into());
             }
         }
     }
@@ -197,10 +201,6 @@ async fn of_unit(
         rows.push((row.serial.to_string(), as_it_is(app, row.id).await));
     }
     Ok(rows)
-}
-
-async fn is_wanted(app: &App, by: &Principal, row: &Row, kind: Option<SubjectKind>) -> Result<bool> {
-    Ok((kind.is_none() || kind_of(app, row).await? == kind) && is_staff_for(app, by, row).await?)
 }
 
 /// What belongs to a unit: what was requested in it, in a unit below it, or in one that a reform put into either. Of a unit that has ended, as
@@ -226,13 +226,19 @@ impl<'c> OfUnit<'c> {
         Ok(Self { units, today, code, codes })
     }
 
+    /// Whether a certificate is of this unit, of that kind where one is named, and the caller answers for it. Its request is read once.
+    async fn is_wanted(&self, app: &App, by: &Principal, (row, kind): (&Row, Option<SubjectKind>)) -> Result<bool> {
+        let Some(request) = request_of(app, row).await?.filter(|request| self.has(request)) else { return Ok(false) };
+        let of_kind = registration::open(app, &request)?.kind;
+        Ok(kind.is_none_or(|kind| kind == of_kind) && answers_for(app, by, (&request, of_kind)).await?)
+    }
+
     /// By the day of its request: codes are given anew.
-    async fn has(&self, app: &App, row: &Row) -> Result<bool> {
-        let Some(request) = request_of(app, row).await? else { return Ok(false) };
-        Ok(match self.units.meant(self.code, &self.today) {
+    fn has(&self, request: &RegistrationRequest) -> bool {
+        match self.units.meant(self.code, &self.today) {
             Some((unit, day)) => self.units.has_come_to((&request.unit, &units::day_of(request.created_at)), unit, day),
             None => request.unit == self.code,
-        })
+        }
     }
 }
 
@@ -265,9 +271,20 @@ fn wrong_length() -> RequestError {
     )
 }
 
+fn unit_too_large() -> RequestError {
+    RequestError::invalid(
+        "unit",
+        "unit_too_large",
+        "Đơn vị này có quá nhiều chứng thư. Hãy chọn từng đơn vị cấp dưới, hoặc nhập danh sách số hiệu.",
+        "This unit has too many certificates. Name the units below it one by one, or give serial numbers.",
+    )
+}
+
 /// Certificates in one call: each takes a few milliseconds, and a call must not outlast its time.
 const MOST: usize = 2_000;
 const PAGE: i64 = 200;
+/// Certificates that are looked at for those of a unit, each by its request and its MAC.
+const MOST_LOOKED_AT: usize = 20_000;
 
 #[cfg(test)]
 mod tests {

@@ -18,7 +18,7 @@ pub use decide::{decide, decide_line};
 pub use kept::Kept;
 pub use row::{Column, RowProblem, is_sheet, phone};
 pub use run::{run_due, start};
-pub use sheets::{CodeSheet, ConfirmationSheet, code_sheets, confirmation_sheets};
+pub use sheets::{CodeSheet, ConfirmationSheet, Lines, Printed, code_sheets, confirmation_sheets};
 pub use upload::{LARGEST_FILE, template_csv, template_workbook, upload};
 pub use view::{LineView, ListDetail, ListView, Shown, Value, list, lists, people};
 

@@ -83,6 +83,14 @@ fn step(old: &PdfFile<'_>, new: &PdfFile<'_>, quiet: &Quiet) -> (Vec<Finding>, b
         Ok(new) => add_lenient(&mut findings, compare(old, &new)),
         Err(_) => findings.push(unreadable("the later revision cannot be repaired")),
     }
+    if opens_otherwise(behind_all(new, from)) {
+        findings.push(Finding {
+            kind: ChangeKind::ReadersDisagree,
+            page: None,
+            field: None,
+            detail: "what stands behind the document is opened by readers of other formats".to_owned(),
+        });
+    }
     if new.sections().first().is_none_or(|section| section.offset < from) {
         // Nothing in the later bytes is a revision of its own.
         findings.push(Finding {
@@ -94,6 +102,27 @@ fn step(old: &PdfFile<'_>, new: &PdfFile<'_>, quiet: &Quiet) -> (Vec<Finding>, b
     }
     (findings, false, widgets)
 }
+
+/// The bytes behind the end of the newest revision, or behind the older one where there is no newer.
+fn behind_all<'a>(new: &PdfFile<'a>, from: usize) -> &'a [u8] {
+    let newest = new.sections().first().map(|section| section.offset).filter(|offset| *offset >= from);
+    let ends = newest.and_then(|offset| {
+        let rest = new.data().get(offset..)?;
+        memchr::memmem::find(rest, END).map(|at| offset + at + END.len())
+    });
+    new.data().get(ends.unwrap_or(from)..).unwrap_or_default()
+}
+
+/// Whether readers of archives or of web pages find something of theirs: an archive's end is looked for from the end of a file, markup wherever
+/// it begins.
+fn opens_otherwise(bytes: &[u8]) -> bool {
+    let archive = [&b"PK\x03\x04"[..], b"PK\x05\x06"].iter().any(|mark| memchr::memmem::find(bytes, mark).is_some());
+    let is_markup =
+        |at: usize| bytes.get(at + 1).is_some_and(|next| next.is_ascii_alphabetic() || b"!?".contains(next));
+    archive || memchr::memchr_iter(b'<', bytes).any(is_markup)
+}
+
+const END: &[u8] = b"%%EOF";
 
 /// Whether the later revision has something that readers get over in their own ways, which the older one does not have.
 fn is_newly_odd(old: &PdfFile<'_>, new: &PdfFile<'_>) -> bool {

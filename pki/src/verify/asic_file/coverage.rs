@@ -8,6 +8,7 @@ use crate::crypto;
 use crate::error::{Error, Result};
 use crate::evidence_record::{Alternatives, canonical_form};
 use crate::verify::cades::Content;
+use crate::verify::other_readers;
 use crate::verify::xml_signature::is_markup;
 use crate::xml::canonical::Method;
 use crate::xml::transform::{has_comments, percent_decoded};
@@ -202,6 +203,12 @@ impl<'a> Container<'a> {
         }
     }
 
+    /// The check that fails where readers of PDF open the container itself.
+    pub(super) fn as_pdf(&self, bytes: &[u8], covered: &BTreeSet<usize>) -> Option<Check> {
+        let places = covered.iter().filter_map(|at| self.archive.entries().get(*at)).map(|entry| entry.place.clone());
+        other_readers::as_pdf(bytes, &places.collect::<Vec<_>>())
+    }
+
     /// Why a reader would take one of the files `left` for a signed one. An `ASiCManifest` lists what is signed and leaves the rest unsaid
     /// (EN 319 162-1 §4.4.3.2), so that a file beside it is a file of its own; everywhere else the container is signed as a whole.
     fn taken_for_signed(&self, known: &[usize], left: &[usize]) -> Option<String> {
@@ -293,6 +300,7 @@ impl<'a> Container<'a> {
             Some(kind) if kind == SIMPLE && self.entries_of(Role::Data).len() > 1 => {
                 Check::failed("mimetype", "it says ASiC-S, and there is more than one file")
             }
+            Some(kind) if !is_media_type(&kind) => Check::failed("mimetype", "it is no media type"),
             // EN 319 162-1 §4.3.3.1: the signed file's own type may stand there.
             Some(kind) => Check { reason: kind.chars().take(100).collect(), ..Check::passed("mimetype") },
         };
@@ -334,6 +342,16 @@ impl<'a> Container<'a> {
     }
 }
 
+/// RFC 6838 §4.2: two names with a slash between them; parameters may follow.
+fn is_media_type(text: &str) -> bool {
+    let name = |name: &str| {
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte))
+    };
+    let kind = text.split(';').next().unwrap_or_default().trim_end();
+    let is_line = text.len() <= LONGEST_MEDIA_TYPE && text.bytes().all(|byte| matches!(byte, 0x20..=0x7e));
+    is_line && kind.split_once('/').is_some_and(|(first, second)| name(first) && name(second))
+}
+
 fn nothing<'a>(reason: &str) -> Covered<'a> {
     Covered {
         content: None,
@@ -370,3 +388,5 @@ const SIMPLE: &str = "application/vnd.etsi.asic-s+zip";
 const EXTENDED: &str = "application/vnd.etsi.asic-e+zip";
 /// Names and findings told one by one.
 const MOST_TOLD: usize = 8;
+/// Two names of at most 127 characters each (RFC 6838 §4.2).
+const LONGEST_MEDIA_TYPE: usize = 255;

@@ -6,24 +6,46 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::borrow::Cow;
 
-/// The CMS object's bytes, and the content that an S/MIME message carries beside it.
-pub(in crate::verify) type Taken<'a> = (Cow<'a, [u8]>, Option<Cow<'a, [u8]>>);
+/// What was under the armour.
+pub(in crate::verify) struct Taken<'a> {
+    pub(in crate::verify) cms: Cow<'a, [u8]>,
+    /// The content that an S/MIME message carries beside it.
+    pub(in crate::verify) content: Option<Cow<'a, [u8]>>,
+    /// Whether the file has text beside the armour, which no signature covers and everybody reads.
+    pub(in crate::verify) has_other_text: bool,
+}
+
+impl<'a> Taken<'a> {
+    fn alone(cms: impl Into<Cow<'a, [u8]>>) -> Self {
+        Self { cms: cms.into(), content: None, has_other_text: false }
+    }
+}
 
 /// Takes the armour off; bytes without one are returned as they are.
 pub(in crate::verify) fn take_off(bytes: &[u8]) -> Result<Taken<'_>> {
     if bytes.first() == Some(&0x30) {
-        return Ok((Cow::Borrowed(bytes), None));
+        return Ok(Taken::alone(bytes));
     }
     if is_mime(bytes) {
         return mime(bytes);
     }
     let text = std::str::from_utf8(bytes).map_err(|_| Error::Malformed("CMS"))?;
-    let labelled = LABELS.iter().find_map(|label| text.split_once(format!("-----BEGIN {label}-----").as_str()));
-    let body = match labelled {
-        Some((_, rest)) => rest.split_once("-----END ").ok_or(Error::Malformed("PEM: no END line"))?.0,
-        None => text,
-    };
-    decode(body.as_bytes()).map(|cms| (Cow::Owned(cms), None))
+    match text.split_once(BEGIN) {
+        None => Ok(Taken::alone(decode(text.as_bytes())?)),
+        Some((before, rest)) => labelled(before, rest),
+    }
+}
+
+/// The one block of a PEM text (RFC 7468 §3), by what is before it and what follows its first `BEGIN`. Of several, two readers would take two.
+fn labelled<'a>(before: &str, rest: &str) -> Result<Taken<'a>> {
+    let (label, rest) = rest.split_once("-----").ok_or(Error::Malformed("PEM: no BEGIN line"))?;
+    if !LABELS.contains(&label) || rest.contains(BEGIN) {
+        return Err(Error::Malformed("PEM: not one block with a signature"));
+    }
+    let end = format!("-----END {label}-----");
+    let (body, behind) = rest.split_once(end.as_str()).ok_or(Error::Malformed("PEM: no END line"))?;
+    let has_other_text = !before.trim_start_matches('\u{feff}').trim().is_empty() || !behind.trim().is_empty();
+    Ok(Taken { has_other_text, ..Taken::alone(decode(body.as_bytes())?) })
 }
 
 /// Whether a text is CMS in plain base64, in PEM, or an S/MIME message.
@@ -43,19 +65,20 @@ pub(in crate::verify) fn is_armoured(head: &[u8]) -> bool {
 
 /// A message whose content type is one of S/MIME's signed forms.
 fn is_mime(bytes: &[u8]) -> bool {
-    let Some(value) = header(bytes, "content-type") else { return false };
+    // One that says it twice is a message all the same, and refused when it is read.
+    let Ok(Some(value)) = header(bytes, "content-type") else { return header(bytes, "content-type").is_err() };
     ["multipart/signed", "application/pkcs7-mime", "application/x-pkcs7-mime", "application/pkcs7-signature"]
         .iter()
         .any(|kind| value.starts_with(kind))
 }
 
 fn mime(bytes: &[u8]) -> Result<Taken<'_>> {
-    let value = header(bytes, "content-type").ok_or(Error::Malformed("MIME header"))?;
+    let value = header(bytes, "content-type")?.ok_or(Error::Malformed("MIME header"))?;
     let (_, body) = split_header(bytes).ok_or(Error::Malformed("MIME header"))?;
     if !value.starts_with("multipart/signed") {
-        return Ok((Cow::Owned(decode_part(bytes)?), None));
+        return Ok(Taken::alone(decode_part(bytes)?));
     }
-    let boundary = parameter(&value, "boundary").ok_or(Error::Malformed("MIME boundary"))?;
+    let boundary = parameter(&value, "boundary")?.ok_or(Error::Malformed("MIME boundary"))?;
     let delimiter = format!("--{boundary}");
     // RFC 1847 §2.1: exactly two parts; RFC 2046 §5.1.1: the line end before a delimiter belongs to the delimiter.
     let mut parts = Vec::new();
@@ -70,7 +93,9 @@ fn mime(bytes: &[u8]) -> Result<Taken<'_>> {
         start = memchr::memchr(b'\n', line).map(|end| at + end + 1);
     }
     match parts.as_slice() {
-        [content, signature] => Ok((Cow::Owned(decode_part(signature)?), Some(canonical(content)))),
+        [content, signature] => {
+            Ok(Taken { content: Some(canonical(content)), ..Taken::alone(decode_part(signature)?) })
+        }
         _ => Err(Error::Malformed("multipart/signed: not two parts")),
     }
 }
@@ -92,7 +117,7 @@ fn canonical(content: &[u8]) -> Cow<'_, [u8]> {
 
 fn decode_part(part: &[u8]) -> Result<Vec<u8>> {
     let (_, body) = split_header(part).ok_or(Error::Malformed("MIME header"))?;
-    match header(part, "content-transfer-encoding").as_deref() {
+    match header(part, "content-transfer-encoding")?.as_deref() {
         Some("base64") => decode(body),
         None | Some("binary" | "8bit" | "7bit") => Ok(body.to_vec()),
         Some(_) => Err(Error::Unsupported("MIME transfer encoding".into())),
@@ -121,26 +146,38 @@ fn split_header(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((bytes.get(..at)?, bytes.get(at + length..)?))
 }
 
-/// The value of a header field, in lower case except for its parameters' values.
-fn header(bytes: &[u8], name: &str) -> Option<String> {
-    let (head, _) = split_header(bytes)?;
-    let text = std::str::from_utf8(head).ok()?.replace("\r\n", "\n").replace("\n ", " ").replace("\n\t", " ");
+/// The value of a header field, in lower case except for its parameters' values. A field that stands twice is an error (RFC 5322 §3.6): readers
+/// would take one or the other.
+fn header(bytes: &[u8], name: &str) -> Result<Option<String>> {
+    let Some((head, _)) = split_header(bytes) else { return Ok(None) };
+    let Ok(text) = std::str::from_utf8(head) else { return Ok(None) };
+    let text = text.replace("\r\n", "\n").replace("\n ", " ").replace("\n\t", " ");
     let mut values = text.lines().filter_map(|line| {
         let (field, value) = line.split_once(':')?;
-        field.eq_ignore_ascii_case(name).then(|| value.trim())
+        field.trim_end().eq_ignore_ascii_case(name).then(|| value.trim())
     });
-    let value = values.next()?;
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(Error::Malformed("MIME header: a field that stands twice"));
+    }
     let (kind, rest) = value.split_once(';').unwrap_or((value, ""));
-    Some(format!("{};{rest}", kind.trim().to_ascii_lowercase()).trim_end_matches(';').to_owned())
+    Ok(Some(format!("{};{rest}", kind.trim().to_ascii_lowercase()).trim_end_matches(';').to_owned()))
 }
 
-fn parameter(value: &str, name: &str) -> Option<String> {
-    value.split(';').skip(1).find_map(|part| {
+/// A parameter of a field, which stands once at most for the same reason.
+fn parameter(value: &str, name: &str) -> Result<Option<String>> {
+    let mut values = value.split(';').skip(1).filter_map(|part| {
         let (key, value) = part.split_once('=')?;
         key.trim().eq_ignore_ascii_case(name).then(|| value.trim().trim_matches('"').to_owned())
-    })
+    });
+    let first = values.next();
+    if values.next().is_some() {
+        return Err(Error::Malformed("MIME parameter that stands twice"));
+    }
+    Ok(first)
 }
 
+const BEGIN: &str = "-----BEGIN ";
 /// Labels that CMS signatures are met under (RFC 7468 §9).
 const LABELS: [&str; 4] = ["PKCS7", "CMS", "SIGNED MESSAGE", "PKCS #7 SIGNED DATA"];
 /// How much of a text is looked at for its kind and its header, bytes.
