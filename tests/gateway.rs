@@ -12,6 +12,7 @@ use chuky::{
 use chuky_model::{
     id::MessageId,
     record::{state::MessageChannel, work::Message},
+    role::Role,
 };
 use serde_json::Value;
 use std::{
@@ -331,6 +332,17 @@ async fn a_demonstration_shows_messages_and_nothing_else_does() {
     assert!(status == 200 && page.contains(NUMBER), "{page}");
     let place = |id: &MessageId| page.find(&format!("Ma xac nhan {id}")).unwrap();
     assert!(place(&ids[1]) < place(&ids[0]), "newest first: {page}");
+    // Where the service is known to others, everybody behind its proxy seems to be on this machine: staff alone see it.
+    let public = TestApp::with(|settings| {
+        settings.shows_messages = true;
+        settings.public_url = "https://demo.example.vn".to_owned();
+    })
+    .await;
+    assert_eq!(public.raw("GET", "/messages", "", "", Vec::new()).await.0, 401);
+    let (_, bank) = public.account("ngan.hang", &[Role::RelyingParty], None).await;
+    assert_eq!(public.raw("GET", "/messages", &bank, "", Vec::new()).await.0, 403);
+    let staff = public.log_in("duyet").await;
+    assert_eq!(public.raw("GET", "/messages", &staff, "", Vec::new()).await.0, 200);
 }
 
 /// A service that is meant to be relied on does not start with the page.
