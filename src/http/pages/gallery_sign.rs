@@ -9,7 +9,7 @@ use super::{
     sign,
     verdict::{ReportLinks, VerdictCard},
 };
-use crate::signing::sheets;
+use crate::{custody::Demand, signing::sheets};
 use chuky_model::{id::CredentialId, text::Language};
 
 /// The pages.
@@ -61,6 +61,7 @@ pub(super) fn shown(pages: sheets::Pages, here: &str) -> SheetsView {
 
 fn review_page(language: Language, pages: sheets::Pages, problems: Problems) -> String {
     let credential = sign::CredentialChoice {
+        demand: Demand::Nothing,
         credential: CredentialId(request().0),
         holder: format!("{LONG_NAME}, Phó Chủ tịch, {AGENCY}"),
         valid_until: at("2029-11-21T03:10:00Z"),

@@ -3,9 +3,9 @@
 
 use super::{Visit, requests::shown_beside};
 use crate::{
-    accounts::Principal,
+    accounts::{Principal, passkey::MOST_SHOWN},
     app::App,
-    custody::{self, Pin},
+    custody::{self, Factors},
     error::{Error, RequestError, Result},
     http::{
         Access, Remote, Route,
@@ -91,8 +91,8 @@ async fn decide(
         match &request.wish {
             None => oauth::approve(&app, by, &request, None).await,
             Some(_) => {
-                let pin = Pin::enter(form.pin.reveal()).map_err(RequestError::from)?;
-                with_pin(&app, by, &remote, oauth::approve(&app, by, &request, Some(&pin))).await
+                let factors = Factors::of_form(form.pin.reveal(), form.totp.reveal(), &form.assertion)?;
+                with_pin(&app, by, &remote, oauth::approve(&app, by, &request, Some(&factors))).await
             }
         }
     };
@@ -116,7 +116,7 @@ fn told(refusal: Refusal) -> Result<Response> {
 /// A wrong PIN is said beside the field, too.
 fn beside_pin(error: Error) -> Result<(StatusCode, Problems)> {
     match error {
-        Error::Request(refused) if refused.field == Some("pin") => {
+        Error::Request(refused) if matches!(refused.field, Some("pin" | "totp")) => {
             Ok((status_of(refused.kind), Problems::said(refused.field, refused.detail)))
         }
         error => shown_beside(error),
@@ -133,16 +133,20 @@ fn may_sign(by: &Principal) -> Result<()> {
 async fn wish_card(app: &App, by: &Principal, request: &AuthorizationRequest) -> Result<Option<Option<WishCard>>> {
     let Some(Wish { credential, hashes }) = &request.wish else { return Ok(Some(None)) };
     let signers = custody::signers(app, by).await?;
-    let signer = signers.iter().find(|signer| signer.credential.id == *credential);
-    Ok(signer.map(|signer| {
-        Some(WishCard {
+    let Some(signer) = signers.iter().find(|signer| signer.credential.id == *credential) else { return Ok(None) };
+    let shown: Vec<String> = hashes.iter().map(hex::encode).collect();
+    let demand = custody::demand(app, signer).await?;
+    Ok(Some(Some(WishCard {
             holder: signer.certificate.subject().common_name(),
             serial: hex::encode(signer.row.serial.as_octets()),
             hashes: hashes.iter().take(HASHES_SHOWN).map(|hash| grouped(hash)).collect(),
             count: hashes.len(),
             description: request.description.clone(),
-        })
-    }))
+            credential: *credential,
+            demand,
+            acting: oauth::by_client(by, &request.client).client,
+            shown: if shown.len() > MOST_SHOWN { String::new() } else { shown.join(" ") },
+    })))
 }
 
 fn page(
