@@ -179,7 +179,11 @@ const FOUNDATION: &[Row] = &[
         "`none`, `where_enrolled` or `required`",
         "The same of agencies' seals and systems of the officials' hierarchy: the factor is of the account that seals.",
     ),
-    row("seal.second_factor_citizens", "`none`, `where_enrolled` or `required`", "The same of the citizens' hierarchy."),
+    row(
+        "seal.second_factor_citizens",
+        "`none`, `where_enrolled` or `required`",
+        "The same of the citizens' hierarchy.",
+    ),
     row("readers.count", "number, at least 1", "Reader processes that parse strangers' documents."),
     row(
         "readers.documents_per_reader",

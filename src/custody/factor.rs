@@ -149,7 +149,10 @@ impl Proof {
 pub enum Demand {
     Nothing,
     /// A code of the authenticator app or a confirmed passkey, as far as the account has each.
-    Factor { code: bool, passkey: bool },
+    Factor {
+        code: bool,
+        passkey: bool,
+    },
     /// The same, and the account has neither: it enrols one first.
     Enrolment,
 }

@@ -49,7 +49,12 @@ pub fn by_client(by: &Principal, client: &OauthClient) -> Principal {
 
 /// The user agrees: the address that carries the code to the application. For scope `credential` the PIN is tried and counted, and the
 /// signatures are allowed for exactly what the request names.
-pub async fn approve(app: &App, by: &Principal, request: &AuthorizationRequest, factors: Option<&Factors>) -> Result<String> {
+pub async fn approve(
+    app: &App,
+    by: &Principal,
+    request: &AuthorizationRequest,
+    factors: Option<&Factors>,
+) -> Result<String> {
     let code = random_text("");
     let now = app.clock.now();
     let sad = match (&request.wish, factors) {

@@ -70,7 +70,8 @@ pub(super) async fn create(order: &Order<'_>, clear: Clear) -> Result<Made> {
         document: Some(order.document.id),
         shown: order.shown(),
     };
-    let signatures = custody::sign_hashes(order.app, order.by, order.signer.credential.id, order.factors, hashes).await?;
+    let signatures =
+        custody::sign_hashes(order.app, order.by, order.signer.credential.id, order.factors, hashes).await?;
     let signature = signatures.first().ok_or_else(|| InternalError::other("the HSM gave no signature"))?;
     let mut made = prepared.assemble(signature, &travelling)?;
     let raising = Raising { app: order.app, around: order.around, signer: order.signer, level: order.wanted.level };

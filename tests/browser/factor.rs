@@ -7,7 +7,11 @@ use crate::{
         browser::{Browser, Screen},
     },
     outgoing::{Agency, short_road},
-    signing::subscriber::{PASSWORD, PIN, plain_pdf},
+    signing::{
+        factor::entries,
+        subscriber::{PASSWORD, PIN, Subscriber, plain_pdf},
+    },
+    staff::second_factor::{enrol, step},
 };
 use chuky::config::{FactorRule, Settings};
 
@@ -17,18 +21,19 @@ async fn service(alter: impl FnOnce(&mut Settings)) -> TestApp {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_official_signs_with_a_passkey_and_with_a_code() {
-    let test = service(|_| ()).await;
-    let agency = Agency::new(&test).await;
+    let test = Box::pin(service(|_| ())).await;
+    let agency = Box::pin(Agency::new(&test)).await;
     let leader = &agency.leader;
-    let first = leader.upload(&test, &plain_pdf()).await;
-    let mut roads = Vec::new();
-    for subject in ["Về việc ban hành quy chế làm việc", "Về việc công khai dự toán ngân sách"] {
-        let mut metadata = short_road();
-        metadata["subject"] = subject.into();
-        roads.push(agency.submitted(&test, &plain_pdf(), &metadata).await);
-    }
-    // 1. A passkey, confirmed by a security officer.
     let browser = Browser::open(&test.app.settings.public_url, Screen::Desk).await;
+    Box::pin(passkey_of_the_leader(&test, &browser)).await;
+    Box::pin(one_document(&test, &browser, leader)).await;
+    Box::pin(a_batch(&test, &browser, &agency)).await;
+    Box::pin(with_a_code(&test, &browser, leader)).await;
+    browser.close().await;
+}
+
+/// A passkey, confirmed by a security officer.
+async fn passkey_of_the_leader(test: &TestApp, browser: &Browser) {
     browser.authenticator().await;
     browser.go("/account").await;
     browser.log_in("chu.tich", PASSWORD).await;
@@ -40,53 +45,68 @@ async fn an_official_signs_with_a_passkey_and_with_a_code() {
     let officer = test.log_in("quantri").await;
     let (status, waiting) = test.get("/api/v1/passkeys/waiting", &officer).await;
     assert_eq!(status, 200, "{waiting}");
-    crate::passkeys::confirmed(&test, &waiting["passkeys"][0]).await;
-    // 2. A document: the PIN alone is told what is missing, then the passkey signs what is shown.
-    browser.go(&format!("/sign/{first}")).await;
+    crate::passkeys::confirmed(test, &waiting["passkeys"][0]).await;
+}
+
+/// The PIN alone is told what is missing, then the passkey signs what is shown.
+async fn one_document(test: &TestApp, browser: &Browser, leader: &Subscriber) {
+    let id = leader.upload(test, &plain_pdf()).await;
+    browser.go(&format!("/sign/{id}")).await;
     browser.see("[data-factor-passkey]").await;
     browser.fill("pin", PIN).await;
     browser.press("form[data-sign] button.main").await;
-    browser.see("#totp-problem, .problem").await;
+    browser.see("#totp-problem").await;
     browser.picture("sign-factor-needed").await;
     browser.fill("pin", PIN).await;
     browser.press("[data-factor-passkey]").await;
     browser.see("a[download]").await;
     browser.picture("sign-factor-signed").await;
     assert_eq!(test.sql("SELECT count(*) FROM signature").trim(), "1");
-    // 3. A batch: one passkey for both.
-    browser.go("/documents").await;
-    for id in &roads {
-        browser.press(&format!("input[name=document-{id}]")).await;
+}
+
+/// One passkey for both.
+async fn a_batch(test: &TestApp, browser: &Browser, agency: &Agency) {
+    let mut roads = Vec::new();
+    for subject in ["Về việc ban hành quy chế làm việc", "Về việc công khai dự toán ngân sách"] {
+        let mut metadata = short_road();
+        metadata["subject"] = subject.into();
+        roads.push(agency.submitted(test, &plain_pdf(), &metadata).await);
     }
+    browser.go("/documents").await;
     browser.press("form[action='/documents/sign'] summary").await;
+    for id in &roads {
+        browser.press(&format!("input[name='document-{id}']")).await;
+    }
     browser.fill("pin", PIN).await;
     browser.picture("documents-factor").await;
     browser.press("form[action='/documents/sign'] [data-factor-passkey]").await;
     browser.see("section.card[role=status]").await;
-    browser.drawn("li.check-passed", 2).await;
+    assert_eq!(browser.count("li.check-passed").await, 2);
     browser.picture("documents-factor-signed").await;
-    let opened = crate::signing::factor::entries(&test, "activation.opened");
+    let opened = entries(test, "activation.opened");
     assert!(opened[1].contains("content: 2 "), "{opened:?}");
-    // 4. A code serves as well.
-    let secret = crate::staff::second_factor::enrol(&test, &leader.token).await.0;
+}
+
+/// A code serves as well.
+async fn with_a_code(test: &TestApp, browser: &Browser, leader: &Subscriber) {
+    let (secret, _) = enrol(test, &leader.token).await;
     test.app.clock.shift_seconds(30);
-    let code = secret.code(crate::staff::second_factor::step(&test)).to_string();
-    let third = leader.upload(&test, &plain_pdf()).await;
-    browser.go(&format!("/sign/{third}")).await;
+    let code = secret.code(step(test)).to_string();
+    let id = leader.upload(test, &plain_pdf()).await;
+    browser.go(&format!("/sign/{id}")).await;
     browser.see("#totp").await;
     browser.fill("pin", PIN).await;
     browser.fill("totp", &code).await;
     browser.picture("sign-factor-code").await;
     browser.press("form[data-sign] button.main").await;
     browser.see("a[download]").await;
-    assert_eq!(crate::signing::factor::entries(&test, "activation.opened").len(), 3);
-    browser.close().await;
+    assert_eq!(entries(test, "activation.opened").len(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_has_no_factor_is_told_where_to_set_one_up() {
-    let test = service(|settings| settings.seal.second_factor_officials = FactorRule::Required).await;
-    let official = crate::signing::subscriber::official(&test, "p256").await;
+    let test = Box::pin(service(|settings| settings.seal.second_factor_officials = FactorRule::Required)).await;
+    let official = Box::pin(crate::signing::subscriber::official(&test, "p256")).await;
     let id = official.upload(&test, &plain_pdf()).await;
     let browser = Browser::open(&test.app.settings.public_url, Screen::Phone).await;
     browser.go("/login?next=/account").await;

@@ -31,9 +31,7 @@ async fn an_official_authorizes_with_pin_and_otp() {
     assert_eq!(status, 501);
     // Without, wrong, right, again.
     let hashes = [hash("một"), hash("hai")];
-    let order = |pin: &str, otp: &str| {
-        json!({ "credentialID": official.credential, "numSignatures": 2, "hash": hashes, "PIN": pin, "OTP": otp })
-    };
+    let order = |pin: &str, otp: &str| json!({ "credentialID": official.credential, "numSignatures": 2, "hash": hashes, "PIN": pin, "OTP": otp });
     let path = "/csc/v1/credentials/authorize";
     let (status, answer) = test.post(path, &official.token, &order(PIN, "")).await;
     let missing = ("invalid_request", "Missing (or invalid type) string parameter OTP");
@@ -46,8 +44,7 @@ async fn an_official_authorizes_with_pin_and_otp() {
     let code = secret.code(step(&test)).to_string();
     let (status, answer) = test.post(path, &official.token, &order(PIN, &code)).await;
     assert_eq!(status, 200, "{answer}");
-    let (status, signed) =
-        sign(&test, &official, &official.token, answer["SAD"].as_str().unwrap(), &hashes).await;
+    let (status, signed) = sign(&test, &official, &official.token, answer["SAD"].as_str().unwrap(), &hashes).await;
     assert_eq!((status, signed["signatures"].as_array().map(Vec::len)), (200, Some(2)), "{signed}");
     let (status, answer) = test.post(path, &official.token, &order(PIN, &code)).await;
     assert_eq!((status, error(&answer).0), (400, "invalid_otp"), "{answer}");
@@ -69,7 +66,11 @@ async fn an_official_authorizes_with_pin_and_otp() {
     // A citizen signs with the PIN alone.
     let citizen = citizen(&test).await;
     let (_, info) = test
-        .post("/csc/v1/credentials/info", &citizen.token, &json!({ "credentialID": citizen.credential, "authInfo": true }))
+        .post(
+            "/csc/v1/credentials/info",
+            &citizen.token,
+            &json!({ "credentialID": citizen.credential, "authInfo": true }),
+        )
         .await;
     assert_eq!(info["OTP"]["presence"], json!("false"));
     let sad = super::client::sad(&test, &citizen, &citizen.token, &hashes).await;

@@ -124,10 +124,8 @@ async fn a_code_signs_once_on_all_nodes(backend: Backend) {
     let (secret, step) = enrol(&test, &official.token).await;
     let other = another_node(&test).await;
     let code = secret.code(step + 1).to_string();
-    let (one, another) = tokio::join!(
-        ask(&test, &official, &ids[0], PIN, &code),
-        ask(&other, &official, &ids[1], PIN, &code)
-    );
+    let (one, another) =
+        tokio::join!(ask(&test, &official, &ids[0], PIN, &code), ask(&other, &official, &ids[1], PIN, &code));
     let signed = [one.0, another.0].iter().filter(|status| **status == 200).count();
     let mut all = signed;
     for node in [&other, &test] {

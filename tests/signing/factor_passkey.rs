@@ -94,10 +94,8 @@ async fn a_passkey_signs_exactly_what_it_confirmed(backend: Backend) {
     let given = unconfirmed.answer(&statement);
     let second = another_node(&test).await;
     let more = json!({ "assertion": given, "sha256": shown });
-    let (here, there) = tokio::join!(
-        official.ask(&test, &one, PIN, more.clone()),
-        official.ask(&second, &one, PIN, more.clone())
-    );
+    let (here, there) =
+        tokio::join!(official.ask(&test, &one, PIN, more.clone()), official.ask(&second, &one, PIN, more.clone()));
     let signed = [here.0, there.0].iter().filter(|status| **status == 200).count();
     assert_eq!(signed, 1, "{here:?} {there:?}");
     let told = entries(&test, "activation.opened").join("\n");

@@ -73,8 +73,7 @@ pub async fn ask_activation(app: &App, by: &Principal, wanted: ToActivate<'_>) -
     if confirmed.is_empty() {
         return Err(none().into());
     }
-    let challenge =
-        Challenge::new(app, Purpose::Activate, Some(by.account), &wanted.subject(), &wanted.content());
+    let challenge = Challenge::new(app, Purpose::Activate, Some(by.account), &wanted.subject(), &wanted.content());
     Ok(Asked {
         token: challenge.token(app)?,
         challenge: BASE64_URL_SAFE_NO_PAD.encode(challenge.digest()),
@@ -140,8 +139,12 @@ pub async fn was_confirmed(app: &App, account: AccountId) -> Result<bool> {
 fn too_many() -> RequestError {
     RequestError::conflict(
         "passkey_too_many_shown",
-        format!("Khóa truy cập xác nhận được từ 1 đến {MOST_SHOWN} nội dung một lần. Hãy chọn ít hơn, hoặc dùng mã xác thực."),
-        format!("A passkey confirms 1 to {MOST_SHOWN} contents at once. Choose fewer, or give a code of the authenticator app."),
+        format!(
+            "Khóa truy cập xác nhận được từ 1 đến {MOST_SHOWN} nội dung một lần. Hãy chọn ít hơn, hoặc dùng mã xác thực."
+        ),
+        format!(
+            "A passkey confirms 1 to {MOST_SHOWN} contents at once. Choose fewer, or give a code of the authenticator app."
+        ),
     )
 }
 

@@ -7,7 +7,15 @@
 //! | [`StepForm`] | `/documents/{id}/{step}` | a reason or remark, or a key with its PIN |
 //! | [`BatchForm`] | `/documents/sign` | a key with its PIN, and the documents chosen |
 
-use super::{Frame, Problems, form::Secret, rendered, rows::Row, sheets::SheetsView, sign::{CredentialChoice, TakesFactor}, texts};
+use super::{
+    Frame, Problems,
+    form::Secret,
+    rendered,
+    rows::Row,
+    sheets::SheetsView,
+    sign::{CredentialChoice, TakesFactor},
+    texts,
+};
 use askama::Template;
 use serde::Deserialize;
 use std::collections::BTreeMap;

@@ -7,7 +7,13 @@
 //! | check | `/qr` | `code` and `picture`, `multipart/form-data` |
 
 use super::{
-    Frame, Problems, form::Secret, quick_response::QuickResponse, rendered, rows::Row, sign::{CredentialChoice, TakesFactor}, texts,
+    Frame, Problems,
+    form::Secret,
+    quick_response::QuickResponse,
+    rendered,
+    rows::Row,
+    sign::{CredentialChoice, TakesFactor},
+    texts,
 };
 use crate::transactions::{
     merchant::AccountView,

@@ -8,7 +8,14 @@
 //! | [`PayrollForm`] | `/payroll/sign` | what was shown, `pin` |
 //! | [`PayrollForm`] | `/payroll/result` | what was signed, `kind` |
 
-use super::{Frame, Problems, form::Secret, rendered, rows::Row, sign::{CredentialChoice, TakesFactor}, texts};
+use super::{
+    Frame, Problems,
+    form::Secret,
+    rendered,
+    rows::Row,
+    sign::{CredentialChoice, TakesFactor},
+    texts,
+};
 use crate::transactions::payroll::{COLUMNS, PayrollRow, PayrollView, SignedPayroll};
 use askama::Template;
 use serde::Deserialize;

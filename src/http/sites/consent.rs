@@ -137,15 +137,15 @@ async fn wish_card(app: &App, by: &Principal, request: &AuthorizationRequest) ->
     let shown: Vec<String> = hashes.iter().map(hex::encode).collect();
     let demand = custody::demand(app, signer).await?;
     Ok(Some(Some(WishCard {
-            holder: signer.certificate.subject().common_name(),
-            serial: hex::encode(signer.row.serial.as_octets()),
-            hashes: hashes.iter().take(HASHES_SHOWN).map(|hash| grouped(hash)).collect(),
-            count: hashes.len(),
-            description: request.description.clone(),
-            credential: *credential,
-            demand,
-            acting: oauth::by_client(by, &request.client).client,
-            shown: if shown.len() > MOST_SHOWN { String::new() } else { shown.join(" ") },
+        holder: signer.certificate.subject().common_name(),
+        serial: hex::encode(signer.row.serial.as_octets()),
+        hashes: hashes.iter().take(HASHES_SHOWN).map(|hash| grouped(hash)).collect(),
+        count: hashes.len(),
+        description: request.description.clone(),
+        credential: *credential,
+        demand,
+        acting: oauth::by_client(by, &request.client).client,
+        shown: if shown.len() > MOST_SHOWN { String::new() } else { shown.join(" ") },
     })))
 }
 

@@ -105,7 +105,12 @@ async fn page(
         next: next.map(|next| format!("/mandates?before={}_{}", next.at.0, next.id)),
         providers: mandates::collectors(app).await?.into_iter().collect(),
         credentials: usable(app, by, |_| true).await?,
-        form: MandateForm { idempotency_key: idempotency::fresh_key(), pin: Default::default(), totp: Default::default(), ..form },
+        form: MandateForm {
+            idempotency_key: idempotency::fresh_key(),
+            pin: Default::default(),
+            totp: Default::default(),
+            ..form
+        },
         done: query.done,
         problems,
         frame: visit.frame,

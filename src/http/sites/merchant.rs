@@ -128,7 +128,12 @@ async fn page(
         accounts: views.iter().map(|view| AccountCard::of(&visit.frame, view)).collect(),
         next: next.map(|next| format!("/merchant?after={}_{}", next.at.0, next.id)),
         credentials,
-        form: RegisterForm { idempotency_key: idempotency::fresh_key(), pin: Default::default(), totp: Default::default(), ..form },
+        form: RegisterForm {
+            idempotency_key: idempotency::fresh_key(),
+            pin: Default::default(),
+            totp: Default::default(),
+            ..form
+        },
         done: query.done,
         problems,
         frame: visit.frame,

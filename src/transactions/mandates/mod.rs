@@ -65,7 +65,13 @@ pub struct CollectionView {
 }
 
 /// Signs a mandate under one activation for exactly its hash, and stores it: it is in force.
-pub async fn sign(app: &App, by: &Principal, credential: CredentialId, factors: &Factors, wish: Wish) -> Result<MandateView> {
+pub async fn sign(
+    app: &App,
+    by: &Principal,
+    credential: CredentialId,
+    factors: &Factors,
+    wish: Wish,
+) -> Result<MandateView> {
     // 1. A mandate that means something, for a provider that collects.
     let signer = custody::signer(app, by, credential).await?;
     let now = app.clock.now();
