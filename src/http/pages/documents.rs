@@ -236,7 +236,7 @@ pub struct NewDocumentPage {
 impl DocumentsPage {
     /// The page as HTML.
     pub fn html(&self) -> String {
-        rendered(&Self { problems: self.problems.among(&["credential", "picture", "pin"]), ..self.clone() })
+        rendered(&Self { problems: self.problems.among(&["credential", "picture", "pin", "totp"]), ..self.clone() })
     }
 
     fn is_empty(&self) -> bool {
@@ -275,7 +275,7 @@ impl DocumentPage {
     /// The page as HTML.
     pub fn html(&self) -> String {
         rendered(&Self {
-            problems: self.problems.among(&["reason", "recipients", "credential", "picture", "pin"]),
+            problems: self.problems.among(&["reason", "recipients", "credential", "picture", "pin", "totp"]),
             ..self.clone()
         })
     }

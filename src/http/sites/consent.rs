@@ -1,12 +1,12 @@
 //! The page of consent (RFC 6749 §4.1.1): log-in, what an application asks for, agree or refuse. The request is read anew when the form
 //! comes back; what a browser could have changed of it is checked as if it came for the first time.
 
-use super::{Visit, requests::shown_beside};
+use super::{Visit, documents::pin_beside};
 use crate::{
     accounts::{Principal, passkey::MOST_SHOWN},
     app::App,
     custody::{self, Factors},
-    error::{Error, RequestError, Result},
+    error::{RequestError, Result},
     http::{
         Access, Remote, Route,
         api::{credentials::with_pin, documents::SIGNERS},
@@ -15,7 +15,6 @@ use crate::{
             consent::{ConsentForm, ConsentPage, WishCard},
             html,
         },
-        problem::status_of,
     },
     oauth::{self, Asked, AuthorizationRequest, Refusal, Wish},
 };
@@ -99,7 +98,7 @@ async fn decide(
     match flow.await {
         Ok(address) => Ok(Redirect::to(&address).into_response()),
         Err(error) => {
-            let said = beside_pin(error)?;
+            let said = pin_beside(error)?;
             let wish = wish_card(&app, by, &request).await?.unwrap_or_default();
             Ok(page(visit, (address.path(), &asked), &request, wish, said))
         }
@@ -110,16 +109,6 @@ fn told(refusal: Refusal) -> Result<Response> {
     match refusal {
         Refusal::Page(error) => Err(error),
         Refusal::Redirect(address) => Ok(Redirect::to(&address).into_response()),
-    }
-}
-
-/// A wrong PIN is said beside the field, too.
-fn beside_pin(error: Error) -> Result<(StatusCode, Problems)> {
-    match error {
-        Error::Request(refused) if matches!(refused.field, Some("pin" | "totp")) => {
-            Ok((status_of(refused.kind), Problems::said(refused.field, refused.detail)))
-        }
-        error => shown_beside(error),
     }
 }
 

@@ -362,8 +362,8 @@ fn recipient(view: RecipientView) -> Recipient {
     }
 }
 
-/// What a form's page shows of a refusal; a wrong PIN stands beside its field.
-fn pin_beside(error: Error) -> Result<(StatusCode, Problems)> {
+/// What a form's page shows of a refusal; a wrong PIN, and what is wrong with the second factor, stands beside its field.
+pub(super) fn pin_beside(error: Error) -> Result<(StatusCode, Problems)> {
     match error {
         Error::Request(refused) if matches!(refused.field, Some("pin" | "totp")) => {
             Ok((crate::http::problem::status_of(refused.kind), Problems::said(refused.field, refused.detail)))

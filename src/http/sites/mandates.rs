@@ -1,6 +1,6 @@
 //! `/mandates`: a payer signs recurring mandates, sees what was collected, and ends them.
 
-use super::{PageForm, TokenForm, Visit, credentials::usable, requests::shown_beside};
+use super::{PageForm, TokenForm, Visit, credentials::usable, documents::pin_beside};
 use crate::{
     accounts::Principal,
     app::App,
@@ -72,7 +72,7 @@ async fn sign(
     match idempotency::once_on_page(&app, by, "POST /mandates", key, flow).await {
         Ok(_) => Ok(Redirect::to("/mandates?done=signed").into_response()),
         Err(error) => {
-            let said = shown_beside(error)?;
+            let said = pin_beside(error)?;
             page(&app, visit, ListQuery::default(), form, said).await
         }
     }

@@ -1,7 +1,7 @@
 //! `/merchant`: a merchant registers accounts, prints and withdraws their codes. `/qr`: anybody asks whose account a code names, by
 //! picture or text.
 
-use super::{PageForm, TokenForm, Visit, credentials::usable, requests::shown_beside};
+use super::{PageForm, TokenForm, Visit, credentials::usable, documents::pin_beside};
 use crate::{
     accounts::Principal,
     app::App,
@@ -85,7 +85,7 @@ async fn register(
     match idempotency::once_on_page(&app, by, "POST /merchant", key, flow).await {
         Ok(_) => Ok(Redirect::to("/merchant?done=registered").into_response()),
         Err(error) => {
-            let said = shown_beside(error)?;
+            let said = pin_beside(error)?;
             page(&app, visit, ListQuery::default(), form, said).await
         }
     }
