@@ -99,7 +99,8 @@ pub(super) async fn open(
     // 1. Nothing is counted for what cannot be signed, nor while the HSM is away.
     check(app, signer, &wanted)?;
     let (app, by, signer, factors) = (app.clone(), by.clone(), signer.clone(), factors.clone());
-    to_its_end(async move { opened(&app, (&by, &signer), &factors, wanted, later).await }).await
+    // On the heap: what is awaited here is large, and callers hold it on their stacks.
+    to_its_end(async move { Box::pin(opened(&app, (&by, &signer), &factors, wanted, later)).await }).await
 }
 
 async fn opened(
@@ -111,7 +112,7 @@ async fn opened(
 ) -> Result<Activated> {
     // 2. The second factor judged; the try, with its proof taken, counted and under a signed audit head before it is made.
     fault::point("sign.before_count");
-    let (counted, proof) = counted(app, (by, signer), factors, &wanted.shown).await?;
+    let (counted, proof) = Box::pin(counted(app, (by, signer), factors, &wanted.shown)).await?;
     fault::point("sign.after_count");
     // 3. The PIN, stretched here, decides in the HSM worker.
     let stretched = app.stretcher.stretch(&factors.pin, &SealParameters::of(&counted)?).await?;
@@ -148,7 +149,7 @@ async fn counted(
 ) -> Result<(Credential, Proof)> {
     for _ in 0..tries::CHANGES_AT_ONCE {
         let proof = Proof::judge(app, by, signer, factors, shown).await?;
-        match tries::count(app, by, signer.credential.id, &proof).await {
+        match Box::pin(tries::count(app, by, signer.credential.id, &proof)).await {
             Err(Error::Request(refused)) if refused.code == RequestError::overtaken().code => {}
             other => return Ok((other?, proof)),
         }

@@ -16,6 +16,7 @@ use crate::{
     store::Transaction,
 };
 use chuky_model::request::Hierarchy;
+use std::pin::Pin as Pinned;
 
 /// A PIN with the second factor that came along.
 #[derive(Clone, Debug)]
@@ -69,7 +70,17 @@ pub(super) enum Proof {
 impl Proof {
     /// Judges what came with the PIN. `shown` is what a passkey must have stated. Refused, with nothing counted: a factor that is missing, one
     /// that the account does not have, a code that was taken before, and a passkey's answer that does not allow exactly this.
-    pub(super) async fn judge(
+    pub(super) fn judge<'a>(
+        app: &'a App,
+        by: &'a Principal,
+        signer: &'a Signer,
+        factors: &'a Factors,
+        shown: &'a [Vec<u8>],
+    ) -> BoxFuture<'a, Result<Self>> {
+        Box::pin(Self::judged(app, by, signer, factors, shown))
+    }
+
+    async fn judged(
         app: &App,
         by: &Principal,
         signer: &Signer,
@@ -82,7 +93,7 @@ impl Proof {
                 Demand::Factor { .. } => Err(needed().into()),
                 Demand::Enrolment => Err(not_enrolled().into()),
             },
-            Some(Second::Code(code)) => match second_factor::judge(app, by.account, code).await? {
+            Some(Second::Code(code)) => match Box::pin(second_factor::judge(app, by.account, code)).await? {
                 CodeJudged::Right(proof) => Ok(Self::Code(proof)),
                 CodeJudged::Wrong => Ok(Self::Wrong),
                 CodeJudged::Used => Err(used_code().into()),
@@ -90,7 +101,7 @@ impl Proof {
             },
             Some(Second::Passkey(given)) => {
                 let wanted = ToActivate { credential: signer.credential.id, client: &by.client, shown };
-                match ActivationProof::judge(app, by, wanted, given).await {
+                match Box::pin(ActivationProof::judge(app, by, wanted, given)).await {
                     Ok(proof) => Ok(Self::Passkey(Box::new(proof))),
                     Err(Error::Request(refused)) => {
                         declined(app, by, signer, refused.code).await?;
@@ -174,9 +185,18 @@ impl Demand {
     }
 }
 
+/// A future on the heap.
+pub(super) type BoxFuture<'a, T> = Pinned<Box<dyn Future<Output = T> + Send + 'a>>;
+
 /// What the settings ask for this credential, and what its account owns. Whoever once owned a factor owns one for good, so that neither SQL
 /// nor a recovery of the account leads back to the PIN alone.
-pub async fn demand(app: &App, signer: &Signer) -> Result<Demand> {
+///
+/// On the heap, for every page that signs awaits it.
+pub fn demand<'a>(app: &'a App, signer: &'a Signer) -> BoxFuture<'a, Result<Demand>> {
+    Box::pin(demanded(app, signer))
+}
+
+async fn demanded(app: &App, signer: &Signer) -> Result<Demand> {
     let account = signer.credential.account_id;
     let rule = rule(app, signer);
     if rule == FactorRule::None {

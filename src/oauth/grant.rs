@@ -63,7 +63,8 @@ pub async fn approve(
         (Some(wish), Some(factors)) => {
             let acting = by_client(by, &request.client);
             // Either version of the API may go on with it, so every form is allowed that signDoc makes.
-            Some(remote::authorize(app, &acting, wish.credential, &wish.hashes, Variants::All, factors).await?)
+            let hashes = &wish.hashes;
+            Some(Box::pin(remote::authorize(app, &acting, wish.credential, hashes, Variants::All, factors)).await?)
         }
     };
     let mut row = OauthCode {

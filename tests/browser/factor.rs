@@ -56,11 +56,11 @@ async fn one_document(test: &TestApp, browser: &Browser, leader: &Subscriber) {
     browser.fill("pin", PIN).await;
     browser.press("form[data-sign] button.main").await;
     browser.see("#totp-problem").await;
-    browser.picture("sign-factor-needed").await;
+    browser.whole_picture("sign-factor-needed").await;
     browser.fill("pin", PIN).await;
     browser.press("[data-factor-passkey]").await;
     browser.see("a[download]").await;
-    browser.picture("sign-factor-signed").await;
+    browser.whole_picture("sign-factor-signed").await;
     assert_eq!(test.sql("SELECT count(*) FROM signature").trim(), "1");
 }
 
@@ -78,11 +78,11 @@ async fn a_batch(test: &TestApp, browser: &Browser, agency: &Agency) {
         browser.press(&format!("input[name='document-{id}']")).await;
     }
     browser.fill("pin", PIN).await;
-    browser.picture("documents-factor").await;
+    browser.whole_picture("documents-factor").await;
     browser.press("form[action='/documents/sign'] [data-factor-passkey]").await;
     browser.see("section.card[role=status]").await;
     assert_eq!(browser.count("li.check-passed").await, 2);
-    browser.picture("documents-factor-signed").await;
+    browser.whole_picture("documents-factor-signed").await;
     let opened = entries(test, "activation.opened");
     assert!(opened[1].contains("content: 2 "), "{opened:?}");
 }
@@ -97,7 +97,7 @@ async fn with_a_code(test: &TestApp, browser: &Browser, leader: &Subscriber) {
     browser.see("#totp").await;
     browser.fill("pin", PIN).await;
     browser.fill("totp", &code).await;
-    browser.picture("sign-factor-code").await;
+    browser.whole_picture("sign-factor-code").await;
     browser.press("form[data-sign] button.main").await;
     browser.see("a[download]").await;
     assert_eq!(entries(test, "activation.opened").len(), 3);
@@ -114,11 +114,11 @@ async fn who_has_no_factor_is_told_where_to_set_one_up() {
     browser.see("form[data-passkey-add]").await;
     browser.go(&format!("/sign/{id}")).await;
     assert!(browser.see("p.answer a[href='/second-factor']").await.contains("ứng dụng xác thực"));
-    browser.picture("sign-factor-lacking").await;
+    browser.whole_picture("sign-factor-lacking").await;
     browser.fill("pin", PIN).await;
     browser.press("form[data-sign] button.main").await;
     browser.see(".problem").await;
-    browser.picture("sign-factor-refused").await;
+    browser.whole_picture("sign-factor-refused").await;
     assert_eq!(test.sql("SELECT count(*) FROM signature").trim(), "0");
     browser.close().await;
 }
