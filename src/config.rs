@@ -31,7 +31,7 @@ pub use {
     payments::PaymentsConfig,
     registration::{ApprovalRule, ExpiredCardRule, RegistrationConfig, SecondCertificateRule, SecondSecretRule},
     retention::RetentionConfig,
-    seal::SealConfig,
+    seal::{FactorRule, SealConfig},
     server::{ConnectionLimits, Pin, RequestSettings, ServerConfig, TlsConfig, TlsSettings},
     verification::VerificationConfig,
 };

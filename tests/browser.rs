@@ -6,6 +6,7 @@ mod booth_drafts;
 mod checking;
 mod consent;
 mod custody;
+mod factor;
 mod holders;
 mod passkeys;
 mod payroll;

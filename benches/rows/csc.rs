@@ -12,7 +12,7 @@ use crate::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use chuky::{
     accounts, bootstrap,
-    custody::Pin,
+    custody::{Factors, Pin},
     signing::remote::{self, Variants},
 };
 use chuky_model::{algorithm::KeyAlgorithm, id::CredentialId};
@@ -39,14 +39,14 @@ pub fn sign_hash_p256(context: &mut Context) -> Result<Row, String> {
         found.map(|account| account.password.to_string()).ok_or_else(|| format!("no account {login}"))
     };
     let subscriber = Subscriber::enrol(&Caller::new(service.address), &password("gianhang")?, &password("duyet")?)?;
-    let pin = Pin::enter(PIN).map_err(text)?;
+    let factors = Factors::pin(Pin::enter(PIN).map_err(text)?);
     let requests = runtime.block_on(async {
         let by = accounts::principal_of_bearer(&service.app, &subscriber.token).await.map_err(text)?;
         let mut requests = Vec::new();
         for number in 0..ACTIVATIONS {
             let hashes: Vec<Vec<u8>> = (0..HASHES).map(|place| hash(number, place)).collect();
             let authorized =
-                remote::authorize(&service.app, &by, subscriber.credential, &hashes, Variants::HashOnly, &pin);
+                remote::authorize(&service.app, &by, subscriber.credential, &hashes, Variants::HashOnly, &factors);
             let sad = authorized.await.map_err(text)?;
             let body = json!({
                 "credentialID": subscriber.credential, "SAD": sad.reveal(), "signAlgo": "1.2.840.10045.4.3.2",

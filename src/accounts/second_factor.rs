@@ -9,6 +9,7 @@ use crate::{
     current,
     error::{InternalError, RequestError, Result},
     rates,
+    store::Transaction,
 };
 use chuky_model::{id::AccountId, record::account::Account, role::Role};
 use zeroize::Zeroizing;
@@ -81,6 +82,76 @@ fn checked(app: &App, account: &Account, typed: &TotpCode) -> Result<Option<Opti
     Ok(secret.step_of(typed, app.clock.now(), account.totp_step).map(Some))
 }
 
+/// What a code says that came with an activation.
+pub enum CodeJudged {
+    /// Right, and not taken yet.
+    Right(Box<CodeProof>),
+    /// Right, and taken before by a log-in or a signature.
+    Used,
+    Wrong,
+    /// The account has no authenticator app.
+    NotEnrolled,
+}
+
+/// A right code, with the account's row that takes it.
+pub struct CodeProof(Account);
+
+impl CodeProof {
+    /// Takes the code, in the transaction that counts the try: no log-in and no signature, on whichever node, takes one of its time step
+    /// again. `changed_meanwhile` where another one changed the account's row in this moment.
+    pub async fn take(&self, app: &App, transaction: &mut Transaction) -> Result<()> {
+        transaction.update_account(&self.0).await.map_err(moved_on)?;
+        let (now, actor) = (app.clock.now(), Actor::Account(self.0.id));
+        let entry = Entry::of_row(now, Kind::SecondFactorUsed, actor, &self.0);
+        audit::record(transaction, entry.with(serde_json::json!({ "for": "activation" }))).await?;
+        remember(app, transaction, actor, &self.0).await
+    }
+
+    /// To be called once it is stored.
+    pub fn taken(&self, app: &App) {
+        current::changed(app, &self.0);
+    }
+}
+
+/// Judges a code that came with an activation. Counts nothing: the try of the PIN that it came with is counted for both.
+pub async fn judge(app: &App, id: AccountId, typed: &TotpCode) -> Result<CodeJudged> {
+    let mut account = loaded(app, id).await?;
+    if !is_enrolled(&account) {
+        return Ok(CodeJudged::NotEnrolled);
+    }
+    let Some(step) = secret_of(app, &account)?.step_of(typed, app.clock.now(), None) else {
+        return Ok(CodeJudged::Wrong);
+    };
+    if account.totp_step.is_some_and(|used| step <= used) {
+        return Ok(CodeJudged::Used);
+    }
+    account.totp_step = Some(step);
+    attestation::attest_change(&*app.tokens.subscribers, &mut account).await?;
+    Ok(CodeJudged::Right(Box::new(CodeProof(account))))
+}
+
+/// Whether the account has an authenticator app, or ever had one. The verified log says so, which SQL cannot lower; recovering the account
+/// does not make it easier.
+pub async fn was_enrolled(app: &App, id: AccountId) -> Result<bool> {
+    let known = app.audit.row_versions().newest_by_log(&ownership(id)).await? > 0;
+    Ok(known || has_enrolled(app, id).await?)
+}
+
+/// Has the log say for good that this account owns, or owned, a second factor. Not again where it says so.
+pub async fn remember(app: &App, transaction: &mut Transaction, by: Actor, account: &Account) -> Result<()> {
+    let subject = ownership(account.id);
+    if app.audit.row_versions().newest_by_log(&subject).await? > 0 {
+        return Ok(());
+    }
+    let entry = Entry::new(app.clock.now(), Kind::SecondFactorOwned, by, subject);
+    audit::record(transaction, Entry { row_version: Some(1), ..entry }).await?;
+    Ok(())
+}
+
+fn ownership(id: AccountId) -> String {
+    format!("second_factor_owned:{id}")
+}
+
 /// Makes a secret for whoever is logged in; one that was made before and not confirmed opens nothing from then on. Who has a confirmed one
 /// sets it anew with two people's help (an order to recover).
 pub async fn begin(app: &App, by: &Principal) -> Result<Enrolment> {
@@ -125,6 +196,7 @@ pub async fn confirm(app: &App, by: &Principal, token: &str, typed: &TotpCode) -
     let actor = Actor::Account(account.id);
     audit::record(&mut transaction, Entry::of_row(now, Kind::SecondFactorEnrolled, actor, &account)).await?;
     audit::record(&mut transaction, session::entry(&own, now, Kind::SessionStrengthened)).await?;
+    remember(app, &mut transaction, actor, &account).await?;
     crate::fault::point("second_factor_before_commit");
     transaction.commit().await?;
     current::changed(app, &account);

@@ -69,6 +69,12 @@ kinds! {
     SecondFactorEnrolled = "second_factor.enrolled",
     /// A wrong code behind the right password; about the account's day, with how many it has had from that device, or from all others.
     SecondFactorRefused = "second_factor.refused",
+    /// A code was taken by an activation.
+    SecondFactorUsed = "second_factor.used",
+    /// The account owns a second factor: its signatures may need one from then on, for good.
+    SecondFactorOwned = "second_factor.owned",
+    /// A passkey's answer did not allow the activation that it came with; nothing was tried.
+    SecondFactorDeclined = "second_factor.declined",
     /// An account was said to be that person's; the subject is a keyed digest, so that the log names nobody.
     PersonNamed = "person.named",
     /// That account is nobody's any more.

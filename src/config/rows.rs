@@ -169,6 +169,21 @@ const FOUNDATION: &[Row] = &[
         "days, 1 to 3650",
         "For how long a pepper is kept after its successor was made: so old may a backup be.",
     ),
+    row(
+        "seal.second_factor_officials",
+        "`none`, `where_enrolled` or `required`",
+        "Signatures of officials that take an authenticator's code or a passkey beside the PIN: of whoever owns or once owned one, or all.",
+    ),
+    row(
+        "seal.second_factor_agencies",
+        "`none`, `where_enrolled` or `required`",
+        "The same of agencies' seals and systems of the officials' hierarchy: the factor is of the account that seals.",
+    ),
+    row(
+        "seal.second_factor_citizens",
+        "`none`, `where_enrolled` or `required`",
+        "The same of the citizens' hierarchy.",
+    ),
     row("readers.count", "number, at least 1", "Reader processes that parse strangers' documents."),
     row(
         "readers.documents_per_reader",

@@ -1,4 +1,4 @@
-//! What one guess of a PIN costs, and how many there are. Checked once; knows no PIN.
+//! What one guess of a PIN costs, how many there are, and whose signatures need more than a PIN. Checked once; knows no PIN.
 
 use super::{ConfigError, invalid};
 use serde::{Deserialize, Serialize};
@@ -13,11 +13,37 @@ pub struct SealConfig {
     pub tries: u32,
     /// Days that a pepper is kept after its successor was made: so long old backups of the database can be restored.
     pub pepper_days: i64,
+    /// The second factor of signatures by persons of the officials' hierarchy.
+    pub second_factor_officials: FactorRule,
+    /// The same of agencies' seals and systems.
+    pub second_factor_agencies: FactorRule,
+    /// The same of the citizens' hierarchy.
+    pub second_factor_citizens: FactorRule,
+}
+
+/// Which signatures need a second factor beside the PIN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FactorRule {
+    /// None: the PIN alone.
+    None,
+    /// Those of accounts that own a second factor, or once owned one.
+    WhereEnrolled,
+    /// All: an account without a second factor signs nothing.
+    Required,
 }
 
 impl Default for SealConfig {
     fn default() -> Self {
-        Self { memory_kib: SEAL_MEMORY_FLOOR_KIB, iterations: SEAL_ITERATIONS_FLOOR, tries: 5, pepper_days: 90 }
+        Self {
+            memory_kib: SEAL_MEMORY_FLOOR_KIB,
+            iterations: SEAL_ITERATIONS_FLOOR,
+            tries: 5,
+            pepper_days: 90,
+            second_factor_officials: FactorRule::WhereEnrolled,
+            second_factor_agencies: FactorRule::WhereEnrolled,
+            second_factor_citizens: FactorRule::None,
+        }
     }
 }
 

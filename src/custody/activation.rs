@@ -1,9 +1,10 @@
-//! From a PIN to signatures: the try counted, an activation opened for exactly these hashes, used once, and each signature recorded.
+//! From a PIN and a second factor to signatures: the try counted, an activation opened for exactly these hashes, used once, and each signature recorded.
 //! The activation secret leaves the HSM worker for the one call that uses it and is stored nowhere.
 
 use super::{
     credential::{Signer, signer},
-    pin::{Pin, SealParameters},
+    factor::{Factors, Proof},
+    pin::SealParameters,
     tries,
 };
 use crate::{
@@ -12,7 +13,7 @@ use crate::{
     attestation,
     audit::{self, Actor, Entry, Kind},
     current,
-    error::{InternalError, RequestError, Result},
+    error::{Error, InternalError, RequestError, Result},
     fault,
     finishing::to_its_end,
 };
@@ -37,6 +38,8 @@ pub struct Wanted {
     pub hashes: Vec<Vec<u8>>,
     /// The document they belong to, for the record.
     pub document: Option<DocumentId>,
+    /// Digests of what the signer was shown, which a passkey must have stated; none where no passkey serves.
+    pub shown: Vec<Vec<u8>>,
 }
 
 /// An open activation with the secret that uses it.
@@ -49,17 +52,17 @@ pub struct Activated {
     pub(super) document: Option<DocumentId>,
 }
 
-/// The whole way for hashes that are signed at once: PIN checked, activation opened and used. One signature for each hash, in order:
+/// The whole way for hashes that are signed at once: PIN and second factor checked, activation opened and used. One signature for each hash, in order:
 /// DER `Ecdsa-Sig-Value` or RSA octets.
 pub async fn sign_hashes(
     app: &App,
     by: &Principal,
     credential: CredentialId,
-    pin: &Pin,
+    factors: &Factors,
     wanted: Wanted,
 ) -> Result<Vec<Vec<u8>>> {
     let signer = signer(app, by, credential).await?;
-    let activated = open_activation(app, by, &signer, pin, wanted).await?;
+    let activated = open_activation(app, by, &signer, factors, wanted).await?;
     use_activation(app, by, &activated).await
 }
 
@@ -69,10 +72,10 @@ pub async fn open_activation(
     app: &App,
     by: &Principal,
     signer: &Signer,
-    pin: &Pin,
+    factors: &Factors,
     wanted: Wanted,
 ) -> Result<Activated> {
-    open(app, by, signer, pin, wanted, None).await
+    open(app, by, signer, factors, wanted, None).await
 }
 
 /// Signatures that later calls ask for.
@@ -89,29 +92,35 @@ pub(super) async fn open(
     app: &App,
     by: &Principal,
     signer: &Signer,
-    pin: &Pin,
+    factors: &Factors,
     wanted: Wanted,
     later: Option<Later>,
 ) -> Result<Activated> {
     // 1. Nothing is counted for what cannot be signed, nor while the HSM is away.
     check(app, signer, &wanted)?;
-    let (app, by, signer, pin) = (app.clone(), by.clone(), signer.clone(), pin.clone());
-    to_its_end(async move { opened(&app, (&by, &signer), &pin, wanted, later).await }).await
+    let (app, by, signer, factors) = (app.clone(), by.clone(), signer.clone(), factors.clone());
+    // On the heap: what is awaited here is large, and callers hold it on their stacks.
+    to_its_end(async move { Box::pin(opened(&app, (&by, &signer), &factors, wanted, later)).await }).await
 }
 
 async fn opened(
     app: &App,
     (by, signer): (&Principal, &Signer),
-    pin: &Pin,
+    factors: &Factors,
     wanted: Wanted,
     later: Option<Later>,
 ) -> Result<Activated> {
-    // 2. The try, counted and under a signed audit head before it is made.
+    // 2. The second factor judged; the try, with its proof taken, counted and under a signed audit head before it is made.
     fault::point("sign.before_count");
-    let counted = tries::count(app, by, signer.credential.id).await?;
+    let (counted, proof) = Box::pin(counted(app, (by, signer), factors, &wanted.shown)).await?;
     fault::point("sign.after_count");
     // 3. The PIN, stretched here, decides in the HSM worker.
-    let secret = app.stretcher.stretch(pin, &SealParameters::of(&counted)?).await?;
+    let stretched = app.stretcher.stretch(&factors.pin, &SealParameters::of(&counted)?).await?;
+    let secret = match proof {
+        // Behind a wrong factor no PIN is right: what opens nothing is tried in its place, for the same answer in the same time.
+        Proof::Wrong => Secret32::random(),
+        _ => stretched,
+    };
     let context = ActivationContext {
         activation_id: app.tokens.subscribers.activation_id(),
         hashes: wanted.hashes,
@@ -122,12 +131,30 @@ async fn opened(
     let key = KeyContext { key_id: counted.id, owner: counted.account_id };
     let now = app.clock.now();
     let opened = app.tokens.subscribers.open_activation(&counted.sealed_key, &key, &secret, &context, now).await;
-    let opened = tries::answered(app, by, &counted, opened).await?;
+    let opened = tries::answered(app, by, (&counted, &proof), opened).await?;
     fault::point("sign.pin_checked");
     // 4. Tries forgiven and the activation's row, in one transaction.
-    store_opened(app, by, &counted, &context, &opened, later).await?;
+    store_opened(app, by, (&counted, &proof), (&context, &opened), later).await?;
     fault::point("sign.activated");
     Ok(Activated { context, secret: opened.secret, key, certificate: signer.row.id, document: wanted.document })
+}
+
+/// The counted try with the proof that was taken with it. Judged again where the account's row, or the passkey's, changed meanwhile: a
+/// stranger's log-in at the same moment must not stand in the holder's way.
+async fn counted(
+    app: &App,
+    (by, signer): (&Principal, &Signer),
+    factors: &Factors,
+    shown: &[Vec<u8>],
+) -> Result<(Credential, Proof)> {
+    for _ in 0..tries::CHANGES_AT_ONCE {
+        let proof = Proof::judge(app, by, signer, factors, shown).await?;
+        match Box::pin(tries::count(app, by, signer.credential.id, &proof)).await {
+            Err(Error::Request(refused)) if refused.code == RequestError::overtaken().code => {}
+            other => return Ok((other?, proof)),
+        }
+    }
+    Err(RequestError::try_again().into())
 }
 
 /// Uses an activation for all its hashes, once: its row is used up before the HSM signs, so that a crash costs a signature and never
@@ -250,9 +277,8 @@ fn check(app: &App, signer: &Signer, wanted: &Wanted) -> Result<()> {
 async fn store_opened(
     app: &App,
     by: &Principal,
-    counted: &Credential,
-    context: &ActivationContext,
-    opened: &OpenedActivation,
+    (counted, proof): (&Credential, &Proof),
+    (context, opened): (&ActivationContext, &OpenedActivation),
     later: Option<Later>,
 ) -> Result<()> {
     let signatures = later.map_or(context.hashes.len(), |later| later.count);
@@ -306,6 +332,7 @@ async fn store_opened(
         let entry = Entry::of_row(now, Kind::ActivationOpened, Actor::Account(by.account), &row);
         let content = serde_json::json!({
             "credential": counted.id, "hashes": hex::encode(&row.hashes_digest), "count": row.hash_count,
+            "factor": proof.told(),
         });
         audit::record(&mut transaction, entry.with(content)).await?;
         transaction.commit().await?;

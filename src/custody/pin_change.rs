@@ -3,6 +3,7 @@
 
 use super::{
     credential::{own_credential, usable, with_certificate},
+    factor::Proof,
     pin::{Pin, SealParameters},
     tries,
 };
@@ -38,7 +39,7 @@ pub async fn change_pin(app: &App, by: &Principal, id: CredentialId, old: &Pin, 
 
 async fn changed(app: &App, by: &Principal, id: CredentialId, old: &Pin, new: &Pin) -> Result<()> {
     // 2. The try, counted and under a signed audit head before it is made.
-    let counted = tries::count(app, by, id).await?;
+    let counted = tries::count(app, by, id, &Proof::Nothing).await?;
     fault::point("pin.after_count");
     // 3. The old PIN decides in the HSM worker, which seals anew under the new one and the newest pepper.
     let parameters = SealParameters::random(app.settings.seal.memory_kib, app.settings.seal.iterations);
@@ -46,7 +47,7 @@ async fn changed(app: &App, by: &Principal, id: CredentialId, old: &Pin, new: &P
     let new = app.stretcher.stretch(new, &parameters).await?;
     let key = KeyContext { key_id: counted.id, owner: counted.account_id };
     let resealed = app.tokens.subscribers.reseal(&counted.sealed_key, &key, &old, &key, &new).await;
-    let sealed = tries::answered(app, by, &counted, resealed).await?;
+    let sealed = tries::answered(app, by, (&counted, &Proof::Nothing), resealed).await?;
     fault::point("pin.resealed");
     // 4. The new seal in the place of the one that was opened, tries forgiven.
     store(app, by, &counted, sealed, &parameters).await?;

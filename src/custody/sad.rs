@@ -5,7 +5,7 @@
 use super::{
     activation::{self, Activated, Later, Wanted, hashes_digest, hsm_error},
     credential::Signer,
-    pin::Pin,
+    factor::Factors,
     tries::CHANGES_AT_ONCE,
 };
 use crate::{
@@ -72,19 +72,19 @@ impl std::fmt::Debug for Sad {
     }
 }
 
-/// Checks the PIN, as a counted try, and allows `count` signatures. There may be several digests for each signature (the same document
+/// Checks the PIN and the second factor, as one counted try, and allows `count` signatures. There may be several digests for each signature (the same document
 /// in several forms): they stand in rows of `count`, and one of each column is signed. `at` is given back to whoever signs.
 pub async fn authorize(
     app: &App,
     by: &Principal,
     signer: &Signer,
-    pin: &Pin,
-    digests: Vec<Vec<u8>>,
+    factors: &Factors,
+    (digests, shown): (Vec<Vec<u8>>, Vec<Vec<u8>>),
     (count, at): (usize, Instant),
 ) -> Result<Sad> {
     let scheme = signer.credential.algorithm.default_scheme();
-    let wanted = Wanted { scheme, hashes: digests, document: None };
-    let activated = activation::open(app, by, signer, pin, wanted, Some(Later { count, at })).await?;
+    let wanted = Wanted { scheme, hashes: digests, document: None, shown };
+    let activated = activation::open(app, by, signer, factors, wanted, Some(Later { count, at })).await?;
     Ok(Sad::of(&activated))
 }
 

@@ -1,7 +1,10 @@
 //! Tries of a PIN: each is counted, and its count is under a signed audit head, before it is made. Changes a credential's row only by
 //! compare-and-swap, one audit entry a change; never sees what the PIN is.
 
-use super::credential::{locked, own_credential, usable};
+use super::{
+    credential::{locked, own_credential, usable},
+    factor::Proof,
+};
 use crate::{
     accounts::Principal,
     app::App,
@@ -16,9 +19,10 @@ use chuky_model::{
     record::{credential::Credential, state::CredentialState},
 };
 
-/// Counts a try that is about to be made, and waits until its entry is under a signed head. Returns the row as counted.
-pub(super) async fn count(app: &App, by: &Principal, id: CredentialId) -> Result<Credential> {
-    let (credential, entry) = change(app, by, id, Kind::PinTried, |credential| {
+/// Counts a try that is about to be made, takes the proof of the second factor that came with it, and waits until the entry is under a
+/// signed head. Returns the row as counted.
+pub(super) async fn count(app: &App, by: &Principal, id: CredentialId, proof: &Proof) -> Result<Credential> {
+    let (credential, entry) = change(app, by, id, (Kind::PinTried, proof), |credential| {
         usable(credential)?;
         if credential.tries >= i64::from(app.settings.seal.tries) {
             // Counted by calls that are under way, or ended with their process before they knew: as good as wrong. Nothing is locked here,
@@ -55,7 +59,7 @@ fn give_back_later(app: &App, by: &Principal, id: CredentialId) {
 
 /// Gives a counted try back where the HSM found nothing about the PIN.
 async fn give_back(app: &App, by: &Principal, id: CredentialId) -> Result<()> {
-    let given = change(app, by, id, Kind::PinNotTried, |credential| {
+    let given = change(app, by, id, (Kind::PinNotTried, &Proof::Nothing), |credential| {
         credential.tries = credential.tries.saturating_sub(1).max(0);
         Ok(())
     });
@@ -63,12 +67,12 @@ async fn give_back(app: &App, by: &Principal, id: CredentialId) -> Result<()> {
 }
 
 /// What a wrong PIN means, locking the credential after the last try: `pin_wrong` or `pin_locked`.
-async fn refuse(app: &App, by: &Principal, counted: &Credential) -> Result<RequestError> {
+async fn refuse(app: &App, by: &Principal, (counted, proof): (&Credential, &Proof)) -> Result<RequestError> {
     let left = i64::from(app.settings.seal.tries).saturating_sub(counted.tries);
     if left > 0 {
-        return Ok(wrong(left));
+        return Ok(if proof.is_given() { wrong_one(left) } else { wrong(left) });
     }
-    let changed = change(app, by, counted.id, Kind::CredentialLocked, |credential| {
+    let changed = change(app, by, counted.id, (Kind::CredentialLocked, &Proof::Nothing), |credential| {
         usable(credential)?;
         credential.state = CredentialState::Locked;
         Ok(())
@@ -100,12 +104,12 @@ pub(super) fn ready(app: &App) -> Result<(), RequestError> {
 pub(super) async fn answered<T>(
     app: &App,
     by: &Principal,
-    counted: &Credential,
+    (counted, proof): (&Credential, &Proof),
     answer: Result<T, HsmError>,
 ) -> Result<T> {
     match answer {
         Ok(answer) => Ok(answer),
-        Err(HsmError::WrongSecret) => Err(refuse(app, by, counted).await?.into()),
+        Err(HsmError::WrongSecret) => Err(refuse(app, by, (counted, proof)).await?.into()),
         Err(HsmError::Tampered { what }) => {
             tracing::error!(event = "row_forged", table = "credential", what);
             Err(InternalError::RowForged { table: "credential" }.into())
@@ -122,7 +126,7 @@ async fn change(
     app: &App,
     by: &Principal,
     id: CredentialId,
-    kind: Kind,
+    (kind, proof): (Kind, &Proof),
     alter: impl Fn(&mut Credential) -> Result<(), RequestError>,
 ) -> Result<(Credential, AuditEntryId)> {
     for _ in 0..CHANGES_AT_ONCE {
@@ -137,9 +141,14 @@ async fn change(
             other => other?,
         }
         let entry = Entry::of_row(now, kind, Actor::Account(by.account), &credential);
-        let content = serde_json::json!({ "tries": credential.tries, "client": by.client });
+        let mut content = serde_json::json!({ "tries": credential.tries, "client": by.client });
+        if proof.is_given() {
+            content["factor"] = proof.name().into();
+        }
         let entry = audit::record(&mut transaction, entry.with(content)).await?;
+        proof.take(app, &mut transaction).await?;
         transaction.commit().await?;
+        proof.taken(app);
         return Ok((credential, entry));
     }
     Err(RequestError::try_again().into())
@@ -151,6 +160,17 @@ fn wrong(left: i64) -> RequestError {
         "pin_wrong",
         format!("Mã PIN không đúng. Còn {left} lần thử trước khi bị khóa."),
         format!("The PIN is wrong. {left} more tries before it is locked."),
+    );
+    RequestError { field: Some("pin"), ..error }
+}
+
+/// The same where a second factor came along: which of the two was wrong is not told.
+fn wrong_one(left: i64) -> RequestError {
+    let error = RequestError::new(
+        RequestErrorKind::Forbidden,
+        "pin_wrong",
+        format!("Mã PIN hoặc mã xác thực không đúng. Còn {left} lần thử trước khi bị khóa."),
+        format!("The PIN or the code is wrong. {left} more tries before it is locked."),
     );
     RequestError { field: Some("pin"), ..error }
 }

@@ -16,7 +16,7 @@ use crate::{
     attestation,
     audit::{self, Actor, Entry, Kind},
     current,
-    custody::{self, Pin, SAD_SECONDS, Sad},
+    custody::{self, Factors, SAD_SECONDS, Sad},
     error::{InternalError, RequestError, Result},
     signing::remote::{self, Variants},
     store::Error as StoreError,
@@ -49,16 +49,22 @@ pub fn by_client(by: &Principal, client: &OauthClient) -> Principal {
 
 /// The user agrees: the address that carries the code to the application. For scope `credential` the PIN is tried and counted, and the
 /// signatures are allowed for exactly what the request names.
-pub async fn approve(app: &App, by: &Principal, request: &AuthorizationRequest, pin: Option<&Pin>) -> Result<String> {
+pub async fn approve(
+    app: &App,
+    by: &Principal,
+    request: &AuthorizationRequest,
+    factors: Option<&Factors>,
+) -> Result<String> {
     let code = random_text("");
     let now = app.clock.now();
-    let sad = match (&request.wish, pin) {
+    let sad = match (&request.wish, factors) {
         (None, _) => None,
         (Some(_), None) => return Err(RequestError::from(custody::PinError::Length).into()),
-        (Some(wish), Some(pin)) => {
+        (Some(wish), Some(factors)) => {
             let acting = by_client(by, &request.client);
             // Either version of the API may go on with it, so every form is allowed that signDoc makes.
-            Some(remote::authorize(app, &acting, wish.credential, &wish.hashes, Variants::All, pin).await?)
+            let hashes = &wish.hashes;
+            Some(Box::pin(remote::authorize(app, &acting, wish.credential, hashes, Variants::All, factors)).await?)
         }
     };
     let mut row = OauthCode {

@@ -13,7 +13,7 @@ use crate::{
     accounts::Principal,
     app::App,
     audit::Kind,
-    custody::{self, Pin},
+    custody::{self, Factors},
     error::{Error, RequestError, Result},
     signing::{self, Level, Look, SignRequest, ToSign, code::CodeRequest, picture::PictureWanted},
 };
@@ -125,7 +125,7 @@ pub async fn sign(
     app: &App,
     by: &Principal,
     credential: CredentialId,
-    pin: &Pin,
+    factors: &Factors,
     wanted: &[(OutgoingId, Option<String>)],
     picture: PictureWanted<'_>,
 ) -> Result<Vec<BatchLine>> {
@@ -159,7 +159,7 @@ pub async fn sign(
     // 3. One activation for all, and each stored by itself.
     let signed = match to_sign.is_empty() {
         true => Vec::new(),
-        false => signing::sign_all(app, by, credential, pin, &to_sign).await?,
+        false => signing::sign_all(app, by, credential, factors, &to_sign).await?,
     };
     let mut signed = signed.into_iter().zip(roads);
     for (place, (id, _)) in lines.iter_mut().zip(wanted) {

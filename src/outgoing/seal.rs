@@ -11,7 +11,7 @@ use crate::{
     accounts::Principal,
     app::App,
     audit::Kind,
-    custody::{self, Pin, Signer},
+    custody::{self, Factors, Signer},
     error::{InternalError, RequestError, Result},
     signing::{self, Level, Look, SignRequest, ToSign, picture::PictureWanted},
 };
@@ -26,7 +26,7 @@ pub async fn seal(
     by: &Principal,
     id: OutgoingId,
     credential: CredentialId,
-    pin: &Pin,
+    factors: &Factors,
     (seen, picture): (Option<&str>, PictureWanted<'_>),
 ) -> Result<OutgoingView> {
     // 1. A numbered document, and a seal rather than a person's certificate.
@@ -56,7 +56,7 @@ pub async fn seal(
         picture: picture.of_credential(app, by, credential).await?,
         ..SignRequest::plain(credential)
     };
-    let sealed = signing::sign_all(app, by, credential, pin, &[ToSign { document, wanted }]).await?;
+    let sealed = signing::sign_all(app, by, credential, factors, &[ToSign { document, wanted }]).await?;
     let sealed = sealed.into_iter().next().ok_or_else(|| InternalError::other("nothing was sealed"))??;
     // The archive timestamp comes by itself: a timestamp authority that is down keeps no document from being issued.
     let sealed = sealed.archived_later(app)?;

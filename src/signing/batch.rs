@@ -14,7 +14,7 @@ use super::{
 use crate::{
     accounts::Principal,
     app::App,
-    custody::{self, Pin, Wanted},
+    custody::{self, Factors, Wanted},
     error::{InternalError, Result},
 };
 use chuky_model::{id::CredentialId, record::document::Document};
@@ -31,7 +31,7 @@ pub async fn sign_all(
     app: &App,
     by: &Principal,
     credential: CredentialId,
-    pin: &Pin,
+    factors: &Factors,
     all: &[ToSign],
 ) -> Result<Vec<Result<Unrecorded>>> {
     // 1. Who signs, and each document as far as its digest.
@@ -49,7 +49,7 @@ pub async fn sign_all(
             signer: &signer,
             around: &around,
             wanted: &one.wanted,
-            pin,
+            factors,
             document: &one.document,
             name: &name,
             form: Form::Pades,
@@ -61,10 +61,11 @@ pub async fn sign_all(
     let hashes = distinct(prepared.iter().filter_map(|(one, ..)| one.as_ref().ok()).map(PreparedPdf::digest_to_sign));
     let mut signatures = Vec::new();
     if !hashes.is_empty() {
+        let shown = all.iter().map(|one| Bytes::newest(&one.document).written.sha256.clone()).collect();
         let scheme = signer.credential.algorithm.default_scheme();
         let document = all.first().filter(|_| all.len() == 1).map(|one| one.document.id);
-        let wanted = Wanted { scheme, hashes: hashes.clone(), document };
-        signatures = custody::sign_hashes(app, by, credential, pin, wanted).await?;
+        let wanted = Wanted { scheme, hashes: hashes.clone(), document, shown };
+        signatures = custody::sign_hashes(app, by, credential, factors, wanted).await?;
     }
     // 3. Each by itself.
     let mut made = Vec::new();
@@ -75,7 +76,7 @@ pub async fn sign_all(
             signer: &signer,
             around: &around,
             wanted: &one.wanted,
-            pin,
+            factors,
             document: &one.document,
             name: &name,
             form: Form::Pades,

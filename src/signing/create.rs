@@ -4,6 +4,7 @@
 use super::{
     assembly::{self, Finished, Making, Prepared, Source},
     code::FreshCode,
+    document::Bytes,
     evidence::Surroundings,
     files,
     form::Form,
@@ -14,7 +15,7 @@ use super::{
 use crate::{
     accounts::Principal,
     app::App,
-    custody::{self, Pin, Signer, Wanted},
+    custody::{self, Factors, Signer, Wanted},
     error::{InternalError, Result},
 };
 use chuky_model::{algorithm::HashAlgorithm, record::document::Document};
@@ -30,12 +31,19 @@ pub(super) struct Order<'a> {
     pub(super) signer: &'a Signer,
     pub(super) around: &'a Surroundings,
     pub(super) wanted: &'a SignRequest,
-    pub(super) pin: &'a Pin,
+    pub(super) factors: &'a Factors,
     pub(super) document: &'a Document,
     pub(super) name: &'a str,
     pub(super) form: Form,
     /// The code on its page.
     pub(super) code: Option<&'a FreshCode>,
+}
+
+impl Order<'_> {
+    /// What the signer was shown: the document as it is.
+    pub(super) fn shown(&self) -> Vec<Vec<u8>> {
+        vec![Bytes::newest(self.document).written.sha256.clone()]
+    }
 }
 
 /// Makes the signature and its file.
@@ -56,8 +64,14 @@ pub(super) async fn create(order: &Order<'_>, clear: Clear) -> Result<Made> {
     };
     let source = Source::measure(&making, &clear).await?;
     let prepared = Prepared::new(&making, &source)?;
-    let hashes = Wanted { scheme, hashes: vec![prepared.digest_to_sign().to_vec()], document: Some(order.document.id) };
-    let signatures = custody::sign_hashes(order.app, order.by, order.signer.credential.id, order.pin, hashes).await?;
+    let hashes = Wanted {
+        scheme,
+        hashes: vec![prepared.digest_to_sign().to_vec()],
+        document: Some(order.document.id),
+        shown: order.shown(),
+    };
+    let signatures =
+        custody::sign_hashes(order.app, order.by, order.signer.credential.id, order.factors, hashes).await?;
     let signature = signatures.first().ok_or_else(|| InternalError::other("the HSM gave no signature"))?;
     let mut made = prepared.assemble(signature, &travelling)?;
     let raising = Raising { app: order.app, around: order.around, signer: order.signer, level: order.wanted.level };

@@ -21,7 +21,7 @@ use crate::{
     attestation,
     audit::{self, Actor, Entry, Kind},
     current,
-    custody::{self, Pin, Signer, Wanted},
+    custody::{self, Factors, Signer, Wanted},
     error::{Error, InternalError, RequestError, Result},
     fault,
     reader::{CodeWanted, Preparation, ReaderFailure, ReaderPool, Task, TaskOutput, Unsuitable},
@@ -63,7 +63,13 @@ pub struct Signed {
 }
 
 /// Signs a document. A document that was signed here before gets a further signature.
-pub async fn sign(app: &App, by: &Principal, id: DocumentId, wanted: &SignRequest, pin: &Pin) -> Result<Signed> {
+pub async fn sign(
+    app: &App,
+    by: &Principal,
+    id: DocumentId,
+    wanted: &SignRequest,
+    factors: &Factors,
+) -> Result<Signed> {
     // 1. The document, the credential, and what goes along.
     let wanted = &picture::resolved(app, by, wanted).await?;
     let document = document::load(app, by, id).await?;
@@ -78,7 +84,8 @@ pub async fn sign(app: &App, by: &Principal, id: DocumentId, wanted: &SignReques
     // 2 to 4. Prepared, signed, finished.
     let (around, fresh) = (&around, wanted.code.as_ref().map(FreshCode::new).transpose()?);
     let code = fresh.as_ref();
-    let order = Order { app, by, signer: &signer, around, wanted, pin, document: &document, name: &name, form, code };
+    let order =
+        Order { app, by, signer: &signer, around, wanted, factors, document: &document, name: &name, form, code };
     let (made, pages) = match form {
         Form::Pades => in_pdf(&order, clear).await?,
         _ => (create::create(&order, clear).await?, None),
@@ -266,8 +273,9 @@ pub(super) fn form(document: &Document, wanted: &SignRequest) -> Result<Form> {
 async fn in_pdf(order: &Order<'_>, clear: Clear) -> Result<(Made, Option<u32>)> {
     let prepared = PreparedPdf::new(order, clear).await?;
     let (scheme, document) = (order.signer.credential.algorithm.default_scheme(), Some(order.document.id));
-    let wanted = Wanted { scheme, hashes: vec![prepared.digest_to_sign().to_vec()], document };
-    let signatures = custody::sign_hashes(order.app, order.by, order.signer.credential.id, order.pin, wanted).await?;
+    let wanted = Wanted { scheme, hashes: vec![prepared.digest_to_sign().to_vec()], document, shown: order.shown() };
+    let signatures =
+        custody::sign_hashes(order.app, order.by, order.signer.credential.id, order.factors, wanted).await?;
     let signature = signatures.first().ok_or_else(|| InternalError::other("the HSM gave no signature"))?;
     let pages = prepared.pages();
     Ok((Made { file: prepared.finish(order, signature).await?, content_after: None }, pages))

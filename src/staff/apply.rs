@@ -2,7 +2,7 @@
 
 use super::{Change, content::Opening, invitation, order::person_lookup};
 use crate::{
-    accounts::{self, quorum},
+    accounts::{self, quorum, second_factor},
     app::App,
     attestation,
     audit::{self, Actor, Entry, Kind},
@@ -31,6 +31,8 @@ pub(super) struct Applied {
     ended_keys: Vec<ApiKey>,
     /// What is to be done besides.
     job: Option<Job>,
+    /// The account had a second factor that the change takes away.
+    had_factor: bool,
 }
 
 impl Applied {
@@ -53,10 +55,12 @@ impl Applied {
                 invitation: Some(invitation),
                 ended_keys: Vec::new(),
                 job: None,
+                had_factor: false,
             });
         }
         let mut account = account.ok_or_else(RequestError::not_found)?;
         let (mut invitation, mut ended_keys, mut job) = (None, Vec::new(), None);
+        let had_factor = second_factor::is_enrolled(&account);
         let kind = match change {
             Change::Open(_) | Change::Move { .. } | Change::Grant { .. } => Kind::AccountChanged,
             Change::Recover { .. } => Kind::AccountRecovered,
@@ -97,7 +101,7 @@ impl Applied {
             account.locked_until = None;
         }
         attestation::attest_change(hsm, &mut account).await?;
-        Ok(Self { account, kind, invitation, ended_keys, job })
+        Ok(Self { account, kind, invitation, ended_keys, job, had_factor })
     }
 
     /// Stores it with the entries of each row.
@@ -122,6 +126,9 @@ impl Applied {
             transaction.update_account(&self.account).await.map_err(accounts::moved_on)?;
         }
         audit::record(transaction, entry(&self.account, now, self.kind, actor)).await?;
+        if self.had_factor {
+            second_factor::remember(app, transaction, actor, &self.account).await?;
+        }
         if self.account.version == 1 {
             accounts::record_person(app, transaction, (now, actor), &self.account).await?;
         }

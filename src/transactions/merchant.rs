@@ -9,7 +9,7 @@ use crate::{
     attestation,
     audit::{self, Actor, Entry, Kind},
     current,
-    custody::{self, Pin, Signer, Wanted},
+    custody::{self, Factors, Signer, Wanted},
     error::{InternalError, RequestError, Result},
     store,
 };
@@ -63,7 +63,7 @@ pub async fn register(
     app: &App,
     by: &Principal,
     credential: CredentialId,
-    pin: &Pin,
+    factors: &Factors,
     new: NewAccount,
 ) -> Result<AccountView> {
     // 1. The signer, and a code that every app reads.
@@ -106,8 +106,8 @@ pub async fn register(
     let malformed = |error: VietQrError| InternalError::Pki(error.to_string());
     let unsigned = Unsigned::prepare(&code, signer.certificate.serial_octets()).map_err(malformed)?;
     let scheme = SignatureScheme::EcdsaSha256;
-    let wanted = Wanted { scheme, hashes: vec![unsigned.digest().to_vec()], document: None };
-    let mut signatures = custody::sign_hashes(app, by, credential, pin, wanted).await?;
+    let wanted = Wanted { scheme, hashes: vec![unsigned.digest().to_vec()], document: None, shown: Vec::new() };
+    let mut signatures = custody::sign_hashes(app, by, credential, factors, wanted).await?;
     let signature = signatures.pop().ok_or_else(|| InternalError::other("no signature came back"))?;
     let payload = unsigned.assemble(&signature).map_err(malformed)?;
     check(&payload, &signer.certificate)?;

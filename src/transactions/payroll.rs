@@ -6,7 +6,7 @@ use super::{mandates, sign::sign_payloads};
 use crate::{
     accounts::Principal,
     app::App,
-    custody::{self, Pin, Signer},
+    custody::{self, Factors, Signer},
     error::{InternalError, RequestError, Result},
     reader,
 };
@@ -191,7 +191,7 @@ pub async fn sign(
     app: &App,
     by: &Principal,
     credential: CredentialId,
-    pin: &Pin,
+    factors: &Factors,
     (orders, sha256): (Vec<PaymentOrder>, &str),
 ) -> Result<SignedPayroll> {
     // 1. What is signed is what was shown, and still good.
@@ -218,7 +218,8 @@ pub async fn sign(
     }
     // 2. One activation, one signature for each.
     let payloads = orders.iter().map(canonical).collect::<Result<Vec<_>>>()?;
-    let signed = sign_payloads(app, by, &signer, pin, (None, &payloads)).await?;
+    let shown = hex::decode(sha256).into_iter().collect();
+    let signed = sign_payloads(app, by, &signer, factors, (None, &payloads, shown)).await?;
     let totals = totals(&orders);
     let line = |(order, jws): (PaymentOrder, String)| SignedLine {
         id: order.id,

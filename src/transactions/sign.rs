@@ -5,7 +5,7 @@ use super::payroll::judge;
 use crate::{
     accounts::Principal,
     app::App,
-    custody::{self, Pin, Signer, Wanted},
+    custody::{self, Factors, Signer, Wanted},
     error::{InternalError, RequestError, Result},
 };
 use chuky_model::{algorithm::KeyAlgorithm, id::CredentialId, payment::PaymentOrder, text::Bilingual};
@@ -20,7 +20,7 @@ pub async fn sign_order(
     app: &App,
     by: &Principal,
     credential: CredentialId,
-    pin: &Pin,
+    factors: &Factors,
     mut payment: PaymentOrder,
 ) -> Result<String> {
     // 1. The signer, and a payer that tells nothing personal where none is named.
@@ -39,7 +39,7 @@ pub async fn sign_order(
     // 3. Its canonical form, and nothing else, is signed.
     let [payment] = orders;
     let payload = order::canonical(&payment).ok_or_else(|| InternalError::other("an order has no canonical form"))?;
-    sign_payload(app, by, &signer, pin, (None, &payload)).await
+    sign_payload(app, by, &signer, factors, (None, &payload)).await
 }
 
 /// A payload as a compact JWS of that media type, with the signer's certificate in its header.
@@ -47,20 +47,21 @@ pub(super) async fn sign_payload(
     app: &App,
     by: &Principal,
     signer: &Signer,
-    pin: &Pin,
+    factors: &Factors,
     (kind, payload): (Option<&str>, &[u8]),
 ) -> Result<String> {
-    let mut signed = sign_payloads(app, by, signer, pin, (kind, &[payload.to_vec()])).await?;
+    let shown = crypto::sha256(payload).to_vec();
+    let mut signed = sign_payloads(app, by, signer, factors, (kind, &[payload.to_vec()], vec![shown])).await?;
     Ok(signed.pop().ok_or_else(|| InternalError::other("no signature came back"))?)
 }
 
-/// Several payloads, no two the same, under one activation: a JWS for each, in order.
+/// Several payloads, no two the same, under one activation: a JWS for each, in order. `shown` is what a passkey states of them.
 pub(super) async fn sign_payloads(
     app: &App,
     by: &Principal,
     signer: &Signer,
-    pin: &Pin,
-    (kind, payloads): (Option<&str>, &[Vec<u8>]),
+    factors: &Factors,
+    (kind, payloads, shown): (Option<&str>, &[Vec<u8>], Vec<Vec<u8>>),
 ) -> Result<Vec<String>> {
     // Header and payload become the one hash that the activation is for.
     let algorithm = match signer.credential.algorithm {
@@ -78,9 +79,9 @@ pub(super) async fn sign_payloads(
         hashes.push(crypto::digest(scheme.hash().into(), &unsigned.signing_input().concat()));
         prepared.push(unsigned);
     }
-    let wanted = Wanted { scheme, hashes, document: None };
+    let wanted = Wanted { scheme, hashes, document: None, shown };
     // One activation, one signature for each.
-    let signatures = custody::sign_hashes(app, by, signer.credential.id, pin, wanted).await?;
+    let signatures = custody::sign_hashes(app, by, signer.credential.id, factors, wanted).await?;
     if signatures.len() != prepared.len() {
         return Err(InternalError::other("not as many signatures came back as were asked for").into());
     }

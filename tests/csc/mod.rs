@@ -6,6 +6,7 @@ pub mod client;
 mod forms;
 mod oauth;
 mod objects;
+mod otp;
 mod quotas;
 mod refresh;
 mod road;

@@ -3,7 +3,7 @@
 use super::{Agency, ROAD, act, content, short_road};
 use crate::{
     harness::app::TestApp,
-    signing::subscriber::{PIN, folder, judged_valid, plain_pdf},
+    signing::subscriber::{PASSWORD, PIN, folder, judged_valid, plain_pdf},
 };
 use serde_json::{Value, json};
 
@@ -52,4 +52,58 @@ async fn a_leader_signs_fifty_documents_with_one_activation() {
         assert_eq!((status, super::problem(&answer)), (422, "batch_size"), "{answer}");
     }
     assert_eq!(tries(), before);
+}
+
+/// One activation takes one code, and one passkey's answer: for the documents that it names and no other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_takes_one_factor() {
+    let test = crate::passkeys::service(|_| ()).await;
+    let agency = Agency::new(&test).await;
+    let leader = &agency.leader;
+    let mut documents: Vec<Value> = Vec::new();
+    for number in 0..4 {
+        let mut metadata = short_road();
+        metadata["subject"] = json!(format!("Quyết định thứ {number}"));
+        let id = agency.submitted(&test, &plain_pdf(), &metadata).await;
+        let sha256 = super::shown(&test, &id, &leader.token).await["content_sha256"].clone();
+        documents.push(json!({ "id": id, "content_sha256": sha256 }));
+    }
+    let (secret, _) = crate::staff::second_factor::enrol(&test, &leader.token).await;
+    let (mut passkey, view) = crate::passkeys::added_by(&test, &leader.token, PASSWORD).await;
+    crate::passkeys::confirmed(&test, &view).await;
+    let sign = async |wanted: &[Value], more: Value| {
+        let mut body = json!({ "credential": leader.credential, "pin": PIN, "documents": wanted });
+        for (name, value) in more.as_object().unwrap() {
+            body[name] = value.clone();
+        }
+        test.post(&format!("{ROAD}/sign"), &leader.token, &body).await
+    };
+    let (status, answer) = sign(&documents[..1], json!({})).await;
+    assert_eq!((status, super::problem(&answer)), (403, "factor_needed"), "{answer}");
+    test.app.clock.shift_seconds(30);
+    let code = secret.code(crate::staff::second_factor::step(&test)).to_string();
+    let (status, answer) = sign(&documents[..2], json!({ "totp": code })).await;
+    assert_eq!(status, 200, "{answer}");
+    assert!(answer["documents"].as_array().unwrap().iter().all(|line| line["signed"] == json!(true)), "{answer}");
+    assert_eq!(super::problem(&sign(&documents[2..], json!({ "totp": code })).await.1), "factor_used");
+    // The passkey names one of them: the other is not signed with it, nor is any.
+    let ask = async |shown: Vec<&Value>| {
+        let body = json!({ "credential": leader.credential, "shown": shown });
+        let (status, asked) = test.post("/api/v1/activation-challenge", &leader.token, &body).await;
+        assert_eq!(status, 200, "{asked}");
+        asked
+    };
+    let given = passkey.answer(&ask(vec![&documents[2]["content_sha256"]]).await);
+    let (status, answer) = sign(&documents[2..], json!({ "assertion": given })).await;
+    assert_eq!((status, super::problem(&answer)), (409, "passkey_other_content"), "{answer}");
+    let asked = ask(vec![&documents[2]["content_sha256"], &documents[3]["content_sha256"]]).await;
+    let given = passkey.answer(&asked);
+    // One of those that were named is withdrawn meanwhile: the rest is signed.
+    let id = documents[2]["id"].as_str().unwrap();
+    assert_eq!(act(&test, id, "withdraw", &agency.drafter, &json!({ "reason": "đổi ý" })).await.0, 200);
+    let (status, answer) = sign(&documents[2..], json!({ "assertion": given })).await;
+    assert_eq!(status, 200, "{answer}");
+    let signed: Vec<&Value> = answer["documents"].as_array().unwrap().iter().map(|line| &line["signed"]).collect();
+    assert_eq!(signed, [&json!(false), &json!(true)], "{answer}");
+    assert_eq!(test.sql("SELECT count(*) FROM activation").trim(), "2");
 }

@@ -35,16 +35,16 @@ use serde_json::{Value, json};
 const ROAD: &str = "/api/v1/documents/outgoing";
 
 /// The people of one agency: somebody who drafts, somebody who agrees, two who sign, and the clerk with the seal.
-struct Agency {
-    drafter: String,
+pub struct Agency {
+    pub drafter: String,
     colleague: String,
-    leader: Subscriber,
+    pub leader: Subscriber,
     deputy: Subscriber,
     clerk: Subscriber,
 }
 
 impl Agency {
-    async fn new(test: &TestApp) -> Self {
+    pub async fn new(test: &TestApp) -> Self {
         let person = |name: &str, number: &str, title: &str| {
             json!({ "hierarchy": "officials", "unit": "H26", "subscriber": {
                 "full_name": name, "personal_number": number, "phone": "0912345678", "birth_date": "1980-11-20", "sex": "male",
@@ -67,7 +67,7 @@ impl Agency {
     }
 
     /// Drafts and submits; its identifier.
-    async fn submitted(&self, test: &TestApp, pdf: &[u8], metadata: &Value) -> String {
+    pub async fn submitted(&self, test: &TestApp, pdf: &[u8], metadata: &Value) -> String {
         let (status, drafted) = draft(test, &self.drafter, Some("Thường"), metadata, pdf).await;
         assert_eq!(status, 201, "{drafted}");
         let id = drafted["id"].as_str().unwrap().to_owned();
@@ -129,7 +129,7 @@ async fn official(test: &TestApp, login: &str, unit: &str) -> String {
 }
 
 /// A decision that one person signs.
-fn short_road() -> Value {
+pub fn short_road() -> Value {
     json!({
         "subject": "Về việc ban hành quy chế làm việc", "type_code": "QĐ", "type_name": "Quyết định", "notation": "UBND",
         "place": "Hà Nội", "steps": [{ "kind": "sign", "account": "chu.tich" }],

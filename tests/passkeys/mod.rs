@@ -29,7 +29,12 @@ pub fn problem(answer: &Value) -> &str {
 
 /// Adds a passkey to an account by its password; nobody has confirmed it.
 pub async fn added(test: &TestApp, login: &str, token: &str) -> (Authenticator, Value) {
-    let proof = json!({ "password": test.passwords[login] });
+    added_by(test, token, &test.passwords[login]).await
+}
+
+/// The same with that password.
+pub async fn added_by(test: &TestApp, token: &str, password: &str) -> (Authenticator, Value) {
+    let proof = json!({ "password": password });
     let (status, asked) = test.post("/api/v1/passkeys/options", token, &proof).await;
     assert_eq!(status, 200, "{asked}");
     let (made, answer) = Authenticator::register(&test.app.settings.public_url, &asked, "Điện thoại cơ quan");

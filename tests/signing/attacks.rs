@@ -4,7 +4,7 @@ use super::subscriber::{PIN, citizen, official, plain_pdf};
 use crate::harness::app::TestApp;
 use chuky::{
     accounts::{self, Principal},
-    custody::{self, Activated, Pin, Wanted},
+    custody::{self, Activated, Factors, Wanted},
     error::{Error, InternalError},
 };
 use chuky_model::algorithm::SignatureScheme;
@@ -107,6 +107,7 @@ async fn an_activation_is_used_once_for_its_hashes_in_their_order() {
 
 async fn open(test: &TestApp, by: &Principal, credential: &str, hashes: &[Vec<u8>]) -> Activated {
     let signer = custody::signer(&test.app, by, credential.parse().unwrap()).await.unwrap();
-    let wanted = Wanted { scheme: SignatureScheme::EcdsaSha256, hashes: hashes.to_vec(), document: None };
-    custody::open_activation(&test.app, by, &signer, &Pin::enter(PIN).unwrap(), wanted).await.unwrap()
+    let (scheme, hashes) = (SignatureScheme::EcdsaSha256, hashes.to_vec());
+    let wanted = Wanted { scheme, hashes, document: None, shown: Vec::new() };
+    custody::open_activation(&test.app, by, &signer, &Factors::enter(PIN, "", None).unwrap(), wanted).await.unwrap()
 }

@@ -8,6 +8,8 @@ mod code;
 mod command_line;
 mod crashes;
 mod extension;
+pub mod factor;
+mod factor_passkey;
 mod foreign;
 mod formats;
 mod hang_up;

@@ -107,6 +107,31 @@
     });
   }
 
+  // The second factor of a signature: over the digests of what the form shows, for the credential that is chosen in it.
+  const shown = (form, marked) => {
+    if (marked) return marked.dataset.factorShown.split(" ").filter(Boolean);
+    const chosen = form.querySelectorAll("input[name=sha256], input[name=content_sha256], input[name^=document-]:checked");
+    return Array.from(chosen, (input) => input.value).filter(Boolean);
+  };
+  for (const factor of document.querySelectorAll("[data-factor]")) {
+    const form = factor.closest("form");
+    const field = factor.querySelector("input[name=assertion]");
+    const sign = form.querySelector("button.main");
+    const marked = form.querySelector("[data-factor-credential]");
+    factor.querySelector("[data-factor-passkey]").addEventListener("click", () => {
+      if (!form.reportValidity()) return;
+      during(form, factor.dataset, async () => {
+        if (!supported) throw new Said(factor.dataset.textUnsupported);
+        const order = { credential: marked ? marked.value : form.elements.credential.value, shown: shown(form, marked) };
+        if (marked) order.client = marked.dataset.factorClient;
+        if (order.shown.length === 0) throw new Said(factor.dataset.textNothing);
+        field.value = JSON.stringify(await signed(await ask("/api/v1/activation-challenge", order)));
+        sign.disabled = false;
+        form.requestSubmit(sign);
+      });
+    });
+  }
+
   // A new passkey.
   const add = document.querySelector("form[data-passkey-add]");
   if (add) {

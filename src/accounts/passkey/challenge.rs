@@ -23,10 +23,12 @@ pub(super) enum Purpose {
     Change,
     /// A decision.
     Approve,
+    /// Signatures are to be activated.
+    Activate,
 }
 
 impl Purpose {
-    const ALL: [Purpose; 4] = [Self::LogIn, Self::Register, Self::Change, Self::Approve];
+    const ALL: [Purpose; 5] = [Self::LogIn, Self::Register, Self::Change, Self::Approve, Self::Activate];
 
     fn name(self) -> &'static str {
         match self {
@@ -34,6 +36,7 @@ impl Purpose {
             Self::Register => "register",
             Self::Change => "change_passkeys",
             Self::Approve => "approve",
+            Self::Activate => "activate",
         }
     }
 }

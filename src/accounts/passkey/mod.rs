@@ -2,6 +2,7 @@
 //! that was added with a password logs in and no more; it approves once another person has confirmed it. What an assertion proves is
 //! judged in `chuky_pki::webauthn`; here is decided whose it is, what it was asked for, and that it was asked once.
 
+mod activation;
 pub mod approval;
 mod challenge;
 mod holder;
@@ -9,6 +10,7 @@ mod log_in;
 mod own;
 mod party;
 
+pub use activation::{ActivationProof, MOST_SHOWN, ToActivate, ask_activation, has_confirmed, was_confirmed};
 pub use approval::{Approved, Subject};
 pub use holder::{Waiting, confirm, to_confirm};
 pub use log_in::{ask_log_in, log_in};

@@ -3,7 +3,7 @@
 use super::{Failure, Job, Road, Signed, digest, escaped};
 use crate::cli::{
     client::{Client, ClientError, Session},
-    secret::PinSource,
+    secret::{PinSource, ask},
 };
 use chuky_model::text::Language;
 use serde_json::{Value, json};
@@ -67,7 +67,25 @@ impl Road for ServiceRoad {
 }
 
 impl ServiceRoad {
-    fn signed(&self, id: &str, mut order: Value) -> Result<Value, ClientError> {
+    /// With the code of the authenticator app where the service asks for one, typed for each document: a code serves once.
+    fn signed(&self, id: &str, order: Value) -> Result<Value, ClientError> {
+        let first = self.posted(id, order.clone(), None);
+        let Err(ClientError::Refused(said)) = &first else { return first };
+        if said.code != "factor_needed" {
+            return first;
+        }
+        let question = if self.language == Language::Vi { "Mã xác thực (6 số): " } else { "Code (6 digits): " };
+        match ask(question) {
+            Ok(code) => self.posted(id, order, Some(&code)),
+            // Nobody is there to type it: what the service said stands.
+            Err(_) => first,
+        }
+    }
+
+    fn posted(&self, id: &str, mut order: Value, code: Option<&str>) -> Result<Value, ClientError> {
+        if let Some(code) = code {
+            order["totp"] = json!(code);
+        }
         order["pin"] = Value::String(self.secret.to_string());
         let answer = self.client.post(&format!("/api/v1/documents/{id}/sign"), &order);
         if let Value::String(text) = &mut order["pin"] {

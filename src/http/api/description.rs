@@ -23,6 +23,7 @@ use utoipa::OpenApi;
         super::session::close,
         super::passkeys::ask_log_in,
         super::passkeys::log_in,
+        super::passkeys::ask_activation,
         super::passkeys::ask_approval,
         super::passkeys::ask_change,
         super::passkeys::ask_creation,

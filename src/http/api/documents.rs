@@ -2,9 +2,9 @@
 
 use super::{credentials::with_pin, idempotency::once, json::JsonBody};
 use crate::{
-    accounts::Principal,
+    accounts::{Principal, passkey::Given},
     app::App,
-    custody::Pin,
+    custody::Factors,
     error::{Error, InternalError, RequestError, RequestErrorKind, Result},
     http::{Access, Caller, Remote, Route, pages::form::Secret},
     rates::Kind,
@@ -61,6 +61,13 @@ pub struct SignBody {
     request: SignRequest,
     #[schema(value_type = String)]
     pin: Secret,
+    /// The code of the authenticator app, where the signature takes a second factor.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    totp: Secret,
+    /// Or a passkey's answer to `/api/v1/activation-challenge`.
+    #[serde(default)]
+    assertion: Option<Given>,
 }
 
 /// What is said of a raw upload beside its bytes.
@@ -194,14 +201,14 @@ pub async fn sign(
     body: JsonBody<SignBody>,
 ) -> Result<Response> {
     let by = caller.required()?;
-    let SignBody { request, pin } = body.value;
+    let SignBody { request, pin, totp, assertion } = body.value;
     let id = parse(&id)?;
-    let pin = Pin::enter(pin.reveal()).map_err(RequestError::from)?;
+    let factors = Factors::enter(pin.reveal(), totp.reveal(), assertion)?;
     let route = format!("POST /api/v1/documents/{id}/sign");
-    // Without the PIN: a MAC over it would be one to guess by that costs no Argon2id.
+    // Without the PIN: a MAC over it would be one to guess by that costs no Argon2id. Nor does it matter which factor came with it.
     let identity = format!("{request:?}");
     let flow = async move |app: App, by: Principal| {
-        with_pin(&app, &by, &remote, signing::sign(&app, &by, id, &request, &pin)).await
+        with_pin(&app, &by, &remote, signing::sign(&app, &by, id, &request, &factors)).await
     };
     once(&app, &by, &route, (&headers, identity.as_bytes()), StatusCode::OK, flow).await
 }

@@ -2,9 +2,9 @@
 
 use super::{credentials::with_pin, documents::SIGNERS, idempotency::once, json::JsonBody, requests::read_cursor};
 use crate::{
-    accounts::Principal,
+    accounts::{Principal, passkey::Given},
     app::App,
-    custody::Pin,
+    custody::Factors,
     error::{RequestError, Result},
     http::{Access, Caller, Remote, Route, pages::form::Secret},
     transactions::mandates::{self, CollectionAnswer, MandateView, Wish},
@@ -42,6 +42,13 @@ pub struct SignBody {
     credential: String,
     #[schema(value_type = String)]
     pin: Secret,
+    /// The code of the authenticator app, where the signature takes a second factor.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    totp: Secret,
+    /// Or a passkey's answer to `/api/v1/activation-challenge`.
+    #[serde(default)]
+    assertion: Option<Given>,
     mandate: Wish,
 }
 
@@ -70,13 +77,13 @@ pub async fn sign(
     body: JsonBody<SignBody>,
 ) -> Result<Response> {
     let by = caller.required()?;
-    let SignBody { credential, pin, mandate } = body.value;
+    let SignBody { credential, pin, totp, assertion, mandate } = body.value;
     let credential = credential.parse().map_err(|_| RequestError::not_found())?;
-    let pin = Pin::enter(pin.reveal()).map_err(RequestError::from)?;
+    let factors = Factors::enter(pin.reveal(), totp.reveal(), assertion)?;
     // Nothing of a PIN is kept, not even under a key.
     let identity = format!("{credential}\n{mandate:?}");
     let flow = async move |app: App, by: Principal| {
-        with_pin(&app, &by, &remote, mandates::sign(&app, &by, credential, &pin, mandate)).await
+        with_pin(&app, &by, &remote, mandates::sign(&app, &by, credential, &factors, mandate)).await
     };
     once(&app, &by, "POST /api/v1/mandates", (&headers, identity.as_bytes()), StatusCode::CREATED, flow).await
 }

@@ -2,9 +2,9 @@
 
 use super::{credentials::with_pin, documents::SIGNERS, idempotency::once, json::JsonBody, requests::read_cursor};
 use crate::{
-    accounts::Principal,
+    accounts::{Principal, passkey::Given},
     app::App,
-    custody::Pin,
+    custody::Factors,
     error::{RequestError, Result},
     http::{Access, Caller, Remote, Route, api::receipts::allow, pages::form::Secret, upload},
     transactions::{
@@ -47,6 +47,13 @@ pub struct RegisterBody {
     credential: String,
     #[schema(value_type = String)]
     pin: Secret,
+    /// The code of the authenticator app, where the signature takes a second factor.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    totp: Secret,
+    /// Or a passkey's answer to `/api/v1/activation-challenge`.
+    #[serde(default)]
+    assertion: Option<Given>,
     /// BIN of the bank, six digits.
     bank: String,
     number: String,
@@ -66,14 +73,14 @@ pub async fn register(
     body: JsonBody<RegisterBody>,
 ) -> Result<Response> {
     let by = caller.required()?;
-    let RegisterBody { credential, pin, bank, number, shop, city } = body.value;
+    let RegisterBody { credential, pin, totp, assertion, bank, number, shop, city } = body.value;
     let credential = credential.parse().map_err(|_| RequestError::not_found())?;
-    let pin = Pin::enter(pin.reveal()).map_err(RequestError::from)?;
+    let factors = Factors::enter(pin.reveal(), totp.reveal(), assertion)?;
     // Nothing of a PIN is kept, not even under a key.
     let identity = format!("{credential}\n{bank}\n{number}\n{shop}\n{city}");
     let new = NewAccount { bank, number, shop, city };
     let flow = async move |app: App, by: Principal| {
-        with_pin(&app, &by, &remote, merchant::register(&app, &by, credential, &pin, new)).await
+        with_pin(&app, &by, &remote, merchant::register(&app, &by, credential, &factors, new)).await
     };
     let route = "POST /api/v1/merchant-accounts";
     once(&app, &by, route, (&headers, identity.as_bytes()), StatusCode::CREATED, flow).await

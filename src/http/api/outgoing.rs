@@ -6,9 +6,9 @@ use super::{
     requests::read_cursor,
 };
 use crate::{
-    accounts::Principal,
+    accounts::{Principal, passkey::Given},
     app::App,
-    custody::Pin,
+    custody::Factors,
     error::{InternalError, RequestError, Result},
     http::{Access, Caller, Remote, Route, pages::form::Secret, upload},
     outgoing::{
@@ -72,6 +72,13 @@ pub struct KeyBody {
     credential: CredentialId,
     #[schema(value_type = String)]
     pin: Secret,
+    /// The code of the authenticator app, where the signature takes a second factor.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    totp: Secret,
+    /// Or a passkey's answer to `/api/v1/activation-challenge`.
+    #[serde(default)]
+    assertion: Option<Given>,
     /// Base64 of a PNG: the handwriting or the seal.
     #[serde(default)]
     picture: Option<String>,
@@ -98,6 +105,13 @@ pub struct BatchBody {
     credential: CredentialId,
     #[schema(value_type = String)]
     pin: Secret,
+    /// The code of the authenticator app, where the signature takes a second factor.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    totp: Secret,
+    /// Or a passkey's answer to `/api/v1/activation-challenge`.
+    #[serde(default)]
+    assertion: Option<Given>,
     #[serde(default)]
     picture: Option<String>,
     /// Instead: the one that is kept with the credential.
@@ -268,10 +282,11 @@ pub async fn sign(
     Path(id): Path<String>,
     body: JsonBody<KeyBody>,
 ) -> Result<Json<BatchLine>> {
-    let KeyBody { credential, pin, picture, kept_picture, content_sha256 } = body.value;
+    let KeyBody { credential, pin, totp, assertion, picture, kept_picture, content_sha256 } = body.value;
+    let factors = Factors::enter(pin.reveal(), totp.reveal(), assertion)?;
     let wanted = [(read(&id)?, content_sha256)];
     let picture = PictureWanted::of(picture.as_deref(), kept_picture);
-    let lines = signed(&app, caller, &remote, (credential, &pin), &wanted, picture).await?;
+    let lines = signed(&app, caller, &remote, (credential, &factors), &wanted, picture).await?;
     let line = lines.into_iter().next().ok_or_else(|| InternalError::other("a batch without a line"))?;
     Ok(Json(line))
 }
@@ -285,10 +300,11 @@ pub async fn sign_many(
     remote: Remote,
     body: JsonBody<BatchBody>,
 ) -> Result<Json<BatchAnswer>> {
-    let BatchBody { credential, pin, picture, kept_picture, documents } = body.value;
+    let BatchBody { credential, pin, totp, assertion, picture, kept_picture, documents } = body.value;
+    let factors = Factors::enter(pin.reveal(), totp.reveal(), assertion)?;
     let wanted: Vec<_> = documents.into_iter().map(|one| (one.id, one.content_sha256)).collect();
     let picture = PictureWanted::of(picture.as_deref(), kept_picture);
-    let documents = signed(&app, caller, &remote, (credential, &pin), &wanted, picture).await?;
+    let documents = signed(&app, caller, &remote, (credential, &factors), &wanted, picture).await?;
     Ok(Json(BatchAnswer { documents }))
 }
 
@@ -296,13 +312,12 @@ async fn signed(
     app: &App,
     caller: Caller,
     remote: &Remote,
-    (credential, pin): (CredentialId, &Secret),
+    (credential, factors): (CredentialId, &Factors),
     wanted: &[(OutgoingId, Option<String>)],
     picture: PictureWanted<'_>,
 ) -> Result<Vec<BatchLine>> {
     let by = caller.required()?;
-    let pin = Pin::enter(pin.reveal()).map_err(RequestError::from)?;
-    with_pin(app, &by, remote, outgoing::sign(app, &by, credential, &pin, wanted, picture)).await
+    with_pin(app, &by, remote, outgoing::sign(app, &by, credential, factors, wanted, picture)).await
 }
 
 /// The clerk gives the next number of the agency's series and the date, and writes them into the document.
@@ -323,10 +338,10 @@ pub async fn seal(
     body: JsonBody<KeyBody>,
 ) -> Result<Json<OutgoingView>> {
     let by = caller.required()?;
-    let KeyBody { credential, pin, picture, kept_picture, content_sha256 } = body.value;
-    let pin = Pin::enter(pin.reveal()).map_err(RequestError::from)?;
+    let KeyBody { credential, pin, totp, assertion, picture, kept_picture, content_sha256 } = body.value;
+    let factors = Factors::enter(pin.reveal(), totp.reveal(), assertion)?;
     let said = (content_sha256.as_deref(), PictureWanted::of(picture.as_deref(), kept_picture));
-    let flow = outgoing::seal(&app, &by, read(&id)?, credential, &pin, said);
+    let flow = outgoing::seal(&app, &by, read(&id)?, credential, &factors, said);
     Ok(Json(with_pin(&app, &by, &remote, flow).await?))
 }
 

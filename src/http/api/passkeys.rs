@@ -1,10 +1,12 @@
 //! Passkeys: logging in with one, one's own, confirming somebody else's, and what a passkey is to sign for a decision.
 
-use super::{json::JsonBody, session::SessionAnswer};
+use super::{documents::SIGNERS, json::JsonBody, session::SessionAnswer};
 use crate::{
     accounts::{
         LoggedIn, Password, SESSION_SECONDS,
-        passkey::{self, Asked, CreationAsked, Credential, Given, PasskeyView, Proof, Subject, Waiting, approval},
+        passkey::{
+            self, Asked, CreationAsked, Credential, Given, PasskeyView, Proof, Subject, ToActivate, Waiting, approval,
+        },
     },
     app::App,
     error::{RequestError, Result},
@@ -29,6 +31,7 @@ pub(super) fn routes() -> Vec<Route> {
         Route::new(Method::POST, "/api/v1/session/passkey/options", Access::Public, post(ask_log_in)),
         Route::new(Method::POST, "/api/v1/session/passkey", Access::Public, post(log_in)),
         Route::new(Method::POST, "/api/v1/approval-challenge", Access::Account, post(ask_approval)),
+        Route::new(Method::POST, "/api/v1/activation-challenge", SIGNERS, post(ask_activation)),
         Route::new(Method::GET, "/api/v1/passkeys", Access::Account, get(list)),
         Route::new(Method::POST, "/api/v1/passkeys", Access::Account, post(add)),
         Route::new(Method::POST, "/api/v1/passkeys/challenge", Access::Account, post(ask_change)),
@@ -48,6 +51,19 @@ pub struct ApprovalBody {
     subject: String,
     /// The digest of what was shown.
     content_digest: String,
+}
+
+/// What is to be signed.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ActivationBody {
+    credential: String,
+    /// SHA-256 of each document that is shown, or of the payload of an order, or the digest of a payroll; for an application the hashes.
+    /// Hexadecimal, 1 to 100.
+    shown: Vec<String>,
+    /// Who will sign with the activation, where it is not the caller: `oauth_client:ID` of the application on whose page of consent it is.
+    #[serde(default)]
+    client: Option<String>,
 }
 
 /// A decision on what names its content by itself.
@@ -93,6 +109,31 @@ pub struct ConfirmBody {
     content_digest: String,
     #[serde(default)]
     assertion: Option<Given>,
+}
+
+/// What one of the caller's confirmed passkeys is to sign, as the second factor of signatures of exactly this.
+#[utoipa::path(post, path = "/api/v1/activation-challenge", request_body = ActivationBody,
+    responses((status = 200, body = Asked), (status = 409), (status = 422)))]
+pub async fn ask_activation(
+    State(app): State<App>,
+    caller: Caller,
+    body: JsonBody<ActivationBody>,
+) -> Result<Response> {
+    let by = caller.required()?;
+    let ActivationBody { credential, shown, client } = body.value;
+    let credential = credential.parse().map_err(|_| RequestError::not_found())?;
+    let shown = shown.iter().map(hex::decode).collect::<std::result::Result<Vec<_>, _>>().map_err(|_| unreadable())?;
+    let client = client.as_deref().unwrap_or(&by.client);
+    Ok(unkept(passkey::ask_activation(&app, &by, ToActivate { credential, client, shown: &shown }).await?))
+}
+
+fn unreadable() -> RequestError {
+    RequestError::invalid(
+        "shown",
+        "shown_unreadable",
+        "Mã băm của nội dung không đúng định dạng. Hãy tải lại trang.",
+        "A digest of what is shown cannot be read. Reload the page.",
+    )
 }
 
 /// The caller's passkeys.

@@ -2,8 +2,9 @@
 
 use super::{credentials::with_pin, documents::SIGNERS, json::JsonBody};
 use crate::{
+    accounts::passkey::Given,
     app::App,
-    custody::Pin,
+    custody::Factors,
     error::{RequestError, Result},
     http::{Caller, Remote, Route, pages::form::Secret},
     transactions::sign_order,
@@ -24,6 +25,13 @@ pub struct SignOrderBody {
     credential: String,
     #[schema(value_type = String)]
     pin: Secret,
+    /// The code of the authenticator app, where the signature takes a second factor.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    totp: Secret,
+    /// Or a passkey's answer to `/api/v1/activation-challenge`.
+    #[serde(default)]
+    assertion: Option<Given>,
     #[schema(value_type = Object)]
     order: PaymentOrder,
 }
@@ -44,10 +52,10 @@ pub async fn sign(
     remote: Remote,
     body: JsonBody<SignOrderBody>,
 ) -> Result<Json<SignedOrder>> {
-    let SignOrderBody { credential, pin, order } = body.value;
+    let SignOrderBody { credential, pin, totp, assertion, order } = body.value;
     let credential = credential.parse().map_err(|_| RequestError::not_found())?;
-    let pin = Pin::enter(pin.reveal()).map_err(RequestError::from)?;
+    let factors = Factors::enter(pin.reveal(), totp.reveal(), assertion)?;
     let by = caller.required()?;
-    let jws = with_pin(&app, &by, &remote, sign_order(&app, &by, credential, &pin, order)).await?;
+    let jws = with_pin(&app, &by, &remote, sign_order(&app, &by, credential, &factors, order)).await?;
     Ok(Json(SignedOrder { jws }))
 }

@@ -2,9 +2,9 @@
 
 use super::{credentials::with_pin, documents::SIGNERS, idempotency, json::JsonBody};
 use crate::{
-    accounts::Principal,
+    accounts::{Principal, passkey::Given},
     app::App,
-    custody::Pin,
+    custody::Factors,
     error::{RequestError, Result},
     http::{Caller, Remote, Route, pages::form::Secret, upload},
     transactions::payroll::{self, PayrollView, SignedPayroll},
@@ -49,6 +49,13 @@ pub struct SignPayrollBody {
     credential: String,
     #[schema(value_type = String)]
     pin: Secret,
+    /// The code of the authenticator app, where the signature takes a second factor.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    totp: Secret,
+    /// Or a passkey's answer to `/api/v1/activation-challenge`.
+    #[serde(default)]
+    assertion: Option<Given>,
     /// As the check gave it.
     sha256: String,
     /// As the check gave them, every one.
@@ -86,8 +93,9 @@ pub async fn sign(
     remote: Remote,
     body: JsonBody<SignPayrollBody>,
 ) -> Result<Json<SignedPayroll>> {
-    let SignPayrollBody { credential, pin, sha256, orders } = body.value;
-    Ok(Json(signed(&app, &caller.required()?, remote, (credential, sha256, orders), &pin).await?))
+    let SignPayrollBody { credential, pin, totp, assertion, sha256, orders } = body.value;
+    let factors = Factors::enter(pin.reveal(), totp.reveal(), assertion)?;
+    Ok(Json(signed(&app, &caller.required()?, remote, (credential, sha256, orders), factors).await?))
 }
 
 /// Signs it, or gives what was signed: once for a credential and a digest.
@@ -96,13 +104,12 @@ pub(in crate::http) async fn signed(
     by: &Principal,
     remote: Remote,
     (credential, sha256, orders): (String, String, Vec<PaymentOrder>),
-    pin: &Secret,
+    factors: Factors,
 ) -> Result<SignedPayroll> {
-    let pin = Pin::enter(pin.reveal()).map_err(RequestError::from)?;
     let key = format!("{credential}-{sha256}");
     let flow = async move |app: App, by: Principal| {
         let credential = credential.parse().map_err(|_| RequestError::not_found())?;
-        with_pin(&app, &by, &remote, payroll::sign(&app, &by, credential, &pin, (orders, &sha256))).await
+        with_pin(&app, &by, &remote, payroll::sign(&app, &by, credential, &factors, (orders, &sha256))).await
     };
     idempotency::once_on_page(app, by, SIGNING, (&key, key.as_bytes()), flow).await
 }

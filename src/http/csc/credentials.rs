@@ -3,7 +3,7 @@
 use super::{Route, Version, both, failure::Failure, fields::Fields};
 use crate::{
     app::App,
-    custody::{self, Pin, SAD_SECONDS, Signer},
+    custody::{self, Demand, Factors, SAD_SECONDS, Signer},
     error::RequestError,
     http::{
         Caller, Remote,
@@ -99,7 +99,7 @@ async fn authorize(
     mut fields: Fields,
 ) -> Result<impl IntoResponse, Failure> {
     let by = caller.required()?;
-    let pin = fields.pin()?;
+    let (pin, code) = fields.authentication()?;
     let id = fields.credential()?;
     let count = fields.number("numSignatures")?.ok_or_else(|| Failure::missing("integer", "numSignatures"))?;
     let count = usize::try_from(count).unwrap_or(usize::MAX);
@@ -115,13 +115,10 @@ async fn authorize(
     if hashes.len() != count {
         return Err(Failure::invalid("Invalid value for parameter numSignatures"));
     }
-    if fields.value("OTP").is_some_and(|value| value.as_str() != Some("")) {
-        return Err(Failure::invalid("Invalid parameter OTP: this credential has none"));
-    }
     let pin = pin.ok_or_else(|| Failure::missing("string", "PIN"))?;
-    let pin = Pin::enter(pin.reveal()).map_err(RequestError::from)?;
+    let factors = Factors::enter(pin.reveal(), code.unwrap_or_default().reveal(), None)?;
     let variants = if version == Version::V2 { Variants::All } else { Variants::HashOnly };
-    let sad = with_pin(&app, &by, &remote, remote::authorize(&app, &by, id, &hashes, variants, &pin)).await?;
+    let sad = with_pin(&app, &by, &remote, remote::authorize(&app, &by, id, &hashes, variants, &factors)).await?;
     let answer = json!({ "SAD": sad.reveal(), "expiresIn": SAD_SECONDS });
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(answer)))
 }
@@ -156,7 +153,7 @@ impl Wanted {
                 info.insert("authMode".to_owned(), json!("explicit"));
                 if self.authorization_info {
                     info.insert("PIN".to_owned(), pin_object("presence", json!("true")));
-                    info.insert("OTP".to_owned(), json!({ "presence": "false" }));
+                    info.insert("OTP".to_owned(), otp_v1(custody::demand(app, signer).await?));
                 }
             }
             Version::V2 => {
@@ -164,8 +161,9 @@ impl Wanted {
                 if self.authorization_info {
                     let mut object = pin_object("type", json!("Password"));
                     object["id"] = json!("PIN");
-                    auth["expression"] = json!("PIN");
-                    auth["objects"] = json!([object]);
+                    let with_code = custody::demand(app, signer).await? != Demand::Nothing;
+                    auth["expression"] = json!(if with_code { "PIN AND OTP" } else { "PIN" });
+                    auth["objects"] = if with_code { json!([object, otp_v2()]) } else { json!([object]) };
                 }
                 info.insert("auth".to_owned(), auth);
             }
@@ -210,6 +208,22 @@ fn pin_object(first: &str, value: Value) -> Value {
     object
 }
 
+/// §11.5: of version 1. The code is made by the signer's own device, so none is asked for (`sendOTP`) and the type is `offline`.
+fn otp_v1(demand: Demand) -> Value {
+    match demand {
+        Demand::Nothing => json!({ "presence": "false" }),
+        Demand::Factor { .. } | Demand::Enrolment => json!({
+            "presence": "true", "type": "offline", "format": "N", "label": "OTP", "description": OTP, "ID": "totp",
+            "provider": "RFC 6238",
+        }),
+    }
+}
+
+/// The same of version 2: an object that needs no challenge.
+fn otp_v2() -> Value {
+    json!({ "id": "OTP", "type": "Password", "format": "N", "label": "OTP", "description": OTP })
+}
+
 fn key(signer: &Signer) -> Value {
     let (oid, parameters) = scheme_parts(signer.credential.algorithm.default_scheme());
     let mut key = json!({
@@ -251,6 +265,7 @@ fn generalized(at: Instant) -> String {
     format!("{digits}Z")
 }
 
+const OTP: &str = "Mã 6 số của ứng dụng xác thực / six digits of the authenticator app";
 /// Credentials of one page.
 const PAGE: usize = 100;
 /// Certificates of a chain, the signer's and the root's among them.

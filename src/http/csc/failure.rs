@@ -107,6 +107,12 @@ fn told(version: Version, status: StatusCode, refused: &Refused) -> (StatusCode,
         ),
         "forbidden" => (status, "access_denied", "The account may not use this method".to_owned()),
         "pin_wrong" => pin("The PIN is invalid", ("invalid_authentication_data", "The authentication data is invalid")),
+        // Version 1 has an error of its own for each; both say that nothing was tried, so neither tells anything of the PIN.
+        "factor_needed" | "factor_not_enrolled" => invalid("Missing (or invalid type) string parameter OTP"),
+        "factor_used" => match version {
+            Version::V1 => (bad, "invalid_otp", "The OTP was used already".to_owned()),
+            Version::V2 => (bad, "invalid_authentication_data", "The OTP was used already".to_owned()),
+        },
         "pin_locked" => pin("PIN locked", ("invalid_request", "Credential locked")),
         "pin_length" => {
             pin("The PIN is invalid", ("invalid_authentication_data", "The authentication data is invalid"))

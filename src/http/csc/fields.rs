@@ -92,26 +92,28 @@ impl Fields {
         self.required("credentialID")?.parse().map_err(|_| Failure::bad("credentialID"))
     }
 
-    /// The PIN: `PIN` (version 1), or the object of that name in `authData` (version 2).
-    pub fn pin(&mut self) -> Result<Option<Secret>, Failure> {
-        if let Some(pin) = self.secret("PIN")? {
-            return Ok(Some(pin));
-        }
+    /// PIN and code: `PIN` and `OTP` (version 1), or the objects of these names in `authData` (version 2). An empty text is none.
+    pub fn authentication(&mut self) -> Result<(Option<Secret>, Option<Secret>), Failure> {
+        let mut given = (self.secret("PIN")?, self.secret("OTP")?);
         let objects = match self.0.remove("authData") {
-            None | Some(Value::Null) => return Ok(None),
+            None | Some(Value::Null) => return Ok(given),
             Some(Value::Array(objects)) => objects,
             Some(_) => return Err(Failure::missing("array", "authData")),
         };
-        let mut pin = None;
         for object in objects {
             let Value::Object(object) = object else { return Err(Failure::bad("authData")) };
             let mut object = Self(object);
-            if object.required("id")? != "PIN" || pin.is_some() {
+            let place = match object.required("id")? {
+                "PIN" => &mut given.0,
+                "OTP" => &mut given.1,
+                _ => return Err(Failure::bad("authData")),
+            };
+            if place.is_some() {
                 return Err(Failure::bad("authData"));
             }
-            pin = object.secret("value")?;
+            *place = object.secret("value")?;
         }
-        Ok(pin)
+        Ok(given)
     }
 
     /// The hashes, as `hash` (version 1) or `hashes` (version 2): base64, one at least. A single text counts as one.
@@ -207,13 +209,22 @@ mod tests {
 
     #[test]
     fn a_pin_is_read_in_both_spellings() {
-        let pin = |value: Value| Fields::of(&value).unwrap().pin();
+        let pin = |value: Value| Fields::of(&value).unwrap().authentication().map(|(pin, _)| pin);
         assert_eq!(pin(json!({ "PIN": "a" })).unwrap().unwrap().reveal(), "a");
         let object = json!({ "authData": [{ "id": "PIN", "value": "b" }] });
         assert_eq!(pin(object).unwrap().unwrap().reveal(), "b");
         assert!(pin(json!({})).unwrap().is_none());
         assert!(pin(json!({ "PIN": 12345678 })).is_err());
-        assert!(pin(json!({ "authData": [{ "id": "OTP", "value": "b" }] })).is_err());
+        assert!(pin(json!({ "authData": [{ "id": "SMS", "value": "b" }] })).is_err());
+        assert!(pin(json!({ "PIN": "a", "authData": [{ "id": "PIN", "value": "b" }] })).is_err());
+        let both = [
+            json!({ "PIN": "a", "OTP": "123456" }),
+            json!({ "authData": [{ "id": "PIN", "value": "a" }, { "id": "OTP", "value": "123456" }] }),
+        ];
+        for value in both {
+            let (pin, code) = Fields::of(&value).unwrap().authentication().unwrap();
+            assert_eq!((pin.unwrap().reveal(), code.unwrap().reveal()), ("a", "123456"));
+        }
     }
 
     #[test]

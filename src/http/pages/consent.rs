@@ -6,7 +6,9 @@
 //! | consent | the same address | the request's own parameters, `pin` where signatures are asked for, `decision` |
 
 use super::{Frame, Problems, form::Secret, rendered, rows::Row};
+use crate::custody::Demand;
 use askama::Template;
+use chuky_model::id::CredentialId;
 use serde::Deserialize;
 
 /// What the form posts beside the request's own parameters.
@@ -15,6 +17,10 @@ use serde::Deserialize;
 pub struct ConsentForm {
     pub csrf: String,
     pub pin: Secret,
+    /// The code of the authenticator app, or nothing.
+    pub totp: Secret,
+    /// A passkey's answer as JSON, or nothing.
+    pub assertion: String,
     /// `approve`, or anything else.
     pub decision: String,
 }
@@ -28,6 +34,13 @@ pub struct WishCard {
     pub hashes: Vec<String>,
     pub count: usize,
     pub description: String,
+    pub credential: CredentialId,
+    /// What signing takes beside the PIN.
+    pub demand: Demand,
+    /// Who will sign: the application, as activations name it.
+    pub acting: String,
+    /// All hashes, hex, separated by blanks; empty where they are too many for a passkey.
+    pub shown: String,
 }
 
 /// The page.
@@ -53,7 +66,11 @@ pub struct ConsentPage {
 impl ConsentPage {
     /// The page as HTML.
     pub fn html(&self) -> String {
-        rendered(&Self { problems: self.problems.among(&["pin"]), ..self.clone() })
+        rendered(&Self { problems: self.problems.among(&["pin", "totp"]), ..self.clone() })
+    }
+
+    fn takes_passkey(&self) -> bool {
+        self.wish.as_ref().is_some_and(|wish| wish.demand.takes_passkey() && !wish.shown.is_empty())
     }
 
     fn lead(&self) -> String {

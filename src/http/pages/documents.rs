@@ -7,7 +7,15 @@
 //! | [`StepForm`] | `/documents/{id}/{step}` | a reason or remark, or a key with its PIN |
 //! | [`BatchForm`] | `/documents/sign` | a key with its PIN, and the documents chosen |
 
-use super::{Frame, Problems, form::Secret, rendered, rows::Row, sheets::SheetsView, sign::CredentialChoice, texts};
+use super::{
+    Frame, Problems,
+    form::Secret,
+    rendered,
+    rows::Row,
+    sheets::SheetsView,
+    sign::{CredentialChoice, TakesFactor},
+    texts,
+};
 use askama::Template;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -43,6 +51,10 @@ pub struct StepForm {
     pub recipients: String,
     pub credential: String,
     pub pin: Secret,
+    /// The code of the authenticator app, or nothing.
+    pub totp: Secret,
+    /// A passkey's answer as JSON, or nothing.
+    pub assertion: String,
     /// `yes`: with the picture that is kept.
     pub kept_picture: String,
     /// Of what was shown.
@@ -56,6 +68,10 @@ pub struct BatchForm {
     pub csrf: String,
     pub credential: String,
     pub pin: Secret,
+    /// The code of the authenticator app, or nothing.
+    pub totp: Secret,
+    /// A passkey's answer as JSON, or nothing.
+    pub assertion: String,
     /// `yes`: with the picture that is kept.
     pub kept_picture: String,
     #[serde(flatten)]
@@ -220,7 +236,7 @@ pub struct NewDocumentPage {
 impl DocumentsPage {
     /// The page as HTML.
     pub fn html(&self) -> String {
-        rendered(&Self { problems: self.problems.among(&["credential", "picture", "pin"]), ..self.clone() })
+        rendered(&Self { problems: self.problems.among(&["credential", "picture", "pin", "totp"]), ..self.clone() })
     }
 
     fn is_empty(&self) -> bool {
@@ -259,7 +275,7 @@ impl DocumentPage {
     /// The page as HTML.
     pub fn html(&self) -> String {
         rendered(&Self {
-            problems: self.problems.among(&["reason", "recipients", "credential", "picture", "pin"]),
+            problems: self.problems.among(&["reason", "recipients", "credential", "picture", "pin", "totp"]),
             ..self.clone()
         })
     }

@@ -6,7 +6,9 @@ use super::{
     consent::{ConsentPage, WishCard},
     gallery::{LONG_NAME, Screen, frame, refused},
 };
-use chuky_model::text::Language;
+use crate::custody::Demand;
+use chuky_model::{id::CredentialId, text::Language};
+use uuid::Uuid;
 
 pub(super) fn screens(language: Language) -> Vec<Screen> {
     let service = |lasting, wish, problems| {
@@ -31,6 +33,10 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
             hashes: vec![hash; count.min(20)],
             count,
             description: "Hợp đồng thuê nhà số 12/2026 và phụ lục".into(),
+            credential: CredentialId(Uuid::nil()),
+            demand: if count == 2 { Demand::Factor { code: true, passkey: true } } else { Demand::Nothing },
+            acting: "oauth_client:00000000-0000-0000-0000-000000000000".into(),
+            shown: String::new(),
         })
     };
     vec![

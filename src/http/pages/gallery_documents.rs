@@ -11,6 +11,7 @@ use super::{
     gallery_sign::{drawn, shown},
     sign::CredentialChoice,
 };
+use crate::custody::Demand;
 use chuky_model::{id::CredentialId, text::Language};
 
 const SUBJECT: &str = "Về việc tăng cường sử dụng chữ ký số chuyên dùng công vụ trong giải quyết thủ tục hành chính trên địa bàn thành phố";
@@ -215,6 +216,7 @@ fn numbered(state: &str, action: Option<&str>) -> DocumentRow {
 
 fn key() -> CredentialChoice {
     CredentialChoice {
+        demand: Demand::Nothing,
         credential: CredentialId("0199a7c2-2222-7000-8000-00000000abcd".parse().unwrap()),
         holder: LONG_NAME.into(),
         valid_until: at("2031-11-22T02:00:00Z"),

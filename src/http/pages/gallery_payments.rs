@@ -12,6 +12,7 @@ use super::{
     sign::CredentialChoice,
 };
 use crate::{
+    custody::Demand,
     rates::Quota,
     transactions::{
         figures::Counts,
@@ -163,6 +164,7 @@ fn mandates(language: Language) -> Vec<Screen> {
         jws: String::new(),
     };
     let choice = CredentialChoice {
+        demand: Demand::Nothing,
         credential: CredentialId(Uuid::from_u128(9)),
         holder: LONG_NAME.into(),
         valid_until: at("2029-11-22T02:00:00Z"),
@@ -233,6 +235,7 @@ fn merchants(language: Language) -> Vec<Screen> {
         AccountCard::of(&frame(), &view)
     };
     let choice = CredentialChoice {
+        demand: Demand::Nothing,
         credential: CredentialId(Uuid::from_u128(9)),
         holder: format!("{LONG_NAME} ({AGENCY})"),
         valid_until: at("2029-11-22T02:00:00Z"),

@@ -6,7 +6,10 @@ use super::{
     payroll::{PayrollCard, PayrollPage},
     sign::CredentialChoice,
 };
-use crate::transactions::payroll::{PayrollRow, PayrollView, RowProblem, SignedPayroll};
+use crate::{
+    custody::Demand,
+    transactions::payroll::{PayrollRow, PayrollView, RowProblem, SignedPayroll},
+};
 use chuky_model::{
     id::CredentialId,
     payment::PaymentOrder,
@@ -65,6 +68,7 @@ fn view(rows: &[PayrollRow], problems: Vec<RowProblem>) -> PayrollView {
 
 pub(super) fn screens(language: Language) -> Vec<Screen> {
     let credentials = vec![CredentialChoice {
+        demand: Demand::Nothing,
         credential: CredentialId(Uuid::nil()),
         holder: LONG_NAME.to_owned(),
         valid_until: at("2029-01-01T00:00:00Z"),

@@ -9,7 +9,7 @@ use super::{
     sign,
     verdict::{ReportLinks, VerdictCard},
 };
-use crate::signing::sheets;
+use crate::{custody::Demand, signing::sheets};
 use chuky_model::{id::CredentialId, text::Language};
 
 /// The pages.
@@ -20,6 +20,8 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
         ("sign-secret", sign_page(language, true, refused("secrecy", "Hệ thống này không nhận văn bản mật."))),
         ("sign-none", sign_page(language, false, Problems::none())),
         ("sign-review", review_page(language, drawn(), Problems::none())),
+        ("sign-review-factor", review_page_of(language, drawn(), BOTH_FACTORS, Problems::none())),
+        ("sign-review-factor-lacking", review_page_of(language, drawn(), Demand::Enrolment, Problems::none())),
         ("sign-review-problem", review_page(language, drawn(), wrong_pin)),
         ("sign-review-undrawable", review_page(language, sheets::Pages::Undrawable, Problems::none())),
         ("sign-review-other", review_page(language, sheets::Pages::OtherFormat, Problems::none())),
@@ -60,7 +62,12 @@ pub(super) fn shown(pages: sheets::Pages, here: &str) -> SheetsView {
 }
 
 fn review_page(language: Language, pages: sheets::Pages, problems: Problems) -> String {
+    review_page_of(language, pages, Demand::Nothing, problems)
+}
+
+fn review_page_of(language: Language, pages: sheets::Pages, demand: Demand, problems: Problems) -> String {
     let credential = sign::CredentialChoice {
+        demand,
         credential: CredentialId(request().0),
         holder: format!("{LONG_NAME}, Phó Chủ tịch, {AGENCY}"),
         valid_until: at("2029-11-21T03:10:00Z"),
@@ -102,3 +109,5 @@ fn sign_own_page(language: Language) -> String {
     }
     .html()
 }
+
+const BOTH_FACTORS: Demand = Demand::Factor { code: true, passkey: true };

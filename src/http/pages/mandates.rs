@@ -5,7 +5,14 @@
 //! | [`MandateForm`] | `/mandates` | provider, payee, limits, days, what for, credential, PIN |
 //! | end | `/mandates/{id}/end` | `csrf` |
 
-use super::{Frame, Problems, form::Secret, rendered, rows::Row, sign::CredentialChoice, texts};
+use super::{
+    Frame, Problems,
+    form::Secret,
+    rendered,
+    rows::Row,
+    sign::{CredentialChoice, TakesFactor},
+    texts,
+};
 use crate::transactions::mandates::{MandateView, Period, Wish};
 use askama::Template;
 use chuky_model::{
@@ -31,6 +38,10 @@ pub struct MandateForm {
     pub reference: String,
     pub credential: String,
     pub pin: Secret,
+    /// The code of the authenticator app, or nothing.
+    pub totp: Secret,
+    /// A passkey's answer as JSON, or nothing.
+    pub assertion: String,
 }
 
 impl MandateForm {
@@ -136,7 +147,8 @@ pub struct MandatesPage {
 impl MandatesPage {
     /// The page as HTML.
     pub fn html(&self) -> String {
-        let fields = ["provider", "payee", "largest", "per_period", "from", "until", "reference", "credential", "pin"];
+        let fields =
+            ["provider", "payee", "largest", "per_period", "from", "until", "reference", "credential", "pin", "totp"];
         rendered(&Self { problems: self.problems.among(&fields), ..self.clone() })
     }
 

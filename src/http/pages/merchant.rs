@@ -7,7 +7,13 @@
 //! | check | `/qr` | `code` and `picture`, `multipart/form-data` |
 
 use super::{
-    Frame, Problems, form::Secret, quick_response::QuickResponse, rendered, rows::Row, sign::CredentialChoice, texts,
+    Frame, Problems,
+    form::Secret,
+    quick_response::QuickResponse,
+    rendered,
+    rows::Row,
+    sign::{CredentialChoice, TakesFactor},
+    texts,
 };
 use crate::transactions::{
     merchant::AccountView,
@@ -30,6 +36,10 @@ pub struct RegisterForm {
     pub city: String,
     pub credential: String,
     pub pin: Secret,
+    /// The code of the authenticator app, or nothing.
+    pub totp: Secret,
+    /// A passkey's answer as JSON, or nothing.
+    pub assertion: String,
 }
 
 /// One registered account.
@@ -79,7 +89,7 @@ pub struct MerchantPage {
 impl MerchantPage {
     /// The page as HTML.
     pub fn html(&self) -> String {
-        let fields = ["bank", "number", "shop", "city", "credential", "pin"];
+        let fields = ["bank", "number", "shop", "city", "credential", "pin", "totp"];
         rendered(&Self { problems: self.problems.among(&fields), ..self.clone() })
     }
 

@@ -8,7 +8,14 @@
 //! | [`PayrollForm`] | `/payroll/sign` | what was shown, `pin` |
 //! | [`PayrollForm`] | `/payroll/result` | what was signed, `kind` |
 
-use super::{Frame, Problems, form::Secret, rendered, rows::Row, sign::CredentialChoice, texts};
+use super::{
+    Frame, Problems,
+    form::Secret,
+    rendered,
+    rows::Row,
+    sign::{CredentialChoice, TakesFactor},
+    texts,
+};
 use crate::transactions::payroll::{COLUMNS, PayrollRow, PayrollView, SignedPayroll};
 use askama::Template;
 use serde::Deserialize;
@@ -26,6 +33,10 @@ pub struct PayrollForm {
     /// The orders as JSON.
     pub orders: String,
     pub pin: Secret,
+    /// The code of the authenticator app, or nothing.
+    pub totp: Secret,
+    /// A passkey's answer as JSON, or nothing.
+    pub assertion: String,
     /// `ndjson` or `xlsx`.
     pub kind: String,
 }
@@ -145,7 +156,7 @@ pub struct PayrollPage {
 impl PayrollPage {
     /// The page as HTML.
     pub fn html(&self) -> String {
-        rendered(&Self { problems: self.problems.among(&["credential", "file", "pin"]), ..self.clone() })
+        rendered(&Self { problems: self.problems.among(&["credential", "file", "pin", "totp"]), ..self.clone() })
     }
 
     /// The summary of what was signed.

@@ -7,7 +7,7 @@
 //! | [`ReviewForm`] | `/sign/{id}` | what was shown, what is chosen, the PIN |
 
 use super::{Frame, Problems, VerdictCard, form::Secret, rendered, sheets::SheetsView, texts};
-use crate::signing::sheets::Pages;
+use crate::{custody::Demand, signing::sheets::Pages};
 use askama::Template;
 use chuky_model::{id::CredentialId, instant::Instant};
 use serde::Deserialize;
@@ -108,6 +108,32 @@ pub struct CredentialChoice {
     pub tries_left: u32,
     /// Where the picture that is kept with it lies.
     pub picture: Option<String>,
+    /// What signing with it takes beside the PIN.
+    pub demand: Demand,
+}
+
+/// What the fields beside a PIN are for, of all credentials that a form offers.
+pub trait TakesFactor {
+    /// Whether a code of an authenticator app serves for one of them.
+    fn take_code(&self) -> bool;
+    /// Whether a passkey does.
+    fn take_passkey(&self) -> bool;
+    /// Whether one of them signs nothing before a factor is enrolled.
+    fn lack_factor(&self) -> bool;
+}
+
+impl TakesFactor for [CredentialChoice] {
+    fn take_code(&self) -> bool {
+        self.iter().any(|choice| choice.demand.takes_code())
+    }
+
+    fn take_passkey(&self) -> bool {
+        self.iter().any(|choice| choice.demand.takes_passkey())
+    }
+
+    fn lack_factor(&self) -> bool {
+        self.iter().any(|choice| choice.demand.lacks())
+    }
 }
 
 impl CredentialChoice {
@@ -190,6 +216,10 @@ pub struct ReviewForm {
     /// `yes`: with the picture that is kept.
     pub kept_picture: String,
     pub pin: Secret,
+    /// The code of the authenticator app, or nothing.
+    pub totp: Secret,
+    /// A passkey's answer as JSON, or nothing.
+    pub assertion: String,
 }
 
 impl ReviewForm {
@@ -401,4 +431,4 @@ impl SignedPage {
 
 /// The fields that have a place for their problems.
 const REVIEW_FIELDS: &[&str] =
-    &["credential", "picture", "anchor", "document_number", "look", "page", "reason", "code", "pin"];
+    &["credential", "picture", "anchor", "document_number", "look", "page", "reason", "code", "pin", "totp"];

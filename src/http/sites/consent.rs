@@ -1,12 +1,12 @@
 //! The page of consent (RFC 6749 §4.1.1): log-in, what an application asks for, agree or refuse. The request is read anew when the form
 //! comes back; what a browser could have changed of it is checked as if it came for the first time.
 
-use super::{Visit, requests::shown_beside};
+use super::{Visit, documents::pin_beside};
 use crate::{
-    accounts::Principal,
+    accounts::{Principal, passkey::MOST_SHOWN},
     app::App,
-    custody::{self, Pin},
-    error::{Error, RequestError, Result},
+    custody::{self, Factors},
+    error::{RequestError, Result},
     http::{
         Access, Remote, Route,
         api::{credentials::with_pin, documents::SIGNERS},
@@ -15,7 +15,6 @@ use crate::{
             consent::{ConsentForm, ConsentPage, WishCard},
             html,
         },
-        problem::status_of,
     },
     oauth::{self, Asked, AuthorizationRequest, Refusal, Wish},
 };
@@ -91,15 +90,15 @@ async fn decide(
         match &request.wish {
             None => oauth::approve(&app, by, &request, None).await,
             Some(_) => {
-                let pin = Pin::enter(form.pin.reveal()).map_err(RequestError::from)?;
-                with_pin(&app, by, &remote, oauth::approve(&app, by, &request, Some(&pin))).await
+                let factors = Factors::of_form(form.pin.reveal(), form.totp.reveal(), &form.assertion)?;
+                with_pin(&app, by, &remote, oauth::approve(&app, by, &request, Some(&factors))).await
             }
         }
     };
     match flow.await {
         Ok(address) => Ok(Redirect::to(&address).into_response()),
         Err(error) => {
-            let said = beside_pin(error)?;
+            let said = pin_beside(error)?;
             let wish = wish_card(&app, by, &request).await?.unwrap_or_default();
             Ok(page(visit, (address.path(), &asked), &request, wish, said))
         }
@@ -113,16 +112,6 @@ fn told(refusal: Refusal) -> Result<Response> {
     }
 }
 
-/// A wrong PIN is said beside the field, too.
-fn beside_pin(error: Error) -> Result<(StatusCode, Problems)> {
-    match error {
-        Error::Request(refused) if refused.field == Some("pin") => {
-            Ok((status_of(refused.kind), Problems::said(refused.field, refused.detail)))
-        }
-        error => shown_beside(error),
-    }
-}
-
 /// Consent is a person's: at a browser, with a role that signs.
 fn may_sign(by: &Principal) -> Result<()> {
     let person = by.client.starts_with("session:") && SIGNERS.admits(Some(&by.roles));
@@ -133,16 +122,20 @@ fn may_sign(by: &Principal) -> Result<()> {
 async fn wish_card(app: &App, by: &Principal, request: &AuthorizationRequest) -> Result<Option<Option<WishCard>>> {
     let Some(Wish { credential, hashes }) = &request.wish else { return Ok(Some(None)) };
     let signers = custody::signers(app, by).await?;
-    let signer = signers.iter().find(|signer| signer.credential.id == *credential);
-    Ok(signer.map(|signer| {
-        Some(WishCard {
-            holder: signer.certificate.subject().common_name(),
-            serial: hex::encode(signer.row.serial.as_octets()),
-            hashes: hashes.iter().take(HASHES_SHOWN).map(|hash| grouped(hash)).collect(),
-            count: hashes.len(),
-            description: request.description.clone(),
-        })
-    }))
+    let Some(signer) = signers.iter().find(|signer| signer.credential.id == *credential) else { return Ok(None) };
+    let shown: Vec<String> = hashes.iter().map(hex::encode).collect();
+    let demand = custody::demand(app, signer).await?;
+    Ok(Some(Some(WishCard {
+        holder: signer.certificate.subject().common_name(),
+        serial: hex::encode(signer.row.serial.as_octets()),
+        hashes: hashes.iter().take(HASHES_SHOWN).map(|hash| grouped(hash)).collect(),
+        count: hashes.len(),
+        description: request.description.clone(),
+        credential: *credential,
+        demand,
+        acting: oauth::by_client(by, &request.client).client,
+        shown: if shown.len() > MOST_SHOWN { String::new() } else { shown.join(" ") },
+    })))
 }
 
 fn page(

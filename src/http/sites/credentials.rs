@@ -70,6 +70,7 @@ pub(super) async fn usable(
             holder: holder(&signer.certificate),
             valid_until: signer.row.not_after,
             tries_left: signer.tries_left(app),
+            demand: custody::demand(app, &signer).await?,
             picture: shows.then(|| format!("/credentials/{id}/picture.png")),
         });
     }

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     accounts::Principal,
     app::App,
-    custody::Pin,
+    custody::Factors,
     error::{Error, RequestError, Result},
     http::{
         Remote, Route,
@@ -147,14 +147,14 @@ async fn with_key(
     (step, form): (&str, &StepForm),
 ) -> Result<OutgoingView> {
     let credential = credential(&form.credential)?;
-    let pin = Pin::enter(form.pin.reveal()).map_err(RequestError::from)?;
+    let factors = Factors::of_form(form.pin.reveal(), form.totp.reveal(), &form.assertion)?;
     let seen = Some(form.content_sha256.as_str()).filter(|seen| !seen.is_empty());
     let picture = PictureWanted::of(None, form.kept_picture == "yes");
     if step == "seal" {
-        return with_pin(app, by, remote, outgoing::seal(app, by, id, credential, &pin, (seen, picture))).await;
+        return with_pin(app, by, remote, outgoing::seal(app, by, id, credential, &factors, (seen, picture))).await;
     }
     let wanted = [(id, Some(form.content_sha256.clone()))];
-    let lines = with_pin(app, by, remote, outgoing::sign(app, by, credential, &pin, &wanted, picture)).await?;
+    let lines = with_pin(app, by, remote, outgoing::sign(app, by, credential, &factors, &wanted, picture)).await?;
     let line = lines.into_iter().next();
     match line {
         Some(BatchLine { document: Some(document), .. }) => Ok(document),
@@ -174,7 +174,7 @@ async fn sign_many(
     let by = visit.posting(&form.csrf)?;
     let signed = async {
         let credential = credential(&form.credential)?;
-        let pin = Pin::enter(form.pin.reveal()).map_err(RequestError::from)?;
+        let factors = Factors::of_form(form.pin.reveal(), form.totp.reveal(), &form.assertion)?;
         let picture = PictureWanted::of(None, form.kept_picture == "yes");
         let mut wanted = Vec::new();
         for (name, seen) in &form.chosen {
@@ -182,7 +182,7 @@ async fn sign_many(
                 wanted.push((read(id)?, Some(seen.clone())));
             }
         }
-        with_pin(&app, by, &remote, outgoing::sign(&app, by, credential, &pin, &wanted, picture)).await
+        with_pin(&app, by, &remote, outgoing::sign(&app, by, credential, &factors, &wanted, picture)).await
     };
     let lines = match signed.await {
         Ok(lines) => lines,
@@ -362,10 +362,10 @@ fn recipient(view: RecipientView) -> Recipient {
     }
 }
 
-/// What a form's page shows of a refusal; a wrong PIN stands beside its field.
-fn pin_beside(error: Error) -> Result<(StatusCode, Problems)> {
+/// What a form's page shows of a refusal; a wrong PIN, and what is wrong with the second factor, stands beside its field.
+pub(super) fn pin_beside(error: Error) -> Result<(StatusCode, Problems)> {
     match error {
-        Error::Request(refused) if refused.field == Some("pin") => {
+        Error::Request(refused) if matches!(refused.field, Some("pin" | "totp")) => {
             Ok((crate::http::problem::status_of(refused.kind), Problems::said(refused.field, refused.detail)))
         }
         error => shown_beside(error),

@@ -1,10 +1,10 @@
 //! `/mandates`: a payer signs recurring mandates, sees what was collected, and ends them.
 
-use super::{PageForm, TokenForm, Visit, credentials::usable, requests::shown_beside};
+use super::{PageForm, TokenForm, Visit, credentials::usable, documents::pin_beside};
 use crate::{
     accounts::Principal,
     app::App,
-    custody::Pin,
+    custody::Factors,
     error::{RequestError, Result},
     http::{
         Remote, Route,
@@ -61,17 +61,18 @@ async fn sign(
         }
     };
     let identity = format!("{}\n{wish:?}", form.credential);
-    let (typed, credential) = (form.pin.clone(), form.credential.clone());
+    let typed = (form.pin.clone(), form.totp.clone(), form.assertion.clone());
+    let credential = form.credential.clone();
     let flow = async move |app: App, by: Principal| {
         let credential = credential.parse().map_err(|_| RequestError::not_found())?;
-        let pin = Pin::enter(typed.reveal()).map_err(RequestError::from)?;
-        Ok(with_pin(&app, &by, &remote, mandates::sign(&app, &by, credential, &pin, wish)).await?.id)
+        let factors = Factors::of_form(typed.0.reveal(), typed.1.reveal(), &typed.2)?;
+        Ok(with_pin(&app, &by, &remote, mandates::sign(&app, &by, credential, &factors, wish)).await?.id)
     };
     let key = (form.idempotency_key.as_str(), identity.as_bytes());
     match idempotency::once_on_page(&app, by, "POST /mandates", key, flow).await {
         Ok(_) => Ok(Redirect::to("/mandates?done=signed").into_response()),
         Err(error) => {
-            let said = shown_beside(error)?;
+            let said = pin_beside(error)?;
             page(&app, visit, ListQuery::default(), form, said).await
         }
     }
@@ -104,7 +105,12 @@ async fn page(
         next: next.map(|next| format!("/mandates?before={}_{}", next.at.0, next.id)),
         providers: mandates::collectors(app).await?.into_iter().collect(),
         credentials: usable(app, by, |_| true).await?,
-        form: MandateForm { idempotency_key: idempotency::fresh_key(), pin: Default::default(), ..form },
+        form: MandateForm {
+            idempotency_key: idempotency::fresh_key(),
+            pin: Default::default(),
+            totp: Default::default(),
+            ..form
+        },
         done: query.done,
         problems,
         frame: visit.frame,

@@ -1,11 +1,11 @@
 //! `/merchant`: a merchant registers accounts, prints and withdraws their codes. `/qr`: anybody asks whose account a code names, by
 //! picture or text.
 
-use super::{PageForm, TokenForm, Visit, credentials::usable, requests::shown_beside};
+use super::{PageForm, TokenForm, Visit, credentials::usable, documents::pin_beside};
 use crate::{
     accounts::Principal,
     app::App,
-    custody::Pin,
+    custody::Factors,
     error::{Error, RequestError, Result},
     http::{
         Access, Remote, Route,
@@ -73,19 +73,19 @@ async fn register(
     let by = visit.posting(&form.csrf)?;
     let RegisterForm { bank, number, shop, city, credential, .. } = form.clone();
     let identity = format!("{credential}\n{bank}\n{number}\n{shop}\n{city}");
-    let typed = form.pin.clone();
+    let typed = (form.pin.clone(), form.totp.clone(), form.assertion.clone());
     let flow = async move |app: App, by: Principal| {
         let credential = credential.parse().map_err(|_| RequestError::not_found())?;
-        let pin = Pin::enter(typed.reveal()).map_err(RequestError::from)?;
+        let factors = Factors::of_form(typed.0.reveal(), typed.1.reveal(), &typed.2)?;
         let new = NewAccount { bank, number, shop, city };
-        let view = with_pin(&app, &by, &remote, merchant::register(&app, &by, credential, &pin, new)).await?;
+        let view = with_pin(&app, &by, &remote, merchant::register(&app, &by, credential, &factors, new)).await?;
         Ok(view.id)
     };
     let key = (form.idempotency_key.as_str(), identity.as_bytes());
     match idempotency::once_on_page(&app, by, "POST /merchant", key, flow).await {
         Ok(_) => Ok(Redirect::to("/merchant?done=registered").into_response()),
         Err(error) => {
-            let said = shown_beside(error)?;
+            let said = pin_beside(error)?;
             page(&app, visit, ListQuery::default(), form, said).await
         }
     }
@@ -128,7 +128,12 @@ async fn page(
         accounts: views.iter().map(|view| AccountCard::of(&visit.frame, view)).collect(),
         next: next.map(|next| format!("/merchant?after={}_{}", next.at.0, next.id)),
         credentials,
-        form: RegisterForm { idempotency_key: idempotency::fresh_key(), pin: Default::default(), ..form },
+        form: RegisterForm {
+            idempotency_key: idempotency::fresh_key(),
+            pin: Default::default(),
+            totp: Default::default(),
+            ..form
+        },
         done: query.done,
         problems,
         frame: visit.frame,

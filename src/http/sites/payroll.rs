@@ -4,6 +4,7 @@ use super::{PageForm, Visit, credentials::usable};
 use crate::{
     accounts::Principal,
     app::App,
+    custody::Factors,
     error::{Error, InternalError, RequestError, RequestErrorKind, Result},
     http::{
         Remote, Route,
@@ -134,9 +135,13 @@ async fn sign(
     PageForm(form): PageForm<PayrollForm>,
 ) -> Result<Response> {
     let by = visit.posting(&form.csrf)?;
-    let PayrollForm { credential, sha256, orders, pin, .. } = form;
+    let PayrollForm { credential, sha256, orders, pin, totp, assertion, .. } = form;
     let orders: Vec<PaymentOrder> = serde_json::from_str(&orders).map_err(|_| RequestError::not_found())?;
-    match signed(&app, by, remote, (credential.clone(), sha256, orders.clone()), &pin).await {
+    let done = match Factors::of_form(pin.reveal(), totp.reveal(), &assertion) {
+        Ok(factors) => signed(&app, by, remote, (credential.clone(), sha256, orders.clone()), factors).await,
+        Err(error) => Err(error),
+    };
+    match done {
         Ok(signed) => {
             let signed = PayrollPage::signed_summary(&visit.frame, &signed);
             let page = PayrollPage {

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     accounts::Principal,
     app::App,
-    custody::Pin,
+    custody::Factors,
     error::{Error, RequestError, Result},
     http::{
         Remote, Route,
@@ -154,11 +154,11 @@ async fn signed(
 ) -> Result<Signed> {
     // What is signed is what was shown.
     let request = SignRequest { sha256: Some(form.sha256.clone()), ..request(chosen)? };
-    let pin = Pin::enter(form.pin.reveal()).map_err(RequestError::from)?;
+    let factors = Factors::of_form(form.pin.reveal(), form.totp.reveal(), &form.assertion)?;
     let identity = format!("{}\n{chosen:?}", form.sha256);
     let remote = remote.clone();
     let flow = async move |app: App, by: Principal| {
-        with_pin(&app, &by, &remote, signing::sign(&app, &by, id, &request, &pin)).await
+        with_pin(&app, &by, &remote, signing::sign(&app, &by, id, &request, &factors)).await
     };
     let route = format!("POST /sign/{id}");
     idempotency::once_on_page(app, by, &route, (&form.idempotency_key, identity.as_bytes()), flow).await

@@ -11,7 +11,7 @@ use super::{evidence::Surroundings, files, routed::refuse_marked_pdf, sign::appe
 use crate::{
     accounts::Principal,
     app::App,
-    custody::{self, Pin, Sad, Signer},
+    custody::{self, Factors, Sad, Signer},
     error::{RequestError, RequestErrorKind, Result},
     issuance::timestamp,
 };
@@ -35,7 +35,7 @@ pub async fn authorize(
     credential: CredentialId,
     hashes: &[Vec<u8>],
     variants: Variants,
-    pin: &Pin,
+    factors: &Factors,
 ) -> Result<Sad> {
     let signer = custody::signer(app, by, credential).await?;
     let length = signer.credential.algorithm.default_scheme().hash().length();
@@ -53,7 +53,7 @@ pub async fn authorize(
             }
         }
     }
-    custody::authorize(app, by, &signer, pin, digests, (hashes.len(), at)).await
+    custody::authorize(app, by, &signer, factors, (digests, hashes.to_vec()), (hashes.len(), at)).await
 }
 
 /// Signatures over allowed hashes, in order.

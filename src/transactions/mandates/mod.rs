@@ -14,7 +14,7 @@ use crate::{
     attestation,
     audit::{self, Actor, Entry, Kind},
     current,
-    custody::{self, Pin},
+    custody::{self, Factors},
     error::{InternalError, RequestError, Result},
     store,
 };
@@ -65,7 +65,13 @@ pub struct CollectionView {
 }
 
 /// Signs a mandate under one activation for exactly its hash, and stores it: it is in force.
-pub async fn sign(app: &App, by: &Principal, credential: CredentialId, pin: &Pin, wish: Wish) -> Result<MandateView> {
+pub async fn sign(
+    app: &App,
+    by: &Principal,
+    credential: CredentialId,
+    factors: &Factors,
+    wish: Wish,
+) -> Result<MandateView> {
     // 1. A mandate that means something, for a provider that collects.
     let signer = custody::signer(app, by, credential).await?;
     let now = app.clock.now();
@@ -82,7 +88,7 @@ pub async fn sign(app: &App, by: &Principal, credential: CredentialId, pin: &Pin
     // 2. What is signed is what was asked for, under a fresh identifier.
     let id = MandateId(Uuid::now_v7());
     let payload = serde_json::to_vec(&Content { wish, id }).map_err(|error| InternalError::other(error.to_string()))?;
-    let jws = sign_payload(app, by, &signer, pin, (Some(KIND), &payload)).await?;
+    let jws = sign_payload(app, by, &signer, factors, (Some(KIND), &payload)).await?;
     let content = collect::verified(&jws, &signer.certificate);
     let content = content.ok_or_else(|| InternalError::other("the mandate that was signed does not verify"))?;
     // 3. The row with its audit entry.

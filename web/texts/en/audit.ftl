@@ -153,3 +153,6 @@ audit-kind-subject-exported = Data about a person given out
 audit-kind-person-forgotten = An account is nobody's any more
 audit-kind-request-erased = Person of a request erased
 audit-kind-document-removed = Document removed
+audit-kind-second-factor-used = A code was used to sign
+audit-kind-second-factor-owned = An account owns a second factor
+audit-kind-second-factor-declined = A passkey did not allow an activation

@@ -153,3 +153,6 @@ audit-kind-subject-exported = Cung cấp dữ liệu về một người
 audit-kind-person-forgotten = Tài khoản không còn của ai
 audit-kind-request-erased = Đã xóa người khỏi hồ sơ
 audit-kind-document-removed = Đã xóa văn bản
+audit-kind-second-factor-used = Dùng mã xác thực để ký
+audit-kind-second-factor-owned = Tài khoản có yếu tố xác thực thứ hai
+audit-kind-second-factor-declined = Khóa truy cập không cho phép lượt ký
