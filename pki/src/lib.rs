@@ -33,6 +33,7 @@ pub mod profile;
 pub mod qualified;
 pub mod revocation;
 pub mod signed;
+pub mod splice;
 pub mod timestamp;
 pub mod transparency;
 pub mod trusted_list;

@@ -292,19 +292,32 @@ impl Sign {
         if let Some(stated) = &self.media_type {
             return stated;
         }
-        let ending = file.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-        match (ending.as_str(), self.format) {
-            (_, Format::Pades) | ("pdf", _) => "application/pdf",
-            ("xml", _) => "application/xml",
-            ("json", _) => "application/json",
-            ("txt", _) => "text/plain",
-            ("docx", _) => "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-            ("xlsx", _) => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-            ("odt", _) => "application/vnd.oasis.opendocument.text",
-            ("png", _) => "image/png",
-            ("jpg" | "jpeg", _) => "image/jpeg",
-            _ => "application/octet-stream",
+        match self.format {
+            Format::Pades => "application/pdf",
+            _ => media_type_of(file),
         }
+    }
+}
+
+/// What a file is by its ending.
+pub(super) fn media_type_of(file: &Path) -> &'static str {
+    let ending = file.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    match ending.as_str() {
+        "pdf" => "application/pdf",
+        "xml" => "application/xml",
+        "json" => "application/json",
+        "txt" => "text/plain",
+        "docx" => "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        "xlsx" => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        "odt" => "application/vnd.oasis.opendocument.text",
+        "png" => "image/png",
+        "jpg" | "jpeg" => "image/jpeg",
+        "p7s" => "application/pkcs7-signature",
+        "p7m" => "application/pkcs7-mime",
+        "jws" | "jose" => "application/jose",
+        "asice" | "sce" => "application/vnd.etsi.asic-e+zip",
+        "asics" | "scs" => "application/vnd.etsi.asic-s+zip",
+        _ => "application/octet-stream",
     }
 }
 

@@ -2,6 +2,7 @@
 //! of memory, time and files, with no network, and is retired at once after anything abnormal. The service never parses
 //! such a document itself; it hands over a descriptor and gets a report, or the fact that there could be none.
 
+mod augmentation;
 mod certificate;
 mod code;
 mod form;
@@ -15,6 +16,7 @@ mod signing;
 pub mod table;
 mod worker;
 
+pub use augmentation::{Augmentation, Augmented, Augmenting};
 pub use code::CodeWanted;
 pub use form::{FieldsWanted, SignerWanted, TextWanted};
 pub use package::{AttachmentRead, PackageRead, PackageUnusable};

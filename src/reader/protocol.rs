@@ -116,6 +116,8 @@ pub enum Task {
     ReadFirstPage,
     /// Reads an edXML package.
     ReadPackage,
+    /// Says what takes the signatures of a file that is no PDF to a higher level.
+    Augment(super::Augmenting),
     /// Adds long-term data to the signed document.
     AddLongTerm(LongTermData),
     /// Counts pages and measures some, from that number.
@@ -195,6 +197,7 @@ pub enum TaskOutput {
     Enveloped(Enveloped),
     /// What must be appended to the document.
     Update(Vec<u8>),
+    Augmented(super::Augmented),
     Package(Result<super::PackageRead, super::PackageUnusable>),
     /// Of the first page, without white space; `None` where it could not be read.
     Lines(Option<Vec<String>>),

@@ -2,7 +2,7 @@
 //! It reads nothing but the descriptors it is handed and writes nothing but answers.
 
 use super::{
-    certificate, form, package, probe,
+    augmentation, certificate, form, package, probe,
     protocol::{self, Aside, Evidence, Task, TaskOutput},
     request,
     sandbox::{self, Confinement},
@@ -100,6 +100,7 @@ fn perform(
         | Task::PrepareTimestamp { .. }
         | Task::ReadEnveloped { .. }
         | Task::AddLongTerm(_)
+        | Task::Augment(_)
         | Task::MakeFields(_)
         | Task::FindAnchor(_)
         | Task::FillFields(_)) => {
@@ -131,6 +132,7 @@ fn update(task: Task, source: &[u8], faces: &mut Faces) -> Result<TaskOutput, Un
         Task::ReadEnveloped { algorithm, behind } => {
             TaskOutput::Enveloped(signing::enveloped(source, algorithm, &behind)?)
         }
+        Task::Augment(wanted) => TaskOutput::Augmented(augmentation::augment(source, wanted)?),
         Task::AddLongTerm(data) => TaskOutput::Update(signing::add_long_term(source, &data)?),
         Task::MakeFields(wanted) => TaskOutput::Update(form::make_fields(source, *wanted, faces)?),
         Task::FindAnchor(anchor) => TaskOutput::AnchorFound(signing::anchor_page(source, &anchor)?),

@@ -1,12 +1,12 @@
-//! Archives stay readable: a PDF with an archive timestamp gets its next one before the newest ends to count by itself, because its certificate or an
-//! algorithm of it ends (EN 319 142-1 §5.4.3). Each such document has one row, of the document's identifier, claimed by whichever node comes first; nobody's
-//! key is needed. Whatever is stored of the document later keeps the row: an archive stays one.
+//! Archives stay readable: a document of any format with an archive timestamp gets its next one before the newest ends to count by itself, because its
+//! certificate or an algorithm of it ends (EN 319 142-1 §5.4.3, EN 319 132-1 §5.5.2, EN 319 122-1 §5.5.3, TS 119 182-1 §5.3.6.2). Each such
+//! document has one row, of the document's identifier, claimed by whichever node comes first; nobody's key is needed. Whatever is stored of the
+//! document later keeps the row: an archive stays one.
 
 use super::{
     document,
     evidence::Stamping,
-    extend::{ArchiveLevel, raised},
-    form::Form,
+    extend::{ArchiveLevel, ExtensionRequest, raised},
     sign::{Unrecorded, moved_on},
 };
 use crate::{
@@ -36,6 +36,11 @@ struct Renewal {
     hierarchy: Hierarchy,
     /// Until when the newest timestamp counts by itself, in microseconds; 0 where something was added that no archive timestamp covers.
     until: i64,
+    /// What the extension was asked to: the signatures, where not all of them, and the document that a detached signature covers.
+    #[serde(default)]
+    signatures: Option<Vec<String>>,
+    #[serde(default)]
+    content: Option<String>,
 }
 
 impl Renewal {
@@ -53,6 +58,17 @@ impl Renewal {
         })
     }
 
+    /// The next archive timestamp.
+    fn wanted(&self) -> ExtensionRequest {
+        let (signatures, content) = (self.signatures.clone(), self.content.clone());
+        ExtensionRequest { level: ArchiveLevel::LTA, sha256: None, signatures, content }
+    }
+
+    /// Soon, of a document of which nothing more is known.
+    fn soon(document: DocumentId, hierarchy: Hierarchy) -> Self {
+        Self { document, hierarchy, until: 0, signatures: None, content: None }
+    }
+
     fn of(job: &Job) -> Result<Self> {
         Ok(serde_json::from_slice(&job.payload).map_err(|error| InternalError::other(error.to_string()))?)
     }
@@ -63,9 +79,16 @@ fn row_of(document: DocumentId) -> JobId {
     JobId(document.0)
 }
 
-/// Has a document with an archive timestamp of that hierarchy wait for its next one; stored with the document's row.
-pub(super) fn renewed_later(app: &App, made: Unrecorded, hierarchy: Hierarchy, until: Instant) -> Result<Unrecorded> {
-    let renewal = Renewal { document: made.document().id, hierarchy, until: until.0 };
+/// Has a document with an archive timestamp of that hierarchy, which counts until then, wait for its next one by the same request; stored with the
+/// document's row.
+pub(super) fn renewed_later(
+    app: &App,
+    made: Unrecorded,
+    wanted: &ExtensionRequest,
+    (hierarchy, until): (Hierarchy, Instant),
+) -> Result<Unrecorded> {
+    let (signatures, content) = (wanted.signatures.clone(), wanted.content.clone());
+    let renewal = Renewal { document: made.document().id, hierarchy, until: until.0, signatures, content };
     // A clock that is ahead must not put it off past the timestamp's end.
     let now = app.clock.certain();
     let ahead = app.settings.documents.renewal_days.saturating_mul(DAY);
@@ -96,9 +119,10 @@ pub(super) async fn goes_on(
     let waits = transaction.job_by_id(row_of(document.id)).await?;
     if let Some(waits) = waits.filter(|row| row.kind == KIND && row.state == JobState::Queued) {
         // What was written over the row is no reason to refuse a signature.
-        let hierarchy = Renewal::of(&waits).map_or(Hierarchy::Citizens, |renewal| renewal.hierarchy);
+        let renewal = Renewal::of(&waits).unwrap_or_else(|_| Renewal::soon(document.id, Hierarchy::Citizens));
         let run_at = waits.run_at.min(now.plus_seconds(DAY));
-        transaction.put_job(&Renewal { document: document.id, hierarchy, until: 0 }.row(KIND, (now, run_at))?).await?;
+        let renewal = Renewal { document: document.id, until: 0, ..renewal };
+        transaction.put_job(&renewal.row(KIND, (now, run_at))?).await?;
     }
     Ok(())
 }
@@ -129,14 +153,13 @@ pub async fn renew_due(app: &App) -> Result<usize> {
 /// on, `None` after the last.
 pub async fn find_unrenewed(app: &App, after: Option<DocumentId>) -> Result<Option<DocumentId>> {
     let after = after.unwrap_or(DocumentId(Uuid::nil()));
-    let documents = app.store.documents_without_job(KIND, Form::Pades.name(), after, LOOKED_AT).await?;
+    let documents = app.store.documents_without_job(KIND, after, LOOKED_AT).await?;
     for document in &documents {
-        if !was_archived(app, document).await? {
-            continue;
-        }
+        let Some(archived) = was_archived(app, document).await? else { continue };
         tracing::warn!(event = "archive_without_renewal", document = %document.id);
         let now = app.clock.certain();
-        let renewal = Renewal { document: document.id, hierarchy: Hierarchy::Citizens, until: 0 };
+        let Archived { signatures, content } = archived;
+        let renewal = Renewal { signatures, content, ..Renewal::soon(document.id, Hierarchy::Citizens) };
         let mut transaction = app.store.begin().await?;
         transaction.put_job(&renewal.row(KIND, (now, now))?).await?;
         transaction.commit().await?;
@@ -144,23 +167,30 @@ pub async fn find_unrenewed(app: &App, after: Option<DocumentId>) -> Result<Opti
     Ok(documents.last().filter(|_| documents.len() as i64 == LOOKED_AT).map(|last| last.id))
 }
 
-/// Whether the audit log tells that it was given an archive timestamp here.
-async fn was_archived(app: &App, document: &Document) -> Result<bool> {
-    let mut after = Cursor::OLDEST;
+/// What the audit log tells of an archive timestamp that was given here.
+#[derive(Default, Deserialize)]
+struct Archived {
+    #[serde(default)]
+    signatures: Option<Vec<String>>,
+    #[serde(default)]
+    content: Option<String>,
+}
+
+/// The newest that the audit log tells of.
+async fn was_archived(app: &App, document: &Document) -> Result<Option<Archived>> {
+    let (mut after, mut newest) = (Cursor::OLDEST, None);
     loop {
         let entries = app.store.audit_entries_about(&document.subject(), after, ENTRIES).await?;
-        let archives = |kind: &str, content: &[u8]| {
-            let content: serde_json::Value = serde_json::from_slice(content).unwrap_or_default();
-            [Kind::DocumentSigned.name(), Kind::DocumentExtended.name()].contains(&kind)
-                && content["level"] == "LTA"
-                && content["format"] == Form::Pades.name()
-        };
-        if entries.iter().any(|entry| archives(&entry.kind, &entry.content)) {
-            return Ok(true);
+        let archives = [Kind::DocumentSigned.name(), Kind::DocumentExtended.name()];
+        for entry in entries.iter().filter(|entry| archives.contains(&entry.kind.as_str())) {
+            let content: serde_json::Value = serde_json::from_slice(&entry.content).unwrap_or_default();
+            if content["level"] == "LTA" {
+                newest = Some(serde_json::from_value(content).unwrap_or_default());
+            }
         }
         match entries.last().filter(|_| entries.len() as i64 == ENTRIES) {
             Some(last) => after = Cursor { at: last.recorded_at, id: last.id.0 },
-            None => return Ok(false),
+            None => return Ok(newest),
         }
     }
 }
@@ -181,7 +211,7 @@ async fn renew(app: &App, job: &Job) -> Result<bool> {
         return Ok(false);
     }
     let place = app.places.of_service();
-    raised(app, Actor::Service, &document, ArchiveLevel::LTA, place).await?.stored(app, Some(job)).await?;
+    raised(app, Actor::Service, &document, &renewal.wanted(), place).await?.stored(app, Some(job)).await?;
     Ok(true)
 }
 
@@ -230,7 +260,7 @@ pub async fn due_on_roads(app: &App) -> Result<Option<DueArchive>> {
     let Some(job) = jobs.into_iter().next() else { return Ok(None) };
     let renewal = match Renewal::of(&job) {
         // What was written over the row is no reason to leave the document without its archive.
-        Err(_) => Renewal { document: DocumentId(job.id.0), hierarchy: Hierarchy::Officials, until: 0 },
+        Err(_) => Renewal::soon(DocumentId(job.id.0), Hierarchy::Officials),
         Ok(renewal) => Renewal { document: DocumentId(job.id.0), ..renewal },
     };
     Ok(Some(DueArchive { job, renewal }))
@@ -239,7 +269,7 @@ pub async fn due_on_roads(app: &App) -> Result<Option<DueArchive>> {
 /// A row by which that document of a road waits for its archive timestamp from now on.
 pub fn archive_wanted(app: &App, document: DocumentId) -> Result<Job> {
     let now = app.clock.certain();
-    Renewal { document, hierarchy: Hierarchy::Officials, until: 0 }.row(ROAD_KIND, (now, now))
+    Renewal::soon(document, Hierarchy::Officials).row(ROAD_KIND, (now, now))
 }
 
 /// Whether the road's document has an archive timestamp that is followed by the next.
@@ -260,7 +290,7 @@ pub async fn archived(app: &App, document: &Document, due: Option<&DueArchive>) 
             return Ok(None);
         }
     }
-    raised(app, Actor::Service, document, ArchiveLevel::LTA, app.places.of_service()).await.map(Some)
+    raised(app, Actor::Service, document, &ExtensionRequest::default(), app.places.of_service()).await.map(Some)
 }
 
 const KIND: &str = "archive_renewal";

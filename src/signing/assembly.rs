@@ -143,7 +143,7 @@ impl Prepared {
                 let place = source.place.as_ref().ok_or_else(unexpected)?;
                 DataObject::Enveloping { digest: place.digest.clone() }
             }
-            Form::Pades => return Err(unexpected().into()),
+            Form::Pades | Form::AsUploaded => return Err(unexpected().into()),
         };
         Self::xades(making, object)
     }

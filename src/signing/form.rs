@@ -18,9 +18,11 @@ pub enum Form {
     JadesDetached,
     Asice,
     Asics,
+    /// As it was uploaded: signed elsewhere in any format but PDF, and extended here.
+    AsUploaded,
 }
 
-const NAMES: [(Form, &str); 10] = [
+const NAMES: [(Form, &str); 11] = [
     (Form::Pades, "pades"),
     (Form::CadesAttached, "cades_attached"),
     (Form::CadesDetached, "cades_detached"),
@@ -31,6 +33,7 @@ const NAMES: [(Form, &str); 10] = [
     (Form::JadesDetached, "jades_detached"),
     (Form::Asice, "asice"),
     (Form::Asics, "asics"),
+    (Form::AsUploaded, "as_uploaded"),
 ];
 
 impl Form {
@@ -72,7 +75,7 @@ impl Form {
     /// What the signed file is called.
     pub fn file_name(self, document: &str) -> String {
         let ending = match self {
-            Self::Pades | Self::XadesEnveloped => return document.to_owned(),
+            Self::Pades | Self::XadesEnveloped | Self::AsUploaded => return document.to_owned(),
             Self::CadesAttached => "p7m",
             Self::CadesDetached => "p7s",
             Self::XadesEnveloping | Self::XadesDetached => "xades.xml",
@@ -86,7 +89,7 @@ impl Form {
     /// The media type of the signed file.
     pub fn media_type(self, document: &str) -> &str {
         match self {
-            Self::Pades | Self::XadesEnveloped => document,
+            Self::Pades | Self::XadesEnveloped | Self::AsUploaded => document,
             Self::CadesAttached => "application/pkcs7-mime",
             Self::CadesDetached => "application/pkcs7-signature",
             Self::XadesEnveloping | Self::XadesDetached => "application/xml",

@@ -34,6 +34,8 @@ pub const LEFT_BEHIND_SECONDS: u64 = 3_600;
 pub const MOST_SIGNATURES: usize = 1_000;
 /// Seconds in which a signature that was prepared can be finished: a person finds their token meanwhile.
 pub const CONTINUATION_SECONDS: i64 = 3_600;
+/// Signatures of one file that are extended at once: each takes up to two timestamps.
+pub const AUGMENTED: usize = 64;
 /// Bytes of what a key signs that are handed out beside their digest: signed attributes and references take 2 KiB, an attached JWS its document.
 pub const OCTETS_TO_SIGN: usize = 64 << 10;
 /// Characters of a certificate with its issuers in PEM: eight with keys of 4,096 bits take 20 thousand.

@@ -3,6 +3,7 @@
 
 mod archive;
 mod assembly;
+mod augment;
 mod batch;
 pub mod code;
 mod create;

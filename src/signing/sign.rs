@@ -128,13 +128,11 @@ impl Unrecorded {
         let by = Actor::Account(order.by.account);
         let made =
             Self::of_file(app, (by, order.document), (file, form), (Kind::DocumentSigned, content), report).await?;
-        match (form, order.wanted.level) {
-            (Form::Pades, Level::LTA) => {
-                let until = around.stamping.counts_until(app.clock.now())?;
-                archive::renewed_later(app, made, signer.row.hierarchy, until)
-            }
-            _ => Ok(made),
+        if order.wanted.level != Level::LTA {
+            return Ok(made);
         }
+        let until = around.stamping.counts_until(app.clock.now())?;
+        archive::renewed_later(app, made, &Default::default(), (signer.row.hierarchy, until))
     }
 
     /// Stores the file; the digest joins the entry's content.

@@ -317,7 +317,7 @@ queries! {
         write update_document(document: &Document) -> ();
         read document_by_id(id: DocumentId) -> Option<Document>;
         read documents_without_mac(after: DocumentId, limit: i64) -> Vec<Document>;
-        read documents_without_job(kind: &str, format: &str, after: DocumentId, limit: i64) -> Vec<Document>;
+        read documents_without_job(kind: &str, after: DocumentId, limit: i64) -> Vec<Document>;
         read list_documents(owner_id: AccountId, before: Cursor, limit: i64) -> Vec<Document>;
     }
     oauth {

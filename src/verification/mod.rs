@@ -122,7 +122,7 @@ pub async fn judge_now(
     Ok(Judged { report, at })
 }
 
-/// A verdict on a PDF with what it relied on, for whoever adds that to the document; recorded with what comes of it, not here.
+/// A verdict on a document with what it relied on, for whoever adds that to the document; recorded with what comes of it, not here.
 pub struct Relying {
     pub report: Report,
     pub relied: LongTermData,
@@ -130,20 +130,25 @@ pub struct Relying {
     pub evidence: Evidence,
 }
 
-/// Judges a document as [`verify_document`] does, and says what the verdict relied on.
-pub async fn judge_relying(app: &App, name: &str, document: &File) -> Result<Relying> {
+/// Judges a document, with the content of a detached signature, as [`verify_document`] does, and says what the verdict relied on.
+pub async fn judge_relying(app: &App, name: &str, files: (&File, Option<&File>)) -> Result<Relying> {
     let mut evidence = evidence::of_authority(app).await?;
-    let files = (document, None);
     let (report, _) =
         judge_fetching((&app.readers, &app.fetcher), name, files, &mut evidence).await.map_err(no_reader)?;
     add_todays_status(app, &report, &mut evidence).await?;
     evidence.wants_relied = true;
-    judge_again(app, name, document, evidence).await
+    judge_again(app, name, files, evidence).await
 }
 
 /// Judges what was made of a document by the same evidence.
-pub async fn judge_again(app: &App, name: &str, document: &File, evidence: Evidence) -> Result<Relying> {
-    let judged = judge_with_aside(&app.readers, name, again(document)?, None, evidence.clone()).await;
+pub async fn judge_again(
+    app: &App,
+    name: &str,
+    (document, content): (&File, Option<&File>),
+    evidence: Evidence,
+) -> Result<Relying> {
+    let content = content.map(again).transpose()?;
+    let judged = judge_with_aside(&app.readers, name, again(document)?, content, evidence.clone()).await;
     let (mut report, Aside { relied, .. }) = judged.map_err(no_reader)?;
     evidence::leave_unasked_open(&mut report);
     Ok(Relying { report, relied, evidence })
@@ -220,7 +225,7 @@ async fn judge_with_aside(
     let kept = document.try_clone().map_err(ReaderFailure::NotStarted)?;
     let (handed, content_after) = match content {
         None => (document, None),
-        Some(content) => (joined(document, content).map_err(ReaderFailure::NotStarted)?, Some(length)),
+        Some(content) => (both(&document, &content).map_err(ReaderFailure::NotStarted)?, Some(length)),
     };
     let task = Task::Verify { name: name.to_owned(), evidence, content_after };
     match readers.run(task, Some(handed)).await {
@@ -241,7 +246,11 @@ async fn judge_with_aside(
 }
 
 /// Document and content behind each other in a file without a name: a reader is handed one descriptor.
-fn joined(mut document: File, mut content: File) -> std::io::Result<File> {
+pub fn joined(document: &File, content: &File) -> Result<File> {
+    Ok(both(document, content).map_err(InternalError::io("an unnamed file"))?)
+}
+
+fn both(mut document: &File, mut content: &File) -> std::io::Result<File> {
     let mut both = tempfile::tempfile()?;
     document.seek(SeekFrom::Start(0))?;
     content.seek(SeekFrom::Start(0))?;

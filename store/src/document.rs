@@ -89,20 +89,18 @@ pub async fn documents_without_mac(
         .await?)
 }
 
-/// Documents signed in that format for which no job of that kind, with the document's identifier, is queued; after an identifier, in the order of
+/// Signed documents for which no job of that kind, with the document's identifier, is queued; after an identifier, in the order of
 /// identifiers.
 pub async fn documents_without_job(
     connection: &mut Connection,
     kind: &str,
-    format: &str,
     after: DocumentId,
     limit: i64,
 ) -> Result<Vec<Document>, Error> {
     Ok(documents!(
-        "WHERE state = 'signed' AND signed_format = $2 AND id > $3 AND NOT EXISTS (SELECT 1 FROM job WHERE job.id = document.id
-        AND job.kind = $1 AND job.state = 'queued') ORDER BY id LIMIT $4",
+        "WHERE state = 'signed' AND id > $2 AND NOT EXISTS (SELECT 1 FROM job WHERE job.id = document.id
+        AND job.kind = $1 AND job.state = 'queued') ORDER BY id LIMIT $3",
         kind,
-        format,
         after.0,
         limit
     )

@@ -16,12 +16,12 @@ async fn extend(test: &TestApp, who: &Subscriber, id: &str, level: &str) -> (u16
     test.post(&format!("/api/v1/documents/{id}/extensions"), &who.token, &json!({ "level": level })).await
 }
 
-fn problem(answer: &Value) -> &str {
+pub(super) fn problem(answer: &Value) -> &str {
     answer["type"].as_str().unwrap_or_default().trim_start_matches("urn:chuky:problem:")
 }
 
 /// Documents that wait for their next timestamp.
-fn waiting(test: &TestApp) -> usize {
+pub(super) fn waiting(test: &TestApp) -> usize {
     test.sql("SELECT count(*) FROM job WHERE kind = 'archive_renewal' AND state = 'queued'").trim().parse().unwrap()
 }
 
@@ -32,7 +32,7 @@ async fn signatures_of_every_level_are_extended() {
     let citizen = citizen(&test).await;
     for from in ["B", "T", "LT"] {
         let signed = citizen.sign(&test, &plain_pdf(), json!({ "level": from })).await;
-        for to in ["LT", "LTA"] {
+        for to in ["T", "LT", "LTA"] {
             // As somebody who was handed the file: another document of the service's.
             let id = citizen.upload(&test, &signed).await;
             let (status, answer) = extend(&test, &citizen, &id, to).await;
@@ -45,10 +45,11 @@ async fn signatures_of_every_level_are_extended() {
             std::fs::write(folder.join(&name), &extended).unwrap();
             judged_by_pyhanko(&test, &folder, &name, &extended).await;
             assert!(
-                find(&extended, b"/DSS") && find(&extended, b"/OCSPs"),
+                to == "T" || find(&extended, b"/DSS") && find(&extended, b"/OCSPs"),
                 "the list may be older than the certificate"
             );
-            assert!(to == "LT" || find(&extended, b"ETSI.RFC3161"));
+            assert!(to != "LTA" || find(&extended, b"ETSI.RFC3161"));
+            assert!((to, from) != ("T", "B") || find(&extended, b"ETSI.RFC3161"), "a proven time");
         }
     }
     assert_eq!(waiting(&test), 3, "each archive waits for its next timestamp");
@@ -60,7 +61,7 @@ async fn signatures_of_every_level_are_extended() {
         assert_eq!((status, answer["report"]["integrity"].as_str().unwrap()), (200, "intact"), "{answer}");
     }
     let entries = test.sql("SELECT count(*) FROM audit_entry WHERE kind = 'document.extended'");
-    assert_eq!(entries.trim(), "8");
+    assert_eq!(entries.trim(), "11");
 }
 
 fn find(bytes: &[u8], what: &[u8]) -> bool {
@@ -95,14 +96,14 @@ async fn what_does_not_count_is_not_extended() {
     altered[at] = b'3';
     assert_eq!(refused(&altered, "LTA").await, (409, "signature_does_not_count".to_owned()));
     // A level that needs the signer; another's document; other bytes than those that are meant.
-    assert_eq!(refused(&signed, "T").await.0, 422);
+    assert_eq!(refused(&signed, "B").await.0, 422);
     let id = citizen.upload(&test, &signed).await;
     let path = format!("/api/v1/documents/{id}/extensions");
     let other = super::subscriber::official(&test, "p256").await;
     assert_eq!(test.post(&path, &other.token, &json!({})).await.0, 404);
     let (status, answer) = test.post(&path, &citizen.token, &json!({ "sha256": "00".repeat(32) })).await;
     assert_eq!((status, problem(&answer)), (409, "document_another"), "{answer}");
-    // Another format.
+    // What nobody signed.
     let id = {
         let (status, document) =
             test.request("POST", "/api/v1/documents?name=a.txt", &citizen.token, "text/plain", b"a".to_vec()).await;
@@ -110,7 +111,7 @@ async fn what_does_not_count_is_not_extended() {
         document["id"].as_str().unwrap().to_owned()
     };
     let (status, answer) = extend(&test, &citizen, &id, "LTA").await;
-    assert_eq!((status, problem(&answer)), (422, "extension_of_format"), "{answer}");
+    assert_eq!((status, problem(&answer)), (409, "document_not_signed"), "{answer}");
     assert_eq!(waiting(&test), 0);
 }
 
@@ -124,44 +125,80 @@ async fn archives_are_renewed_twice_in_a_decade_on_postgres() {
     archives_are_renewed_twice_in_a_decade(Backend::Postgres).await;
 }
 
+/// An archive of each format that a verifier takes without more: its identifier, its media type and its bytes.
+async fn archives(test: &TestApp, who: &Subscriber) -> Vec<(String, &'static str, Vec<u8>)> {
+    let letter = "<thu xmlns=\"urn:thu\">Ủy ban nhân dân</thu>".as_bytes();
+    let mut archives = Vec::new();
+    for (format, media_type) in [
+        ("pades", "application/pdf"),
+        ("xades", "application/xml"),
+        ("cades", "application/pkcs7-mime"),
+        ("jades", "application/jose"),
+        ("asice", "application/vnd.etsi.asic-e+zip"),
+        ("asics", "application/vnd.etsi.asic-s+zip"),
+    ] {
+        let (source, what) = match format {
+            "pades" => (plain_pdf(), "application/pdf"),
+            _ => (letter.to_vec(), "application/xml"),
+        };
+        let (status, document) = test.request("POST", "/api/v1/documents?name=a", &who.token, what, source).await;
+        assert_eq!(status, 201, "{document}");
+        let id = document["id"].as_str().unwrap().to_owned();
+        let order = json!({ "level": "LTA", "format": format });
+        let (status, answer) = who.ask(test, &id, super::subscriber::PIN, order).await;
+        assert_eq!(status, 200, "{format}: {answer}");
+        let before = bytes(test, &id).await;
+        archives.push((id, media_type, before));
+    }
+    archives
+}
+
 async fn archives_are_renewed_twice_in_a_decade(backend: Backend) {
     let test = TestApp::start(backend).await;
     let citizen = citizen(&test).await;
-    let id = citizen.upload(&test, &plain_pdf()).await;
-    let order = json!({ "level": "LTA" });
-    let (status, answer) = citizen.ask(&test, &id, super::subscriber::PIN, order).await;
-    assert_eq!(status, 200, "{answer}");
-    let mut before = bytes(&test, &id).await;
+    let mut archives = archives(&test, &citizen).await;
     assert_eq!(signing::renew_archives(&test.app).await.unwrap(), 0, "nothing is due today");
     for generation in [2, 3] {
         // 80 days before the timestamp's certificate ends, and no other is there yet.
         test.app.clock.shift_seconds((1_825 - 80) * DAY);
         worker::round(&test.app).await;
         let why = "SELECT last_error FROM job WHERE kind = 'archive_renewal' AND state = 'queued'";
-        renewing(&test, async || test.sql(why).contains("no certificate that lasts longer")).await;
-        assert_eq!(bytes(&test, &id).await, before, "a timestamp that ends no later is of no use");
+        let told = || test.sql(why).matches("no certificate that lasts longer").count();
+        renewing(&test, async || told() == archives.len()).await;
+        for (id, _, before) in &archives {
+            assert!(bytes(&test, id).await == *before, "a timestamp that ends no later is of no use");
+        }
         // The authority rolls over, and the document waits until tomorrow.
         roll_over(&test, generation).await;
         test.app.clock.shift_seconds(DAY + 1);
         worker::round(&test.app).await;
-        renewing(&test, async || bytes(&test, &id).await != before).await;
-        let after = bytes(&test, &id).await;
-        assert!(after.len() > before.len() && after.starts_with(&before), "generation {generation}");
-        assert_eq!(waiting(&test), 1, "the next is waited for");
-        let (status, verdict) =
-            test.request("POST", "/api/v1/documents/verify", "", "application/pdf", after.clone()).await;
-        assert_eq!((status, verdict["indication"].as_str().unwrap_or_default()), (200, "TOTAL_PASSED"), "{verdict}");
-        before = after;
+        for (id, media_type, before) in &mut archives {
+            renewing(&test, async || bytes(&test, id).await != *before).await;
+            let after = bytes(&test, id).await;
+            assert!(after.len() > before.len(), "{media_type}, generation {generation}");
+            assert!(after.starts_with(before) || *media_type != "application/pdf", "a PDF is appended to");
+            let (status, verdict) =
+                test.request("POST", "/api/v1/documents/verify", "", media_type, after.clone()).await;
+            assert_eq!(
+                (status, verdict["indication"].as_str().unwrap_or_default()),
+                (200, "TOTAL_PASSED"),
+                "{verdict}"
+            );
+            *before = after;
+        }
+        assert_eq!(waiting(&test), archives.len(), "the next is waited for");
     }
     let renewed = test.sql("SELECT count(*) FROM audit_entry WHERE kind = 'document.extended'");
-    assert_eq!(renewed.trim(), "2");
+    assert_eq!(renewed.trim(), (2 * archives.len()).to_string());
     // Once more on the same day is nothing.
     assert_eq!(signing::renew_archives(&test.app).await.unwrap(), 0);
-    assert_eq!(bytes(&test, &id).await, before);
+    for (id, _, before) in &archives {
+        assert!(bytes(&test, id).await == *before);
+    }
 }
 
 /// Renews until that is so; the service's own rounds renew beside it.
-async fn renewing(test: &TestApp, is_so: impl AsyncFn() -> bool) {
+pub(super) async fn renewing(test: &TestApp, is_so: impl AsyncFn() -> bool) {
     let end = std::time::Instant::now() + std::time::Duration::from_secs(120);
     loop {
         signing::renew_archives(&test.app).await.unwrap();

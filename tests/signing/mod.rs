@@ -14,6 +14,7 @@ mod foreign;
 mod formats;
 mod hang_up;
 mod large;
+mod levels;
 mod own_token;
 mod peppers;
 mod picture;

@@ -4,6 +4,7 @@ use super::subscriber::{PIN, Subscriber};
 use crate::harness::app::{EXECUTABLE, TestApp};
 use serde_json::{Value, json};
 use std::{
+    net::SocketAddr,
     path::Path,
     process::{Child, Command, Output, Stdio},
     time::Duration,
@@ -19,17 +20,7 @@ impl Served {
     /// Starts it; it kills itself at that point, or never where it is empty.
     pub fn start(test: &TestApp, crash_at: &str) -> Self {
         let listen = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let child = Command::new(EXECUTABLE)
-            .env("CHUKY__ACCOUNTS__SECOND_FACTOR", "where_enrolled")
-            .args(["serve", "--no-demo", "--data-dir"])
-            .arg(test.data_dir())
-            .env("CHUKY__SERVER__LISTEN", listen.to_string())
-            .env("CHUKY__DATABASE__URL", &test.app.settings.database_url)
-            .env("CHUKY__HSM__RSA_STOCK", "0")
-            .env("CHUKY_CRASH_AT", crash_at)
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
+        let child = spawn((&test.data_dir(), &test.app.settings.database_url), listen, crash_at);
         let served = Self { child, url: format!("http://{listen}") };
         for _ in 0..300 {
             if std::net::TcpStream::connect(listen).is_ok() {
@@ -55,6 +46,21 @@ impl Served {
         let order = json!({ "credential": subscriber.credential, "pin": PIN, "level": "LT" });
         request.send_json(order).ok()?.body_mut().read_json().ok()
     }
+}
+
+/// A service in a process of its own, which may not live until it listens.
+pub fn spawn((data_dir, database_url): (&Path, &str), listen: SocketAddr, crash_at: &str) -> Child {
+    Command::new(EXECUTABLE)
+        .env("CHUKY__ACCOUNTS__SECOND_FACTOR", "where_enrolled")
+        .args(["serve", "--no-demo", "--data-dir"])
+        .arg(data_dir)
+        .env("CHUKY__SERVER__LISTEN", listen.to_string())
+        .env("CHUKY__DATABASE__URL", database_url)
+        .env("CHUKY__HSM__RSA_STOCK", "0")
+        .env("CHUKY_CRASH_AT", crash_at)
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap()
 }
 
 impl Drop for Served {

@@ -35,7 +35,9 @@ impl<'a> Archive<'a> {
             if found.len() >= limits::ENTRIES {
                 return Err(ContainerError::Limit("entries in one container"));
             }
-            let record = central_record(&mut central)?;
+            let begins = central.at;
+            let mut record = central_record(&mut central)?;
+            record.record = begins..central.at;
             check_name(&record.name)?;
             if !names.insert(record.name.clone()) {
                 let name = String::from_utf8_lossy(&record.name).into_owned();
@@ -55,6 +57,11 @@ impl<'a> Archive<'a> {
     /// The entries in the order of the directory.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
+    }
+
+    /// The whole archive.
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.bytes
     }
 
     /// The archive's comment.
@@ -210,6 +217,8 @@ struct Central {
     packed: usize,
     size: usize,
     local: usize,
+    /// Where it stands itself.
+    record: Range<usize>,
 }
 
 struct Cursor<'a> {
@@ -255,7 +264,7 @@ fn central_record(cursor: &mut Cursor<'_>) -> Result<Central> {
     }
     let local = sizes.local.unwrap_or_default();
     let crc = u32::try_from(field(16, 4)).unwrap_or_default();
-    Ok(Central { name, flags, method, crc, packed: sizes.packed, size: sizes.size, local })
+    Ok(Central { name, flags, method, crc, packed: sizes.packed, size: sizes.size, local, record: 0..0 })
 }
 
 /// Sizes and place, completed from the ZIP64 extra field where they are all ones (APPNOTE 4.5.3).
@@ -305,7 +314,7 @@ fn names_itself_otherwise(extra: &[u8], name: &[u8]) -> bool {
 fn places(bytes: &[u8], found: Vec<Central>, directory: usize) -> Result<Vec<Entry>> {
     let mut by_place: Vec<usize> = (0..found.len()).collect();
     by_place.sort_by_key(|at| found.get(*at).map(|record| record.local));
-    let mut starts = vec![0; found.len()];
+    let mut starts = vec![(0, 0); found.len()];
     let mut expected = 0;
     for at in by_place {
         let (Some(record), Some(start)) = (found.get(at), starts.get_mut(at)) else { continue };
@@ -313,17 +322,20 @@ fn places(bytes: &[u8], found: Vec<Central>, directory: usize) -> Result<Vec<Ent
             let what = if record.local < expected { "entries overlap" } else { "bytes that belong to no entry" };
             return Err(ContainerError::malformed(what));
         }
-        (*start, expected) = local_header(bytes, record, directory)?;
+        *start = local_header(bytes, record, directory)?;
+        expected = start.1;
     }
     if expected != directory {
         return Err(ContainerError::malformed("bytes between the last entry and the directory"));
     }
-    let entries = found.into_iter().zip(starts).map(|(record, start)| Entry {
+    let entries = found.into_iter().zip(starts).map(|(record, (start, end))| Entry {
         name: record.name,
         deflated: record.method == DEFLATED,
         crc: record.crc,
         place: start..start.saturating_add(record.packed),
         size: record.size,
+        whole: record.local..end,
+        record: record.record,
     });
     Ok(entries.collect())
 }
@@ -388,7 +400,7 @@ fn descriptor(cursor: &mut Cursor<'_>, record: &Central, crc: usize) -> Option<(
 }
 
 /// A little-endian number; `None` where the bytes end before it, or where no memory is that large.
-fn number(bytes: &[u8], at: usize, length: usize) -> Option<usize> {
+pub(super) fn number(bytes: &[u8], at: usize, length: usize) -> Option<usize> {
     let octets = bytes.get(at..at.checked_add(length)?)?;
     let value = octets.iter().rev().fold(0u64, |value, octet| (value << 8) | u64::from(*octet));
     usize::try_from(value).ok()

@@ -14,6 +14,10 @@ pub struct Entry {
     pub place: Range<usize>,
     /// Its size, bytes.
     pub size: usize,
+    /// The entry with its headers, up to the next.
+    pub whole: Range<usize>,
+    /// Its record in the directory.
+    pub record: Range<usize>,
 }
 
 /// What an entry is for.

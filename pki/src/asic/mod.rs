@@ -5,6 +5,7 @@ mod archive;
 mod entry;
 pub mod limits;
 pub mod manifest;
+mod replace;
 mod second_reader;
 
 pub use archive::Archive;

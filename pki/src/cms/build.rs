@@ -159,11 +159,16 @@ fn attribute(kind: &ObjectIdentifier, value: &[u8]) -> Vec<u8> {
 
 /// Adds a signature timestamp (a `TimeStampToken`, DER) to the only signer of a DER `SignedData`: level B-T (EN 319 122-1 §5.3).
 pub fn with_signature_timestamp(signed_data: &[u8], token: &[u8]) -> Result<Vec<u8>> {
-    with_unsigned_attribute(signed_data, &oid::SIGNATURE_TIME_STAMP, token)
+    with_unsigned_attribute(signed_data, None, &oid::SIGNATURE_TIME_STAMP, token)
 }
 
-/// Adds an unsigned attribute to the only signer of a DER `SignedData`.
-pub(super) fn with_unsigned_attribute(signed_data: &[u8], kind: &ObjectIdentifier, value: &[u8]) -> Result<Vec<u8>> {
+/// Adds an unsigned attribute to a signer of a DER `SignedData`, by its place, or to the only one. Nothing else changes but lengths around it.
+pub(crate) fn with_unsigned_attribute(
+    signed_data: &[u8],
+    place: Option<usize>,
+    kind: &ObjectIdentifier,
+    value: &[u8],
+) -> Result<Vec<u8>> {
     const WHAT: &str = "SignedData";
     let mut content_info = Element::sequence(signed_data, WHAT)?;
     let content_type = content_info.oid(WHAT)?;
@@ -174,10 +179,27 @@ pub(super) fn with_unsigned_attribute(signed_data: &[u8], kind: &ObjectIdentifie
         parts.push(fields.any()?.raw.to_vec());
     }
     let signers = parts.pop().ok_or(Error::Malformed(WHAT))?;
-    let signer = Element::only(Element::only(&signers, WHAT)?.content, "one SignerInfo")?;
-    let mut members = signer.reader();
+    let signers = Element::only(&signers, WHAT)?;
+    let place = match place {
+        Some(place) => place,
+        None => Element::only(signers.content, "one SignerInfo").map(|_| 0)?,
+    };
+    let mut all: Vec<Vec<u8>> = Vec::new();
+    let mut signers = signers.reader();
+    while !signers.is_empty() {
+        all.push(signers.any()?.raw.to_vec());
+    }
+    let signer = all.get_mut(place).ok_or(Error::Malformed("SignerInfo"))?;
+    *signer = with_attribute(signer, attribute(kind, value))?;
+    parts.push(write::parts(tag::SET, &all));
+    Ok(write::sequence(&[write::oid(&content_type), write::element(tag::constructed(0), &write::sequence(&parts))]))
+}
+
+/// A `SignerInfo` with one more unsigned attribute.
+fn with_attribute(signer: &[u8], added: Vec<u8>) -> Result<Vec<u8>> {
+    let mut members = Element::sequence(signer, "SignerInfo")?;
     let mut rebuilt: Vec<Vec<u8>> = Vec::new();
-    let mut unsigned = vec![attribute(kind, value)];
+    let mut unsigned = vec![added];
     while !members.is_empty() {
         let member = members.any()?;
         if member.tag == tag::constructed(1) {
@@ -190,8 +212,7 @@ pub(super) fn with_unsigned_attribute(signed_data: &[u8], kind: &ObjectIdentifie
         }
     }
     rebuilt.push(write::set_of(tag::constructed(1), unsigned));
-    parts.push(write::parts(tag::SET, &[write::sequence(&rebuilt)]));
-    Ok(write::sequence(&[write::oid(&content_type), write::element(tag::constructed(0), &write::sequence(&parts))]))
+    Ok(write::sequence(&rebuilt))
 }
 
 /// How long the `SignedData` can become, bytes: for the place that a PDF reserves. `timestamp` is the token's expected length.

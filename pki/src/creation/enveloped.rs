@@ -32,12 +32,8 @@ impl Enveloped {
     /// Of a document in UTF-8. `behind` is digested after the canonical form. Refuses what a further signature would break, or what
     /// readers do not agree about.
     pub fn read(bytes: &[u8], algorithm: DigestAlgorithm, behind: &[u8]) -> Result<Self> {
-        let text = encoding::decode(bytes)?;
-        let mark = bytes.len().checked_sub(text.len()).filter(|length| *length == 0 || *length == BYTE_ORDER_MARK);
-        let Some(mark) = mark.filter(|length| bytes.get(*length..) == Some(text.as_bytes())) else {
-            return Err(Error::Refused("the XML document is not in UTF-8".into()));
-        };
-        let document = Document::parse(&text)?;
+        let (text, mark) = encoding::utf8(bytes)?;
+        let document = Document::parse(text)?;
         let root = document.document_element();
         if has_signature(&document, root) {
             return Err(Error::Refused(
@@ -88,8 +84,6 @@ fn has_signature(document: &Document<'_>, root: NodeId) -> bool {
 }
 
 const METHOD: Method = Method::EXCLUSIVE;
-/// Octets of the UTF-8 byte order mark.
-const BYTE_ORDER_MARK: usize = 3;
 /// For an end tag.
 const ROOM: usize = 256;
 

@@ -110,24 +110,9 @@ impl Jades {
         self.add("sigTst", tokens(token))
     }
 
-    /// TS 119 182-1 §5.3.5.2 and §5.3.5.4 at first, `tstVD` for what an archive needs later (§5.3.6.1).
     pub(super) fn add_validation_data(&mut self, data: &LongTermData) -> Result<()> {
-        let encapsulated = |values: &[Vec<u8>]| -> Vec<Value> {
-            values.iter().map(|der| json!({ "val": STANDARD.encode(der) })).collect()
-        };
-        let certificates: Vec<Value> =
-            encapsulated(&data.certificates).into_iter().map(|value| json!({ "x509Cert": value })).collect();
-        let mut revocation = Map::new();
-        for (name, values) in [("crlVals", &data.revocation_lists), ("ocspVals", &data.ocsp_responses)] {
-            if !values.is_empty() {
-                revocation.insert(name.into(), encapsulated(values).into());
-            }
-        }
-        if self.components.iter().any(|component| component.starts_with(CERTIFICATES_BEGIN)) {
-            return self.add("tstVD", json!({ "xVals": certificates, "rVals": revocation }));
-        }
-        self.add("xVals", certificates.into())?;
-        self.add("rVals", revocation.into())
+        let has_values = self.components.iter().any(|component| component.starts_with(CERTIFICATES_BEGIN));
+        validation_data(data, has_values).into_iter().try_for_each(|(name, value)| self.add(name, value))
     }
 
     /// TS 119 182-1 §5.3.6.2: the payload as it is transmitted, header, value, and every component so far.
@@ -155,7 +140,7 @@ impl Jades {
     }
 
     fn add(&mut self, name: &str, value: Value) -> Result<()> {
-        self.components.push(base64url::encode(&canonical(&json!({ name: value }))?));
+        self.components.push(encoded_component(name, value)?);
         Ok(())
     }
 }
@@ -172,8 +157,40 @@ fn by_hash(hash: HashAlgorithm, uri: &str, digest: &[u8], media_type: &str) -> V
     })
 }
 
+/// Components with certificates and revocation data: TS 119 182-1 §5.3.5.2 and §5.3.5.4 at first, and where the signature has them, `tstVD` for what
+/// an archive needs later (§5.3.6.1).
+pub(crate) fn validation_data(data: &LongTermData, has_values: bool) -> Vec<(&'static str, Value)> {
+    let encapsulated = |values: &[Vec<u8>]| -> Vec<Value> {
+        values.iter().map(|der| json!({ "val": STANDARD.encode(der) })).collect()
+    };
+    let certificates: Vec<Value> =
+        encapsulated(&data.certificates).into_iter().map(|value| json!({ "x509Cert": value })).collect();
+    let mut revocation = Map::new();
+    for (name, values) in [("crlVals", &data.revocation_lists), ("ocspVals", &data.ocsp_responses)] {
+        if !values.is_empty() {
+            revocation.insert(name.into(), encapsulated(values).into());
+        }
+    }
+    let mut values = Map::new();
+    if !certificates.is_empty() {
+        values.insert("xVals".into(), certificates.into());
+    }
+    if !revocation.is_empty() {
+        values.insert("rVals".into(), revocation.into());
+    }
+    match has_values && !values.is_empty() {
+        true => vec![("tstVD", Value::Object(values))],
+        false => ["xVals", "rVals"].into_iter().filter_map(|name| Some((name, values.remove(name)?))).collect(),
+    }
+}
+
+/// What `etsiU` has as text: the base64url of a component (§5.3.1).
+pub(crate) fn encoded_component(name: &str, value: Value) -> Result<String> {
+    Ok(base64url::encode(&canonical(&json!({ name: value }))?))
+}
+
 /// `tstContainer` (§5.4.3.3).
-fn tokens(token: &[u8]) -> Value {
+pub(crate) fn tokens(token: &[u8]) -> Value {
     json!({ "tstTokens": [{ "val": STANDARD.encode(token) }] })
 }
 

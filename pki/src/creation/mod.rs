@@ -5,9 +5,9 @@ mod cades;
 pub mod container;
 mod element;
 mod enveloped;
-mod jades;
+pub(crate) mod jades;
 mod measure;
-mod xades;
+pub(crate) mod xades;
 
 pub use cades::Cades;
 pub use enveloped::Enveloped;

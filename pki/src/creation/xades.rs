@@ -142,28 +142,12 @@ impl Xades {
     }
 
     pub(super) fn add_signature_timestamp(&mut self, token: &[u8]) {
-        self.unsigned.push(timestamp(Prefix::Xades, "SignatureTimeStamp", token));
+        self.unsigned.push(signature_timestamp(token));
     }
 
-    /// EN 319 132-1 §5.4.1 and §5.4.2 at first, `AnyValidationData`'s predecessor for what an archive needs later (§5.5.1).
     pub(super) fn add_validation_data(&mut self, data: &LongTermData) {
-        let listed = |list: &'static str, item: &'static str, values: &[Vec<u8>]| {
-            let items = values.iter().map(|der| element(Prefix::Xades, item).text(STANDARD.encode(der)));
-            (!values.is_empty()).then(|| element(Prefix::Xades, list).children(items))
-        };
-        let certificates = listed("CertificateValues", "EncapsulatedX509Certificate", &data.certificates);
-        let lists = listed("CRLValues", "EncapsulatedCRLValue", &data.revocation_lists);
-        let answers = listed("OCSPValues", "EncapsulatedOCSPValue", &data.ocsp_responses);
-        let revocation = (lists.is_some() || answers.is_some())
-            .then(|| element(Prefix::Xades, "RevocationValues").children(lists.into_iter().chain(answers)));
-        let values = certificates.into_iter().chain(revocation);
-        // §5.4.1: CertificateValues stands at most once.
-        match self.unsigned.iter().any(|property| property.starts_with("<xades:CertificateValues")) {
-            false => self.unsigned.extend(values.map(|one| one.canonical())),
-            true => {
-                self.unsigned.push(element(Prefix::Xades141, "TimeStampValidationData").children(values).canonical())
-            }
-        }
+        let has_values = self.unsigned.iter().any(|property| property.starts_with("<xades:CertificateValues"));
+        self.unsigned.extend(validation_data(data, has_values));
     }
 
     /// What an archive timestamp covers behind the data objects (EN 319 132-1 §5.5.2.2). Its last step takes every `ds:Object` but that of the
@@ -176,7 +160,7 @@ impl Xades {
     }
 
     pub(super) fn add_archive_timestamp(&mut self, token: &[u8]) {
-        self.unsigned.push(timestamp(Prefix::Xades141, "ArchiveTimeStamp", token));
+        self.unsigned.push(archive_timestamp(token));
     }
 
     /// The `ds:Signature` element, which may stand anywhere.
@@ -191,11 +175,7 @@ impl Xades {
         let (open_qualifying, close_qualifying) = opened(&qualifying);
         let unsigned = match self.unsigned.concat() {
             none if none.is_empty() => none,
-            properties => {
-                let (outer, outer_end) = opened(&element(Prefix::Xades, "UnsignedProperties"));
-                let (inner, inner_end) = opened(&element(Prefix::Xades, "UnsignedSignatureProperties"));
-                format!("{outer}{inner}{properties}{inner_end}{outer_end}")
-            }
+            properties => unsigned_properties(&properties),
         };
         let qualifying = object_of(&format!("{open_qualifying}{signed_properties}{unsigned}{close_qualifying}"));
         format!("{open}{signed_info}{}{key_info}{object}{qualifying}{close}", self.value)
@@ -250,6 +230,48 @@ fn about_signature(hash: DigestAlgorithm, signer: &Certificate, signed_at: Insta
     element(Prefix::Xades, "SignedSignatureProperties")
         .child(element(Prefix::Xades, "SigningTime").text(signed_at.rfc3339()))
         .child(element(Prefix::Xades, "SigningCertificateV2").child(certificate))
+}
+
+/// An unsigned property with a signature timestamp (EN 319 132-1 §5.3). Like every property here it declares its own namespaces, so it may stand
+/// in any document, and it is in exclusive canonical form.
+pub(crate) fn signature_timestamp(token: &[u8]) -> String {
+    timestamp(Prefix::Xades, "SignatureTimeStamp", token)
+}
+
+/// One with an archive timestamp (EN 319 132-1 §5.5.2).
+pub(crate) fn archive_timestamp(token: &[u8]) -> String {
+    timestamp(Prefix::Xades141, "ArchiveTimeStamp", token)
+}
+
+/// Those with certificates and revocation data: EN 319 132-1 §5.4.1 and §5.4.2 at first, which stand at most once, and where the signature has them,
+/// `TimeStampValidationData` for what an archive needs later (§5.5.1).
+pub(crate) fn validation_data(data: &LongTermData, has_values: bool) -> Vec<String> {
+    let listed = |list: &'static str, item: &'static str, values: &[Vec<u8>]| {
+        let items = values.iter().map(|der| element(Prefix::Xades, item).text(STANDARD.encode(der)));
+        (!values.is_empty()).then(|| element(Prefix::Xades, list).children(items))
+    };
+    let certificates = listed("CertificateValues", "EncapsulatedX509Certificate", &data.certificates);
+    let lists = listed("CRLValues", "EncapsulatedCRLValue", &data.revocation_lists);
+    let answers = listed("OCSPValues", "EncapsulatedOCSPValue", &data.ocsp_responses);
+    let revocation = (lists.is_some() || answers.is_some())
+        .then(|| element(Prefix::Xades, "RevocationValues").children(lists.into_iter().chain(answers)));
+    let mut values = certificates.into_iter().chain(revocation).peekable();
+    if !has_values || values.peek().is_none() {
+        return values.map(|one| one.canonical()).collect();
+    }
+    vec![element(Prefix::Xades141, "TimeStampValidationData").children(values).canonical()]
+}
+
+/// `UnsignedProperties` around properties (EN 319 132-1 §4.3.4).
+pub(crate) fn unsigned_properties(properties: &str) -> String {
+    let (open, close) = opened(&element(Prefix::Xades, "UnsignedProperties"));
+    [&open, &*unsigned_signature_properties(properties), &close].concat()
+}
+
+/// `UnsignedSignatureProperties` around properties (§4.3.6).
+pub(crate) fn unsigned_signature_properties(properties: &str) -> String {
+    let (open, close) = opened(&element(Prefix::Xades, "UnsignedSignatureProperties"));
+    [&open, properties, &close].concat()
 }
 
 fn timestamp(prefix: Prefix, name: &'static str, token: &[u8]) -> String {

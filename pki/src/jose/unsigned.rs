@@ -148,6 +148,6 @@ fn encapsulated(item: &Value) -> Option<Vec<u8>> {
 }
 
 /// RFC 8785 by its identifier in TS 119 182-1.
-const CANONICAL: &str = "http://json-canonicalization.org/algorithm";
+pub(crate) const CANONICAL: &str = "http://json-canonicalization.org/algorithm";
 /// Values in one component: hundreds of certificates and tokens.
 const MOST_COMPONENT_VALUES: usize = 20_000;

@@ -2,6 +2,7 @@
 //! way of its manifest, the signatures themselves, and what nobody signed. A covered file that is missing, or one that a reader would take
 //! for signed and that no signature covers, is said, and the container is not intact; another file that nobody signed is named first.
 
+pub(super) mod augmentation;
 mod coverage;
 mod timestamps;
 

@@ -1,6 +1,7 @@
 //! The verdict on a JWS document (RFC 7515, JAdES by TS 119 182-1), its payload inside or beside it. Each signature's bytes, its
 //! unsigned components from the newest to the oldest, and trust; a detached payload that is not at hand is said, never guessed.
 
+pub(super) mod augmentation;
 mod signature;
 
 use super::cades;
@@ -199,11 +200,7 @@ impl Judge<'_> {
             let value = signature.text.as_bytes();
             let (what, covered) = match component.name.as_str() {
                 "sigTst" => ("signature timestamp", Some(value.to_vec())),
-                "arcTst" => {
-                    let head = [b".", signature.protected.as_bytes(), b".", value, b"."].concat();
-                    let components = unsigned::joined(earlier.iter());
-                    ("archive timestamp", payload.timestamped().map(|payload| [payload, &head, &components].concat()))
-                }
+                "arcTst" => ("archive timestamp", archived(payload, signature, earlier)),
                 "sigRTst" => {
                     let counted =
                         earlier.iter().filter(|one| one.name == "sigTst" || REFERENCES.contains(&one.name.as_str()));
@@ -261,6 +258,13 @@ impl Judge<'_> {
         self.timestamps.push(report);
         time
     }
+}
+
+/// The octets that an archive timestamp behind these components covers (TS 119 182-1 §5.3.6.2); `None` where the payload is not at hand.
+fn archived(payload: &Payload<'_>, signature: &DocumentSignature<'_>, earlier: &[Component]) -> Option<Vec<u8>> {
+    let value = signature.text.as_bytes();
+    let head = [b".", signature.protected.as_bytes(), b".", value, b"."].concat();
+    Some([payload.timestamped()?, &head, &unsigned::joined(earlier.iter())].concat())
 }
 
 /// What an archive timestamp covers (TS 119 182-1 §5.3.6.2): the protected certificates and the components before it.

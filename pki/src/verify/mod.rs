@@ -3,7 +3,9 @@
 
 mod anchors;
 mod asic_file;
+pub mod augmentation;
 mod cades;
+mod cms_augmentation;
 mod cms_file;
 mod cms_part;
 mod conclusion;
@@ -26,6 +28,7 @@ mod sentences;
 mod store;
 mod trust;
 mod trusted_list;
+mod xml_augmentation;
 mod xml_carried;
 mod xml_certificate;
 mod xml_coverage;

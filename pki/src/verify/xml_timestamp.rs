@@ -6,7 +6,7 @@ use super::xml_signature::XmlFindings;
 use crate::algorithm::DigestAlgorithm;
 use crate::crypto::Hasher;
 use crate::error::{Error, Result};
-use crate::xml::canonical::canonicalise;
+use crate::xml::canonical::{Method, canonicalise};
 use crate::xml::document::{Document, NodeId};
 use crate::xml::names::{DSIG, is_signed_properties_type};
 use crate::xml::selection::{Budget, Selection};
@@ -48,6 +48,29 @@ pub(super) fn matches(
         }
     }
     Ok(None)
+}
+
+/// The digest of what a further timestamp of that kind must be over, behind all unsigned properties, as version 1.4.1 and EN 319 132-1 have it.
+pub(super) fn imprint(
+    context: &Context<'_, '_, '_>,
+    kind: TimestampKind,
+    algorithm: DigestAlgorithm,
+    budget: &mut Budget,
+) -> Result<Vec<u8>> {
+    let qualifying = context.findings.qualifying.as_ref().ok_or(Error::Malformed("xades:QualifyingProperties"))?;
+    let timestamp = Timestamp {
+        node: qualifying.node,
+        kind,
+        canonicalization: Ok(Canonicalization { method: Method::EXCLUSIVE, listed: Vec::new() }),
+        tokens: Vec::new(),
+        included: Vec::new(),
+        position: qualifying.unsigned.len(),
+    };
+    let properties = properties(context.document, qualifying, &timestamp, Order::Appearance);
+    let objects = objects(context, &timestamp, true);
+    let mut work = Work { context, timestamp: &timestamp, hasher: Hasher::new(algorithm), budget };
+    work.cover(&properties, &objects)?;
+    Ok(work.hasher.finish())
 }
 
 /// Which unsigned properties an archive timestamp covers, and in what order.

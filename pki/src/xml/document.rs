@@ -85,6 +85,8 @@ pub struct Document<'a> {
     pub(super) namespaces: Vec<Cow<'a, str>>,
     pub(super) document_element: u32,
     pub(super) document_element_end: ElementEnd<'a>,
+    /// Of elements to which properties may be added, by node number, in the order of their ends.
+    pub(super) ends: Vec<(u32, ElementEnd<'a>)>,
     pub(super) text_length: usize,
     pub(super) identifiers: OnceLock<HashMap<String, Identified>>,
     pub(super) prefix_order: OnceLock<Vec<u32>>,
@@ -150,6 +152,11 @@ impl<'a> Document<'a> {
     /// How that element ends in the text.
     pub fn document_element_end(&self) -> ElementEnd<'a> {
         self.document_element_end
+    }
+
+    /// How an element ends to which unsigned properties of a signature may be added; `None` of any other.
+    pub fn end_of(&self, id: NodeId) -> Option<ElementEnd<'a>> {
+        self.ends.iter().find(|(node, _)| *node == id.0).map(|(_, end)| *end)
     }
 
     /// The element at this node.

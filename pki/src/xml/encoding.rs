@@ -79,6 +79,18 @@ const LONGEST_DECLARATION: usize = 256;
 /// 0x80 to 0x9f; what the encoding leaves open stands for itself, as browsers read it.
 const WINDOWS_1252: &str = "€\u{81}‚ƒ„…†‡ˆ‰Š‹Œ\u{8d}Ž\u{8f}\u{90}‘’“”•–—˜™š›œ\u{9d}žŸ";
 
+/// The text of bytes in UTF-8, which a place in the text is a place of, and how many octets a byte order mark before it takes.
+pub fn utf8(bytes: &[u8]) -> Result<(&str, usize)> {
+    let text = decode(bytes)?;
+    let mark = bytes.len().checked_sub(text.len()).filter(|length| *length == 0 || *length == BYTE_ORDER_MARK);
+    let same = mark.and_then(|mark| Some((mark, bytes.get(mark..).filter(|rest| *rest == text.as_bytes())?)));
+    let read = same.and_then(|(mark, rest)| Some((std::str::from_utf8(rest).ok()?, mark)));
+    read.ok_or_else(|| Error::Refused("the XML document is not in UTF-8".into()))
+}
+
+/// Octets of the UTF-8 byte order mark.
+const BYTE_ORDER_MARK: usize = 3;
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]

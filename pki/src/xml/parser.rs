@@ -191,8 +191,16 @@ impl<'a> Parser<'a> {
         if self.open.is_empty() {
             self.document.document_element_end = ElementEnd::Tag(begins);
         }
+        self.remember_end(&open, ElementEnd::Tag(begins));
         self.close(&open);
         Ok(())
+    }
+
+    fn remember_end(&mut self, open: &Open<'a>, end: ElementEnd<'a>) {
+        let local = open.name.rsplit(':').next().unwrap_or_default();
+        if MAY_GROW.contains(&local) {
+            self.document.ends.push((open.node, end));
+        }
     }
 
     fn close(&mut self, open: &Open<'a>) {
@@ -238,6 +246,7 @@ impl<'a> Parser<'a> {
             if self.open.is_empty() {
                 self.document.document_element_end = ElementEnd::Empty { end: self.at, name };
             }
+            self.remember_end(&open, ElementEnd::Empty { end: self.at, name });
             self.close(&open);
         } else {
             self.open.push(open);
@@ -391,3 +400,6 @@ impl<'a> Parser<'a> {
         bound.ok_or(Error::Malformed("XML: a namespace prefix is not declared"))
     }
 }
+
+/// Elements to which unsigned properties are added (EN 319 132-1 §4.3).
+const MAY_GROW: [&str; 3] = ["QualifyingProperties", "UnsignedProperties", "UnsignedSignatureProperties"];

@@ -450,7 +450,7 @@ fn ran(folder: &Path, program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) 
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&said));
 }
 
-fn openssl_accepts(folder: &Path, level: Level) {
+pub(super) fn openssl_accepts(folder: &Path, level: Level) {
     let attached = format!("CadesAttached-{level:?}");
     let detached = format!("CadesDetached-{level:?}");
     let common = [
@@ -461,7 +461,7 @@ fn openssl_accepts(folder: &Path, level: Level) {
     ran(folder, "openssl", &[&common[..], &[&detached, "-content", NAME]].concat());
 }
 
-fn xmlsec_accepts(folder: &Path, level: Level) {
+pub(super) fn xmlsec_accepts(folder: &Path, level: Level) {
     for kept in ["XadesEnveloped", "XadesEnveloping"] {
         let name = format!("{kept}-{level:?}");
         let mut arguments = vec!["--verify", "--trusted-pem", "root.pem"];
@@ -476,7 +476,7 @@ fn xmlsec_accepts(folder: &Path, level: Level) {
 }
 
 /// joserfc, signxml (its XAdES rules) and libdigidocpp, which opens containers and counts what they hold.
-fn python_accepts(folder: &Path, scheme: SignatureScheme) {
+pub(super) fn python_accepts(folder: &Path, scheme: SignatureScheme) {
     let python: PathBuf = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("venv/bin/python");
     if !python.exists() {
         eprintln!("SKIPPED: no virtual environment in target/venv");

@@ -7,6 +7,7 @@ mod support;
 #[path = "../../../tests/judges/dss/export.rs"]
 mod export;
 
+mod augmented;
 mod cms;
 mod containers;
 mod created;

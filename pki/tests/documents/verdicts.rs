@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 const SETS: [&str; 4] = ["dss-cades", "dss-jades", "dss-asic-cades", "dss-asic-xades"];
 
-fn corpora() -> Option<PathBuf> {
+pub(super) fn corpora() -> Option<PathBuf> {
     let place = std::env::var_os("CHUKY_CORPORA")
         .map(PathBuf::from)
         .unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpora"));

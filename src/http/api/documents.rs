@@ -213,8 +213,9 @@ pub async fn sign(
     once(&app, &by, &route, (&headers, identity.as_bytes()), StatusCode::OK, flow).await
 }
 
-/// Takes a signed PDF to level LT or LTA, whoever signed it: adds the data that checks its signatures later, and timestamps. Refused (409)
-/// where its signatures do not count now. The answer holds the verdict on the result.
+/// Takes a signed document (PAdES, XAdES, CAdES, JAdES, ASiC) to level T, LT or LTA, whoever signed it: adds the data that checks its signatures later,
+/// and timestamps. Refused (409) where its signatures do not count now, or where what is added would break another. The answer holds the verdict on the
+/// result.
 #[utoipa::path(post, path = "/api/v1/documents/{id}/extensions", params(("id" = String, Path)), request_body = ExtensionRequest,
     responses((status = 200, body = Signed), (status = 404), (status = 409), (status = 422), (status = 429), (status = 503)))]
 pub async fn extend(
