@@ -4,6 +4,7 @@
 pub mod admission;
 mod code;
 pub mod consent;
+mod contact;
 mod decision;
 mod details;
 pub mod forms;

@@ -445,7 +445,7 @@ queries! {
         write remove_sent_messages(before: Instant) -> u64;
         write insert_message(message: &Message) -> ();
         read unsent_messages(limit: i64) -> Vec<Message>;
-        read due_messages(now: Instant, longest: Instant, limit: i64) -> Vec<Message>;
+        read due_messages(channel: MessageChannel, now: Instant, longest: Instant, limit: i64) -> Vec<Message>;
         read newest_messages(limit: i64) -> Vec<Message>;
         read count_failed_messages() -> i64;
         write claim_message(id: MessageId, tries: i64, next_at: Instant) -> ();
