@@ -7,6 +7,7 @@ mod checking;
 mod consent;
 mod custody;
 mod holders;
+mod numbers;
 mod passkeys;
 mod payroll;
 mod proof;

@@ -11,6 +11,7 @@ pub mod forms;
 mod identity;
 pub mod lists;
 mod modification;
+pub mod numbers;
 mod overview;
 mod queue;
 mod renewal;

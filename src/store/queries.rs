@@ -6,9 +6,9 @@ use chuky_model::{
     id::*,
     instant::Instant,
     record::{
-        Cursor, account::*, agency::*, audit::*, certificate::*, credential::*, document::*, figure::*, incoming::*,
-        oauth::*, outgoing::*, passkey::*, payment::*, request::*, revocation::*, staff::*, state::*, verdict::*,
-        work::*,
+        Cursor, account::*, agency::*, audit::*, booth::*, certificate::*, credential::*, document::*, figure::*,
+        incoming::*, oauth::*, outgoing::*, passkey::*, payment::*, request::*, revocation::*, staff::*, state::*,
+        verdict::*, work::*,
     },
     request::{Hierarchy, RequestState},
     serial::Serial,
@@ -430,6 +430,13 @@ queries! {
         write insert_audit_head(head: &AuditHead) -> ();
         read latest_audit_head() -> Option<AuditHead>;
         read list_audit_heads(after_size: i64, limit: i64) -> Vec<AuditHead>;
+    }
+    booth {
+        write give_booth_number(unit: &str, day: &str) -> i64;
+        write call_booth_number(unit: &str, day: &str, desk: i64, at: Instant) -> Option<i64>;
+        read booth_queue(unit: &str, day: &str) -> Option<BoothQueue>;
+        read booth_calls(unit: &str, day: &str, limit: i64) -> Vec<BoothCall>;
+        write remove_old_booth_queues(before: &str) -> ();
     }
     work {
         write take_lease(name: &str, holder: &str, now: Instant, until: Instant) -> Option<Lease>;
