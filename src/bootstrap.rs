@@ -11,7 +11,10 @@ use crate::{
     issuance::ceremony,
     softhsm, tokens,
 };
-use chuky_model::{record::Cursor, role::Role};
+use chuky_model::{
+    record::{Cursor, state::MessageChannel},
+    role::Role,
+};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -48,7 +51,7 @@ pub async fn open(settings: Settings, clock: Clock, executable: &Path) -> Result
 /// tries it reads there what a subscriber's telephone would show.
 pub fn message_sink(settings: &mut Settings) -> Option<PathBuf> {
     settings.shows_messages = true;
-    if !settings.sends_messages() {
+    if !settings.sends(MessageChannel::Sms) {
         settings.spool_dir = Some(settings.data_dir.join("messages"));
         return settings.spool_dir.clone();
     }

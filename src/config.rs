@@ -7,6 +7,7 @@ mod authority;
 mod database;
 mod documents;
 mod identity;
+mod mail;
 mod messages;
 mod network;
 mod payments;
@@ -26,6 +27,7 @@ pub use {
     database::DatabaseConfig,
     documents::{DocumentsConfig, FontsConfig},
     identity::{IdentityConfig, IdentityProvider, UnavailableRule},
+    mail::{MailConfig, MailSecurity, MailSettings},
     messages::{GatewayConfig, GatewaySettings, MessagesConfig, SmsWay},
     network::Network,
     payments::PaymentsConfig,
@@ -202,6 +204,7 @@ pub struct Settings {
     pub timestamps: TimestampsConfig,
     pub spool_dir: Option<PathBuf>,
     pub gateway: Option<GatewaySettings>,
+    pub mail: Option<MailSettings>,
     /// Whether a page shows messages.
     pub shows_messages: bool,
     pub verification: VerificationConfig,
@@ -325,16 +328,12 @@ impl Settings {
             retention: config.retention.checked()?,
             timestamps: config.timestamps,
             gateway: config.messages.gateway()?,
+            mail: config.messages.mail.checked()?,
             spool_dir: config.messages.spool_dir,
             shows_messages: config.messages.shown,
             trusted_proxies,
             rates: config.rates,
         })
-    }
-
-    /// Whether anything takes messages.
-    pub fn sends_messages(&self) -> bool {
-        self.spool_dir.is_some() || self.gateway.is_some()
     }
 
     /// The address under which certificates and lists say that status and issuers are found, without a trailing slash.

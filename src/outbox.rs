@@ -1,17 +1,23 @@
 //! Messages on their way out: each waits as an encrypted row until it is handed to whatever sends it: written as a file into a spool directory,
-//! from which the operator's gateway takes it, or posted to a gateway (`gateway`). Handed over is not delivered: that is the gateway's to say.
+//! from which the operator's gateway takes it, or posted to a gateway (`gateway`); by mail handed to a mail server (`mail`). Handed over is not
+//! delivered: that is theirs to say.
 
+mod compose;
 mod gateway;
+mod mail;
+mod tries;
+
+pub use compose::{Said, To, mail_address, message};
 
 use crate::{
     app::App,
-    config::Settings,
+    config::{MailSettings, Settings},
     error::{InternalError, Result},
     fetching::Hooks,
-    issuance::reminders::{BODY, RECIPIENT},
     lasting, store,
 };
-use chuky_model::record::work::Message;
+use chuky_model::record::{state::MessageChannel, work::Message};
+use compose::{BODY, RECIPIENT};
 use std::{
     fs::{self, OpenOptions},
     io::{self, Write},
@@ -24,6 +30,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::sync::Mutex;
+use tries::Taker;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -32,6 +39,8 @@ pub struct Spooling {
     /// Held while something is done in the spool directory: a file system that hangs keeps one thread, and not one more each round.
     held: Arc<Mutex<()>>,
     failed: AtomicBool,
+    /// The last round by mail handed nothing over.
+    mail_failed: AtomicBool,
     /// What calls the gateway, where one is called.
     hooks: Option<Hooks>,
 }
@@ -40,31 +49,42 @@ impl Spooling {
     /// By the settings, which were checked.
     pub fn new(settings: &Settings) -> Self {
         let hooks = settings.gateway.as_ref().map(|gateway| Hooks::new(&gateway.reach));
-        Self { held: Arc::default(), failed: AtomicBool::new(false), hooks }
+        Self { held: Arc::default(), failed: AtomicBool::new(false), mail_failed: AtomicBool::new(false), hooks }
     }
 
     /// Whether the last round could hand messages over.
     pub fn is_well(&self) -> bool {
         !self.failed.load(Ordering::Relaxed)
     }
+
+    /// Whether the last round could hand messages to the mail server.
+    pub fn mail_is_well(&self) -> bool {
+        !self.mail_failed.load(Ordering::Relaxed)
+    }
 }
 
 /// Has what waits handed over at once: somebody waits for it. Where another node is at it, this one looks again until it is done there. What
 /// fails is logged, and the worker's next round does it.
 pub fn soon(app: &App) {
-    let app = app.clone();
-    tokio::spawn(async move {
-        for _ in 0..LOOKS {
-            match hand_over(&app).await {
-                Ok(Round::Mine(_)) => return,
-                Ok(Round::Another) => tokio::time::sleep(BETWEEN_LOOKS).await,
-                Err(error) => {
-                    tracing::error!(event = "messages_not_handed_over", error = %error);
-                    return;
+    for channel in [MessageChannel::Sms, MessageChannel::Mail] {
+        let app = app.clone();
+        tokio::spawn(async move {
+            for _ in 0..LOOKS {
+                let handed = match channel {
+                    MessageChannel::Sms => hand_over(&app).await,
+                    MessageChannel::Mail => hand_over_mail(&app).await,
+                };
+                match handed {
+                    Ok(Round::Mine(_)) => return,
+                    Ok(Round::Another) => tokio::time::sleep(BETWEEN_LOOKS).await,
+                    Err(error) => {
+                        tracing::error!(event = "messages_not_handed_over", channel = channel.name(), error = %error);
+                        return;
+                    }
                 }
             }
-        }
-    });
+        });
+    }
 }
 
 /// What came of a round.
@@ -76,44 +96,89 @@ pub enum Round {
     Another,
 }
 
-/// Hands messages to the gateway, where one is called, until the service ends: a gateway may be slow, and nothing else waits for it.
+/// Hands messages to the gateway and to the mail server, where there are any, until the service ends: they may be slow, and nothing else waits for
+/// them, nor one of them for the other.
 pub async fn run(app: App) {
-    while app.settings.gateway.is_some() {
-        tokio::time::sleep(BEAT).await;
-        if let Some(Err(error)) = lasting::caught(hand_over(&app)).await {
-            tracing::error!(event = "messages_not_handed_over", error = %error);
+    let by_sms = async {
+        while app.settings.gateway.is_some() {
+            tokio::time::sleep(BEAT).await;
+            if let Some(Err(error)) = lasting::caught(hand_over(&app)).await {
+                tracing::error!(event = "messages_not_handed_over", channel = "sms", error = %error);
+            }
         }
-    }
+    };
+    let by_mail = async {
+        while app.settings.mail.is_some() {
+            tokio::time::sleep(BEAT).await;
+            if let Some(Err(error)) = lasting::caught(hand_over_mail(&app)).await {
+                tracing::error!(event = "messages_not_handed_over", channel = "mail", error = %error);
+            }
+        }
+    };
+    tokio::join!(by_sms, by_mail);
 }
 
-/// Hands what waits to the spool directory or to the gateway, where one is set. One node at a time does, whichever directories they have: each
-/// message is written by one of them. A message that cannot be read keeps no other back. One that was handed over and not yet marked when the
-/// service ended is handed over once more, under the same name and the same key.
+/// Hands what waits for telephones to the spool directory or to the gateway, where one is set. One node at a time does, whichever directories they
+/// have: each message is written by one of them. A message that cannot be read keeps no other back. One that was handed over and not yet marked when
+/// the service ended is handed over once more, under the same name and the same key.
 pub async fn hand_over(app: &App) -> Result<Round> {
-    if !app.settings.sends_messages() {
+    if !app.settings.sends(MessageChannel::Sms) {
         return Ok(Round::Mine(0));
     }
     let holder = Uuid::now_v7().to_string();
-    if !held(app, &holder).await? {
+    if !held(app, LEASE, &holder).await? {
         return Ok(Round::Another);
     }
-    let handed = match (&app.settings.spool_dir, &app.settings.gateway, &app.spooling.hooks) {
-        (_, Some(gateway), Some(hooks)) => gateway::hand_over(app, (gateway, hooks), &holder).await,
-        (Some(spool), _, _) => spooled(app, spool, &holder).await,
-        _ => Ok(Round::Mine(0)),
+    let handed = async {
+        match (&app.settings.spool_dir, &app.settings.gateway, &app.spooling.hooks) {
+            (_, Some(gateway), Some(hooks)) => {
+                let gateway = gateway::Gateway::of(gateway, hooks).await?;
+                tries::hand_over(app, Taker::Gateway(Arc::new(gateway)), &holder).await
+            }
+            (Some(spool), _, _) => spooled(app, spool, &holder).await,
+            _ => Ok(Round::Mine(0)),
+        }
     };
+    let handed = handed.await;
     app.spooling.failed.store(handed.is_err(), Ordering::Relaxed);
-    let mut transaction = app.store.begin().await?;
-    transaction.release_lease(LEASE, &holder).await?;
-    transaction.commit().await?;
+    released(app, LEASE, &holder).await?;
     handed
 }
 
-/// Takes the lease under which messages are written, or makes it last longer.
-async fn held(app: &App, holder: &str) -> Result<bool> {
+/// Hands what waits for mail boxes to the mail server, where one is set; one node at a time.
+pub async fn hand_over_mail(app: &App) -> Result<Round> {
+    let Some(settings) = &app.settings.mail else { return Ok(Round::Mine(0)) };
+    let holder = Uuid::now_v7().to_string();
+    if !held(app, MAIL_LEASE, &holder).await? {
+        return Ok(Round::Another);
+    }
+    let handed = async {
+        let server = mail::MailServer::of(settings).await?;
+        tries::hand_over(app, Taker::MailServer(Arc::new(server)), &holder).await
+    };
+    let handed = handed.await;
+    app.spooling.mail_failed.store(handed.is_err(), Ordering::Relaxed);
+    released(app, MAIL_LEASE, &holder).await?;
+    handed
+}
+
+/// Why the mail server would not let this service in now. Nothing is sent.
+pub async fn mail_standing(settings: &MailSettings) -> std::result::Result<(), String> {
+    let server = mail::MailServer::of(settings).await.map_err(|error| error.to_string())?;
+    server.knock().await
+}
+
+async fn released(app: &App, lease: &str, holder: &str) -> Result<()> {
+    let mut transaction = app.store.begin().await?;
+    transaction.release_lease(lease, holder).await?;
+    Ok(transaction.commit().await?)
+}
+
+/// Takes the lease under which messages are handed over, or makes it last longer.
+async fn held(app: &App, lease: &str, holder: &str) -> Result<bool> {
     let now = app.clock.now();
     let mut transaction = app.store.begin().await?;
-    let held = transaction.take_lease(LEASE, holder, now, now.plus_seconds(LEASE_SECONDS)).await?.is_some();
+    let held = transaction.take_lease(lease, holder, now, now.plus_seconds(LEASE_SECONDS)).await?.is_some();
     transaction.commit().await?;
     Ok(held)
 }
@@ -123,7 +188,8 @@ async fn spooled(app: &App, spool: &Path, holder: &str) -> Result<Round> {
     let (mut handed, mut unreadable) = (0, 0_usize);
     let mut renewed = Instant::now();
     // All that are counted, so that those that cannot be read never fill the round.
-    for message in app.store.unsent_messages(MOST_COUNTED).await? {
+    let now = app.clock.now();
+    for message in app.store.due_messages(MessageChannel::Sms, now, now, MOST_COUNTED).await? {
         if handed >= AT_A_TIME {
             break;
         }
@@ -139,7 +205,7 @@ async fn spooled(app: &App, spool: &Path, holder: &str) -> Result<Round> {
         };
         if renewed.elapsed() >= RENEWED {
             renewed = Instant::now();
-            if !held(app, holder).await? {
+            if !held(app, LEASE, holder).await? {
                 // This node stood still, and another goes on.
                 break;
             }
@@ -228,15 +294,20 @@ pub fn recipient(app: &App, message: &Message) -> Result<String> {
     Ok(String::from_utf8_lossy(&plain).into_owned())
 }
 
-fn content(app: &App, message: &Message) -> Result<Zeroizing<String>> {
+/// Where a message goes, and what it says.
+fn content_of(app: &App, message: &Message) -> Result<(Zeroizing<String>, Zeroizing<String>)> {
     let id = message.id.to_string();
     let open = |name: &str, sealed: &[u8]| -> Result<Zeroizing<String>> {
         let plain = app.vault.open(name, &id, sealed)?;
         Ok(Zeroizing::new(String::from_utf8_lossy(&plain).into_owned()))
     };
-    let (to, text) = (open(RECIPIENT, &message.recipient)?, open(BODY, &message.body)?);
+    Ok((open(RECIPIENT, &message.recipient)?, open(BODY, &message.body)?))
+}
+
+fn content(app: &App, message: &Message) -> Result<Zeroizing<String>> {
+    let (to, text) = content_of(app, message)?;
     let value = serde_json::json!({
-        "id": id, "channel": message.channel, "to": to.as_str(), "text": text.as_str(),
+        "id": message.id.to_string(), "channel": message.channel, "to": to.as_str(), "text": text.as_str(),
         "created": message.created_at.rfc3339(),
     });
     Ok(Zeroizing::new(value.to_string()))
@@ -289,6 +360,7 @@ const MOST_SHOWN: i64 = 50;
 const LONGEST_WORK: Duration = Duration::from_secs(10);
 const MOST_COUNTED: i64 = 1_000;
 const LEASE: &str = "messages";
+const MAIL_LEASE: &str = "mails";
 /// A node that died gives the work up after this; longer than a write may take.
 const LEASE_SECONDS: i64 = 60;
 /// Between two renewals of the lease.

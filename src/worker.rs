@@ -154,10 +154,14 @@ async fn clear_up(app: &App) -> Result<()> {
     transaction.remove_ended_verdicts(now).await?;
     transaction.remove_old_activation_hashes(now.plus_seconds(-custody::HASHES_KEPT_SECONDS)).await?;
     transaction.remove_old_payment_alarms(now.plus_seconds(-ALARMS_KEPT_DAYS.saturating_mul(86_400))).await?;
+    let last_day = units::day_of(now.plus_seconds(-QUEUES_KEPT_SECONDS));
+    transaction.remove_old_booth_queues(&last_day).await?;
     transaction.remove_old_oauth_grants(now.plus_seconds(-oauth::limits::GRANTS_KEPT_SECONDS)).await?;
     Ok(transaction.commit().await?)
 }
 
+/// How long the numbers of a booth's day are kept.
+const QUEUES_KEPT_SECONDS: i64 = 7 * 86_400;
 /// How long an `Idempotency-Key` is remembered. A call that a crash cut short is free to be made again after it.
 const KEYS_REMEMBERED_SECONDS: i64 = 86_400;
 /// Between two renewals of OCSP answers, and two looks at what other nodes left.

@@ -8,6 +8,7 @@ mod consent;
 mod custody;
 mod factor;
 mod holders;
+mod numbers;
 mod passkeys;
 mod payroll;
 mod proof;

@@ -17,6 +17,7 @@ mod harness;
 mod identity;
 mod issuance;
 mod long_log;
+mod mail;
 mod mandates;
 mod meeting;
 mod messages;

@@ -83,6 +83,7 @@ async fn examine(settings: &Settings, executable: &Path) -> Vec<(String, Finding
     ];
     findings.extend(own_tls(settings));
     findings.extend(messages(settings));
+    findings.extend(mail(settings).await);
     findings.extend(tokens(settings, executable).await);
     findings.extend(database(settings).await);
     let readers = ReaderPool::new(settings.readers.clone(), executable.to_owned());
@@ -210,6 +211,19 @@ fn messages(settings: &Settings) -> Option<(String, Finding)> {
         ),
     };
     Some(("message spool".to_owned(), finding))
+}
+
+/// Whether the mail server lets this service in, where one is named. Nothing is sent.
+async fn mail(settings: &Settings) -> Option<(String, Finding)> {
+    let server = settings.mail.as_ref()?;
+    let finding = match outbox::mail_standing(server).await {
+        Ok(()) => Finding::Good(format!("{}:{} takes messages", server.host, server.port)),
+        Err(why) => Finding::Bad(
+            format!("{}:{}: {why}", server.host, server.port),
+            "start the mail server, or put messages.mail right (docs/operators.md, Messages)".to_owned(),
+        ),
+    };
+    Some(("mail server".to_owned(), finding))
 }
 
 fn module(settings: &Settings) -> Finding {

@@ -1,7 +1,8 @@
 //! What is set for messages to subscribers: who takes them, where it is, and whether a page shows them. Checked once; sends nothing.
 
-use super::{ConfigError, invalid};
+use super::{ConfigError, MailConfig, Settings, invalid};
 use crate::fetching::{Addresses, Hooks, WebhookConfig};
+use chuky_model::record::state::MessageChannel;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -13,6 +14,7 @@ pub struct MessagesConfig {
     /// Directory into which each message is written as a file, for the operator's gateway to send. Without it messages wait in their table.
     pub spool_dir: Option<PathBuf>,
     pub gateway: GatewayConfig,
+    pub mail: MailConfig,
     /// Whether a page shows them. Refused where the authority is no TEST.
     pub shown: bool,
 }
@@ -51,10 +53,20 @@ pub struct GatewaySettings {
     pub reach: WebhookConfig,
 }
 
+impl Settings {
+    /// Whether anything takes messages of that channel.
+    pub fn sends(&self, channel: MessageChannel) -> bool {
+        match channel {
+            MessageChannel::Sms => self.spool_dir.is_some() || self.gateway.is_some(),
+            MessageChannel::Mail => self.mail.is_some(),
+        }
+    }
+}
+
 impl MessagesConfig {
     /// Whether anything takes them.
     pub(super) fn are_sent(&self) -> bool {
-        self.spool_dir.is_some() || self.sms == SmsWay::Http
+        self.spool_dir.is_some() || self.sms == SmsWay::Http || self.mail.host.is_some()
     }
 
     /// The gateway, where one is called.

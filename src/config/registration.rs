@@ -71,7 +71,7 @@ pub enum ApprovalRule {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SecondSecretRule {
-    /// Where the request names a contact and messages are handed over (`messages.spool_dir`, `messages.gateway`).
+    /// Where the request names a contact and messages are handed over (`messages.spool_dir`, `messages.gateway`, `messages.mail`).
     #[default]
     WhereReachable,
     /// Always: a request without a contact is not approved.
@@ -82,7 +82,10 @@ impl RegistrationConfig {
     /// Refuses to demand what nobody would send.
     pub(super) fn checked(self, sends_messages: bool, public_url: &str) -> Result<Self, ConfigError> {
         if self.second_secret == SecondSecretRule::Required && !sends_messages {
-            return Err(invalid("registration.second_secret", "\"required\" needs messages.spool_dir or a gateway"));
+            return Err(invalid(
+                "registration.second_secret",
+                "\"required\" needs messages.spool_dir, a gateway or messages.mail",
+            ));
         }
         if self.approval == ApprovalRule::PasskeyRequired && RelyingParty::at(public_url).is_none() {
             let what = "\"passkey_required\" needs a server.public_url with https and a host name";

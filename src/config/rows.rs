@@ -284,7 +284,7 @@ const FOUNDATION: &[Row] = &[
     row(
         "registration.second_secret",
         "`where_reachable` or `required`",
-        "When a first activation asks for a second secret. `required` needs `messages.spool_dir` or a gateway.",
+        "When a first activation asks for a second secret. `required` needs `messages.spool_dir`, a gateway or `messages.mail`.",
     ),
     row(
         "registration.approval",

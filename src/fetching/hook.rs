@@ -149,7 +149,7 @@ impl Hooks {
 }
 
 /// Where Debian keeps the CAs that it trusts.
-const SYSTEM_CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
+pub const SYSTEM_CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
 const HTTPS: u16 = 443;
 const HTTP: u16 = 80;
 /// Octets of an address.

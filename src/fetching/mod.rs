@@ -8,7 +8,7 @@ mod hosts;
 mod request;
 mod visit;
 
-pub use hook::{Addresses, Hooks, WebhookConfig};
+pub use hook::{Addresses, Hooks, SYSTEM_CERTIFICATES, WebhookConfig};
 pub use hosts::FetchConfig;
 pub use request::{Answered, Lookup, Post, Reach};
 pub use visit::Visit;

@@ -6,15 +6,16 @@ use crate::{
     audit::{self, Actor, Entry, Kind},
     current,
     error::{InternalError, Result},
+    outbox::{self, Said},
     registration,
     store::Transaction,
 };
 use chuky_model::{
-    id::{AccountId, CertificateId, JobId, MessageId},
+    id::{AccountId, CertificateId, JobId},
     record::{
         Authenticated,
         certificate::Certificate as Row,
-        state::{CertificateState, JobState, MessageChannel},
+        state::{CertificateState, JobState},
         work::{Job, Message},
     },
     request::SubjectKind,
@@ -101,7 +102,7 @@ async fn tell(app: &App, job: &Job) -> Result<bool> {
     Ok(message.is_some())
 }
 
-/// Serial numbers of an account's certificates that end soon and of whose end nobody was told: no telephone number was given.
+/// Serial numbers of an account's certificates that end soon and of whose end nobody was told: no contact was given.
 pub async fn untold(app: &App, account: AccountId) -> Result<Vec<String>> {
     let first = app.settings.authority.reminder_days.iter().copied().max().unwrap_or_default();
     let now = app.clock.now();
@@ -144,35 +145,25 @@ async fn named(app: &App, row: &Row) -> Result<(SubjectKind, String)> {
     })
 }
 
-/// The message, where the subscriber gave a number to send it to. It names no person.
+/// The message, where the subscriber gave a contact to send it to. It names no person.
 async fn message(app: &App, row: &Row) -> Result<Option<Message>> {
     let Some(request) = row.request_id else { return Ok(None) };
     let details = registration::open(app, &registration::load(app, request).await?)?;
-    if details.phone.is_empty() {
-        return Ok(None);
-    }
-    let id = MessageId(Uuid::now_v7());
+    let Some(to) = details.contact() else { return Ok(None) };
     let end = row.not_after.vietnamese();
     let day = end.get(..10).unwrap_or_default();
     // Without diacritics: one SMS has 160 characters then.
     let text = format!("Chung thu so cua ban het han ngay {day}. Hay gia han tai {}", app.settings.public_url);
-    Ok(Some(Message {
-        id,
-        channel: MessageChannel::Sms,
-        recipient: app.vault.seal(RECIPIENT, &id.to_string(), details.phone.as_bytes())?,
-        body: app.vault.seal(BODY, &id.to_string(), text.as_bytes())?,
-        created_at: app.clock.now(),
-        sent_at: None,
-        tries: 0,
-        next_at: None,
-        failed_at: None,
-    }))
+    let long = format!(
+        "Chứng thư chữ ký số của bạn hết hạn ngày {day}.\nHãy gia hạn tại {url} trước ngày đó.\n\n\
+         Your signing certificate ends on {day}. Renew it at {url} before that day.\n",
+        url = app.settings.public_url
+    );
+    let said = Said { short: &text, subject: "Chứng thư chữ ký số của bạn sắp hết hạn", long: &long };
+    Ok(Some(outbox::message(app, &to, &said)?))
 }
 
 const KIND: &str = "expiry_reminder";
-/// Names of a message's sealed columns.
-pub(crate) const RECIPIENT: &str = "message.recipient";
-pub(crate) const BODY: &str = "message.body";
 /// Reminders of one certificate.
 const MOST_REMINDERS: usize = 8;
 /// Reminders in one round of the worker.

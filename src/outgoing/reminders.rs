@@ -11,16 +11,16 @@ use crate::{
     audit::{self, Actor, Entry, Kind},
     current,
     error::{Error, InternalError, Result},
-    issuance::reminders::{BODY, RECIPIENT},
+    outbox::{self, Said, To},
     registration,
     store::Transaction,
 };
 use chuky_model::{
-    id::{AccountId, JobId, MessageId, OutgoingId},
+    id::{AccountId, JobId, OutgoingId},
     instant::Instant,
     record::{
         outgoing::OutgoingDocument,
-        state::{JobState, MessageChannel, OutgoingState, StepState},
+        state::{JobState, OutgoingState, StepState},
         work::{Job, Message},
     },
     role::Role,
@@ -148,10 +148,9 @@ async fn owners(app: &App, road: &Road) -> Result<Vec<AccountId>> {
     })
 }
 
-/// The message, where the account's person gave a number to send it to. It names no person and no document.
+/// The message, where the account's person gave a contact to send it to. It names no person and no document.
 async fn message(app: &App, account: AccountId, reminder: &Reminder) -> Result<Option<Message>> {
-    let Some(phone) = phone(app, account).await? else { return Ok(None) };
-    let id = MessageId(Uuid::now_v7());
+    let Some(to) = contact(app, account).await? else { return Ok(None) };
     let due = Instant(reminder.due_at).vietnamese();
     let url = &app.settings.public_url;
     // Without diacritics: one SMS has 160 characters then.
@@ -159,21 +158,16 @@ async fn message(app: &App, account: AccountId, reminder: &Reminder) -> Result<O
         true => format!("Co van ban di cho ban xu ly truoc {due}. Xem tai {url}/documents"),
         false => format!("Co van ban di cho ban xu ly da qua han {due}. Xem tai {url}/documents"),
     };
-    Ok(Some(Message {
-        id,
-        channel: MessageChannel::Sms,
-        recipient: app.vault.seal(RECIPIENT, &id.to_string(), phone.as_bytes())?,
-        body: app.vault.seal(BODY, &id.to_string(), text.as_bytes())?,
-        created_at: app.clock.now(),
-        sent_at: None,
-        tries: 0,
-        next_at: None,
-        failed_at: None,
-    }))
+    let long = match reminder.before {
+        true => format!("Có văn bản đi chờ bạn xử lý trước {due}.\nXem tại {url}/documents"),
+        false => format!("Có văn bản đi chờ bạn xử lý đã quá hạn {due}.\nXem tại {url}/documents"),
+    };
+    let said = Said { short: &text, subject: "Văn bản đi chờ bạn xử lý", long: &long };
+    Ok(Some(outbox::message(app, &to, &said)?))
 }
 
-/// The number that the account's person gave last, with a certificate.
-async fn phone(app: &App, account: AccountId) -> Result<Option<String>> {
+/// The contact that the account's person gave last, with a certificate.
+async fn contact(app: &App, account: AccountId) -> Result<Option<To>> {
     let mut certificates = current::rows(app, || app.store.certificates_of_account(account)).await?;
     certificates.sort_by_key(|row| std::cmp::Reverse(row.not_before));
     for request in certificates.iter().filter_map(|row| row.request_id) {
@@ -182,9 +176,13 @@ async fn phone(app: &App, account: AccountId) -> Result<Option<String>> {
             Err(error) => Err(error),
         };
         match details {
-            Ok(details) if !details.phone.is_empty() => return Ok(Some(details.phone.clone())),
-            // Erased, or without a number.
-            Ok(_) | Err(Error::Request(_)) => {}
+            Ok(details) => {
+                if let Some(contact) = details.contact() {
+                    return Ok(Some(contact));
+                }
+            }
+            // Erased.
+            Err(Error::Request(_)) => {}
             Err(error) => return Err(error),
         }
     }

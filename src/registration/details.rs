@@ -42,6 +42,9 @@ pub struct Details {
     /// Where messages go, the second secret of a first activation among them; may be empty.
     #[serde(default)]
     pub phone: String,
+    /// Where they go by mail, of somebody without a telephone; may be empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub mail: String,
     /// The code and its second secret are handed over on two printed sheets by two people, for the person has no telephone (decision 0067).
     #[serde(default, skip_serializing_if = "is_no")]
     pub by_sheet: bool,
@@ -106,6 +109,7 @@ impl Details {
             &mut self.organizational_unit,
             &mut self.title,
             &mut self.phone,
+            &mut self.mail,
             &mut self.subject_name,
             &mut self.tax_code,
             &mut self.device_serial,
@@ -114,14 +118,7 @@ impl Details {
         }
         self.phone.retain(|letter| !matches!(letter, ' ' | '.' | '-'));
         self.check_lengths()?;
-        if self.by_sheet && !self.phone.is_empty() {
-            let (vi, en) = (
-                "Đã có số điện thoại thì không dùng phiếu giấy.",
-                "Where there is a telephone number, no sheets are printed.",
-            );
-            return Err(RequestError::invalid("phone", "phone_and_sheet", vi, en).into());
-        }
-        self.check_phone()?;
+        self.check_contact()?;
         self.check_person(today)?;
         self.check_kind(hierarchy)?;
         Ok(self)
@@ -200,6 +197,7 @@ impl Details {
             organizational_unit: self.organizational_unit,
             title: String::new(),
             phone: String::new(),
+            mail: String::new(),
             by_sheet: false,
             kind: self.kind,
             subject_name: self.subject_name,
@@ -240,6 +238,7 @@ impl Details {
             ("organizational_unit", &self.organizational_unit, 64),
             ("title", &self.title, 64),
             ("phone", &self.phone, 15),
+            ("mail", &self.mail, 254),
             ("subject_name", &self.subject_name, 64),
             ("tax_code", &self.tax_code, 14),
             // RFC 5280, appendix A.1: ub-serial-number.
@@ -255,24 +254,6 @@ impl Details {
             }
         }
         Ok(())
-    }
-
-    fn check_phone(&self) -> Result<()> {
-        let digits = self.phone.strip_prefix('+').unwrap_or(&self.phone);
-        if self.phone.is_empty() || (digits.len() >= 9 && digits.bytes().all(|octet| octet.is_ascii_digit())) {
-            return Ok(());
-        }
-        let (vi, en) = (
-            "Số điện thoại có từ 9 chữ số, có thể có dấu + ở đầu.",
-            "A telephone number has nine digits or more, perhaps with + before them.",
-        );
-        Err(RequestError::invalid("phone", "phone_form", vi, en).into())
-    }
-
-    /// The telephone number with its last three digits readable; empty where there is none.
-    pub fn masked_phone(&self) -> String {
-        let last: String = self.phone.chars().skip(self.phone.chars().count().saturating_sub(3)).collect();
-        if last.is_empty() { last } else { format!("•••• {last}") }
     }
 
     /// The person by the rules of the card, whichever road they came.
@@ -308,6 +289,7 @@ impl Details {
             organizational_unit: String::new(),
             title: String::new(),
             phone: String::new(),
+            mail: String::new(),
             by_sheet: false,
             kind: SubjectKind::Person,
             subject_name: String::new(),
@@ -391,11 +373,26 @@ mod tests {
     fn a_telephone_number_is_one_that_a_message_reaches() {
         let phone = |phone: &str| Details { phone: phone.into(), ..details() }.checked(Hierarchy::Citizens, TODAY);
         let kept = phone(" 0912 345.678 ").unwrap();
-        assert_eq!((kept.phone.as_str(), kept.masked_phone().as_str()), ("0912345678", "•••• 678"));
+        assert_eq!((kept.phone.as_str(), kept.masked_contact().as_str()), ("0912345678", "•••• 678"));
         assert!(phone("+84912345678").is_ok() && phone("").is_ok());
         for wrong in ["sai", "12345678", "0912345678a", "+"] {
             assert!(phone(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_mail_address_takes_the_place_of_a_telephone() {
+        let mail = |mail: &str| Details { mail: mail.into(), ..details() }.checked(Hierarchy::Citizens, TODAY);
+        let kept = mail(" ntha@hanoi.gov.vn ").unwrap();
+        assert_eq!((kept.mail.as_str(), kept.masked_contact().as_str()), ("ntha@hanoi.gov.vn", "n•••@hanoi.gov.vn"));
+        for wrong in
+            ["sai", "a@b", "a@hanoi.gov.vn\r\nBcc: b@evil.vn", "a b@hanoi.gov.vn", "ă@hanoi.gov.vn", "a@HANOI.gov.vn"]
+        {
+            assert!(mail(wrong).is_err(), "{wrong}");
+        }
+        let both = Details { phone: "0912345678".into(), ..kept };
+        assert!(both.checked(Hierarchy::Citizens, TODAY).is_err());
+        assert!(!serde_json::to_string(&details()).unwrap().contains("mail"));
     }
 
     #[test]

@@ -4,12 +4,14 @@
 pub mod admission;
 mod code;
 pub mod consent;
+mod contact;
 mod decision;
 mod details;
 pub mod forms;
 mod identity;
 pub mod lists;
 mod modification;
+pub mod numbers;
 mod overview;
 mod queue;
 mod renewal;

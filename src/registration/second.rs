@@ -11,14 +11,13 @@ use crate::{
     config::SecondSecretRule,
     current,
     error::{RequestError, Result},
-    issuance::reminders::{BODY, RECIPIENT},
+    outbox::{self, Said, To},
     store,
 };
 use chuky_model::{
-    id::{MessageId, RequestId},
+    id::RequestId,
     record::{
         request::{self as rows, RegistrationRequest},
-        state::MessageChannel,
         work::Message,
     },
     request::RequestState,
@@ -26,13 +25,11 @@ use chuky_model::{
 };
 use rand::RngExt;
 use subtle::ConstantTimeEq;
-use uuid::Uuid;
 use zeroize::Zeroizing;
 
 /// Where a second secret would be sent; `None` where nothing can be.
-fn contact<'d>(app: &App, details: &'d Details) -> Option<&'d str> {
-    let reachable = app.settings.sends_messages() && !details.phone.is_empty();
-    reachable.then_some(details.phone.as_str())
+fn contact(app: &App, details: &Details) -> Option<To> {
+    details.contact().filter(|to| app.settings.sends(to.channel))
 }
 
 /// Whether the redemption of this request makes its person's first account. Whoever has one proves it by logging in, and what follows a
@@ -55,7 +52,7 @@ pub fn sent_to(details: &Details, code: &rows::ActivationCode) -> Option<String>
     if details.by_sheet {
         return Some(ON_SHEET.to_owned());
     }
-    code.second_secret.as_ref().filter(|secret| **secret != of_code_sent()).map(|_| details.masked_phone())
+    code.second_secret.as_ref().filter(|secret| **secret != of_code_sent()).map(|_| details.masked_contact())
 }
 
 /// Stands in a code's row where the code itself was sent to the contact: no member of staff has it, so it is the secret.
@@ -87,24 +84,18 @@ pub(super) async fn make(
     let digits = random_digits();
     code.second_secret = Some(hash(app, (details, code), &digits).to_vec());
     code.messages = Some(sent.saturating_add(1));
-    let id = MessageId(Uuid::now_v7());
     // Without diacritics: one SMS has 160 characters then.
-    let text = Zeroizing::new(format!(
-        "Ma xac nhan kich hoat chung thu so: {} {}. Khong doc ma nay cho bat ky ai, ke ca can bo.",
-        digits.get(..4).unwrap_or_default(),
-        digits.get(4..).unwrap_or_default()
+    let (first, last) = (digits.get(..4).unwrap_or_default(), digits.get(4..).unwrap_or_default());
+    let short = Zeroizing::new(format!(
+        "Ma xac nhan kich hoat chung thu so: {first} {last}. Khong doc ma nay cho bat ky ai, ke ca can bo."
     ));
-    Ok(Some(Message {
-        id,
-        channel: MessageChannel::Sms,
-        recipient: app.vault.seal(RECIPIENT, &id.to_string(), contact.as_bytes())?,
-        body: app.vault.seal(BODY, &id.to_string(), text.as_bytes())?,
-        created_at: app.clock.now(),
-        sent_at: None,
-        tries: 0,
-        next_at: None,
-        failed_at: None,
-    }))
+    let long = Zeroizing::new(format!(
+        "Mã xác nhận kích hoạt chứng thư số của bạn: {first} {last}\n\nNhập mã này cùng mã kích hoạt đã nhận tại điểm đăng ký.\n\
+         Không đọc mã này cho bất kỳ ai, kể cả cán bộ.\n\nYour confirmation code is above: enter it beside the activation code.\n\
+         Tell it to nobody, not even to staff.\n"
+    ));
+    let said = Said { short: &short, subject: "Mã xác nhận kích hoạt chứng thư số", long: &long };
+    Ok(Some(outbox::message(app, &contact, &said)?))
 }
 
 /// The second secret of a person without a telephone, for the sheet that who approved their request hands over. One that was printed before
@@ -168,7 +159,7 @@ pub async fn check(app: &App, details: &Details, code: &mut rows::ActivationCode
     }
     let digits: Zeroizing<String> = Zeroizing::new(typed.chars().filter(|c| !c.is_whitespace() && *c != '-').collect());
     if digits.is_empty() {
-        return Err(if details.by_sheet { missing_on_sheet() } else { missing(&details.masked_phone()) }.into());
+        return Err(if details.by_sheet { missing_on_sheet() } else { missing_sent(details) }.into());
     }
     if code.tries >= MOST_TRIES {
         return Err(tries_used_up(details).into());
@@ -204,6 +195,20 @@ fn hash(app: &App, (details, code): (&Details, &rows::ActivationCode), digits: &
         false => format!("{}\n{digits}", hex::encode(&code.code_hash)),
     });
     app.vault.lookup("second_secret", &bound)
+}
+
+/// Nothing was typed of what was sent to the request's contact.
+fn missing_sent(details: &Details) -> RequestError {
+    let contact = details.masked_contact();
+    if !details.phone.is_empty() {
+        return missing(&contact);
+    }
+    RequestError::invalid(
+        "second_secret",
+        "second_secret_missing",
+        format!("Hãy nhập mã xác nhận gồm {DIGITS} chữ số đã gửi đến thư điện tử {contact}."),
+        format!("Enter the confirmation code of {DIGITS} digits that was sent by mail to {contact}."),
+    )
 }
 
 /// Nothing was typed; `contact` as screens show it.
@@ -270,8 +275,8 @@ fn messages_used_up() -> RequestError {
 fn no_contact() -> RequestError {
     RequestError::conflict(
         "contact_missing",
-        "Hồ sơ không có số điện thoại của người được cấp nên không duyệt được. Hãy từ chối và đề nghị nhập lại với số điện thoại.",
-        "The request names no telephone number of its subscriber and cannot be approved. Reject it and have it entered with one.",
+        "Hồ sơ không có số điện thoại hay thư điện tử của người được cấp nên không duyệt được. Hãy từ chối và đề nghị nhập lại với một trong hai.",
+        "The request names neither a telephone number nor a mail address of its subscriber that messages reach, and cannot be approved. Reject it and have it entered with one of them.",
     )
 }
 

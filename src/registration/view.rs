@@ -92,6 +92,7 @@ pub struct Identity {
     pub sex: Sex,
     /// Where codes and the second secret go; empty where the request names no number.
     pub phone: String,
+    pub mail: String,
 }
 
 impl fmt::Debug for Identity {
@@ -113,6 +114,7 @@ impl RequestView {
             birth_date: details.birth_date.clone(),
             sex: details.sex,
             phone: details.phone.clone(),
+            mail: details.mail.clone(),
         });
         Ok(Self { identity, ..Self::of(app, request)? })
     }
@@ -125,7 +127,7 @@ impl RequestView {
             hierarchy: request.hierarchy,
             state: request.state,
             personal_number: details.personal_number.masked(),
-            contact: details.masked_phone(),
+            contact: details.masked_contact(),
             content_digest: hex::encode(digest(app, request, &details)),
             identity_check: details.identity.as_ref().map(IdentityView::of),
             kind: details.kind,

@@ -16,8 +16,7 @@ use crate::{
     current,
     error::{InternalError, RequestError, RequestErrorKind, Result},
     fault,
-    issuance::reminders::{BODY, RECIPIENT},
-    outbox,
+    outbox::{self, Said, To},
     registration::{
         ActivationCode,
         second::{DIGITS, missing, wrong},
@@ -25,7 +24,7 @@ use crate::{
     store,
 };
 use chuky_model::{
-    id::{AccountId, MessageId, StaffOrderId},
+    id::{AccountId, StaffOrderId},
     instant::Instant,
     record::{
         account::Account,
@@ -37,7 +36,6 @@ use chuky_model::{
 };
 use rand::RngExt;
 use subtle::ConstantTimeEq;
-use uuid::Uuid;
 use zeroize::Zeroizing;
 
 /// An invitation with its code, shown once.
@@ -218,7 +216,7 @@ pub(super) async fn make_code(
     invitation.tries = 0;
     invitation.second_secret = None;
     let contact = contact_of(app, invitation)?;
-    if contact.is_empty() || !app.settings.sends_messages() {
+    if contact.is_empty() || !app.settings.sends(MessageChannel::Sms) {
         if app.settings.registration.second_secret == SecondSecretRule::Required {
             return Err(unreachable_holder().into());
         }
@@ -231,24 +229,14 @@ pub(super) async fn make_code(
     let digits: Zeroizing<String> = Zeroizing::new((0..DIGITS).map(|_| rng.random_range('0'..='9')).collect());
     invitation.second_secret = Some(second_hash(app, invitation, &digits).to_vec());
     invitation.messages = invitation.messages.saturating_add(1);
-    let id = MessageId(Uuid::now_v7());
     // Without diacritics: one SMS has 160 characters then.
     let text = Zeroizing::new(format!(
         "Ma xac nhan nhan tai khoan Chuky: {} {}. Khong doc ma nay cho bat ky ai, ke ca quan tri.",
         digits.get(..4).unwrap_or_default(),
         digits.get(4..).unwrap_or_default()
     ));
-    let message = Message {
-        id,
-        channel: MessageChannel::Sms,
-        recipient: app.vault.seal(RECIPIENT, &id.to_string(), contact.as_bytes())?,
-        body: app.vault.seal(BODY, &id.to_string(), text.as_bytes())?,
-        created_at: app.clock.now(),
-        sent_at: None,
-        tries: 0,
-        next_at: None,
-        failed_at: None,
-    };
+    let said = Said { short: &text, subject: "", long: "" };
+    let message = outbox::message(app, &To::phone(&contact), &said)?;
     Ok((code, Some(message)))
 }
 
@@ -315,7 +303,7 @@ async fn check_second_secret(app: &App, invitation: &mut StaffInvitation, typed:
     let contact = contact_of(app, invitation)?;
     let Some(expected) = invitation.second_secret.clone() else {
         let required = app.settings.registration.second_secret == SecondSecretRule::Required;
-        let reachable = app.settings.sends_messages() && !contact.is_empty();
+        let reachable = app.settings.sends(MessageChannel::Sms) && !contact.is_empty();
         // The code was made before messages were sent.
         return if required || reachable { Err(opens_nothing().into()) } else { Ok(()) };
     };

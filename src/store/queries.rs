@@ -6,9 +6,9 @@ use chuky_model::{
     id::*,
     instant::Instant,
     record::{
-        Cursor, account::*, agency::*, audit::*, certificate::*, credential::*, document::*, figure::*, incoming::*,
-        oauth::*, outgoing::*, passkey::*, payment::*, request::*, revocation::*, staff::*, state::*, verdict::*,
-        work::*,
+        Cursor, account::*, agency::*, audit::*, booth::*, certificate::*, credential::*, document::*, figure::*,
+        incoming::*, oauth::*, outgoing::*, passkey::*, payment::*, request::*, revocation::*, staff::*, state::*,
+        verdict::*, work::*,
     },
     request::{Hierarchy, RequestState},
     serial::Serial,
@@ -431,6 +431,13 @@ queries! {
         read latest_audit_head() -> Option<AuditHead>;
         read list_audit_heads(after_size: i64, limit: i64) -> Vec<AuditHead>;
     }
+    booth {
+        write give_booth_number(unit: &str, day: &str) -> i64;
+        write call_booth_number(unit: &str, day: &str, desk: i64, at: Instant) -> Option<i64>;
+        read booth_queue(unit: &str, day: &str) -> Option<BoothQueue>;
+        read booth_calls(unit: &str, day: &str, limit: i64) -> Vec<BoothCall>;
+        write remove_old_booth_queues(before: &str) -> ();
+    }
     work {
         write take_lease(name: &str, holder: &str, now: Instant, until: Instant) -> Option<Lease>;
         write release_lease(name: &str, holder: &str) -> ();
@@ -445,7 +452,7 @@ queries! {
         write remove_sent_messages(before: Instant) -> u64;
         write insert_message(message: &Message) -> ();
         read unsent_messages(limit: i64) -> Vec<Message>;
-        read due_messages(now: Instant, longest: Instant, limit: i64) -> Vec<Message>;
+        read due_messages(channel: MessageChannel, now: Instant, longest: Instant, limit: i64) -> Vec<Message>;
         read newest_messages(limit: i64) -> Vec<Message>;
         read count_failed_messages() -> i64;
         write claim_message(id: MessageId, tries: i64, next_at: Instant) -> ();

@@ -146,20 +146,18 @@ async fn erase(app: &App, id: AccountId) -> Result<()> {
     Ok(())
 }
 
-/// Takes away what was sent, or waits to be sent, to the numbers of these requests.
+/// Takes away what was sent, or waits to be sent, to the telephones and mail boxes of these requests.
 async fn messages(app: &App, requests: &[RegistrationRequest]) -> Result<()> {
-    let mut numbers = BTreeSet::new();
+    let mut contacts = BTreeSet::new();
     for request in requests {
-        let phone = registration::open(app, &registration::load(app, request.id).await?)?.phone;
-        if !phone.is_empty() {
-            numbers.insert(phone);
-        }
+        let details = registration::open(app, &registration::load(app, request.id).await?)?;
+        contacts.extend(details.contact().map(|to| to.address.to_string()));
     }
     let mut after = Cursor::OLDEST;
-    while !numbers.is_empty() {
+    while !contacts.is_empty() {
         let page = app.store.messages_after(after, PAGE).await?;
         let theirs =
-            page.iter().filter(|message| outbox::recipient(app, message).is_ok_and(|to| numbers.contains(&to)));
+            page.iter().filter(|message| outbox::recipient(app, message).is_ok_and(|to| contacts.contains(&to)));
         let theirs: Vec<_> = theirs.map(|message| message.id).collect();
         let mut transaction = app.store.begin().await?;
         for id in theirs {

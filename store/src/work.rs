@@ -186,10 +186,11 @@ pub async fn unsent_messages(connection: &mut Connection, limit: i64) -> Result<
     .await?)
 }
 
-/// Those of them that a gateway may be given now, oldest first. One that is to wait longer than until `longest` was put off by a clock that was
-/// wrong, and does not wait.
+/// Those of a channel that whatever takes them may be given now, oldest first. One that is to wait longer than until `longest` was put off by a
+/// clock that was wrong, and does not wait.
 pub async fn due_messages(
     connection: &mut Connection,
+    channel: MessageChannel,
     now: Instant,
     longest: Instant,
     limit: i64,
@@ -200,10 +201,11 @@ pub async fn due_messages(
         created_at AS "created_at!: Stored<Instant>", sent_at AS "sent_at!: Stored<Option<Instant>>", tries,
         next_at AS "next_at!: Stored<Option<Instant>>", failed_at AS "failed_at!: Stored<Option<Instant>>" FROM message
         WHERE sent_at IS NULL AND failed_at IS NULL AND (next_at IS NULL OR next_at <= $1 OR next_at > $2)
-        ORDER BY created_at, id LIMIT $3"#,
+        AND channel = $4 ORDER BY created_at, id LIMIT $3"#,
         now.0,
         longest.0,
-        limit
+        limit,
+        channel.name()
     )
     .fetch_all(connection)
     .await?)

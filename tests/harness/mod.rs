@@ -8,3 +8,4 @@ pub mod forge;
 #[allow(dead_code)] // the pages of the gallery are judged as a whole, in the library's own tests
 pub mod page_checks;
 pub mod payer;
+pub mod smtp;

@@ -16,6 +16,8 @@
     for (const button of document.querySelectorAll("button:disabled")) button.disabled = false;
   });
 
+  document.addEventListener("click", (event) => { if (event.target.closest("[data-print]")) window.print(); });
+
   // What was typed wrong is where the cursor goes.
   const wrong = document.querySelector("[aria-invalid=true], .problem:not([hidden]) + :is(input, textarea, select)");
   if (wrong) wrong.focus();

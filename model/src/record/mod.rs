@@ -4,6 +4,7 @@
 pub mod account;
 pub mod agency;
 pub mod audit;
+pub mod booth;
 pub mod canonical;
 pub mod certificate;
 pub mod credential;

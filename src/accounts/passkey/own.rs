@@ -13,8 +13,7 @@ use crate::{
     audit::{self, Actor, Entry, Kind},
     current,
     error::{RequestError, RequestErrorKind, Result},
-    issuance::reminders::{BODY, RECIPIENT},
-    outbox,
+    outbox::{self, Said, To},
     rates::Kind as Rate,
     registration,
     store::Transaction,
@@ -22,9 +21,9 @@ use crate::{
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use chuky_model::{
-    id::{AccountId, MessageId, PasskeyId},
+    id::{AccountId, PasskeyId},
     instant::Instant,
-    record::{passkey::Passkey, state::MessageChannel, work::Message},
+    record::{passkey::Passkey, work::Message},
     request::RequestState,
     role::Role,
 };
@@ -32,7 +31,6 @@ use chuky_pki::webauthn::{self, CredentialKey, Expected, Registered};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
-use zeroize::Zeroizing;
 
 /// A passkey as its holder sees it, and as whoever confirms it.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
@@ -360,47 +358,33 @@ pub(super) fn view(app: &App, passkey: &Passkey) -> Result<PasskeyView> {
     })
 }
 
-/// A message to the holder, where a number of theirs is known that two people have looked at. It names no person.
+/// A message to the holder, where a contact of theirs is known that two people have looked at. It names no person.
 pub(super) async fn message(app: &App, account: AccountId, text: &str) -> Result<Option<Message>> {
-    let phone = phone(app, account).await?;
-    if phone.is_empty() {
-        return Ok(None);
-    }
-    let id = MessageId(Uuid::now_v7());
-    Ok(Some(Message {
-        id,
-        channel: MessageChannel::Sms,
-        recipient: app.vault.seal(RECIPIENT, &id.to_string(), phone.as_bytes())?,
-        body: app.vault.seal(BODY, &id.to_string(), text.as_bytes())?,
-        created_at: app.clock.now(),
-        sent_at: None,
-        tries: 0,
-        next_at: None,
-        failed_at: None,
-    }))
+    let Some(to) = contact(app, account).await? else { return Ok(None) };
+    let said = Said { short: text, subject: "Chữ ký số: tài khoản của bạn có thay đổi", long: text };
+    Ok(Some(outbox::message(app, &to, &said)?))
 }
 
-/// The number in the account's invitation or, where there is none, that of its person's newest request whose certificate was issued. Whoever
+/// The contact in the account's invitation or, where there is none, that of its person's newest request whose certificate was issued. Whoever
 /// enters a request alone does not choose where alarms about somebody's passkeys go.
-async fn phone(app: &App, account: AccountId) -> Result<Zeroizing<String>> {
+async fn contact(app: &App, account: AccountId) -> Result<Option<To>> {
     if let Some(invitation) = current::row_by_log(app, || app.store.staff_invitation_of(account)).await? {
         let contact = accounts::contact_of(app, &invitation)?;
         if !contact.is_empty() {
-            return Ok(contact);
+            return Ok(Some(To::phone(&contact)));
         }
     }
-    let Some(person) = accounts::person_of(app, account).await? else { return Ok(Zeroizing::default()) };
+    let Some(person) = accounts::person_of(app, account).await? else { return Ok(None) };
     for request in app.store.requests_of_person(&person).await? {
         if request.state != RequestState::Issued {
             continue;
         }
         let request = attestation::check(&*app.tokens.subscribers, request).await?;
-        let phone = registration::open(app, &request)?.phone;
-        if !phone.is_empty() {
-            return Ok(Zeroizing::new(phone));
+        if let Some(contact) = registration::open(app, &request)?.contact() {
+            return Ok(Some(contact));
         }
     }
-    Ok(Zeroizing::default())
+    Ok(None)
 }
 
 pub(super) async fn tell(transaction: &mut Transaction, message: Option<&Message>) -> Result<()> {

@@ -3,17 +3,21 @@
 
 use super::{
     Problems, booth,
+    booth_queue::{DeskPage, QueuePage},
     certificate::card_rows,
     gallery::{LONG_NAME, Screen, at, code, frame, request},
 };
 use crate::{
     config::SecondCertificateRule,
-    registration::admission::{EarlierCertificate, EarlierCertificates},
+    registration::{
+        admission::{EarlierCertificate, EarlierCertificates},
+        numbers::Numbers,
+    },
 };
 use chuky_model::{
     card::{Card, CardNotice},
     instant::Instant,
-    record::state::CertificateState,
+    record::{booth::BoothCall, state::CertificateState},
     request::RequestState,
     text::Language,
 };
@@ -79,7 +83,7 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
     let refused = CompareStep { earlier: earlier(SecondCertificateRule::Refuse), ..compare.clone() };
     let unchecked =
         CompareStep { problems: Problems::one("face_compared", "problem-compare-first"), ..compare.clone() };
-    vec![
+    let mut screens = vec![
         ("booth-enter", booth_page(language, BoothStep::Enter(Box::default()), false)),
         (
             "booth-enter-problem",
@@ -102,6 +106,37 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
         ("booth-issued", booth_page(language, end(RequestState::Issued, None, Some("4f1d0c9a7be84d55")), true)),
         ("booth-rejected", booth_page(language, end(RequestState::Rejected, Some("Ảnh không khớp"), None), true)),
         ("booth-expired", booth_page(language, end(RequestState::Expired, None, None), true)),
+    ];
+    screens.extend(of_numbers(language));
+    screens
+}
+
+/// Numbers at the desk and in the waiting room.
+fn of_numbers(language: Language) -> Vec<Screen> {
+    let calls = [(112, 4), (111, 1), (110, 12), (109, 2), (108, 4), (107, 3)].map(|(number, desk)| BoothCall {
+        number,
+        desk,
+        called_at: Instant::from_unix_seconds(1_790_000_000),
+    });
+    let numbers = |full: bool| Numbers {
+        unit: "00070".into(),
+        name: "Phường Hoàn Kiếm".into(),
+        given: if full { 1_127 } else { 0 },
+        called: if full { 112 } else { 0 },
+        calls: if full { calls.to_vec() } else { Vec::new() },
+    };
+    let screen = |full| QueuePage { frame: frame(language, "/booth/queue"), numbers: numbers(full) }.html();
+    let desk = |given, called, problems| {
+        let frame = frame(language, "/booth/queue/desk");
+        let numbers = numbers(given != called);
+        DeskPage { frame, numbers, given, called, nobody: given == called, desk: "4".into(), problems }.html()
+    };
+    vec![
+        ("waiting-room", screen(true)),
+        ("waiting-room-empty", screen(false)),
+        ("booth-desk-given", desk(Some(1_127), None, Problems::none())),
+        ("booth-desk-called", desk(None, Some(112), Problems::none())),
+        ("booth-desk-nobody", desk(None, None, Problems::one("desk", "problem-compare-first"))),
     ]
 }
 

@@ -12,6 +12,7 @@ pub mod alarms;
 pub mod assets;
 pub mod audit;
 pub mod booth;
+pub mod booth_queue;
 pub mod certificate;
 pub mod certificate_status;
 pub mod certificates;

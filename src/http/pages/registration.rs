@@ -48,6 +48,8 @@ pub struct OfficialForm {
     pub locality: String,
     pub province: String,
     pub phone: String,
+    /// Of somebody without a telephone.
+    pub mail: String,
     /// Why it is entered although the population database says otherwise; asked for where it does.
     pub identity_ground: String,
 }
@@ -185,7 +187,7 @@ pub struct Papers {
     /// `dd/mm/yyyy`.
     pub birth_date: String,
     pub sex: Sex,
-    /// The whole number; empty where the request names none.
+    /// The whole number or mail address; empty where the request names none.
     pub phone: String,
 }
 
@@ -317,6 +319,7 @@ const OFFICIAL_FIELDS: &[&str] = &[
     "locality",
     "province",
     "phone",
+    "mail",
     "identity_ground",
     "subject_name",
     "tax_code",

@@ -165,6 +165,7 @@ async fn modification(State(app): State<App>, visit: Visit, Path(serial): Path<S
         locality: details.locality,
         province: details.province,
         phone: details.phone,
+        mail: details.mail,
         identity_ground: String::new(),
     };
     Ok(html(StatusCode::OK, modify_page(visit, serial, (form, citizen), Problems::none()).html()))
@@ -216,6 +217,7 @@ fn changes(form: &OfficialForm, now: &Details) -> Changes {
         locality: given(true, &form.locality),
         province: given(true, &form.province),
         phone: given(true, &form.phone),
+        mail: given(true, &form.mail),
     }
 }
 

@@ -19,7 +19,11 @@ use axum::{
     routing::{MethodRouter, get},
 };
 use chuky_hsm::Standing as TokenStanding;
-use chuky_model::{id::AccountId, instant::Instant, record::state::AlarmState};
+use chuky_model::{
+    id::AccountId,
+    instant::Instant,
+    record::state::{AlarmState, MessageChannel},
+};
 use serde_json::json;
 use std::fmt::Write;
 
@@ -85,9 +89,13 @@ async fn ready(State(app): State<App>) -> Response {
     }
     let authority = authority_state(&app, &mut impaired).await;
     let audit = audit_state(&app, &mut missing);
-    let messages = app.settings.sends_messages().then(|| app.spooling.is_well());
+    let messages = app.settings.sends(MessageChannel::Sms).then(|| app.spooling.is_well());
     if messages == Some(false) {
         impaired.push("messages".to_owned());
+    }
+    let mail = app.settings.mail.is_some().then(|| app.spooling.mail_is_well());
+    if mail == Some(false) {
+        impaired.push("mail".to_owned());
     }
     let standing = app.tls.get().map(|tls| tls.standing());
     if standing.as_ref().is_some_and(|standing| standing.refused.is_some()) {
@@ -98,7 +106,7 @@ async fn ready(State(app): State<App>) -> Response {
     let ready = missing.is_empty();
     let body = json!({
         "ready": ready, "missing": missing, "impaired": impaired, "database": database, "tables": tables, "hsm": tokens,
-        "clock": clock, "trust": trust, "authority": authority, "messages": messages, "tls": tls, "audit": audit,
+        "clock": clock, "trust": trust, "authority": authority, "messages": messages, "mail": mail, "tls": tls, "audit": audit,
     });
     (status, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }

@@ -7,6 +7,7 @@ mod alarms;
 mod audit;
 mod booth;
 mod booth_drafts;
+mod booth_queue;
 mod certificate_status;
 mod certificates;
 mod consent;
@@ -63,6 +64,7 @@ pub fn routes() -> Vec<Route> {
         activate::routes(),
         booth::routes(),
         booth_drafts::routes(),
+        booth_queue::routes(),
         registration::routes(),
         lists::routes(),
         super::api::forms::page_routes(),

@@ -147,6 +147,7 @@ fn details(form: &OfficialForm) -> Result<Details> {
         organizational_unit: form.organizational_unit.clone(),
         title: form.title.clone(),
         phone: form.phone.clone(),
+        mail: form.mail.clone(),
         by_sheet: false,
         kind: form.subject_kind().ok_or_else(RequestError::not_found)?,
         subject_name: form.subject_name.clone(),

@@ -67,7 +67,7 @@ pub(super) fn papers(view: &RequestView) -> Option<Papers> {
         personal_number: grouped_digits(&identity.personal_number),
         birth_date: day_on_screen(&identity.birth_date),
         sex: identity.sex,
-        phone: identity.phone.clone(),
+        phone: if identity.phone.is_empty() { identity.mail.clone() } else { identity.phone.clone() },
     })
 }
 

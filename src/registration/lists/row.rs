@@ -1,7 +1,8 @@
 //! One row of an agency's list: its columns, and what is wrong with each cell, said in the words of whoever can put it right. Pure: what
 //! other rows and the register say is found elsewhere.
 
-use super::super::Details;
+use super::super::{Details, contact::MAIL_FORM};
+use crate::outbox::mail_address;
 use chuky_model::{
     card::{self, CardError},
     person::{Disagreement, PersonalNumber, Sex},
@@ -232,14 +233,7 @@ pub fn check(cells: &Cells, against: Option<Against<'_>>, today: Date) -> Checke
             }
         }
     }
-    let telephone = cells.text(Column::Phone);
-    if whole(Column::Phone) && phone(&telephone).is_none() && !is_sheet(&telephone) {
-        let (vi, en) = (
-            "Số di động có 10 chữ số, bắt đầu bằng 03, 05, 07, 08 hoặc 09.",
-            "A mobile number has 10 digits and begins with 03, 05, 07, 08 or 09.",
-        );
-        found.push(RowProblem::new(Column::Phone, "phone_form", vi, en));
-    }
+    found.extend(contact_problem(&cells.text(Column::Phone)).filter(|_| whole(Column::Phone)));
     if let Some(against) = against {
         found.extend(place_problems(cells, against));
     }
@@ -273,6 +267,7 @@ fn checked(
         organizational_unit: text(Column::OrganizationalUnit),
         title: text(Column::Title),
         phone: phone(&text(Column::Phone)).unwrap_or_default(),
+        mail: mail_address(&text(Column::Phone)).unwrap_or_default(),
         by_sheet: is_sheet(&text(Column::Phone)),
         kind: SubjectKind::Person,
         subject_name: String::new(),
@@ -290,6 +285,21 @@ fn checked(
         }
         Err(_) => None,
     }
+}
+
+/// What is wrong with the cell that says how messages reach somebody: by telephone, by mail, or on printed sheets.
+fn contact_problem(text: &str) -> Option<RowProblem> {
+    if phone(text).is_some() || is_sheet(text) || mail_address(text).is_some() {
+        return None;
+    }
+    if text.contains('@') {
+        return Some(RowProblem::new(Column::Phone, "mail_form", MAIL_FORM.0, MAIL_FORM.1));
+    }
+    let (vi, en) = (
+        "Số di động có 10 chữ số, bắt đầu bằng 03, 05, 07, 08 hoặc 09.",
+        "A mobile number has 10 digits and begins with 03, 05, 07, 08 or 09.",
+    );
+    Some(RowProblem::new(Column::Phone, "phone_form", vi, en))
 }
 
 /// What is wrong with a cell whatever it means: a formula, digits that a spreadsheet has cut, nothing at all.

@@ -10,18 +10,18 @@ use crate::{
     current,
     error::{Error, InternalError, Result},
     fault,
-    issuance::reminders::{BODY, RECIPIENT},
+    outbox::{self, Said},
     registration::{ActivationCode, Details, decision, new_request, person_lookup},
     store::{self, Transaction},
     units,
 };
 use chuky_model::{
-    id::{AccountId, AgencyListId, MessageId},
+    id::{AccountId, AgencyListId},
     instant::Instant,
     record::{
         agency::{AgencyLine, AgencyList},
         request::RegistrationRequest,
-        state::{AgencyLineOutcome, AgencyListState, MessageChannel},
+        state::{AgencyLineOutcome, AgencyListState},
         work::Message,
     },
     request::Hierarchy,
@@ -219,7 +219,9 @@ impl Prepared {
 
 /// The code on its way. It names no person.
 fn message(app: &App, details: &Details, (code, expires): (&ActivationCode, Instant)) -> Result<Message> {
-    let id = MessageId(Uuid::now_v7());
+    let Some(to) = details.contact() else {
+        return Err(InternalError::other("a list's line without a contact").into());
+    };
     let (day, address) = (expires.vietnamese(), app.settings.public_url.trim_end_matches('/'));
     // Without diacritics: one SMS has 160 characters then.
     let text = zeroize::Zeroizing::new(format!(
@@ -227,21 +229,15 @@ fn message(app: &App, details: &Details, (code, expires): (&ActivationCode, Inst
         code.grouped(),
         day.get(..10).unwrap_or_default()
     ));
-    let seal = |name: &str, plain: &str| app.vault.seal(name, &id.to_string(), plain.as_bytes());
-    if details.phone.is_empty() {
-        return Err(InternalError::other("a list's line without a phone number").into());
-    }
-    Ok(Message {
-        id,
-        channel: MessageChannel::Sms,
-        recipient: seal(RECIPIENT, &details.phone)?,
-        body: seal(BODY, &text)?,
-        created_at: app.clock.now(),
-        sent_at: None,
-        tries: 0,
-        next_at: None,
-        failed_at: None,
-    })
+    let long = zeroize::Zeroizing::new(format!(
+        "Mã kích hoạt chữ ký số của bạn: {code}\n\nMở {address}/activate trước ngày {day}, nhập mã này và tự đặt mã PIN.\n\
+         Không đưa mã cho ai, kể cả cán bộ.\n\nYour activation code is above. Open {address}/activate before {day}, enter it and\n\
+         choose a PIN of your own. Give it to nobody, not even to staff.\n",
+        code = code.grouped(),
+        day = day.get(..10).unwrap_or_default()
+    ));
+    let said = Said { short: &text, subject: "Mã kích hoạt chữ ký số", long: &long };
+    outbox::message(app, &to, &said)
 }
 
 const LEASE: &str = "agency-lists";

@@ -18,6 +18,8 @@ pub mod agency;
 pub mod alarm;
 #[path = "../../src/audit.rs"]
 pub mod audit;
+#[path = "../../src/booth.rs"]
+pub mod booth;
 #[path = "../../src/certificate.rs"]
 pub mod certificate;
 #[path = "../../src/credential.rs"]
