@@ -79,7 +79,7 @@ pub(super) async fn raised(
     let name = document::name_of(app, document)?;
     let content = content_of(app, document, wanted, &place).await?;
     let clear = document::opened(app, document, Bytes::newest(document), place).await?;
-    let beside = content.as_ref().map(|content| &**content);
+    let beside = content.as_deref();
     // 1. Only what counts today is worth keeping: nothing that is added now proves anything earlier.
     let Relying { report, relied, mut evidence } = verification::judge_relying(app, &name, (&clear, beside)).await?;
     counts(&report, wanted, content.is_some())?;

@@ -398,6 +398,26 @@ async fn the_command_line_extends() {
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("no signature yet") && !state.path().join("none.pdf").exists(), "{said}");
     judged_valid_once(&test, &extended).await;
+    // A detached signature, with what it covers and without; one that is not there.
+    let letter = b"<thu/>".to_vec();
+    let path = "/api/v1/documents?name=thu.xml";
+    let (_, document) = test.request("POST", path, &citizen.token, "application/xml", letter.clone()).await;
+    let id = document["id"].as_str().unwrap();
+    let order = json!({ "format": "cades", "packaging": "detached" });
+    assert_eq!(citizen.ask(&test, id, super::subscriber::PIN, order).await.0, 200);
+    std::fs::write(at("thu.xml.p7s"), citizen.content(&test, id).await).unwrap();
+    std::fs::write(at("thu.xml"), &letter).unwrap();
+    let (code, said) = run(&["extend", "-o", &at("none.p7s"), &at("thu.xml.p7s")]).await;
+    assert!(code == Some(1) && said.contains("detached"), "{said}");
+    let common = ["extend", "--level", "LT", "--content", &at("thu.xml")].map(str::to_owned);
+    for (signature, expected) in [("signer 2", Some(1)), ("signer 1", Some(0))] {
+        let mut words: Vec<&str> = common.iter().map(String::as_str).collect();
+        let (out, source) = (at("out.p7s"), at("thu.xml.p7s"));
+        words.extend(["--signature", signature, "-o", &out, &source]);
+        let (code, said) = run(&words).await;
+        assert_eq!(code, expected, "{said}");
+        assert_eq!(std::fs::metadata(at("out.p7s")).is_ok(), expected == Some(0));
+    }
 }
 
 async fn judged_valid_once(test: &TestApp, pdf: &[u8]) {

@@ -10,7 +10,14 @@ use crate::harness::{
     app::{Backend, TestApp},
     database,
 };
-use chuky::signing;
+use chuky::{issuance::timestamp, signing};
+use chuky_model::request::Hierarchy;
+use chuky_pki::{
+    algorithm::DigestAlgorithm,
+    asic::Archive,
+    creation::{Measure, container},
+    crypto::sha256,
+};
 use serde_json::{Value, json};
 use std::process::Command;
 
@@ -181,6 +188,46 @@ async fn what_cannot_be_extended_is_refused_before_a_timestamp_is_spent() {
     let pdf = citizen.upload(&test, &pdf).await;
     let said = refused(&test, &citizen, &pdf, json!({ "signatures": ["Signature1"] })).await;
     assert_eq!(said, (422, "pdf_as_a_whole".to_owned()));
+}
+
+/// A container whose signature file a timestamp of the container covers (EN 319 162-1 §4.4.3.3).
+async fn covered(test: &TestApp, who: &Subscriber) -> Vec<u8> {
+    let id = signed(test, who, order("asice", None, "T")).await;
+    let file = who.content(test, &id).await;
+    let archive = Archive::open(&file).unwrap();
+    let content = |name: &str| archive.content(archive.find(name).unwrap()).unwrap().to_vec();
+    let signature = content("META-INF/signatures0.xml");
+    let (hash, of) = (DigestAlgorithm::Sha256, "META-INF/signatures0.xml");
+    let manifest = container::manifest("timestamp001.tst", of, "text/xml", hash, &sha256(&signature));
+    let token = timestamp::token(&test.app, Hierarchy::Citizens, &sha256(&manifest)).await.unwrap();
+    let mut measure = Measure::new(hash);
+    measure.update(LETTER.as_bytes());
+    let measured = measure.finish();
+    let meta = vec![
+        ("manifest.xml", content("META-INF/manifest.xml")),
+        ("signatures0.xml", signature),
+        ("ASiCArchiveManifest.xml", manifest),
+        ("timestamp001.tst", token),
+    ];
+    let of = container::File { name: "letter.xml", size: measured.size, crc: measured.crc };
+    let frame = container::frame(container::Kind::Extended, of, &meta).unwrap();
+    [&frame.before[..], LETTER.as_bytes(), &frame.after].concat()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_would_break_something_else_is_refused() {
+    let test = TestApp::start(Backend::Sqlite).await;
+    let citizen = citizen(&test).await;
+    let file = covered(&test, &citizen).await;
+    let media_type = "application/vnd.etsi.asic-e+zip";
+    let (status, verdict) = test.request("POST", "/api/v1/documents/verify", "", media_type, file.clone()).await;
+    assert_eq!((status, verdict["indication"].as_str().unwrap_or_default()), (200, "TOTAL_PASSED"), "{verdict}");
+    assert_eq!(verdict["timestamps"].as_array().unwrap().len(), 2, "{verdict}");
+    let id = uploaded(&test, &citizen, "covered.asice", media_type, &file).await;
+    for level in ["LT", "LTA"] {
+        let said = refused(&test, &citizen, &id, json!({ "level": level })).await;
+        assert_eq!(said, (409, "extension_would_break".to_owned()));
+    }
 }
 
 /// Two signatures of the service over one payload, as RFC 7515 §7.2.1 puts them together.

@@ -46,10 +46,10 @@ impl Archive<'_> {
 /// Where an octet goes that stands behind some of them.
 fn moved(place: usize, splices: &[Splice]) -> Result<u32> {
     let place = u64::try_from(place).unwrap_or(u64::MAX);
-    let before = splices.iter().filter(|splice| splice.at < place);
-    let after = before.fold(Some(place), |place, splice| {
+    let mut before = splices.iter().filter(|splice| splice.at < place);
+    let after = before.try_fold(place, |place: u64, splice| {
         let inserted = u64::try_from(splice.inserted.len()).ok()?;
-        place?.checked_add(inserted)?.checked_sub(splice.removed)
+        place.checked_add(inserted)?.checked_sub(splice.removed)
     });
     let after = after.and_then(|after| u32::try_from(after).ok()).filter(|after| *after < u32::MAX);
     after.ok_or(ContainerError::Limit("size of a container"))

@@ -112,7 +112,6 @@ pub(super) fn missing(
         certificates: without(&data.certificates, certificates),
         revocation_lists: without(&data.revocation_lists, lists),
         ocsp_responses: without(&data.ocsp_responses, answers),
-        ..LongTermData::default()
     }
 }
 
