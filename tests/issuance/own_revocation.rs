@@ -149,6 +149,7 @@ async fn nothing_takes_it_back(test: &TestApp, at: &Path) {
     assert!(matches!(error, Error::Internal(InternalError::RowForged { table: "authority_key" })), "{error}");
     test.sql("UPDATE authority_key SET state = 'retiring' WHERE label = 'citizens-timestamp'");
     let another = bootstrap::open(test.app.settings.clone(), Clock::default(), Path::new(EXECUTABLE)).await.unwrap();
+    another.clock.shift_seconds(13 * 3_600 + 31);
     worker::prepare(&another).await.unwrap();
     run(at, "openssl ocsp -issuer issuing.pem -cert timestamp.pem -no_nonce -reqout ask");
     let answer = chuky::issuance::ocsp::answer(&another, &fs::read(at.join("ask")).unwrap()).await;

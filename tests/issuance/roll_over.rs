@@ -215,8 +215,9 @@ async fn an_end_that_fails_leaves_ordinary_lists() {
     }
     // 3. One that was killed: a few hours later the service has it followed.
     test.sql(
-        "UPDATE crl SET next_update = 253402300799000000 WHERE issuer_label = 'citizens-issuing' \
-         AND number = (SELECT max(number) FROM crl WHERE issuer_label = 'citizens-issuing')",
+        "INSERT INTO crl (issuer_label, number, previous_number, this_update, next_update, list) SELECT issuer_label, number + 1, \
+         number, this_update + 1000000, 253402300799000000, x'00' FROM crl WHERE issuer_label = 'citizens-issuing' \
+         ORDER BY number DESC LIMIT 1",
     );
     let (left, _) = newest(&test, "citizens-issuing").await;
     revocation_list::publish_due(&test.app).await.unwrap();
