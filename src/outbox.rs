@@ -52,7 +52,7 @@ impl Spooling {
         Self { held: Arc::default(), failed: AtomicBool::new(false), mail_failed: AtomicBool::new(false), hooks }
     }
 
-    /// Whether the last round could hand messages over.
+    /// Whether the last round could hand messages over; `true` on a node that leaves it to another.
     pub fn is_well(&self) -> bool {
         !self.failed.load(Ordering::Relaxed)
     }
@@ -127,6 +127,8 @@ pub async fn hand_over(app: &App) -> Result<Round> {
     }
     let holder = Uuid::now_v7().to_string();
     if !held(app, LEASE, &holder).await? {
+        // What failed here is the other node's to try, and to tell of.
+        app.spooling.failed.store(false, Ordering::Relaxed);
         return Ok(Round::Another);
     }
     let handed = async {

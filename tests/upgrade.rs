@@ -12,6 +12,7 @@ use chuky::{
     app::App,
     clock::Clock,
     config::Settings,
+    issuance::ceremony,
     store::{Error, Store},
 };
 use chuky_model::{
@@ -54,6 +55,15 @@ const MIGRATIONS: &str = "SELECT version FROM _sqlx_migrations ORDER BY version"
 /// As the tables were before the last migration that concerns this test.
 const BEFORE: &str = "DROP TABLE required_migration; DELETE FROM _sqlx_migrations WHERE version = 48";
 
+/// What a roll-over makes.
+const RESPONDER: &str = r#"
+test = true
+[citizens.ocsp]
+subject = [["country", "VN"], ["organization", "Chuky TEST"], ["common_name", "Chuky TEST OCSP - Citizens G2"]]
+key = "p256"
+days = 397
+"#;
+
 async fn questions_leave_older_tables_as_they_are(backend: Backend) {
     let test = TestApp::start(backend).await;
     let (url, data) = (test.app.settings.database_url.clone(), test.data_dir().to_str().unwrap().to_owned());
@@ -73,6 +83,11 @@ async fn questions_leave_older_tables_as_they_are(backend: Backend) {
     let (done, said) = chuky(&config, &numbers);
     assert!(!done && said.contains("the tables are older"), "{said}");
     assert_eq!(test.sql(MIGRATIONS), before, "no question migrates");
+    // A ceremony over a founded service does.
+    let plan = ceremony::Plan::from_toml(RESPONDER).unwrap();
+    ceremony::may_roll_over(&test.app.settings, &plan, Clock::default().now()).await.unwrap();
+    assert_eq!(test.sql(MIGRATIONS), now);
+    test.sql(BEFORE);
     // What serves does, and nothing else is to be done.
     let store = Store::open(&url).await.unwrap();
     assert_eq!(store.tables().await.unwrap(), Tables::Same);

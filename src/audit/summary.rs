@@ -350,9 +350,10 @@ impl<'o> Octets<'o> {
 }
 
 /// Keeps these MACs apart from those of rows.
-const DOMAIN: &str = "chuky-log-summary-v1";
-/// What the file begins with.
-const FORM: &[u8] = b"chuky-log-summary-v1\n";
+const DOMAIN: &str = "chuky-log-summary-v2";
+/// What the file begins with. It and the domain have another number wherever more entries are kept than before: a file that was made without
+/// them is read no more, and the log is read from its beginning.
+const FORM: &[u8] = b"chuky-log-summary-v2\n";
 /// Entries: reading them takes about a second (docs/performance.md), so that fewer are no reason to write a file.
 pub const WORTH_A_SUMMARY: u64 = 50_000;
 const MICROSECONDS_A_DAY: i64 = 86_400_000_000;
@@ -410,6 +411,30 @@ mod tests {
             assert_eq!(read(&octets[..length]), None, "{length} of {} octets", octets.len());
         }
         assert_eq!(read(&[&octets[..], b"\0"].concat()), None);
+        // One in which a program of before kept no revocation of an own certificate.
+        assert_eq!(read(&[b"chuky-log-summary-v1\n", &octets[FORM.len()..]].concat()), None);
+    }
+
+    /// Whoever has more kept raises the number in [`FORM`] and [`DOMAIN`], and then the list here.
+    #[test]
+    fn what_is_kept_goes_with_the_form() {
+        let content = json!({ "list": "one", "number": 1, "before": "1970-01-03T00:00:00Z" });
+        let kept = Kind::ALL.iter().filter(|kind| is_remembered(&entry(**kind, 1, content.clone())));
+        let kept: std::collections::BTreeSet<&str> = kept.map(|kind| kind.name()).collect();
+        let known: std::collections::BTreeSet<&str> = [
+            "certificate.authority_revoked",
+            "certificate.resumed",
+            "certificate.revoked",
+            "certificate.suspended",
+            "certificate.voided",
+            "crl.published",
+            "crl.reconciled",
+            "payments.consumed",
+            "payments.forgotten",
+            "payment_provider.changed",
+        ]
+        .into();
+        assert_eq!((kept, FORM, DOMAIN), (known, &b"chuky-log-summary-v2\n"[..], "chuky-log-summary-v2"));
     }
 
     #[test]

@@ -41,7 +41,8 @@ pub struct CertifiedKey {
     /// The token of its own that the key lies on, which may be away.
     pub token: Option<String>,
     pub state: AuthorityState,
-    /// The log says that its certificate is revoked: it is in use for nothing but lists and status of what it issued.
+    /// The log says that its certificate is revoked, or that of the CA of a timestamp authority: it is in use for nothing but lists and status of
+    /// what it issued.
     pub revoked: bool,
 }
 
@@ -82,6 +83,11 @@ impl Authority {
         for key in &mut keys {
             let issuer = key.issuer_label.as_deref();
             key.revoked |= issuer.is_some_and(|issuer| app.register.is_revoked(issuer, &key.certificate));
+        }
+        // What a revoked CA's timestamp authority stamps is believed by nobody; its responder goes on, for what was signed before.
+        let revoked: Vec<String> = keys.iter().filter(|key| key.revoked).map(|key| key.label.clone()).collect();
+        for key in keys.iter_mut().filter(|key| key.purpose == KeyPurpose::Timestamp) {
+            key.revoked |= key.issuer_label.as_ref().is_some_and(|issuer| revoked.contains(issuer));
         }
         let mut crosses = Vec::new();
         for row in app.store.cross_certificates().await? {
@@ -176,7 +182,11 @@ impl Authority {
 
     /// Issuing CA and root of a hierarchy, as they travel with signatures.
     pub fn chain(&self, hierarchy: Hierarchy) -> Result<Vec<Certificate>> {
-        let issuing = self.issuing(hierarchy)?;
+        self.chain_of(self.issuing(hierarchy)?)
+    }
+
+    /// An issuing CA and its root, as they go with what it issued.
+    pub fn chain_of(&self, issuing: &CertifiedKey) -> Result<Vec<Certificate>> {
         let root = self.issuer_of(issuing)?;
         Ok(vec![issuing.certificate.clone(), root.certificate.clone()])
     }

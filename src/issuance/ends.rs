@@ -6,6 +6,7 @@ use crate::{error::Result, store::Store};
 use chuky_model::{
     instant::Instant,
     record::state::{AuthorityState, KeyPurpose},
+    request::Hierarchy,
 };
 
 /// A revocation list that somebody reads.
@@ -14,6 +15,7 @@ pub struct ListEnd {
     /// Under which it is served.
     pub name: String,
     pub number: i64,
+    pub this_update: Instant,
     pub next_update: Instant,
     /// Only a ceremony makes the next one: the issuer's key lies on a token that is not here.
     pub by_ceremony: bool,
@@ -40,15 +42,20 @@ pub fn in_service(authority: &Authority) -> Vec<&CertifiedKey> {
     authority.keys().iter().filter(needed).collect()
 }
 
-/// What should speak for a CA or stamp, and is not there: its certificate was revoked and no next one made.
+/// What should issue, speak for a CA or stamp, and is not there: its certificate was revoked, or its CA's, and no next one made. In hierarchies whose
+/// root is in use.
 pub fn absent(authority: &Authority) -> Vec<String> {
     let mut absent = Vec::new();
     for issuer in authority.issuers().filter(|key| key.purpose == KeyPurpose::Issuing) {
         if issuer.state != AuthorityState::Ended && authority.responder(issuer).is_err() {
             absent.push(format!("responder:{}", issuer.label));
         }
-        if issuer.is_active() && authority.key(issuer.hierarchy, KeyPurpose::Timestamp).is_err() {
-            absent.push(format!("timestamp:{}", issuer.hierarchy.name()));
+    }
+    for hierarchy in Hierarchy::ALL {
+        if authority.key(hierarchy, KeyPurpose::Root).is_ok() {
+            let needed = [KeyPurpose::Issuing, KeyPurpose::Timestamp].into_iter();
+            let missing = needed.filter(|purpose| authority.key(hierarchy, *purpose).is_err());
+            absent.extend(missing.map(|purpose| format!("{}:{}", purpose.name(), hierarchy.name())));
         }
     }
     absent
@@ -61,7 +68,8 @@ pub async fn lists(store: &Store, authority: &Authority) -> Result<Vec<ListEnd>>
         for name in store.crl_names(&issuer.label).await? {
             let Some(row) = store.latest_crl_head(&name).await? else { continue };
             let by_ceremony = issuer.token.is_some();
-            lists.push(ListEnd { name, number: row.number, next_update: row.next_update, by_ceremony });
+            let (this_update, next_update) = (row.this_update, row.next_update);
+            lists.push(ListEnd { name, number: row.number, this_update, next_update, by_ceremony });
         }
     }
     Ok(lists)

@@ -37,7 +37,7 @@ use chuky_model::{
         certificate::Certificate as Row,
         credential::Credential,
         request::{ActivationCode, RegistrationRequest},
-        state::{CertificateState, CredentialState},
+        state::{AuthorityState, CertificateState, CredentialState},
     },
     request::{Hierarchy, RequestState},
     role::Role,
@@ -362,8 +362,13 @@ pub(super) async fn mark_signing(app: &App, issue: &mut Issue, spki: &[u8]) -> R
     row.spki_hash = Some(sha256(spki).to_vec());
     row.updated_at = now;
     attestation::attest_change(&*app.tokens.subscribers, row).await?;
+    // The log's word first, which no row takes back; then the database's in this transaction, where its revocation came in between.
+    ceremony::not_revoked(app, &row.issuer_label).await?;
     let mut transaction = app.store.begin().await?;
-    ceremony::may_sign(&mut transaction, &row.issuer_label, &row.serial).await?;
+    let place = row.serial.as_octets().last().copied().unwrap_or_default();
+    if ceremony::may_sign(&mut transaction, &row.issuer_label, place).await? == Some(AuthorityState::Retiring) {
+        ceremony::not_revoked(app, &row.issuer_label).await?;
+    }
     match transaction.update_certificate(row).await {
         Err(store::Error::Conflict(_)) => return Err(own_key::seen_before().into()),
         other => other?,

@@ -8,6 +8,9 @@ pub const LONGEST_LIST_IN_MEMORY: i64 = 4 << 20;
 pub(super) const LISTS_KEPT: i64 = 10;
 /// Seconds between two publications of a list of more than one piece; with the round of the background it stays within a minute.
 pub(super) const LONG_LIST_PAUSE: i64 = 20;
+/// Seconds after which a list that is good for ever, of a CA that has not ended, is taken for what an end left that broke off: longer than
+/// answers about a million certificates take to archive.
+pub(super) const LAST_LIST_SETTLES: i64 = 6 * 3_600;
 /// Nodes that publish at once overtake each other a few times at most.
 pub(super) const MOST_TRIES: u32 = 10;
 /// Seconds for which an OCSP answer made in advance is given out, and for which a cache may keep one.

@@ -61,6 +61,8 @@ struct Kept {
     serial: Serial,
     /// The register's word when it was made: an answer is good while that is the same.
     told: Option<Told>,
+    /// What it had learned of the authority's own certificates then, among which is the responder's.
+    learned: u64,
     asked: AtomicBool,
 }
 
@@ -118,7 +120,10 @@ pub async fn renew(app: &App) -> Result<()> {
     for identifier in due {
         let Ok(identifier) = CertificateIdentifier::from_der(&identifier) else { continue };
         let Some(issuer) = issuer_of(&authority, std::slice::from_ref(&identifier)) else { continue };
-        made(app, &authority, issuer, &identifier).await?;
+        // A CA that cannot answer keeps no other's answers from being made.
+        if let Err(error) = made(app, &authority, issuer, &identifier).await {
+            tracing::error!(event = "ocsp_answer_not_renewed", issuer = issuer.label, error = %error);
+        }
     }
     Ok(())
 }
@@ -188,6 +193,7 @@ async fn made(
     let serial = Serial::from_octets(&identifier.serial).ok();
     // Before the status is read: a change in between makes the answer one that is not kept in use.
     let told = serial.as_ref().and_then(|serial| app.register.told(&issuer.label, serial));
+    let learned = app.register.own_learned();
     let (response, made, status) =
         signed(app, authority, issuer, (std::slice::from_ref(identifier), None), None).await?;
     let (Some(serial), true) = (serial, status != Status::Unknown) else {
@@ -203,7 +209,8 @@ async fn made(
     let answer = Answer { response: response.into(), validators: Some(Validators { etag, made }) };
     let issuer_label = issuer.label.clone();
     let asked = AtomicBool::new(false);
-    app.answers.keep(identifier, Kept { answer: answer.clone(), made, status, issuer_label, serial, told, asked });
+    let kept = Kept { answer: answer.clone(), made, status, issuer_label, serial, told, learned, asked };
+    app.answers.keep(identifier, kept);
     Ok(answer)
 }
 
@@ -256,10 +263,12 @@ async fn signed(
 }
 
 impl Answers {
-    /// What is kept about a certificate, where its standing is the same now.
+    /// What is kept about a certificate, where its standing is the same now and nothing was learned of the authority's own certificates.
     fn current(&self, app: &App, identifier: &CertificateIdentifier) -> Option<Arc<Kept>> {
         let kept = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&identifier.der)?.clone();
-        (app.register.told(&kept.issuer_label, &kept.serial) == kept.told).then_some(kept)
+        let same = app.register.told(&kept.issuer_label, &kept.serial) == kept.told
+            && app.register.own_learned() == kept.learned;
+        same.then_some(kept)
     }
 
     fn keep(&self, identifier: &CertificateIdentifier, kept: Kept) {

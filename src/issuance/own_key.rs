@@ -10,7 +10,7 @@ use super::{
 use crate::{
     app::App,
     current,
-    error::{RequestError, RequestErrorKind, Result},
+    error::{InternalError, RequestError, RequestErrorKind, Result},
     fault,
     finishing::to_its_end,
     reader::{ReaderFailure, RequestRead, RequestUnusable, Task, TaskOutput},
@@ -100,7 +100,6 @@ async fn redeem_now(app: &App, redemption: OwnKeyRedemption) -> Result<(OwnKeyRe
     let issuer = authority.issuing(request.hierarchy)?;
     let holder = Holder::proven(app, &request, &details, (&mut code, &redemption.proof)).await?;
     // 3. The serial is reserved and the intent stored; from here on a failure is taken back.
-    let hierarchy = request.hierarchy;
     fault::point("own_key.before_intent");
     let receipt_key = redemption.key.as_ref().map(|key| key.hash(app, &code));
     let mut issue = issue::intend(app, issuer, request, &details, (&mut code, receipt_key, confirmed)).await?;
@@ -108,7 +107,7 @@ async fn redeem_now(app: &App, redemption: OwnKeyRedemption) -> Result<(OwnKeyRe
     let completed = complete(app, issuer, &mut issue, &brought.spki, (holder, code)).await;
     let certificate = issue::or_taken_back(app, &issue, completed).await?;
     fault::point("own_key.after_store");
-    let chain = authority.chain(hierarchy)?;
+    let chain = authority.chain_of(issuer)?;
     Ok((OwnKeyReceipt::of(&certificate, &chain, (&account, new_account), &brought), false))
 }
 
@@ -145,7 +144,10 @@ async fn again(app: &App, request: &RegistrationRequest, brought: &RequestRead) 
     let first = earlier.iter().map(|row| row.created_at).min() == Some(row.created_at);
     // An account that is made with a certificate is made after its request was decided.
     let new_account = first && request.decided_at.is_some_and(|decided| account.created_at >= decided);
-    let chain = Authority::of(app).await?.chain(request.hierarchy)?;
+    let authority = Authority::of(app).await?;
+    let issuer = authority.by_label(&row.issuer_label);
+    let chain =
+        authority.chain_of(issuer.ok_or_else(|| InternalError::other("a certificate of no CA of this authority"))?)?;
     Ok(OwnKeyReceipt::of(&certificate, &chain, (&account, new_account), brought))
 }
 

@@ -2,10 +2,14 @@
 //! Numbers and times only grow, whoever publishes: a list names the one it follows, and the database admits one follower. Entries
 //! come from the register and pass through a file, so that a list of millions takes no memory; rows alone take nobody off a list.
 
+mod last;
+
+pub(super) use last::{FOR_EVER, are_newest, publish_after_last, publish_last};
+
 use super::{
     Authority, CertifiedKey,
     authority::internal,
-    certify,
+    ceremony, certify,
     limits::{LIST_PIECE, LISTS_KEPT, LONG_LIST_PAUSE, LONGEST_LIST_IN_MEMORY, MOST_TRIES},
     register::{self, ListContent, Published, Standing, Told},
 };
@@ -153,7 +157,7 @@ pub async fn publish_due(app: &App) -> Result<()> {
     publish_where(app, KeyPurpose::Root, |app, list, row| {
         let Some(row) = row else { return true };
         let half = row.next_update.0.saturating_sub(row.this_update.0) / 2;
-        list.is_behind(app) || app.clock.now().0 >= row.this_update.0.saturating_add(half)
+        list.is_behind(app) || app.clock.now().0 >= row.this_update.0.saturating_add(half) || last::is_left(app, row)
     })
     .await
 }
@@ -182,22 +186,6 @@ pub(super) async fn publish_all(app: &App) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// The last lists of a CA that ends, whole and in parts, which are good for ever. Number of the whole one.
-pub(super) async fn publish_last(app: &App, issuer: &CertifiedKey) -> Result<i64> {
-    let _one = app.publications.lock().await;
-    register::follow_now(app).await?;
-    let authority = Authority::of(app).await?;
-    let mut number = 0;
-    for name in names(app, issuer).await? {
-        let Some(list) = ListName::parse(&authority, &name) else { continue };
-        let row = publish_until(app, &list, Some(FOR_EVER)).await?;
-        if list.part.is_none() {
-            number = row.number;
-        }
-    }
-    Ok(number)
 }
 
 /// Whether its lists can be made: the key is here, and the CA has not ended.
@@ -321,6 +309,10 @@ async fn publish_once(app: &App, list: &ListName<'_>, until: Option<Instant>) ->
     entries.store(&mut transaction, &mut row, &frame.around(&signature)).await?;
     let count = entries.count;
     read_back(&mut transaction, &row, (&to_make, count), issuer).await?;
+    if until.is_none() {
+        // Nothing follows the last list of a CA that has ended, whoever has not heard of it yet.
+        ceremony::may_sign(&mut transaction, &issuer.label, number.to_be_bytes()[7]).await?;
+    }
     match transaction.publish_crl(&row).await {
         Ok(()) => {}
         Err(store::Error::Stale | store::Error::Conflict(_)) => return Ok(None),
@@ -485,8 +477,6 @@ async fn later_than(app: &App, previous: Option<Instant>) -> Result<Instant> {
 
 /// Entries taken from the register at a time.
 const PAGE: usize = 5_000;
-/// 9999-12-31T23:59:59Z, which RFC 5280 §4.1.2.5 gives the meaning of no end.
-pub(super) const FOR_EVER: Instant = Instant(253_402_300_799_000_000);
 /// A root's whose token is always here: thirty days.
 const ROOT_LIST_HOURS: i64 = 30 * 24;
 /// Beyond this the clock is wrong, not merely within the same second.

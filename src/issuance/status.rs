@@ -72,13 +72,15 @@ pub struct PublicStatus {
     pub not_before: Instant,
     pub not_after: Instant,
     pub status: Status,
+    /// Since when the certificate of the CA that issued it is revoked, where it is.
+    pub issuer_revoked: Option<Instant>,
 }
 
 /// The standing of a certificate of this authority now, by its serial number. Serial numbers have 127 random bits, so nobody who does not have a
 /// certificate finds it. `None` where none was issued under it.
 pub async fn public(app: &App, serial: &Serial) -> Result<Option<PublicStatus>> {
-    let authority = Authority::of(app).await?;
     register::follow(app).await?;
+    let authority = Authority::of(app).await?;
     for issuer in authority.issuers() {
         let row = register::genuine(app, || app.store.certificate_by_serial(&issuer.label, serial)).await?;
         let Some(row) = row else { continue };
@@ -89,9 +91,17 @@ pub async fn public(app: &App, serial: &Serial) -> Result<Option<PublicStatus>> 
             not_before: certificate.not_before(),
             not_after: certificate.not_after(),
             status: standing(app, &issuer.label, serial).await?,
+            issuer_revoked: revoked_at(app, issuer),
         }));
     }
     Ok(None)
+}
+
+/// Since when a CA's own certificate is revoked, by the log.
+fn revoked_at(app: &App, issuer: &CertifiedKey) -> Option<Instant> {
+    let serial = issuer.certificate.serial()?;
+    let told = app.register.told(issuer.issuer_label.as_deref()?, &serial)?;
+    (told.standing == Standing::Revoked).then_some(told.at)
 }
 
 /// What a checked row says.

@@ -194,7 +194,7 @@ pub async fn serials_of_issuer(
     Ok(rows.into_iter().map(|row| row.serial.into()).collect())
 }
 
-/// Stores the last answer about a certificate; what is stored already stays.
+/// Stores the last answer about a certificate, in the place of one that an end left which came to nothing.
 pub async fn archive_answer(
     connection: &mut Connection,
     issuer_label: &str,
@@ -203,7 +203,7 @@ pub async fn archive_answer(
 ) -> Result<(), Error> {
     query!(
         "INSERT INTO archived_answer (issuer_label, serial, response) VALUES ($1, $2, $3)
-        ON CONFLICT (issuer_label, serial) DO NOTHING",
+        ON CONFLICT (issuer_label, serial) DO UPDATE SET response = excluded.response",
         issuer_label,
         serial,
         response

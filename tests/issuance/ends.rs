@@ -29,7 +29,7 @@ async fn impaired(test: &TestApp) -> (u16, Vec<String>) {
 }
 
 /// What the doctor says so many days from now.
-fn doctor(test: &TestApp, days: i64) -> String {
+pub fn doctor(test: &TestApp, days: i64) -> String {
     let outside = tempfile::tempdir().unwrap();
     let (toml, ahead) = (outside.path().join("chuky.toml"), outside.path().join("ahead"));
     fs::write(&toml, "[hsm]\nrsa_stock = 0\n").unwrap();

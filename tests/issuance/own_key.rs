@@ -1,7 +1,8 @@
 //! Certificates for keys on tokens that people own: PKCS #10 requests that OpenSSL makes, good and bad, against the running service.
 
-use super::{PASSWORD, approved, citizen, fetch, official, run};
+use super::{PASSWORD, approved, citizen, fetch, official, roll_over::ISSUING, run};
 use crate::{harness::app::TestApp, signing::service::chuky};
+use chuky::issuance::ceremony;
 use openssl::{
     bn::{BigNum, BigNumContext, BigNumRef, MsbOption},
     pkey::PKey,
@@ -93,6 +94,10 @@ async fn a_lost_answer_is_given_again() {
     let (status, replayed, again) = send(&pem, key).await;
     assert_eq!((status, replayed), (201, true), "{again}");
     assert_eq!(again, receipt);
+    // Issuing has moved meanwhile: the chain is the certificate's.
+    ceremony::roll_over(&test.app, ISSUING).await.unwrap();
+    ceremony::activate(&test.app, "citizens-issuing-2").await.unwrap();
+    assert_eq!(send(&pem, key).await.2, receipt);
     // With another key it is another request; with another receipt key, or none, a used code.
     let (status, _, answer) = send(&other, key).await;
     assert_eq!((status, answer["type"].as_str()), (409, Some("urn:chuky:problem:idempotency_key_reused")), "{answer}");

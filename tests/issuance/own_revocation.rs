@@ -1,7 +1,9 @@
 //! The authority revokes its own certificates: of a timestamp authority, a responder, an issuing CA and a root by another root. OCSP, lists,
 //! verdicts and payments say so; nothing that SQL can do takes it back; the next key takes over. OpenSSL judges.
 
-use super::{PASSWORD, approved, attacks::payment, citizen, fetch, issued, lists, official, redemption, run};
+use super::{
+    PASSWORD, approved, attacks::payment, citizen, ends::doctor, fetch, issued, lists, official, redemption, run,
+};
 use crate::{
     harness::app::{Backend, EXECUTABLE, TestApp},
     signing::subscriber::{Subscriber, plain_pdf},
@@ -10,12 +12,12 @@ use chuky::{
     bootstrap,
     clock::Clock,
     error::{Error, InternalError},
-    issuance::{Authority, ceremony, revocation_list},
+    issuance::{Authority, ceremony, ocsp::renew, register, revocation_list},
     worker,
 };
-use chuky_model::instant::Instant;
+use chuky_model::{instant::Instant, record::state::KeyPurpose};
 use chuky_pki::{certificate::Certificate, crl::Reason, ocsp};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{fs, path::Path};
 
 fn code<T: std::fmt::Debug>(outcome: Result<T, Error>) -> &'static str {
@@ -104,9 +106,14 @@ async fn services_are_revoked_and_replaced(backend: Backend) {
     assert!(stamped(&test, at).await.contains("Status: Granted."));
     assert_eq!(impaired(&test).await, (200, json!([])));
 
-    // The responder: the next one says that the one before is revoked.
+    // The responder: nothing that it signed before is given out any more, and the next one says that the one before is revoked.
+    let ask = kept_answer(&test, at).await;
     revoke("citizens-ocsp", Reason::KeyCompromise, None).await.unwrap();
     assert!(asked(&test, at, "subscriber").contains("internalerror"));
+    assert_eq!(posted(&test, &ask).await, [0x30, 3, 0x0a, 1, 2], "internalError");
+    // That it cannot be made anew keeps no other from it.
+    test.app.clock.shift_seconds(31);
+    renew(&test.app).await.unwrap();
     assert_eq!(impaired(&test).await, (200, json!(["responder:citizens-issuing"])));
     ceremony::roll_over(&test.app, &file(&[("ocsp", "OCSP", 397)])).await.unwrap();
     assert!(asked(&test, at, "subscriber").contains("subscriber.pem: good"));
@@ -114,6 +121,20 @@ async fn services_are_revoked_and_replaced(backend: Backend) {
     assert_eq!(impaired(&test).await, (200, json!([])));
 
     nothing_takes_it_back(&test, at).await;
+}
+
+async fn posted(test: &TestApp, ask: &[u8]) -> Vec<u8> {
+    let (status, answer) = test.raw("POST", "/ocsp", "", "application/ocsp-request", ask.to_vec()).await;
+    assert_eq!(status, 200);
+    answer
+}
+
+/// A question without nonce, whose answer is kept and was given out again.
+async fn kept_answer(test: &TestApp, at: &Path) -> Vec<u8> {
+    run(at, "openssl ocsp -issuer issuing.pem -cert subscriber.pem -no_nonce -reqout kept");
+    let ask = fs::read(at.join("kept")).unwrap();
+    assert_eq!(posted(test, &ask).await, posted(test, &ask).await);
+    ask
 }
 
 /// Rows as they were, lists taken out, a new start: the log says that they are revoked, and is asked first.
@@ -128,6 +149,7 @@ async fn nothing_takes_it_back(test: &TestApp, at: &Path) {
     assert!(matches!(error, Error::Internal(InternalError::RowForged { table: "authority_key" })), "{error}");
     test.sql("UPDATE authority_key SET state = 'retiring' WHERE label = 'citizens-timestamp'");
     let another = bootstrap::open(test.app.settings.clone(), Clock::default(), Path::new(EXECUTABLE)).await.unwrap();
+    another.clock.shift_seconds(13 * 3_600 + 31);
     worker::prepare(&another).await.unwrap();
     run(at, "openssl ocsp -issuer issuing.pem -cert timestamp.pem -no_nonce -reqout ask");
     let answer = chuky::issuance::ocsp::answer(&another, &fs::read(at.join("ask")).unwrap()).await;
@@ -151,6 +173,66 @@ async fn verdict(test: &TestApp, pdf: Vec<u8>) -> String {
     verdict["indication"].as_str().unwrap().to_owned()
 }
 
+/// The heading of `/c/{serial}`.
+async fn standing(test: &TestApp, receipt: &Value) -> String {
+    let path = format!("/c/{}?lang=en", receipt["serial"].as_str().unwrap());
+    let (status, page) = test.raw("GET", &path, "", "", vec![]).await;
+    let page = String::from_utf8(page).unwrap();
+    assert_eq!(status, 200, "{page}");
+    let heading = page.split("<h1>").nth(1).and_then(|rest| rest.split("</h1>").next());
+    heading.unwrap_or(&page).to_owned()
+}
+
+/// A node over the same data, with nothing in the background.
+async fn beside(test: &TestApp) -> TestApp {
+    let settings = test.app.settings.clone();
+    let another = bootstrap::open(settings, Clock::default(), Path::new(EXECUTABLE)).await.unwrap();
+    let beside = TestApp::around(another).await.without_background();
+    Authority::of(&beside.app).await.unwrap();
+    beside
+}
+
+/// A node that chose its issuer before another one revoked it asks the log once more, before the CA signs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_revoked_ca_signs_nothing_for_a_node_that_has_not_heard_of_it() {
+    let test = TestApp::start(Backend::Postgres).await;
+    let (_, code) = approved(&test, "gianhang", &citizen()).await;
+    let body = test.agreed("", &redemption(&code, "nguoi.cham")).await;
+    let beside = beside(&test).await;
+    ceremony::revoke(&test.app, "citizens-issuing", Reason::CaCompromise, None).await.unwrap();
+    let (status, answer) = beside.post("/api/v1/activations", "", &body).await;
+    assert_eq!((status, answer["type"].as_str()), (409, Some("urn:chuky:problem:authority_revoked")), "{answer}");
+    let (_, answer) = beside.post("/api/v1/activations", "", &body).await;
+    assert_eq!(answer["type"], "urn:chuky:problem:no_issuing_ca", "{answer}");
+    let signed = test.sql("SELECT count(*) FROM certificate WHERE state <> 'void'");
+    assert_eq!(signed.trim(), "0");
+    assert_eq!(
+        test.sql("SELECT count(*) FROM certificate WHERE spki_hash IS NOT NULL").trim(),
+        "0",
+        "nothing was signed"
+    );
+}
+
+/// What cannot be read is not what was never there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_authority_that_cannot_be_read_is_told_of() {
+    let test = TestApp::sqlite().await;
+    let beside = beside(&test).await;
+    assert_eq!(impaired(&beside).await, (200, json!([])));
+    ceremony::revoke(&test.app, "citizens-timestamp", Reason::KeyCompromise, None).await.unwrap();
+    test.sql("UPDATE authority_key SET state = 'active' WHERE label = 'citizens-timestamp'");
+    register::keep_up(&beside.app).await.unwrap();
+    let (status, ready) = beside.get("/readyz", "").await;
+    assert_eq!((status, &ready["impaired"]), (200, &json!(["authority"])), "{ready}");
+    assert_eq!(ready["authority"], json!({ "ended": null }));
+    test.sql("UPDATE authority_key SET state = 'retiring' WHERE label = 'citizens-timestamp'");
+    assert_eq!(impaired(&beside).await, (200, json!(["timestamp:citizens"])));
+    // Before a ceremony there is none.
+    let bare = TestApp::bare(Backend::Sqlite, |_| ()).await;
+    let (_, ready) = bare.get("/readyz", "").await;
+    assert_eq!(ready["authority"], Value::Null, "{ready}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_compromised_ca_is_revoked_and_nothing_rests_on_it_any_more() {
     let test = TestApp::sqlite().await;
@@ -162,6 +244,7 @@ async fn a_compromised_ca_is_revoked_and_nothing_rests_on_it_any_more() {
     let (token, credential) = (session["token"].as_str().unwrap(), receipt["credential"].as_str().unwrap());
     let signer = Subscriber { token: token.to_owned(), credential: credential.to_owned() };
     let pdf = signer.sign(&test, &plain_pdf(), json!({})).await;
+    assert_eq!(standing(&test, &receipt).await, "The certificate is in force");
     assert_eq!(verdict(&test, pdf.clone()).await, "TOTAL_PASSED");
     let provider = test.log_in("thanhtoan").await;
     let order = payment(&test, &receipt).await;
@@ -180,6 +263,20 @@ async fn a_compromised_ca_is_revoked_and_nothing_rests_on_it_any_more() {
     // A first order, which was signed before: with its CA in order it would be accepted.
     let verdict = answer["verdict"].as_str().unwrap_or_default();
     assert!(status == 200 && ["rejected", "indeterminate"].contains(&verdict), "{answer}");
+    // Nobody stamps under it, and whoever looks is told: people with the certificate's number, the operator, the balancer.
+    assert_eq!(revoked.leaves, [KeyPurpose::Issuing, KeyPurpose::Timestamp]);
+    assert!(!stamped(&test, at).await.contains("Status: Granted."));
+    assert_eq!(impaired(&test).await, (200, json!(["issuing:citizens", "timestamp:citizens"])));
+    let (_, figures) = test.raw("GET", "/metrics", "", "", vec![]).await;
+    let figures = String::from_utf8(figures).unwrap();
+    for what in ["issuing:citizens", "timestamp:citizens"] {
+        assert!(figures.contains(&format!("chuky_authority_absent{{what=\"{what}\"}} 1\n")), "{figures}");
+    }
+    let said = doctor(&test, 0);
+    assert!(said.contains("✕ issuing:citizens: none is in use"), "{said}");
+    assert!(said.contains("✓ certificate of citizens-issuing: issues no more, until 20"), "{said}");
+    assert_eq!(standing(&test, &receipt).await, "The CA that issued it is revoked");
+    assert!(asked(&test, at, "subscriber").contains("subscriber.pem: good"), "its responder goes on");
     // Nobody issues until the next CA is there; what it issues is good.
     let person = official();
     let (_, code_of_official) = approved(&test, "dangky", &person).await;
@@ -195,6 +292,9 @@ async fn a_compromised_ca_is_revoked_and_nothing_rests_on_it_any_more() {
     ceremony::activate(&test.app, "citizens-issuing-2").await.unwrap();
     let (status, receipt) = test.redeem("", &redemption(&next, "nguoi.moi")).await;
     assert_eq!((status, receipt["issuer"].as_str()), (201, Some("Chuky TEST CA - Citizens G2")), "{receipt}");
+    assert!(stamped(&test, at).await.contains("Status: Granted."));
+    assert_eq!(impaired(&test).await, (200, json!([])));
+    assert_eq!(standing(&test, &receipt).await, "The certificate is in force");
     // Its name is taken, and so is that of a CA that was revoked.
     let again = g2.replace("Citizens G2", "Citizens");
     assert_eq!(code(ceremony::roll_over(&test.app, &again).await), "ceremony_file");
@@ -229,7 +329,7 @@ async fn a_root_by_another_root_is_revoked() {
     };
     assert_eq!(verified().await, "subscriber.pem: OK\n");
     let revoked = ceremony::revoke(&test.app, label, Reason::CaCompromise, None).await.unwrap();
-    assert_eq!((revoked.list.0.as_str(), revoked.leaves), ("citizens-root-2", None));
+    assert_eq!((revoked.list.0.as_str(), revoked.leaves), ("citizens-root-2", vec![]));
     let said = verified().await;
     assert!(said.contains("certificate revoked"), "{said}");
 }

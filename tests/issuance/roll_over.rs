@@ -1,16 +1,18 @@
 //! Roll-over beside a running service: a new issuing CA, a new root with certificates both ways, and the end of a CA; judged by OpenSSL.
 
 use super::{approved, citizen, fetch, ocsp, official, redemption, run};
-use crate::harness::app::{Backend, TestApp};
+use crate::harness::app::{Backend, EXECUTABLE, TestApp};
 use chuky::{
+    bootstrap,
+    clock::Clock,
     error::Error,
-    issuance::{Authority, ceremony},
+    issuance::{Authority, ceremony, revocation_list},
 };
 use chuky_pki::{certificate::Certificate, path};
 use serde_json::{Value, json};
 use std::{fs, path::Path};
 
-const ISSUING: &str = r#"
+pub const ISSUING: &str = r#"
 test = true
 
 [citizens.issuing]
@@ -166,6 +168,84 @@ async fn the_old_ca_ends(test: &TestApp, at: &Path, issued: [&Value; 2]) {
     assert_eq!(row.number, ended.list, "the last list is the last");
     let (status, _) = test.raw("GET", "/crl/citizens-issuing.crl", "", "", vec![]).await;
     assert_eq!(status, 200);
+}
+
+/// A CA that issues no more, and whose only certificate is revoked.
+async fn ready_to_end() -> TestApp {
+    let test = TestApp::sqlite().await;
+    let old = redeemed(&test, &citizen(), "nguoi.cu").await;
+    ceremony::roll_over(&test.app, ISSUING).await.unwrap();
+    ceremony::activate(&test.app, "citizens-issuing-2").await.unwrap();
+    let officer = test.log_in("quantri").await;
+    let path = format!("/api/v1/certificates/{}/revoke", old["serial"].as_str().unwrap());
+    assert_eq!(test.post(&path, &officer, &json!({ "reason": "superseded" })).await.0, 200);
+    test
+}
+
+async fn newest(test: &TestApp, name: &str) -> (i64, bool) {
+    let row = test.app.store.latest_crl_head(name).await.unwrap().unwrap();
+    let good_for_ever = row.next_update.rfc3339().starts_with("9999");
+    (row.number, good_for_ever)
+}
+
+/// An end that something comes between leaves no list that is good for ever, nor does one that breaks off; and each can be repeated.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_end_that_fails_leaves_ordinary_lists() {
+    let test = ready_to_end().await.without_background();
+    // 1. Somebody begins to sign after the last list is out.
+    test.sql(
+        "CREATE TRIGGER late AFTER INSERT ON archived_answer BEGIN \
+         UPDATE certificate SET state = 'signing' WHERE issuer_label = 'citizens-issuing'; END",
+    );
+    let (before, _) = newest(&test, "citizens-issuing").await;
+    assert_eq!(code(ceremony::end(&test.app, "citizens-issuing").await), "certificates_in_use");
+    assert_eq!(newest(&test, "citizens-issuing").await, (before + 2, false));
+    test.sql("DROP TRIGGER late; DELETE FROM archived_answer; UPDATE certificate SET state = 'revoked' WHERE state = 'signing'");
+    // 2. Another list comes out meanwhile, in parts as whole.
+    for name in ["citizens-issuing", "citizens-issuing.4.2"] {
+        test.sql(&format!(
+            "CREATE TRIGGER late AFTER INSERT ON archived_answer WHEN NOT EXISTS (SELECT 1 FROM crl WHERE number = 900 AND issuer_label = '{name}') BEGIN \
+             INSERT INTO crl (issuer_label, number, previous_number, this_update, next_update, list) SELECT '{name}', 900, \
+             coalesce(max(number), 0), coalesce(max(this_update), 0) + 1000000, 253402300799000000, x'00' FROM crl WHERE issuer_label = '{name}'; END"
+        ));
+        assert_eq!(code(ceremony::end(&test.app, "citizens-issuing").await), "list_followed", "{name}");
+        test.sql("DROP TRIGGER late; DELETE FROM archived_answer");
+        assert_eq!(newest(&test, name).await, (901, false));
+        assert!(!newest(&test, "citizens-issuing").await.1, "{name}");
+    }
+    // 3. One that was killed: a few hours later the service has it followed.
+    test.sql(
+        "INSERT INTO crl (issuer_label, number, previous_number, this_update, next_update, list) SELECT issuer_label, number + 1, \
+         number, this_update + 1000000, 253402300799000000, x'00' FROM crl WHERE issuer_label = 'citizens-issuing' \
+         ORDER BY number DESC LIMIT 1",
+    );
+    let (left, _) = newest(&test, "citizens-issuing").await;
+    revocation_list::publish_due(&test.app).await.unwrap();
+    assert_eq!(newest(&test, "citizens-issuing").await, (left, true), "somebody may be at work on it");
+    test.app.clock.shift_seconds(6 * 3_600 + 1);
+    revocation_list::publish_due(&test.app).await.unwrap();
+    assert_eq!(newest(&test, "citizens-issuing").await, (left + 1, false));
+    // The archive is of this end, and not of one that came to nothing.
+    test.sql("INSERT INTO archived_answer SELECT issuer_label, serial, x'00' FROM certificate");
+    let ended = ceremony::end(&test.app, "citizens-issuing").await.unwrap();
+    assert_eq!(newest(&test, "citizens-issuing").await, (ended.list, true));
+    assert_eq!(test.sql("SELECT count(*) FROM archived_answer WHERE response = x'00'"), "0");
+}
+
+/// A node that has not heard of the end publishes no list after the last one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_list_follows_the_last_one() {
+    let test = ready_to_end().await;
+    let settings = test.app.settings.clone();
+    let another = bootstrap::open(settings, Clock::default(), Path::new(EXECUTABLE)).await.unwrap();
+    Authority::of(&another).await.unwrap();
+    let ended = ceremony::end(&test.app, "citizens-issuing").await.unwrap();
+    another.clock.shift_seconds(13 * 3_600);
+    assert_eq!(code(revocation_list::publish_due(&another).await), "authority_ended");
+    assert_eq!(newest(&test, "citizens-issuing").await, (ended.list, true));
+    // Those of the others came out.
+    Authority::refresh(&another).await.unwrap();
+    revocation_list::publish_due(&another).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -44,21 +44,22 @@ impl Here<'_> {
             Language::Vi => format!("Đã thu hồi {label} (số {}): {name}.crl, số {number}.\n", revoked.serial),
             Language::En => format!("Revoked {label} (serial {}): {name}.crl, number {number}.\n", revoked.serial),
         };
-        text.push_str(match revoked.leaves {
-            Some(KeyPurpose::Issuing) => self.say(
+        for missed in &revoked.leaves {
+            text.push_str(match missed {
+            KeyPurpose::Issuing => self.say(
                 "Hệ này hiện không cấp chứng thư: hãy tạo CA mới (roll-over) rồi chuyển việc cấp (activate).\n",
                 "Nobody issues in this hierarchy now: make a new CA (roll-over), then move issuing to it (activate).\n",
             ),
-            Some(KeyPurpose::Ocsp) => self.say(
+            KeyPurpose::Ocsp => self.say(
                 "Không còn dịch vụ OCSP trả lời cho CA này: hãy tạo khóa mới (roll-over).\n",
                 "No responder answers for its CA now: make a new one (roll-over).\n",
             ),
-            Some(_) => self.say(
+            _ => self.say(
                 "Hệ này hiện không đóng dấu thời gian: hãy tạo khóa mới (roll-over).\n",
                 "Nothing is stamped in this hierarchy now: make a new timestamp authority (roll-over).\n",
             ),
-            None => "",
-        });
+            });
+        }
         text.push_str(self.say("Các bước tiếp theo: docs/recovery.md.\n", "What comes next: docs/recovery.md.\n"));
         text
     }

@@ -29,8 +29,9 @@ pub(super) async fn authority(store: &Store) -> Result<Vec<(String, Finding)>> {
         findings.push((format!("certificate of {}", key.label), certificate(&authority, key, now)));
     }
     for absent in ends::absent(&authority) {
-        let repair = "make the next one: chuky ceremony roll-over (docs/recovery.md)".to_owned();
-        findings.push((absent, Finding::Bad("its certificate was revoked".to_owned(), repair)));
+        let repair = "make the next one: chuky ceremony roll-over, activate (docs/recovery.md)".to_owned();
+        let said = "none is in use: its certificate or its CA's was revoked, or no next one took its place";
+        findings.push((absent, Finding::Bad(said.to_owned(), repair)));
     }
     for issuer in authority.issuers() {
         // A CA that has ended said its last word, and a partial list is made only where certificates name it.
@@ -60,7 +61,11 @@ fn certificate(authority: &Authority, key: &CertifiedKey, now: Instant) -> Findi
     };
     let said = end.rfc3339();
     if end > now.plus_seconds(needed) {
-        return Finding::Good(format!("until {said}"));
+        return Finding::Good(match (key.is_issuer(), key.state) {
+            (true, AuthorityState::Retiring) => format!("issues no more, until {said}"),
+            (true, AuthorityState::Prepared) => format!("prepared, until {said}"),
+            _ => format!("until {said}"),
+        });
     }
     let in_use = |key: &CertifiedKey| key.state == AuthorityState::Active;
     let issuer = authority.issuer_of(key).ok().filter(|issuer| key.purpose == KeyPurpose::Ocsp && !in_use(issuer));

@@ -28,6 +28,8 @@ enum Standing {
     Expired,
     Suspended,
     Revoked,
+    /// It is not, but the CA that issued it is.
+    IssuerRevoked,
 }
 
 impl CertificateStatusPage {
@@ -38,7 +40,11 @@ impl CertificateStatusPage {
 
     fn standing(&self) -> Standing {
         match self.told.status {
-            Status::Revoked { reason: Reason::CertificateHold, .. } => Standing::Suspended,
+            Status::Revoked { reason: Reason::CertificateHold, .. } if self.told.issuer_revoked.is_none() => {
+                Standing::Suspended
+            }
+            Status::Revoked { reason, .. } if reason != Reason::CertificateHold => Standing::Revoked,
+            _ if self.told.issuer_revoked.is_some() => Standing::IssuerRevoked,
             Status::Revoked { .. } | Status::Unknown => Standing::Revoked,
             Status::Good if self.told.not_after < self.now => Standing::Expired,
             Status::Good if self.told.not_before > self.now => Standing::Early,
@@ -51,7 +57,7 @@ impl CertificateStatusPage {
     }
 
     fn is_over(&self) -> bool {
-        matches!(self.standing(), Standing::Revoked | Standing::Suspended)
+        matches!(self.standing(), Standing::Revoked | Standing::Suspended | Standing::IssuerRevoked)
     }
 
     fn title(&self) -> String {
@@ -61,13 +67,14 @@ impl CertificateStatusPage {
             Standing::Expired => "status-expired",
             Standing::Suspended => "status-suspended",
             Standing::Revoked => "status-revoked",
+            Standing::IssuerRevoked => "status-issuer-revoked",
         })
     }
 
     fn lead(&self) -> String {
-        let since = match self.told.status {
-            Status::Revoked { at, .. } => texts::screen_instant(at),
-            Status::Good | Status::Unknown => String::new(),
+        let since = match (self.standing(), self.told.status, self.told.issuer_revoked) {
+            (Standing::IssuerRevoked, _, Some(at)) | (_, Status::Revoked { at, .. }, _) => texts::screen_instant(at),
+            _ => String::new(),
         };
         let until = texts::screen_instant(self.told.not_after);
         let from = texts::screen_instant(self.told.not_before);
@@ -77,6 +84,7 @@ impl CertificateStatusPage {
             Standing::Expired => "status-expired-lead",
             Standing::Suspended => "status-suspended-lead",
             Standing::Revoked => "status-revoked-lead",
+            Standing::IssuerRevoked => "status-issuer-revoked-lead",
         };
         self.frame.fill(key, &[("since", &since), ("until", &until), ("from", &from)])
     }
@@ -162,21 +170,31 @@ mod tests {
         let at = |text: &str| Instant::parse_rfc3339(text).unwrap();
         let (before, during) = (at("2026-01-01T00:00:00Z"), at("2027-01-01T00:00:00Z"));
         let revoked = |reason| Status::Revoked { at: at("2026-12-01T00:00:00Z"), reason };
-        let page = |status, now| {
+        let page_of = |status, issuer_revoked, now| {
             let told = PublicStatus {
                 serial: "4f1d".into(),
                 issuer: "TEST CA".into(),
                 not_before: at("2026-06-01T00:00:00Z"),
                 not_after: at("2029-06-01T00:00:00Z"),
                 status,
+                issuer_revoked,
             };
-            CertificateStatusPage { frame: Frame::new(Language::En, "/c/4f1d"), told, now }.standing()
+            CertificateStatusPage { frame: Frame::new(Language::En, "/c/4f1d"), told, now }
         };
+        let page = |status, now| page_of(status, None, now).standing();
         assert_eq!(page(Status::Good, during), Standing::Good);
         assert_eq!(page(Status::Good, before), Standing::Early);
         assert_eq!(page(Status::Good, at("2029-06-01T00:00:01Z")), Standing::Expired);
         assert_eq!(page(revoked(Reason::CertificateHold), during), Standing::Suspended);
         assert_eq!(page(revoked(Reason::KeyCompromise), at("2030-01-01T00:00:00Z")), Standing::Revoked);
         assert_eq!(page(Status::Unknown, during), Standing::Revoked);
+        // A CA that was revoked takes with it whatever is not revoked by itself.
+        let over = |status| page_of(status, Some(at("2026-12-24T00:00:00Z")), during);
+        for status in [Status::Good, revoked(Reason::CertificateHold)] {
+            let page = over(status);
+            assert_eq!((page.standing(), page.is_over(), page.is_good()), (Standing::IssuerRevoked, true, false));
+            assert!(page.html().contains("The CA that issued it is revoked") && page.lead().contains("24/12/2026"));
+        }
+        assert_eq!(over(revoked(Reason::KeyCompromise)).standing(), Standing::Revoked);
     }
 }

@@ -15,6 +15,7 @@ use super::{
 use crate::{issuance::PublicStatus, oauth::GrantView};
 use chuky_model::{
     id::{CredentialId, RequestId, UnlockId},
+    instant::Instant,
     record::state::{CertificateState, CredentialState},
     request::RequestState,
     text::Language,
@@ -150,9 +151,10 @@ fn certificate_screens(language: Language) -> Vec<Screen> {
         ("hotline-found", hotline(vec![card(Issued, false), card(Suspended, false)], false, not_asked)),
         ("hotline-done", hotline(Vec::new(), true, Problems::none())),
         ("messages", messages(language)),
-        ("certificate-status-good", standing(language, Status::Good)),
-        ("certificate-status-suspended", standing(language, gone(Reason::CertificateHold))),
-        ("certificate-status-revoked", standing(language, gone(Reason::KeyCompromise))),
+        ("certificate-status-good", standing(language, Status::Good, None)),
+        ("certificate-status-suspended", standing(language, gone(Reason::CertificateHold), None)),
+        ("certificate-status-revoked", standing(language, gone(Reason::KeyCompromise), None)),
+        ("certificate-status-issuer-revoked", standing(language, Status::Good, Some(at("2026-12-02T02:03:04Z")))),
     ]
 }
 
@@ -179,13 +181,14 @@ fn gone(reason: Reason) -> Status {
     Status::Revoked { at: at("2026-12-01T02:03:04Z"), reason }
 }
 
-fn standing(language: Language, status: Status) -> String {
+fn standing(language: Language, status: Status, issuer_revoked: Option<Instant>) -> String {
     let told = PublicStatus {
         serial: "4f1d0c9a7be84d55a1b2c3d4e5f60718".into(),
         issuer: "TEST CA cấp chứng thư công cộng".into(),
         not_before: at("2026-11-22T03:10:00Z"),
         not_after: at("2029-11-21T03:10:00Z"),
         status,
+        issuer_revoked,
     };
     let frame = stranger(language, "/c/4f1d0c9a7be84d55a1b2c3d4e5f60718");
     CertificateStatusPage { frame, told, now: at("2026-12-03T04:05:00Z") }.html()

@@ -4,8 +4,9 @@
 use crate::{
     app::App,
     audit::published::WitnessState,
+    error::Result,
     http::{Access, Route},
-    issuance::{Authority, CertifiedKey, ends, timestamp},
+    issuance::{Authority, CertifiedKey, ceremony, ends, timestamp},
     logging, outbox,
     tls::Standing,
     transactions::figures::Counts,
@@ -53,7 +54,7 @@ async fn ready(State(app): State<App>) -> Response {
     if !database {
         missing.push("database".to_owned());
     }
-    let tables = tables(&app, &mut missing).await;
+    let tables = tables(&app, database, &mut missing).await;
     let mut tokens = serde_json::Map::new();
     for (name, token) in app.tokens.named() {
         let health = token.health();
@@ -112,8 +113,18 @@ async fn ready(State(app): State<App>) -> Response {
 }
 
 /// How the tables stand to this program, which a newer node may have added to since it started; `None` where the database does not answer.
-async fn tables(app: &App, missing: &mut Vec<String>) -> Option<&'static str> {
-    let tables = app.store.tables().await.ok()?;
+async fn tables(app: &App, database: bool, missing: &mut Vec<String>) -> Option<&'static str> {
+    let tables = match app.store.tables().await {
+        Ok(tables) => tables,
+        Err(error) => {
+            // A database that does not answer is told of already.
+            if database {
+                missing.push("tables".to_owned());
+                tracing::warn!(event = "not_ready", reason = %error);
+            }
+            return None;
+        }
+    };
     if !tables.are_usable() {
         missing.push("tables".to_owned());
         tracing::warn!(event = "not_ready", reason = %tables);
@@ -133,21 +144,36 @@ fn audit_state(app: &App, missing: &mut Vec<String>) -> serde_json::Value {
 }
 
 /// What of the authority has ended while others need it: they are answered with errors, or with what nobody believes. `null` before a
-/// ceremony.
+/// ceremony; without what has ended where that cannot be read.
 async fn authority_state(app: &App, impaired: &mut Vec<String>) -> serde_json::Value {
-    let Ok(authority) = Authority::of(app).await else { return serde_json::Value::Null };
+    if matches!(ceremony::was_held(app).await, Ok(false)) {
+        return serde_json::Value::Null;
+    }
+    match ended(app).await {
+        Ok(ended) => {
+            for what in &ended {
+                tracing::warn!(event = "impaired", reason = "it has ended or is not there", what);
+            }
+            impaired.extend(ended.iter().cloned());
+            json!({ "ended": ended })
+        }
+        Err(error) => {
+            tracing::warn!(event = "impaired", what = "authority", reason = %error);
+            impaired.push("authority".to_owned());
+            json!({ "ended": null })
+        }
+    }
+}
+
+async fn ended(app: &App) -> Result<Vec<String>> {
+    let authority = Authority::of(app).await?;
     let now = app.clock.now();
     let certificates = ends::in_service(&authority).into_iter().filter(|key| key.certificate.not_after() <= now);
     let mut ended: Vec<String> = certificates.map(|key| format!("certificate:{}", key.label)).collect();
-    // A database that does not answer is told of already.
-    let lists = ends::lists(&app.store, &authority).await.unwrap_or_default();
+    let lists = ends::lists(&app.store, &authority).await?;
     ended.extend(lists.iter().filter(|list| list.next_update <= now).map(|list| format!("list:{}", list.name)));
     ended.extend(ends::absent(&authority));
-    for what in &ended {
-        tracing::warn!(event = "impaired", reason = "it has ended or is not there", what);
-    }
-    impaired.extend(ended.iter().cloned());
-    json!({ "ended": ended })
+    Ok(ended)
 }
 
 /// Figures of what is right, fresh, lasting or lost.
@@ -155,7 +181,7 @@ async fn conditions(app: &App) -> Vec<(&'static str, &'static str, Figure)> {
     let told = |is_well: bool| vec![(String::new(), usize::from(is_well))];
     let clock = timestamp::readiness(app).await.map(|found| told(found.is_ok())).unwrap_or_default();
     let trust = trust(app).await.map(told).unwrap_or_default();
-    let (keys, lists) = authority_figures(app).await;
+    let AuthorityFigures { keys, absent, left: lists, life } = authority_figures(app).await;
     let (left, usable) = tls_figures(app);
     let lost = vec![(String::new(), logging::lost())];
     let keys_help = "Seconds to the end of the certificate of a key of the authority that is in service.";
@@ -164,16 +190,29 @@ async fn conditions(app: &App) -> Vec<(&'static str, &'static str, Figure)> {
         ("chuky_clock_right", "1 where the clock is one to stamp by; absent where nobody is stamped.", clock),
         ("chuky_trust_fresh", trust_help, trust),
         ("chuky_authority_certificate_seconds_left", keys_help, keys),
+        ("chuky_authority_absent", "1 for whatever should issue, answer or stamp, and is not there.", absent),
         ("chuky_revocation_list_seconds_left", "Seconds to the end of the newest list of a name.", lists),
+        ("chuky_revocation_list_life_seconds", "Seconds from the beginning to the end of that list.", life),
         ("chuky_log_lines_lost", "Log lines that could not be written.", lost),
         ("chuky_tls_certificate_seconds_left", "Seconds to the end of the TLS certificate that is shown.", left),
         ("chuky_tls_files_usable", "1 where the TLS files that lie there can be used.", usable),
     ]
 }
 
-/// Figures of the authority: seconds to the end of the certificates of keys in service, and of the newest lists.
-async fn authority_figures(app: &App) -> (Figure, Figure) {
-    let Ok(authority) = Authority::of(app).await else { return (Figure::new(), Figure::new()) };
+/// Figures of the authority.
+#[derive(Default)]
+struct AuthorityFigures {
+    /// Seconds to the end of the certificates of keys in service.
+    keys: Figure,
+    /// What should be in service.
+    absent: Figure,
+    /// Seconds to the end of the newest lists, and of their whole life.
+    left: Figure,
+    life: Figure,
+}
+
+async fn authority_figures(app: &App) -> AuthorityFigures {
+    let Ok(authority) = Authority::of(app).await else { return AuthorityFigures::default() };
     let now = app.clock.now().unix_seconds();
     let left = |end: Instant| usize::try_from(end.unix_seconds().saturating_sub(now)).unwrap_or_default();
     let of_key = |key: &CertifiedKey| {
@@ -182,12 +221,22 @@ async fn authority_figures(app: &App) -> (Figure, Figure) {
         let labels = format!("{{label=\"{label}\",hierarchy=\"{hierarchy}\",purpose=\"{purpose}\",state=\"{state}\"}}");
         (labels, left(key.certificate.not_after()))
     };
-    let of_list = |list: &ends::ListEnd| {
+    let named = |list: &ends::ListEnd| {
         let by = if list.by_ceremony { "ceremony" } else { "service" };
-        (format!("{{list=\"{}\",renewed_by=\"{by}\"}}", list.name), left(list.next_update))
+        format!("{{list=\"{}\",renewed_by=\"{by}\"}}", list.name)
+    };
+    let life = |list: &ends::ListEnd| {
+        let seconds = list.next_update.unix_seconds().saturating_sub(list.this_update.unix_seconds());
+        (named(list), usize::try_from(seconds).unwrap_or_default())
     };
     let lists = ends::lists(&app.store, &authority).await.unwrap_or_default();
-    (ends::in_service(&authority).into_iter().map(of_key).collect(), lists.iter().map(of_list).collect())
+    let absent = ends::absent(&authority).into_iter();
+    AuthorityFigures {
+        keys: ends::in_service(&authority).into_iter().map(of_key).collect(),
+        absent: absent.map(|what| (format!("{{what=\"{what}\"}}"), 1)).collect(),
+        left: lists.iter().map(|list| (named(list), left(list.next_update))).collect(),
+        life: lists.iter().map(life).collect(),
+    }
 }
 
 /// What is said of TLS. New files that cannot be used keep the old ones, so callers stay; a certificate that has ended does not serve them.

@@ -7,7 +7,7 @@ use crate::{
     attestation,
     audit::{self, Actor, Entry, Kind},
     error::{RequestError, Result},
-    issuance::{Authority, CertifiedKey, ocsp, revocation_list},
+    issuance::{Authority, CertifiedKey, ocsp, register, revocation_list},
     store::Transaction,
 };
 use chuky_model::{
@@ -52,37 +52,84 @@ pub async fn end(app: &App, label: &str) -> Result<Ended> {
     if key.purpose == KeyPurpose::Issuing && !authority.responder(key)?.certificate.is_valid_at(now) {
         return Err(responder_ended(label));
     }
-    let list = revocation_list::publish_last(app, key).await?;
+    let ended = match say_the_last(app, &authority, key, row.clone()).await {
+        Ok(ended) => ended,
+        Err(error) => {
+            // Not the last lists after all. Those that are good for ever are followed at once, or by the service later.
+            if let Err(failure) = revocation_list::publish_after_last(app, key).await {
+                tracing::error!(event = "crl_not_published", list = label, error = %failure);
+            }
+            return Err(error);
+        }
+    };
+    Authority::refresh(app).await?;
+    Ok(ended)
+}
+
+/// The last lists, the archive, and the state `Ended` of that row; an error where anything came between, and then the CA has not ended.
+async fn say_the_last(app: &App, authority: &Authority, key: &CertifiedKey, mut row: AuthorityKey) -> Result<Ended> {
+    let lists = revocation_list::publish_last(app, key).await?;
     // 3. The last answers about each of its certificates.
-    let answers = if key.purpose == KeyPurpose::Issuing { archive(app, &authority, key).await? } else { 0 };
+    let answers = if key.purpose == KeyPurpose::Issuing { archive(app, authority, key).await? } else { 0 };
     // 4. The state, while nobody begins to sign with the key: what was begun before is counted, and what would begin after sees the state.
-    let mut row = row.clone();
+    let now = app.clock.now();
     row.state = Some(AuthorityState::Ended);
     attestation::attest_change(&*app.tokens.subscribers, &mut row).await?;
     let mut transaction = app.store.begin().await?;
-    for number in places(label) {
-        transaction.hold_issuer(number).await?;
-    }
-    let live = transaction.live_certificates(label, now).await?;
-    let told = app.store.latest_crl_head(label).await?.map(|list| list.number);
-    if live > 0 || told != Some(list) {
-        // Not the last list after all: the next one follows it, as after any other.
+    hold_all(&mut transaction, &key.label).await?;
+    let live = transaction.live_certificates(&key.label, now).await?;
+    let refusal = match (live, revocation_list::are_newest(app, key, &lists).await?) {
+        (0, true) => None,
+        (0, false) => Some(followed(&key.label)),
+        (live, _) => Some(still_used(&key.label, live)),
+    };
+    if let Some(refusal) = refusal {
         transaction.rollback().await?;
-        return Err(still_used(label, live));
+        return Err(refusal);
     }
     transaction.update_authority_key(&row).await?;
+    let whole = lists.iter().find(|(name, _)| *name == key.label);
+    let list = whole.map_or(0, |(_, number)| *number);
     let content = serde_json::json!({ "list": list, "answers": answers });
     let entry = Entry::of_row(now, Kind::AuthorityEnded, Actor::Service, &row);
     audit::record(&mut transaction, entry.with(content)).await?;
     transaction.commit().await?;
-    Authority::refresh(app).await?;
     Ok(Ended { list, answers })
 }
 
+/// Waits until nobody lets the CA sign, and keeps everybody from it until the transaction ends.
+pub(super) async fn hold_all(transaction: &mut Transaction, label: &str) -> Result<()> {
+    for number in places(label) {
+        transaction.hold_issuer(number).await?;
+    }
+    Ok(())
+}
+
+/// Refuses where the log, looked at now, tells that the certificate of the CA of that label is revoked: it signs no certificate any more.
+pub(in crate::issuance) async fn not_revoked(app: &App, label: &str) -> Result<()> {
+    register::follow_now(app).await?;
+    let authority = Authority::of(app).await?;
+    match authority.by_label(label) {
+        Some(issuer) if issuer.revoked => Err(refused(
+            "authority_revoked",
+            format!(
+                "CA {label} đã bị thu hồi nên không cấp chứng thư nữa. Hãy thử lại khi đơn vị vận hành đã chuyển sang CA khác."
+            ),
+            format!(
+                "The CA {label} is revoked and issues no more. Try again once the operator has moved issuing to another one."
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// Holds a place of those who let the CA sign, until the transaction ends, and refuses where it has ended: nothing is signed with its key that
-/// its end did not count.
-pub(in crate::issuance) async fn may_sign(transaction: &mut Transaction, label: &str, serial: &Serial) -> Result<()> {
-    let place = serial.as_octets().last().copied().unwrap_or_default();
+/// its end did not count. Returns the state that its row has in this transaction.
+pub(in crate::issuance) async fn may_sign(
+    transaction: &mut Transaction,
+    label: &str,
+    place: u8,
+) -> Result<Option<AuthorityState>> {
     if let Some(number) = places(label).nth(usize::from(place) % PLACES) {
         transaction.hold_issuer(number).await?;
     }
@@ -92,7 +139,7 @@ pub(in crate::issuance) async fn may_sign(transaction: &mut Transaction, label: 
             format!("CA {label} đã kết thúc. Hãy thử lại."),
             format!("The CA {label} has ended. Try again."),
         )),
-        _ => Ok(()),
+        row => Ok(row.and_then(|row| row.state)),
     }
 }
 
@@ -187,6 +234,14 @@ fn still_used(label: &str, live: i64) -> crate::error::Error {
         "certificates_in_use",
         format!("Còn {live} chứng thư do {label} cấp đang có hiệu lực: hãy đợi hết hạn hoặc thu hồi theo danh sách."),
         format!("{live} certificates of {label} are still in force: wait for their end, or revoke them by list."),
+    )
+}
+
+fn followed(label: &str) -> crate::error::Error {
+    refused(
+        "list_followed",
+        format!("Trong lúc kết thúc {label} đã có danh sách thu hồi mới hơn. Chưa có gì kết thúc: hãy chạy lại."),
+        format!("While {label} was being ended a newer revocation list came out. Nothing has ended: run it again."),
     )
 }
 

@@ -12,8 +12,8 @@ mod record;
 mod revoke;
 mod roll_over;
 
-pub(super) use ending::may_sign;
 pub use ending::{Ended, end};
+pub(super) use ending::{may_sign, not_revoked};
 pub use lost_token::{Rebuilt, rebuild_subscribers_token};
 pub use make::label;
 pub(super) use make::publication;

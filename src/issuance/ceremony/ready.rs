@@ -24,7 +24,7 @@ use std::collections::BTreeSet;
 pub async fn may_be_held(settings: &Settings, plan: &Plan, now: Instant) -> Result<()> {
     plan.check_first()?;
     plan.rehearse(&IssuingPolicy::load(&settings.authority)?, now)?;
-    if was_held(settings).await? {
+    if was_held(settings, false).await? {
         return Err(held_before().into());
     }
     let named: BTreeSet<&str> = plan.custody.sets().map(|(purpose, _)| purpose.name()).collect();
@@ -43,11 +43,12 @@ pub async fn may_be_held(settings: &Settings, plan: &Plan, now: Instant) -> Resu
     }
 }
 
-/// Refuses a roll-over that could not be held to its end, as far as that shows without the tokens. Changes nothing.
+/// Refuses a roll-over that could not be held to its end, as far as that shows without the tokens. Changes nothing but tables of before, which are
+/// brought up to date as by every command that works over a founded service.
 pub async fn may_roll_over(settings: &Settings, plan: &Plan, now: Instant) -> Result<()> {
     plan.check_further()?;
     plan.rehearse(&IssuingPolicy::load(&settings.authority)?, now)?;
-    if !was_held(settings).await? {
+    if !was_held(settings, true).await? {
         return Err(no_authority().into());
     }
     let store = Store::open(&settings.database_url).await?;
@@ -66,14 +67,19 @@ pub(super) fn begin(settings: &Settings, note: Note) -> Result<()> {
     }
 }
 
-/// Whether the database knows of an authority. One that is not there yet knows of none, and is not made for the question.
-async fn was_held(settings: &Settings) -> Result<bool> {
+/// Whether the database knows of an authority. One that is not there yet knows of none, and is not made for the question. Tables of before are
+/// migrated where the caller may.
+async fn was_held(settings: &Settings, migrates: bool) -> Result<bool> {
     if sqlite_file(&settings.database_url).is_some_and(|file| !file.exists()) {
         return Ok(false);
     }
-    let (store, tables) = Store::open_as_it_is(&settings.database_url).await?;
+    let (mut store, tables) = Store::open_as_it_is(&settings.database_url).await?;
     match tables {
         Tables::Absent => return Ok(false),
+        Tables::Older(_) if migrates => {
+            store.close().await;
+            store = Store::open(&settings.database_url).await?;
+        }
         tables if !tables.are_usable() => return Err(store::Error::Tables(tables).into()),
         _ => {}
     }

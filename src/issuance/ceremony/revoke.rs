@@ -2,7 +2,10 @@
 //! takes the root's token; a responder's or a timestamp authority's on the list of its CA. The audit log's entry is what status and
 //! lists go by, so that no row can take it back; it is final.
 
-use super::roll_over::rows;
+use super::{
+    ending::{hold_all, may_sign},
+    roll_over::rows,
+};
 use crate::{
     app::App,
     attestation,
@@ -31,8 +34,8 @@ pub struct OwnRevoked {
     pub serial: Serial,
     /// The list that tells it, and its number; `None` where the running service publishes it within a minute.
     pub list: (String, Option<i64>),
-    /// Whether nobody issues in the hierarchy, answers for the CA or stamps until the next key is there.
-    pub leaves: Option<KeyPurpose>,
+    /// What nobody does in the hierarchy until the next key is there: issue, answer for the CA, stamp.
+    pub leaves: Vec<KeyPurpose>,
 }
 
 /// One of the authority's own certificates that somebody's list can name.
@@ -70,7 +73,7 @@ pub async fn revoke(app: &App, label: &str, reason: Reason, invalid_since: Optio
     let list = app.store.latest_crl_head(&own.issuer_label).await?;
     let told = app.register.is_behind(&own.issuer_label, &own.issuer_label, (1, 0));
     let number = list.filter(|_| !told).map(|list| list.number);
-    let leaves = own.row.as_ref().filter(|row| is_missed(&authority, row)).map(|row| row.purpose);
+    let leaves = own.row.as_ref().map(|row| missed(&authority, row)).unwrap_or_default();
     Ok(OwnRevoked { serial: own.serial, list: (own.issuer_label, number), leaves })
 }
 
@@ -100,6 +103,11 @@ pub(in crate::issuance) async fn record(
     further: serde_json::Value,
 ) -> Result<()> {
     let mut transaction = app.store.begin().await?;
+    // Its issuer says so only while it has not ended; and a CA that is revoked signs nothing that was not begun before.
+    may_sign(&mut transaction, &own.issuer_label, own.serial.as_octets().last().copied().unwrap_or_default()).await?;
+    if own.row.as_ref().is_some_and(|row| row.purpose == KeyPurpose::Issuing) {
+        hold_all(&mut transaction, &own.label).await?;
+    }
     if let Some(row) = own.row.as_ref().filter(|row| row.state != Some(AuthorityState::Ended)) {
         let mut row = row.clone();
         row.state = Some(AuthorityState::Retiring);
@@ -173,14 +181,21 @@ fn may_say_so(app: &App, own: &OwnCertificate, issuer: &CertifiedKey) -> Result<
     Ok(())
 }
 
-/// Whether nothing stands in for a key any more.
-fn is_missed(authority: &Authority, row: &AuthorityKey) -> bool {
-    let Some(hierarchy) = row.hierarchy else { return false };
+/// What nothing stands in for any more, of that key and of those that go with it.
+fn missed(authority: &Authority, row: &AuthorityKey) -> Vec<KeyPurpose> {
+    let Some(hierarchy) = row.hierarchy else { return Vec::new() };
     let issuer = row.issuer_label.as_deref().and_then(|label| authority.by_label(label));
-    match row.purpose {
+    let is_missed = |purpose: &KeyPurpose| match purpose {
         KeyPurpose::Ocsp => issuer.is_some_and(|issuer| authority.responder(issuer).is_err()),
-        purpose => authority.key(hierarchy, purpose).is_err(),
-    }
+        purpose => authority.key(hierarchy, *purpose).is_err(),
+    };
+    // Timestamps under a revoked CA are believed by nobody.
+    let concerned: &[KeyPurpose] = match row.purpose {
+        KeyPurpose::Issuing => &[KeyPurpose::Issuing, KeyPurpose::Timestamp],
+        KeyPurpose::Ocsp => &[KeyPurpose::Ocsp],
+        _ => &[KeyPurpose::Timestamp],
+    };
+    concerned.iter().copied().filter(is_missed).collect()
 }
 
 fn serial_of(certificate: &Certificate) -> Result<Serial> {
