@@ -152,6 +152,7 @@ pub async fn hand_over_mail(app: &App) -> Result<Round> {
     let Some(settings) = &app.settings.mail else { return Ok(Round::Mine(0)) };
     let holder = Uuid::now_v7().to_string();
     if !held(app, MAIL_LEASE, &holder).await? {
+        app.spooling.mail_failed.store(false, Ordering::Relaxed);
         return Ok(Round::Another);
     }
     let handed = async {

@@ -16,6 +16,7 @@ mod gateway;
 mod harness;
 mod identity;
 mod issuance;
+mod leaks;
 mod long_log;
 mod mail;
 mod mandates;
