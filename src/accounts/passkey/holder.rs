@@ -36,7 +36,7 @@ pub struct Waiting {
     pub confirmable: bool,
 }
 
-/// The passkeys of accounts that approve and of officers, which nobody has confirmed yet, oldest first. Whose they are is asked where they are
+/// The passkeys of accounts that approve, of officers, and of those who sign with a second factor, which nobody has confirmed yet, oldest first. Whose they are is asked where they are
 /// counted, so that other people's do not take their places.
 pub async fn to_confirm(app: &App, by: &Principal) -> Result<Vec<Waiting>> {
     if !by.has(Role::SecurityOfficer) {
@@ -133,8 +133,8 @@ fn confirmed_or_gone() -> RequestError {
     )
 }
 
-/// Whose passkeys are worth confirming: of those who approve.
-const CONFIRMED_ROLES: &[Role] = &[Role::Approver, Role::SecurityOfficer];
+/// Whose passkeys are worth confirming: of those who approve, and of those who sign as officials or seal for an agency.
+const CONFIRMED_ROLES: &[Role] = &[Role::Approver, Role::SecurityOfficer, Role::Official, Role::Clerk];
 /// Passkeys of one page.
 const MOST_WAITING: i64 = 200;
 const CONFIRMED: &str = "Khoa truy cap cua ban da duoc xac nhan, tu nay tai khoan cua ban duyet bang khoa nay. Neu la la, hay bao ngay can bo an ninh.";
