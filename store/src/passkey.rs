@@ -108,7 +108,8 @@ pub async fn passkeys_to_confirm(connection: &mut Connection, limit: i64) -> Res
     Ok(passkeys!(
         "WHERE confirmed_at IS NULL AND revoked_at IS NULL AND account_id IN (SELECT account.id FROM account
         WHERE disabled_at IS NULL AND (renewed_at IS NULL OR renewed_at < passkey.created_at)
-        AND (',' || roles || ',' LIKE '%,approver,%' OR ',' || roles || ',' LIKE '%,security_officer,%'))
+        AND (',' || roles || ',' LIKE '%,approver,%' OR ',' || roles || ',' LIKE '%,security_officer,%'
+        OR ',' || roles || ',' LIKE '%,official,%' OR ',' || roles || ',' LIKE '%,clerk,%'))
         ORDER BY created_at, id LIMIT $1",
         limit
     )

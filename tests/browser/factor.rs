@@ -32,6 +32,12 @@ async fn an_official_signs_with_a_passkey_and_with_a_code() {
     browser.close().await;
 }
 
+/// A picture of where the PIN and what stands beside it are entered.
+async fn at_the_pin(browser: &Browser, name: &str) {
+    browser.value("document.querySelector('#pin').scrollIntoView({ block: 'center' }); return true").await;
+    browser.picture(name).await;
+}
+
 /// A passkey, confirmed by a security officer.
 async fn passkey_of_the_leader(test: &TestApp, browser: &Browser) {
     browser.authenticator().await;
@@ -56,11 +62,11 @@ async fn one_document(test: &TestApp, browser: &Browser, leader: &Subscriber) {
     browser.fill("pin", PIN).await;
     browser.press("form[data-sign] button.main").await;
     browser.see("#totp-problem").await;
-    browser.whole_picture("sign-factor-needed").await;
+    at_the_pin(browser, "sign-factor-needed").await;
     browser.fill("pin", PIN).await;
     browser.press("[data-factor-passkey]").await;
     browser.see("a[download]").await;
-    browser.whole_picture("sign-factor-signed").await;
+    browser.picture("sign-factor-signed").await;
     assert_eq!(test.sql("SELECT count(*) FROM signature").trim(), "1");
 }
 
@@ -78,11 +84,11 @@ async fn a_batch(test: &TestApp, browser: &Browser, agency: &Agency) {
         browser.press(&format!("input[name='document-{id}']")).await;
     }
     browser.fill("pin", PIN).await;
-    browser.whole_picture("documents-factor").await;
+    at_the_pin(browser, "documents-factor").await;
     browser.press("form[action='/documents/sign'] [data-factor-passkey]").await;
     browser.see("section.card[role=status]").await;
     assert_eq!(browser.count("li.check-passed").await, 2);
-    browser.whole_picture("documents-factor-signed").await;
+    browser.picture("documents-factor-signed").await;
     let opened = entries(test, "activation.opened");
     assert!(opened[1].contains("content: 2 "), "{opened:?}");
 }
@@ -97,7 +103,7 @@ async fn with_a_code(test: &TestApp, browser: &Browser, leader: &Subscriber) {
     browser.see("#totp").await;
     browser.fill("pin", PIN).await;
     browser.fill("totp", &code).await;
-    browser.whole_picture("sign-factor-code").await;
+    at_the_pin(browser, "sign-factor-code").await;
     browser.press("form[data-sign] button.main").await;
     browser.see("a[download]").await;
     assert_eq!(entries(test, "activation.opened").len(), 3);
@@ -114,11 +120,11 @@ async fn who_has_no_factor_is_told_where_to_set_one_up() {
     browser.see("form[data-passkey-add]").await;
     browser.go(&format!("/sign/{id}")).await;
     assert!(browser.see("p.answer a[href='/second-factor']").await.contains("ứng dụng xác thực"));
-    browser.whole_picture("sign-factor-lacking").await;
+    at_the_pin(&browser, "sign-factor-lacking").await;
     browser.fill("pin", PIN).await;
     browser.press("form[data-sign] button.main").await;
-    browser.see(".problem").await;
-    browser.whole_picture("sign-factor-refused").await;
+    browser.see("#totp-problem").await;
+    at_the_pin(&browser, "sign-factor-refused").await;
     assert_eq!(test.sql("SELECT count(*) FROM signature").trim(), "0");
     browser.close().await;
 }
