@@ -80,13 +80,7 @@ impl Proof {
         Box::pin(Self::judged(app, by, signer, factors, shown))
     }
 
-    async fn judged(
-        app: &App,
-        by: &Principal,
-        signer: &Signer,
-        factors: &Factors,
-        shown: &[Vec<u8>],
-    ) -> Result<Self> {
+    async fn judged(app: &App, by: &Principal, signer: &Signer, factors: &Factors, shown: &[Vec<u8>]) -> Result<Self> {
         match &factors.second {
             None => match demand(app, signer).await? {
                 Demand::Nothing => Ok(Self::Nothing),
