@@ -17,7 +17,7 @@ mod worker;
 
 pub use code::CodeWanted;
 pub use form::{FieldsWanted, SignerWanted, TextWanted};
-pub use package::{AttachmentRead, PackageRead, PackageUnusable};
+pub use package::{ATTACHED, AttachmentRead, PackageRead, PackageUnusable};
 pub use pool::{ReaderFailure, ReaderPool};
 pub use probe::Probe;
 pub use protocol::{Aside, Evidence, Task, TaskOutput};

@@ -22,6 +22,7 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
         ("sign-review", review_page(language, drawn(), Problems::none())),
         ("sign-review-problem", review_page(language, drawn(), wrong_pin)),
         ("sign-review-undrawable", review_page(language, sheets::Pages::Undrawable, Problems::none())),
+        ("sign-review-not-now", review_page(language, sheets::Pages::NotNow, Problems::none())),
         ("sign-review-other", review_page(language, sheets::Pages::OtherFormat, Problems::none())),
         ("signed", signed_page(language)),
         ("sign-own", sign_own_page(language)),
@@ -53,6 +54,7 @@ pub(super) fn shown(pages: sheets::Pages, here: &str) -> SheetsView {
             sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".into(),
             pages,
         },
+        title: "sign",
         here: here.into(),
         pictures: format!("{here}/pages"),
         download: format!("{here}/content"),
@@ -60,6 +62,11 @@ pub(super) fn shown(pages: sheets::Pages, here: &str) -> SheetsView {
 }
 
 fn review_page(language: Language, pages: sheets::Pages, problems: Problems) -> String {
+    review(language, pages, problems).html()
+}
+
+/// What will be signed, and the PIN.
+pub(super) fn review(language: Language, pages: sheets::Pages, problems: Problems) -> sign::ReviewPage {
     let credential = sign::CredentialChoice {
         credential: CredentialId(request().0),
         holder: format!("{LONG_NAME}, Phó Chủ tịch, {AGENCY}"),
@@ -76,7 +83,6 @@ fn review_page(language: Language, pages: sheets::Pages, problems: Problems) -> 
         idempotency_key: "key".into(),
         problems,
     }
-    .html()
 }
 
 fn signed_page(language: Language) -> String {

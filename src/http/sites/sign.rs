@@ -130,7 +130,7 @@ async fn preview(
     Path(id): Path<String>,
     Query(query): Query<PreviewQuery>,
 ) -> Result<Response> {
-    let wanted = SignRequest { sha256: Some(query.sha256.clone()), ..request(&query.choices())? };
+    let wanted = SignRequest { sha256: Some(query.sha256.clone()), ..asked(&app, &query.choices()).await? };
     Ok(picture_answer(sheets::with_signature(&app, visit.required()?, parse(&id)?, &wanted).await?))
 }
 
@@ -141,7 +141,7 @@ async fn signed(
     (id, form, chosen): (DocumentId, &ReviewForm, &SignChoices),
 ) -> Result<Signed> {
     // What is signed is what was shown.
-    let request = SignRequest { sha256: Some(form.sha256.clone()), ..request(chosen)? };
+    let request = SignRequest { sha256: Some(form.sha256.clone()), ..asked(app, chosen).await? };
     let pin = Pin::enter(form.pin.reveal()).map_err(RequestError::from)?;
     let identity = format!("{}\n{chosen:?}", form.sha256);
     let remote = remote.clone();
@@ -196,6 +196,13 @@ async fn read(app: &App, visit: &Visit, mut form: Multipart) -> Result<HandedIn>
 /// Whether the class is asked for: officials' documents have one.
 fn asks_class(by: &Principal) -> bool {
     by.has(Role::Official) || by.has(Role::Clerk)
+}
+
+/// What is chosen; the kept picture is where that signature has one.
+async fn asked(app: &App, chosen: &SignChoices) -> Result<SignRequest> {
+    let mut wanted = request(chosen)?;
+    wanted.kept_picture = wanted.kept_picture && signing::picture::is_kept(app, wanted.credential).await?;
+    Ok(wanted)
 }
 
 fn request(chosen: &SignChoices) -> Result<SignRequest> {
@@ -291,6 +298,7 @@ async fn review_page(
     let chosen = SignChoices { kept_picture: chosen.kept_picture && has_picture, ..chosen };
     let sheets = SheetsView {
         shown: sheets::shown(app, by, id, from).await?,
+        title: "sign",
         here: format!("/sign/{id}"),
         pictures: format!("/sign/{id}/pages"),
         download: format!("/api/v1/documents/{id}/content"),
