@@ -18,7 +18,6 @@ use crate::{
 };
 use chuky_model::{
     id::{AccountId, IncomingId, OutgoingId},
-    instant::Instant,
     record::{
         Authenticated, Cursor,
         audit::AuditEntry,
@@ -62,24 +61,44 @@ pub async fn attest_earlier(app: &App) -> Result<()> {
 /// Statuses from before they had rows of their own get one where the log tells of exactly them as that recipient's last.
 async fn statuses(app: &App) -> Result<()> {
     let mut after = (OutgoingId(Uuid::nil()), 0);
+    // Of one road: its recipients follow each other.
+    let mut told = (OutgoingId(Uuid::nil()), Vec::new());
     loop {
         let page = app.store.earlier_statuses(after, EARLIER).await?;
         let Some(last) = page.last() else { return Ok(()) };
         after = (last.outgoing_id, last.position);
         for recipient in page {
-            if !attested(status(app, &recipient).await)? {
+            if told.0 != recipient.outgoing_id {
+                let id = recipient.outgoing_id;
+                let mut entries = entries_about(app, &format!("outgoing_document:{id}")).await?;
+                entries.retain(|entry| entry.kind == Kind::OutgoingStatus.name());
+                told = (id, entries);
+            }
+            if !attested(status(app, &recipient, &told.1).await)? {
                 tracing::error!(event = "status_not_attested", outgoing = %recipient.outgoing_id, recipient = recipient.position);
             }
         }
     }
 }
 
-async fn status(app: &App, recipient: &OutgoingRecipient) -> Result<bool> {
+/// Everything that the log tells of a subject, in order.
+async fn entries_about(app: &App, subject: &str) -> Result<Vec<AuditEntry>> {
+    let (mut all, mut after) = (Vec::new(), Cursor::OLDEST);
+    loop {
+        let page = app.store.audit_entries_about(subject, after, ENTRIES).await?;
+        let full = i64::try_from(page.len()).is_ok_and(|count| count == ENTRIES);
+        all.extend(page);
+        match all.last().filter(|_| full) {
+            Some(last) => after = Cursor { at: last.recorded_at, id: last.id.0 },
+            None => return Ok(all),
+        }
+    }
+}
+
+/// `entries` are those of the log about statuses of the road.
+async fn status(app: &App, recipient: &OutgoingRecipient, entries: &[AuditEntry]) -> Result<bool> {
     let id = recipient.outgoing_id;
-    let entries = app.store.audit_entries_about(&format!("outgoing_document:{id}"), BEGINNING, ENTRIES).await?;
-    let said = |entry: &&AuditEntry| {
-        entry.kind == Kind::OutgoingStatus.name() && content(entry)["recipient"] == recipient.organ_id.as_str()
-    };
+    let said = |entry: &&AuditEntry| content(entry)["recipient"] == recipient.organ_id.as_str();
     let Some(entry) = entries.iter().rfind(said) else { return Ok(false) };
     let told = content(entry)["status"].as_str().map(str::to_owned);
     let account = entry.actor.strip_prefix("account:").and_then(|id| id.parse::<AccountId>().ok());
@@ -127,7 +146,7 @@ async fn road(app: &App, id: OutgoingId) -> Result<bool> {
     let row = current::row_by_log(app, || app.store.outgoing_by_id(id)).await?;
     let Some(mut row) = row.filter(|row| row.history_digest.is_none()) else { return Ok(true) };
     let events = app.store.outgoing_events(id).await?;
-    let entries = app.store.audit_entries_about(&row.subject(), BEGINNING, ENTRIES).await?;
+    let entries = entries_about(app, &row.subject()).await?;
     let number = app.store.outgoing_number_of(id).await?;
     let is_told = has_history(&events, &entries) && has_number(app, &row, number.as_ref(), (&events, &entries));
     if !is_told {
@@ -202,7 +221,7 @@ fn has_number(
 }
 
 async fn package(app: &App, mut row: IncomingDocument) -> Result<bool> {
-    let entries = app.store.audit_entries_about(&row.subject(), BEGINNING, ENTRIES).await?;
+    let entries = entries_about(app, &row.subject()).await?;
     let [entry] = entries.as_slice() else { return Ok(false) };
     let kind = if row.state == IncomingState::Registered { Kind::IncomingRegistered } else { Kind::IncomingRefused };
     let told = content(entry);
@@ -246,5 +265,3 @@ async fn package(app: &App, mut row: IncomingDocument) -> Result<bool> {
 fn content(entry: &AuditEntry) -> Value {
     serde_json::from_slice(&entry.content).unwrap_or_default()
 }
-
-const BEGINNING: Cursor = Cursor { at: Instant(0), id: Uuid::nil() };

@@ -145,8 +145,8 @@ pub async fn receive(app: &App, by: &Principal, package: File, accept: Option<&s
         }
         _ => return Err(not_taken().into()),
     }
-    if let Some(row) = registered(app, by, &read, &message).await?.same {
-        return view(app, &row).await;
+    if let Some(row) = registered(app, by, &read, &message).await?.same() {
+        return view(app, row).await;
     }
     // 2. Every attachment searched for marks of secrecy and judged, before anything is kept.
     let mut judged = Vec::new();
@@ -156,18 +156,17 @@ pub async fn receive(app: &App, by: &Principal, package: File, accept: Option<&s
     // 3. What becomes of it; then the package encrypted on disk and its rows in one transaction. What others register meanwhile counts.
     let (mut package, mut document) = (Some(package), None);
     for _ in 0..INCOMING_TRIES {
-        let mut earlier = registered(app, by, &read, &message).await?;
-        if let Some(row) = earlier.same {
-            return view(app, &row).await;
+        let earlier = registered(app, by, &read, &message).await?;
+        if let Some(row) = earlier.same() {
+            return view(app, row).await;
         }
         let replaced = match read.business {
             REPLACEMENT => Some(incoming_change::original(app, by, &read, &message).await?),
             _ => None,
         };
-        // What it replaces has the same name, as it should.
-        earlier.other = earlier.other.filter(|_| replaced.is_none());
-        let verdict = verdict(app, by, &read, &judged).await?;
-        let (state, details) = decided(&read, &judged, verdict, (earlier.other.as_ref(), accept.as_deref()))?;
+        let about = replaced.as_ref().map(|row| incoming_change::about(IncomingChangeKind::Replaced, row, &message));
+        let verdict = verdict(app, by, &read, (&judged, about.as_ref())).await?;
+        let (state, details) = decided(&read, &judged, verdict, (earlier.other(replaced.as_ref()), accept.as_deref()))?;
         if let Some(package) = package.take() {
             document = Some(signing::package_taken(app, by, package, "goi-tin.edxml").await?);
         }
@@ -186,16 +185,27 @@ pub(super) struct Message {
     pub(super) sha256: Vec<u8>,
 }
 
-/// What was registered of a sender's message: this very package, or another.
+/// What was registered of a sender's message: this very package, and others.
 struct Earlier {
-    same: Option<IncomingDocument>,
-    other: Option<IncomingDocument>,
+    same: Vec<IncomingDocument>,
+    others: Vec<IncomingDocument>,
+}
+
+impl Earlier {
+    fn same(&self) -> Option<&IncomingDocument> {
+        self.same.first()
+    }
+
+    /// Another document of that name. What it replaces may have the same, as it should.
+    fn other(&self, replaced: Option<&IncomingDocument>) -> Option<&IncomingDocument> {
+        self.others.iter().find(|other| replaced.is_none_or(|replaced| replaced.id != other.id))
+    }
 }
 
 async fn registered(app: &App, by: &Principal, read: &PackageRead, message: &Message) -> Result<Earlier> {
     let rows = current::rows(app, || app.store.incoming_registered(&by.unit, &read.sender_id, &message.id)).await?;
-    let (same, other): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.package_sha256 == message.sha256);
-    Ok(Earlier { same: same.into_iter().next(), other: other.into_iter().next() })
+    let (same, others) = rows.into_iter().partition(|row| row.package_sha256 == message.sha256);
+    Ok(Earlier { same, others })
 }
 
 /// What becomes of a package, with what is recorded of it; 409 where the clerk is asked.

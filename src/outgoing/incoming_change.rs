@@ -6,7 +6,7 @@ use super::{
     incoming::{self, IncomingView, Message},
     incoming_refusal::undetermined,
     limits::INCOMING_TRIES,
-    verdict::{Judged, Verdict, verdict},
+    verdict::{About, Judged, Verdict, verdict},
 };
 use crate::{
     accounts::{self, Principal},
@@ -82,11 +82,14 @@ pub(super) async fn recalled(
         // 2. Whether it is the sender's, or the clerk's to find out.
         let open = match judged.is_empty() {
             true => vec![unsigned()],
-            false => match verdict(app, by, read, &judged).await? {
-                Verdict::Good => Vec::new(),
-                Verdict::Open(open) => open,
-                Verdict::Refused(why) => return Err(refused(&why).into()),
-            },
+            false => {
+                let about = about(IncomingChangeKind::Recalled, &original, message);
+                match verdict(app, by, read, (&judged, Some(&about))).await? {
+                    Verdict::Good => Vec::new(),
+                    Verdict::Open(open) => open,
+                    Verdict::Refused(why) => return Err(refused(&why).into()),
+                }
+            }
         };
         if !open.is_empty() && accept.is_none() {
             return Err(undetermined(&open).into());
@@ -102,6 +105,11 @@ pub(super) async fn recalled(
         let mut transaction = app.store.begin().await?;
         signing::insert_taken(&mut transaction, by, document).await?;
         if change.stored(&mut transaction, by, &row, !open.is_empty()).await? {
+            // Its letters were here from now on, and do nothing more by themselves.
+            let own = judged.iter().filter(|one| one.is_signed_by(&read.sender_name));
+            for (one, position) in own.zip(LETTERS..) {
+                transaction.insert_incoming_attachment(original.id, position, &by.unit, &one.sha256).await?;
+            }
             transaction.commit().await?;
             return incoming::view(app, &original).await;
         }
@@ -201,6 +209,11 @@ pub(super) async fn original(
     Err(if changed { changed_before() } else { unknown() }.into())
 }
 
+/// What a package is about that does this to that document.
+pub(super) fn about<'a>(kind: IncomingChangeKind, original: &'a IncomingDocument, message: &Message) -> About<'a> {
+    About { kind, original, same_name: original.message_id == message.id }
+}
+
 /// What became of a registered document.
 pub(super) async fn of(app: &App, row: &IncomingDocument) -> Result<Option<IncomingChange>> {
     if row.state != IncomingState::Registered {
@@ -277,3 +290,5 @@ fn changed_before() -> RequestError {
 
 /// Where details are encrypted for.
 const PLACE: &str = "incoming_change.details";
+/// Where the letters of a recall are numbered from, behind the files of the document that it calls back.
+const LETTERS: i64 = 1_001;

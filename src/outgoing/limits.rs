@@ -28,8 +28,9 @@ pub const INBOX: i64 = 200;
 pub const REGISTER: i64 = 100;
 /// Bytes of a document's metadata.
 pub const METADATA_BYTES: usize = 128 << 10;
-/// Bytes of a document that an edXML package carries: base64 of it and the frame stay below what the axis takes.
-pub const PACKAGED_BYTES: u64 = 100 << 20;
+/// Bytes of a document that an edXML package carries: what the reader of a package takes, so that no agency sends what another that runs this
+/// service refuses.
+pub const PACKAGED_BYTES: u64 = crate::reader::ATTACHED as u64;
 /// Bytes that signatures, number, seal and the data that checks them add to a document: pictures of 4 MiB, revocation lists, timestamps.
 pub const ADDED_BYTES: u64 = 8 << 20;
 /// Archive timestamps made in one round of the worker.
@@ -48,6 +49,10 @@ pub const DRAFT_HOURS: i64 = 120;
 pub const REMIND_BEFORE_HOURS: i64 = 4;
 /// Reminders in one round of the worker.
 pub const REMINDED_AT_ONCE: i64 = 100;
+/// How often a reminder is tried that cannot be told: for an hour.
+pub const REMINDER_TRIES: i64 = 12;
+/// Days after which a reminder that ended is forgotten.
+pub const REMINDERS_KEPT_DAYS: i64 = 30;
 /// Clerks of one agency that are told of one document.
 pub const REMINDED_CLERKS: usize = 10;
 /// Furthest deadline that a drafter may set, in days.
@@ -58,7 +63,7 @@ pub const TRY_AGAIN_SECONDS: i64 = 60;
 pub const TRY_AGAIN_AT_MOST_SECONDS: i64 = 3_600;
 /// Rows from before looked at together.
 pub const EARLIER: i64 = 100;
-/// Entries of the audit log about one road.
+/// Entries of the audit log about one road, read together.
 pub const ENTRIES: i64 = 1_000;
 /// How often a status is stored anew while its document or another status of the recipient changes.
 pub const STATUS_TRIES: usize = 8;

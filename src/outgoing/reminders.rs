@@ -3,7 +3,7 @@
 
 use super::{
     draft::acts_on_roads,
-    limits::{REMIND_BEFORE_HOURS, REMINDED_AT_ONCE, REMINDED_CLERKS},
+    limits::{REMIND_BEFORE_HOURS, REMINDED_AT_ONCE, REMINDED_CLERKS, REMINDER_TRIES, REMINDERS_KEPT_DAYS},
     road::Road,
 };
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     current,
     error::{Error, InternalError, Result},
     outbox::{self, Said, To},
-    registration,
+    registration, store,
     store::Transaction,
 };
 use chuky_model::{
@@ -89,11 +89,29 @@ pub async fn remind_due(app: &App) -> Result<usize> {
         match tell(app, &job).await {
             Ok(true) => told += 1,
             Ok(false) => {}
-            // The claim ends by itself, and the reminder is tried again.
-            Err(error) => tracing::error!(event = "deadline_not_reminded", job = %job.id, %error),
+            // The claim ends by itself, and the reminder is tried again, as long as there is sense in it.
+            Err(error) => {
+                tracing::error!(event = "deadline_not_reminded", job = %job.id, tries = job.tries, %error);
+                if job.tries >= REMINDER_TRIES {
+                    given_up(app, &job).await?;
+                }
+            }
         }
     }
+    let mut transaction = app.store.begin().await?;
+    transaction.remove_finished_jobs(KIND, now.plus_seconds(-REMINDERS_KEPT_DAYS * 86_400)).await?;
+    transaction.commit().await?;
     Ok(told)
+}
+
+async fn given_up(app: &App, job: &Job) -> Result<()> {
+    let mut transaction = app.store.begin().await?;
+    match transaction.finish_job(job, JobState::Failed, app.clock.now(), Some("not told")).await {
+        // Another node has it by now.
+        Err(store::Error::Stale) => return Ok(()),
+        other => other?,
+    }
+    Ok(transaction.commit().await?)
 }
 
 async fn tell(app: &App, job: &Job) -> Result<bool> {
@@ -105,8 +123,19 @@ async fn tell(app: &App, job: &Job) -> Result<bool> {
     let is_due = road.row.state == reminder.state && road.row.due_at.0 == reminder.due_at && job.id == reminder.id();
     let mut messages = Vec::new();
     if is_due {
+        let mut failed = None;
         for account in owners(app, &road).await? {
-            messages.extend(message(app, account, &reminder).await?);
+            // One whose row cannot be read keeps the message from nobody else.
+            match message(app, account, &reminder).await {
+                Ok(message) => messages.extend(message),
+                Err(error) => {
+                    tracing::error!(event = "owner_not_reminded", %account, %error);
+                    failed = Some(error);
+                }
+            }
+        }
+        if let Some(error) = failed.filter(|_| messages.is_empty()) {
+            return Err(error);
         }
     }
     // 2. The messages with the end of the job, in one transaction.

@@ -14,7 +14,7 @@ use crate::{
     verification::{self, Spool, Submission},
 };
 use chuky_model::{
-    record::incoming::IncomingDocument,
+    record::{incoming::IncomingDocument, state::IncomingChangeKind},
     report::{Indication, Integrity, Outcome, Report, SignatureReport},
     text::Bilingual,
 };
@@ -87,7 +87,15 @@ impl Judged {
 
 /// Decree 30/2020/NĐ-CP, article 21: authenticity and integrity are checked; what fails goes back. Appendix I: files beside the document
 /// bear the agency's signature as well.
-pub(super) async fn verdict(app: &App, by: &Principal, read: &PackageRead, judged: &[Judged]) -> Result<Verdict> {
+///
+/// A package that calls a registered document back, or replaces it, says so in its header, which nobody signed: `about` is that document,
+/// and what the sender signed must say the same.
+pub(super) async fn verdict(
+    app: &App,
+    by: &Principal,
+    read: &PackageRead,
+    (judged, about): (&[Judged], Option<&About<'_>>),
+) -> Result<Verdict> {
     let said = |one: &Judged| {
         let (name, message) = (&one.name, &one.report.message);
         Bilingual::new(format!("{name}: {}", message.vi), format!("{name}: {}", message.en))
@@ -113,8 +121,9 @@ pub(super) async fn verdict(app: &App, by: &Principal, read: &PackageRead, judge
     } else if number_shown(read, &own) == Outcome::Failed {
         open.push(another_number(read));
     }
-    if let Some(earlier) = known(app, by, &own).await? {
-        open.push(came_before(&earlier));
+    match about {
+        Some(about) => open.extend(about.not_said(app, by, &own).await?),
+        None => open.extend(known(app, by, &own).await?.as_ref().map(came_before)),
     }
     if let Some(name) = known_as(app, by, read).await? {
         open.push(another_name(&read.sender_id, &name));
@@ -134,32 +143,87 @@ pub(super) fn number_shown(read: &PackageRead, own: &[&Judged]) -> Outcome {
     }
 }
 
+/// What a package is about whose header calls a document back, or replaces it.
+pub(super) struct About<'a> {
+    pub(super) kind: IncomingChangeKind,
+    pub(super) original: &'a IncomingDocument,
+    /// Whether the package bears the name of the original itself.
+    pub(super) same_name: bool,
+}
+
+impl About<'_> {
+    /// What is open of it. A letter of the sender's says it where its first page names the original by number and notation and has a word for
+    /// what is done to it, and where it was not here before: a document that only cites the original, a scan, and another copy of the
+    /// original itself under its own name say nothing.
+    async fn not_said(&self, app: &App, by: &Principal, own: &[&Judged]) -> Result<Option<Bilingual>> {
+        let code = Details::of(app, self.original)?.code;
+        let Some((number, notation)) = code.split_once('/') else { return Ok(Some(names_another(&code))) };
+        let words: &[&str] = match self.kind {
+            IncomingChangeKind::Recalled => &RECALLS,
+            IncomingChangeKind::Replaced => &REPLACES,
+        };
+        let does = |lines: &[String]| match (self.kind, self.same_name) {
+            // What stands in a document's place under its own number and day.
+            (IncomingChangeKind::Replaced, true) => bears(lines, number, notation),
+            (IncomingChangeKind::Recalled, true) => false,
+            (_, false) => {
+                let text = lines.iter().map(|line| plain(line)).collect::<String>();
+                names(lines, number, notation) && words.iter().any(|word| text.contains(word))
+            }
+        };
+        let mut before = None;
+        for one in own.iter().filter(|one| one.lines.as_deref().is_some_and(does)) {
+            match current::row(app, || app.store.incoming_with_attachment(&by.unit, &one.sha256)).await? {
+                Some(earlier) => before = Some(earlier),
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(match before {
+            Some(earlier) => came_before(&earlier),
+            None if self.same_name && self.kind == IncomingChangeKind::Recalled => under_its_name(&code),
+            None => names_another(&code),
+        }))
+    }
+}
+
+/// As it is compared: without white space and capitals.
+fn plain(text: &str) -> String {
+    text.nfc().filter(|letter| !letter.is_whitespace()).collect::<String>().to_lowercase()
+}
+
 /// `Số:01/QĐ-UBND` in one line, or the number in a line of its own beside `Số:/QĐ-UBND`. Leading zeros count nothing.
 fn bears(lines: &[String], number: &str, notation: &str) -> bool {
-    let plain = |text: &str| -> String {
-        text.nfc().filter(|letter| !letter.is_whitespace()).collect::<String>().to_lowercase()
-    };
+    let (own, behind) = (plain(number), format!("/{}", plain(notation)));
+    let own = own.trim_start_matches('0');
+    let lines: Vec<String> = lines.iter().map(|line| plain(line)).collect();
+    let is_there = |line: &String| line.match_indices(&behind).any(|(at, _)| ends(line, at + behind.len()));
+    let alone = || !own.is_empty() && lines.iter().any(|line| line.trim_start_matches('0') == own);
+    names(&lines, number, notation) || (lines.iter().any(is_there) && alone())
+}
+
+/// Whether number and notation stand in one line, one behind the other.
+fn names(lines: &[String], number: &str, notation: &str) -> bool {
     let number = plain(number).trim_start_matches('0').to_owned();
     if number.is_empty() {
         return false;
     }
     let behind = format!("/{}", plain(notation));
-    let lines: Vec<String> = lines.iter().map(|line| plain(line)).collect();
     let is_before = |text: &str| {
         let digits = text.len() - text.trim_end_matches(|letter: char| letter.is_ascii_digit()).len();
         text.get(text.len() - digits..).is_some_and(|digits| digits.trim_start_matches('0') == number)
             || text.strip_suffix(&number).is_some_and(|_| !number.bytes().all(|byte| byte.is_ascii_digit()))
     };
-    let ends = |line: &str, at: usize| {
-        let next = line.get(at + behind.len()..).and_then(|rest| rest.chars().next());
-        next.is_none_or(|next| !next.is_alphanumeric())
-    };
-    let places = |line: &str| -> Vec<usize> {
-        line.match_indices(&behind).map(|(at, _)| at).filter(|at| ends(line, *at)).collect()
-    };
-    let joined = lines.iter().any(|line| places(line).into_iter().any(|at| line.get(..at).is_some_and(is_before)));
-    let alone = || lines.iter().any(|line| line.trim_start_matches('0') == number);
-    joined || (lines.iter().any(|line| !places(line).is_empty()) && alone())
+    lines.iter().map(|line| plain(line)).any(|line| {
+        let mut places = line.match_indices(&behind).map(|(at, _)| at).filter(|at| ends(&line, at + behind.len()));
+        places.any(|at| line.get(..at).is_some_and(is_before))
+    })
+}
+
+/// Whether a notation that ends there is no part of a longer one; a word may follow, because white space is gone.
+fn ends(line: &str, at: usize) -> bool {
+    let rest = line.get(at..).unwrap_or_default();
+    let next = rest.chars().next();
+    next.is_none_or(|next| !next.is_alphanumeric() && next != '-') || FOLLOWS.iter().any(|word| rest.starts_with(word))
 }
 
 /// What was registered already with every document that the sender signed here.
@@ -224,9 +288,31 @@ fn another_number(read: &PackageRead) -> Bilingual {
 fn came_before(earlier: &IncomingDocument) -> Bilingual {
     let (number, year) = (earlier.number.unwrap_or_default(), earlier.year.unwrap_or_default());
     Bilingual::new(
-        format!("Chính văn bản đã ký này đã được đăng ký với số đến {number} năm {year}, trong một gói tin khác."),
+        format!("Chính văn bản đã ký này đã được ghi nhận cùng số đến {number} năm {year}, trong một gói tin khác."),
         format!(
-            "This very signed document was registered with the incoming number {number} of {year}, from another package."
+            "This very signed document was taken with the incoming number {number} of {year}, from another package."
+        ),
+    )
+}
+
+fn names_another(code: &str) -> Bilingual {
+    Bilingual::new(
+        format!(
+            "Không có văn bản nào do nơi gửi ký nói rõ trên trang đầu việc thu hồi hoặc thay thế {code}. Hãy xác nhận với nơi gửi trước khi ghi nhận."
+        ),
+        format!(
+            "No document that the sender signed says on its first page that {code} is recalled or replaced. Ask the sender before you take it."
+        ),
+    )
+}
+
+fn under_its_name(code: &str) -> Bilingual {
+    Bilingual::new(
+        format!(
+            "Gói tin thu hồi mang chính số, ký hiệu {code} của văn bản bị thu hồi, nên tệp kèm theo có thể là chính văn bản đó. Hãy xác nhận với nơi gửi trước khi ghi nhận."
+        ),
+        format!(
+            "The recall bears the number {code} of the document that it calls back, so its file may be that very document. Ask the sender before you take it."
         ),
     )
 }
@@ -238,6 +324,11 @@ fn another_name(code: &str, name: &str) -> Bilingual {
     )
 }
 
+/// Words for what a letter does to a document, as [`plain`] has them: thu hồi, hủy bỏ, bãi bỏ; thay thế.
+const RECALLS: [&str; 4] = ["thuhồi", "hủybỏ", "huỷbỏ", "bãibỏ"];
+const REPLACES: [&str; 1] = ["thaythế"];
+/// What stands behind a notation in a sentence: `ngày`, `của`, `về`, `và`.
+const FOLLOWS: [&str; 4] = ["ngày", "của", "về", "và"];
 /// Grave, acute, tilde, hook, dot below.
 const TONES: [char; 5] = ['\u{300}', '\u{301}', '\u{303}', '\u{309}', '\u{323}'];
 
@@ -285,6 +376,20 @@ mod tests {
             (&[], "7", "QĐ-UBND"),
         ] {
             assert!(!bears(&lines(page), number, notation), "{page:?}");
+        }
+    }
+
+    #[test]
+    fn another_document_is_named_only_where_its_number_stands_before_its_notation() {
+        let lines = |lines: &[&str]| -> Vec<String> { lines.iter().map(|line| (*line).to_owned()).collect() };
+        for (page, is_named) in [
+            (&["Số:05/QĐ-UBND", "ThuhồiQuyếtđịnhsố02/QĐ-UBNDngày05"][..], true),
+            (&["Số:05/QĐ-UBND", "ThuhồiQuyếtđịnhsố02/QĐ-UBND,"], true),
+            (&["Số:05/QĐ-UBND", "2"], false),
+            (&["Số:05/QĐ-UBND", "số12/QĐ-UBND"], false),
+            (&["số02/QĐ-UBND-VP"], false),
+        ] {
+            assert_eq!(names(&lines(page), "02", "QĐ-UBND"), is_named, "{page:?}");
         }
     }
 }

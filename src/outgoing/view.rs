@@ -173,7 +173,14 @@ pub async fn inboxes(app: &App, by: &Principal) -> Result<Inboxes> {
             (OutgoingState::Sent, None, &mut inboxes.sent),
             (OutgoingState::Published, None, &mut inboxes.published),
         ] {
-            for row in current::rows(app, || app.store.outgoing_in_state(&by.unit, state, INBOX)).await? {
+            // What waits comes oldest first; of what is out, the newest.
+            let rows = match state {
+                OutgoingState::Sent | OutgoingState::Published => {
+                    current::rows(app, || app.store.newest_outgoing_in_state(&by.unit, state, INBOX)).await?
+                }
+                _ => current::rows(app, || app.store.outgoing_in_state(&by.unit, state, INBOX)).await?,
+            };
+            for row in rows {
                 let action = match state {
                     OutgoingState::Sealed => Some(after_seal(&row)),
                     OutgoingState::Published => has_recipients(&row).then_some("send"),

@@ -19,7 +19,7 @@ mod worker;
 pub use augmentation::{Augmentation, Augmented, Augmenting};
 pub use code::CodeWanted;
 pub use form::{FieldsWanted, SignerWanted, TextWanted};
-pub use package::{AttachmentRead, PackageRead, PackageUnusable};
+pub use package::{ATTACHED, AttachmentRead, PackageRead, PackageUnusable};
 pub use pool::{ReaderFailure, ReaderPool};
 pub use probe::Probe;
 pub use protocol::{Aside, Evidence, Task, TaskOutput};

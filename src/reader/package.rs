@@ -83,7 +83,8 @@ pub(super) fn read(source: &[u8]) -> Result<PackageRead, PackageUnusable> {
         let name = short(Some(node), "AttachmentName", NAME_CHARACTERS)?;
         let content = below(node, "ContentTransferEncoded").ok_or(PackageUnusable::Incomplete)?;
         let encoded: Vec<u8> = document.text(content).bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
-        size = size.saturating_add(encoded.len() / 4 * 3);
+        let padding = encoded.iter().rev().take_while(|byte| **byte == b'=').count();
+        size = size.saturating_add((encoded.len() / 4 * 3).saturating_sub(padding));
         if size > ATTACHED || attachments.len() >= ATTACHMENTS {
             return Err(PackageUnusable::TooLarge);
         }
@@ -105,7 +106,7 @@ pub(super) fn read(source: &[u8]) -> Result<PackageRead, PackageUnusable> {
 }
 
 /// Bytes of all attachments: they travel in one frame.
-const ATTACHED: usize = 40 << 20;
+pub const ATTACHED: usize = 40 << 20;
 /// Files of one package.
 const ATTACHMENTS: usize = 50;
 /// Characters of an agency's code (at most 35) or of a number's parts.
@@ -134,6 +135,16 @@ mod tests {
         assert_eq!(read.attachments[0].content, b"%PDF-");
         assert_eq!(read.reason.as_deref(), Some("Sai số liệu"));
         assert_eq!(read.about.as_deref(), Some("H26.18,2026/11/20,04/STP-VP"));
+    }
+
+    #[test]
+    fn what_an_agency_may_send_is_taken_and_no_byte_more() {
+        for (bytes, is_taken) in [(ATTACHED, true), (ATTACHED + 1, false)] {
+            let package = PACKAGE.replace("JVBE\nRi0=", &STANDARD.encode(vec![0_u8; bytes]));
+            assert_ne!(package, PACKAGE);
+            let read = super::read(package.as_bytes()).map(|read| read.attachments[0].content.len());
+            assert_eq!(read, if is_taken { Ok(bytes) } else { Err(PackageUnusable::TooLarge) });
+        }
     }
 
     #[test]

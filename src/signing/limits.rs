@@ -26,6 +26,9 @@ pub const PLACES: usize = 128;
 pub const PLACES_OF_AN_ACCOUNT: usize = 16;
 /// Pages that are drawn at once for people who sign: each takes a reader for tens of milliseconds, and signatures need readers, too.
 pub const DRAWN_AT_ONCE: usize = 2;
+/// Pages of one account that wait to be drawn, the one that is drawn among them: what a browser asks for at once. They take none of the
+/// account's places.
+pub const DRAWN_OF_AN_ACCOUNT: usize = 16;
 /// How long a page waits for its turn to be drawn; the browser then asks again.
 pub const WAIT_TO_DRAW: Duration = Duration::from_secs(20);
 /// Age in seconds after which a file without a row counts as left behind by a crash.

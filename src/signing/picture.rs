@@ -13,8 +13,9 @@ use crate::{
     audit::{self, Actor, Entry, Kind},
     current,
     custody::{self, Signer},
-    error::{InternalError, RequestError, Result},
+    error::{Error, InternalError, RequestError, Result},
     reader::{Task, TaskOutput},
+    store,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use chuky_model::{id::CredentialId, record::credential::SignaturePicture, request::Hierarchy};
@@ -33,6 +34,11 @@ impl<'a> PictureWanted<'a> {
     /// What a request says.
     pub fn of(given: Option<&'a str>, kept: bool) -> Self {
         if kept && given.is_none() { Self::Kept } else { Self::Given(given) }
+    }
+
+    /// What a page says on which the kept picture is chosen for several credentials at once: it shows where that credential has one.
+    pub async fn where_kept(app: &App, id: CredentialId, chosen: bool) -> Result<Self> {
+        Ok(Self::of(None, chosen && is_kept(app, id).await?))
     }
 
     /// Base64 of it.
@@ -136,12 +142,12 @@ async fn store(app: &App, by: Actor, id: CredentialId, png: Option<&[u8]>) -> Re
         None => {
             attestation::attest(&*app.tokens.subscribers, &mut row).await?;
             transaction = app.store.begin().await?;
-            transaction.insert_signature_picture(&row).await?;
+            transaction.insert_signature_picture(&row).await.map_err(first)?;
         }
         Some(_) => {
             attestation::attest_change(&*app.tokens.subscribers, &mut row).await?;
             transaction = app.store.begin().await?;
-            transaction.update_signature_picture(&row).await?;
+            transaction.update_signature_picture(&row).await.map_err(first)?;
         }
     }
     let kind = if png.is_some() { Kind::SignaturePictureKept } else { Kind::SignaturePictureRemoved };
@@ -151,6 +157,14 @@ async fn store(app: &App, by: Actor, id: CredentialId, png: Option<&[u8]>) -> Re
     transaction.commit().await?;
     current::changed(app, &row);
     Ok(())
+}
+
+/// Somebody else kept or removed one in this moment.
+fn first(error: store::Error) -> Error {
+    match error {
+        store::Error::Conflict(_) | store::Error::Stale => RequestError::overtaken().into(),
+        other => other.into(),
+    }
 }
 
 async fn row(app: &App, id: CredentialId) -> Result<Option<SignaturePicture>> {
@@ -171,7 +185,7 @@ fn not_kept() -> RequestError {
     )
 }
 
-fn refused(code: &'static str, vi: &'static str, en: &'static str) -> crate::error::Error {
+fn refused(code: &'static str, vi: &'static str, en: &'static str) -> Error {
     RequestError::invalid("picture", code, vi, en).into()
 }
 

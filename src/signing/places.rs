@@ -2,7 +2,7 @@
 //! document in memory, so there are only so many, and fewer for one account. A place is held until the last of that is gone, and work that nobody waits for
 //! any more stops at its next piece.
 
-use super::limits::{DRAWN_AT_ONCE, PLACES, PLACES_OF_AN_ACCOUNT, WAIT_TO_DRAW};
+use super::limits::{DRAWN_AT_ONCE, DRAWN_OF_AN_ACCOUNT, PLACES, PLACES_OF_AN_ACCOUNT, WAIT_TO_DRAW};
 use crate::error::{InternalError, RequestError, Result};
 use chuky_model::id::AccountId;
 use std::{
@@ -23,6 +23,52 @@ pub struct Places {
     all: Arc<Semaphore>,
     by_account: Arc<ByAccount>,
     drawing: Arc<Semaphore>,
+    drawing_by: Arc<DrawingBy>,
+}
+
+/// Accounts whose pages are drawn or wait: how many, and the account's one turn.
+#[derive(Debug, Default)]
+struct DrawingBy(Mutex<HashMap<AccountId, (usize, Arc<Semaphore>)>>);
+
+impl DrawingBy {
+    fn all(&self) -> MutexGuard<'_, HashMap<AccountId, (usize, Arc<Semaphore>)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An account's turn to prepare pictures: one at a time. Drawing itself takes a turn of everybody's.
+#[derive(Debug)]
+pub struct Drawing {
+    all: Arc<Semaphore>,
+    _own: OwnedSemaphorePermit,
+    _waiting: Waiting,
+}
+
+impl Drawing {
+    /// Waits for a turn to draw, behind whoever asked before; "try again" where none comes before long.
+    pub async fn turn(&self) -> Result<OwnedSemaphorePermit> {
+        waited(self.all.clone()).await
+    }
+}
+
+#[derive(Debug)]
+struct Waiting(AccountId, Arc<DrawingBy>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let mut all = self.1.all();
+        if let Some((count, _)) = all.get_mut(&self.0) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                all.remove(&self.0);
+            }
+        }
+    }
+}
+
+async fn waited(turns: Arc<Semaphore>) -> Result<OwnedSemaphorePermit> {
+    let turn = tokio::time::timeout(WAIT_TO_DRAW, turns.acquire_owned()).await;
+    Ok(turn.ok().and_then(std::result::Result::ok).ok_or_else(RequestError::try_again)?)
 }
 
 #[derive(Debug, Default)]
@@ -50,6 +96,7 @@ impl Default for Places {
             all: Arc::new(Semaphore::new(PLACES)),
             by_account: Arc::default(),
             drawing: Arc::new(Semaphore::new(DRAWN_AT_ONCE)),
+            drawing_by: Arc::default(),
         }
     }
 }
@@ -68,11 +115,20 @@ impl Places {
         Ok(Place(Arc::new(Held { _of_all: Some(of_all), of: Some((account, self.by_account.clone())) })))
     }
 
-    /// Waits for a turn to draw a page, behind whoever asked before; "try again" where none comes before long. An account holds its places
-    /// while it waits, so nobody stands in the row more often than [`PLACES_OF_AN_ACCOUNT`].
-    pub async fn draw(&self) -> Result<OwnedSemaphorePermit> {
-        let turn = tokio::time::timeout(WAIT_TO_DRAW, self.drawing.clone().acquire_owned()).await;
-        Ok(turn.ok().and_then(std::result::Result::ok).ok_or_else(RequestError::try_again)?)
+    /// Waits for the account's turn to prepare a picture; "try again" where none comes before long, or where [`DRAWN_OF_AN_ACCOUNT`] of its
+    /// pages are drawn or wait already. Takes no place: whoever looks at pages can still sign.
+    pub async fn drawing(&self, account: AccountId) -> Result<Drawing> {
+        let own = {
+            let mut all = self.drawing_by.all();
+            let (count, own) = all.entry(account).or_insert_with(|| (0, Arc::new(Semaphore::new(1))));
+            if *count >= DRAWN_OF_AN_ACCOUNT {
+                return Err(RequestError::try_again().into());
+            }
+            *count += 1;
+            own.clone()
+        };
+        let waiting = Waiting(account, self.drawing_by.clone());
+        Ok(Drawing { all: self.drawing.clone(), _own: waited(own).await?, _waiting: waiting })
     }
 
     /// A place for what the service does by itself, one after the other: callers who take all places do not hold it up.
@@ -218,6 +274,33 @@ mod tests {
         assert!(places.enter(account()).is_err());
         drop(held);
         assert_eq!(places.all.available_permits(), PLACES);
+    }
+
+    #[tokio::test]
+    async fn an_account_draws_one_page_at_a_time_and_takes_no_place() {
+        let (places, one, other) = (Arc::new(Places::default()), account(), account());
+        let own = places.drawing(one).await.unwrap();
+        let turn = own.turn().await.unwrap();
+        let waits: Vec<_> = (1..DRAWN_OF_AN_ACCOUNT)
+            .map(|_| {
+                let places = places.clone();
+                tokio::spawn(async move { drop(places.drawing(one).await.unwrap()) })
+            })
+            .collect();
+        while places.drawing_by.all().get(&one).unwrap().0 < DRAWN_OF_AN_ACCOUNT {
+            tokio::task::yield_now().await;
+        }
+        assert!(waits.iter().all(|wait| !wait.is_finished()), "one at a time");
+        assert!(places.drawing(one).await.is_err(), "no more of them wait");
+        let _held: Vec<Place> = (0..PLACES_OF_AN_ACCOUNT).map(|_| places.enter(one).unwrap()).collect();
+        // Another account's page is drawn meanwhile.
+        drop(places.drawing(other).await.unwrap().turn().await.unwrap());
+        drop((turn, own));
+        for wait in waits {
+            wait.await.unwrap();
+        }
+        assert!(places.drawing_by.all().is_empty(), "nothing is remembered of whoever is gone");
+        assert_eq!(places.drawing.available_permits(), DRAWN_AT_ONCE);
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

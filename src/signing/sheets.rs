@@ -15,8 +15,8 @@ use crate::{
     accounts::Principal,
     app::App,
     custody,
-    error::{RequestError, RequestErrorKind, Result},
-    reader::{Page, Place, Preparation, Task, TaskOutput},
+    error::{InternalError, RequestError, RequestErrorKind, Result},
+    reader::{Page, Place, Preparation, ReaderFailure, Task, TaskOutput},
 };
 use chuky_model::{id::DocumentId, record::document::Document};
 use chuky_pki::picture::{Picture, limits, sheet::Sheets};
@@ -38,6 +38,8 @@ pub enum Pages {
     Drawn { count: u32, from: u32, sizes: Vec<(u16, u16)> },
     /// It is a PDF that cannot be drawn.
     Undrawable,
+    /// It was not read in time, or the reader ended: that may be otherwise when it is looked at again.
+    NotNow,
     /// It has no pages that are known here.
     OtherFormat,
 }
@@ -71,7 +73,7 @@ pub async fn with_signature(app: &App, by: &Principal, id: DocumentId, wanted: &
     let document = document::load(app, by, id).await?;
     let bytes = Bytes::newest(&document);
     wanted.is_of(&bytes.written.sha256)?;
-    if form(&document, wanted)? != Form::Pades {
+    if form(&document, wanted)? != Form::Pades || bytes.written.size > limits::FILE as u64 {
         return Err(undrawable().into());
     }
     let signer = custody::signer(app, by, wanted.credential).await?;
@@ -89,13 +91,15 @@ pub async fn with_signature(app: &App, by: &Principal, id: DocumentId, wanted: &
         code: fresh.as_ref().map(|code| code.drawn(app)),
         contents_bytes: NOTHING_SIGNED,
     };
+    // What an account asks for is prepared one after the other, and nobody else waits for that.
+    let drawing = app.places.drawing(by.account).await?;
     let mut clear = opened(app, by, &document).await?;
-    let _drawing = app.places.draw().await?;
     let page = page_of(app, &clear, &preparation.place).await?;
     let answer = read(app, Task::Prepare(Box::new(preparation)), &clear).await?;
     let TaskOutput::Prepared(prepared) = answer else { return Err(unexpected().into()) };
-    let update = prepared.finish(&[]).map_err(|error| crate::error::InternalError::Pki(error.to_string()))?;
+    let update = prepared.finish(&[]).map_err(|error| InternalError::Pki(error.to_string()))?;
     append(&mut clear, &update)?;
+    let _turn = drawing.turn().await?;
     drawn(app, &clear, page).await
 }
 
@@ -129,12 +133,17 @@ async fn shown_of(app: &App, by: &Principal, document: &Document, from: u32) -> 
 }
 
 async fn measured(app: &App, clear: &Clear, from: u32) -> Result<Pages> {
-    let answer = read(app, Task::MeasureSheets { from, most: limits::SHEETS }, clear).await;
+    let file = clear.try_clone().map_err(InternalError::io("a document"))?;
+    let answer = app.readers.run(Task::MeasureSheets { from, most: limits::SHEETS }, Some(file)).await;
     Ok(match answer {
         Ok(TaskOutput::Sheets(Ok(Sheets { count, sizes }))) => Pages::Drawn { count, from, sizes },
-        Ok(TaskOutput::Sheets(Err(_))) | Err(crate::error::Error::Request(_)) => Pages::Undrawable,
+        Ok(TaskOutput::Sheets(Err(_)) | TaskOutput::Unsuitable(_)) => Pages::Undrawable,
         Ok(_) => return Err(unexpected().into()),
-        Err(error) => return Err(error),
+        Err(ReaderFailure::NotStarted(error)) => return Err(InternalError::io("a reader worker")(error).into()),
+        Err(failure) => {
+            tracing::warn!(event = "pages_not_measured", reason = %failure);
+            Pages::NotNow
+        }
     })
 }
 
@@ -144,8 +153,10 @@ async fn sheet_of(app: &App, by: &Principal, document: &Document, (sha256, page)
     if written.size > limits::FILE as u64 {
         return Err(undrawable().into());
     }
+    // A file lies in clear, in one of the account's places, only while its page is drawn.
+    let drawing = app.places.drawing(by.account).await?;
+    let _turn = drawing.turn().await?;
     let clear = opened(app, by, document).await?;
-    let _drawing = app.places.draw().await?;
     drawn(app, &clear, Some(page)).await
 }
 

@@ -242,6 +242,7 @@ queries! {
         read outgoing_of_document(document_id: DocumentId) -> Option<OutgoingDocument>;
         read outgoing_waiting_for(account_id: AccountId, limit: i64) -> Vec<OutgoingDocument>;
         read outgoing_in_state(unit: &str, state: OutgoingState, limit: i64) -> Vec<OutgoingDocument>;
+        read newest_outgoing_in_state(unit: &str, state: OutgoingState, limit: i64) -> Vec<OutgoingDocument>;
         read outgoing_undelivered(now: Instant, limit: i64) -> Vec<OutgoingDocument>;
         read sealed_without_job(kind: &str, after: OutgoingId, limit: i64) -> Vec<OutgoingDocument>;
         read earlier_outgoing(after: OutgoingId, limit: i64) -> Vec<OutgoingDocument>;
@@ -446,6 +447,7 @@ queries! {
         write put_job(job: &Job) -> ();
         read job_by_id(id: JobId) -> Option<Job>;
         write claim_jobs(kind: &str, now: Instant, until: Instant, limit: i64) -> Vec<Job>;
+        write remove_finished_jobs(kind: &str, before: Instant) -> u64;
         write finish_job(claimed: &Job, state: JobState, run_at: Instant, last_error: Option<&str>) -> ();
         read messages_after(after: Cursor, limit: i64) -> Vec<Message>;
         write remove_message(id: MessageId) -> ();

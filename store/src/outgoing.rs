@@ -125,6 +125,23 @@ pub async fn outgoing_in_state(
         .await?)
 }
 
+/// An agency's roads in a state, newest first.
+pub async fn newest_outgoing_in_state(
+    connection: &mut Connection,
+    unit: &str,
+    state: OutgoingState,
+    limit: i64,
+) -> Result<Vec<OutgoingDocument>, Error> {
+    Ok(outgoing!(
+        "WHERE unit = $1 AND state = $2 ORDER BY created_at DESC, id DESC LIMIT $3",
+        unit,
+        state.name(),
+        limit
+    )
+    .fetch_all(connection)
+    .await?)
+}
+
 /// Roads with a package that is to be laid at that moment, oldest first; what failed waits for its time and keeps nothing else back.
 pub async fn outgoing_undelivered(
     connection: &mut Connection,

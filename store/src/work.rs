@@ -152,6 +152,14 @@ pub async fn finish_job(
     moved(done.rows_affected())
 }
 
+/// Removes jobs of a kind that ended before that moment.
+pub async fn remove_finished_jobs(connection: &mut Connection, kind: &str, before: Instant) -> Result<u64, Error> {
+    Ok(query!("DELETE FROM job WHERE kind = $1 AND state <> 'queued' AND run_at < $2", kind, before.0)
+        .execute(connection)
+        .await?
+        .rows_affected())
+}
+
 /// Puts a message where the sender finds it, in the transaction of what it tells.
 pub async fn insert_message(connection: &mut Connection, message: &Message) -> Result<(), Error> {
     query!(

@@ -5,7 +5,14 @@ use super::{
     incoming::{receive, sent},
     problem,
 };
-use crate::harness::app::{Backend, TestApp};
+use crate::{
+    harness::app::{Backend, TestApp},
+    signing::subscriber::letter_pdf,
+};
+use chuky_pki::pdf::{
+    letter::{self, Paragraph},
+    typeface::Typefaces,
+};
 use serde_json::{Value, json};
 
 const INCOMING: &str = "/api/v1/documents/incoming";
@@ -65,12 +72,47 @@ async fn taken_back(backend: Backend) {
     replaced(&test, &agency).await;
 }
 
-/// What the sender signed needs nobody's word: it replaces, or calls back, what it names.
+/// The package of a letter of the agency whose text is that one; its number and notation.
+async fn letter(test: &TestApp, agency: &Agency, text: &str) -> (String, String) {
+    let read =
+        |style: &str| std::fs::read(test.app.settings.fonts_dir.join(format!("LiberationSerif-{style}.ttf"))).unwrap();
+    let faces = Typefaces::parse(read("Regular"), read("Bold"), read("Italic"), read("BoldItalic")).unwrap();
+    let mut letter = letter::sample(None);
+    letter.body = vec![Paragraph::Text(text.to_owned())];
+    let pdf = letter.compose(&faces, test.app.clock.now()).unwrap().pdf;
+    let mut metadata = super::short_road();
+    // Where nothing else stands.
+    metadata["number_rectangle"] = json!([40, 800, 200, 820]);
+    let id = super::sent_pdf(test, agency, &metadata, &pdf).await;
+    let code = super::shown(test, &id, &agency.clerk.token).await["code"].as_str().unwrap().to_owned();
+    (super::package(test, agency, &id).await, code)
+}
+
+fn number(code: &str) -> &str {
+    code.split('/').next().unwrap()
+}
+
+/// What the sender signed needs nobody's word where it says itself what it does: it replaces, or calls back, what it names, once.
 async fn replaced(test: &TestApp, agency: &Agency) {
     let clerk = &agency.clerk.token;
     let (_, second) = receive(test, clerk, &sent(test, agency).await, "").await;
-    assert_eq!(second["number"], 2, "{second}");
-    let package = about(&sent(test, agency).await, 3, "02");
+    assert_eq!((&second["number"], &second["code"]), (&json!(2), &json!("02/QĐ-UBND")), "{second}");
+    if letter_pdf(test).is_none() {
+        return;
+    }
+    // A document without text, one that only cites it, one that calls another back: nothing that the header says of it is signed.
+    let cites = letter(test, agency, "Căn cứ Quyết định số 02/QĐ-UBND ngày 05 tháng 3 của Ủy ban nhân dân.").await.0;
+    let other = letter(test, agency, "Thu hồi và thay thế Quyết định số 12/QĐ-UBND.").await.0;
+    for package in [sent(test, agency).await, cites, other] {
+        for business in [1, 3] {
+            let (status, answer) = receive(test, clerk, &about(&package, business, "02"), "").await;
+            assert_eq!((status, problem(&answer)), (409, "incoming_undetermined"), "{business} {answer}");
+        }
+    }
+    assert_eq!(seen(test, clerk, &second["id"]).await.1["state"], "registered", "nothing of it counts");
+    let (letter_3, code_3) =
+        letter(test, agency, "Quyết định này thay thế Quyết định số 02/QĐ-UBND ngày 05 tháng 3.").await;
+    let package = about(&letter_3, 3, "02");
     let (status, third) = receive(test, clerk, &package, "").await;
     assert_eq!((status, &third["state"], &third["number"]), (201, &json!("registered"), &json!(3)), "{third}");
     let (_, again) = receive(test, clerk, &package, "").await;
@@ -81,10 +123,25 @@ async fn replaced(test: &TestApp, agency: &Agency) {
     assert_eq!((&change["replaced_by"], &change["replaced_by_number"]), (&third["id"], &json!(3)), "{change}");
     let (status, answer) = receive(test, clerk, &about(&sent(test, agency).await, 3, "02"), "").await;
     assert_eq!((status, problem(&answer)), (409, "incoming_changed_before"), "{answer}");
-    // A letter of the sender's that calls the third back.
-    let (status, answer) = receive(test, clerk, &about(&sent(test, agency).await, 1, "03"), "").await;
+    // A letter calls the third back, and the fourth only where the clerk says so: it was here before.
+    let fourth_package = sent(test, agency).await;
+    let (_, fourth) = receive(test, clerk, &fourth_package, "").await;
+    let code_4 = fourth["code"].as_str().unwrap();
+    // Another package under the name of the third is told although it replaces the fourth.
+    let disguised = about(&letter_3.replace("<edXML:Subject>", "<edXML:Subject>Khẩn: "), 3, number(code_4));
+    let (status, answer) = receive(test, clerk, &disguised, "").await;
+    assert_eq!((status, problem(&answer)), (409, "incoming_differs"), "{answer}");
+    let recalls = format!("Thu hồi Quyết định số {code_3} và Quyết định số {code_4}.");
+    let recall = letter(test, agency, &recalls).await.0;
+    let (status, answer) = receive(test, clerk, &about(&recall, 1, number(&code_3)), "").await;
     assert_eq!((status, &answer["id"], &answer["state"]), (201, &third["id"], &json!("recalled")), "{answer}");
     assert_eq!(answer["change"]["accepted"], Value::Null);
+    let again = about(&recall, 1, number(code_4));
+    let (status, answer) = receive(test, clerk, &again, "").await;
+    assert_eq!((status, problem(&answer)), (409, "incoming_undetermined"), "{answer}");
+    assert!(answer.to_string().contains("was taken with the incoming number 3"), "{answer}");
+    let (status, answer) = receive(test, clerk, &again, "?accept=x").await;
+    assert_eq!((status, &answer["id"], &answer["change"]["accepted"]), (201, &fourth["id"], &json!("x")), "{answer}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -103,7 +160,7 @@ async fn nobody_who_writes_sql_calls_a_document_back_or_hides_that_it_was() {
     let agency = Agency::new(&test).await;
     let clerk = &agency.clerk.token;
     let (_, first) = receive(&test, clerk, &sent(&test, &agency).await, "").await;
-    let (_, second) = receive(&test, clerk, &about(&sent(&test, &agency).await, 3, "01"), "").await;
+    let (_, second) = receive(&test, clerk, &about(&sent(&test, &agency).await, 3, "01"), "?accept=x").await;
     assert_eq!(seen(&test, clerk, &first["id"]).await.1["state"], "replaced");
     test.sql("DROP TRIGGER incoming_change_no_update");
     test.sql("DROP TRIGGER incoming_change_no_delete");

@@ -123,7 +123,7 @@ async fn a_draft_that_no_package_carries_is_told_so_at_once() {
     let test = TestApp::sqlite().await;
     let agency = Agency::new(&test).await;
     let mut large = plain_pdf();
-    large.resize((92 << 20) + 1, b' ');
+    large.resize((32 << 20) + 1, b' ');
     let (status, answer) = draft(&test, &agency.drafter, Some(""), &short_road(), &large).await;
     assert_eq!((status, problem(&answer)), (409, "package_too_large"), "{answer}");
     assert_eq!(test.sql("SELECT count(*) FROM document").trim(), "0");
@@ -250,7 +250,8 @@ async fn statuses_from_before_are_taken_as_the_log_tells_them() {
     let at = test.app.clock.now();
     // As an earlier version stored them: the first as it told the log, the second as somebody wrote it over.
     let mut transaction = test.app.store.begin().await.unwrap();
-    for recipient in ["H26.18", "000.00.00.H49"] {
+    // Behind more of others than are read together.
+    for recipient in std::iter::repeat_n("H27", 1_001).chain(["H26.18", "000.00.00.H49"]) {
         let entry = Entry::new(at, Kind::OutgoingStatus, Actor::Account(clerk.id), format!("outgoing_document:{id}"));
         let content = json!({ "recipient": recipient, "status": "02" });
         audit::record(&mut transaction, entry.with(content)).await.unwrap();

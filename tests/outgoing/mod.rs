@@ -87,7 +87,12 @@ impl Agency {
 
 /// Signed by the leader, numbered, sealed and sent; its identifier.
 async fn sent(test: &TestApp, agency: &Agency, metadata: &Value) -> String {
-    let id = agency.submitted(test, &plain_pdf(), metadata).await;
+    sent_pdf(test, agency, metadata, &plain_pdf()).await
+}
+
+/// The same of that PDF.
+async fn sent_pdf(test: &TestApp, agency: &Agency, metadata: &Value, pdf: &[u8]) -> String {
+    let id = agency.submitted(test, pdf, metadata).await;
     for (what, token, body) in [
         ("sign", &agency.leader.token, key(&agency.leader)),
         ("number", &agency.clerk.token, json!({})),

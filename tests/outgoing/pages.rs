@@ -55,7 +55,10 @@ async fn signed_and_sent(test: &TestApp, agency: &Agency, id: &str) {
     };
     assert_eq!(step(&agency.drafter, "submit", "csrf=").await.0, 303);
     assert_eq!(step(&agency.drafter, "submit", "csrf=").await.0, 409, "twice");
-    assert_eq!(step(&agency.colleague, "initials", "csrf=").await.0, 303);
+    let to_initial = page(test, &agency.colleague, &format!("/documents/{id}")).await;
+    assert!(to_initial.contains("Nội dung sẽ ký nháy"), "{to_initial}");
+    let seen = |page: &str| format!("csrf={}&content_sha256={}", hidden(page, "csrf"), hidden(page, "content_sha256"));
+    assert_eq!(step(&agency.colleague, "initials", &seen(&to_initial)).await.0, 303);
     assert_eq!(step(&agency.drafter, "nothing", "csrf=").await.0, 404);
     // The leader is logged in as a browser is: without the page's token nothing is posted.
     let leader = &agency.leader;
@@ -78,7 +81,7 @@ async fn signed_and_sent(test: &TestApp, agency: &Agency, id: &str) {
     assert_eq!(step(&leader.token, "refuse", &format!("csrf={}&reason=", hidden(&own, "csrf"))).await.0, 422);
     let listed = page(test, &leader.token, "/documents").await;
     let batch = format!(
-        "csrf={}&credential={}&pin={}&document-{id}={}",
+        "csrf={}&credential={}&pin={}&kept_picture=yes&document-{id}={}",
         hidden(&listed, "csrf"),
         leader.credential,
         encoded(PIN),
@@ -88,17 +91,38 @@ async fn signed_and_sent(test: &TestApp, agency: &Agency, id: &str) {
     assert!(status == 200 && body.contains("check-passed"), "{status} {body}");
     let clerk = page(test, &agency.clerk.token, &format!("/documents/{id}")).await;
     let token = format!("csrf={}", hidden(&clerk, "csrf"));
-    assert_eq!(step(&agency.clerk.token, "number", &token).await.0, 303);
+    assert_eq!(step(&agency.clerk.token, "number", &seen(&clerk)).await.0, 303);
     assert_eq!(shown(test, id, &agency.drafter).await["code"], "01/QĐ-UBND");
     let seal = page(test, &agency.clerk.token, &format!("/documents/{id}")).await;
-    let form = format!("{token}&credential={}&pin={}", hidden_choice(&seal), encoded(PIN));
+    // The picture is chosen beside all signatures; this one has none, and is made without.
+    let form = format!("{}&kept_picture=yes&credential={}&pin={}", seen(&seal), hidden_choice(&seal), encoded(PIN));
     assert_eq!(step(&agency.clerk.token, "seal", &form).await.0, 303);
+    // What was typed is there again, beside what is wrong with it.
+    for (what, typed) in [("recipients", "H26.18 Sở Tư pháp nhắc lại"), ("recall", &"Sai thẩm quyền ".repeat(60))]
+    {
+        let field = if what == "recall" { "reason" } else { "recipients" };
+        let (status, body) = step(&agency.clerk.token, what, &format!("{token}&{field}={}", encoded(typed))).await;
+        assert!(status == 422 && body.contains(typed.trim()), "{what} {status}: {body}");
+        assert!(body.contains(&format!("id=\"{field}-problem\"")), "{what}: {body}");
+    }
     assert_eq!(step(&agency.clerk.token, "send", &token).await.0, 303);
     let sent = page(test, &agency.clerk.token, &format!("/documents/{id}")).await;
     assert!(
         sent.contains("01/QĐ-UBND") && sent.contains(&format!("/api/v1/documents/outgoing/{id}/package")),
         "{sent}"
     );
+    assert!(sent.contains("Nội dung văn bản") && !sent.contains("Nội dung sẽ"), "{sent}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_newest_that_went_out_stands_first() {
+    let test = TestApp::sqlite().await;
+    let agency = Agency::new(&test).await;
+    let first = super::sent(&test, &agency, &super::short_road()).await;
+    let second = super::sent(&test, &agency, &super::short_road()).await;
+    let (_, inboxes) = test.get(&format!("{}/inboxes", super::ROAD), &agency.clerk.token).await;
+    let sent: Vec<&str> = inboxes["sent"].as_array().unwrap().iter().filter_map(|one| one["id"].as_str()).collect();
+    assert_eq!(sent, [second.as_str(), first.as_str()], "{inboxes}");
 }
 
 /// The first key that is offered.

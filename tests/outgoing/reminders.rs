@@ -75,3 +75,48 @@ async fn whoever_has_a_document_is_told_of_its_deadline_on_sqlite() {
 async fn whoever_has_a_document_is_told_of_its_deadline_on_postgres() {
     reminded(Backend::Postgres).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_who_cannot_be_told_keeps_nobody_else_back_and_is_given_up() {
+    let test = TestApp::sqlite().await;
+    let agency = Agency::new(&test).await;
+    let messages = || test.sql("SELECT count(*) FROM message").trim().parse::<i64>().unwrap();
+    let jobs = |state: &str| {
+        let count = format!("SELECT count(*) FROM job WHERE kind = 'road_reminder' AND state = '{state}'");
+        test.sql(&count).trim().parse::<i64>().unwrap()
+    };
+    let mut both = short_road();
+    both["steps"] = json!([{ "kind": "sign", "account": "pho.chu.tich", "stage": 1 }, { "kind": "sign", "account": "chu.tich", "stage": 1 }]);
+    agency.submitted(&test, &plain_pdf(), &both).await;
+    // The request of one of the two was written into; the draft's own reminders are no matter here.
+    test.sql(
+        "UPDATE registration_request SET details = x'00' WHERE id = (SELECT c.request_id FROM certificate c JOIN account a \
+         ON a.id = c.account_id WHERE a.login = 'pho.chu.tich' AND c.request_id IS NOT NULL)",
+    );
+    let before = messages();
+    test.sql("UPDATE job SET run_at = 1 WHERE kind = 'road_reminder' AND state = 'queued'");
+    told(&test, || jobs("queued") == 0).await;
+    assert_eq!((messages(), jobs("failed")), (before + 2, 0), "the other is told before and after");
+    // Where nobody can be told it is tried for an hour, and then no more.
+    let alone = agency.submitted(&test, &plain_pdf(), &short_road()).await;
+    test.sql(&format!("UPDATE outgoing_document SET mac = x'00' WHERE id = {}", super::blob(&alone)));
+    let due = |tries: i64| {
+        test.sql(&format!(
+            "UPDATE job SET run_at = 1, tries = {tries} WHERE kind = 'road_reminder' AND state = 'queued'"
+        ));
+    };
+    due(0);
+    told(&test, || {
+        test.sql("SELECT count(*) FROM job WHERE kind = 'road_reminder' AND tries = 1 AND state = 'queued'").trim()
+            != "0"
+    })
+    .await;
+    assert_eq!(jobs("failed"), 0);
+    let waiting = jobs("queued");
+    due(11);
+    told(&test, || jobs("failed") == waiting).await;
+    assert_eq!(jobs("queued"), 0);
+    // What ended is forgotten after a month.
+    test.sql("UPDATE job SET run_at = 1 WHERE kind = 'road_reminder'");
+    told(&test, || jobs("failed") + jobs("done") == 0).await;
+}

@@ -7,7 +7,7 @@ use crate::{
         browser::{Browser, Screen},
     },
     outgoing::short_road,
-    signing::subscriber::{PASSWORD, letter_pdf, plain_pdf},
+    signing::subscriber::{PASSWORD, PIN, letter_pdf, plain_pdf},
 };
 use serde_json::{Value, json};
 
@@ -45,24 +45,72 @@ async fn each_acts_on_what_was_seen() {
         assert_eq!(picture(token, 1, other.as_str().unwrap()).await, 409, "{what}");
         let with = |sha256: &Value| {
             let mut body = body.clone();
-            if what != "number" {
-                body["content_sha256"] = sha256.clone();
-            }
+            body["content_sha256"] = sha256.clone();
             body
         };
-        if what == "number" {
-            let csrf = page.split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap();
-            let form = format!("csrf={csrf}&content_sha256={}", other.as_str().unwrap());
+        // A page posts what it showed: other bytes, or none, are refused.
+        let csrf =
+            page.split("name=\"csrf\" value=\"").nth(1).unwrap_or_default().split('"').next().unwrap_or_default();
+        let who = if what == "seal" { &agency.clerk } else { &agency.leader };
+        for said in [format!("&content_sha256={}", other.as_str().unwrap()), "&content_sha256=".into(), String::new()] {
+            let form = format!("csrf={csrf}&credential={}&pin={PIN}{said}", who.credential).replace(' ', "+");
             let kind = "application/x-www-form-urlencoded";
-            let path = format!("/documents/{id}/number");
-            assert_eq!(test.raw("POST", &path, token, kind, form.into_bytes()).await.0, 409);
-        } else {
-            let (status, answer) = act(&test, &id, what, token, &with(&other)).await;
-            assert!(status == 409 || answer["signed"] == json!(false), "{what}: {status} {answer}");
+            let path = format!("/documents/{id}/{what}");
+            let (status, body) = test.raw("POST", &path, token, kind, form.into_bytes()).await;
+            assert_eq!(status, 409, "{what} {said}: {}", String::from_utf8_lossy(&body));
         }
+        let (status, answer) = act(&test, &id, what, token, &with(&other)).await;
+        assert!(status == 409 || answer["signed"] == json!(false), "{what}: {status} {answer}");
         let (status, answer) = act(&test, &id, what, token, &with(&json!(seen))).await;
         assert!(status == 200 && answer["signed"] != json!(false), "{what}: {status} {answer}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_document_that_cannot_be_shown_has_its_page_and_nobody_acts_on_it() {
+    let test = TestApp::sqlite().await;
+    let agency = Agency::new(&test).await;
+    let out = super::sent(&test, &agency, &short_road()).await;
+    let waits = agency.submitted(&test, &plain_pdf(), &short_road()).await;
+    for entry in std::fs::read_dir(test.data_dir().join("documents")).unwrap() {
+        std::fs::write(entry.unwrap().path(), b"").unwrap();
+    }
+    for (id, token, says) in [(&out, &agency.clerk.token, "Thu hồi"), (&waits, &agency.leader.token, "Từ chối")] {
+        let (status, page) = test.raw("GET", &format!("/documents/{id}"), token, "", Vec::new()).await;
+        let page = String::from_utf8(page).unwrap();
+        assert_eq!(status, 200, "{page}");
+        assert!(page.contains("Hiện chưa xem được nội dung") && page.contains(says), "{page}");
+        assert!(!page.contains("name=\"pin\"") && !page.contains("data-sheet>"), "{page}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_picture_that_failed_before_the_script_ran_says_so() {
+    let test = TestApp::sqlite().await;
+    let agency = Agency::new(&test).await;
+    let id = agency.submitted(&test, &plain_pdf(), &short_road()).await;
+    let browser = Browser::open(&test.url, Screen::Desk).await;
+    browser.go("/login").await;
+    browser.log_in("chu.tich", PASSWORD).await;
+    browser.go(&format!("/documents/{id}")).await;
+    browser.drawn("img[data-sheet]", 1).await;
+    // A lazy picture of other bytes, in view, whose error nobody heard; and one that never comes into view. Then the script runs.
+    let script = "(() => {
+        const old = document.querySelector('figure.sheet'), far = old.cloneNode(true), now = old.cloneNode(true);
+        const picture = now.querySelector('img');
+        picture.id = 'broken'; picture.src = picture.src.replace(/sha256=.*/, 'sha256=00');
+        far.id = 'far'; far.style.marginTop = '90000px'; far.querySelector('img').src += '&far=1';
+        old.replaceWith(now); document.body.append(far);
+        picture.scrollIntoView();
+        picture.addEventListener('error', () => {
+            const script = document.createElement('script');
+            script.src = document.querySelector('script[src*=sheets]').src; document.head.append(script);
+        }, { once: true });
+    })()";
+    browser.value(script).await;
+    browser.see("figure.sheet:not(#far) [data-sheet-missing]:not([hidden])").await;
+    assert_eq!(browser.value("return document.querySelector('#far img').dataset.tried ?? 'not'").await, json!("not"));
+    browser.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -72,6 +72,12 @@ async fn a_picture_is_its_owners(backend: Backend) {
     let second = self::stroke(true, 90);
     assert_eq!(keep(&test, &who, second.clone()).await.0, 204);
     assert_eq!(kept(&test, &who, &who.token).await, (200, second));
+    // Of several that are kept at once one is, and the others are told that they were overtaken.
+    let again = |shade| keep(&test, &who, self::stroke(true, shade));
+    let (one, two, three) = tokio::join!(again(1), again(2), again(3));
+    let answers = [one, two, three];
+    assert!(answers.iter().any(|answer| answer.0 == 204), "{answers:?}");
+    assert!(answers.iter().all(|answer| answer.0 != 500), "{answers:?}");
     // It shows where it is asked for.
     let with = who.sign(&test, &plain_pdf(), order.clone()).await;
     let without = who.sign(&test, &plain_pdf(), json!({ "look": "official" })).await;

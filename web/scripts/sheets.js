@@ -31,7 +31,8 @@
 
   for (const picture of document.querySelectorAll("[data-sheet]")) {
     picture.addEventListener("error", () => { if (!picture.src.startsWith("blob:")) failed(picture); });
-    if (picture.complete && picture.naturalWidth === 0 && picture.loading !== "lazy") failed(picture);
+    // It may have failed before this script ran. One that is still to come into view is not complete.
+    if (picture.complete && picture.naturalWidth === 0) failed(picture);
   }
 
   const form = document.querySelector("[data-sign]");

@@ -2,7 +2,11 @@
 //! numbers, the document and its edXML package. Each handler calls one flow.
 
 use super::{
-    credentials::with_pin, documents::file_answer, idempotency::once, json::JsonBody, outgoing_draft::read_draft,
+    credentials::with_pin,
+    documents::file_answer,
+    idempotency::once,
+    json::{JsonBody, OptionalBody},
+    outgoing_draft::read_draft,
     requests::read_cursor,
 };
 use crate::{
@@ -143,6 +147,14 @@ pub struct BatchAnswer {
 pub struct NoteBody {
     note: Option<String>,
     /// What the caller was shown; nobody agrees where the document is another by now.
+    content_sha256: Option<String>,
+}
+
+/// Of what a number is given; may be left out.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct NumberBody {
+    /// What the caller was shown; no number is given where the document is another by now.
     content_sha256: Option<String>,
 }
 
@@ -321,10 +333,16 @@ async fn signed(
 }
 
 /// The clerk gives the next number of the agency's series and the date, and writes them into the document.
-#[utoipa::path(post, path = "/api/v1/documents/outgoing/{id}/number", params(("id" = String, Path)),
-    responses((status = 200, body = OutgoingView), (status = 404), (status = 409)))]
-pub async fn number(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<Json<OutgoingView>> {
-    Ok(Json(outgoing::give_number(&app, &caller.required()?, read(&id)?, None).await?))
+#[utoipa::path(post, path = "/api/v1/documents/outgoing/{id}/number", params(("id" = String, Path)), request_body = Option<NumberBody>,
+    responses((status = 200, body = OutgoingView), (status = 404), (status = 409), (status = 422)))]
+pub async fn number(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    OptionalBody(body): OptionalBody<NumberBody>,
+) -> Result<Json<OutgoingView>> {
+    let seen = body.content_sha256.as_deref();
+    Ok(Json(outgoing::give_number(&app, &caller.required()?, read(&id)?, seen).await?))
 }
 
 /// The clerk seals with the agency's certificate.

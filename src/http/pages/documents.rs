@@ -194,14 +194,25 @@ impl Recipient {
     }
 }
 
+/// What was posted and refused, to be shown again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Again {
+    /// As in the address it was posted to.
+    pub step: String,
+    pub reason: String,
+    pub recipients: String,
+}
+
 /// One document with its road.
 #[derive(Clone, Template)]
 #[template(path = "document.html")]
 pub struct DocumentPage {
     pub frame: Frame,
     pub row: DocumentRow,
-    /// What the next one acts on.
-    pub sheets: SheetsView,
+    /// What the next one acts on; `None` where it cannot be shown now.
+    pub sheets: Option<SheetsView>,
+    /// What was posted and refused.
+    pub again: Again,
     pub place: String,
     /// What the clerk writes behind the number, and the register that gives it.
     pub designation: String,
@@ -274,10 +285,23 @@ impl DocumentsPage {
 impl DocumentPage {
     /// The page as HTML.
     pub fn html(&self) -> String {
-        rendered(&Self {
-            problems: self.problems.among(&["reason", "recipients", "credential", "picture", "pin", "totp"]),
-            ..self.clone()
-        })
+        let of_form: &[&str] = match self.again.step.as_str() {
+            "refuse" | "withdraw" | "recall" => &["reason"],
+            "recipients" => &["recipients"],
+            _ => &["credential", "picture", "pin", "totp"],
+        };
+        rendered(&Self { problems: self.problems.among(of_form), ..self.clone() })
+    }
+
+    /// Whether that form was refused.
+    fn is_again(&self, step: &str) -> bool {
+        self.again.step == step
+    }
+
+    /// Whether there is something to do that can be done: nobody acts on content that cannot be shown.
+    fn may_act(&self) -> bool {
+        let on_content = matches!(self.row.action.as_deref(), Some("initial" | "sign" | "number" | "seal"));
+        self.row.action.is_some() && (self.sheets.is_some() || !on_content)
     }
 
     fn rows(&self) -> Vec<Row> {

@@ -4,6 +4,15 @@ use serde::{Deserialize, Deserializer};
 use std::fmt;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+/// A text as a part of an address: RFC 3986 §2.1, everything but letters and digits.
+pub fn percent_encoded(text: &str) -> String {
+    let octet = |octet: u8| match octet.is_ascii_alphanumeric() {
+        true => char::from(octet).to_string(),
+        false => format!("%{octet:02X}"),
+    };
+    text.bytes().map(octet).collect()
+}
+
 /// A password, PIN or code as it came from a form. Erased when dropped, never shown.
 #[derive(Clone, Default, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
 pub struct Secret(String);

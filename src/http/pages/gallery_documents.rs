@@ -4,11 +4,12 @@
 use super::{
     Problems,
     documents::{
-        DocumentPage, DocumentRow, DocumentsPage, Happened, Inbox, NewDocumentForm, NewDocumentPage, Outcome,
+        Again, DocumentPage, DocumentRow, DocumentsPage, Happened, Inbox, NewDocumentForm, NewDocumentPage, Outcome,
         Recipient, Step,
     },
     gallery::{AGENCY, LONG_NAME, Screen, at, frame, refused},
     gallery_sign::{drawn, shown},
+    sheets::SheetsView,
     sign::CredentialChoice,
 };
 use crate::custody::Demand;
@@ -33,8 +34,10 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
     let new = |form: NewDocumentForm, problems| {
         NewDocumentPage { frame: frame(language, "/documents/new"), form, problems }.html()
     };
+    let read = SheetsView { title: "look", ..shown(drawn(), "/documents/0199a7c2-1111-7000-8000-00000000abcd") };
     let sent = DocumentPage {
         row: numbered("sent", None),
+        sheets: Some(read),
         agency: Some(AGENCY.into()),
         issued_at: Some("2026-11-22T03:05:09Z".into()),
         steps: steps("done"),
@@ -54,12 +57,14 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
         may_recall: true,
         may_publish: true,
         may_add_recipients: true,
+        again: Again { step: "recipients".into(), recipients: "H26.18 Sở Tư pháp".into(), ..Again::default() },
         problems: refused("recipients", "Hãy nêu cơ quan nhận chưa có trong danh sách, tổng cộng tối đa 500."),
         ..signing(language)
     };
     let to_send = DocumentPage {
         row: numbered("sealed", Some("send")),
         recipients: signing(language).recipients,
+        again: Again::default(),
         problems: Problems::none(),
         ..sealed.clone()
     };
@@ -69,6 +74,7 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
         ("documents-batch", batch.html()),
         ("documents-empty", empty.html()),
         ("document-sign", signing(language).html()),
+        ("document-away", DocumentPage { sheets: None, ..signing(language) }.html()),
         ("document-sent", sent.html()),
         ("document-sealed", sealed.html()),
         ("document-to-send", to_send.html()),
@@ -126,7 +132,8 @@ fn signing(language: Language) -> DocumentPage {
     DocumentPage {
         frame: frame(language, "/documents/0199a7c2-1111-7000-8000-00000000abcd"),
         row: overdue(),
-        sheets: shown(drawn(), "/documents/0199a7c2-1111-7000-8000-00000000abcd"),
+        sheets: Some(shown(drawn(), "/documents/0199a7c2-1111-7000-8000-00000000abcd")),
+        again: Again::default(),
         place: "Hà Nội".into(),
         designation: "QĐ-UBND".into(),
         series: "QĐ".into(),

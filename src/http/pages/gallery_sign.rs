@@ -24,6 +24,7 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
         ("sign-review-factor-lacking", review_page_of(language, drawn(), Demand::Enrolment, Problems::none())),
         ("sign-review-problem", review_page(language, drawn(), wrong_pin)),
         ("sign-review-undrawable", review_page(language, sheets::Pages::Undrawable, Problems::none())),
+        ("sign-review-not-now", review_page(language, sheets::Pages::NotNow, Problems::none())),
         ("sign-review-other", review_page(language, sheets::Pages::OtherFormat, Problems::none())),
         ("signed", signed_page(language)),
         ("sign-own", sign_own_page(language)),
@@ -55,6 +56,7 @@ pub(super) fn shown(pages: sheets::Pages, here: &str) -> SheetsView {
             sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".into(),
             pages,
         },
+        title: "sign",
         here: here.into(),
         pictures: format!("{here}/pages"),
         download: format!("{here}/content"),
@@ -66,6 +68,15 @@ fn review_page(language: Language, pages: sheets::Pages, problems: Problems) -> 
 }
 
 fn review_page_of(language: Language, pages: sheets::Pages, demand: Demand, problems: Problems) -> String {
+    review_of(language, pages, demand, problems).html()
+}
+
+/// What will be signed, and the PIN.
+pub(super) fn review(language: Language, pages: sheets::Pages, problems: Problems) -> sign::ReviewPage {
+    review_of(language, pages, Demand::Nothing, problems)
+}
+
+fn review_of(language: Language, pages: sheets::Pages, demand: Demand, problems: Problems) -> sign::ReviewPage {
     let credential = sign::CredentialChoice {
         demand,
         credential: CredentialId(request().0),
@@ -84,7 +95,6 @@ fn review_page_of(language: Language, pages: sheets::Pages, demand: Demand, prob
         idempotency_key: "key".into(),
         problems,
     }
-    .html()
 }
 
 fn signed_page(language: Language) -> String {

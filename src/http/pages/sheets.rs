@@ -9,6 +9,8 @@ use chuky_pki::picture::limits::SHEETS;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SheetsView {
     pub shown: Shown,
+    /// What is done with it: `sign`, another action of a road, or `look`.
+    pub title: &'static str,
     /// Of the page that shows it: `?from=` goes to further pages.
     pub here: String,
     /// Below which the pictures lie.
@@ -64,6 +66,7 @@ impl SheetsView {
         match self.shown.pages {
             Pages::Drawn { .. } => None,
             Pages::Undrawable => Some(frame.say("sheets-undrawable")),
+            Pages::NotNow => Some(frame.say("sheets-not-now")),
             Pages::OtherFormat => Some(frame.say("sheets-other-format")),
         }
     }

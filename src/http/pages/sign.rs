@@ -6,7 +6,13 @@
 //! | the first | `/sign` (`multipart/form-data`) | `csrf`, `idempotency_key`, `secrecy` where it is asked for, `document` |
 //! | [`ReviewForm`] | `/sign/{id}` | what was shown, what is chosen, the PIN |
 
-use super::{Frame, Problems, VerdictCard, form::Secret, rendered, sheets::SheetsView, texts};
+use super::{
+    Frame, Problems, VerdictCard,
+    form::{Secret, percent_encoded},
+    rendered,
+    sheets::SheetsView,
+    texts,
+};
 use crate::{custody::Demand, signing::sheets::Pages};
 use askama::Template;
 use chuky_model::{id::CredentialId, instant::Instant};
@@ -385,7 +391,7 @@ impl ReviewPage {
         let credential = chosen.map(|id| id.to_string()).unwrap_or_default();
         let page = if self.chosen.page.parse::<u32>().is_ok() { "number" } else { self.chosen.page.as_str() };
         format!(
-            "{}/preview?sha256={}&credential={credential}&look={}&place={}&page={}&page_number={}&kept_picture={}&code_place={}&side={}",
+            "{}/preview?sha256={}&credential={credential}&look={}&place={}&page={}&page_number={}&kept_picture={}&code={}&code_place={}&side={}&anchor={}&document_number={}",
             self.sheets.here,
             self.sheets.shown.sha256,
             self.chosen.look.name(),
@@ -393,8 +399,11 @@ impl ReviewPage {
             if page == "first" || page == "number" { page } else { "last" },
             if page == "number" { self.chosen.page.as_str() } else { "" },
             if self.chosen.kept_picture { "yes" } else { "" },
+            if self.chosen.code { "yes" } else { "" },
             self.chosen.code_place.0.name(),
             if SIDES.contains(&self.chosen.side.as_str()) { self.chosen.side.as_str() } else { SIDES[0] },
+            percent_encoded(&self.chosen.anchor),
+            percent_encoded(&self.chosen.document_number),
         )
     }
 
@@ -432,3 +441,34 @@ impl SignedPage {
 /// The fields that have a place for their problems.
 const REVIEW_FIELDS: &[&str] =
     &["credential", "picture", "anchor", "document_number", "look", "page", "reason", "code", "pin", "totp"];
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::http::pages::gallery_sign;
+    use axum::extract::Query;
+    use chuky_model::text::Language;
+
+    #[test]
+    fn the_first_picture_is_of_everything_that_is_chosen() {
+        let mut page = gallery_sign::review(Language::Vi, gallery_sign::drawn(), Problems::none());
+        page.chosen = SignChoices {
+            credential: Some(page.credentials[0].credential),
+            look: Look::Appendix,
+            place: Place::TopLeft,
+            page: "3".into(),
+            anchor: "CHỦ TỊCH & #1 ?x=y".into(),
+            side: "left".into(),
+            document_number: "12/QĐ-UBND+".into(),
+            code: true,
+            code_place: CodePlace(Place::TopRight),
+            kept_picture: true,
+            ..SignChoices::default()
+        };
+        let address = page.preview().parse().unwrap();
+        let Query(asked) = Query::<PreviewQuery>::try_from_uri(&address).unwrap();
+        assert_eq!(asked.sha256, page.sheets.shown.sha256);
+        assert_eq!(asked.choices(), page.chosen);
+    }
+}

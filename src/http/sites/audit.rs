@@ -11,6 +11,7 @@ use crate::{
         log::AUDITORS,
         pages::{
             audit::{AuditPage, AuditRow, LogStanding, WitnessRow},
+            form::percent_encoded,
             html,
         },
     },
@@ -88,13 +89,4 @@ fn row(line: AuditLine, may_open: bool) -> AuditRow {
         subject: line.subject,
         content: if line.content.is_null() { String::new() } else { line.content.to_string() },
     }
-}
-
-/// RFC 3986 §2.1, everything but letters and digits.
-fn percent_encoded(text: &str) -> String {
-    let octet = |octet: u8| match octet.is_ascii_alphanumeric() {
-        true => char::from(octet).to_string(),
-        false => format!("%{octet:02X}"),
-    };
-    text.bytes().map(octet).collect()
 }

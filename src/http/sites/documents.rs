@@ -10,7 +10,7 @@ use crate::{
     accounts::Principal,
     app::App,
     custody::Factors,
-    error::{Error, RequestError, Result},
+    error::{Error, InternalError, RequestError, Result},
     http::{
         Remote, Route,
         api::{
@@ -21,8 +21,8 @@ use crate::{
         pages::{
             Problems,
             documents::{
-                BatchForm, DocumentPage, DocumentRow, DocumentsPage, Happened, Inbox, NewDocumentForm, NewDocumentPage,
-                Outcome, Recipient, Step, StepForm,
+                Again, BatchForm, DocumentPage, DocumentRow, DocumentsPage, Happened, Inbox, NewDocumentForm,
+                NewDocumentPage, Outcome, Recipient, Step, StepForm,
             },
             html,
             sheets::SheetsView,
@@ -93,7 +93,8 @@ async fn show(
     Path(id): Path<String>,
     Query(query): Query<FromQuery>,
 ) -> Result<Response> {
-    page(&app, visit, (read(&id)?, query.from), (StatusCode::OK, Problems::none())).await
+    let said = (StatusCode::OK, Problems::none());
+    page(&app, visit, (read(&id)?, query.from), Again::default(), said).await
 }
 
 async fn sheet(
@@ -115,7 +116,8 @@ async fn step(
 ) -> Result<Response> {
     let by = visit.posting(&form.csrf)?;
     let id = read(&id)?;
-    let seen = Some(form.content_sha256.as_str()).filter(|seen| !seen.is_empty());
+    // A page always says what it showed: nothing is other bytes than those.
+    let seen = Some(form.content_sha256.as_str());
     let (reason, remark) = (form.reason.as_str(), Some(form.reason.as_str()));
     let done = match step.as_str() {
         "submit" => outgoing::submit(&app, by, id).await,
@@ -134,7 +136,8 @@ async fn step(
         Ok(view) => Ok(Redirect::to(&format!("/documents/{}", view.id)).into_response()),
         Err(error) => {
             let said = pin_beside(error)?;
-            page(&app, visit, (id, 1), said).await
+            let again = Again { step, reason: form.reason.clone(), recipients: form.recipients.clone() };
+            page(&app, visit, (id, 1), again, said).await
         }
     }
 }
@@ -148,8 +151,8 @@ async fn with_key(
 ) -> Result<OutgoingView> {
     let credential = credential(&form.credential)?;
     let factors = Factors::of_form(form.pin.reveal(), form.totp.reveal(), &form.assertion)?;
-    let seen = Some(form.content_sha256.as_str()).filter(|seen| !seen.is_empty());
-    let picture = PictureWanted::of(None, form.kept_picture == "yes");
+    let seen = Some(form.content_sha256.as_str());
+    let picture = PictureWanted::where_kept(app, credential, form.kept_picture == "yes").await?;
     if step == "seal" {
         return with_pin(app, by, remote, outgoing::seal(app, by, id, credential, &factors, (seen, picture))).await;
     }
@@ -175,7 +178,7 @@ async fn sign_many(
     let signed = async {
         let credential = credential(&form.credential)?;
         let factors = Factors::of_form(form.pin.reveal(), form.totp.reveal(), &form.assertion)?;
-        let picture = PictureWanted::of(None, form.kept_picture == "yes");
+        let picture = PictureWanted::where_kept(&app, credential, form.kept_picture == "yes").await?;
         let mut wanted = Vec::new();
         for (name, seen) in &form.chosen {
             if let Some(id) = name.strip_prefix("document-") {
@@ -238,16 +241,12 @@ async fn page(
     app: &App,
     visit: Visit,
     (id, from): (OutgoingId, u32),
+    again: Again,
     (status, problems): (StatusCode, Problems),
 ) -> Result<Response> {
     let by = visit.required()?;
-    let sheets = SheetsView {
-        shown: outgoing::pages(app, by, id, from).await?,
-        here: format!("/documents/{id}"),
-        pictures: format!("/documents/{id}/pages"),
-        download: format!("/api/v1/documents/outgoing/{id}/content"),
-    };
     let detail = outgoing::one(app, by, id).await?;
+    let sheets = sheets(app, by, (id, from), detail.document.action.as_deref()).await?;
     let credentials = match detail.document.action.as_deref() {
         Some("sign") => keys(app, by, false).await?,
         Some("seal") => keys(app, by, true).await?,
@@ -255,6 +254,7 @@ async fn page(
     };
     let page = DocumentPage {
         sheets,
+        again,
         steps: steps(&detail),
         place: detail.place,
         designation: detail.designation,
@@ -276,6 +276,39 @@ async fn page(
         frame: visit.frame,
     };
     Ok(html(status, page.html()))
+}
+
+/// Its pages; none where they cannot be looked at in this moment, which keeps nobody from reading what became of the document.
+async fn sheets(
+    app: &App,
+    by: &Principal,
+    (id, from): (OutgoingId, u32),
+    action: Option<&str>,
+) -> Result<Option<SheetsView>> {
+    let shown = match outgoing::pages(app, by, id, from).await {
+        Ok(shown) => shown,
+        Err(error @ Error::Internal(InternalError::RowForged { .. })) => return Err(error),
+        Err(error) => {
+            tracing::error!(event = "pages_not_shown", outgoing = %id, %error);
+            return Ok(None);
+        }
+    };
+    Ok(Some(SheetsView {
+        shown,
+        title: match action {
+            Some("initial") => "initial",
+            Some("sign") => "sign",
+            Some("submit") => "submit",
+            Some("number") => "number",
+            Some("seal") => "seal",
+            Some("send") => "send",
+            Some("publish") => "publish",
+            _ => "look",
+        },
+        here: format!("/documents/{id}"),
+        pictures: format!("/documents/{id}/pages"),
+        download: format!("/api/v1/documents/outgoing/{id}/content"),
+    }))
 }
 
 /// The reader's usable keys: a person's own, or the agency's seals.

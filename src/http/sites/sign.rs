@@ -142,7 +142,7 @@ async fn preview(
     Path(id): Path<String>,
     Query(query): Query<PreviewQuery>,
 ) -> Result<Response> {
-    let wanted = SignRequest { sha256: Some(query.sha256.clone()), ..request(&query.choices())? };
+    let wanted = SignRequest { sha256: Some(query.sha256.clone()), ..asked(&app, &query.choices()).await? };
     Ok(picture_answer(sheets::with_signature(&app, visit.required()?, parse(&id)?, &wanted).await?))
 }
 
@@ -153,7 +153,7 @@ async fn signed(
     (id, form, chosen): (DocumentId, &ReviewForm, &SignChoices),
 ) -> Result<Signed> {
     // What is signed is what was shown.
-    let request = SignRequest { sha256: Some(form.sha256.clone()), ..request(chosen)? };
+    let request = SignRequest { sha256: Some(form.sha256.clone()), ..asked(app, chosen).await? };
     let factors = Factors::of_form(form.pin.reveal(), form.totp.reveal(), &form.assertion)?;
     let identity = format!("{}\n{chosen:?}", form.sha256);
     let remote = remote.clone();
@@ -208,6 +208,13 @@ async fn read(app: &App, visit: &Visit, mut form: Multipart) -> Result<HandedIn>
 /// Whether the class is asked for: officials' documents have one.
 fn asks_class(by: &Principal) -> bool {
     by.has(Role::Official) || by.has(Role::Clerk)
+}
+
+/// What is chosen; the kept picture is where that signature has one.
+async fn asked(app: &App, chosen: &SignChoices) -> Result<SignRequest> {
+    let mut wanted = request(chosen)?;
+    wanted.kept_picture = wanted.kept_picture && signing::picture::is_kept(app, wanted.credential).await?;
+    Ok(wanted)
 }
 
 fn request(chosen: &SignChoices) -> Result<SignRequest> {
@@ -304,6 +311,7 @@ async fn review_page(
     let removable = signing::view(app, by, id).await?.state == DocumentState::Ready.name();
     let sheets = SheetsView {
         shown: sheets::shown(app, by, id, from).await?,
+        title: "sign",
         here: format!("/sign/{id}"),
         pictures: format!("/sign/{id}/pages"),
         download: format!("/api/v1/documents/{id}/content"),
