@@ -31,7 +31,8 @@ async fn show(State(app): State<App>, visit: Visit, remote: Remote) -> Result<Re
     let shown = outbox::shown(&app).await?.ok_or_else(RequestError::not_found)?;
     let by = visit.principal.as_ref();
     let is_staff = by.is_some_and(|by| by.roles.iter().any(|role| role.is_staff()));
-    if !is_staff && !(OWN_MACHINE.contains(&remote.as_str()) && is_of_this_machine(&app.settings.public_url)) {
+    let is_here = OWN_MACHINE.contains(&remote.as_str()) && is_of_this_machine(&app.settings.public_url);
+    if !is_staff && !is_here {
         return Err(by.map_or_else(RequestError::unauthenticated, |_| RequestError::forbidden()).into());
     }
     let shown = shown.into_iter().map(|message| ShownMessage {
