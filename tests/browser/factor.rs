@@ -97,13 +97,13 @@ async fn a_batch(test: &TestApp, browser: &Browser, agency: &Agency) {
 async fn with_a_code(test: &TestApp, browser: &Browser, leader: &Subscriber) {
     let (secret, _) = enrol(test, &leader.token).await;
     test.app.clock.shift_seconds(30);
-    let code = secret.code(step(test)).to_string();
     let id = leader.upload(test, &plain_pdf()).await;
     browser.go(&format!("/sign/{id}")).await;
     browser.see("#totp").await;
-    browser.fill("pin", PIN).await;
-    browser.fill("totp", &code).await;
     at_the_pin(browser, "sign-factor-code").await;
+    browser.fill("pin", PIN).await;
+    // Typed last, as by a person: a code is good for a minute.
+    browser.fill("totp", &secret.code(step(test)).to_string()).await;
     browser.press("form[data-sign] button.main").await;
     browser.see("a[download]").await;
     assert_eq!(entries(test, "activation.opened").len(), 3);

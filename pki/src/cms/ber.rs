@@ -222,7 +222,7 @@ mod tests {
     fn octets_are_found_where_they_stand() {
         // SEQUENCE { NULL, [0] { OCTET STRING "abc" } }, and the same with a string in two parts of indefinite length.
         let der = hex::decode("30090500a0050403616263").unwrap();
-        assert_eq!(octets_at(&der, &[1, 0]), [8..11]);
+        assert_eq!(octets_at(&der, &[1, 0]), vec![Range { start: 8, end: 11 }]);
         let ber = hex::decode("3080 0500 a080 2480 04026162 040163 0000 0000 0000".replace(' ', "")).unwrap();
         assert_eq!(octets_at(&ber, &[1, 0]), [10..12, 14..15]);
         assert_eq!(octets_at(&der, &[0, 0]), []);

@@ -31,8 +31,9 @@ mod tests {
     fn what_readers_of_pdf_open_is_told() {
         let text = b"PK..%PDF-1.7 .. startxref".as_slice();
         assert!(as_pdf(text, &[]).is_some());
-        assert!(as_pdf(text, &[4..text.len()]).is_none());
-        assert!(as_pdf(text, &[4..12]).is_some(), "it begins where nobody signed");
+        let signed = |start, end| [Range { start, end }];
+        assert!(as_pdf(text, &signed(4, text.len())).is_none());
+        assert!(as_pdf(text, &signed(4, 12)).is_some(), "it begins where nobody signed");
         assert!(as_pdf(b"PK.. startxref", &[]).is_none());
         let far: Vec<u8> = [&[b' '; 1_100][..], b"%PDF-1.7"].concat();
         assert!(as_pdf(&far, &[]).is_none());
