@@ -99,9 +99,10 @@ impl Browser {
             match self.client.wait().at_most(PATIENCE).for_element(Locator::Css(selector)).await {
                 Ok(element) => match element.text().await {
                     Ok(text) => return text,
-                    Err(error) if error.is_stale_element_reference() => {}
+                    Err(error) if is_of_a_page_left(&error) => {}
                     Err(error) => panic!("{selector}: {error}"),
                 },
+                Err(error) if is_of_a_page_left(&error) => {}
                 Err(error) => {
                     let page = self.client.source().await.unwrap_or_default();
                     panic!("{selector} is not there ({error}); the page is {}:\n{page}", self.path().await)
@@ -140,10 +141,20 @@ impl Browser {
     /// Types into the field of that name.
     pub async fn fill(&self, name: &str, text: &str) {
         let selector = format!("main [name={name}]:not([type=hidden])");
-        self.see(&selector).await;
-        let field = self.client.find(Locator::Css(&selector)).await.unwrap();
-        field.clear().await.unwrap();
-        field.send_keys(text).await.unwrap();
+        for _ in 0..PAGES_LEFT {
+            self.see(&selector).await;
+            let typed = async {
+                let field = self.client.find(Locator::Css(&selector)).await?;
+                field.clear().await?;
+                field.send_keys(text).await
+            };
+            match typed.await {
+                Ok(()) => return,
+                Err(error) if is_of_a_page_left(&error) => {}
+                Err(error) => panic!("{selector}: {error}"),
+            }
+        }
+        panic!("{selector}: one page is left after the other")
     }
 
     /// Takes the cursor out of every field, and types as a scanner does.
@@ -155,6 +166,7 @@ impl Browser {
 
     /// Chooses a file in the file field of that name.
     pub async fn choose_file(&self, selector: &str, file: &std::path::Path) {
+        self.see(selector).await;
         let field = self.client.find(Locator::Css(selector)).await.unwrap();
         field.send_keys(&file.display().to_string()).await.unwrap();
     }
@@ -162,10 +174,10 @@ impl Browser {
     /// Presses what the selector names, and waits until it is there to be pressed.
     pub async fn press(&self, selector: &str) {
         self.see(selector).await;
-        let element = self.client.find(Locator::Css(selector)).await.unwrap();
-        match element.click().await {
+        let pressed = async { self.client.find(Locator::Css(selector)).await?.click().await };
+        match pressed.await {
             Ok(()) => {}
-            // A long page: what lies under the edge is scrolled to and pressed again.
+            // A long page: what lies under the edge is scrolled to and pressed again. So is what a page that was left had too.
             Err(CmdError::Standard(_)) => {
                 self.client
                     .execute("document.querySelector(arguments[0]).click()", vec![json!(selector)])
@@ -289,6 +301,11 @@ impl Drop for Browser {
         );
         let _ = self.driver.wait();
     }
+}
+
+/// Whether an element was on a page that has been left since it was found: chromedriver says so in words of its own in the midst of it.
+fn is_of_a_page_left(error: &CmdError) -> bool {
+    error.is_stale_element_reference() || error.to_string().contains("does not belong to the document")
 }
 
 /// Starts a driver on a port that it takes itself, so that no other test comes between, and reads from it which one.

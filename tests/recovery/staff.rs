@@ -8,9 +8,10 @@ use crate::{
     staff::{PASSWORD, act, approved, entered, founding, invited, log_in, opening, problem, welcome},
 };
 use chuky::{backup, bootstrap, clock::Clock};
-use chuky_model::role::Role;
+use chuky_model::{id::AuditEntryId, role::Role};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, path::Path};
+use uuid::Uuid;
 
 /// A service with hierarchies before its founding, at a host name that browsers give passkeys to.
 async fn unfounded() -> TestApp {
@@ -67,6 +68,9 @@ async fn what_was_taken_back_since_the_backup_opens_nothing() {
     let remove = format!("/api/v1/passkeys/{}/remove", view["id"].as_str().unwrap());
     let lost = json!({ "password": PASSWORD, "lost": true });
     assert_eq!(test.post(&remove, &tokens["an.ninh.1"], &lost).await.0, 204);
+    // Under a signed head that is remembered outside what is destroyed.
+    let last = test.sql("SELECT lower(hex(id)) FROM audit_entry ORDER BY id DESC LIMIT 1");
+    test.app.audit.wait(AuditEntryId(Uuid::parse_str(last.trim()).unwrap())).await.unwrap();
 
     let (mut settings, _kept) = destroyed(test, Backend::Sqlite).await;
     settings.public_url = settings.public_url.replace("127.0.0.1", "localhost");
