@@ -60,7 +60,7 @@ async fn one_document(test: &TestApp, browser: &Browser, leader: &Subscriber) {
     browser.go(&format!("/sign/{id}")).await;
     browser.see("[data-factor-passkey]").await;
     browser.fill("pin", PIN).await;
-    browser.press("form[data-sign] button.main").await;
+    browser.press("form[data-sign] button.second:not([data-factor-passkey])").await;
     browser.see("#totp-problem").await;
     at_the_pin(browser, "sign-factor-needed").await;
     browser.fill("pin", PIN).await;
@@ -103,7 +103,7 @@ async fn with_a_code(test: &TestApp, browser: &Browser, leader: &Subscriber) {
     at_the_pin(browser, "sign-factor-code").await;
     browser.fill("pin", PIN).await;
     // Typed last, as by a person: a code is good for a minute.
-    browser.fill("totp", &secret.code(step(test)).to_string()).await;
+    browser.fill("totp", secret.code(step(test)).as_ref()).await;
     browser.press("form[data-sign] button.main").await;
     browser.see("a[download]").await;
     assert_eq!(entries(test, "activation.opened").len(), 3);

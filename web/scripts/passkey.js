@@ -118,7 +118,10 @@
     const field = factor.querySelector("input[name=assertion]");
     const sign = form.querySelector("button.main");
     const marked = form.querySelector("[data-factor-credential]");
-    factor.querySelector("[data-factor-passkey]").addEventListener("click", () => {
+    const passkey = factor.querySelector("[data-factor-passkey]");
+    // Where there is no other way, it is the way.
+    if (!form.elements.totp) [sign.className, passkey.className] = ["second", "main"];
+    passkey.addEventListener("click", () => {
       if (!form.reportValidity()) return;
       during(form, factor.dataset, async () => {
         if (!supported) throw new Said(factor.dataset.textUnsupported);
