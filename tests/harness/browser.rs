@@ -171,9 +171,28 @@ impl Browser {
         field.send_keys(&file.display().to_string()).await.unwrap();
     }
 
-    /// Presses what the selector names, and waits until it is there to be pressed.
+    /// Presses what the selector names, waits until it is there to be pressed and, where it is a link or sends a form, until its page
+    /// is left: whatever is looked for next is looked for on the page that answers.
     pub async fn press(&self, selector: &str) {
+        self.press_to_save(selector).await;
+        let until = Instant::now() + PATIENCE;
+        // A page that is being left may lose this question as well, and one that asks something itself leads nowhere yet.
+        while self
+            .client
+            .execute("return window.leaving === true", vec![])
+            .await
+            .is_ok_and(|leaving| leaving == json!(true))
+        {
+            assert!(Instant::now() < until, "{selector}: no answer to it, on {}", self.path().await);
+            tokio::time::sleep(MOMENT).await;
+        }
+    }
+
+    /// The same where the answer is a file to be saved, for which no page is left.
+    pub async fn press_to_save(&self, selector: &str) {
         self.see(selector).await;
+        // Refused where scripts are off: a browser without them is asked nothing either.
+        let _ = self.client.execute(WATCH_LEAVING, vec![]).await;
         let pressed = async { self.client.find(Locator::Css(selector)).await?.click().await };
         match pressed.await {
             Ok(()) => {}
@@ -363,7 +382,10 @@ fn capabilities(profile: &tempfile::TempDir, screen: Screen, camera: &Camera) ->
     }
     options["args"] = json!(arguments);
     options["prefs"] = preferences;
-    let all = json!({ "goog:chromeOptions": options, "acceptInsecureCerts": false });
+    // A question of the page stays open until the test answers it, whatever is asked of the page meanwhile.
+    let all = json!({
+        "goog:chromeOptions": options, "acceptInsecureCerts": false, "unhandledPromptBehavior": "ignore",
+    });
     match all {
         Value::Object(all) => all,
         _ => unreachable!("it was written as an object"),
@@ -384,6 +406,23 @@ const FLAGS: &[&str] = &[
     "--window-size=1280,1400",
     "--force-device-scale-factor=1",
 ];
+
+/// Notes on the page when a link or a form that no script of the page keeps for itself leads away from it. The events come last to the
+/// window; what opens elsewhere, is saved or stays on the page leads nowhere.
+const WATCH_LEAVING: &str = "
+    if (window.leaving !== undefined) return;
+    window.leaving = false;
+    addEventListener('submit', (event) => {
+        const frame = event.submitter?.formTarget || event.target.target;
+        const dialog = (event.submitter?.formMethod || event.target.method) === 'dialog';
+        if (!event.defaultPrevented && !dialog && (!frame || frame === '_self')) window.leaving = true;
+    });
+    addEventListener('click', (event) => {
+        const link = event.target.closest?.('a[href]');
+        if (!link || event.defaultPrevented || link.hasAttribute('download') || !link.protocol.startsWith('http')) return;
+        const here = link.href.split('#')[0] === location.href.split('#')[0] && link.href.includes('#');
+        if (!here && (!link.target || link.target === '_self')) window.leaving = true;
+    });";
 
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two looks at a page.
