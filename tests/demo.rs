@@ -40,7 +40,7 @@ fn is_refused<T>(outcome: Result<T>) -> bool {
 fn served(app: &App, data: &Path) -> String {
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut command = Command::new("timeout");
-    command.args(["60", EXECUTABLE, "serve", "--data-dir"]).arg(data);
+    command.args(["180", EXECUTABLE, "serve", "--data-dir"]).arg(data);
     command.env("CHUKY__SERVER__LISTEN", address.to_string()).env("CHUKY__HSM__RSA_STOCK", "0");
     let output = command.env("CHUKY__DATABASE__URL", &app.settings.database_url).output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{output:?}");

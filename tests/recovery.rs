@@ -99,7 +99,7 @@ impl Served {
     }
 
     fn wait(&self, path: &str, status: u16) {
-        let until = Instant::now() + Duration::from_secs(60);
+        let until = Instant::now() + Duration::from_secs(180);
         while self.ask("GET", path) != Some(status) {
             assert!(Instant::now() < until, "{path} never answered {status}");
             std::thread::sleep(Duration::from_millis(200));

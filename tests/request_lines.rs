@@ -43,7 +43,7 @@ impl Service {
         let child = command.stdout(Stdio::null()).stderr(File::create(&log).unwrap()).spawn().unwrap();
         let since = Instant::now();
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(since.elapsed() < Duration::from_secs(60), "it does not start");
+            assert!(since.elapsed() < Duration::from_secs(180), "it does not start");
             std::thread::sleep(Duration::from_millis(50));
         }
         Self { child, url, log }
@@ -76,7 +76,7 @@ impl Service {
             if found.contains_key("request") {
                 return found;
             }
-            assert!(since.elapsed() < Duration::from_secs(20), "{id}: {found:?}");
+            assert!(since.elapsed() < Duration::from_secs(90), "{id}: {found:?}");
             std::thread::sleep(Duration::from_millis(20));
         }
     }

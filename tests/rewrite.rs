@@ -82,7 +82,7 @@ fn replay(app: &App, remembered: RememberedHead) -> Replay {
 }
 
 async fn until_stopped(app: &App) -> Needed {
-    let waited = tokio::time::timeout(Duration::from_secs(10), app.audit.until_stopped()).await;
+    let waited = tokio::time::timeout(Duration::from_secs(120), app.audit.until_stopped()).await;
     waited.expect("it stops");
     app.audit.stopped().unwrap()
 }
@@ -234,7 +234,7 @@ async fn a_service_whose_database_is_marked_as_restored_stops_serving() {
     transaction.commit().await.unwrap();
     let began = Instant::now();
     let refused = test.app.audit.wait(entry).await.unwrap_err();
-    assert!(refused.to_string().contains("not_reconciled") && began.elapsed() < Duration::from_secs(5), "{refused}");
+    assert!(refused.to_string().contains("not_reconciled") && began.elapsed() < Duration::from_secs(60), "{refused}");
     assert_eq!(test.sql("SELECT COUNT(*) FROM audit_pending"), "1");
 }
 
@@ -292,7 +292,7 @@ async fn a_node_that_only_follows_knows_a_database_that_was_put_back() {
     settle(&test).await;
     // It remembers what the other one signed.
     let own = remembered_head(&test.app.settings).load().unwrap().unwrap();
-    let until = Instant::now() + Duration::from_secs(5);
+    let until = Instant::now() + Duration::from_secs(120);
     while remembered_head(&settings).load().unwrap().is_none_or(|head| head.size < own.size) {
         assert!(Instant::now() < until, "the node that follows remembers nothing");
         tokio::time::sleep(Duration::from_millis(100)).await;

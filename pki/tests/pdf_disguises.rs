@@ -427,7 +427,7 @@ fn files_that_ask_much_of_a_comparison_end_soon() {
     let quickly = |name: &str, bytes: &[u8]| {
         let start = Clock::now();
         let report = judge(bytes);
-        assert!(start.elapsed() < Duration::from_secs(20), "{name}: {:?}", start.elapsed());
+        assert!(start.elapsed() < Duration::from_secs(60), "{name}: {:?}", start.elapsed());
         report
     };
     // Each level lists the next one twice, so that one page with many notes is listed thousands of times.

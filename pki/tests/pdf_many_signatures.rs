@@ -71,7 +71,7 @@ fn more_signatures_than_the_limit_end_in_a_report() {
     let begun = Instant::now();
     let report = verify_document(&file, "many.pdf", &VerificationContext::at(now()));
     println!("{count} signature fields in {} kB: {:?}", file.len() / 1000, begun.elapsed());
-    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
     assert_eq!(report.integrity, Integrity::Broken);
     assert!(report.signatures.len() <= 2 * limits::SIGNATURES, "{}", report.signatures.len());
     let told = report.checks.iter().any(|check| check.name == "signatures" && check.outcome == Outcome::NotDone);

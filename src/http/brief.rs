@@ -172,7 +172,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = Router::new().route("/", get(async || "here"));
-        let brief = Brief::new(listener, Duration::from_millis(400));
+        let brief = Brief::new(listener, Duration::from_secs(5));
         let served = tokio::spawn(async move { axum::serve(brief, router).await });
         let ask = async || {
             let mut stream = TcpStream::connect(address).await.unwrap();
@@ -196,7 +196,7 @@ mod tests {
         // They are closed without having sent anything, and their places are free.
         let mut rest = [0; 64];
         for stream in &mut idle {
-            let read = tokio::time::timeout(Duration::from_secs(5), stream.read(&mut rest)).await;
+            let read = tokio::time::timeout(Duration::from_secs(60), stream.read(&mut rest)).await;
             assert!(matches!(read.expect("the connection is closed"), Ok(0) | Err(_)));
         }
         assert!(ask().await.ends_with("here"));

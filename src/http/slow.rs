@@ -106,7 +106,7 @@ mod tests {
     use super::*;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
-    const LONGEST: Duration = Duration::from_millis(400);
+    const LONGEST: Duration = Duration::from_secs(2);
 
     #[tokio::test]
     async fn a_peer_that_reads_nothing_is_not_waited_for() {

@@ -155,7 +155,7 @@ async fn road(backend: Backend) {
     assert_eq!(test.post(&format!("{lines}/1/approve"), &approver, &one).await.0, 409);
     let (status, answer) = test.post(&format!("{path}/approve"), &approver, &digest).await;
     assert_eq!(status, 204, "{answer}");
-    let done = finished(&test, &id, 30).await;
+    let done = finished(&test, &id, 180).await;
     let outcomes: Vec<&str> = (0..3).map(|at| done["lines"][at]["outcome"].as_str().unwrap()).collect();
     assert_eq!(outcomes, ["rejected", "approved", "approved"], "{done}");
     // Each official has a code of their own by message, and only redeeming it makes key and certificate.
@@ -205,7 +205,7 @@ async fn a_list_goes_on_where_a_killed_service_stopped() {
     // Its lease ends, and whoever is there goes on: nothing is lost, nothing made twice.
     test.app.clock.shift_seconds(200);
     chuky::registration::lists::run_due(&test.app).await.unwrap();
-    finished(&test, &id, 30).await;
+    finished(&test, &id, 180).await;
     assert_eq!(done(), 7);
     assert_eq!(test.sql("SELECT state FROM registration_request").matches("approved").count(), 7);
     assert_eq!(test.sql("SELECT channel FROM message").matches("sms").count(), 7);

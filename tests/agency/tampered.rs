@@ -114,7 +114,7 @@ async fn a_second_list_makes_no_second_certificate() {
         let body = json!({ "content_digest": digest });
         let (status, answer) = test.post(&format!("{PATH}/{id}/approve"), &approver, &body).await;
         assert_eq!(status, 204, "{answer}");
-        finished(&test, id, 30).await
+        finished(&test, id, 180).await
     };
     assert_eq!(approve(&first, &digest).await["lines"][0]["outcome"], "approved");
     let (_, code) = super::codes(&test).await.pop().unwrap();
@@ -140,7 +140,7 @@ async fn whoever_decides_compares_whole_numbers() {
     assert_eq!(number(&registrar).await, "001•••••0001");
     let body = json!({ "content_digest": digest });
     assert_eq!(test.post(&format!("{PATH}/{id}/approve"), &approver, &body).await.0, 204);
-    finished(&test, &id, 30).await;
+    finished(&test, &id, 180).await;
     assert_eq!(number(&approver).await, "001•••••0001");
 }
 

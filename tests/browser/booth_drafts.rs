@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::{path::Path, time::Duration};
 
 const NUMBER: &str = "001190012345";
-const PATIENCE: Duration = Duration::from_secs(40);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 async fn operator(test: &TestApp, screen: Screen, login: &str) -> Browser {
     let browser = Browser::open(&test.url, screen).await;

@@ -1,7 +1,7 @@
 //! A real browser for one test: Chromium through chromedriver, with its own profile, its own port, and an end with the test.
 //! Speaks to services of this run only.
 
-use fantoccini::{Client, ClientBuilder, Locator, error::CmdError};
+use fantoccini::{Client, ClientBuilder, Locator, error::CmdError, wd::TimeoutConfiguration};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use std::{
@@ -63,6 +63,9 @@ impl Browser {
             .connect(&format!("http://127.0.0.1:{port}"))
             .await
             .unwrap();
+        // Of a whole page's judgement, too, on a machine that does other things.
+        let patience = TimeoutConfiguration::new(Some(LONGEST_SCRIPT), Some(LONGEST_SCRIPT), None);
+        client.update_timeouts(patience).await.unwrap();
         let mut browser = Self { client, screen, origin: origin.to_owned(), driver, port, profile, judged: false };
         browser.judged = screen != Screen::WithoutScripts && super::page_checks::prepare(&browser).await;
         browser
@@ -157,11 +160,15 @@ impl Browser {
         panic!("{selector}: one page is left after the other")
     }
 
-    /// Takes the cursor out of every field, and types as a scanner does.
+    /// Takes the cursor out of every field, types as a scanner does, and waits until the page is left if that leads away from it.
     pub async fn scan(&self, text: &str) {
-        self.client.execute("document.activeElement.blur()", Vec::new()).await.unwrap();
-        let body = self.client.find(Locator::Css("body")).await.unwrap();
-        body.send_keys(text).await.unwrap();
+        // All keys at once: with one command each, a busy machine makes pauses that no scanner makes.
+        let script = "document.activeElement.blur(); \
+            for (const key of arguments[0]) document.body.dispatchEvent(new KeyboardEvent('keydown', \
+                { key: key === '\\n' ? 'Enter' : key, bubbles: true, cancelable: true }));";
+        self.client.execute(WATCH_LEAVING, vec![]).await.unwrap();
+        self.client.execute(script, vec![json!(text)]).await.unwrap();
+        self.leave("the scanner").await;
     }
 
     /// Chooses a file in the file field of that name.
@@ -175,15 +182,16 @@ impl Browser {
     /// is left: whatever is looked for next is looked for on the page that answers.
     pub async fn press(&self, selector: &str) {
         self.press_to_save(selector).await;
+        self.leave(selector).await;
+    }
+
+    /// Waits until the page is left, where something leads away from it since it is watched.
+    async fn leave(&self, by: &str) {
         let until = Instant::now() + PATIENCE;
         // A page that is being left may lose this question as well, and one that asks something itself leads nowhere yet.
-        while self
-            .client
-            .execute("return window.leaving === true", vec![])
-            .await
-            .is_ok_and(|leaving| leaving == json!(true))
-        {
-            assert!(Instant::now() < until, "{selector}: no answer to it, on {}", self.path().await);
+        let script = "return window.leaving === true";
+        while self.client.execute(script, vec![]).await.is_ok_and(|leaving| leaving == json!(true)) {
+            assert!(Instant::now() < until, "{by}: no answer to it, on {}", self.path().await);
             tokio::time::sleep(MOMENT).await;
         }
     }
@@ -199,7 +207,7 @@ impl Browser {
             // A long page: what lies under the edge is scrolled to and pressed again. So is what a page that was left had too.
             Err(CmdError::Standard(_)) => {
                 self.client
-                    .execute("document.querySelector(arguments[0]).click()", vec![json!(selector)])
+                    .execute("document.querySelector(arguments[0])?.click()", vec![json!(selector)])
                     .await
                     .unwrap();
             }
@@ -424,6 +432,8 @@ const WATCH_LEAVING: &str = "
         if (!here && (!link.target || link.target === '_self')) window.leaving = true;
     });";
 
+/// That a script may run, and a page load.
+const LONGEST_SCRIPT: Duration = Duration::from_secs(300);
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two looks at a page.
 const MOMENT: Duration = Duration::from_millis(50);

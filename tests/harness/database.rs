@@ -127,7 +127,9 @@ pub fn fresh_postgres() -> String {
 /// Runs SQL on the database of that address, as a connection of its own.
 pub fn run(url: &str, statement: &str) -> Result<String, String> {
     match url.strip_prefix("sqlite://") {
-        Some(file) => output(Command::new("sqlite3").args(["-cmd", ".timeout 5000", "-bail"]).arg(file).arg(statement)),
+        Some(file) => {
+            output(Command::new("sqlite3").args(["-cmd", ".timeout 60000", "-bail"]).arg(file).arg(statement))
+        }
         None => psql(url, statement),
     }
 }

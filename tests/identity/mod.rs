@@ -42,7 +42,7 @@ fn settings(database: &Database, rule: UnavailableRule) -> IdentityConfig {
         provider: IdentityProvider::Population,
         url: Some(database.url.clone()),
         bearer_file: Some(database.bearer_file()),
-        timeout_ms: 5_000,
+        timeout_ms: 30_000,
         failures: 100,
         unavailable: rule,
         ..IdentityConfig::default()

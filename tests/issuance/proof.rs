@@ -20,7 +20,7 @@ async fn log_in(test: &TestApp, login: &str) -> String {
 
 /// The digits of the newest message to that contact, as its telephone shows them.
 pub async fn second_secret(spool: &Path, contact: &str) -> String {
-    for _ in 0..200 {
+    for _ in 0..1_200 {
         let mut files: Vec<_> = fs::read_dir(spool).unwrap().map(|entry| entry.unwrap().path()).collect();
         files.retain(|file| !file.file_name().unwrap().to_string_lossy().starts_with('.'));
         // Names are UUIDs of version 7: in the order of their making.

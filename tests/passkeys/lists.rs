@@ -29,7 +29,7 @@ async fn a_list_is_approved_as_a_whole() {
     let ask = asked(&test, &token, &format!("agency_list:{id}"), &digest).await;
     let body = json!({ "content_digest": digest, "assertion": passkey.answer(&ask) });
     assert_eq!(test.post(&path, &token, &body).await.0, 204);
-    finished(&test, &id, 30).await;
+    finished(&test, &id, 180).await;
     let codes = codes(&test).await;
     assert_eq!(codes.len(), 3);
     for (_, code) in &codes {
@@ -50,7 +50,7 @@ async fn a_line_that_was_changed_behind_the_list_opens_nothing() {
     let ask = asked(&test, &token, &format!("agency_list:{id}"), &digest).await;
     let body = json!({ "content_digest": digest, "assertion": passkey.answer(&ask) });
     assert_eq!(test.post(&format!("{PATH}/{id}/approve"), &token, &body).await.0, 204);
-    finished(&test, &id, 30).await;
+    finished(&test, &id, 180).await;
     let codes = codes(&test).await;
     // The two requests change their lines: each of them claims what the other's line says.
     test.sql("UPDATE agency_line SET request_id = NULL WHERE position = 1");

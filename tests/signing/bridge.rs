@@ -171,13 +171,15 @@ fn one_site_is_answered_and_only_after_pairing_and_consent() {
 
 /// While the terminal asks, nothing else is asked.
 fn one_question_at_a_time(bridge: &mut Bridge, held: &[(&str, &str)], order: &Value) {
-    let (asking, asked) = (bridge.address.clone(), order.clone());
+    let (asking, mut asked) = (bridge.address.clone(), order.clone());
+    asked["name"] = json!("một lúc.pdf");
     let headers: Vec<(String, String)> = held.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
-    while bridge.printed.try_recv().is_ok() {}
     let first = std::thread::spawn(move || {
         let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         ask_at(&asking, "POST", "/sign", &headers, &asked)
     });
+    // What is printed before is of other questions.
+    bridge.wait_for("một lúc.pdf");
     bridge.wait_for("Digest to sign:");
     assert_eq!(bridge.ask("POST", "/sign", held, order).2["code"], "busy");
     bridge.answer("n");

@@ -34,7 +34,7 @@ async fn broken_off(backend: Backend) {
         assert_eq!((first, killed.child.wait().unwrap().code()), (None, None), "{point}: ended by a signal");
         // PostgreSQL notices the end of a node a moment later.
         let mut again = Value::Null;
-        for _ in 0..100 {
+        for _ in 0..1_200 {
             let (status, answer) = ask(&test.url, &document, &citizen.token, ("first-key", &order)).await.unwrap();
             assert_eq!(status, 409, "{point}: {answer}");
             again = answer;

@@ -95,7 +95,7 @@ async fn resealed(
     secret: &Secret32,
 ) -> Result<chuky_hsm::SealedKey, chuky_hsm::Error> {
     let tokens = &test.app.tokens.subscribers;
-    for _ in 0..50 {
+    for _ in 0..300 {
         let answer = tokens.reseal(sealed, context, secret, context, secret).await;
         if !matches!(answer, Err(chuky_hsm::Error::Unavailable { .. })) {
             return answer;

@@ -22,7 +22,7 @@ impl Served {
         let listen = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let child = spawn((&test.data_dir(), &test.app.settings.database_url), listen, crash_at);
         let served = Self { child, url: format!("http://{listen}") };
-        for _ in 0..300 {
+        for _ in 0..1_800 {
             if std::net::TcpStream::connect(listen).is_ok() {
                 return served;
             }

@@ -35,7 +35,7 @@ async fn a_token_without_the_pepper_locks_nobody_out() {
         assert!(status >= 500, "{status} {answer}");
         let began = Instant::now();
         while test.sql("SELECT tries FROM credential").trim() != "0" {
-            assert!(began.elapsed() < Duration::from_secs(10), "the try is not given back");
+            assert!(began.elapsed() < Duration::from_secs(120), "the try is not given back");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }

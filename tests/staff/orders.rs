@@ -92,7 +92,7 @@ async fn the_road_of_an_account_on_postgres() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn orders_are_refused_withdrawn_and_expire() {
-    let test = TestApp::sqlite().await;
+    let test = TestApp::sqlite().await.without_background();
     let (administrator, officer) = pair(&test).await;
     let order = opening("bich.le", &["auditor"]);
     let first = entered(&test, &administrator, &order).await;

@@ -111,7 +111,7 @@ async fn an_export_holds_everything_and_no_secret_on_postgres() {
 
 /// Until the person's account is nobody's; each try is a later one, as after a claim ran out.
 async fn erased(test: &TestApp) {
-    for _ in 0..200 {
+    for _ in 0..1_200 {
         subject::run_due(&test.app).await.unwrap();
         if test.sql("SELECT count(*) FROM job WHERE kind = 'subject_erasure' AND state = 'done'").trim() == "1" {
             return;
@@ -259,7 +259,7 @@ async fn a_rejected_request_names_nobody_after_its_time() {
     subject::clear_up(&test.app).await.unwrap();
     assert_eq!(test.app.store.requests_of_person(&person).await.unwrap().len(), 1, "it is kept for its time");
     test.app.clock.shift_seconds(366 * 86_400);
-    for _ in 0..200 {
+    for _ in 0..1_200 {
         subject::clear_up(&test.app).await.unwrap();
         if test.app.store.requests_of_person(&person).await.unwrap().is_empty() {
             let (status, shown) = test.get(path.trim_end_matches("/reject"), &test.log_in("duyet").await).await;

@@ -65,12 +65,12 @@ async fn slow_clients_are_let_go_and_hold_up_nobody() {
     }
     for (name, attacker) in crowd {
         let (took, said) = attacker.join().unwrap();
-        assert!(took < SLOW * 10, "{name}: {took:?} {said}");
+        assert!(took < SLOW * 25, "{name}: {took:?} {said}");
         assert!(said.is_empty() || said.starts_with("HTTP/1.1 "), "{name}: {said}");
     }
     let began = Instant::now();
     while test.app.connections.count() > 0 {
-        assert!(began.elapsed() < Duration::from_secs(30), "{} stay", test.app.connections.count());
+        assert!(began.elapsed() < Duration::from_secs(90), "{} stay", test.app.connections.count());
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
@@ -125,7 +125,7 @@ async fn slow_handshakes_are_let_go() {
     // A record of 512 octets that comes one by one, and one that is no TLS.
     for (first, each) in [(&[0x16, 3, 1, 2, 0][..], &[0x01][..]), (&[], &[]), (b"GET / HTTP/1.1\r\n\r\n", &[])] {
         let (took, said) = tokio::task::spawn_blocking(move || dribble(connect(address), first, each)).await.unwrap();
-        assert!(took < SLOW * 10, "{took:?}");
+        assert!(took < SLOW * 25, "{took:?}");
         assert!(!said.starts_with("HTTP"), "nothing is served in clear there: {said}");
     }
     assert!(curl(&test, &authority, "/healthz", &[]).await.0);
@@ -138,7 +138,7 @@ async fn a_crowd_of_one_address_finds_no_more_places() {
     let held: Vec<TcpStream> = (0..8).map(|_| connect(address)).collect();
     let began = Instant::now();
     while test.app.connections.count() < 8 {
-        assert!(began.elapsed() < Duration::from_secs(30));
+        assert!(began.elapsed() < Duration::from_secs(90));
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let mut ninth = connect(address);
@@ -152,7 +152,7 @@ async fn a_crowd_of_one_address_finds_no_more_places() {
     drop(held);
     let began = Instant::now();
     while test.app.connections.count() > 0 {
-        assert!(began.elapsed() < Duration::from_secs(30));
+        assert!(began.elapsed() < Duration::from_secs(90));
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let (_, figures) = test.raw("GET", "/metrics", "", "", Vec::new()).await;
@@ -221,10 +221,10 @@ async fn what_is_under_way_is_finished_before_the_service_ends() {
     let test = TestApp::with(|settings| by_tls(settings, &authority)).await;
     let file = test.directory.path().join("large.pdf");
     std::fs::write(&file, vec![b'%'; 2 << 20]).unwrap();
-    // Two megabytes at half a megabyte a second, while the service is told to stop.
+    // Two megabytes at a quarter of one a second, while the service is told to stop.
     let to = format!("localhost:{}:127.0.0.1:{}", port(&test), port(&test));
     let mut command = Command::new("curl");
-    command.args(["--silent", "--show-error", "--include", "--max-time", "60", "--limit-rate", "512k"]);
+    command.args(["--silent", "--show-error", "--include", "--max-time", "60", "--limit-rate", "256k"]);
     command.args(["--connect-to", &to, "--cacert"]).arg(authority.file());
     command.args(["--header", "Content-Type: application/pdf", "--data-binary", &format!("@{}", file.display())]);
     command.arg(format!("https://localhost:{}/api/v1/documents/verify", port(&test)));

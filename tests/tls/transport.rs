@@ -90,7 +90,7 @@ async fn in_clear_only_what_relying_parties_fetch() {
     test.url = format!("http://{plain}");
     // It is opened beside the other one.
     let since = std::time::Instant::now();
-    while std::net::TcpStream::connect(plain).is_err() && since.elapsed().as_secs() < 10 {
+    while std::net::TcpStream::connect(plain).is_err() && since.elapsed().as_secs() < 60 {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     let get = async |path: &str| test.exchange("GET", path, Vec::new(), Vec::new()).await;

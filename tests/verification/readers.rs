@@ -36,7 +36,7 @@ async fn a_reader_reaches_no_file_no_network_and_no_program() {
 
 #[tokio::test]
 async fn a_reader_that_overruns_a_bound_dies_alone() {
-    let readers = pool(5);
+    let readers = pool(15);
     for probe in [Probe::Memory, Probe::Stack, Probe::Panic] {
         let failure = readers.run(Task::Probe(probe), None).await.unwrap_err();
         assert!(matches!(failure, ReaderFailure::Crashed(_)), "{probe:?}: {failure}");
@@ -44,8 +44,8 @@ async fn a_reader_that_overruns_a_bound_dies_alone() {
     }
     let before = std::time::Instant::now();
     let failure = readers.run(Task::Probe(Probe::Time), None).await.unwrap_err();
-    assert!(matches!(failure, ReaderFailure::TimedOut(5)), "{failure}");
-    assert!(before.elapsed().as_secs() < 30);
+    assert!(matches!(failure, ReaderFailure::TimedOut(15)), "{failure}");
+    assert!(before.elapsed().as_secs() < 90);
     assert_eq!(judged(&readers, b"not signed").await.indication, Indication::NoSignatureFound);
 }
 

@@ -175,8 +175,8 @@ fn stopped(world: &World) {
         world.wait(hsm.call(request, Duration::from_millis(milliseconds)))
     };
     assert_eq!(mac(400).unwrap_err(), Error::DeadlineExceeded);
-    assert!(began.elapsed() < Duration::from_millis(900), "{:?}", began.elapsed());
-    assert!(mac(5_000).is_ok(), "the next caller is served by the new worker");
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    assert!(mac(30_000).is_ok(), "the next caller is served by the new worker");
     assert_ne!(hsm.worker_processes(), before);
     assert!(!is_running(before[0]));
 }
@@ -200,7 +200,7 @@ fn killed(world: &World) {
     for first in hsm.worker_processes() {
         std::thread::sleep(Duration::from_millis(150));
         signal(first, "KILL");
-        within(Duration::from_secs(10), "a new worker", || {
+        within(Duration::from_secs(60), "a new worker", || {
             let workers = hsm.worker_processes();
             workers.len() == 2 && !workers.contains(&first)
         });
@@ -246,8 +246,8 @@ fn token_gone(world: &World) {
     assert!(world.wait(hsm.mac("row", b"1")).is_ok());
     let move_token = |from: &Path, to: &Path| std::fs::rename(from, to).unwrap();
     move_token(&directory, &aside);
-    within(Duration::from_secs(5), "noticing that the token is gone", || !hsm.health().ready);
-    within(Duration::from_secs(5), "failing fast", || {
+    within(Duration::from_secs(60), "noticing that the token is gone", || !hsm.health().ready);
+    within(Duration::from_secs(60), "failing fast", || {
         let began = Instant::now();
         let result = world.wait(hsm.mac("row", b"1"));
         assert!(result.is_err());
@@ -255,14 +255,14 @@ fn token_gone(world: &World) {
         began.elapsed() < Duration::from_millis(100)
     });
     move_token(&aside, &directory);
-    within(Duration::from_secs(10), "resuming", || world.wait(hsm.mac("row", b"1")).is_ok());
-    within(Duration::from_secs(10), "being ready", || hsm.health().ready);
+    within(Duration::from_secs(60), "resuming", || world.wait(hsm.mac("row", b"1")).is_ok());
+    within(Duration::from_secs(60), "being ready", || hsm.health().ready);
 }
 
 fn retired(world: &World) {
     let hsm = supervised(world, TokenKind::Subscribers, |settings| settings.memory_bytes = 1);
     let before = hsm.worker_processes();
-    within(Duration::from_secs(15), "retirement", || {
+    within(Duration::from_secs(60), "retirement", || {
         let now = hsm.worker_processes();
         !now.is_empty() && now != before
     });
@@ -273,7 +273,7 @@ fn orphaned(world: &World) {
     let hsm = supervised(world, TokenKind::Subscribers, |_| {});
     let worker = hsm.worker_processes()[0];
     drop(hsm);
-    within(Duration::from_secs(5), "the end of a dropped worker", || !is_running(worker));
+    within(Duration::from_secs(60), "the end of a dropped worker", || !is_running(worker));
     // A service that is killed cannot clean up: the worker sees its socket close.
     let mut service = Command::new(std::env::current_exe().unwrap())
         .args(["supervise", world.user_pin.expose()])
@@ -286,7 +286,7 @@ fn orphaned(world: &World) {
     assert!(is_running(worker));
     service.kill().unwrap();
     service.wait().unwrap();
-    within(Duration::from_secs(5), "the end of an orphaned worker", || !is_running(worker));
+    within(Duration::from_secs(60), "the end of an orphaned worker", || !is_running(worker));
 }
 
 /// A service that starts one worker, tells its number and waits to be killed.

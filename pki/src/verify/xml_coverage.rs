@@ -190,7 +190,8 @@ fn within_document(
     if enveloping {
         rest.instructions.clear();
     }
-    if rest.is_empty() {
+    rest.keep_frames(document, &content, signature, budget)?;
+    if rest.is_empty() && rest.around.is_empty() {
         let inside = if content.is_empty() { "" } else { WHOLE };
         let covers = if beside.is_empty() { inside.to_owned() } else { join(inside, &beside) };
         return Ok(Coverage { check: Check::passed(COVERAGE), covers, whole: true });
@@ -231,6 +232,9 @@ fn beside_objects(
     for object in &findings.signature.objects {
         budget.spend(document.subtree(*object).len() + 1)?;
         if document.children(*object).next().is_none() && !document.has_own_text(*object) {
+            if !contains(&covered, *object) && xml_profile::has_telling_attributes(document, *object) {
+                rest.with_attributes.push(*object);
+            }
             continue;
         }
         rest.absorb(uncovered(document, *object, &covered, &[], budget)?);

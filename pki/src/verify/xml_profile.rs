@@ -21,6 +21,8 @@ pub(super) struct Rest {
     pub(super) holders: Vec<NodeId>,
     /// Those of them whose attributes say something.
     pub(super) with_attributes: Vec<NodeId>,
+    /// Those of them that stand around what is covered: what they are called is not covered, and says what that is a part of.
+    pub(super) around: Vec<NodeId>,
     /// Signatures passed by.
     pub(super) signatures: Vec<Range<u32>>,
     /// What signatures carry that no signature format puts there.
@@ -35,6 +37,27 @@ impl Rest {
     pub(super) fn is_empty(&self) -> bool {
         let elements = [&self.loose, &self.with_attributes, &self.carried, &self.instructions];
         elements.iter().all(|list| list.is_empty()) && !self.loose_text
+    }
+
+    /// Of the holders, those around the content, apart from the formats' own and from what stands in the signature.
+    pub(super) fn keep_frames(
+        &mut self,
+        document: &Document<'_>,
+        content: &[NodeId],
+        signature: NodeId,
+        budget: &mut Budget,
+    ) -> Result<()> {
+        let outside: Vec<Range<u32>> =
+            content.iter().filter(|id| !document.is_within(**id, signature)).map(|id| document.subtree(*id)).collect();
+        budget.spend(self.holders.len() + outside.len())?;
+        let holds = |id: &NodeId| {
+            let own = document.subtree(*id);
+            let first = outside.partition_point(|range| range.start <= own.start);
+            outside.get(first).is_some_and(|range| range.start < own.end)
+        };
+        let around = self.holders.iter().copied().filter(|id| !is_frame(document, *id) && holds(id));
+        self.around = around.collect();
+        Ok(())
     }
 
     /// A node that is no element.
@@ -58,14 +81,13 @@ impl Rest {
     pub(super) fn add_holder(&mut self, document: &Document<'_>, id: NodeId) {
         self.loose_text |= document.has_own_text(id);
         self.holders.push(id);
-        // What signature formats write around what is signed says nothing to a reader.
-        let is_frame = document.namespace(id) == DSIG || is_xades(document.namespace(id));
-        if !is_frame && has_telling_attributes(document, id) {
+        if has_telling_attributes(document, id) {
             self.with_attributes.push(id);
         }
     }
 
     pub(super) fn absorb(&mut self, other: Self) {
+        self.around.extend(other.around);
         self.loose.extend(other.loose);
         self.loose_text |= other.loose_text;
         self.holders.extend(other.holders);
@@ -91,13 +113,14 @@ impl Rest {
             self.loose.iter().chain(&self.carried).take(4).map(|id| document.local_name(*id)).collect();
         match (names.is_empty(), all > names.len()) {
             (true, _) if self.loose_text => "text".to_owned(),
-            (true, _) => match (self.with_attributes.first(), self.instructions.first()) {
-                (Some(id), _) => format!("attributes of <{}>", document.local_name(*id)),
-                (None, Some(id)) => {
+            (true, _) => match (self.with_attributes.first(), self.instructions.first(), self.around.first()) {
+                (Some(id), _, _) => format!("attributes of <{}>", document.local_name(*id)),
+                (None, Some(id), _) => {
                     let target = document.instruction(*id).unwrap_or_default();
                     format!("the processing instruction <?{}?>", target.chars().take(40).collect::<String>())
                 }
-                (None, None) => "nothing".to_owned(),
+                (None, None, Some(id)) => format!("that it stands in <{}>", document.local_name(*id)),
+                (None, None, None) => "nothing".to_owned(),
             },
             (false, false) => format!("<{}>", names.join(">, <")),
             (false, true) => format!("<{}> and {} more", names.join(">, <"), all - names.len()),
@@ -105,14 +128,25 @@ impl Rest {
     }
 }
 
-/// Whether attributes say anything but what the element is called and where its schema lies.
-fn has_telling_attributes(document: &Document<'_>, id: NodeId) -> bool {
-    let tells = |local: &str| !local.eq_ignore_ascii_case("id") && !SCHEMA.contains(&local);
+/// What signature formats write around what is signed says nothing to a reader.
+fn is_frame(document: &Document<'_>, id: NodeId) -> bool {
+    document.namespace(id) == DSIG || is_xades(document.namespace(id))
+}
+
+/// Whether attributes say anything but what the element is called and where its schema lies; of the signature formats' own elements, any
+/// that those do not give them.
+pub(super) fn has_telling_attributes(document: &Document<'_>, id: NodeId) -> bool {
+    let frame = is_frame(document, id);
+    let of_frame = |local: &str| frame && FRAME.contains(&local);
+    let tells = |local: &str| !local.eq_ignore_ascii_case("id") && !SCHEMA.contains(&local) && !of_frame(local);
     document.attributes(id).iter().any(|attribute| tells(attribute.local))
 }
 
 /// XML stylesheets 1.0 §3.
 const STYLESHEET: &str = "xml-stylesheet";
+/// XMLDSig §4.4, §4.5 and EN 319 132-1 §4.3: of the elements that may stand around something signed.
+const FRAME: [&str; 9] =
+    ["MimeType", "Encoding", "Target", "Type", "URI", "Algorithm", "ObjectReference", "Recipient", "Qualifier"];
 const SCHEMA: [&str; 2] = ["schemaLocation", "noNamespaceSchemaLocation"];
 
 /// One signature that covers a part.

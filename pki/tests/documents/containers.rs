@@ -83,9 +83,37 @@ fn a_file_added_to_a_signed_container_is_never_presented_as_signed() {
 #[test]
 fn an_added_file_that_could_be_taken_for_a_signed_one_is_not_intact() {
     // Names that a reader, a file system or a person takes for those of signed files.
-    for name in ["A.TXT", "x/a.txt", "a%2Etxt", "a .txt", "a\u{200b}.txt", "x/y/B.TXT", "-_-"] {
+    for name in [
+        "A.TXT",
+        "x/a.txt",
+        "a%2Etxt",
+        "a .txt",
+        "a\u{200b}.txt",
+        "x/y/B.TXT",
+        "-_-",
+        "\u{e1}.txt",
+        "\u{430}.txt",
+        "\u{ff41}.txt",
+        "a.txt:x",
+        "\u{1d41a}.txt",
+        "a.t\u{445}t",
+    ] {
         let report = with_file(extended(), name);
         assert_eq!(report.integrity, Integrity::Altered, "{name}: {report:#?}");
+    }
+    // Two letters drawn as one, and one as another.
+    let of_one = |name: &str| {
+        let own = manifest("META-INF/signature001.p7s", &[(name, b"of the bank")]);
+        vec![
+            file("mimetype", EXTENDED),
+            file(name, "of the bank"),
+            file("META-INF/signature001.p7s", signer().sign(&[own.as_bytes()])),
+            file("META-INF/ASiCManifest001.xml", own),
+        ]
+    };
+    for (signed, added) in [("farm1.pdf", "farml.pdf"), ("modern.pdf", "rnodern.pdf"), ("no.pdf", "n0.pdf")] {
+        assert_eq!(with_file(of_one(signed), "annex.pdf").integrity, Integrity::Intact);
+        assert_eq!(with_file(of_one(signed), added).integrity, Integrity::Altered, "{signed} and {added}");
     }
     // Where one signature stands for all of the container.
     let as_extended = |files: Vec<File>| changed(files, "mimetype", |file| file.content = EXTENDED.into());

@@ -48,7 +48,7 @@ fn mutated_documents_never_panic() {
         }
         let one = Instant::now();
         let _ = verdict(&bytes, Some(b"content"));
-        assert!(one.elapsed() < Duration::from_secs(5), "one input took {:?}", one.elapsed());
+        assert!(one.elapsed() < Duration::from_secs(30), "one input took {:?}", one.elapsed());
         count += 1;
     }
     println!("{count} mutated documents");

@@ -145,17 +145,22 @@ fn nothing_is_taken_out_of_what_is_signed() {
 }
 
 #[test]
-fn attributes_around_what_is_signed_are_not_the_whole_file() {
+fn attributes_around_what_is_signed_are_named() {
     let signer = signer();
     let around = |attributes: &str| {
         let of_sum = reference("#s1", &[transform(EXCLUSIVE)], br#"<Sum Id="s1">100</Sum>"#);
         let signed = signature(&signer, &[of_sum], "");
         verdict(format!(r#"<Contract{attributes}><Sum Id="s1">100</Sum>{signed}</Contract>"#).as_bytes(), None)
     };
-    assert_eq!(around("").signatures[0].covers, "whole_file");
-    assert_eq!(around(r#" Id="c""#).signatures[0].covers, "whole_file");
+    let reason = |report: &Report| {
+        let check = report.signatures[0].checks.iter().find(|check| check.name == "coverage");
+        check.unwrap().reason.clone()
+    };
+    for plain in ["", r#" Id="c""#] {
+        assert_eq!(reason(&around(plain)), "it does not cover that it stands in <Contract>");
+    }
     let report = around(r#" currency="USD""#);
     is(&report, Integrity::Intact);
-    assert_ne!(report.signatures[0].covers, "whole_file");
+    assert_eq!(reason(&report), "it does not cover attributes of <Contract>");
     assert!(report.message.en.contains("only a part"), "{:?}", report.message);
 }

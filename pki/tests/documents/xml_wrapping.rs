@@ -105,7 +105,55 @@ fn what_says_nothing_in_a_signature_is_borne() {
     ];
     let signed = signature(&signer, &references, &object.replace(&format!(" xmlns=\"{DSIG}\""), ""));
     let report = judged(&format!("<Msg>{ORDER}{signed}</Msg>"));
-    assert_eq!((report.integrity, report.signatures[0].covers.as_str()), (Integrity::Intact, "whole_file"));
+    let covers = "element Order, element Object";
+    assert_eq!((report.integrity, report.signatures[0].covers.as_str()), (Integrity::Intact, covers));
+}
+
+#[test]
+fn where_a_signed_element_stands_is_not_signed() {
+    let signer = signer();
+    let part = over(&signer, "#o", ORDER, "");
+    // Around it a name is unsigned: a part is signed, and which.
+    for document in [
+        format!("<Msg>{ORDER}{part}</Msg>"),
+        format!("<Cancelled>{ORDER}{part}</Cancelled>"),
+        format!("<Envelope><Header>{part}</Header>{ORDER}</Envelope>"),
+    ] {
+        let report = judged(&document);
+        assert_eq!(report.integrity, Integrity::Intact, "{report:#?}");
+        assert_eq!(report.signatures[0].covers, "element Order", "{document}");
+        assert!(report.message.en.contains("only a part"), "{:?}", report.message);
+        let check = report.signatures[0].checks.iter().find(|check| check.name == "coverage").unwrap();
+        assert!(check.reason.starts_with("it does not cover that it stands in <"), "{check:?}");
+    }
+    // Moved to where its reader does not look for it, with nothing in its place.
+    for document in [
+        format!("<Envelope><Header>{part}<Old>{ORDER}</Old></Header></Envelope>"),
+        format!("<Envelope><Header>{part}<Old>{ORDER}</Old></Header><Order/></Envelope>"),
+    ] {
+        not_intact(&document);
+    }
+    // A document signed as a whole by its identifier, in another.
+    let transforms = [transform(ENVELOPED), transform(EXCLUSIVE)];
+    let signed = signature(&signer, &[reference("#o", &transforms, ORDER.as_bytes())], "");
+    let whole = ORDER.replace("</Order>", &format!("{signed}</Order>"));
+    assert_eq!(judged(&whole).signatures[0].covers, "whole_file");
+    for around in [format!("<Refused>{whole}</Refused>"), format!("<Archive><Refused>{whole}</Refused></Archive>")] {
+        assert_eq!(judged(&around).signatures[0].covers, "element Order");
+    }
+}
+
+#[test]
+fn attributes_that_signature_formats_do_not_have_say_something() {
+    let signer = signer();
+    let object = format!(r#"<Object xmlns="{DSIG}" Id="t"><Order xmlns="">100</Order></Object>"#);
+    let signed = over(&signer, "#t", &object, &object.replace(&format!(" xmlns=\"{DSIG}\""), ""));
+    intact(&signed);
+    let more = |object: &str| signed.replace("</Signature>", &format!("{object}</Signature>"));
+    intact(&more(r#"<Object Id="x" MimeType="text/plain" Encoding=""/>"#));
+    for hidden in [r#"<Object Order="999000000"/>"#, r#"<Object xmlns:o="urn:o" o:Order="999000000"></Object>"#] {
+        not_intact(&more(hidden));
+    }
 }
 
 #[test]

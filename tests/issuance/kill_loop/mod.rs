@@ -26,13 +26,13 @@ const SLICE_SECONDS: u64 = 12;
 /// Changes, of issue and of standing, after which the long run ends.
 const ENOUGH: u64 = 10_000;
 /// Fewer would show nothing, so a run goes on until then, for at most `LONGEST_MORE`.
-const LEAST: u64 = 8;
+const LEAST: u64 = 16;
 /// See `LEAST`.
 const LONGEST_MORE: Duration = Duration::from_secs(90);
 /// Subscribers at work at a time.
 const CLIENTS: u64 = 8;
 /// What a killed service left is taken back within this after the next start: on PostgreSQL as soon as the server noticed its end.
-const TAKEN_BACK_WITHIN: Duration = Duration::from_secs(15);
+const TAKEN_BACK_WITHIN: Duration = Duration::from_secs(120);
 
 /// The service in a process of its own, started anew after each kill.
 struct Victim {

@@ -14,6 +14,7 @@ use crate::xml::canonical::Method;
 use crate::xml::transform::{has_comments, percent_decoded};
 use chuky_model::report::{Check, DocumentFormat, Outcome};
 use std::collections::BTreeSet;
+use unicode_normalization::UnicodeNormalization;
 
 /// A container with its manifests read.
 pub(super) struct Container<'a> {
@@ -223,7 +224,9 @@ impl<'a> Container<'a> {
         left.iter().find_map(|at| {
             let label = self.label(*at);
             match confusable_name(self.name(*at)) {
-                None => Some(format!("{label:?} stands among the container's own files")),
+                None => Some(format!(
+                    "{label:?} stands among the container's own files, or could be drawn like another name"
+                )),
                 Some(name) if signed.contains(&name) => Some(format!("{label:?} has the name of a signed file")),
                 Some(_) => None,
             }
@@ -362,16 +365,30 @@ fn nothing<'a>(reason: &str) -> Covered<'a> {
     }
 }
 
-/// What a person sees of a file's name, so that two that look alike are one: the last part of the path, percent-encoding taken off, letters and
-/// digits alone, in lower case. `None` for what stands where the container keeps files of its own.
+/// What a person, and a system that unpacks, sees of a file's name, so that two that look alike are one: the last part of the path up to a colon
+/// (behind which NTFS names a stream), percent-encoding, accents, signs and what compatibility forms add taken off, in lower case, and one
+/// letter for those that are drawn alike. `None` for what stands where the container keeps files of its own, and for a name with letters that
+/// are not Latin: each of them may be drawn like another (UTS #39 §4).
 fn confusable_name(name: &[u8]) -> Option<String> {
-    let name = percent_decoded(&String::from_utf8_lossy(name)).to_lowercase();
-    let (folder, file) = name.rsplit_once('/').unwrap_or(("", &name));
-    let own = folder.split('/').next() == Some("meta-inf") || file.starts_with("mimetype");
-    let seen: String = file.chars().filter(|letter| letter.is_alphanumeric()).collect();
+    let name: String = percent_decoded(&String::from_utf8_lossy(name)).nfkd().collect::<String>().to_lowercase();
+    let (folder, file) = name.rsplit_once(['/', '\\']).unwrap_or(("", &name));
+    let own = folder.split(['/', '\\']).any(|part| part == "meta-inf") || file.starts_with("mimetype");
+    let file = file.split(':').next().unwrap_or_default();
+    let letters: String = file.chars().filter(|letter| letter.is_alphanumeric()).map(without_stroke).collect();
+    let seen = ALIKE.iter().fold(letters, |seen, (one, other)| seen.replace(one, other));
     // A name without any letter looks like any other.
-    (!own && !seen.is_empty()).then_some(seen)
+    let plain = !seen.is_empty() && seen.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    (!own && plain).then_some(seen)
 }
+
+/// Vietnamese has one letter whose mark is no accent of its own.
+fn without_stroke(letter: char) -> char {
+    if letter == 'đ' { 'd' } else { letter }
+}
+
+/// Letters and digits of the Latin alphabet that many fonts draw alike.
+const ALIKE: [(&str, &str); 8] =
+    [("0", "o"), ("1", "l"), ("i", "l"), ("5", "s"), ("8", "b"), ("rn", "m"), ("vv", "w"), ("2", "z")];
 
 /// Some of a list, so that a report stays readable.
 fn some(list: &[String]) -> String {
