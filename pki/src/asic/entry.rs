@@ -59,17 +59,22 @@ impl Entry {
         }
         let Some(name) = self.name.strip_prefix(b"META-INF/") else { return Role::Data };
         let name = String::from_utf8_lossy(name).to_lowercase();
+        // EN 319 162-1 §4.3.3, §4.4.3: the word stands anywhere in the name.
         let has = |part: &str, ending: &str| name.contains(part) && name.ends_with(ending);
         match name.as_str() {
             "manifest.xml" => Role::FileList,
             "container.xml" => Role::Description,
             _ if name.contains('/') => Role::Data,
             _ if name.starts_with("asic") && has("manifest", ".xml") => Role::Manifest,
+            _ if MANIFESTS.iter().any(|part| has(part, ".xml")) => Role::Manifest,
             _ if has("evidencerecord", ".ers") || has("evidencerecord", ".xml") => Role::EvidenceRecord,
-            _ if name.starts_with("signature") && (name.ends_with(".p7s") || name.ends_with(".p7m")) => Role::Cades,
-            _ if name.starts_with("signature") && name.ends_with(".xml") => Role::Xades,
-            _ if name.starts_with("timestamp") && name.ends_with(".tst") => Role::Timestamp,
+            _ if has("signature", ".p7s") || has("signature", ".p7m") => Role::Cades,
+            _ if has("signatures", ".xml") || (name.starts_with("signature") && name.ends_with(".xml")) => Role::Xades,
+            _ if has("timestamp", ".tst") => Role::Timestamp,
             _ => Role::Data,
         }
     }
 }
+
+/// What the names of manifests contain, in lower case.
+const MANIFESTS: [&str; 3] = ["asicmanifest", "asicarchivemanifest", "asicevidencerecordmanifest"];

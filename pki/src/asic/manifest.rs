@@ -6,7 +6,7 @@ use crate::algorithm::DigestAlgorithm;
 use crate::xml::algorithm::digest_method;
 use crate::xml::document::{Document, NodeId};
 use crate::xml::encoding;
-use crate::xml::names::{ASIC, DSIG};
+use crate::xml::names::{ASIC_VERSIONS, DSIG};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use std::borrow::Cow;
 
@@ -37,8 +37,8 @@ impl Manifest {
     /// Reads an `ASiCManifest`.
     pub fn parse(bytes: &[u8]) -> Result<Self, ContainerError> {
         let text = text(bytes)?;
-        let document = document(&text, ASIC, "ASiCManifest")?;
-        let named = |name: &'static str| elements(&document, ASIC, name);
+        let (document, namespace) = document(&text, &ASIC_VERSIONS, "ASiCManifest")?;
+        let named = |name: &'static str| elements(&document, namespace, name);
         let mut references_to_signature = named("SigReference");
         let signature = match (references_to_signature.next(), references_to_signature.next()) {
             (Some(one), None) => document.attribute(one, "URI").map(str::to_owned),
@@ -62,7 +62,7 @@ impl FileList {
     /// Reads the list.
     pub fn parse(bytes: &[u8]) -> Result<Self, ContainerError> {
         let text = text(bytes)?;
-        let document = document(&text, OPEN_DOCUMENT, "manifest")?;
+        let (document, _) = document(&text, &[OPEN_DOCUMENT], "manifest")?;
         let entries = || elements(&document, OPEN_DOCUMENT, "file-entry");
         if entries().count() > limits::REFERENCES {
             return Err(ContainerError::Limit("entries in one list of files"));
@@ -113,12 +113,17 @@ fn text(bytes: &[u8]) -> Result<Cow<'_, str>, ContainerError> {
     encoding::decode(bytes).map_err(|error| malformed(&error.to_string()))
 }
 
-fn document<'t>(text: &'t str, namespace: &str, name: &str) -> Result<Document<'t>, ContainerError> {
+/// The document with the one of these namespaces that its document element has.
+fn document<'t>(
+    text: &'t str,
+    namespaces: &[&'static str],
+    name: &str,
+) -> Result<(Document<'t>, &'static str), ContainerError> {
     let document = Document::parse(text).map_err(|error| malformed(&error.to_string()))?;
-    if document.is(document.document_element(), namespace, name) {
-        Ok(document)
-    } else {
-        Err(malformed("another document element than the standard's"))
+    let mut known = namespaces.iter().filter(|namespace| document.is(document.document_element(), namespace, name));
+    match known.next() {
+        Some(namespace) => Ok((document, namespace)),
+        None => Err(malformed("another document element than the standard's")),
     }
 }
 

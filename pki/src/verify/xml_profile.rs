@@ -106,6 +106,11 @@ impl Rest {
         whole.chain(self.holders.iter().filter(telling).map(|id| (*id, false)))
     }
 
+    /// Whether text that is not covered stands in this element itself.
+    fn text_in(&self, document: &Document<'_>, id: NodeId) -> bool {
+        self.loose_text && self.holders.contains(&id) && document.has_own_text(id)
+    }
+
     /// In words, for a reason.
     pub(super) fn describe(&self, document: &Document<'_>) -> String {
         let all = self.loose.len() + self.carried.len();
@@ -186,8 +191,8 @@ impl Part<'_> {
 /// Whether that part is what a reader uses.
 pub(super) fn judge(document: &Document<'_>, part: &Part<'_>, all: &[Known], budget: &mut Budget) -> Result<Check> {
     let outside = format!("it does not cover {}", part.rest.describe(document));
-    if let Some(invoice) = invoice_around(document, part.signature) {
-        return judge_invoice(document, part, invoice, all, budget);
+    if let Some(form) = form_around(document, part.signature) {
+        return judge_form(document, part, form, all, budget);
     }
     let root = document.document_element();
     let expected = match document.local_name(root) {
@@ -217,64 +222,86 @@ fn said(reason: String) -> Check {
     Check { reason, ..Check::passed(COVERAGE) }
 }
 
-/// The invoice that a signature stands in, where readers look for one: the document element, or in the data of a tax message
-/// (Decision 1450/QĐ-TCT).
-fn invoice_around(document: &Document<'_>, signature: NodeId) -> Option<NodeId> {
-    let invoice = document.ancestors(signature).find(|above| document.local_name(*above) == "HDon")?;
-    is_invoice(document, invoice).then_some(invoice)
-}
-
-fn is_invoice(document: &Document<'_>, invoice: NodeId) -> bool {
-    let root = document.document_element();
-    let in_message = || {
-        let data = document.parent(invoice).filter(|data| document.local_name(*data) == "DLieu");
-        data.and_then(|data| document.parent(data)) == Some(root) && document.local_name(root) == "TDiep"
+/// The invoice, or the declaration or notice to or from the tax office, that a signature stands in, where readers look for one: the document
+/// element, or in the data of a tax message (Decision 1450/QĐ-TCT). What is signed of it is its one element of data, `DLHDon` of `HDon`.
+fn form_around(document: &Document<'_>, signature: NodeId) -> Option<NodeId> {
+    let is_form = |above: &NodeId| match document.local_name(*above) {
+        INVOICE => is_placed(document, *above),
+        _ => in_message(document, *above) && document.children(*above).any(|child| is_data(document, child)),
     };
-    invoice == root || in_message()
+    document.ancestors(signature).find(is_form)
 }
 
-fn judge_invoice(
+fn is_placed(document: &Document<'_>, form: NodeId) -> bool {
+    form == document.document_element() || in_message(document, form)
+}
+
+fn in_message(document: &Document<'_>, form: NodeId) -> bool {
+    let root = document.document_element();
+    let data = document.parent(form).filter(|data| document.local_name(*data) == "DLieu");
+    data.and_then(|data| document.parent(data)) == Some(root) && document.local_name(root) == "TDiep"
+}
+
+/// Whether an element of a form is its data: `DLHDon`, `DLTKhai`, `DLTBao`…
+fn is_data(document: &Document<'_>, id: NodeId) -> bool {
+    let name = document.local_name(id);
+    let of_invoice = document.parent(id).is_some_and(|form| document.local_name(form) == INVOICE);
+    if of_invoice { name == "DLHDon" } else { name.starts_with("DL") }
+}
+
+const INVOICE: &str = "HDon";
+
+fn judge_form(
     document: &Document<'_>,
     part: &Part<'_>,
-    invoice: NodeId,
+    form: NodeId,
     all: &[Known],
     budget: &mut Budget,
 ) -> Result<Check> {
-    let mut data = document.children(invoice).filter(|child| document.local_name(*child) == "DLHDon");
+    let failed = |reason: String| Ok(Check::failed(COVERAGE, reason));
+    let form_name = document.local_name(form);
+    let mut data = document.children(form).filter(|child| is_data(document, *child));
     let data = match (data.next(), data.next()) {
         (Some(data), None) => data,
-        _ => return Ok(Check::failed(COVERAGE, "the invoice does not hold exactly one DLHDon")),
+        _ => return failed(format!("the {form_name} does not hold exactly one element of data")),
     };
+    let name = document.local_name(data);
     if !part.covers(document, data) {
-        return Ok(Check::failed(COVERAGE, "it does not cover the DLHDon of its invoice"));
+        return failed(format!("it does not cover the {name} of its {form_name}"));
     }
-    if let Some(name) = part.taken_out(document, Some(data), budget)? {
-        return Ok(Check::failed(COVERAGE, format!("of the DLHDon it does not cover <{name}>")));
+    if let Some(taken) = part.taken_out(document, Some(data), budget)? {
+        return failed(format!("of the {name} it does not cover <{taken}>"));
     }
     budget.spend(document.node_count())?;
-    let others =
-        document.elements_within(NodeId::ROOT).filter(|id| document.local_name(*id) == "DLHDon" && *id != data);
+    let others = document.elements_within(NodeId::ROOT).filter(|id| document.local_name(*id) == name && *id != data);
     for other in others {
-        // Another invoice of the same message has signatures of its own.
-        let home = document.parent(other).filter(|home| document.local_name(*home) == "HDon");
-        let sound = home.filter(|home| *home != invoice && is_invoice(document, *home)).is_some_and(|home| {
+        // Another one of the same message has signatures of its own.
+        let home = document.parent(other).filter(|home| document.local_name(*home) == form_name);
+        let sound = home.filter(|home| *home != form && is_placed(document, *home)).is_some_and(|home| {
             all.iter().any(|known| document.is_within(known.node, home) && contains(&known.ranges, other))
         });
         if !sound {
-            return Ok(Check::failed(
-                COVERAGE,
-                "another DLHDon stands in the document, which no signature of it covers",
-            ));
+            return failed(format!("another {name} stands in the document, which no signature of it covers"));
         }
     }
-    let in_invoice = |(id, _): &(NodeId, bool)| document.is_within(*id, invoice);
-    let inside: Vec<(NodeId, bool)> = part.rest.found_by_name(document).filter(in_invoice).collect();
+    if part.rest.text_in(document, form) {
+        return failed(format!("text stands in the {form_name} beside the {name}"));
+    }
+    let in_form = |(id, _): &(NodeId, bool)| document.is_within(*id, form) && !is_empty_place(document, *id, form);
+    let inside: Vec<(NodeId, bool)> = part.rest.found_by_name(document).filter(in_form).collect();
     let names = names_within(document, part.covered, budget)?;
     if let Some(double) = first_with_name(document, &inside, &names, budget)? {
-        let reason = format!("<{double}> stands beside the DLHDon as well as in it, and is not covered");
-        return Ok(Check::failed(COVERAGE, reason));
+        return failed(format!("<{double}> stands beside the {name} as well as in it, and is not covered"));
     }
-    Ok(said(format!("of the invoice it does not cover {}", part.rest.describe(document))))
+    Ok(said(format!("of the {form_name} it does not cover {}", part.rest.describe(document))))
+}
+
+/// The place of a signature that nobody made: `<NMua/>` in the `DSCKS` of an invoice, called like the buyer in its data.
+fn is_empty_place(document: &Document<'_>, id: NodeId, form: NodeId) -> bool {
+    let places = document.parent(id).filter(|places| document.local_name(*places) == "DSCKS");
+    let placed = places.and_then(|places| document.parent(places)) == Some(form);
+    let nothing = document.children(id).next().is_none() && !document.has_own_text(id);
+    placed && nothing && !has_telling_attributes(document, id)
 }
 
 /// Any other document: the part counts where nothing that is not covered could be taken for it. A reader finds elements by name, so

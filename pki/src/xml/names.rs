@@ -18,6 +18,9 @@ pub const XADES_EN: &str = "http://uri.etsi.org/19132/v1.1.1#";
 pub const ERS: &str = "urn:ietf:params:xml:ns:ers";
 /// Manifests and signature files of containers (EN 319 162-1 annex A).
 pub const ASIC: &str = "http://uri.etsi.org/02918/v1.2.1#";
+/// The same and what makers of earlier versions (TS 102 918) write for it.
+pub const ASIC_VERSIONS: [&str; 4] =
+    [ASIC, "http://uri.etsi.org/02918/v1.1.1#", "http://uri.etsi.org/2918/v1.2.1#", "http://uri.etsi.org/2918/v1.1.1#"];
 /// What XAdES namespaces begin with: v1.1.1, v1.2.2, v1.3.2, v1.4.1.
 const XADES: &str = "http://uri.etsi.org/01903/v";
 /// `Type` of the reference to `SignedProperties` (EN 319 132-1 §4.4.2); older versions put their number into it.

@@ -31,6 +31,28 @@ fn honest_containers_are_intact() {
     assert_eq!(judged(&more).integrity, Integrity::Intact);
 }
 
+/// EN 319 162-1 §4.4.3: the word that tells a file's part stands anywhere in its name; earlier versions had other namespaces.
+#[test]
+fn names_and_namespaces_of_other_makers() {
+    for (signature, name) in [
+        ("META-INF/vn-signature-1.p7s", "META-INF/vn-ASiCManifest-1.xml"),
+        ("META-INF/001-SIGNATURE.p7m", "META-INF/001-ASiCManifest.xml"),
+    ] {
+        for namespace in ["02918/v1.2.1#", "02918/v1.1.1#", "2918/v1.2.1#", "2918/v1.1.1#"] {
+            let listed = manifest(signature, &[("a.txt", b"first")]).replace("02918/v1.2.1#", namespace);
+            let signed = signer().sign(&[listed.as_bytes()]);
+            let files =
+                vec![file("mimetype", EXTENDED), file("a.txt", "first"), file(name, listed), file(signature, signed)];
+            assert_eq!(judged(&files).integrity, Integrity::Intact, "{name} {namespace}: {:#?}", judged(&files));
+            let other = changed(files.clone(), "a.txt", |file| file.content = b"other".to_vec());
+            assert_eq!(judged(&other).integrity, Integrity::Broken, "{name} {namespace}");
+            // A signature file more that is none is told.
+            let more = [files, vec![file("META-INF/x-signature.p7s", "none")]].concat();
+            assert_eq!(judged(&more).integrity, Integrity::Broken);
+        }
+    }
+}
+
 #[test]
 fn what_nobody_signed_is_said() {
     for name in ["META-INF/note.txt", "meta-inf/note.txt", "META-INF/deep/signature.p7s", "mimetype2"] {

@@ -212,3 +212,44 @@ fn instructions_before_the_document() {
     let report = judged(&format!("{instruction}<Doc><A>1</A>{signed}</Doc>"));
     assert_eq!((report.integrity, report.signatures[0].covers.as_str()), (Integrity::Intact, "whole_file"));
 }
+
+#[test]
+fn an_invoice_has_empty_places_for_signatures() {
+    let signer = signer();
+    let data = "<DLHDon Id=\"d\"><NDHDon><NBan><Ten>A</Ten></NBan><NMua><Ten>B</Ten></NMua></NDHDon></DLHDon>";
+    let part = over(&signer, "#d", data, "");
+    let invoice = |places: &str| format!("<HDon>{data}<DSCKS><NBan>{part}</NBan>{places}</DSCKS></HDon>");
+    for places in ["<NMua/>", "<NMua/><CQT/><CCKSKhac/>", "<NMua> \n</NMua>"] {
+        intact(&invoice(places));
+        intact(&format!("<TDiep><TTChung/><DLieu>{}</DLieu></TDiep>", invoice(places)));
+    }
+    // Whatever says something in them does not pass, nor does an empty place elsewhere, nor text beside the data.
+    for places in ["<NMua>C</NMua>", "<NMua Ten=\"C\"/>", "<NMua><Ten/></NMua>", "<NMua><NMua/></NMua>"] {
+        not_intact(&invoice(places));
+    }
+    not_intact(&invoice("").replace("</HDon>", "<NMua/></HDon>"));
+    not_intact(&invoice("").replace("</HDon>", "999000000</HDon>"));
+}
+
+#[test]
+fn declarations_and_notices_in_tax_messages_sign_their_data() {
+    let signer = signer();
+    for (form, data_name) in [("TKhai", "DLTKhai"), ("TBao", "DLTBao"), ("BTHDLieu", "DLBTHop")] {
+        let data = format!("<{data_name} Id=\"d\"><So>1</So></{data_name}>");
+        let part = over(&signer, "#d", &data, "");
+        let message =
+            |inside: &str| format!("<TDiep><TTChung><MLTDiep>100</MLTDiep></TTChung><DLieu>{inside}</DLieu></TDiep>");
+        let honest = format!("<{form}>{data}<DSCKS><NNT>{part}</NNT></DSCKS></{form}>");
+        intact(&message(&honest));
+        let forged = format!("<{data_name}><So>2</So></{data_name}>");
+        for inside in [
+            format!("<{form}>{forged}{data}<DSCKS><NNT>{part}</NNT></DSCKS></{form}>"),
+            format!("<{form}>{forged}<DSCKS><NNT>{part}</NNT>{data}</DSCKS></{form}>"),
+            format!("<{form}>{data}<So>2</So><DSCKS><NNT>{part}</NNT></DSCKS></{form}>"),
+            format!("{honest}<{form}>{forged}</{form}>"),
+            format!("<Khac>{honest}</Khac>"),
+        ] {
+            not_intact(&message(&inside));
+        }
+    }
+}
