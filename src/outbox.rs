@@ -16,7 +16,10 @@ use crate::{
     fetching::Hooks,
     lasting, store,
 };
-use chuky_model::record::{state::MessageChannel, work::Message};
+use chuky_model::{
+    instant::Instant as Moment,
+    record::{state::MessageChannel, work::Message},
+};
 use compose::{BODY, RECIPIENT};
 use std::{
     fs::{self, OpenOptions},
@@ -25,7 +28,7 @@ use std::{
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -35,6 +38,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 /// What is known of whatever takes messages.
+#[derive(Default)]
 pub struct Spooling {
     /// Held while something is done in the spool directory: a file system that hangs keeps one thread, and not one more each round.
     held: Arc<Mutex<()>>,
@@ -43,13 +47,23 @@ pub struct Spooling {
     mail_failed: AtomicBool,
     /// What calls the gateway, where one is called.
     hooks: Option<Hooks>,
+    /// When the gateway took a message of this process, microseconds; 0 before the first.
+    gateway_took: AtomicI64,
 }
 
 impl Spooling {
     /// By the settings, which were checked.
     pub fn new(settings: &Settings) -> Self {
         let hooks = settings.gateway.as_ref().map(|gateway| Hooks::new(&gateway.reach));
-        Self { held: Arc::default(), failed: AtomicBool::new(false), mail_failed: AtomicBool::new(false), hooks }
+        Self { hooks, ..Self::default() }
+    }
+
+    fn gateway_took(&self, now: Moment) {
+        self.gateway_took.fetch_max(now.0, Ordering::Relaxed);
+    }
+
+    fn gateway_took_since(&self, then: Moment) -> bool {
+        self.gateway_took.load(Ordering::Relaxed) > then.0
     }
 
     /// Whether the last round could hand messages over; `true` on a node that leaves it to another.

@@ -218,9 +218,23 @@ async fn what_is_refused_for_good_is_given_up_and_said() {
     let gateway = Gateway::start(&["422 Unprocessable Content", "200 OK"]);
     let test = service(Backend::Sqlite, &gateway, folder.path()).await;
     waiting(&test.app, 3).await;
-    handed_over(&test.app).await;
-    assert_eq!((gateway.sent().len(), gateway.posts()), (2, 3), "the refused one was not posted again");
+    assert_eq!(outbox::hand_over(&test.app).await.unwrap(), Round::Mine(2));
+    assert_eq!(test.app.store.count_failed_messages().await.unwrap(), 0, "nobody knows yet whose fault it was");
+    // The gateway takes another meanwhile, and refuses that one again: it is the message's.
+    let put_off = |hours: i64| {
+        let by = hours * 3_600_000_000;
+        test.sql(&format!("UPDATE message SET next_at = next_at + {by} WHERE sent_at IS NULL AND tries > 0"));
+    };
+    put_off(1);
+    waiting(&test.app, 1).await;
+    assert_eq!(outbox::hand_over(&test.app).await.unwrap(), Round::Mine(1));
+    put_off(-1);
+    gateway.answers(&["422 Unprocessable Content"]);
+    test.app.clock.shift_seconds(11);
+    assert_eq!(outbox::hand_over(&test.app).await.unwrap(), Round::Mine(0));
+    assert_eq!((gateway.sent().len(), gateway.posts()), (3, 5));
     assert_eq!(test.app.store.count_failed_messages().await.unwrap(), 1);
+    gateway.answers(&["200 OK"]);
     let (_, metrics) = test.raw("GET", "/metrics", "", "", Vec::new()).await;
     let metrics = String::from_utf8(metrics).unwrap();
     assert!(
@@ -235,6 +249,28 @@ async fn what_is_refused_for_good_is_given_up_and_said() {
     test.app.clock.shift_seconds(3 * 86_400);
     outbox::hand_over(&test.app).await.unwrap();
     assert_eq!(test.app.store.count_failed_messages().await.unwrap(), 2);
+}
+
+/// A gateway that refuses everything, for its path or body is another than was set, is wrong itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_that_refuses_everything_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = Gateway::start(&["400 Bad Request"]);
+    let test = service(Backend::Sqlite, &gateway, folder.path()).await;
+    waiting(&test.app, 20).await;
+    for round in 1..=12 {
+        assert!(outbox::hand_over(&test.app).await.is_err(), "it is told");
+        assert!(!test.app.spooling.is_well());
+        assert!(gateway.posts() <= round * 8, "it is left alone after the first ones");
+        test.app.clock.shift_seconds(900);
+    }
+    assert_eq!(test.app.store.count_failed_messages().await.unwrap(), 0);
+    assert_eq!(outbox::waiting(&test.app).await.unwrap(), 20);
+    // Set right, it gets all of them.
+    gateway.answers(&["200 OK"]);
+    test.app.clock.shift_seconds(900);
+    handed_over(&test.app).await;
+    assert_eq!((gateway.sent().len(), test.app.spooling.is_well()), (20, true));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -28,6 +28,8 @@ enum Told {
     Taken,
     /// Given up.
     Refused,
+    /// Refused for good by something that has not shown since the last try that it takes anything: put off.
+    Doubted,
     /// Put off for its own sake; others may be taken.
     PutOff,
     /// Nothing about the message: whatever takes messages does not take any, or this one cannot be read now.
@@ -86,6 +88,18 @@ impl Taker {
         }
     }
 
+    /// Whether a refusal is this message's fault. A gateway with a wrong path or another body than it wants answers the same to every message, so
+    /// it must have taken another one since it refused this one before. A mail server refuses a recipient after it has let the sender in.
+    fn is_believed(&self, app: &App, message: &Message) -> bool {
+        match self {
+            Self::Gateway(_) => message.next_at.is_some_and(|next| {
+                let last = next.plus_seconds(-pause(message.tries));
+                app.spooling.gateway_took_since(last)
+            }),
+            Self::MailServer(_) => true,
+        }
+    }
+
     async fn offer(&self, app: &App, message: &Message) -> Result<Judged> {
         match self {
             Self::Gateway(gateway) => gateway.offer(app, message).await,
@@ -100,9 +114,9 @@ pub(super) async fn hand_over(app: &App, taker: Taker, holder: &str) -> Result<R
     let most = i64::try_from(AT_A_TIME).unwrap_or(i64::MAX);
     let due = app.store.due_messages(taker.channel(), now, now.plus_seconds(LONGEST_PAUSE), most).await?;
     let began = std::time::Instant::now();
-    let (mut taken, mut not_taken) = (0_usize, 0_usize);
+    let (mut taken, mut not_taken, mut doubted) = (0_usize, 0_usize, 0_usize);
     for part in due.chunks(taker.at_once()) {
-        let lasts = began.elapsed() < LONGEST_ROUND && not_taken < MOST_NOT_TAKEN;
+        let lasts = began.elapsed() < LONGEST_ROUND && not_taken.max(doubted) < MOST_NOT_TAKEN;
         if !lasts || !held(app, taker.lease(), holder).await? {
             break;
         }
@@ -113,14 +127,15 @@ pub(super) async fn hand_over(app: &App, taker: Taker, holder: &str) -> Result<R
         }
         while let Some(told) = under_way.join_next().await {
             match told.map_err(|error| InternalError::other(error.to_string()))?? {
-                Told::Taken => (taken, not_taken) = (taken.saturating_add(1), 0),
+                Told::Taken => (taken, not_taken, doubted) = (taken.saturating_add(1), 0, 0),
                 Told::Refused | Told::PutOff => not_taken = 0,
+                Told::Doubted => doubted = doubted.saturating_add(1),
                 Told::Later => not_taken = not_taken.saturating_add(1),
                 Told::Overtaken => {}
             }
         }
     }
-    if not_taken >= MOST_NOT_TAKEN || (taken == 0 && not_taken > 0) {
+    if not_taken.max(doubted) >= MOST_NOT_TAKEN || (taken == 0 && not_taken > 0) {
         let what = match taker {
             Taker::Gateway(_) => "the gateway does not take messages",
             Taker::MailServer(_) => "the mail server does not take messages",
@@ -166,7 +181,14 @@ async fn tell(app: &App, taker: &Taker, message: &Message) -> Result<Told> {
                 other => other?,
             }
             transaction.commit().await?;
+            if matches!(taker, Taker::Gateway(_)) {
+                app.spooling.gateway_took(app.clock.now());
+            }
             Ok(Told::Taken)
+        }
+        Judged::Refused(status) if !taker.is_believed(app, message) => {
+            tracing::warn!(event = "message_refused_perhaps", message = %message.id, tries, status);
+            put_off(app, message, pause, Told::Doubted).await
         }
         Judged::Refused(status) => {
             tracing::error!(event = "message_refused", message = %message.id, status);

@@ -376,9 +376,15 @@ fn confusable_name(name: &[u8]) -> Option<String> {
     let file = file.split(':').next().unwrap_or_default();
     let letters: String = file.chars().filter(|letter| letter.is_alphanumeric()).map(without_stroke).collect();
     let seen = ALIKE.iter().fold(letters, |seen, (one, other)| seen.replace(one, other));
-    // A name without any letter looks like any other.
-    let plain = !seen.is_empty() && seen.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    // A name without any letter looks like any other, and so does one whose letters stand in another order than they are drawn.
+    let plain =
+        !seen.is_empty() && !file.contains(is_direction) && seen.bytes().all(|byte| byte.is_ascii_alphanumeric());
     (!own && plain).then_some(seen)
+}
+
+/// Unicode's marks that turn the direction of writing (UAX #9 §2).
+fn is_direction(letter: char) -> bool {
+    matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Vietnamese has one letter whose mark is no accent of its own.
