@@ -5,7 +5,7 @@ mod approval;
 mod attacks;
 pub mod client;
 mod forms;
-mod oauth;
+pub mod oauth;
 mod objects;
 mod otp;
 mod quotas;
