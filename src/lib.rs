@@ -1,9 +1,10 @@
 //! Chuky: digital-signature issuance, signing and verification with keys in a PKCS#11 HSM.
-//! Flows (`accounts`, `staff`, `oauth`, `registration`, `issuance`, `signing`, `verification`, `trust`, `transactions`) hold what happens in which order;
+//! Flows (`accounts`, `staff`, `oauth`, `approvals`, `registration`, `issuance`, `signing`, `verification`, `trust`, `transactions`) hold what happens in which order;
 //! `http` and `cli` bring requests to them; `fetching` is the only way out to other machines; `store` and the packages below do the work.
 
 pub mod accounts;
 pub mod app;
+pub mod approvals;
 pub mod attestation;
 pub mod audit;
 pub mod backup;

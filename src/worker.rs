@@ -4,6 +4,7 @@
 use crate::{
     accounts,
     app::App,
+    approvals,
     audit::{recheck, verify},
     custody,
     error::Result,
@@ -156,6 +157,7 @@ async fn clear_up(app: &App) -> Result<()> {
     transaction.remove_old_payment_alarms(now.plus_seconds(-ALARMS_KEPT_DAYS.saturating_mul(86_400))).await?;
     let last_day = units::day_of(now.plus_seconds(-QUEUES_KEPT_SECONDS));
     transaction.remove_old_booth_queues(&last_day).await?;
+    transaction.remove_old_signing_approvals(now.plus_seconds(-approvals::limits::KEPT_SECONDS)).await?;
     transaction.remove_old_oauth_grants(now.plus_seconds(-oauth::limits::GRANTS_KEPT_SECONDS)).await?;
     Ok(transaction.commit().await?)
 }

@@ -1,6 +1,7 @@
 //! What people do with a browser, done with a browser: logging in, a booth's whole road with its second pair of eyes, pages at
 //! the widths of a desk and of a phone, in both languages, and without scripts. Pictures of what was seen lie in `target/screens`.
 
+mod approvals;
 mod booth_camera;
 mod booth_drafts;
 mod checking;

@@ -66,6 +66,8 @@ identifiers! {
     CredentialId,
     /// A request to unlock a credential.
     UnlockId,
+    /// What an application wants signed, and waits for its signer on another device to approve.
+    SigningApprovalId,
     /// One activation of a credential for exactly some hashes.
     ActivationId,
     /// A document given to be signed.

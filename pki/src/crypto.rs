@@ -14,11 +14,13 @@ use openssl::sign::{RsaPssSaltlen, Verifier};
 use openssl::{ecdsa::EcdsaSig, hash::MessageDigest, nid::Nid, pkey_ctx::PkeyCtx};
 use std::sync::{Arc, OnceLock};
 
+mod agreement;
 pub mod cipher;
 mod ed25519;
 mod factors;
 mod proven;
 mod table;
+pub use agreement::AgreementKey;
 pub use ed25519::Ed25519Key;
 pub use proven::forget_proven_signatures;
 use table::Table;

@@ -305,6 +305,15 @@ kinds! {
     OauthRefreshReplayed = "oauth_refresh.replayed",
     /// A person ended what an application may do for them.
     OauthGrantEnded = "oauth_grant.ended",
+    /// An application wants something signed, and waits for its signer on another device.
+    SigningApprovalAsked = "signing_approval.asked",
+    /// Its signer typed another number than the application shows.
+    SigningApprovalNumberWrong = "signing_approval.number_wrong",
+    SigningApprovalGiven = "signing_approval.given",
+    /// Refused by its signer, or after too many wrong numbers.
+    SigningApprovalRefused = "signing_approval.refused",
+    /// The application has the activation data.
+    SigningApprovalDelivered = "signing_approval.delivered",
     RowForged = "row.forged",
 }
 

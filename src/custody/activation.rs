@@ -263,15 +263,19 @@ fn check(app: &App, signer: &Signer, wanted: &Wanted) -> Result<()> {
     let distinct: std::collections::HashSet<&Vec<u8>> = wanted.hashes.iter().collect();
     let whole = wanted.hashes.iter().all(|hash| hash.len() == length) && distinct.len() == wanted.hashes.len();
     if !whole || wanted.hashes.is_empty() || wanted.hashes.len() > MOST_HASHES {
-        return Err(RequestError::invalid(
-            "hashes",
-            "hashes_invalid",
-            "Danh sách giá trị băm trống, quá dài, trùng lặp hoặc sai độ dài.",
-            "The list of hashes is empty, too long, repeats itself, or a hash has the wrong length.",
-        )
-        .into());
+        return Err(hashes_invalid().into());
     }
     Ok(tries::ready(app)?)
+}
+
+/// A list of hashes that nothing is signed of.
+pub fn hashes_invalid() -> RequestError {
+    RequestError::invalid(
+        "hashes",
+        "hashes_invalid",
+        "Danh sách giá trị băm trống, quá dài, trùng lặp hoặc sai độ dài.",
+        "The list of hashes is empty, too long, repeats itself, or a hash has the wrong length.",
+    )
 }
 
 async fn store_opened(

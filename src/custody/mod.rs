@@ -13,7 +13,7 @@ mod tries;
 mod unlock;
 
 pub use activation::{
-    Activated, Wanted, close_activation, close_expired, open_activation, sign_hashes, use_activation,
+    Activated, Wanted, close_activation, close_expired, hashes_invalid, open_activation, sign_hashes, use_activation,
 };
 pub use credential::{Signer, signer, signers};
 pub use factor::{Demand, Factors, demand};

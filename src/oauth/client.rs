@@ -145,8 +145,8 @@ pub(super) async fn known(app: &App, id: &str) -> Result<Option<OauthClient>> {
     alive(app, id).await
 }
 
-/// The same by its identifier.
-pub(super) async fn alive(app: &App, id: OauthClientId) -> Result<Option<OauthClient>> {
+/// The application of that identifier, where it has not ended.
+pub async fn alive(app: &App, id: OauthClientId) -> Result<Option<OauthClient>> {
     let client = current::row(app, || app.store.oauth_client(id)).await?;
     Ok(client.filter(|client| client.ended_at.is_none()))
 }

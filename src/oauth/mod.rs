@@ -10,12 +10,12 @@ mod refresh;
 mod request;
 mod token;
 
-pub use client::{ClientView, NewClient, Registered, authenticate, end, list, register};
+pub use client::{ClientView, NewClient, Registered, alive, authenticate, end, list, register};
 pub use given::{GrantView, end_grant, granted};
 pub use grant::{Granted, approve, by_client, exchange, refuse};
 pub use refresh::{Refreshed, refresh};
 pub use request::{Asked, AuthorizationRequest, Refusal, Scope, Wish};
-pub use token::{for_itself, is_access_token, principal, revoke};
+pub use token::{client_name, client_of, for_itself, is_access_token, principal, revoke};
 
 use crate::error::{RequestError, RequestErrorKind};
 use rand::Rng;

@@ -139,11 +139,11 @@ fn unauthorized_client() -> RequestError {
 }
 
 /// How activations and the audit log name the application.
-pub(super) fn client_name(id: OauthClientId) -> String {
+pub fn client_name(id: OauthClientId) -> String {
     format!("{CLIENT}{id}")
 }
 
 /// The application that activations name so; `None` of sessions and API keys.
-pub(super) fn client_of(name: &str) -> Option<OauthClientId> {
+pub fn client_of(name: &str) -> Option<OauthClientId> {
     name.strip_prefix(CLIENT)?.parse().ok()
 }

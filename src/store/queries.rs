@@ -7,8 +7,8 @@ use chuky_model::{
     instant::Instant,
     record::{
         Cursor, account::*, agency::*, audit::*, booth::*, certificate::*, credential::*, document::*, figure::*,
-        incoming::*, oauth::*, outgoing::*, passkey::*, payment::*, request::*, revocation::*, staff::*, state::*,
-        verdict::*, work::*,
+        incoming::*, oauth::*, outgoing::*, passkey::*, payment::*, request::*, revocation::*, signing_approval::*,
+        staff::*, state::*, verdict::*, work::*,
     },
     request::{Hierarchy, RequestState},
     serial::Serial,
@@ -343,6 +343,17 @@ queries! {
         read oauth_refresh_of_account(account_id: AccountId, now: Instant, limit: i64) -> Vec<OauthRefresh>;
         read oauth_refresh_of_grant(account_id: AccountId, client_id: OauthClientId, now: Instant, limit: i64) -> Vec<OauthRefresh>;
         write remove_old_oauth_grants(before: Instant) -> u64;
+    }
+    signing_approval {
+        write insert_signing_approval(row: &SigningApproval) -> ();
+        write update_signing_approval(row: &SigningApproval) -> ();
+        read signing_approval(id: SigningApprovalId) -> Option<SigningApproval>;
+        read signing_approval_by_handle(handle_hash: &[u8]) -> Option<SigningApproval>;
+        read waiting_signing_approvals(account_id: AccountId, now: Instant, limit: i64) -> Vec<SigningApproval>;
+        read signing_approvals_waiting(credential_id: CredentialId, now: Instant) -> i64;
+        read signing_approvals_asked(credential_id: CredentialId, client: &str, since: Instant) -> (i64, i64);
+        read signing_approvals_told(account_id: AccountId, since: Instant) -> i64;
+        write remove_old_signing_approvals(before: Instant) -> u64;
     }
     payment {
         write consume_payments(payments: &[PaymentIdentity]) -> Vec<Consumed>;

@@ -102,6 +102,9 @@ columns! {
     AgencyLineOutcome: String = |name| AgencyLineOutcome::from_name(&name);
     RevocationOrderId: Uuid = |id| Some(RevocationOrderId(id));
     UnlockId: Uuid = |id| Some(UnlockId(id));
+    SigningApprovalId: Uuid = |id| Some(SigningApprovalId(id));
+    SigningApprovalState: String = |name| SigningApprovalState::from_name(&name);
+    SigningRefusal: String = |name| SigningRefusal::from_name(&name);
     ActivationId: Uuid = |id| Some(ActivationId(id));
     DocumentId: Uuid = |id| Some(DocumentId(id));
     DocumentCodeId: Uuid = |id| Some(DocumentCodeId(id));

@@ -29,6 +29,7 @@ async fn an_official_signs_with_a_passkey_and_with_a_code() {
     Box::pin(one_document(&test, &browser, leader)).await;
     Box::pin(a_batch(&test, &browser, &agency)).await;
     Box::pin(with_a_code(&test, &browser, leader)).await;
+    Box::pin(for_an_application(&test, &browser, leader)).await;
     browser.close().await;
 }
 
@@ -107,6 +108,23 @@ async fn with_a_code(test: &TestApp, browser: &Browser, leader: &Subscriber) {
     browser.press("form[data-sign] button.main").await;
     browser.see("a[download]").await;
     assert_eq!(entries(test, "activation.opened").len(), 3);
+}
+
+/// What an application asks for is approved with the passkey, over the hashes that it wants signed and in its name.
+async fn for_an_application(test: &TestApp, browser: &Browser, leader: &Subscriber) {
+    let (handle, number) = super::approvals::ask(test, leader, &leader.token, &["Hợp đồng.pdf", "Phụ lục.pdf"]).await;
+    browser.go("/approvals").await;
+    browser.press("a.main.button").await;
+    browser.see("[data-factor-passkey]").await;
+    browser.fill("number", &number).await;
+    browser.fill("pin", PIN).await;
+    at_the_pin(browser, "approval-factor").await;
+    browser.press("[data-factor-passkey]").await;
+    browser.see("main .done").await;
+    let (status, answer) = super::approvals::poll(test, &leader.token, &handle).await;
+    assert_eq!(status, 200, "{answer}");
+    let opened = entries(test, "activation.opened");
+    assert!(opened[3].contains("content: 2 "), "{opened:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

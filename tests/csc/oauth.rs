@@ -14,12 +14,12 @@ const REDIRECT: &str = "https://ung-dung.example/tro-lai";
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 
 /// A registered application.
-pub(super) struct Client {
+pub struct Client {
     pub(super) id: String,
     pub(super) secret: String,
 }
 
-pub(super) async fn register(test: &TestApp, account: Option<&str>) -> Client {
+pub async fn register(test: &TestApp, account: Option<&str>) -> Client {
     let administrator = test.log_in("quantri").await;
     let body = json!({
         "name": "Hệ thống văn bản", "redirect_uris": [REDIRECT], "confidential": true, "account": account,
@@ -117,7 +117,7 @@ pub(super) fn exchange<'a>(client: &'a Client, code: &'a str) -> Vec<(&'a str, &
 }
 
 /// An access token of scope `service` for this user.
-pub(super) async fn access(test: &TestApp, client: &Client, user: &Subscriber) -> String {
+pub async fn access(test: &TestApp, client: &Client, user: &Subscriber) -> String {
     let challenge = challenge();
     let code = code(test, &user.token, &asked(client, &challenge), "").await;
     let (status, answer) = token(test, &exchange(client, &code)).await;

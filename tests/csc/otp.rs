@@ -22,13 +22,13 @@ async fn an_official_authorizes_with_pin_and_otp() {
     assert_eq!((&first["PIN"]["presence"], &first["OTP"]["presence"]), (&json!("true"), &json!("true")), "{first}");
     assert_eq!((&first["OTP"]["type"], &first["OTP"]["format"]), (&json!("offline"), &json!("N")), "{first}");
     let (_, second) = test.post("/csc/v2/credentials/info", &official.token, &body).await;
-    assert_eq!(second["auth"]["expression"], json!("PIN AND OTP"), "{second}");
+    assert_eq!(second["auth"]["expression"], json!("(PIN AND OTP) OR APPROVAL"), "{second}");
     let ids: Vec<&str> =
         second["auth"]["objects"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap()).collect();
-    assert_eq!(ids, ["PIN", "OTP"]);
+    assert_eq!(ids, ["PIN", "OTP", "APPROVAL"]);
     // An offline code is made by the signer's device: none is sent.
-    let (status, _) = test.post("/csc/v1/credentials/sendOTP", &official.token, &body).await;
-    assert_eq!(status, 501);
+    let (status, answer) = test.post("/csc/v1/credentials/sendOTP", &official.token, &body).await;
+    assert!(status == 400 && error(&answer).1.contains("offline"), "{answer}");
     // Without, wrong, right, again.
     let hashes = [hash("một"), hash("hai")];
     let order = |pin: &str, otp: &str| json!({ "credentialID": official.credential, "numSignatures": 2, "hash": hashes, "PIN": pin, "OTP": otp });

@@ -18,6 +18,7 @@ pub mod passkey;
 pub mod payment;
 pub mod request;
 pub mod revocation;
+pub mod signing_approval;
 pub mod staff;
 pub mod state;
 pub mod verdict;

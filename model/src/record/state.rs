@@ -74,6 +74,27 @@ named! {
         Approved = "approved",
         Refused = "refused",
     }
+    /// Where something stands that an application wants signed and its signer approves on another device.
+    SigningApprovalState {
+        Waiting = "waiting",
+        /// Allowed; the activation data waits for the application.
+        Approved = "approved",
+        Refused = "refused",
+        /// The application has the activation data.
+        Delivered = "delivered",
+    }
+    /// Why a signer refused.
+    SigningRefusal {
+        /// They did not start this.
+        NotMine = "not_mine",
+        /// They did, and this is not what they want signed.
+        NotRight = "not_right",
+        NotNow = "not_now",
+        /// The application's number was typed wrongly too often.
+        Number = "number",
+        /// The signer ended what the application may do.
+        Ended = "ended",
+    }
     /// What an order makes of a staff account.
     StaffOrderKind {
         Open = "open",

@@ -15,7 +15,8 @@ pub use approval::{Approved, Subject};
 pub use holder::{Waiting, confirm, to_confirm};
 pub use log_in::{ask_log_in, log_in};
 pub use own::{
-    CreationAsked, Credential, PasskeyView, Proof, add, ask_change, ask_creation, forget_names, list, name_of, remove,
+    CreationAsked, Credential, PasskeyView, Proof, add, ask_change, ask_creation, contact, forget_names, list, name_of,
+    remove,
 };
 pub use party::RelyingParty;
 

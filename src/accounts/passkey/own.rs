@@ -367,7 +367,7 @@ pub(super) async fn message(app: &App, account: AccountId, text: &str) -> Result
 
 /// The contact in the account's invitation or, where there is none, that of its person's newest request whose certificate was issued. Whoever
 /// enters a request alone does not choose where alarms about somebody's passkeys go.
-async fn contact(app: &App, account: AccountId) -> Result<Option<To>> {
+pub async fn contact(app: &App, account: AccountId) -> Result<Option<To>> {
     if let Some(invitation) = current::row_by_log(app, || app.store.staff_invitation_of(account)).await? {
         let contact = accounts::contact_of(app, &invitation)?;
         if !contact.is_empty() {

@@ -2,6 +2,7 @@
 
 use crate::{
     app::App,
+    approvals,
     error::{RequestError, Result},
     http::{Access, Caller, Route},
     oauth::{self, GrantView},
@@ -41,6 +42,6 @@ pub async fn list(State(app): State<App>, caller: Caller) -> Result<Json<GrantsA
     responses((status = 204), (status = 401), (status = 404)))]
 pub async fn end(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<StatusCode> {
     let id = id.parse().map_err(|_| RequestError::not_found())?;
-    oauth::end_grant(&app, &caller.required()?, id).await?;
+    approvals::end_grant(&app, &caller.required()?, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,8 +1,9 @@
 //! `credentials/list`, `credentials/info`, `credentials/authorize` (CSC API §11.4 to §11.6).
 
-use super::{Route, Version, both, failure::Failure, fields::Fields};
+use super::{Route, Version, asynchronous, both, failure::Failure, fields::Fields};
 use crate::{
     app::App,
+    approvals::{Wish, Words},
     custody::{self, Demand, Factors, SAD_SECONDS, Signer},
     error::RequestError,
     http::{
@@ -15,7 +16,13 @@ use crate::{
         remote::{self, Variants},
     },
 };
-use axum::{Json, extract::State, http::header, response::IntoResponse, routing::post};
+use axum::{
+    Json,
+    extract::State,
+    http::header,
+    response::{IntoResponse, Response},
+    routing::post,
+};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use chuky_model::{
     algorithm::KeyAlgorithm,
@@ -97,9 +104,9 @@ async fn authorize(
     remote: Remote,
     version: Version,
     mut fields: Fields,
-) -> Result<impl IntoResponse, Failure> {
+) -> Result<Response, Failure> {
     let by = caller.required()?;
-    let (pin, code) = fields.authentication()?;
+    let given = fields.authentication()?;
     let id = fields.credential()?;
     let count = fields.number("numSignatures")?.ok_or_else(|| Failure::missing("integer", "numSignatures"))?;
     let count = usize::try_from(count).unwrap_or(usize::MAX);
@@ -109,18 +116,26 @@ async fn authorize(
     if count > MOST_SIGNATURES {
         return Err(Failure::invalid("Numbers of signatures is too high"));
     }
-    let hashes = fields.hashes()?;
+    let (hashes, names) = match (version, given.elsewhere) {
+        (Version::V2, true) => fields.labelled_hashes()?,
+        (Version::V1, true) => return Err(Failure::bad("authData")),
+        (_, false) => (fields.hashes()?, Vec::new()),
+    };
     fields.hash_algorithm()?;
     // SCAL2: as many signatures as there are hashes, one for each.
     if hashes.len() != count {
         return Err(Failure::invalid("Invalid value for parameter numSignatures"));
     }
-    let pin = pin.ok_or_else(|| Failure::missing("string", "PIN"))?;
-    let factors = Factors::enter(pin.reveal(), code.unwrap_or_default().reveal(), None)?;
+    if given.elsewhere {
+        let said = Words { description: fields.text("description")?.unwrap_or_default().to_owned(), names };
+        return asynchronous::asked(&app, &by, &Wish { credential: id, hashes, said }).await;
+    }
+    let pin = given.pin.ok_or_else(|| Failure::missing("string", "PIN"))?;
+    let factors = Factors::enter(pin.reveal(), given.code.unwrap_or_default().reveal(), None)?;
     let variants = if version == Version::V2 { Variants::All } else { Variants::HashOnly };
     let sad = with_pin(&app, &by, &remote, remote::authorize(&app, &by, id, &hashes, variants, &factors)).await?;
     let answer = json!({ "SAD": sad.reveal(), "expiresIn": SAD_SECONDS });
-    Ok(([(header::CACHE_CONTROL, "no-store")], Json(answer)))
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response())
 }
 
 /// Which parts of a credential are asked for.
@@ -162,8 +177,11 @@ impl Wanted {
                     let mut object = pin_object("type", json!("Password"));
                     object["id"] = json!("PIN");
                     let with_code = custody::demand(app, signer).await? != Demand::Nothing;
-                    auth["expression"] = json!(if with_code { "PIN AND OTP" } else { "PIN" });
-                    auth["objects"] = if with_code { json!([object, otp_v2()]) } else { json!([object]) };
+                    auth["expression"] = json!(if with_code { "(PIN AND OTP) OR APPROVAL" } else { "PIN OR APPROVAL" });
+                    let mut objects = vec![object];
+                    objects.extend(with_code.then(otp_v2));
+                    objects.push(asynchronous::object());
+                    auth["objects"] = Value::Array(objects);
                 }
                 info.insert("auth".to_owned(), auth);
             }

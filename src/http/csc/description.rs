@@ -51,6 +51,12 @@ const fn form(path: &'static str, summary: &'static str, status: &'static str, f
     Method { path, summary, is_form: true, status, fields: [Some(fields), Some(fields)] }
 }
 
+/// A method that no credential needs: it tells so.
+const fn refused(path: &'static str, fields: [Option<Fields>; 2]) -> Method {
+    let summary = "No code is sent: answers 400. The second factor is made by the signer's own device.";
+    Method { path, summary, is_form: false, status: "400", fields }
+}
+
 const fn not_offered(path: &'static str) -> Method {
     let summary = "Not offered: answers 501.";
     Method { path, summary, is_form: false, status: "501", fields: [Some(("", "")), Some(("", ""))] }
@@ -109,11 +115,18 @@ const METHODS: &[Method] = &[
         "Activation data for exactly these hashes, by PIN.",
         Some(("credentialID! numSignatures:integer! hash:texts! hashAlgo PIN!", "SAD! expiresIn:integer!")),
         Some((
-            "credentialID! numSignatures:integer! hashes:texts! hashAlgorithmOID authData:objects!",
+            "credentialID! numSignatures:integer! hashes:texts documentDigests:objects hashAlgorithmOID authData:objects! description",
             "SAD! expiresIn:integer!",
         )),
     ),
-    not_offered("credentials/sendOTP"),
+    json(
+        "credentials/authorizeCheck",
+        "What became of an authorization that the signer approves on another device.",
+        None,
+        Some(("handle!", "SAD! expiresIn:integer!")),
+    ),
+    refused("credentials/sendOTP", [Some(("credentialID!", "")), Some(("credentialID!", ""))]),
+    refused("credentials/getChallenge", [None, Some(("credentialID! authObjectID!", ""))]),
     not_offered("credentials/extendTransaction"),
     json(
         "signatures/signHash",
@@ -155,8 +168,16 @@ fn operation(version: &str, method: &Method, (asked, given): Fields) -> Operatio
     let refused = ResponseBuilder::new().description("Refused").content("application/json", content(ERROR));
     let id = format!("csc_{version}_{}", method.path.replace('/', "_"));
     let operation = OperationBuilder::new().operation_id(Some(id)).summary(Some(method.summary));
-    let operation = operation.request_body((!asked.is_empty()).then(|| body(method, asked)));
-    operation.response(method.status, success.build()).response("4XX", refused.build()).build()
+    let mut operation = operation.request_body((!asked.is_empty()).then(|| body(method, asked)));
+    if version == "v2" && matches!(method.path, "credentials/authorize" | "credentials/authorizeCheck") {
+        let waits =
+            ResponseBuilder::new().description("The signer is asked on another device: ask again with the handle");
+        operation = operation.response("202", waits.content("application/json", content(WAITS)).build());
+    }
+    match method.status {
+        "400" => operation.response("4XX", refused.build()).build(),
+        status => operation.response(status, success.build()).response("4XX", refused.build()).build(),
+    }
 }
 
 fn authorization(version: &str) -> Operation {
@@ -206,4 +227,6 @@ fn schema(kind: &str) -> RefOr<Schema> {
     }
 }
 
+/// `number` and what follows it in the answer of `authorize` alone.
+const WAITS: &str = "handle! expiresIn:integer number approvalURI";
 const ERROR: &str = "error! error_description!";

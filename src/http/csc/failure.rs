@@ -26,6 +26,11 @@ impl Failure {
         Self::Listed { status: StatusCode::BAD_REQUEST, error: "invalid_request", description: description.into() }
     }
 
+    /// An error of that name, in answer to a request that was in order.
+    pub fn listed(error: &'static str, description: &str) -> Self {
+        Self::Listed { status: StatusCode::BAD_REQUEST, error, description: description.to_owned() }
+    }
+
     /// A field that is absent or of another type.
     pub fn missing(kind: &str, name: &str) -> Self {
         Self::invalid(format!("Missing (or invalid type) {kind} parameter {name}"))
@@ -122,6 +127,8 @@ fn told(version: Version, status: StatusCode, refused: &Refused) -> (StatusCode,
         "certificate_not_usable" => invalid("Signing certificate is expired, suspended or revoked"),
         "sad_invalid" | "activation_used" => invalid("Invalid parameter SAD"),
         "sad_expired" | "activation_expired" => invalid("SAD expired"),
+        "approval_handle" => invalid("Invalid parameter handle"),
+        "approval_words" => invalid("Invalid parameter description or documentDigests"),
         "hash_not_authorized" => invalid("Hash is not authorized by the SAD"),
         "digest_length" => invalid("Invalid digest value length"),
         "hashes_invalid" => invalid("Invalid parameter hash: each hash once"),

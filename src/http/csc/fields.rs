@@ -14,6 +14,14 @@ use chuky_model::{
 use chuky_pki::algorithm::{self, DigestAlgorithm};
 use serde_json::{Map, Value};
 
+/// What a signer's factors are.
+pub struct Authentication {
+    pub pin: Option<Secret>,
+    pub code: Option<Secret>,
+    /// They are given on another device.
+    pub elsewhere: bool,
+}
+
 /// The fields of a request.
 pub struct Fields(Map<String, Value>);
 
@@ -92,9 +100,10 @@ impl Fields {
         self.required("credentialID")?.parse().map_err(|_| Failure::bad("credentialID"))
     }
 
-    /// PIN and code: `PIN` and `OTP` (version 1), or the objects of these names in `authData` (version 2). An empty text is none.
-    pub fn authentication(&mut self) -> Result<(Option<Secret>, Option<Secret>), Failure> {
-        let mut given = (self.secret("PIN")?, self.secret("OTP")?);
+    /// PIN and code: `PIN` and `OTP` (version 1), or the objects of these names in `authData` (version 2), where an object `APPROVAL` without
+    /// a value leaves both to another device. An empty text is none.
+    pub fn authentication(&mut self) -> Result<Authentication, Failure> {
+        let mut given = Authentication { pin: self.secret("PIN")?, code: self.secret("OTP")?, elsewhere: false };
         let objects = match self.0.remove("authData") {
             None | Some(Value::Null) => return Ok(given),
             Some(Value::Array(objects)) => objects,
@@ -104,8 +113,13 @@ impl Fields {
             let Value::Object(object) = object else { return Err(Failure::bad("authData")) };
             let mut object = Self(object);
             let place = match object.required("id")? {
-                "PIN" => &mut given.0,
-                "OTP" => &mut given.1,
+                "PIN" => &mut given.pin,
+                "OTP" => &mut given.code,
+                // CSC API v2 §8.3: data that is not sent in band is announced by an empty object.
+                "APPROVAL" if object.value("value").is_none() => {
+                    given.elsewhere = true;
+                    continue;
+                }
                 _ => return Err(Failure::bad("authData")),
             };
             if place.is_some() {
@@ -113,7 +127,31 @@ impl Fields {
             }
             *place = object.secret("value")?;
         }
-        Ok(given)
+        match given.elsewhere && (given.pin.is_some() || given.code.is_some()) {
+            true => Err(Failure::bad("authData")),
+            false => Ok(given),
+        }
+    }
+
+    /// The documents as `documentDigests` name them (CSC API v2 §8.4.2): the hash of each with what it is called, perhaps nothing.
+    pub fn labelled_hashes(&self) -> Result<(Vec<Vec<u8>>, Vec<String>), Failure> {
+        let Some(value) = self.value("documentDigests") else { return Ok((self.hashes()?, Vec::new())) };
+        if self.value("hash").is_some() || self.value("hashes").is_some() {
+            return Err(Failure::invalid("Both hashes and documentDigests parameters passed"));
+        }
+        let bad = || Failure::bad("documentDigests");
+        let entries = value.as_array().filter(|entries| !entries.is_empty()).ok_or_else(bad)?;
+        if entries.len() > MOST_SIGNATURES {
+            return Err(Failure::invalid("Numbers of signatures is too high"));
+        }
+        let mut labelled = (Vec::with_capacity(entries.len()), Vec::with_capacity(entries.len()));
+        for entry in entries {
+            let entry = Self::of(entry).ok_or_else(bad)?;
+            let hash = STANDARD.decode(entry.required("hash")?);
+            labelled.0.push(hash.map_err(|_| Failure::invalid("Invalid Base64 hash string parameter"))?);
+            labelled.1.push(entry.text("label")?.unwrap_or_default().to_owned());
+        }
+        Ok(labelled)
     }
 
     /// The hashes, as `hash` (version 1) or `hashes` (version 2): base64, one at least. A single text counts as one.
@@ -209,7 +247,7 @@ mod tests {
 
     #[test]
     fn a_pin_is_read_in_both_spellings() {
-        let pin = |value: Value| Fields::of(&value).unwrap().authentication().map(|(pin, _)| pin);
+        let pin = |value: Value| Fields::of(&value).unwrap().authentication().map(|given| given.pin);
         assert_eq!(pin(json!({ "PIN": "a" })).unwrap().unwrap().reveal(), "a");
         let object = json!({ "authData": [{ "id": "PIN", "value": "b" }] });
         assert_eq!(pin(object).unwrap().unwrap().reveal(), "b");
@@ -222,9 +260,26 @@ mod tests {
             json!({ "authData": [{ "id": "PIN", "value": "a" }, { "id": "OTP", "value": "123456" }] }),
         ];
         for value in both {
-            let (pin, code) = Fields::of(&value).unwrap().authentication().unwrap();
-            assert_eq!((pin.unwrap().reveal(), code.unwrap().reveal()), ("a", "123456"));
+            let Authentication { pin, code, elsewhere } = Fields::of(&value).unwrap().authentication().unwrap();
+            assert_eq!((pin.unwrap().reveal(), code.unwrap().reveal(), elsewhere), ("a", "123456", false));
         }
+        let elsewhere = json!({ "authData": [{ "id": "APPROVAL" }] });
+        assert!(Fields::of(&elsewhere).unwrap().authentication().unwrap().elsewhere);
+        assert!(pin(json!({ "authData": [{ "id": "APPROVAL", "value": "1" }] })).is_err());
+        assert!(pin(json!({ "PIN": "a", "authData": [{ "id": "APPROVAL" }] })).is_err());
+    }
+
+    #[test]
+    fn documents_may_be_named() {
+        let labelled = |value: Value| Fields::of(&value).unwrap().labelled_hashes();
+        let named = json!({ "documentDigests": [{ "hash": "AQI=", "label": "a.pdf" }, { "hash": "AwQ=" }] });
+        let (hashes, names) = labelled(named).unwrap();
+        assert_eq!((hashes, names), (vec![vec![1, 2], vec![3, 4]], vec!["a.pdf".to_owned(), String::new()]));
+        assert_eq!(labelled(json!({ "hashes": ["AQI="] })).unwrap(), (vec![vec![1, 2]], Vec::new()));
+        for bad in [json!([]), json!(1), json!([{ "label": "a" }]), json!([{ "hash": "?" }]), json!(["AQI="])] {
+            assert!(labelled(json!({ "documentDigests": bad })).is_err());
+        }
+        assert!(labelled(json!({ "hashes": ["AQI="], "documentDigests": [{ "hash": "AQI=" }] })).is_err());
     }
 
     #[test]

@@ -63,6 +63,7 @@ fn methods(version: Version) -> Vec<&'static str> {
         "signatures/timestamp",
     ];
     if version == Version::V2 {
+        methods.push("credentials/authorizeCheck");
         methods.push("signatures/signDoc");
     }
     methods

@@ -2,6 +2,7 @@
 //! either spelling, call one flow and answer in the shape of their version; errors are those that the specification lists. A handler
 //! never sees a key, and keeps no PIN and no activation data.
 
+mod asynchronous;
 mod credentials;
 pub(super) mod description;
 mod failure;
@@ -26,6 +27,7 @@ pub fn routes() -> Vec<Route> {
     let mut routes = info::routes();
     routes.extend(oauth::routes());
     routes.extend(credentials::routes());
+    routes.extend(asynchronous::routes());
     routes.extend(signatures::routes());
     routes
 }
@@ -40,17 +42,10 @@ async fn not_offered() -> failure::Failure {
     failure::Failure::not_offered()
 }
 
-/// Methods of the specification that are not offered: a second factor by message there is none, and a set of hashes is never widened
-/// without the signer.
+/// Methods of the specification that are not offered: a set of hashes is never widened without the signer.
 fn not_offered_routes() -> Vec<Route> {
     let handler = || post(not_offered);
-    [
-        both(["/csc/v1/credentials/sendOTP", "/csc/v2/credentials/sendOTP"], SIGNERS, handler),
-        both(["/csc/v1/credentials/extendTransaction", "/csc/v2/credentials/extendTransaction"], SIGNERS, handler),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    both(["/csc/v1/credentials/extendTransaction", "/csc/v2/credentials/extendTransaction"], SIGNERS, handler).into()
 }
 
 /// Which version was called.

@@ -403,6 +403,7 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
         super::gallery_sign::screens(language),
         super::gallery_audit::screens(language),
         super::gallery_consent::screens(language),
+        super::gallery_approvals::screens(language),
         super::gallery_custody::screens(language),
         super::gallery_lifecycle::screens(language),
         super::gallery_documents::screens(language),

@@ -9,6 +9,7 @@ pub mod account;
 pub mod activate;
 pub mod activation_sheets;
 pub mod alarms;
+pub mod approvals;
 pub mod assets;
 pub mod audit;
 pub mod booth;
@@ -110,6 +111,8 @@ fn rendered(template: &impl askama::Template) -> String {
 mod gallery;
 #[cfg(test)]
 mod gallery_account;
+#[cfg(test)]
+mod gallery_approvals;
 #[cfg(test)]
 mod gallery_audit;
 #[cfg(test)]

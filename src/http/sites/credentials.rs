@@ -5,6 +5,7 @@ use super::{PageForm, Visit};
 use crate::{
     accounts::Principal,
     app::App,
+    approvals,
     custody::{self, Pin, Signer},
     error::{Error, RequestError, Result},
     http::{
@@ -105,7 +106,7 @@ async fn end_grant(
 ) -> Result<Response> {
     let by = visit.posting(&form.csrf)?;
     let id = id.parse().map_err(|_| RequestError::not_found())?;
-    oauth::end_grant(&app, by, id).await?;
+    approvals::end_grant(&app, by, id).await?;
     Ok(Redirect::to("/credentials?ended=1").into_response())
 }
 

@@ -4,6 +4,7 @@
 mod account;
 mod activate;
 mod alarms;
+mod approvals;
 mod audit;
 mod booth;
 mod booth_drafts;
@@ -61,6 +62,7 @@ pub fn routes() -> Vec<Route> {
         login::routes(),
         account::routes(),
         consent::routes(),
+        approvals::routes(),
         activate::routes(),
         booth::routes(),
         booth_drafts::routes(),

@@ -38,10 +38,7 @@ pub async fn authorize(
     factors: &Factors,
 ) -> Result<Sad> {
     let signer = custody::signer(app, by, credential).await?;
-    let length = signer.credential.algorithm.default_scheme().hash().length();
-    if hashes.iter().any(|hash| hash.len() != length) {
-        return Err(wrong_length().into());
-    }
+    check_hashes(&signer, hashes)?;
     let at = Instant::from_unix_seconds(app.clock.now().unix_seconds());
     let mut digests = hashes.to_vec();
     if variants == Variants::All {
@@ -54,6 +51,16 @@ pub async fn authorize(
         }
     }
     custody::authorize(app, by, &signer, factors, (digests, hashes.to_vec()), (hashes.len(), at)).await
+}
+
+/// Whether each hash has the length that the signer's key signs, and comes once.
+pub fn check_hashes(signer: &Signer, hashes: &[Vec<u8>]) -> Result<(), RequestError> {
+    let length = signer.credential.algorithm.default_scheme().hash().length();
+    if hashes.iter().any(|hash| hash.len() != length) {
+        return Err(wrong_length());
+    }
+    let distinct: std::collections::HashSet<&Vec<u8>> = hashes.iter().collect();
+    if distinct.len() == hashes.len() { Ok(()) } else { Err(custody::hashes_invalid()) }
 }
 
 /// Signatures over allowed hashes, in order.

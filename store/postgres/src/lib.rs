@@ -72,6 +72,8 @@ pub mod request;
 pub mod revocation;
 #[path = "../../src/signature_picture.rs"]
 pub mod signature_picture;
+#[path = "../../src/signing_approval.rs"]
+pub mod signing_approval;
 #[path = "../../src/staff.rs"]
 pub mod staff;
 #[path = "../../src/stored.rs"]
