@@ -5,13 +5,17 @@ use crate::{
     accounts::passkey::Given,
     app::App,
     error::{RequestError, Result},
-    http::{Access, Caller, Remote, Route, upload},
+    http::{
+        Access, Caller, Remote, Route,
+        parameters::{Path, Query},
+        upload,
+    },
     registration::lists::{self, Column, ListDetail, ListView, Shown},
 };
 use axum::{
     Json,
     body::Body,
-    extract::{DefaultBodyLimit, Path, Query, State},
+    extract::{DefaultBodyLimit, State},
     http::{Method, StatusCode},
     response::{IntoResponse, Response},
     routing::{get, post},

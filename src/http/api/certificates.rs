@@ -5,7 +5,7 @@ use crate::{
     accounts::Principal,
     app::App,
     error::{RequestError, Result},
-    http::{Access, Caller, Route, pages::certificate_status::receipt_sheet},
+    http::{Access, Caller, Route, pages::certificate_status::receipt_sheet, parameters::Path},
     issuance::{
         self,
         revocation::{self, CertificateView, Change, Ground, ListOutcome, Listed},
@@ -16,7 +16,7 @@ use crate::{
 use axum::{
     Json,
     body::Bytes,
-    extract::{Path, State},
+    extract::State,
     http::{HeaderMap, Method, StatusCode, header},
     response::{IntoResponse, Response},
     routing::{get, post},

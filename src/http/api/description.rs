@@ -218,9 +218,10 @@ fn described() -> utoipa::openapi::OpenApi {
     for (path, item) in &mut description.paths.paths {
         let noun = path.split('/').nth(3).unwrap_or_default().to_owned();
         let noun = csc::description::tag(path).unwrap_or(noun);
-        for operation in [&mut item.get, &mut item.post, &mut item.put, &mut item.delete].into_iter().flatten() {
+        for (_, operation) in super::statuses::operations(item) {
             operation.tags = Some(vec![noun.clone()]);
         }
     }
+    super::statuses::add(&mut description, &super::routes());
     description
 }

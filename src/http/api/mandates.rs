@@ -6,13 +6,17 @@ use crate::{
     app::App,
     custody::Factors,
     error::{RequestError, Result},
-    http::{Access, Caller, Remote, Route, pages::form::Secret},
+    http::{
+        Access, Caller, Remote, Route,
+        pages::form::Secret,
+        parameters::{Path, Query},
+    },
     transactions::mandates::{self, CollectionAnswer, MandateView, Wish},
 };
 use axum::{
     Json,
     body::Bytes,
-    extract::{DefaultBodyLimit, Path, Query, State},
+    extract::{DefaultBodyLimit, State},
     http::{HeaderMap, Method, StatusCode},
     response::Response,
     routing::{get, post},

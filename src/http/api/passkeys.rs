@@ -10,11 +10,11 @@ use crate::{
     },
     app::App,
     error::{RequestError, Result},
-    http::{Access, Caller, Remote, Route, pages::form::Secret},
+    http::{Access, Caller, Remote, Route, pages::form::Secret, parameters::Path},
 };
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::State,
     http::{Method, StatusCode, header},
     response::{IntoResponse, Response},
     routing::{get, post},

@@ -6,13 +6,13 @@ use crate::{
     app::App,
     custody::Factors,
     error::{RequestError, Result},
-    http::{Caller, Remote, Route, pages::form::Secret, upload},
+    http::{Caller, Remote, Route, pages::form::Secret, parameters::Query, upload},
     transactions::payroll::{self, PayrollView, SignedPayroll},
 };
 use axum::{
     Json,
     body::Body,
-    extract::{DefaultBodyLimit, Query, State},
+    extract::{DefaultBodyLimit, State},
     http::Method,
     routing::post,
 };

@@ -5,12 +5,15 @@ use crate::{
     accounts::{Principal, passkey::Given},
     app::App,
     error::{Error, RequestError, Result},
-    http::{Access, Caller, Route},
+    http::{
+        Access, Caller, Route,
+        parameters::{Path, Query},
+    },
     registration::{self, Beside, Details, RequestView},
 };
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::State,
     http::{HeaderMap, Method, StatusCode, header},
     response::{IntoResponse, Response},
     routing::{get, post},

@@ -5,7 +5,7 @@ use crate::{
     accounts::Principal,
     app::App,
     error::{Error, RequestError, RequestErrorKind, Result},
-    http::{Access, Caller, Route, Standing, problem::Problem, upload},
+    http::{Access, Caller, Route, Standing, parameters::Query, problem::Problem, upload},
     transactions::{
         ReceiptForm,
         receipts::{RECEIPTS_IN_A_TREE, Receipts, with_receipt},
@@ -15,7 +15,7 @@ use crate::{
 use axum::{
     Json,
     body::{Body, Bytes, HttpBody},
-    extract::{DefaultBodyLimit, FromRequest, Multipart, Query, Request, State},
+    extract::{DefaultBodyLimit, FromRequest, Multipart, Request, State},
     http::{Method, header},
     response::{IntoResponse, Response},
     routing::{get, post},
