@@ -243,3 +243,39 @@ const API: &str = "/api/";
 const INTERNAL: &str = "internal";
 /// What `Retry-After` says where nothing better is known.
 const USUAL_WAIT_SECONDS: u32 = 5;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use super::*;
+    use axum::{Router, body::to_bytes, middleware, routing::get};
+    use std::time::Duration;
+    use tower::ServiceExt;
+    use tower_http::{catch_panic::CatchPanicLayer, timeout::TimeoutLayer};
+
+    async fn panics() -> StatusCode {
+        panic!("of a handler")
+    }
+
+    #[tokio::test]
+    async fn a_failure_around_a_handler_has_the_shape_of_the_api() {
+        let slow = TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, Duration::ZERO);
+        let router = Router::new()
+            .route("/api/panics", get(panics))
+            .route("/panics", get(panics))
+            .route("/api/waits", get(std::future::pending::<()>).layer(slow))
+            .layer(CatchPanicLayer::new())
+            .layer(middleware::from_fn(in_one_shape));
+        for (path, status, code) in
+            [("/api/panics", 500, Some("internal")), ("/api/waits", 504, Some("took_too_long")), ("/panics", 500, None)]
+        {
+            let request = Request::builder().uri(path).body(axum::body::Body::empty()).unwrap();
+            let response = router.clone().oneshot(request).await.unwrap();
+            assert_eq!(response.status(), status, "{path}");
+            let body = to_bytes(response.into_body(), 10_000).await.unwrap();
+            let told = serde_json::from_slice::<serde_json::Value>(&body).map(|body| body["type"].clone());
+            let told = told.ok().and_then(|told| told.as_str().map(str::to_owned));
+            assert_eq!(told, code.map(|code| format!("urn:chuky:problem:{code}")), "{path}");
+        }
+    }
+}

@@ -120,6 +120,7 @@ pub struct ListBody {
 
 /// What became of each certificate of a list.
 #[derive(Serialize, ToSchema)]
+#[schema(as = ListChangedAnswer)]
 pub struct ListAnswer {
     /// How many were changed, or with `dry_run` would be.
     changed: usize,

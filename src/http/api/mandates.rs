@@ -42,6 +42,7 @@ pub(super) fn routes() -> Vec<Route> {
 /// A mandate to sign.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = MandateBody)]
 pub struct SignBody {
     credential: String,
     #[schema(value_type = String)]

@@ -105,6 +105,7 @@ pub struct RemoveBody {
 /// A confirmation of exactly the key whose code was compared.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = PasskeyConfirmBody)]
 pub struct ConfirmBody {
     content_digest: String,
     #[serde(default)]

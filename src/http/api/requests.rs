@@ -81,6 +81,7 @@ pub struct RejectBody {
 
 /// The code for a subscriber, shown this once.
 #[derive(Serialize, ToSchema)]
+#[schema(as = ActivationCodeAnswer)]
 pub struct CodeAnswer {
     activation_code: String,
     /// Where the subscriber enters the code.
@@ -93,6 +94,7 @@ pub struct CodeAnswer {
 
 /// A page of requests.
 #[derive(Serialize, ToSchema)]
+#[schema(as = RequestsAnswer)]
 pub struct ListAnswer {
     requests: Vec<RequestView>,
     /// For `after`; absent on the last page.

@@ -23,7 +23,8 @@ pub(super) fn add(description: &mut OpenApi, routes: &[Route]) {
             let route = routes.iter().find(|route| route.path == path && route.method == method);
             let Some(route) = route.filter(|route| route.path.starts_with("/api/")) else { continue };
             let asked = Asked::of(route, operation);
-            for refusal in REFUSALS.iter().filter(|refusal| (refusal.of)(&asked)) {
+            let may = |refusal: &&Refusal| asked.names(refusal.status) || (refusal.of)(&asked);
+            for refusal in REFUSALS.iter().filter(may) {
                 refuse(operation, refusal);
             }
         }
@@ -69,6 +70,11 @@ impl Asked {
             has_json: body.is_some_and(is_json),
             named: operation.responses.responses.keys().cloned().collect(),
         }
+    }
+
+    /// Whether the operation itself says that it may answer so.
+    fn names(&self, status: &str) -> bool {
+        self.named.iter().any(|named| named == status)
     }
 }
 
@@ -120,7 +126,7 @@ const REFUSALS: &[Refusal] = &[
         status: "401",
         name: "Unauthenticated",
         meaning: "Nobody is logged in, or the credentials are not valid.",
-        of: |asked| asked.of_somebody || asked.named.iter().any(|status| status == "401"),
+        of: |asked| asked.of_somebody,
     },
     Refusal {
         status: "403",
@@ -138,7 +144,7 @@ const REFUSALS: &[Refusal] = &[
         status: "409",
         name: "Conflict",
         meaning: "The thing is not in a state that allows this, or somebody else was faster.",
-        of: |asked| asked.changes || asked.named.iter().any(|status| status == "409"),
+        of: |asked| asked.changes,
     },
     Refusal {
         status: "413",
@@ -162,7 +168,7 @@ const REFUSALS: &[Refusal] = &[
         status: "429",
         name: "TooMany",
         meaning: "Too often, or a factor is locked. Wait as `Retry-After` says.",
-        of: |asked| asked.changes || asked.named.iter().any(|status| status == "429"),
+        of: |asked| asked.changes,
     },
     Refusal {
         status: "500",

@@ -182,7 +182,8 @@ pub async fn verify_batch(
 }
 
 /// The schema of a payment order (JSON Schema 2020-12).
-#[utoipa::path(get, path = "/api/v1/schemas/payment-order.json", responses((status = 200, body = serde_json::Value)))]
+#[utoipa::path(get, path = "/api/v1/schemas/payment-order.json",
+    responses((status = 200, body = serde_json::Value, content_type = "application/schema+json")))]
 pub async fn schema() -> Response {
     ([(header::CONTENT_TYPE, "application/schema+json")], SCHEMA).into_response()
 }
