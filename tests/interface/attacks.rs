@@ -129,7 +129,7 @@ async fn headers_that_mislead_are_refused_each_for_its_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn spellings_and_numbers_that_readers_see_differently_are_refused() {
+async fn spellings_that_readers_see_differently_are_refused() {
     let Scene { test, provider, payer } = scene(Backend::Sqlite).await;
     let order = payer.order(&test.app, "INV-1");
     let compact = payer.sign(&order);
@@ -143,7 +143,7 @@ async fn spellings_and_numbers_that_readers_see_differently_are_refused() {
     };
     let one = json!({ "protected": protected, "signature": value });
     let zeros = |count: usize| URL.encode(vec![0; count]);
-    let mut cases: Vec<Case> = vec![
+    let cases: Vec<Case> = vec![
         (with("header", json!({ "alg": "none" })), "malformed"),
         (with("header", json!({ "x5c": [] })), "malformed"),
         (with("Payload", json!("e30")), "malformed"),
@@ -169,6 +169,15 @@ async fn spellings_and_numbers_that_readers_see_differently_are_refused() {
         ("[".repeat(60_000), "malformed"),
         (format!("{{\"payload\":{}", "[".repeat(60_000)), "too_large"),
     ];
+    refused(&test, &provider, &cases).await;
+    assert_eq!(cases.len(), 23);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn numbers_members_and_letters_that_readers_see_differently_are_refused() {
+    let Scene { test, provider, payer } = scene(Backend::Sqlite).await;
+    let order = payer.order(&test.app, "INV-1");
+    let mut cases: Vec<Case> = Vec::new();
     let signed = |payload: &str| crafted(&payer, r#"{"alg":"ES256","x5c":["CHAIN"]}"#, payload.as_bytes());
     let text = order.to_string();
     cases.push((signed(&text.replace(":150000", ":9007199254740992")), "amount_too_large"));
@@ -204,7 +213,7 @@ async fn spellings_and_numbers_that_readers_see_differently_are_refused() {
         cases.push((signed(&changed.to_string()), code));
     }
     refused(&test, &provider, &cases).await;
-    assert_eq!(cases.len(), 50);
+    assert_eq!(cases.len(), 27);
 }
 
 /// A certificate whose point lies on no curve, a short key, and a key of another kind than the algorithm's.
@@ -257,36 +266,55 @@ async fn wrapped_messages_are_refused_as_payments_and_altered_as_documents() {
     let inside = |message: &str, signature: &str| message.replace("</Document>", &format!("{signature}</Document>"));
     let object = signature.replace(end, &format!("<ds:Object>{bare}</ds:Object>{end}"));
     let cases = [
-        (format!("<Message>{other}{body}</Message>"), "several_transactions"),
-        (format!("<Message>{body}{other}</Message>"), "several_transactions"),
-        (inside(&other, &object), "several_transactions"),
-        (inside(&other, signature), "content_not_signed"),
+        (format!("<Message>{other}{body}</Message>"), "several_transactions", "FORMAT_FAILURE altered"),
+        (format!("<Message>{body}{other}</Message>"), "several_transactions", "FORMAT_FAILURE altered"),
+        (inside(&other, &object), "several_transactions", "HASH_FAILURE broken"),
+        (inside(&other, signature), "content_not_signed", "HASH_FAILURE broken"),
         (
             inside(&other, signature).replace("</FIToFICstmrCdtTrf>", "<Keep Id=\"order\"/></FIToFICstmrCdtTrf>"),
             "content_altered",
+            "HASH_FAILURE broken",
         ),
-        (format!("<Message>{body}<x Id=\"order\"/></Message>"), "malformed"),
-        (format!("<Message><Rest Id=\"order\"/>{}</Message>", inside(&other, signature)), "content_altered"),
-        (body.replace(signature, &format!("{signature}{signature}")), "several_signatures"),
-        (bare.clone(), "malformed"),
-        (body.replace("150000", "950000"), "content_altered"),
-        (body.replace("xmldsig#enveloped-signature", "xmldsig#base64"), "signature_invalid"),
-        (body.replace("more#ecdsa-sha256", "more#hmac-sha256"), "algorithm_not_allowed"),
-        (body.replace("more#ecdsa-sha256", "more#rsa-sha256"), "algorithm_does_not_fit_key"),
-        (format!("<!DOCTYPE Document [<!ENTITY a \"1\">]>{body}"), "malformed"),
-        (format!("<!DOCTYPE Document SYSTEM \"file:///etc/passwd\">{body}"), "malformed"),
+        (format!("<Message>{body}<x Id=\"order\"/></Message>"), "malformed", "HASH_FAILURE broken"),
+        (
+            format!("<Message><Rest Id=\"order\"/>{}</Message>", inside(&other, signature)),
+            "content_altered",
+            "HASH_FAILURE broken",
+        ),
+        (body.replace(signature, &format!("{signature}{signature}")), "several_signatures", "HASH_FAILURE broken"),
+        (bare.clone(), "malformed", "- none"),
+        (body.replace("150000", "950000"), "content_altered", "HASH_FAILURE broken"),
+        (body.replace("xmldsig#enveloped-signature", "xmldsig#base64"), "signature_invalid", "HASH_FAILURE broken"),
+        (
+            body.replace("more#ecdsa-sha256", "more#hmac-sha256"),
+            "algorithm_not_allowed",
+            "CRYPTO_CONSTRAINTS_FAILURE_NO_POE unknown",
+        ),
+        (
+            body.replace("more#ecdsa-sha256", "more#rsa-sha256"),
+            "algorithm_does_not_fit_key",
+            "SIG_CRYPTO_FAILURE broken",
+        ),
+        (format!("<!DOCTYPE Document [<!ENTITY a \"1\">]>{body}"), "malformed", "POLICY_PROCESSING_ERROR unknown"),
+        (
+            format!("<!DOCTYPE Document SYSTEM \"file:///etc/passwd\">{body}"),
+            "malformed",
+            "POLICY_PROCESSING_ERROR unknown",
+        ),
     ];
     let lines: Vec<Case> =
-        cases.iter().map(|(message, code)| (serde_json::to_string(message).unwrap(), *code)).collect();
+        cases.iter().map(|(message, code, _)| (serde_json::to_string(message).unwrap(), *code)).collect();
     refused(&test, &provider, &lines).await;
     let documents: Vec<Vec<u8>> = std::iter::once(body.to_owned())
-        .chain(cases.iter().map(|(message, _)| message.clone()))
+        .chain(cases.iter().map(|(message, ..)| message.clone()))
         .map(String::into_bytes)
         .collect();
-    let found = reports(&test, &documents).await;
+    // Of a service that knows nothing of the signer: what the bytes prove is the same to everybody.
+    let found = reports(&TestApp::sqlite().await, &documents).await;
     assert_eq!((found.len(), &found[0]["integrity"]), (16, &"intact".into()), "{}", found[0]);
-    for (report, (message, _)) in found[1..].iter().zip(&cases) {
-        println!("DOC {} {} {} {}", report["indication"], report["sub_indication"], report["integrity"], message.len());
-        assert_ne!(report["indication"], "TOTAL_PASSED", "{message}: {report}");
+    let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    for (report, (message, _, wanted)) in found[1..].iter().zip(&cases) {
+        let told = format!("{} {}", text(&report["sub_indication"]), text(&report["integrity"]));
+        assert_eq!((told.as_str(), report["indication"] == "TOTAL_PASSED"), (*wanted, false), "{message}: {report}");
     }
 }

@@ -39,80 +39,76 @@ async fn refused(test: &TestApp, asked: &Asked<'_>) -> (u16, String, String) {
     (status, code, header("allow"))
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_error_of_the_api_has_one_shape() {
-    let test = TestApp::sqlite().await;
-    let (_, auditor) = test.account("kiem.toan", &[Role::Auditor], None).await;
-    let json = ("content-type", "application/json");
-    let with = |method: &'static str, path: &'static str| Asked { method, path, ..PLAIN };
-    let typed = |kind: &'static str| vec![("content-type", kind)];
-    let (jose, form, page) =
-        (typed("application/jose"), typed("application/x-www-form-urlencoded"), vec![json, ("accept", "text/html")]);
-    let elsewhere = [json, ("sec-fetch-site", "cross-site"), ("origin", "https://evil.example")];
-    let cases = [
-        // The query: of another type, absent, twice, no text.
-        (Asked { token: &auditor, ..with("GET", "/api/v1/audit/consistency?old=x&size=1") }, 422, "query_invalid"),
-        (Asked { token: &auditor, ..with("GET", "/api/v1/audit/consistency") }, 422, "query_invalid"),
-        (
-            Asked { token: &auditor, ..with("GET", "/api/v1/audit/consistency?old=1&old=2&size=3") },
-            422,
-            "query_invalid",
-        ),
-        (with("POST", "/api/v1/documents/verify?pictures=perhaps"), 422, "query_invalid"),
-        (with("POST", "/api/v1/documents/verify?policy=nobodys"), 422, "policy_unknown"),
-        // The path.
-        (Asked { token: &auditor, ..with("GET", "/api/v1/audit/entries/%FF/proof") }, 404, "not_found"),
-        (Asked { token: &auditor, ..with("GET", "/api/v1/audit/entries/-1/proof") }, 404, "not_found"),
-        (with("GET", "/api/v1/nothing"), 404, "not_found"),
-        (with("POST", "/api/v2/session"), 404, "not_found"),
-        (with("GET", "/api/"), 404, "not_found"),
-        // The method.
-        (with("PATCH", "/api/v1/session"), 405, "method_not_allowed"),
-        (with("GET", "/api/v1/transactions/verify"), 405, "method_not_allowed"),
-        // The body.
-        (Asked { headers: &[json], body: b"{".to_vec(), ..with("POST", "/api/v1/session") }, 422, "json_invalid"),
-        (Asked { headers: &page, body: b"{".to_vec(), ..with("POST", "/api/v1/session") }, 422, "json_invalid"),
-        (
-            Asked { headers: &[json], body: vec![b' '; (1 << 20) + 1], ..with("POST", "/api/v1/session") },
-            413,
-            "body_too_large",
-        ),
-        (
-            Asked { headers: &jose, body: b"{}".to_vec(), ..with("POST", "/api/v1/session") },
-            415,
-            "content_type_unsupported",
-        ),
-        (
-            Asked { headers: &form, body: b"{}".to_vec(), ..with("POST", "/api/v1/session") },
-            415,
-            "content_type_unsupported",
-        ),
-        (
-            Asked { headers: &[("content-type", "multipart/form-data")], ..with("POST", "/api/v1/documents/verify") },
-            422,
-            "form_malformed",
-        ),
-        // Who calls.
-        (with("GET", "/api/v1/session"), 401, "unauthenticated"),
-        (Asked { token: "chuky_made_up", ..with("GET", "/api/v1/requests") }, 401, "unauthenticated"),
-        (Asked { token: &auditor, ..with("GET", "/api/v1/requests/x") }, 403, "forbidden"),
-        (Asked { headers: &elsewhere, body: b"{}".to_vec(), ..with("POST", "/api/v1/session") }, 403, "other_site"),
-    ];
-    for (asked, status, code) in &cases {
-        let (found, said, allow) = refused(&test, asked).await;
+/// Asks each and compares the status and the code; whoever is refused for the method is told which there are.
+async fn compare(test: &TestApp, cases: &[(Asked<'_>, u16, &str)]) {
+    for (asked, status, code) in cases {
+        let (found, said, allow) = refused(test, asked).await;
         assert_eq!((found, said.as_str()), (*status, *code), "{} {}", asked.method, asked.path);
         assert_eq!(!allow.is_empty(), *status == 405, "{} {}: {allow}", asked.method, asked.path);
     }
+}
+
+const JSON: (&str, &str) = ("content-type", "application/json");
+
+fn to<'a>(method: &'a str, path: &'a str) -> Asked<'a> {
+    Asked { method, path, ..PLAIN }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_address_that_is_wrong_is_refused_in_the_one_shape() {
+    let test = TestApp::sqlite().await;
+    let (_, auditor) = test.account("kiem.toan", &[Role::Auditor], None).await;
+    let audit = |path| Asked { token: &auditor, ..to("GET", path) };
+    let cases = [
+        // The query: of another type, absent, twice.
+        (audit("/api/v1/audit/consistency?old=x&size=1"), 422, "query_invalid"),
+        (audit("/api/v1/audit/consistency"), 422, "query_invalid"),
+        (audit("/api/v1/audit/consistency?old=1&old=2&size=3"), 422, "query_invalid"),
+        (to("POST", "/api/v1/documents/verify?pictures=perhaps"), 422, "query_invalid"),
+        (to("POST", "/api/v1/documents/verify?policy=nobodys"), 422, "policy_unknown"),
+        // The path: no text, no number, no route.
+        (audit("/api/v1/audit/entries/%FF/proof"), 404, "not_found"),
+        (audit("/api/v1/audit/entries/-1/proof"), 404, "not_found"),
+        (to("GET", "/api/v1/nothing"), 404, "not_found"),
+        (to("POST", "/api/v2/session"), 404, "not_found"),
+        (to("GET", "/api/"), 404, "not_found"),
+        // The method.
+        (to("PATCH", "/api/v1/session"), 405, "method_not_allowed"),
+        (to("GET", "/api/v1/transactions/verify"), 405, "method_not_allowed"),
+    ];
+    compare(&test, &cases).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_or_a_caller_that_is_wrong_is_refused_in_the_one_shape() {
+    let test = TestApp::sqlite().await;
+    let (_, auditor) = test.account("kiem.toan", &[Role::Auditor], None).await;
+    let session = |headers, body: &[u8]| Asked { headers, body: body.to_vec(), ..to("POST", "/api/v1/session") };
+    let large = vec![b' '; (1 << 20) + 1];
+    let form = Asked { headers: &[("content-type", "multipart/form-data")], ..to("POST", "/api/v1/documents/verify") };
+    let elsewhere = [JSON, ("sec-fetch-site", "cross-site"), ("origin", "https://evil.example")];
+    let cases = [
+        (session(&[JSON], b"{"), 422, "json_invalid"),
+        (session(&[JSON, ("accept", "text/html")], b"{"), 422, "json_invalid"),
+        (session(&[JSON], &large), 413, "body_too_large"),
+        (session(&[("content-type", "application/jose")], b"{}"), 415, "content_type_unsupported"),
+        (session(&[("content-type", "application/x-www-form-urlencoded")], b"{}"), 415, "content_type_unsupported"),
+        (form, 422, "form_malformed"),
+        (to("GET", "/api/v1/session"), 401, "unauthenticated"),
+        (Asked { token: "chuky_made_up", ..to("GET", "/api/v1/requests") }, 401, "unauthenticated"),
+        (Asked { token: &auditor, ..to("GET", "/api/v1/requests/x") }, 403, "forbidden"),
+        (session(&elsewhere, b"{}"), 403, "other_site"),
+    ];
+    compare(&test, &cases).await;
     // JSON by any of its names, and where nothing is said.
-    let body = br#"{"login":"nobody","password":"sai-sai-sai-sai"}"#.to_vec();
+    let body = br#"{"login":"nobody","password":"sai-sai-sai-sai"}"#;
     let names: [&[(&str, &str)]; 3] = [
         &[],
         &[("content-type", "application/json; charset=utf-8")],
         &[("content-type", "Application/Merge-Patch+JSON")],
     ];
     for headers in names {
-        let asked = Asked { headers, body: body.clone(), ..with("POST", "/api/v1/session") };
-        assert_eq!(refused(&test, &asked).await.0, 401, "{headers:?}");
+        assert_eq!(refused(&test, &session(headers, body)).await.0, 401, "{headers:?}");
     }
 }
 

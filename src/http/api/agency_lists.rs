@@ -98,11 +98,11 @@ pub struct RejectListBody {
     reason: String,
 }
 
-/// Takes a list in as a draft: the body is the CSV or XLSX file itself.
 #[utoipa::path(post, path = "/api/v1/agency-lists",
     params(("name" = Option<String>, Query)),
     request_body(content((String = "text/csv"), (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"))),
     responses((status = 201, body = ListDetail), (status = 403), (status = 413), (status = 422)))]
+/// Takes a list in as a draft: the body is the CSV or XLSX file itself.
 pub async fn take(
     State(app): State<App>,
     caller: Caller,
