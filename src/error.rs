@@ -32,6 +32,8 @@ pub enum RequestErrorKind {
     Conflict,
     /// A named limit of size or count is exceeded.
     TooLarge,
+    /// The content is of a type that is not read here.
+    Unsupported,
     /// The caller asks too often, or a factor is locked.
     TooMany,
     /// A part of the service is away for the moment: try again.

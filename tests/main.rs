@@ -15,6 +15,7 @@ mod faults;
 mod gateway;
 mod harness;
 mod identity;
+mod interface;
 mod issuance;
 mod leaks;
 mod long_log;

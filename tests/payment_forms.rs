@@ -44,7 +44,7 @@ async fn scene() -> Scene {
 }
 
 /// The order as a pacs.008; its end is that of the day, as a date has it.
-fn pacs_008(order: &Value) -> String {
+pub fn pacs_008(order: &Value) -> String {
     let text = |name: &str| order[name].as_str().unwrap();
     format!(
         "<Document xmlns=\"urn:iso:std:iso:20022:tech:xsd:pacs.008.001.08\"><FIToFICstmrCdtTrf><GrpHdr><CreDtTm>{}</CreDtTm><NbOfTxs>1</NbOfTxs>\
@@ -90,6 +90,11 @@ fn cms(payer: &Payer, content: &str, inside: bool) -> Vec<u8> {
 
 /// A pacs.008 with an enveloped signature by xmlsec1.
 fn signed_xml(payer: &Payer, message: &str) -> String {
+    signed_xml_over(payer, message, "")
+}
+
+/// The same over what that reference means: nothing is the whole document, `#…` what has that `Id`.
+pub fn signed_xml_over(payer: &Payer, message: &str, reference: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, content: &[u8]| {
         let path = folder.path().join(name);
@@ -98,16 +103,19 @@ fn signed_xml(payer: &Payer, message: &str) -> String {
     };
     let template = "<ds:Signature xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\"><ds:SignedInfo>\
         <ds:CanonicalizationMethod Algorithm=\"http://www.w3.org/2001/10/xml-exc-c14n#\"/>\
-        <ds:SignatureMethod Algorithm=\"http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256\"/><ds:Reference URI=\"\"><ds:Transforms>\
+        <ds:SignatureMethod Algorithm=\"http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256\"/><ds:Reference URI=\"REFERENCE\"><ds:Transforms>\
         <ds:Transform Algorithm=\"http://www.w3.org/2000/09/xmldsig#enveloped-signature\"/></ds:Transforms>\
         <ds:DigestMethod Algorithm=\"http://www.w3.org/2001/04/xmlenc#sha256\"/><ds:DigestValue/></ds:Reference></ds:SignedInfo>\
         <ds:SignatureValue/><ds:KeyInfo><ds:X509Data/></ds:KeyInfo></ds:Signature></Document>";
     let key = write("key.pem", &payer.holder.key.private_key_to_pem_pkcs8().unwrap());
     let own = write("own.pem", &payer.holder.certificate.to_pem().unwrap());
     let issuing = write("issuing.pem", &X509::from_der(&payer.issuing).unwrap().to_pem().unwrap());
-    let source = write("message.xml", message.replace("</Document>", template).as_bytes());
+    let source = message.replace("</Document>", &template.replace("REFERENCE", reference));
+    let source = write("message.xml", source.as_bytes());
     let keys = format!("{key},{own},{issuing}");
-    let output = Command::new("xmlsec1").args(["--sign", "--privkey-pem", &keys, &source]).output().unwrap();
+    let mut command = Command::new("xmlsec1");
+    command.args(["--sign", "--privkey-pem", &keys, "--id-attr:Id", "Document", &source]);
+    let output = command.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }

@@ -13,6 +13,7 @@ mod guard;
 pub mod identity_simulator;
 mod log;
 pub mod pages;
+mod parameters;
 mod pki;
 mod plain;
 pub mod problem;
@@ -80,6 +81,7 @@ pub fn router(app: App) -> Router {
     let around = ServiceBuilder::new()
         .layer(middleware::from_fn_with_state(app.clone(), request_id::named))
         .layer(MapResponseLayer::new(with_security_headers))
+        .layer(middleware::from_fn(problem::in_one_shape))
         .layer(CatchPanicLayer::new())
         .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, LONGEST_REQUEST))
         .layer(DefaultBodyLimit::max(LARGEST_SMALL_BODY))

@@ -48,6 +48,7 @@ pub struct PayrollRow {
 
 /// What is wrong with one row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = PayrollRowProblem)]
 pub struct RowProblem {
     /// The row in the file.
     pub row: u32,

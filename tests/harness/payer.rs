@@ -21,11 +21,11 @@ use openssl::{
     ec::{EcGroup, EcKey},
     hash::MessageDigest,
     nid::Nid,
-    pkey::{PKey, Private},
+    pkey::{HasPublic, PKey, PKeyRef, Private},
     rsa::Rsa,
     sign::Signer,
     x509::{
-        X509, X509Builder, X509NameBuilder,
+        X509, X509Builder, X509NameBuilder, X509NameRef,
         extension::{BasicConstraints, KeyUsage},
     },
 };
@@ -65,6 +65,18 @@ pub fn rsa() -> PKey<Private> {
 
 /// A certificate from yesterday until in ten days.
 fn issue(common_name: &str, authority: bool, key: PKey<Private>, issuer: Option<&Holder>, now: Instant) -> Holder {
+    let by = issuer.map_or((None, &key), |issuer| (Some(issuer.certificate.subject_name()), &issuer.key));
+    Holder { certificate: certify(common_name, authority, &key, by, now), key }
+}
+
+/// The same for a key of which nobody has the private half. `by`: the issuer's name, where it has another, and key.
+fn certify<T: HasPublic>(
+    common_name: &str,
+    authority: bool,
+    key: &PKeyRef<T>,
+    (issuer, by): (Option<&X509NameRef>, &PKey<Private>),
+    now: Instant,
+) -> X509 {
     let mut name = X509NameBuilder::new().unwrap();
     name.append_entry_by_nid(Nid::COUNTRYNAME, "VN").unwrap();
     name.append_entry_by_nid(Nid::COMMONNAME, common_name).unwrap();
@@ -78,10 +90,10 @@ fn issue(common_name: &str, authority: bool, key: PKey<Private>, issuer: Option<
     serial.rand(120, MsbOption::ONE, false).unwrap();
     builder.set_serial_number(&Asn1Integer::from_bn(&serial).unwrap()).unwrap();
     builder.set_subject_name(&name).unwrap();
-    builder.set_issuer_name(issuer.map_or(&name, |issuer| issuer.certificate.subject_name())).unwrap();
+    builder.set_issuer_name(issuer.unwrap_or(&name)).unwrap();
     builder.set_not_before(&Asn1Time::from_unix(now.unix_seconds() - 86_400).unwrap()).unwrap();
     builder.set_not_after(&Asn1Time::from_unix(now.unix_seconds() + 864_000).unwrap()).unwrap();
-    builder.set_pubkey(&key).unwrap();
+    builder.set_pubkey(key).unwrap();
     let usage = if authority {
         builder.append_extension(BasicConstraints::new().critical().ca().build().unwrap()).unwrap();
         KeyUsage::new().critical().key_cert_sign().crl_sign().build().unwrap()
@@ -89,8 +101,8 @@ fn issue(common_name: &str, authority: bool, key: PKey<Private>, issuer: Option<
         KeyUsage::new().critical().digital_signature().non_repudiation().build().unwrap()
     };
     builder.append_extension(usage).unwrap();
-    builder.sign(issuer.map_or(&key, |issuer| &issuer.key), MessageDigest::sha256()).unwrap();
-    Holder { certificate: builder.build(), key }
+    builder.sign(by, MessageDigest::sha256()).unwrap();
+    builder.build()
 }
 
 impl Authority {
@@ -108,6 +120,11 @@ impl Authority {
         enter_key(app, &own.root, KeyPurpose::Root, None).await;
         enter_key(app, &own.issuing, KeyPurpose::Issuing, Some("payments-Root".to_owned())).await;
         own
+    }
+
+    /// A payer's certificate for that key, by the root.
+    pub fn certified<T: HasPublic>(&self, key: &PKeyRef<T>, now: Instant) -> X509 {
+        certify("TEST Khóa mẫu", false, key, (Some(self.root.certificate.subject_name()), &self.root.key), now)
     }
 
     /// Whoever the authority's key made a certificate for behind the service's back.

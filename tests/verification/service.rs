@@ -12,7 +12,7 @@ const PIN: &str = "mèo-xanh-ăn-phở";
 const PASSWORD: &str = "một mật khẩu dài và riêng";
 
 /// A form of files: field, file name, bytes.
-fn form(parts: &[(&str, &str, &[u8])]) -> (String, Vec<u8>) {
+pub fn form(parts: &[(&str, &str, &[u8])]) -> (String, Vec<u8>) {
     let mut body = Vec::new();
     for (field, name, bytes) in parts {
         let head = format!(

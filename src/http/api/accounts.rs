@@ -6,11 +6,11 @@ use crate::{
     accounts::{self, ApiKeyView},
     app::App,
     error::{Error, RequestError, Result},
-    http::{Access, Caller, Route},
+    http::{Access, Caller, Route, parameters::Path},
 };
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::State,
     http::{Method, StatusCode},
     routing::{delete, get, post},
 };

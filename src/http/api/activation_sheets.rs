@@ -9,13 +9,14 @@ use crate::{
     http::{
         Caller, Route,
         pages::activation_sheets,
+        parameters::{Path, Query},
         sites::{PageForm, Visit},
     },
     registration::lists::{self, Lines, Printed},
     reports,
 };
 use axum::{
-    extract::{Path, Query, State},
+    extract::State,
     http::{HeaderName, Method, header},
     response::{IntoResponse, Response},
     routing::post,

@@ -5,13 +5,17 @@ use crate::{
     accounts::passkey::Given,
     app::App,
     error::{RequestError, Result},
-    http::{Access, Caller, Remote, Route, upload},
+    http::{
+        Access, Caller, Remote, Route,
+        parameters::{Path, Query},
+        upload,
+    },
     registration::lists::{self, Column, ListDetail, ListView, Shown},
 };
 use axum::{
     Json,
     body::Body,
-    extract::{DefaultBodyLimit, Path, Query, State},
+    extract::{DefaultBodyLimit, State},
     http::{Method, StatusCode},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -94,9 +98,11 @@ pub struct RejectListBody {
     reason: String,
 }
 
-/// Takes a list in as a draft: the body is the CSV or XLSX file itself.
 #[utoipa::path(post, path = "/api/v1/agency-lists",
-    params(("name" = Option<String>, Query)), responses((status = 201, body = ListDetail), (status = 403), (status = 413), (status = 422)))]
+    params(("name" = Option<String>, Query)),
+    request_body(content((String = "text/csv"), (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"))),
+    responses((status = 201, body = ListDetail), (status = 403), (status = 413), (status = 422)))]
+/// Takes a list in as a draft: the body is the CSV or XLSX file itself.
 pub async fn take(
     State(app): State<App>,
     caller: Caller,

@@ -5,7 +5,10 @@ use crate::{
     accounts::Principal,
     app::App,
     error::{RequestError, Result},
-    http::{Access, Caller, Route},
+    http::{
+        Access, Caller, Route,
+        parameters::{Path, Query},
+    },
     transactions::{
         provider_changes::{self, ChangeView},
         webhooks::{self, AlarmView},
@@ -13,7 +16,7 @@ use crate::{
 };
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::State,
     http::{HeaderMap, Method, StatusCode},
     response::Response,
     routing::{get, post},

@@ -8,12 +8,16 @@ use crate::{
         history::{self, About, AuditLine},
     },
     error::{RequestError, Result},
-    http::{Access, Caller, Route, log::AUDITORS},
+    http::{
+        Access, Caller, Route,
+        log::AUDITORS,
+        parameters::{Path, Query},
+    },
     subject,
 };
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::State,
     http::{Method, header},
     response::{IntoResponse, Response},
     routing::get,

@@ -5,7 +5,7 @@ use crate::{
     accounts::Principal,
     app::App,
     error::{RequestError, Result},
-    http::{Access, Caller, Route, pages::certificate_status::receipt_sheet},
+    http::{Access, Caller, Route, pages::certificate_status::receipt_sheet, parameters::Path},
     issuance::{
         self,
         revocation::{self, CertificateView, Change, Ground, ListOutcome, Listed},
@@ -16,7 +16,7 @@ use crate::{
 use axum::{
     Json,
     body::Bytes,
-    extract::{Path, State},
+    extract::State,
     http::{HeaderMap, Method, StatusCode, header},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -120,6 +120,7 @@ pub struct ListBody {
 
 /// What became of each certificate of a list.
 #[derive(Serialize, ToSchema)]
+#[schema(as = ListChangedAnswer)]
 pub struct ListAnswer {
     /// How many were changed, or with `dry_run` would be.
     changed: usize,

@@ -6,12 +6,12 @@ use crate::{
     app::App,
     custody::{self, Pin},
     error::{RequestError, Result},
-    http::{Caller, Remote, Route, pages::form::Secret},
+    http::{Caller, Remote, Route, pages::form::Secret, parameters::Path},
     rates::{Kind, WRONG_PIN},
 };
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::State,
     http::{HeaderMap, Method, StatusCode},
     response::Response,
     routing::{get, post},

@@ -5,12 +5,12 @@ use crate::{
     accounts::Principal,
     app::App,
     error::{RequestError, Result},
-    http::{Caller, Route},
+    http::{Caller, Route, parameters::Path},
     outgoing::{self, DelegationView},
 };
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::State,
     http::{HeaderMap, Method, StatusCode},
     response::Response,
     routing::{get, post},

@@ -217,10 +217,25 @@ fn described() -> utoipa::openapi::OpenApi {
     description.paths.paths.extend(csc::description::paths());
     for (path, item) in &mut description.paths.paths {
         let noun = path.split('/').nth(3).unwrap_or_default().to_owned();
-        let noun = csc::description::tag(path).unwrap_or(noun);
-        for operation in [&mut item.get, &mut item.post, &mut item.put, &mut item.delete].into_iter().flatten() {
-            operation.tags = Some(vec![noun.clone()]);
+        let of_csc = csc::description::tag(path);
+        for (_, operation) in super::statuses::operations(item) {
+            // Each operation has a name of its own (OpenAPI 3.1 §4.8.10), which programs that write clients go by.
+            if let Some(name) = operation.operation_id.as_mut().filter(|_| of_csc.is_none()) {
+                *name = name_of(path, name);
+            }
+            operation.tags = Some(vec![of_csc.clone().unwrap_or_else(|| noun.clone())]);
         }
     }
+    super::statuses::add(&mut description, &super::routes());
     description
+}
+
+/// What an operation is called: the words of its path, and what it does where they do not say so.
+fn name_of(path: &str, does: &str) -> String {
+    let words = path.split('/').skip(3).filter(|word| !word.starts_with('{')).map(|word| word.replace('-', "_"));
+    let mut words: Vec<String> = words.collect();
+    if words.last().is_none_or(|last| last != does) {
+        words.push(does.to_owned());
+    }
+    words.join("_")
 }

@@ -4,12 +4,12 @@ use super::documents::SIGNERS;
 use crate::{
     app::App,
     error::{RequestError, Result},
-    http::{Caller, Route},
+    http::{Caller, Route, parameters::Path},
     signing::code::{self, CodeView},
 };
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::State,
     http::Method,
     routing::{get, post},
 };

@@ -6,14 +6,18 @@ use crate::{
     app::App,
     custody::Factors,
     error::{Error, InternalError, RequestError, RequestErrorKind, Result},
-    http::{Access, Caller, Remote, Route, pages::form::Secret},
+    http::{
+        Access, Caller, Remote, Route,
+        pages::form::Secret,
+        parameters::{Path, Query},
+    },
     rates::Kind,
     signing::{self, DocumentPage, DocumentView, ExtensionRequest, Place, SignRequest, Signed, Upload},
 };
 use axum::{
     Json,
     body::{Body, HttpBody},
-    extract::{DefaultBodyLimit, FromRequest, Multipart, Path, Query, Request, State},
+    extract::{DefaultBodyLimit, FromRequest, Multipart, Request, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
     routing::{delete, get, post},

@@ -5,13 +5,17 @@ use super::{agency_lists, revocation_orders};
 use crate::{
     app::App,
     error::{RequestError, Result},
-    http::{Access, Caller, Route, pages::decree_forms},
+    http::{
+        Access, Caller, Route,
+        pages::decree_forms,
+        parameters::{Path, Query},
+    },
     issuance::revocation,
     registration::forms,
     reports,
 };
 use axum::{
-    extract::{Path, Query, State},
+    extract::State,
     http::{HeaderName, Method, header},
     response::{IntoResponse, Response},
     routing::get,

@@ -4,12 +4,12 @@ use crate::{
     app::App,
     approvals,
     error::{RequestError, Result},
-    http::{Access, Caller, Route},
+    http::{Access, Caller, Route, parameters::Path},
     oauth::{self, GrantView},
 };
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::State,
     http::{Method, StatusCode},
     routing::{get, post},
 };

@@ -4,13 +4,17 @@ use super::{documents::file_answer, outgoing::CLERKS, requests::read_cursor};
 use crate::{
     app::App,
     error::{RequestError, Result},
-    http::{Caller, Route, upload},
+    http::{
+        Caller, Route,
+        parameters::{Path, Query},
+        upload,
+    },
     outgoing::{self, IncomingPage, IncomingView},
 };
 use axum::{
     Json,
     body::Body,
-    extract::{DefaultBodyLimit, Path, Query, State},
+    extract::{DefaultBodyLimit, State},
     http::{Method, StatusCode},
     response::Response,
     routing::{get, post},

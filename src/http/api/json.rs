@@ -1,9 +1,13 @@
 //! JSON bodies: read with a problem in both languages where they are malformed, never with the framework's own text.
 
-use crate::error::{Error, RequestError, RequestErrorKind};
+use crate::{
+    error::{Error, RequestError, RequestErrorKind},
+    http::problem::{body_too_large, content_type_unsupported},
+};
 use axum::{
     body::Bytes,
     extract::{FromRequest, Request},
+    http::{HeaderMap, header},
 };
 use serde::de::DeserializeOwned;
 
@@ -17,7 +21,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
-        let bytes = Bytes::from_request(request, state).await.map_err(|_| cut_short())?;
+        said_to_be_json(request.headers())?;
+        let bytes = Bytes::from_request(request, state).await.map_err(|_| body_too_large())?;
         let value = read(&bytes)?;
         Ok(Self { value, bytes })
     }
@@ -30,8 +35,13 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalB
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
-        let bytes = Bytes::from_request(request, state).await.map_err(|_| cut_short())?;
-        if bytes.is_empty() { Ok(Self(T::default())) } else { Ok(Self(read(&bytes)?)) }
+        let headers = request.headers().clone();
+        let bytes = Bytes::from_request(request, state).await.map_err(|_| body_too_large())?;
+        if bytes.is_empty() {
+            return Ok(Self(T::default()));
+        }
+        said_to_be_json(&headers)?;
+        Ok(Self(read(&bytes)?))
     }
 }
 
@@ -48,11 +58,12 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, RequestError> {
     })
 }
 
-fn cut_short() -> RequestError {
-    RequestError::new(
-        RequestErrorKind::TooLarge,
-        "body_too_large",
-        "Nội dung gửi lên quá lớn hoặc bị ngắt giữa chừng.",
-        "The body is too large or was cut short.",
-    )
+/// A body that says of itself that it is something else is not read as JSON. One that says nothing is.
+fn said_to_be_json(headers: &HeaderMap) -> Result<(), RequestError> {
+    let Some(kind) = headers.get(header::CONTENT_TYPE) else { return Ok(()) };
+    let kind = kind.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    match kind == "application/json" || kind.ends_with("+json") {
+        true => Ok(()),
+        false => Err(content_type_unsupported()),
+    }
 }

@@ -6,13 +6,17 @@ use crate::{
     app::App,
     custody::Factors,
     error::{RequestError, Result},
-    http::{Access, Caller, Remote, Route, pages::form::Secret},
+    http::{
+        Access, Caller, Remote, Route,
+        pages::form::Secret,
+        parameters::{Path, Query},
+    },
     transactions::mandates::{self, CollectionAnswer, MandateView, Wish},
 };
 use axum::{
     Json,
     body::Bytes,
-    extract::{DefaultBodyLimit, Path, Query, State},
+    extract::{DefaultBodyLimit, State},
     http::{HeaderMap, Method, StatusCode},
     response::Response,
     routing::{get, post},
@@ -38,6 +42,7 @@ pub(super) fn routes() -> Vec<Route> {
 /// A mandate to sign.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = MandateBody)]
 pub struct SignBody {
     credential: String,
     #[schema(value_type = String)]

@@ -6,7 +6,13 @@ use crate::{
     app::App,
     custody::Factors,
     error::{RequestError, Result},
-    http::{Access, Caller, Remote, Route, api::receipts::allow, pages::form::Secret, upload},
+    http::{
+        Access, Caller, Remote, Route,
+        api::receipts::allow,
+        pages::form::Secret,
+        parameters::{Path, Query},
+        upload,
+    },
     transactions::{
         code_sheet::{MOST_SHEETS, sheets},
         merchant::{self, AccountView, NewAccount},
@@ -17,7 +23,7 @@ use crate::{
 use axum::{
     Json,
     body::to_bytes,
-    extract::{DefaultBodyLimit, Path, Query, Request, State},
+    extract::{DefaultBodyLimit, Request, State},
     http::{HeaderMap, Method, StatusCode, header},
     response::{IntoResponse, Response},
     routing::{get, post},

@@ -34,6 +34,7 @@ pub(super) mod revocation_orders;
 mod second_factor;
 pub(super) mod session;
 pub(super) mod staff;
+mod statuses;
 mod subjects;
 mod transactions;
 mod two_step;

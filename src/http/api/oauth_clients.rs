@@ -4,12 +4,15 @@ use super::{json::JsonBody, requests::read_cursor};
 use crate::{
     app::App,
     error::{RequestError, Result},
-    http::{Access, Caller, Route},
+    http::{
+        Access, Caller, Route,
+        parameters::{Path, Query},
+    },
     oauth::{self, ClientView, NewClient},
 };
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::State,
     http::{Method, StatusCode, header},
     response::{IntoResponse, Response},
     routing::{get, post},

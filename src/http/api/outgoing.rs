@@ -14,7 +14,12 @@ use crate::{
     app::App,
     custody::Factors,
     error::{InternalError, RequestError, Result},
-    http::{Access, Caller, Remote, Route, pages::form::Secret, upload},
+    http::{
+        Access, Caller, Remote, Route,
+        pages::form::Secret,
+        parameters::{Path, Query},
+        upload,
+    },
     outgoing::{
         self, BatchLine, Inboxes, Metadata, NumberLine, OutgoingDetail, OutgoingPage, OutgoingView, RecipientWanted,
     },
@@ -22,7 +27,7 @@ use crate::{
 };
 use axum::{
     Json,
-    extract::{DefaultBodyLimit, Path, Query, Request, State},
+    extract::{DefaultBodyLimit, Request, State},
     http::{HeaderMap, Method, StatusCode},
     response::Response,
     routing::{get, post},

@@ -10,11 +10,11 @@ use crate::{
     },
     app::App,
     error::{RequestError, Result},
-    http::{Access, Caller, Remote, Route, pages::form::Secret},
+    http::{Access, Caller, Remote, Route, pages::form::Secret, parameters::Path},
 };
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::State,
     http::{Method, StatusCode, header},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -105,6 +105,7 @@ pub struct RemoveBody {
 /// A confirmation of exactly the key whose code was compared.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = PasskeyConfirmBody)]
 pub struct ConfirmBody {
     content_digest: String,
     #[serde(default)]

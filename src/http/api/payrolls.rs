@@ -6,13 +6,13 @@ use crate::{
     app::App,
     custody::Factors,
     error::{RequestError, Result},
-    http::{Caller, Remote, Route, pages::form::Secret, upload},
+    http::{Caller, Remote, Route, pages::form::Secret, parameters::Query, upload},
     transactions::payroll::{self, PayrollView, SignedPayroll},
 };
 use axum::{
     Json,
     body::Body,
-    extract::{DefaultBodyLimit, Query, State},
+    extract::{DefaultBodyLimit, State},
     http::Method,
     routing::post,
 };
@@ -65,6 +65,7 @@ pub struct SignPayrollBody {
 
 #[utoipa::path(post, path = "/api/v1/payrolls/check",
     params(("credential" = String, Query), ("expires" = Option<String>, Query)),
+    request_body(content((String = "text/csv"), (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"))),
     responses((status = 200, body = PayrollView), (status = 403), (status = 404), (status = 409), (status = 413), (status = 422)))]
 /// Reads a CSV or XLSX file of payments, which is the body, as orders of the credential's holder: what would be signed, with its total and
 /// digest, or what is wrong with which row. Nothing is stored.

@@ -4,12 +4,12 @@ use super::documents::SIGNERS;
 use crate::{
     app::App,
     error::{RequestError, Result},
-    http::{Caller, Route},
+    http::{Caller, Route, parameters::Path},
     signing::{limits::KEPT_PICTURE, picture},
 };
 use axum::{
     body::Bytes,
-    extract::{DefaultBodyLimit, Path, State},
+    extract::{DefaultBodyLimit, State},
     http::{HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
     routing::{delete, get, put},

@@ -9,7 +9,7 @@ use crate::{
     accounts::{Principal, passkey::Given},
     app::App,
     error::{RequestError, Result},
-    http::{Access, Caller, Route},
+    http::{Access, Caller, Route, parameters::Path},
     transactions::{
         provider_changes::{self, ChangeView, ProviderView},
         providers::Terms,
@@ -17,7 +17,7 @@ use crate::{
 };
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::State,
     http::{HeaderMap, Method, StatusCode},
     response::Response,
     routing::{get, post},

@@ -27,7 +27,7 @@ pub(super) fn routes() -> Vec<Route> {
 }
 
 /// The public key of receipts as a JWK set (RFC 7517). Keep it with the receipts: they are checked offline with it.
-#[utoipa::path(get, path = "/api/v1/receipts/keys", responses((status = 200, body = serde_json::Value)))]
+#[utoipa::path(get, path = "/api/v1/receipts/keys", responses((status = 200, body = serde_json::Value, content_type = "application/jwk-set+json")))]
 pub async fn keys(State(app): State<App>) -> Response {
     let kind = [(header::CONTENT_TYPE, "application/jwk-set+json"), (header::CACHE_CONTROL, "max-age=300")];
     (kind, app.receipts.key_set().to_string()).into_response()

@@ -3,12 +3,16 @@
 use crate::{
     app::App,
     error::{RequestError, Result},
-    http::{Access, Caller, Route, pages::PageLanguage},
+    http::{
+        Access, Caller, Route,
+        pages::PageLanguage,
+        parameters::{Path, Query},
+    },
     statistics::{self, Asked, Definition, OpenData, Report, Table},
 };
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::State,
     http::{Method, header},
     response::{IntoResponse, Response},
     routing::get,

@@ -5,12 +5,15 @@ use crate::{
     accounts::{Principal, passkey::Given},
     app::App,
     error::{Error, RequestError, Result},
-    http::{Access, Caller, Route},
+    http::{
+        Access, Caller, Route,
+        parameters::{Path, Query},
+    },
     registration::{self, Beside, Details, RequestView},
 };
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::State,
     http::{HeaderMap, Method, StatusCode, header},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -78,6 +81,7 @@ pub struct RejectBody {
 
 /// The code for a subscriber, shown this once.
 #[derive(Serialize, ToSchema)]
+#[schema(as = ActivationCodeAnswer)]
 pub struct CodeAnswer {
     activation_code: String,
     /// Where the subscriber enters the code.
@@ -90,6 +94,7 @@ pub struct CodeAnswer {
 
 /// A page of requests.
 #[derive(Serialize, ToSchema)]
+#[schema(as = RequestsAnswer)]
 pub struct ListAnswer {
     requests: Vec<RequestView>,
     /// For `after`; absent on the last page.

@@ -6,12 +6,15 @@ use crate::{
     accounts::{Principal, passkey::Given},
     app::App,
     error::{RequestError, Result},
-    http::{Access, Caller, Route},
+    http::{
+        Access, Caller, Route,
+        parameters::{Path, Query},
+    },
     issuance::revocation::{self, Ground, Listed, OrderDetail, OrderView, Proposed, Wanted},
 };
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::State,
     http::{HeaderMap, Method, StatusCode},
     response::Response,
     routing::{get, post},

@@ -5,13 +5,17 @@ use crate::{
     accounts::{Principal, SESSION_SECONDS, device_token, passkey::Given},
     app::App,
     error::{RequestError, Result},
-    http::{Access, Caller, Remote, Route, pages::form::Secret},
+    http::{
+        Access, Caller, Remote, Route,
+        pages::form::Secret,
+        parameters::{Path, Query},
+    },
     rates,
     staff::{self, OrderView, Redemption, StaffView, WRONG_INVITATION, Wanted},
 };
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::State,
     http::{HeaderMap, Method, StatusCode, header},
     response::{IntoResponse, Response},
     routing::{get, post},

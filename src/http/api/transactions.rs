@@ -5,7 +5,7 @@ use crate::{
     accounts::Principal,
     app::App,
     error::{Error, RequestError, RequestErrorKind, Result},
-    http::{Access, Caller, Route, Standing, problem::Problem, upload},
+    http::{Access, Caller, Route, Standing, parameters::Query, problem::Problem, upload},
     transactions::{
         ReceiptForm,
         receipts::{RECEIPTS_IN_A_TREE, Receipts, with_receipt},
@@ -15,7 +15,7 @@ use crate::{
 use axum::{
     Json,
     body::{Body, Bytes, HttpBody},
-    extract::{DefaultBodyLimit, FromRequest, Multipart, Query, Request, State},
+    extract::{DefaultBodyLimit, FromRequest, Multipart, Request, State},
     http::{Method, header},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -182,7 +182,8 @@ pub async fn verify_batch(
 }
 
 /// The schema of a payment order (JSON Schema 2020-12).
-#[utoipa::path(get, path = "/api/v1/schemas/payment-order.json", responses((status = 200, body = serde_json::Value)))]
+#[utoipa::path(get, path = "/api/v1/schemas/payment-order.json",
+    responses((status = 200, body = serde_json::Value, content_type = "application/schema+json")))]
 pub async fn schema() -> Response {
     ([(header::CONTENT_TYPE, "application/schema+json")], SCHEMA).into_response()
 }

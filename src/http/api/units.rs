@@ -4,12 +4,15 @@ use super::json::JsonBody;
 use crate::{
     app::App,
     error::Result,
-    http::{Access, Caller, Route},
+    http::{
+        Access, Caller, Route,
+        parameters::{Path, Query},
+    },
     units::{self, Loaded, UnitView},
 };
 use axum::{
     Json,
-    extract::{DefaultBodyLimit, Path, Query, State},
+    extract::{DefaultBodyLimit, State},
     http::Method,
     routing::{get, post},
 };

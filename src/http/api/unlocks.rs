@@ -11,11 +11,14 @@ use crate::{
     app::App,
     custody::{self, UnlockView},
     error::{Error, RequestError, Result},
-    http::{Access, Caller, Route},
+    http::{
+        Access, Caller, Route,
+        parameters::{Path, Query},
+    },
 };
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::State,
     http::{HeaderMap, Method, StatusCode},
     response::Response,
     routing::{get, post},

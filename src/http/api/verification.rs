@@ -7,6 +7,7 @@ use crate::{
     error::{Error, RequestError},
     http::{
         Access, Caller, Remote, Route,
+        parameters::Query,
         report_file::{ReportForm, allow_link, report_file},
         upload,
     },
@@ -15,7 +16,7 @@ use crate::{
 };
 use axum::{
     Json,
-    extract::{DefaultBodyLimit, Query, Request, State},
+    extract::{DefaultBodyLimit, Request, State},
     http::{HeaderValue, Method, header},
     response::{IntoResponse, Response},
     routing::post,

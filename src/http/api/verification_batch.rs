@@ -6,7 +6,7 @@ use crate::{
     app::App,
     audit::Actor,
     error::{Error, RequestError, RequestErrorKind, Result},
-    http::{Caller, Remote, problem::Problem, upload},
+    http::{Caller, Remote, parameters::Query, problem::Problem, upload},
     verification::{
         self, Arriving, Spool, Submission,
         limits::{BATCH, BATCH_AT_A_TIME, LONGEST_PART},
@@ -14,7 +14,7 @@ use crate::{
 };
 use axum::{
     body::Body,
-    extract::{Multipart, Query, Request, State},
+    extract::{Multipart, Request, State},
     http::header,
     response::{IntoResponse, Response},
 };

@@ -191,7 +191,9 @@ fn authorization(version: &str) -> Operation {
     });
     let page = ResponseBuilder::new().description("The page").build();
     let back = ResponseBuilder::new().description("To the log-in, or back to the application with an error").build();
-    operation.response("200", page).response("303", back).build()
+    let refused =
+        ResponseBuilder::new().description("Refused where nothing can be led back: a page, or a problem").build();
+    operation.response("200", page).response("303", back).response("4XX", refused).build()
 }
 
 fn body(method: &Method, asked: &str) -> RequestBody {
