@@ -27,6 +27,19 @@ fn expect(name: &str, bytes: &[u8], integrity: Integrity, kind: &str) {
     assert!(kind.is_empty() || found.iter().any(|one| one == kind), "{name}: wanted {kind}, found {found:?}");
 }
 
+/// A metadata packet with these properties.
+fn packet(properties: &str) -> String {
+    stream(&format!(
+        "<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'><rdf:Description rdf:about='' \
+         xmlns:dc='http://purl.org/dc/elements/1.1/' xmlns:pdf='http://ns.adobe.com/pdf/1.3/' xmlns:xmp='http://ns.adobe.com/xap/1.0/' \
+         xmlns:pdfaid='http://www.aiim.org/pdfa/ns/id/'>{properties}</rdf:Description></rdf:RDF></x:xmpmeta>"
+    ))
+}
+
+fn title(text: &str) -> String {
+    format!("<dc:title><rdf:Alt><rdf:li xml:lang='x-default'>{text}</rdf:li></rdf:Alt></dc:title>")
+}
+
 #[test]
 fn a_signed_file_without_changes_is_intact() {
     let report = judge(&Forge::signed("").bytes);
@@ -71,7 +84,11 @@ fn harmless_changes_need_nobodys_permission() {
         expect(name, &Forge::signed("").update(update).bytes, Integrity::Intact, kind);
     };
     case("long-term data", &[(1, &Forge::catalogue("/DSS<</Type/DSS/Certs[]/CRLs[]>>"))], "long_term_data:true");
-    case("metadata", &[(1, &Forge::catalogue("/Metadata 40 0 R")), (40, &stream("<x/>"))], "metadata:true");
+    let dates = packet("<xmp:ModifyDate>2027</xmp:ModifyDate><pdf:Producer>P</pdf:Producer>");
+    case("metadata", &[(1, &Forge::catalogue("/Metadata 40 0 R")), (40, &dates)], "metadata:true");
+    let repeating = packet(&title("Letter"));
+    case("metadata that repeat", &[(1, &Forge::catalogue("/Metadata 40 0 R")), (40, &repeating)], "metadata:true");
+    case("trapped", &[(15, "<</Title(Letter)/Trapped/False>>")], "metadata:true");
     case("dates", &[(15, "<</Title(Letter)/ModDate(D:20270101000000Z)>>")], "metadata:true");
     case("content encoded differently", &[(4, &forge::hex_stream(TEXT_SHOWN))], "");
     case("renumbered content", &[(3, &Forge::page("/Contents 41 0 R")), (41, &stream(TEXT_SHOWN))], "");
@@ -137,6 +154,41 @@ fn what_a_reader_sees_must_not_change() {
     case("legal", &[(1, &Forge::catalogue("/Legal<<>>"))], "permissions:false");
     case("unknown entry", &[(1, &Forge::catalogue("/Whatever 1"))], "catalogue_entry:false");
     case("title", &[(15, "<</Title(Forged)>>")], "document_information:false");
+    case("no information", &[(15, "null")], "document_information:false");
+    case("an entry more", &[(15, "<</Title(Letter)/Company(Forged)>>")], "document_information:false");
+    case("no name", &[(15, "<</Title(Letter)/Trapped(Forged)>>")], "document_information:false");
+    let catalogue = Forge::catalogue("/Metadata 40 0 R");
+    for other in [title("Forged"), "<pdf:Keywords>Forged</pdf:Keywords>".into(), "<pdfaid:part>1</pdfaid:part>".into()]
+    {
+        case("metadata", &[(1, &catalogue), (40, &packet(&other))], "document_information:false");
+        case(
+            "metadata of a page",
+            &[(3, &Forge::page("/Metadata 40 0 R")), (40, &packet(&other))],
+            "document_information:false",
+        );
+    }
+    case("no metadata", &[(1, &catalogue), (40, &stream("<html>Forged</html>"))], "document_information:false");
+}
+
+#[test]
+fn what_metadata_said_when_it_was_signed_it_says() {
+    let catalogue = Forge::catalogue("/Metadata 40 0 R");
+    let before = packet(&format!("{}<xmp:ModifyDate>2026</xmp:ModifyDate>", title("Letter")));
+    let signed = || Forge::base().update(&[(1, &catalogue), (40, &before)]).sign_again(20, "");
+    let case = |name: &str, update: &[(u32, &str)], integrity, kind: &str| {
+        expect(name, &signed().update(update).bytes, integrity, kind);
+    };
+    expect("signed", &signed().bytes, Integrity::Intact, "");
+    let later = packet(&format!("<xmp:ModifyDate>2027</xmp:ModifyDate>{}", title("Letter")));
+    case("dates", &[(40, &later)], Integrity::Intact, "metadata:true");
+    for (name, content) in
+        [("title", title("Forged")), ("no title", String::new()), ("two", title("Letter") + &title("Forged"))]
+    {
+        case(name, &[(40, &packet(&content))], Integrity::Altered, "document_information:false");
+    }
+    case("left out", &[(1, &Forge::catalogue(""))], Integrity::Altered, "document_information:false");
+    let further = signed().update(&[(40, &later)]).sign_again(30, "");
+    expect("a further signature", &further.bytes, Integrity::Intact, "further_signature:true");
 }
 
 #[test]

@@ -74,7 +74,7 @@ fn entities_and_document_types_are_refused() {
     let bomb = "<!DOCTYPE doc [<!ENTITY a \"aaaaaaaaaa\"><!ENTITY b \"&a;&a;&a;&a;&a;&a;&a;&a;\">]>";
     let outside = "<!DOCTYPE doc [<!ENTITY x SYSTEM \"file:///etc/passwd\">]>";
     let attributes = "<!DOCTYPE doc [<!ATTLIST doc a CDATA \"forged\">]>";
-    for declaration in [bomb, outside, attributes, "<!DOCTYPE doc>"] {
+    for declaration in [bomb, outside, attributes, "<!DOCTYPE doc []>"] {
         let report = in_time(&format!("{declaration}{body}"), declaration);
         assert_eq!(report.integrity, Integrity::Unknown, "{}", told(&report));
     }

@@ -27,7 +27,7 @@ pub struct Archive<'a> {
 impl<'a> Archive<'a> {
     /// Reads the structure; contents are read when they are asked for.
     pub fn open(bytes: &'a [u8]) -> Result<Self> {
-        let end = end_of_directory(bytes)?;
+        let (bytes, end) = without_surplus(bytes)?;
         let mut central = Cursor { bytes, at: end.directory.start, end: end.directory.end };
         let mut found = Vec::new();
         let mut names = BTreeSet::new();
@@ -156,6 +156,25 @@ struct End<'a> {
     directory: Range<usize>,
     entries: usize,
     comment: &'a [u8],
+}
+
+/// The archive's end, behind which some transports leave a zero or a line end: up to four octets that no reader takes for anything.
+fn without_surplus(bytes: &[u8]) -> Result<(&[u8], End<'_>)> {
+    let error = match end_of_directory(bytes) {
+        Ok(end) => return Ok((bytes, end)),
+        Err(error) => error,
+    };
+    let mut shorter = bytes;
+    for _ in 0..limits::SURPLUS {
+        let Some((b'\0' | b'\r' | b'\n', rest)) = shorter.split_last() else { break };
+        shorter = rest;
+        // Without a comment, so that whoever looks for the end from behind finds this one first.
+        match end_of_directory(shorter) {
+            Ok(end) if end.comment.is_empty() => return Ok((shorter, end)),
+            _ => {}
+        }
+    }
+    Err(error)
 }
 
 /// APPNOTE 4.3.14 to 4.3.16. The record must end the file; a second place that could be one makes the archive ambiguous.
@@ -352,7 +371,9 @@ fn local_header(bytes: &[u8], record: &Central, directory: usize) -> Result<(usi
     }
     let name = cursor.take(field(26, 2))?;
     let extra = cursor.take(field(28, 2))?;
-    let same_flags = (field(6, 2) ^ record.flags) & DECIDING_FLAGS == 0;
+    let differing = (field(6, 2) ^ record.flags) & DECIDING_FLAGS;
+    // Writers that set the flag for UTF-8 (APPNOTE appendix D) in one of the two places only name the same file with the same octets.
+    let same_flags = differing == 0 || differing == UTF8 && std::str::from_utf8(&record.name).is_ok();
     if name != record.name || field(8, 2) != record.method || !same_flags {
         return Err(wrong("local header and directory disagree"));
     }
@@ -413,4 +434,5 @@ const DEFLATED: usize = 8;
 /// Flags (APPNOTE 4.4.4): encrypted, in any way; sizes behind the data; names in UTF-8.
 const ENCRYPTED: usize = 0x2041;
 const DESCRIPTOR: usize = 0x0008;
-const DECIDING_FLAGS: usize = ENCRYPTED | DESCRIPTOR | 0x0800;
+const UTF8: usize = 0x0800;
+const DECIDING_FLAGS: usize = ENCRYPTED | DESCRIPTOR | UTF8;

@@ -18,3 +18,5 @@ pub const REFERENCES: usize = ENTRIES;
 pub const SIGNATURES: usize = 64;
 /// Longest comment of an archive, bytes (APPNOTE 4.4.12: a 16-bit length).
 pub const COMMENT: usize = 0xffff;
+/// Octets behind an archive, zeros or of line ends, that are left alone: what a transport adds.
+pub const SURPLUS: usize = 4;

@@ -19,6 +19,11 @@ pub fn normalise(input: &[u8]) -> Result<(Cow<'_, [u8]>, usize)> {
     Ok((Cow::Owned(out), length))
 }
 
+/// How many bytes the first element of `input` takes; `None` where it is not whole.
+pub fn length(input: &[u8]) -> Option<usize> {
+    scan(input, 0).ok().map(|(_, length)| length)
+}
+
 /// Where the content octets of the OCTET STRING at a place in `input` stand, as BER or DER has them: `path` is the index of a child at each level
 /// from the first element down. Several ranges where the string is constructed; none where there is no string there.
 pub fn octets_at(input: &[u8], path: &[usize]) -> Vec<Range<usize>> {

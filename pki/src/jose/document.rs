@@ -62,6 +62,10 @@ impl DocumentSignature<'static> {
             Some(Value::Object(unprotected)) => unprotected,
             Some(_) => return Err(JoseError::Member("header")),
         };
+        // RFC 7515 §7.2.1 allows it; whoever changes such a header leaves no trace.
+        if !members.contains_key("protected") && unprotected.contains_key("alg") && members.contains_key("signature") {
+            return Err(JoseError::NothingProtected);
+        }
         let protected = take_text(&mut members, "protected")?;
         let text = take_text(&mut members, "signature")?;
         header_text(protected.as_bytes())?;

@@ -126,7 +126,9 @@ impl SignatureHeader {
         let bytes = base64url::decode(text.as_bytes(), LONGEST_DOCUMENT_HEADER, "protected header")?;
         let members = json::parse_object_within(&bytes, MOST_JSON_VALUES)
             .map_err(|source| JoseError::Json { part: "protected header", source })?;
-        for name in EMBEDDED_KEYS.iter().filter(|name| **name != "x5u") {
+        // RFC 7515 §4.1.2, §4.1.3: beside a certificate they name the same key once more. The certificate counts, and they are not looked at.
+        let has_certificate = members.contains_key("x5c") || unprotected.contains_key("x5c");
+        for name in EMBEDDED_KEYS.iter().filter(|name| **name != "x5u" && !has_certificate) {
             if members.contains_key(*name) || unprotected.contains_key(*name) {
                 return Err(JoseError::EmbeddedKey(name));
             }
@@ -135,7 +137,7 @@ impl SignatureHeader {
             return Err(JoseError::TwiceInHeaders(shown(name)));
         }
         // What decides how the signature is checked must be protected; a certificate is only a hint, which the signature tests.
-        if let Some(name) = ["alg", "crit", "b64", "sigD"].iter().find(|name| unprotected.contains_key(**name)) {
+        if let Some(name) = ["crit", "b64", "sigD", "alg"].iter().find(|name| unprotected.contains_key(**name)) {
             return Err(JoseError::Unprotected((*name).to_owned()));
         }
         let critical_standard_parameters = critical(&members, unprotected)?;
@@ -212,7 +214,9 @@ fn chain(members: &Map<String, Value>) -> Result<Vec<Vec<u8>>, JoseError> {
     }
     let decode = |text: &Value| {
         let text = text.as_str().filter(|text| text.len() / 4 * 3 <= LONGEST_CERTIFICATE * 4)?;
-        STANDARD.decode(text).ok()
+        // RFC 4648 §3.1 wants no line ends; makers who take the text out of PEM leave them, and the octets are the same.
+        let digits: String = text.chars().filter(|digit| !digit.is_ascii_whitespace()).collect();
+        STANDARD.decode(digits).ok()
     };
     texts.iter().map(decode).collect::<Option<Vec<_>>>().ok_or(JoseError::Member("x5c"))
 }

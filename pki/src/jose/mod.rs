@@ -35,6 +35,8 @@ pub enum JoseError {
     Member(&'static str),
     #[error("the unprotected header names {0}, which must be integrity protected")]
     Unprotected(String),
+    #[error("the signature protects no header, so that nobody signed how it is to be read (RFC 7515 §7.2.1)")]
+    NothingProtected,
     #[error("more signatures than are allowed here")]
     SeveralSignatures,
     #[error("the critical header parameter {0} is not understood (RFC 7515 §4.1.11)")]

@@ -5,6 +5,8 @@ use super::limits;
 use crate::error::{Error, Result};
 use crate::xml::document::{Document, NodeId};
 use crate::xml::encoding;
+use crate::xml::names::DSIG;
+use crate::xml::transform::percent_decoded;
 
 /// What a file of the package is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +18,7 @@ pub enum Role {
     DocumentSignatures,
     /// ODF 1.2-3 §5.4.
     MacroSignatures,
-    /// Signatures of some program's own (§5.1: any file in `META-INF/` with "signatures" in its name).
+    /// Perhaps signatures of some program's own (§5.1: any file in `META-INF/` with "signatures" in its name); what it holds says.
     OtherSignatures,
     /// A macro library or a dialog of one.
     Macro,
@@ -31,12 +33,71 @@ pub fn role(name: &[u8]) -> Role {
         b"META-INF/documentsignatures.xml" => Role::DocumentSignatures,
         b"META-INF/macrosignatures.xml" => Role::MacroSignatures,
         _ if name.ends_with(b"/") => Role::Folder,
-        _ if name.starts_with(b"META-INF/") && memchr::memmem::find(name, b"signatures").is_some() => {
+        _ if name
+            .strip_prefix(b"META-INF/")
+            .is_some_and(|name| !name.contains(&b'/') && memchr::memmem::find(name, b"signatures").is_some()) =>
+        {
             Role::OtherSignatures
         }
         _ if [&b"Basic/"[..], b"Scripts/", b"Dialogs/"].iter().any(|folder| name.starts_with(folder)) => Role::Macro,
         _ => Role::Content,
     }
+}
+
+/// Whether a file holds signatures and nothing else: one of the elements that formats keep them in, with `ds:Signature` below. Anything else
+/// could be a picture or an object that the document shows.
+pub fn holds_signatures(bytes: &[u8]) -> bool {
+    let Ok(text) = encoding::decode(bytes.get(..limits::MARKUP.min(bytes.len())).unwrap_or_default()) else {
+        return false;
+    };
+    let Ok(document) = Document::parse(&text) else { return false };
+    let root = document.document_element();
+    let known = SIGNATURE_FILES.iter().any(|(namespace, local)| document.is(root, namespace, local));
+    let mut children = document.children(root).peekable();
+    known
+        && !document.has_own_text(root)
+        && children.peek().is_some()
+        && children.all(|child| document.is(child, DSIG, "Signature"))
+}
+
+/// Attributes of a part that name a file of the package which `is_meant`: pictures, objects, links. `part` is the part's own name, from whose
+/// folder references are resolved (ODF 1.2-3 §3.7), or from the package's root.
+pub fn leads_to(bytes: &[u8], part: &str, is_meant: impl Fn(&str) -> bool) -> Result<Option<String>> {
+    if bytes.len() > limits::SEARCHED {
+        return Err(Error::Limit("length of a part"));
+    }
+    let text = encoding::decode(bytes)?;
+    let document = Document::parse(&text)?;
+    let folder = part.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let elements = document.elements_within(document.document_element());
+    let mut values = elements.flat_map(|node| document.attributes(node)).map(|attribute| attribute.value.as_ref());
+    Ok(values.find_map(|value| {
+        let places = [resolved(folder, value), resolved("", value)];
+        places.into_iter().flatten().find(|name| is_meant(name))
+    }))
+}
+
+/// The name in the package that an address means, where it means one.
+fn resolved(folder: &str, address: &str) -> Option<String> {
+    let address = match address.split_once(':') {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("vnd.sun.star.Package") => rest,
+        _ => address,
+    };
+    // The format of before OpenDocument wrote `#Pictures/1.png`.
+    let address = address.trim().trim_start_matches('#');
+    let path = percent_decoded(address.split(['#', '?']).next().unwrap_or_default());
+    let mut steps: Vec<&str> = if path.starts_with('/') { Vec::new() } else { folder.split('/').collect() };
+    for step in path.split('/') {
+        match step {
+            "" | "." => {}
+            ".." => {
+                steps.pop();
+            }
+            step => steps.push(step),
+        }
+    }
+    steps.retain(|step| !step.is_empty());
+    (!steps.is_empty()).then(|| steps.join("/"))
 }
 
 /// What is needed of `META-INF/manifest.xml`.
@@ -114,6 +175,14 @@ fn value<'d>(document: &'d Document<'_>, node: NodeId, local: &str) -> Option<&'
         .map(|attribute| attribute.value.as_ref())
 }
 
+/// Document elements of files with signatures: ODF 1.2-3 §5.2, OpenOffice.org before it, EN 319 162-1 §A.5 and what came before that.
+const SIGNATURE_FILES: [(&str, &str); 5] = [
+    ("urn:oasis:names:tc:opendocument:xmlns:digitalsignature:1.0", "document-signatures"),
+    ("http://openoffice.org/2004/documentsignatures", "document-signatures"),
+    ("http://uri.etsi.org/02918/v1.2.1#", "XAdESSignatures"),
+    ("http://uri.etsi.org/2918/v1.2.1#", "XAdESSignatures"),
+    ("http://uri.etsi.org/02918/v1.1.1#", "XAdESSignatures"),
+];
 const SHOWN: usize = 120;
 /// Addresses told, at most.
 const MOST: usize = 20;
@@ -135,6 +204,41 @@ mod tests {
         assert_eq!(role(b"META-INF/documentsignatures.xml"), Role::DocumentSignatures);
         assert_eq!(role(b"META-INF/xsignatures.dat"), Role::OtherSignatures);
         assert_eq!(role(b"META-INF/other.xml"), Role::Content);
+        assert_eq!(role(b"META-INF/signatures/content.xml"), Role::Content);
         assert_eq!(role(b"Basic/Standard/Module1.xml"), Role::Macro);
+    }
+
+    #[test]
+    fn addresses_lead_into_the_package_in_many_ways() {
+        for address in [
+            "META-INF/a.xml",
+            "./META-INF/a.xml",
+            "/META-INF/a.xml",
+            "../META-INF/a.xml",
+            "META%2DINF/a.xml#b",
+            "vnd.sun.star.Package:META-INF/a.xml",
+            "#META-INF/a.xml",
+        ] {
+            let xml = format!(r#"<o xmlns:x="http://www.w3.org/1999/xlink"><image x:href="{address}"/></o>"#);
+            let found = leads_to(xml.as_bytes(), "Object 1/content.xml", |name| name == "META-INF/a.xml").unwrap();
+            assert!(found.is_some(), "{address}");
+        }
+        let elsewhere = r#"<o><image href="http://a/META-INF/a.xml"/><image href="a.xml"/></o>"#;
+        assert_eq!(leads_to(elsewhere.as_bytes(), "content.xml", |name| name == "META-INF/a.xml").unwrap(), None);
+    }
+
+    #[test]
+    fn a_file_of_signatures_holds_nothing_else() {
+        let file = |content: &str| {
+            format!(
+                r#"<document-signatures xmlns="urn:oasis:names:tc:opendocument:xmlns:digitalsignature:1.0">{content}</document-signatures>"#
+            )
+        };
+        let signature = r#"<Signature xmlns="http://www.w3.org/2000/09/xmldsig#"/>"#;
+        assert!(holds_signatures(file(signature).as_bytes()));
+        for other in ["", "<svg/>", &format!("{signature}<svg/>"), &format!("{signature}text")] {
+            assert!(!holds_signatures(file(other).as_bytes()), "{other}");
+        }
+        assert!(!holds_signatures(signature.as_bytes()) && !holds_signatures(b"\x89PNG"));
     }
 }

@@ -46,6 +46,8 @@ pub const ODDITIES: usize = 64;
 pub const SIGNATURES: usize = 500;
 /// Bytes that one signature dictionary may take, its `Contents` included.
 pub const SIGNATURE_BYTES: usize = 1 << 20;
+/// Bytes of a metadata packet; real ones have some thousand.
+pub const METADATA_BYTES: usize = 4 << 20;
 /// Pairs of objects that one comparison of two revisions may look at.
 pub const COMPARED_PAIRS: usize = 3_000_000;
 /// Changes listed for one signature; more are counted only.

@@ -37,7 +37,9 @@ pub(super) fn verify(bytes: &[u8], content: Option<&[u8]>, context: &Verificatio
         }
     };
     report.checks.push(Check::passed("reading"));
-    let mut judge = Judge { content, context, timestamps: Vec::new(), lines: Vec::new(), undone: Vec::new() };
+    let two_payloads = has_two_payloads(&document);
+    let mut judge =
+        Judge { content, context, two_payloads, timestamps: Vec::new(), lines: Vec::new(), undone: Vec::new() };
     for (at, signature) in document.signatures.iter().enumerate() {
         let id = format!("signature {}", at + 1);
         match signature {
@@ -53,6 +55,16 @@ pub(super) fn verify(bytes: &[u8], content: Option<&[u8]>, context: &Verificatio
         conclusion::conclude(&mut report, Integrity::Unknown);
     }
     report
+}
+
+/// RFC 7797 §3: `b64` must be the same in every signature, or one payload is two different texts.
+fn has_two_payloads(document: &Document<'_>) -> bool {
+    let readable = document.signatures.iter().flatten();
+    let mut encoded = readable.filter_map(|signature| {
+        SignatureHeader::parse(&signature.protected, &signature.unprotected).ok().map(|header| header.payload_encoded)
+    });
+    let first = encoded.next();
+    encoded.any(|other| Some(other) != first)
 }
 
 fn as_error(error: &JoseError) -> Error {
@@ -75,6 +87,8 @@ struct Timed {
 
 struct Judge<'a> {
     content: Option<&'a [u8]>,
+    /// Whether the signatures disagree about what the payload is.
+    two_payloads: bool,
     context: &'a VerificationContext,
     timestamps: Vec<TimestampReport>,
     lines: Vec<SignatureReport>,
@@ -101,7 +115,11 @@ impl Judge<'_> {
             Some(over) => Payload::of_counter_signature(over, transmitted),
             None => Payload::find(&header, transmitted, self.content),
         };
-        let found = Found::new(&header, signature, &payload, &material, self.context);
+        let mut found = Found::new(&header, signature, &payload, &material, self.context);
+        if self.two_payloads && over.is_none() {
+            let reason = "the signatures disagree about b64, so that one payload is two texts (RFC 7797 §3)";
+            found.findings.checks.push(Check::failed("signed_content", reason));
+        }
         let mut elements = cades::elements(&found.findings, None);
         elements.digests.extend(payload.digest());
         elements.policy = header.policy.clone().map(|identifier| NamedPolicy { identifier, digest: None });
@@ -153,7 +171,9 @@ impl Judge<'_> {
     fn unread(&mut self, id: &str, error: &JoseError) {
         let unknown = match error {
             JoseError::Algorithm(name) => !crate::jose::jades::is_forbidden_algorithm(name),
-            JoseError::TooLong(_) => true,
+            JoseError::TooLong(_) | JoseError::NothingProtected => true,
+            // RFC 7515 §4.1.1 lets it stand there, where nobody signed it; the others must be protected.
+            JoseError::Unprotected(name) => name == "alg",
             _ => false,
         };
         let check = if unknown {

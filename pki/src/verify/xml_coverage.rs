@@ -62,7 +62,8 @@ pub(super) fn judge(
     }
     let judged = match around.place {
         Place::Container | Place::Package => beside_files(document, findings, around, budget),
-        Place::Document => within_document(document, findings, around, budget),
+        Place::Document => within_document(document, findings, around, budget)
+            .and_then(|found| undivided(found, document, findings, budget)),
     };
     judged.unwrap_or_else(|error| answer(Check::not_done(COVERAGE, error.to_string()), "unknown", false))
 }
@@ -206,6 +207,31 @@ fn within_document(
     let part = xml_profile::Part { signature, content: &content, covered: &covered, rest: &rest };
     let check = xml_profile::judge(document, &part, around.all, budget)?;
     Ok(Coverage { check, covers, whole: false })
+}
+
+/// Texts in what is covered must be whole for every reader. Canonical XML leaves comments out and joins CDATA sections with what is beside them:
+/// who adds one to a signed number leaves the digest alone, and a reader that takes an element's first piece of text reads another number.
+fn undivided(
+    found: Coverage,
+    document: &Document<'_>,
+    findings: &XmlFindings,
+    budget: &mut Budget,
+) -> Result<Coverage> {
+    if found.check.outcome != Outcome::Passed {
+        return Ok(found);
+    }
+    for (_, selection) in &findings.covered {
+        for range in selection.ranges() {
+            budget.spend(range.len())?;
+            let Some(element) = document.divided_text(range.clone(), selection.has_comments()) else { continue };
+            let reason = format!(
+                "a comment or a CDATA section divides the text of <{}>, and no signature covers that: some readers read a part of it",
+                document.local_name(element).chars().take(100).collect::<String>()
+            );
+            return Ok(Coverage { check: Check::not_done(COVERAGE, reason), ..found });
+        }
+    }
+    Ok(found)
 }
 
 fn join(inside: &str, beside: &str) -> String {

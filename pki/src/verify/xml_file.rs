@@ -89,7 +89,7 @@ pub(super) fn judge_signatures_of_age(
     context: &VerificationContext,
 ) -> Result<XmlVerdict> {
     let text = encoding::decode(xml)?;
-    let document = Document::parse(&text)?;
+    let document = Document::parse_signed(&text)?;
     Ok(judge_document(&document, sources, outer, context))
 }
 

@@ -301,8 +301,12 @@ fn check_reference(
     let transforms = reference.transforms.clone()?;
     let target = match reference.uri.as_deref() {
         Some(uri) if uri.is_empty() || uri.starts_with('#') => {
+            const WHAT: &str = "reference: nothing in the document has this identifier";
             let found = transform::same_document(document, uri)?;
-            Target::Nodes(found.ok_or(Error::Malformed("reference: nothing in the document has this identifier"))?)
+            // Which attribute is an identifier, a schema may say that is not at hand; those of signatures are known.
+            let of_signature = reference.kind.starts_with(DSIG) || is_signed_properties_type(&reference.kind);
+            let lost = || if of_signature { Error::Malformed(WHAT) } else { Error::Unsupported(WHAT.into()) };
+            Target::Nodes(found.ok_or_else(lost)?)
         }
         uri => match beside.sources.content(uri) {
             Some(octets) => Target::Octets(octets),

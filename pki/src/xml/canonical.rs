@@ -223,7 +223,16 @@ impl<'w, 'a> Writer<'w, 'a> {
         self.namespaces(id, parent_is_out)?;
         let attributes = self.document.attributes(id);
         let inherited = if parent_is_out { self.inherited(id)? } else { Vec::new() };
-        if inherited.is_empty() {
+        let base = if parent_is_out { self.joined_base(id)? } else { None };
+        if let Some((attribute, joined)) = base {
+            let own = attributes.iter().filter(|one| !is_base(one)).chain(inherited);
+            let mut all: Vec<(&Attribute<'_>, &str)> = own.map(|one| (one, one.value.as_ref())).collect();
+            all.push((attribute, &joined));
+            all.sort_by_key(|(one, _)| (self.document.namespaces.get(one.namespace as usize), one.local));
+            for (attribute, value) in all {
+                self.attribute_with(attribute, value);
+            }
+        } else if inherited.is_empty() {
             for attribute in attributes {
                 self.attribute(attribute);
             }
@@ -240,10 +249,14 @@ impl<'w, 'a> Writer<'w, 'a> {
     }
 
     fn attribute(&mut self, attribute: &Attribute<'_>) {
+        self.attribute_with(attribute, &attribute.value);
+    }
+
+    fn attribute_with(&mut self, attribute: &Attribute<'_>, value: &str) {
         self.output.push(b' ');
         qualified(&mut self.output, self.document.prefixes.get(attribute.prefix as usize), attribute.local);
         self.output.extend_from_slice(b"=\"");
-        escape_attribute(&mut self.output, &attribute.value);
+        escape_attribute(&mut self.output, value);
         self.output.push(b'"');
     }
 
@@ -351,11 +364,6 @@ impl<'w, 'a> Writer<'w, 'a> {
                     continue;
                 }
                 match (self.method.kind, attribute.local) {
-                    (Kind::Inclusive11, "base") => {
-                        return Err(Error::Unsupported(
-                            "xml:base above a part canonicalised by Canonical XML 1.1".into(),
-                        ));
-                    }
                     (Kind::Inclusive11, local) if !matches!(local, "lang" | "space") => {}
                     _ => taken.push(attribute),
                 }
@@ -363,6 +371,71 @@ impl<'w, 'a> Writer<'w, 'a> {
         }
         Ok(taken)
     }
+
+    /// Canonical XML 1.1 §2.4: the `xml:base` of an element above which some were left out is joined with theirs. `None` where none of them has one.
+    fn joined_base(&mut self, id: NodeId) -> Result<Option<(&'w Attribute<'a>, String)>> {
+        if self.method.kind != Kind::Inclusive11 {
+            return Ok(None);
+        }
+        let document = self.document;
+        let above = self.open.last().map(|open| open.id);
+        let mut bases: Vec<&Attribute<'a>> = document.attributes(id).iter().filter(|one| is_base(one)).collect();
+        let own = bases.len();
+        for place in document.ancestors(id).take_while(|place| Some(*place) != above) {
+            let attributes = document.attributes(place);
+            self.budget.spend(1 + attributes.len())?;
+            bases.extend(attributes.iter().filter(|one| is_base(one)));
+        }
+        let (Some(nearest), true) = (bases.first(), bases.len() > own) else { return Ok(None) };
+        let mut joined: Option<String> = None;
+        for base in bases.iter().rev() {
+            self.budget.spend(base.value.len() + joined.as_ref().map_or(0, String::len))?;
+            joined = Some(
+                match joined {
+                    None => plain_address(&base.value).map(|_| base.value.to_string()),
+                    Some(outer) => joined_address(&outer, &base.value),
+                }
+                .ok_or_else(|| {
+                    Error::Unsupported("xml:base of this form above a part canonicalised by Canonical XML 1.1".into())
+                })?,
+            );
+        }
+        Ok(joined.map(|joined| (*nearest, joined)))
+    }
+}
+
+fn is_base(attribute: &Attribute<'_>) -> bool {
+    attribute.namespace == XML_NAMESPACE && attribute.local == "base"
+}
+
+/// Scheme with authority, and the path, of an address whose joining with others every reading of RFC 3986 §5.2 agrees about: absolute, with a host,
+/// without query, fragment, dots or doubled slashes.
+fn plain_address(address: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = address.split_once("://")?;
+    let path = rest.find('/')?;
+    let plain = !scheme.is_empty() && path > 0 && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let (head, path) = address.split_at(scheme.len() + "://".len() + path);
+    (plain && is_plain(path) && is_plain(head.get(scheme.len() + "://".len()..)?)).then_some((head, path))
+}
+
+fn is_plain(path: &str) -> bool {
+    !path.contains(['?', '#']) && !path.contains("//") && !path.split('/').any(|step| matches!(step, "." | ".."))
+}
+
+/// RFC 3986 §5.2.2, of addresses of that kind.
+fn joined_address(base: &str, reference: &str) -> Option<String> {
+    if reference.contains(':') {
+        return plain_address(reference).map(|_| reference.to_owned());
+    }
+    let (head, path) = plain_address(base)?;
+    if reference.is_empty() || !is_plain(reference) {
+        return None;
+    }
+    if reference.starts_with('/') {
+        return Some(format!("{head}{reference}"));
+    }
+    let (folder, _) = path.rsplit_once('/')?;
+    Some(format!("{head}{folder}/{reference}"))
 }
 
 fn qualified(output: &mut Vec<u8>, prefix: Option<&&str>, local: &str) {

@@ -4,7 +4,7 @@
 use super::parser;
 use crate::error::{Error, Result};
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::OnceLock;
 
@@ -123,10 +123,19 @@ pub(super) const NO_NAMESPACE: u32 = 0;
 /// The number of the namespace of `xml:lang` and its kind.
 pub(super) const XML_NAMESPACE: u32 = 1;
 
+/// SAML 1.0 and 1.1 §5.4.2: identifiers by names of their own.
+const SAML_1: &str = "urn:oasis:names:tc:SAML:1.0:";
+const OF_SAML_1: [&str; 3] = ["AssertionID", "RequestID", "ResponseID"];
+
 impl<'a> Document<'a> {
     /// Parses text that `encoding::decode` made.
     pub fn parse(text: &'a str) -> Result<Self> {
-        parser::parse(text)
+        parser::parse(text, false)
+    }
+
+    /// The same of a document with signatures, which may have a document type declaration that only names its document element.
+    pub fn parse_signed(text: &'a str) -> Result<Self> {
+        parser::parse(text, true)
     }
 
     /// Length of the text it was parsed from, bytes.
@@ -229,6 +238,30 @@ impl<'a> Document<'a> {
         })
     }
 
+    /// The first element among these nodes whose text is divided by what its canonical form does not show: the border of a CDATA section, or a
+    /// comment where `comments` are not part of it. Many readers take the first piece for all of the text, or the comment itself.
+    pub fn divided_text(&self, nodes: Range<u32>, comments: bool) -> Option<NodeId> {
+        // Elements at whose end, so far, stands text or such a comment.
+        let mut begun = HashSet::new();
+        for node in nodes.filter_map(|number| self.nodes.get(number as usize)) {
+            match &node.content {
+                Content::Text(text) if !text.trim_ascii().is_empty() => {
+                    if !begun.insert(node.parent) {
+                        return Some(NodeId(node.parent));
+                    }
+                }
+                Content::Comment(_) if !comments => {
+                    begun.insert(node.parent);
+                }
+                Content::Comment(_) | Content::Element(_) | Content::Instruction(_) => {
+                    begun.remove(&node.parent);
+                }
+                Content::Text(_) | Content::Root => {}
+            }
+        }
+        None
+    }
+
     /// Elements of the subtree, itself first.
     pub fn elements_within(&self, id: NodeId) -> impl Iterator<Item = NodeId> {
         self.subtree(id).map(NodeId).filter(|node| self.element(*node).is_some())
@@ -243,6 +276,11 @@ impl<'a> Document<'a> {
     pub fn attributes(&self, id: NodeId) -> &[Attribute<'a>] {
         let range = self.element(id).map_or(0..0, |element| element.attributes.clone());
         self.attributes.get(range.start as usize..range.end as usize).unwrap_or_default()
+    }
+
+    /// The namespace of an attribute; empty where it has none.
+    pub fn namespace_of(&self, attribute: &Attribute<'a>) -> &str {
+        self.namespaces.get(attribute.namespace as usize).map_or("", |name| name)
     }
 
     pub(super) fn declarations(&self, id: NodeId) -> &[Declaration] {
@@ -304,7 +342,9 @@ impl<'a> Document<'a> {
     fn index_identifiers(&self) -> HashMap<String, Identified> {
         let mut index = HashMap::new();
         for id in self.elements_within(NodeId::ROOT) {
-            for attribute in self.attributes(id).iter().filter(|one| one.local.eq_ignore_ascii_case("id")) {
+            let of_saml = self.namespace(id).starts_with(SAML_1);
+            let names_it = |local: &str| local.eq_ignore_ascii_case("id") || of_saml && OF_SAML_1.contains(&local);
+            for attribute in self.attributes(id).iter().filter(|one| names_it(one.local)) {
                 index
                     .entry(attribute.value.clone().into_owned())
                     .and_modify(|known| {

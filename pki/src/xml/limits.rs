@@ -18,6 +18,8 @@ pub const REFERENCES: usize = 10_000;
 pub const TRANSFORMS: usize = 8;
 /// Most steps of an XPath location path in a transform.
 pub const PATH_STEPS: usize = 16;
+/// Most tokens of an XPath expression; real ones have up to 30.
+pub const PATH_TOKENS: usize = 512;
 /// Most certificates read from one signature, `KeyInfo` and unsigned properties together.
 pub const CERTIFICATES: usize = 200;
 /// Most CRLs and most OCSP answers read from one signature.

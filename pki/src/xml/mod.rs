@@ -15,3 +15,4 @@ mod text;
 pub mod transform;
 pub mod xades;
 mod xpath;
+mod xpath_expression;

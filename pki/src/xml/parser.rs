@@ -1,4 +1,4 @@
-//! The parser: well-formed, namespace-well-formed XML 1.0 without a document type declaration, and nothing else. One pass without
+//! The parser: well-formed, namespace-well-formed XML 1.0 without a document type declaration, or with one that only names the document element. One pass without
 //! recursion, in time linear in the text. No entity but the five predefined ones, no network, no file.
 
 use super::document::{Attribute, Content, Declaration, Document, Element, ElementEnd, Node};
@@ -9,7 +9,8 @@ use crate::error::{Error, Result};
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-pub(super) fn parse(text: &str) -> Result<Document<'_>> {
+/// `bears_type` says whether a declaration that declares nothing is borne.
+pub(super) fn parse(text: &str, bears_type: bool) -> Result<Document<'_>> {
     text::check_characters(text)?;
     let mut parser = Parser {
         text,
@@ -21,6 +22,8 @@ pub(super) fn parse(text: &str) -> Result<Document<'_>> {
         prefixes: HashMap::new(),
         namespaces: HashMap::new(),
         raw: Vec::new(),
+        declared: None,
+        bears_type,
     };
     parser.begin()?;
     while parser.at < text.len() {
@@ -51,6 +54,9 @@ struct Parser<'a> {
     namespaces: HashMap<Cow<'a, str>, u32>,
     /// Names and values of the start tag at hand.
     raw: Vec<(&'a str, Cow<'a, str>)>,
+    /// The name in the document type declaration.
+    declared: Option<&'a str>,
+    bears_type: bool,
 }
 
 const XML: &str = "http://www.w3.org/XML/1998/namespace";
@@ -117,9 +123,7 @@ impl<'a> Parser<'a> {
             Some(b'?') => self.instruction(),
             Some(b'!') if rest.starts_with("<!--") => self.comment(),
             Some(b'!') if rest.starts_with("<![CDATA[") => self.cdata(),
-            Some(b'!') if rest.starts_with("<!DOCTYPE") => {
-                Err(Error::Unsupported("XML with a document type declaration".into()))
-            }
+            Some(b'!') if rest.starts_with("<!DOCTYPE") => self.document_type(),
             _ => self.start_tag(),
         }
     }
@@ -181,6 +185,28 @@ impl<'a> Parser<'a> {
         self.push(Content::Instruction(index)).map(drop)
     }
 
+    /// XML 1.0 §2.8: a declaration that only names the document element declares nothing, and no reader sees more or less for it. One with a
+    /// subset, inside or outside, could.
+    fn document_type(&mut self) -> Result<()> {
+        const WHAT: &str = "XML with a document type declaration";
+        if self.document.document_element != 0 || self.declared.is_some() {
+            return malformed("XML: document type declaration");
+        }
+        let begins = self.at;
+        let raw = self.until("<!DOCTYPE", ">", "XML: document type declaration")?;
+        let name = raw.trim_matches([' ', '\t', '\r', '\n']);
+        if !self.bears_type
+            || !raw.starts_with([' ', '\t', '\r', '\n'])
+            || name.is_empty()
+            || text::name_length(name) != name.len()
+        {
+            self.at = begins;
+            return Err(Error::Unsupported(WHAT.into()));
+        }
+        self.declared = Some(name);
+        Ok(())
+    }
+
     fn end_tag(&mut self) -> Result<()> {
         let begins = self.at;
         let raw = self.until("</", ">", "XML: end tag")?;
@@ -240,6 +266,10 @@ impl<'a> Parser<'a> {
         let node = self.push(Content::Element(index))?;
         if self.open.is_empty() {
             self.document.document_element = node;
+            // XML 1.0 §2.8, validity constraint: what declares another element is not meant for this document.
+            if self.declared.is_some_and(|declared| declared != name) {
+                return Err(Error::Unsupported("XML with a document type declaration of another element".into()));
+            }
         }
         let open = Open { node, name, replaced };
         if empty {

@@ -25,6 +25,11 @@ impl Selection {
         &self.ranges
     }
 
+    /// Whether comments belong to it.
+    pub fn has_comments(&self) -> bool {
+        self.comments
+    }
+
     /// Whether the node is in it.
     pub fn contains(&self, id: NodeId) -> bool {
         contains(&self.ranges, id)

@@ -179,6 +179,7 @@ pub fn process(
         match rest.next() {
             None => {
                 canonicalise(document, &selection, end, &[], budget, sink)?;
+                selection.comments &= end.keeps_comments();
                 return Ok(Some(selection));
             }
             Some(Transform::Enveloped) => selection.subtract([document.subtree(signature)]),
@@ -191,12 +192,14 @@ pub fn process(
                 octets_of(&mut rest, budget, sink, |budget, sink| {
                     canonicalise(document, &selection, wanted.method, &wanted.prefixes(), budget, sink)
                 })?;
+                selection.comments &= wanted.method.keeps_comments();
                 return Ok(Some(selection));
             }
             Some(Transform::Base64) => {
                 let decoded = decode_base64(&text_only(document, &selection, budget)?)?;
                 budget.spend(decoded.len())?;
                 outside(&decoded, rest.as_slice(), budget, sink)?;
+                selection.comments = false;
                 return Ok(Some(selection));
             }
             Some(Transform::Relationships(_)) => return Err(misplaced()),

@@ -6,7 +6,9 @@ use super::document::{Document, NodeId};
 use super::limits;
 use super::names::{DSIG, FILTER2};
 use super::selection::{Budget, Selection, union};
+use super::xpath_expression::Expression;
 use crate::error::{Error, Result};
+use std::collections::HashMap;
 use std::ops::Range;
 
 /// What is done with the subtrees that an expression names.
@@ -24,63 +26,93 @@ pub struct Filter {
     nodes: Nodes,
 }
 
+/// A set of whole subtrees, and what is made of such sets.
 #[derive(Clone, Debug)]
-enum Nodes {
+pub(super) enum Nodes {
     /// The signature that holds the expression.
     OwnSignature,
-    /// Every element of that name.
-    Named(Name),
     Identified(String),
     /// An absolute location path.
     Path(Vec<Step>),
+    /// Every element that meets the test.
+    Within(Test),
+    All,
+    Not(Box<Nodes>),
+    AnyOf(Vec<Nodes>),
+    AllOf(Vec<Nodes>),
 }
 
 #[derive(Clone, Debug)]
-struct Step {
-    descendants: bool,
-    name: Name,
+pub(super) struct Step {
+    pub(super) descendants: bool,
+    pub(super) test: Test,
+    /// Of those with the same parent.
+    pub(super) position: Option<Position>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Position {
+    First,
+    Last,
+}
+
+/// What an element must be.
+#[derive(Clone, Debug)]
+pub(super) struct Test {
+    pub(super) name: Name,
+    pub(super) conditions: Vec<Condition>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Condition {
+    /// An attribute without namespace has this value.
+    Attribute(String, String),
+    LocalName(String),
+    Namespace(String),
 }
 
 /// A node test; `None` is `*`.
 #[derive(Clone, Debug)]
-struct Name {
-    namespace: Option<String>,
-    local: Option<String>,
+pub(super) struct Name {
+    pub(super) namespace: Option<String>,
+    pub(super) local: Option<String>,
 }
 
-impl Name {
-    fn fits(&self, document: &Document<'_>, id: NodeId) -> bool {
-        self.local.as_ref().is_none_or(|local| document.local_name(id) == local)
-            && self.namespace.as_ref().is_none_or(|namespace| document.namespace(id) == namespace)
+impl Test {
+    fn fits(&self, document: &Document<'_>, id: NodeId, budget: &mut Budget) -> Result<bool> {
+        let name = &self.name;
+        let named = name.local.as_ref().is_none_or(|local| document.local_name(id) == local)
+            && name.namespace.as_ref().is_none_or(|namespace| document.namespace(id) == namespace);
+        if !named || self.conditions.is_empty() {
+            return Ok(named);
+        }
+        budget.spend(document.attributes(id).len() + self.conditions.len())?;
+        Ok(self.conditions.iter().all(|condition| match condition {
+            Condition::Attribute(name, value) => document.attribute(id, name) == Some(value),
+            Condition::LocalName(local) => document.local_name(id) == local,
+            Condition::Namespace(namespace) => document.namespace(id) == namespace,
+        }))
+    }
+
+    /// Whether it is of `ds:Signature` and asks nothing else.
+    pub(super) fn is_signature(&self) -> bool {
+        let name = &self.name;
+        name.namespace.as_deref() == Some(DSIG)
+            && name.local.as_deref() == Some("Signature")
+            && self.conditions.is_empty()
     }
 }
 
 /// The filter of an XPath transform (XMLDSig §6.6.3), a boolean expression for each node.
 pub(super) fn read_filter(document: &Document<'_>, transform: NodeId) -> Result<Filter> {
     let element = only_child(document, transform, DSIG)?;
-    let text = compact(&document.text(element));
-    let unknown = || Error::Unsupported(format!("XPath expression {}", shown(&text)));
-    let name = |text: &str| name(document, element, text);
-    if let Some(inner) = text.strip_prefix("not(ancestor-or-self::").and_then(|rest| rest.strip_suffix(')')) {
-        let nodes = Nodes::Named(name(inner).ok_or_else(unknown)?);
-        return Ok(Filter { operation: Operation::Subtract, nodes });
-    }
-    if let Some(inner) = text.strip_prefix("ancestor-or-self::") {
-        let nodes = Nodes::Named(name(inner).ok_or_else(unknown)?);
-        return Ok(Filter { operation: Operation::Intersect, nodes });
-    }
-    // XMLDSig §6.6.4 writes the enveloped transform as this expression.
-    let prefix = text.strip_prefix("count(ancestor-or-self::").and_then(|rest| rest.split_once(":Signature|"));
-    if let Some((prefix, _)) = prefix
-        && document.namespace_of_prefix(element, prefix) == Some(DSIG)
-        && text
-            == format!(
-                "count(ancestor-or-self::{prefix}:Signature|here()/ancestor::{prefix}:Signature[1])>count(ancestor-or-self::{prefix}:Signature)"
-            )
-    {
-        return Ok(Filter { operation: Operation::Subtract, nodes: Nodes::OwnSignature });
-    }
-    Err(unknown())
+    let text = document.text(element);
+    let nodes = Expression::read(document, element, &text).and_then(Expression::boolean);
+    Ok(Filter { operation: Operation::Intersect, nodes: nodes.ok_or_else(|| unknown(&text))? })
+}
+
+fn unknown(text: &str) -> Error {
+    Error::Unsupported(format!("XPath expression {}", shown(text.trim())))
 }
 
 /// The filters of an XPath Filter 2.0 transform.
@@ -96,10 +128,9 @@ pub(super) fn read_filters(document: &Document<'_>, transform: NodeId) -> Result
             Some("union") => Operation::Union,
             _ => return Err(Error::Malformed("XPath filter")),
         };
-        let text = compact(&document.text(element));
-        let nodes = nodes(document, element, &text);
-        let nodes = nodes.ok_or_else(|| Error::Unsupported(format!("XPath expression {}", shown(&text))))?;
-        filters.push(Filter { operation, nodes });
+        let text = document.text(element);
+        let nodes = Expression::read(document, element, &text).and_then(Expression::node_set);
+        filters.push(Filter { operation, nodes: nodes.ok_or_else(|| unknown(&text))? });
     }
     Ok(filters)
 }
@@ -112,60 +143,11 @@ fn only_child(document: &Document<'_>, transform: NodeId, namespace: &str) -> Re
     }
 }
 
-/// White space has no meaning between the tokens of the expressions known here.
-fn compact(text: &str) -> String {
-    text.chars().filter(|character| !character.is_ascii_whitespace()).collect()
-}
-
 /// The identifier of `id('…')`.
 pub(super) fn identifier(text: &str) -> Option<&str> {
     let inner = text.strip_prefix("id(")?.strip_suffix(')')?;
     let quote = inner.chars().next().filter(|quote| matches!(quote, '\'' | '"'))?;
     inner.strip_prefix(quote)?.strip_suffix(quote).filter(|identifier| !identifier.contains(quote))
-}
-
-fn name(document: &Document<'_>, element: NodeId, text: &str) -> Option<Name> {
-    let (namespace, local) = match text.split_once(':') {
-        Some((prefix, local)) => (Some(document.namespace_of_prefix(element, prefix)?.to_owned()), local),
-        // XPath §2.3: a name without prefix is in no namespace.
-        None => (if text == "*" { None } else { Some(String::new()) }, text),
-    };
-    let plain = |character: char| character.is_alphanumeric() || matches!(character, '_' | '-' | '.');
-    match local {
-        "*" => Some(Name { namespace, local: None }),
-        _ if !local.is_empty() && local.chars().all(plain) => Some(Name { namespace, local: Some(local.to_owned()) }),
-        _ => None,
-    }
-}
-
-fn nodes(document: &Document<'_>, element: NodeId, text: &str) -> Option<Nodes> {
-    if let Some(identifier) = identifier(text) {
-        return Some(Nodes::Identified(identifier.to_owned()));
-    }
-    if let Some(rest) = text.strip_prefix("here()/ancestor::") {
-        let inner = name(document, element, rest.strip_suffix("[1]")?)?;
-        let signature = inner.namespace.as_deref() == Some(DSIG) && inner.local.as_deref() == Some("Signature");
-        return signature.then_some(Nodes::OwnSignature);
-    }
-    let mut steps = Vec::new();
-    let mut rest = text;
-    if rest == "/" {
-        return Some(Nodes::Path(steps));
-    }
-    while !rest.is_empty() {
-        rest = rest.strip_prefix('/')?;
-        let mut descendants = false;
-        if let Some(after) = rest.strip_prefix('/') {
-            (descendants, rest) = (true, after);
-        } else if let Some(after) = rest.strip_prefix("descendant::") {
-            (descendants, rest) = (true, after);
-        }
-        rest = rest.strip_prefix("child::").unwrap_or(rest);
-        let (test, after) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-        steps.push(Step { descendants, name: name(document, element, test)? });
-        rest = after;
-    }
-    (!steps.is_empty() && steps.len() <= limits::PATH_STEPS).then_some(Nodes::Path(steps))
 }
 
 impl Filter {
@@ -176,14 +158,7 @@ impl Filter {
         selection: &mut Selection,
         budget: &mut Budget,
     ) -> Result<()> {
-        let subtrees = match &self.nodes {
-            Nodes::OwnSignature => vec![document.subtree(signature)],
-            Nodes::Named(name) => below(document, &[document.subtree(NodeId::ROOT)], name, budget)?,
-            Nodes::Identified(identifier) => {
-                document.by_identifier(identifier)?.map(|id| document.subtree(id)).into_iter().collect()
-            }
-            Nodes::Path(steps) => follow(document, steps, budget)?,
-        };
+        let subtrees = self.nodes.ranges(document, signature, budget)?;
         budget.spend(selection.ranges().len() + subtrees.len())?;
         match self.operation {
             Operation::Subtract => selection.subtract(subtrees),
@@ -194,40 +169,93 @@ impl Filter {
     }
 }
 
+impl Nodes {
+    /// The nodes as ranges, sorted and apart from each other. As deep as the expression, which is bounded.
+    fn ranges(&self, document: &Document<'_>, signature: NodeId, budget: &mut Budget) -> Result<Vec<Range<u32>>> {
+        let all = document.subtree(NodeId::ROOT);
+        let found = match self {
+            Self::OwnSignature => vec![document.subtree(signature)],
+            Self::Within(test) => within(document, &[all], test, budget)?,
+            Self::Identified(identifier) => {
+                document.by_identifier(identifier)?.map(|id| document.subtree(id)).into_iter().collect()
+            }
+            Self::Path(steps) => follow(document, steps, budget)?,
+            Self::All => vec![all],
+            Self::Not(inner) => {
+                let mut left = Selection { ranges: vec![all], comments: true };
+                left.subtract(inner.ranges(document, signature, budget)?);
+                left.ranges
+            }
+            Self::AnyOf(sets) => {
+                let mut found = Vec::new();
+                for set in sets {
+                    found.extend(set.ranges(document, signature, budget)?);
+                }
+                found
+            }
+            Self::AllOf(sets) => {
+                let mut left = Selection { ranges: vec![all], comments: true };
+                for set in sets {
+                    left.intersect(set.ranges(document, signature, budget)?);
+                }
+                left.ranges
+            }
+        };
+        budget.spend(found.len())?;
+        Ok(union(found))
+    }
+}
+
 fn follow(document: &Document<'_>, steps: &[Step], budget: &mut Budget) -> Result<Vec<Range<u32>>> {
     let mut at = vec![document.subtree(NodeId::ROOT)];
     for step in steps {
-        at = if step.descendants {
-            below(document, &at, &step.name, budget)?
+        let found = if step.descendants {
+            within(document, &at, &step.test, budget)?
         } else {
             let mut found = Vec::new();
             for parent in &at {
                 for child in document.children(NodeId(parent.start)) {
                     budget.spend(1)?;
-                    if step.name.fits(document, child) {
+                    if step.test.fits(document, child, budget)? {
                         found.push(document.subtree(child));
                     }
                 }
             }
             found
         };
+        at = match step.position {
+            None => found,
+            Some(position) => at_position(document, found, position),
+        };
     }
     Ok(at)
 }
 
-/// Every element below these nodes, they themselves left out, that the name fits.
-fn below(document: &Document<'_>, above: &[Range<u32>], name: &Name, budget: &mut Budget) -> Result<Vec<Range<u32>>> {
+/// XPath §2.4: the position is counted among those with the same parent. They come in the order of the document.
+fn at_position(document: &Document<'_>, found: Vec<Range<u32>>, position: Position) -> Vec<Range<u32>> {
+    let mut kept: HashMap<Option<NodeId>, Range<u32>> = HashMap::new();
+    for range in found {
+        let parent = document.parent(NodeId(range.start));
+        if position == Position::Last || !kept.contains_key(&parent) {
+            kept.insert(parent, range);
+        }
+    }
+    let mut left: Vec<Range<u32>> = kept.into_values().collect();
+    left.sort_unstable_by_key(|range| range.start);
+    left
+}
+
+/// Every element below these nodes, they themselves left out, that meets the test.
+fn within(document: &Document<'_>, above: &[Range<u32>], test: &Test, budget: &mut Budget) -> Result<Vec<Range<u32>>> {
     let searched = union(above.iter().map(|range| range.start + 1..range.end));
     let mut found = Vec::new();
     for range in searched {
         budget.spend(range.len())?;
-        found.extend(
-            range
-                .map(NodeId)
-                .filter(|id| document.element(*id).is_some())
-                .filter(|id| name.fits(document, *id))
-                .map(|id| document.subtree(id)),
-        );
+        for id in range.map(NodeId).filter(|id| document.element(*id).is_some()) {
+            if test.fits(document, id, budget)? {
+                found.push(document.subtree(id));
+            }
+        }
     }
     Ok(found)
 }

@@ -70,6 +70,17 @@ fn ed25519_without_attributes_verifies_over_what_is_detached() {
 }
 
 #[test]
+fn zeros_or_line_ends_behind_the_object_are_borne() {
+    let cms = signer().sign(&[CONTENT]);
+    for tail in [&b"\n"[..], b"\r\n", b"\0\0\0\0"] {
+        assert_eq!(verdict(&[&cms, tail].concat(), Some(CONTENT)).integrity, Integrity::Intact, "{tail:?}");
+    }
+    for tail in [&b"a"[..], b"\0\n", b"\0\x30", b" ", &cms[..]] {
+        assert_eq!(verdict(&[&cms, tail].concat(), Some(CONTENT)).integrity, Integrity::Broken, "{tail:?}");
+    }
+}
+
+#[test]
 fn openssl_signs_in_every_form() {
     if !crate::support::present("openssl") {
         return;

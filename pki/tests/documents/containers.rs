@@ -246,6 +246,43 @@ fn archives_that_two_readers_see_differently_are_broken() {
     assert_eq!(verdict(&encrypted, None).integrity, Integrity::Unknown);
 }
 
+/// The bytes with the flags in the first local header that names this file exchanged.
+fn with_local_flags(mut bytes: Vec<u8>, name: &str, flags: u16) -> Vec<u8> {
+    let named = bytes.windows(name.len()).position(|window| window == name.as_bytes()).unwrap();
+    bytes[named - 24..named - 22].copy_from_slice(&flags.to_le_bytes());
+    bytes
+}
+
+#[test]
+fn what_no_reader_takes_for_anything_is_borne() {
+    let honest = archive(&extended());
+    for tail in [&b"\0"[..], b"\r\n", b"\n", b"\0\0\0\0"] {
+        let report = verdict(&[&honest, tail].concat(), None);
+        assert_eq!((report.integrity, report.format), (Integrity::Intact, DocumentFormat::AsicE), "{report:#?}");
+    }
+    for tail in [&b" "[..], b"\0\0\0\0\0", b"\0a", b"PK\x05\x06"] {
+        assert_eq!(verdict(&[&honest, tail].concat(), None).integrity, Integrity::Broken, "{tail:?}");
+    }
+    // The flag for names in UTF-8 in one of the two places: the octets are the same.
+    let name = "hợp đồng.txt";
+    let list = manifest("META-INF/signature001.p7s", &[(name, b"first")]);
+    let signature = signer().sign(&[list.as_bytes()]);
+    let files = [
+        file("mimetype", EXTENDED),
+        File { flags: 0x0800, ..file(name, "first") },
+        file("META-INF/ASiCManifest001.xml", list),
+        file("META-INF/signature001.p7s", signature),
+    ];
+    let bytes = archive(&files);
+    assert_eq!(verdict(&bytes, None).integrity, Integrity::Intact);
+    assert_eq!(verdict(&with_local_flags(bytes.clone(), name, 0), None).integrity, Integrity::Intact);
+    assert_eq!(verdict(&with_local_flags(bytes, name, 8), None).integrity, Integrity::Broken);
+    // A byte order mark before the media type.
+    let marked = |text: &str| changed(extended(), "mimetype", |file| file.content = text.as_bytes().to_vec());
+    assert_eq!(judged(&marked(&format!("\u{feff}{EXTENDED}"))).integrity, Integrity::Intact);
+    assert_eq!(judged(&marked("\u{feff}no type")).integrity, Integrity::Broken);
+}
+
 #[test]
 fn bombs_end_at_their_bounds() {
     let zeros = vec![0; 300 << 20];

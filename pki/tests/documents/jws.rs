@@ -99,8 +99,7 @@ fn a_message_never_chooses_its_own_key_or_rules() {
         format!(r#"{{"alg":"RS256",{naming}}}"#),
         format!(r#"{{"alg":"ES384",{naming}}}"#),
         format!(r#"{{"alg":"ES256",{jwk}}}"#),
-        format!(r#"{{"alg":"ES256",{naming},{jwk}}}"#),
-        format!(r#"{{"alg":"ES256",{naming},"jku":"http://127.0.0.1/"}}"#),
+        r#"{"alg":"ES256","jku":"http://127.0.0.1/"}"#.to_owned(),
         format!(r#"{{"alg":"ES256","alg":"ES256",{naming}}}"#),
         format!(r#"{{"alg":"ES256",{naming},"crit":["new"],"new":1}}"#),
         format!(r#"{{"alg":"ES256",{naming},"crit":["sigT"]}}"#),
@@ -111,6 +110,11 @@ fn a_message_never_chooses_its_own_key_or_rules() {
     ];
     for header in broken {
         assert_eq!(integrity(&compact(&header, PAYLOAD), None), Integrity::Broken, "{header}");
+    }
+    // Beside a certificate a key says nothing: the certificate's own verifies or does not.
+    for member in [jwk, r#""jku":"http://127.0.0.1/""#] {
+        let header = format!(r#"{{"alg":"ES256",{naming},{member}}}"#);
+        assert_eq!(integrity(&compact(&header, PAYLOAD), None), Integrity::Intact, "{header}");
     }
     // A certificate that is not the one the header binds.
     let other = base64url([9; 32]);
@@ -128,11 +132,58 @@ fn a_message_never_chooses_its_own_key_or_rules() {
     let unprotected = format!(
         r#"{{"payload":"{payload}","protected":"{protected}","header":{{"alg":"ES256"}},"signature":"{signature}"}}"#
     );
-    assert_eq!(integrity(&unprotected, None), Integrity::Broken);
+    assert_eq!(integrity(&unprotected, None), Integrity::Unknown);
     let twice = format!(
         r#"{{"payload":"{payload}","payload":"{payload}","protected":"{protected}","signature":"{signature}"}}"#
     );
     assert_eq!(integrity(&twice, None), Integrity::Broken);
+}
+
+/// One of several signatures over a payload that is transmitted as this text.
+fn one_of(header: &str, transmitted: &str) -> String {
+    let protected = base64url(header);
+    format!(r#"{{"protected":"{protected}","signature":"{}"}}"#, es256(&protected, transmitted.as_bytes()))
+}
+
+#[test]
+fn all_signatures_say_the_same_of_the_payload() {
+    let payload = base64url(PAYLOAD);
+    let encoded = one_of(&header(""), &payload);
+    let in_clear = one_of(&header(r#","b64":false,"crit":["b64"]"#), &payload);
+    let said = one_of(&header(r#","b64":true,"crit":["b64"]"#), &payload);
+    let both =
+        |one: &str, other: &str| integrity(&format!(r#"{{"payload":"{payload}","signatures":[{one},{other}]}}"#), None);
+    assert_eq!(both(&encoded, &said), Integrity::Intact);
+    assert_eq!(both(&in_clear, &in_clear), Integrity::Intact);
+    // RFC 7797 §3: to one of them the payload is JSON, to the other one its base64url.
+    assert_eq!(both(&encoded, &in_clear), Integrity::Broken);
+    assert_eq!(both(&in_clear, &said), Integrity::Broken);
+}
+
+#[test]
+fn what_makers_write_otherwise_is_not_broken() {
+    // A certificate with the line ends of PEM.
+    let der = openssl::base64::encode_block(&signer().certificate.to_der().unwrap());
+    let wrapped = format!("{}\\r\\n{}\\n", &der[..64], &der[64..]);
+    let header = format!(r#"{{"alg":"ES256","x5c":["{wrapped}"]}}"#);
+    assert_eq!(integrity(&compact(&header, PAYLOAD), None), Integrity::Intact);
+    // RFC 7515 §7.2.1 needs no protected header; nobody signed what stands in the other one.
+    let payload = base64url(PAYLOAD);
+    let signature = es256("", payload.as_bytes());
+    let open = format!(r#"{{"alg":"ES256",{}}}"#, naming_the_signer());
+    let text = format!(r#"{{"payload":"{payload}","header":{open},"signature":"{signature}"}}"#);
+    assert_eq!(integrity(&text, None), Integrity::Unknown);
+    let protected = base64url(format!("{{{}}}", naming_the_signer()));
+    let signature = es256(&protected, payload.as_bytes());
+    let beside = |header: &str| {
+        let text = format!(
+            r#"{{"payload":"{payload}","protected":"{protected}","header":{header},"signature":"{signature}"}}"#
+        );
+        integrity(&text, None)
+    };
+    assert_eq!(beside(r#"{"alg":"ES256"}"#), Integrity::Unknown);
+    assert_eq!(beside(r#"{"alg":"ES256","crit":["b64"],"b64":false}"#), Integrity::Broken);
+    assert_eq!(integrity(&text.replace("\"alg\"", "\"other\""), None), Integrity::Broken);
 }
 
 #[test]

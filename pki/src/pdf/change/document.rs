@@ -35,7 +35,8 @@ impl Comparison<'_, '_> {
             }
             // An extensions dictionary and a version only announce what a file may contain.
             b"Extensions" | b"Version" => ChangeKind::LongTermData,
-            b"Metadata" | b"PieceInfo" | b"LastModified" => ChangeKind::Metadata,
+            b"Metadata" => return self.metadata(old, new),
+            b"PieceInfo" | b"LastModified" => ChangeKind::Metadata,
             b"StructTreeRoot" if self.structure_only_grew(old, new, widgets) => ChangeKind::StructureTree,
             b"StructTreeRoot" if self.structure_only_grew(old, new, &self.with_annotations(widgets)) => {
                 ChangeKind::AnnotationAdded
@@ -49,6 +50,17 @@ impl Comparison<'_, '_> {
             _ => ChangeKind::CatalogueEntry,
         };
         self.add(kind, None, None, format!("catalogue entry {} changed", String::from_utf8_lossy(key)));
+    }
+
+    fn metadata(&self, old: &Dictionary, new: &Dictionary) {
+        let information = self.new.value(self.new.trailer(), "Info");
+        let (kind, about) = self.metadata_kind(old, new, information.dictionary());
+        self.add(
+            kind,
+            None,
+            None,
+            format!("catalogue entry Metadata changed: {about}").trim_end_matches(": ").to_owned(),
+        );
     }
 
     /// The new widgets, and every annotation that is new on its page.
@@ -103,14 +115,19 @@ impl Comparison<'_, '_> {
             new_information.dictionary().unwrap_or(&empty),
         );
         for key in differing {
-            let harmless = HARMLESS_INFORMATION.contains(&key.as_slice());
-            // A later revision that drops the dictionary altogether shows less, not something else.
-            let dropped = new_information.is_null();
-            let kind = if harmless || dropped { ChangeKind::Metadata } else { ChangeKind::DocumentInformation };
+            let harmless = HARMLESS_INFORMATION.contains(&key.as_slice())
+                || key == b"Trapped" && was_added(old_information.dictionary(), new_information.dictionary(), &key);
+            let kind = if harmless { ChangeKind::Metadata } else { ChangeKind::DocumentInformation };
             self.add(kind, None, None, format!("document information {} changed", String::from_utf8_lossy(&key)));
         }
         if !self.same_value(old, new, b"Encrypt") {
             self.add(ChangeKind::Encryption, None, None, "the encryption dictionary changed".to_owned());
         }
     }
+}
+
+/// Whether an entry that was not there is a name now: `Trapped` says whether a printer must still trap, and no reader shows it.
+fn was_added(old: Option<&Dictionary>, new: Option<&Dictionary>, key: &[u8]) -> bool {
+    let before = old.and_then(|old| old.value_of(key));
+    before.is_none() && matches!(new.and_then(|new| new.value_of(key)), Some(Object::Name(_)))
 }

@@ -50,7 +50,7 @@ kinds! {
     FurtherSignature "further_signature" Signing,
     /// A new empty signature field.
     SignatureField "signature_field" Signing,
-    /// `Metadata`, dates and producer of `Info`, private data of applications.
+    /// Dates, tools and history of `Metadata`, dates and producer of `Info`, private data of applications.
     Metadata "metadata" Nothing,
     /// Structure elements for new widgets only.
     StructureTree "structure_tree" Nothing,
@@ -106,7 +106,7 @@ kinds! {
     NameTree "name_tree" Impossible,
     /// `Perms`, `Legal`, or a later signature that allows more than an earlier one.
     Permissions "permissions" Impossible,
-    /// `Info` entries other than dates and producer.
+    /// Title, authors, keywords and whatever else of `Info` or `Metadata` is no date and no tool.
     DocumentInformation "document_information" Impossible,
     /// Any other entry of the catalogue.
     CatalogueEntry "catalogue_entry" Impossible,

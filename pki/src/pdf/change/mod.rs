@@ -13,6 +13,7 @@ mod kind;
 mod known_fonts;
 mod mark;
 mod markup;
+mod metadata;
 mod pages;
 mod painting;
 mod paths;

@@ -294,7 +294,8 @@ impl<'a> Container<'a> {
     fn mimetype(&self) -> Option<String> {
         let at = *self.entries_of(Role::Mimetype).first()?;
         let text = std::str::from_utf8(self.archive.content(at).ok()?).ok()?;
-        Some(text.trim().to_owned())
+        // A byte order mark is of an editor, and says nothing else to anybody.
+        Some(text.trim_start_matches('\u{feff}').trim().to_owned())
     }
 
     fn check_mimetype(&mut self) {

@@ -1,6 +1,7 @@
 //! Text around a CMS object: PEM (RFC 7468), plain base64, and S/MIME (RFC 8551) with the object alone or beside its content. Takes
 //! it off, within the bytes that the caller has bounded; never guesses beyond these forms.
 
+use crate::cms::ber;
 use crate::error::{Error, Result};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -24,7 +25,7 @@ impl<'a> Taken<'a> {
 /// Takes the armour off; bytes without one are returned as they are.
 pub(in crate::verify) fn take_off(bytes: &[u8]) -> Result<Taken<'_>> {
     if bytes.first() == Some(&0x30) {
-        return Ok(Taken::alone(bytes));
+        return Ok(Taken::alone(without_surplus(bytes)));
     }
     if is_mime(bytes) {
         return mime(bytes);
@@ -34,6 +35,14 @@ pub(in crate::verify) fn take_off(bytes: &[u8]) -> Result<Taken<'_>> {
         None => Ok(Taken::alone(decode(text.as_bytes())?)),
         Some((before, rest)) => labelled(before, rest),
     }
+}
+
+/// The object without the zeros or line ends that some programs leave behind it; nobody reads them as anything.
+fn without_surplus(bytes: &[u8]) -> &[u8] {
+    let Some(length) = ber::length(bytes) else { return bytes };
+    let (object, behind) = bytes.split_at(length.min(bytes.len()));
+    let one_kind = behind.iter().all(|byte| *byte == 0) || behind.iter().all(|byte| matches!(byte, b'\r' | b'\n'));
+    if one_kind { object } else { bytes }
 }
 
 /// The one block of a PEM text (RFC 7468 §3), by what is before it and what follows its first `BEGIN`. Of several, two readers would take two.

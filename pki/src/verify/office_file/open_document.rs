@@ -5,9 +5,10 @@ use super::{Covered, MACRO, PART, Package, SignatureFile, change, check_contents
 use crate::asic::Archive;
 use crate::error::Error;
 use crate::office::limits;
-use crate::office::open_document::{PackageManifest, Role, role, shown_from_outside};
+use crate::office::open_document::{PackageManifest, Role, holds_signatures, leads_to, role, shown_from_outside};
 use crate::verify::xml_coverage::COVERAGE;
 use crate::verify::xml_file::XmlLine;
+use crate::verify::xml_signature::is_markup;
 use crate::xml::transform::percent_decoded;
 use chuky_model::report::{Change, Check, DocumentFormat};
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,7 +25,7 @@ pub(super) struct OpenDocument<'a> {
 impl<'a> OpenDocument<'a> {
     /// Reads the package; `None` where the archive is none.
     pub(super) fn read(archive: &'a Archive<'a>) -> Option<Self> {
-        let roles: Vec<Role> = archive.entries().iter().map(|entry| role(&entry.name)).collect();
+        let roles = (0..archive.entries().len()).map(|at| role_of(archive, at)).collect::<Vec<Role>>();
         let at = |wanted: Role| roles.iter().position(|one| *one == wanted);
         let content = |wanted: Role| at(wanted).and_then(|at| archive.content(at).ok());
         let says_so = content(Role::Mimetype).is_some_and(|kind| kind.starts_with(MEDIA_TYPE));
@@ -73,6 +74,26 @@ impl<'a> OpenDocument<'a> {
         named.is_some() && named == self.manifest.media_type.as_deref()
     }
 
+    /// A covered part that names a file of the package which no signature covers.
+    fn uncovered_reference(&self, covered: &BTreeSet<usize>) -> (Option<String>, Option<Error>) {
+        let is_meant = |name: &str| self.at(name).is_some_and(|at| !covered.contains(&at));
+        let mut lost = None;
+        for at in covered.iter().filter(|at| self.roles.get(**at) != Some(&Role::Manifest)) {
+            let label = self.label(*at);
+            if !is_markup(&label) {
+                continue;
+            }
+            match leads_to(self.content(*at), &label, is_meant) {
+                Ok(Some(name)) => return (Some(format!("{name}, which {label} shows")), None),
+                Ok(None) => {}
+                // What is no XML that can be read names nothing; the two that every document has are told elsewhere.
+                Err(error @ Error::Limit(_)) => lost = Some(error),
+                Err(_) => {}
+            }
+        }
+        (None, lost)
+    }
+
     /// What a covered part shows from outside.
     fn linked(&self, covered: &BTreeSet<usize>) -> (Vec<String>, Option<Error>) {
         let mut linked = Vec::new();
@@ -103,12 +124,14 @@ impl<'a> OpenDocument<'a> {
                 Role::Mimetype | Role::Content => left.push(change(PART, self.label(at))),
             }
         }
+        let (reference, unsearched) = self.uncovered_reference(covered);
+        left.extend(reference.map(|name| change(PART, name)));
         if !left.is_empty() {
             let names: Vec<String> = left.iter().map(|change| change.detail.clone()).collect();
             return (Check::failed(COVERAGE, format!("it does not cover {}", some(&names))), left, false);
         }
         let (linked, lost) = self.linked(covered);
-        let check = match (lost, without_manifest, linked.is_empty()) {
+        let check = match (lost.or(unsearched), without_manifest, linked.is_empty()) {
             (Some(error), _, _) => Check::not_done(COVERAGE, error.to_string()),
             (None, true, _) => {
                 let reason = "it does not cover META-INF/manifest.xml, as signatures before ODF 1.2 did not; \
@@ -122,6 +145,16 @@ impl<'a> OpenDocument<'a> {
             (None, false, true) => Check::passed(COVERAGE),
         };
         (check, left, !linked.is_empty())
+    }
+}
+
+/// The role that an entry has by its name, where what it holds bears it out.
+fn role_of(archive: &Archive<'_>, at: usize) -> Role {
+    let content = || archive.content(at).unwrap_or_default();
+    match archive.entries().get(at).map_or(Role::Content, |entry| role(&entry.name)) {
+        Role::OtherSignatures if !holds_signatures(content()) => Role::Content,
+        Role::Folder if !content().is_empty() => Role::Content,
+        role => role,
     }
 }
 
