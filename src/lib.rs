@@ -20,6 +20,7 @@ pub mod error;
 pub mod fault;
 pub mod fetching;
 mod finishing;
+pub mod foreign;
 pub mod http;
 pub mod identity;
 pub mod issuance;

@@ -12,6 +12,7 @@ mod delegations;
 pub mod description;
 mod document_codes;
 pub mod documents;
+pub(super) mod foreign_certificates;
 pub(super) mod forms;
 mod grants;
 pub(super) mod idempotency;
@@ -60,6 +61,7 @@ pub fn routes() -> Vec<Route> {
         activations::routes(),
         certificates::routes(),
         revocation_orders::routes(),
+        foreign_certificates::routes(),
         credentials::routes(),
         pictures::routes(),
         unlocks::routes(),

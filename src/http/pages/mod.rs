@@ -22,6 +22,7 @@ pub mod credentials;
 pub mod decree_forms;
 pub mod document_code;
 pub mod documents;
+pub mod foreign;
 pub mod form;
 pub mod frame;
 pub mod home;

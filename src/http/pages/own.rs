@@ -45,7 +45,7 @@ pub fn content_security_policy(port: u16) -> String {
 }
 
 /// RFC 8252 §8.3: the address itself, not `localhost`, which may lead elsewhere.
-fn address(port: u16) -> String {
+pub(super) fn address(port: u16) -> String {
     format!("http://127.0.0.1:{port}")
 }
 

@@ -14,6 +14,7 @@ mod consent;
 mod credentials;
 mod document_code;
 pub(super) mod documents;
+mod foreign;
 pub(super) mod health;
 mod incoming;
 mod kept;
@@ -78,6 +79,7 @@ pub fn routes() -> Vec<Route> {
         picture::routes(),
         certificates::routes(),
         certificate_status::routes(),
+        foreign::routes(),
         revocations::routes(),
         unlocks::routes(),
         staff::routes(),
