@@ -29,6 +29,7 @@ pub mod logging;
 pub mod oauth;
 pub mod outbox;
 pub mod outgoing;
+pub mod personnel;
 pub mod rates;
 pub mod reader;
 pub mod registration;

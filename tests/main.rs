@@ -12,6 +12,7 @@ mod demo;
 mod dependencies;
 mod fault_run;
 mod faults;
+mod foreign;
 mod gateway;
 mod harness;
 mod identity;

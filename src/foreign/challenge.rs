@@ -5,7 +5,8 @@
 //! signatures of documents are made over: signed attributes and certificates begin with a DER tag (0x31, 0x30), `SignedInfo` with `<`, a JWS signing
 //! input has no spaces, a PDF begins with `%PDF`, and no line here holds a `%`. As a document of its own it says that it is none.
 
-use chuky_model::instant::Instant;
+use chuky_model::{algorithm::SignatureScheme, instant::Instant};
+use chuky_pki::{algorithm::SignatureAlgorithm, crypto};
 
 /// What is signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +56,11 @@ impl ProofText {
         (read.is_sound() && read.text() == text).then_some(read)
     }
 
+    /// The hash of its text that a key of this scheme signs.
+    pub fn digest(&self, scheme: SignatureScheme) -> Vec<u8> {
+        digest(scheme, &self.text())
+    }
+
     /// Whether it was good at that moment.
     pub fn is_good_at(&self, now: Instant) -> bool {
         Instant::parse_rfc3339(&self.until).is_some_and(|until| now < until)
@@ -78,6 +84,12 @@ impl ProofText {
     fn values(&self) -> [&str; 5] {
         [&self.service, &self.account, &self.certificate, &self.nonce, &self.until]
     }
+}
+
+/// The hash of such a text by that scheme.
+pub(super) fn digest(scheme: SignatureScheme, text: &str) -> Vec<u8> {
+    let algorithm: SignatureAlgorithm = scheme.into();
+    algorithm.digest().map(|hash| crypto::digest(hash, text.as_bytes())).unwrap_or_default()
 }
 
 #[cfg(test)]

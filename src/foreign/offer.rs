@@ -2,7 +2,7 @@
 //! makes the row. Nothing is kept in between, so any node registers what another asked for, and each text serves once.
 
 use super::{
-    challenge::ProofText,
+    challenge::{ProofText, digest},
     content::{Content, Fit, LARGEST_FILE, uploaded, written},
     judge, name, rows,
     view::{ForeignView, viewed},
@@ -35,7 +35,7 @@ use chuky_model::{
         state::{ForeignCertificateState, ForeignStatus},
     },
 };
-use chuky_pki::{algorithm::SignatureAlgorithm, certificate::Certificate, crypto, oid};
+use chuky_pki::{certificate::Certificate, crypto, oid};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -267,11 +267,6 @@ fn text(app: &App, by: &Principal, certificate: &Certificate, now: Instant) -> (
         until: until.rfc3339(),
     };
     (text, until)
-}
-
-fn digest(scheme: SignatureScheme, text: &str) -> Vec<u8> {
-    let algorithm: SignatureAlgorithm = scheme.into();
-    algorithm.digest().map(|hash| crypto::digest(hash, text.as_bytes())).unwrap_or_default()
 }
 
 /// The value in its X.509 form, where the certificate's key made it over the text.

@@ -26,6 +26,7 @@ pub(super) mod outgoing_draft;
 pub(super) mod passkeys;
 mod payment_orders;
 pub(in crate::http) mod payrolls;
+pub(super) mod personnel_orders;
 pub(super) mod pictures;
 pub(super) mod providers;
 pub(super) mod receipts;
@@ -62,6 +63,7 @@ pub fn routes() -> Vec<Route> {
         certificates::routes(),
         revocation_orders::routes(),
         foreign_certificates::routes(),
+        personnel_orders::routes(),
         credentials::routes(),
         pictures::routes(),
         unlocks::routes(),

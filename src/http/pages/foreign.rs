@@ -7,7 +7,7 @@
 //! | proof | `/foreign-certificates` | `csrf`, `challenge`, `scheme`, `value` |
 //! | decisions | `/foreign-certificates/{id}/approve`, `/refuse`, `/remove`, `/check` | [`ForeignForm`] |
 
-use super::{Frame, Problems, rendered, rows::Row, texts};
+use super::{Frame, Problems, form::percent_encoded, rendered, rows::Row, texts};
 use crate::{
     foreign::{ChallengeView, ForeignView},
     http::bridge,
@@ -109,7 +109,7 @@ impl ProofPage {
 
     /// The text as a file, without another address.
     fn text_link(&self) -> String {
-        format!("data:text/plain;charset=utf-8,{}", percent(&self.challenge.text))
+        format!("data:text/plain;charset=utf-8,{}", percent_encoded(&self.challenge.text))
     }
 
     fn rows(&self) -> Vec<Row> {
@@ -218,13 +218,4 @@ impl ForeignView {
     pub fn status_unknown(&self) -> bool {
         self.status == ForeignStatus::Unknown
     }
-}
-
-/// RFC 3986 §2.1.
-fn percent(text: &str) -> String {
-    let octet = |octet: u8| match octet {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(octet).to_string(),
-        _ => format!("%{octet:02X}"),
-    };
-    text.bytes().map(octet).collect()
 }

@@ -38,6 +38,7 @@ pub mod messages;
 pub mod own;
 pub mod payments;
 pub mod payroll;
+pub mod personnel;
 pub mod picture;
 pub mod problems;
 pub mod quick_response;
@@ -123,6 +124,8 @@ mod gallery_consent;
 mod gallery_custody;
 #[cfg(test)]
 mod gallery_documents;
+#[cfg(test)]
+mod gallery_foreign;
 #[cfg(test)]
 mod gallery_incoming;
 #[cfg(test)]

@@ -8,18 +8,20 @@ use crate::{
     error::{InternalError, RequestError, Result},
     foreign::{self, ChallengeView, Offer, Proof},
     http::{
-        Route, bridge, upload,
+        Route,
         api::{
             documents::SIGNERS,
             foreign_certificates::{DECIDE, SEE, read},
             requests::read_cursor,
         },
+        bridge,
         pages::{
             Problems,
             foreign::{ForeignForm, ForeignPage, OfferPage, ProofPage, WaitingPage},
             html,
             own::content_security_policy,
         },
+        upload,
     },
     rates::Kind,
 };

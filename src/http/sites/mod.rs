@@ -26,6 +26,7 @@ mod messages;
 mod own;
 mod payments;
 mod payroll;
+mod personnel;
 mod picture;
 mod receipts;
 pub mod refusals;
@@ -83,6 +84,7 @@ pub fn routes() -> Vec<Route> {
         revocations::routes(),
         unlocks::routes(),
         staff::routes(),
+        personnel::routes(),
         welcome::routes(),
         verify::routes(),
         kept::routes(),
