@@ -36,6 +36,7 @@ mod payment_race;
 mod payment_standing;
 mod payments;
 mod payrolls;
+mod personnel;
 mod providers;
 mod rates;
 mod receipts;

@@ -15,7 +15,7 @@ mod view;
 pub use content::Fit;
 pub use decide::{approve, check_again, refuse, remove};
 pub use offer::{ChallengeView, Offer, Proof, ask, register};
-pub use rows::{taken_from, waiting_or_registered};
+pub use rows::{erase_of, exported, taken_from, waiting_or_registered};
 pub use signing::may_sign;
 pub use view::{ForeignView, one, own, waiting};
 

@@ -52,6 +52,43 @@ pub async fn taken_from(app: &App, account: AccountId, by: Actor, decided_by: Ac
     Ok(count)
 }
 
+/// Takes what rows of an account say, whose holder is erased: the key stays known, so that nobody has it unseen.
+pub async fn erase_of(app: &App, account: AccountId) -> Result<()> {
+    for row in current::rows(app, || app.store.foreign_certificates_of_account(account)).await? {
+        if row.content.is_empty() {
+            continue;
+        }
+        let mut row = load(app, row.id).await?;
+        let now = app.clock.now();
+        row.content.clear();
+        row.refusal_reason = None;
+        if is_standing(&row) {
+            row.state = ForeignCertificateState::Removed;
+            row.ended_at = Some(now);
+        }
+        let told = (Kind::ForeignRemoved, Actor::Service, now);
+        store_change(app, &mut row, told, serde_json::json!({ "erased": true })).await?;
+    }
+    Ok(())
+}
+
+/// What is held of an account's certificates of other authorities, for whom they are about.
+pub async fn exported(app: &App, account: AccountId) -> Result<Vec<serde_json::Value>> {
+    let mut all = Vec::new();
+    for row in current::rows(app, || app.store.foreign_certificates_of_account(account)).await? {
+        if row.content.is_empty() {
+            continue;
+        }
+        let content = Content::open(app, row.id, &row.content)?;
+        all.push(serde_json::json!({
+            "id": row.id, "state": row.state.name(), "certificate": content.certificate()?.to_pem(),
+            "fit": content.fit, "proof": content.text, "registered_at": row.created_at.rfc3339(),
+            "status": row.status.name(), "status_at": row.status_at.rfc3339(), "refusal_reason": row.refusal_reason,
+        }));
+    }
+    Ok(all)
+}
+
 /// Takes one away, where it still stands.
 pub(super) async fn end(
     app: &App,
@@ -73,7 +110,8 @@ pub(super) async fn end(
 /// The row of that identifier as it is now.
 pub(super) async fn load(app: &App, id: ForeignCertificateId) -> Result<ForeignCertificate> {
     let row = current::row_by_log(app, || app.store.foreign_certificate_by_id(id)).await?;
-    Ok(row.ok_or_else(RequestError::not_found)?)
+    // Of whom was erased nothing is told.
+    Ok(row.filter(|row| !row.content.is_empty()).ok_or_else(RequestError::not_found)?)
 }
 
 /// Stores a row's next state with its audit entry.

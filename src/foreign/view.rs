@@ -70,7 +70,8 @@ pub struct ForeignView {
 /// The caller's own, newest first.
 pub async fn own(app: &App, by: &Principal) -> Result<Vec<ForeignView>> {
     let mut views = Vec::new();
-    for row in current::rows(app, || app.store.foreign_certificates_of_account(by.account)).await? {
+    let rows = current::rows(app, || app.store.foreign_certificates_of_account(by.account)).await?;
+    for row in rows.into_iter().filter(|row| !row.content.is_empty()) {
         views.push(viewed(app, by, &row).await?);
     }
     Ok(views)

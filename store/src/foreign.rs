@@ -58,11 +58,12 @@ pub async fn insert_foreign_certificate(connection: &mut Connection, row: &Forei
     Ok(())
 }
 
-/// Stores its next state, its version raised by one. Whose it is and what it says never change. `Stale` where somebody else was first.
+/// Stores its next state, its version raised by one. Whose it is never changes, and what it says only where its holder is erased. `Stale` where
+/// somebody else was first.
 pub async fn update_foreign_certificate(connection: &mut Connection, row: &ForeignCertificate) -> Result<(), Error> {
     let done = query!(
         "UPDATE foreign_certificate SET state = $3, status = $4, status_at = $5, decided_by = $6, decided_at = $7,
-        refusal_reason = $8, ended_by = $9, ended_at = $10, version = $11, mac = $12 WHERE id = $1 AND version = $2",
+        refusal_reason = $8, ended_by = $9, ended_at = $10, content = $11, version = $12, mac = $13 WHERE id = $1 AND version = $2",
         row.id.0,
         row.version.saturating_sub(1),
         row.state.name(),
@@ -73,6 +74,7 @@ pub async fn update_foreign_certificate(connection: &mut Connection, row: &Forei
         row.refusal_reason,
         row.ended_by.map(|id| id.0),
         row.ended_at.map(|at| at.0),
+        row.content,
         row.version,
         row.mac,
     )

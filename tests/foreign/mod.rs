@@ -1,7 +1,7 @@
 //! Certificates of other authorities: registered by whoever proves to have the key, for one person, up to an anchor that was recorded for it; what
 //! does not fit is decided by somebody else; every way in which it is refused, in Vietnamese; and what an administrator's SQL gains.
 
-mod authority;
+pub mod authority;
 mod pages;
 
 use crate::{
@@ -42,7 +42,7 @@ async fn person(test: &TestApp, login: &str, name: &str, roles: &[Role], number:
     (account, token)
 }
 
-fn offer(authority: &Authority, holder: &Holder, lists: &[Vec<u8>]) -> Value {
+pub fn offer(authority: &Authority, holder: &Holder, lists: &[Vec<u8>]) -> Value {
     let lists: Vec<String> = lists.iter().map(|list| encode_block(list)).collect();
     json!({ "certificate": holder.pem(), "chain": [authority.issuing.pem()], "lists": lists })
 }
@@ -52,7 +52,7 @@ async fn challenge(test: &TestApp, token: &str, offer: &Value) -> (u16, Value) {
 }
 
 /// Registers it, both steps.
-async fn register(test: &TestApp, token: &str, offer: &Value, holder: &Holder) -> (u16, Value) {
+pub async fn register(test: &TestApp, token: &str, offer: &Value, holder: &Holder) -> (u16, Value) {
     let (status, given) = challenge(test, token, offer).await;
     assert_eq!(status, 200, "{given}");
     let proof = json!({ "challenge": given["challenge"], "value": holder.sign(given["text"].as_str().unwrap()) });

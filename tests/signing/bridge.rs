@@ -157,32 +157,7 @@ fn one_site_is_answered_and_only_after_pairing_and_consent() {
     let der = openssl::base64::decode_block(certificate["certificate"].as_str().unwrap()).unwrap();
     let key = openssl::x509::X509::from_der(&der).unwrap().public_key().unwrap().ec_key().unwrap();
     assert!(openssl::ecdsa::EcdsaSig::from_der(&value).unwrap().verify(&[7; 32], &key).unwrap());
-    // Nothing but a proof for this site and this certificate is taken as one.
-    let proof = |certificate: &str, site: &str| {
-        let text = format!(
-            "CHUKY-PROOF-OF-POSSESSION-V1\nĐây không phải là văn bản. Chữ ký này chỉ chứng minh đang giữ khóa của chứng thư.\n\
-             This is no document. The signature only proves that the key of the certificate is at hand.\nservice: {site}\n\
-             account: an.tran\ncertificate: {certificate}\nnonce: {}\nuntil: 2026-11-27T03:00:00Z\n",
-            "01".repeat(32)
-        );
-        json!({ "text": text })
-    };
-    let own = hex::encode(openssl::sha::sha256(&der));
-    assert_eq!(bridge.ask("POST", "/prove", &[ours], &proof(&own, SITE)).0, 401);
-    for (order, code) in [
-        (json!({ "text": "%PDF-1.7" }), "malformed"),
-        (proof(&own, "https://other.example"), "another_proof"),
-        (proof(&"ab".repeat(32), SITE), "another_proof"),
-    ] {
-        assert_eq!(bridge.ask("POST", "/prove", &held, &order).2["code"], code, "{order}");
-    }
-    bridge.answer("y");
-    let asked = proof(&own, SITE);
-    let (status, _, proved) = bridge.ask("POST", "/prove", &held, &asked);
-    assert_eq!((status, &proved["scheme"]), (200, &json!("ecdsa_sha256")), "{proved}");
-    let value = openssl::base64::decode_block(proved["value"].as_str().unwrap()).unwrap();
-    let digest = openssl::sha::sha256(asked["text"].as_str().unwrap().as_bytes());
-    assert!(openssl::ecdsa::EcdsaSig::from_der(&value).unwrap().verify(&digest, &key).unwrap());
+    proofs_alone_are_proved(&mut bridge, &held, &der);
     one_question_at_a_time(&mut bridge, &held, &order);
     // The next pairing takes the earlier one's place.
     assert_eq!(bridge.ask("POST", "/pair", &[ours], &json!({ "code": next })).0, 200);
@@ -193,6 +168,36 @@ fn one_site_is_answered_and_only_after_pairing_and_consent() {
     }
     assert_eq!(bridge.ask("POST", "/pair", &[ours], &json!({ "code": "0000-0000" })).2["code"], "closed");
     assert_eq!(bridge.child.wait().unwrap().code(), Some(1));
+}
+
+/// Nothing but a proof for this site and this certificate is taken as one.
+fn proofs_alone_are_proved(bridge: &mut Bridge, held: &[(&str, &str)], der: &[u8]) {
+    let proof = |certificate: &str, site: &str| {
+        let text = format!(
+            "CHUKY-PROOF-OF-POSSESSION-V1\nĐây không phải là văn bản. Chữ ký này chỉ chứng minh đang giữ khóa của chứng thư.\n\
+             This is no document. The signature only proves that the key of the certificate is at hand.\nservice: {site}\n\
+             account: an.tran\ncertificate: {certificate}\nnonce: {}\nuntil: 2026-11-27T03:00:00Z\n",
+            "01".repeat(32)
+        );
+        json!({ "text": text })
+    };
+    let own = hex::encode(openssl::sha::sha256(der));
+    assert_eq!(bridge.ask("POST", "/prove", &held[..1], &proof(&own, SITE)).0, 401);
+    for (order, code) in [
+        (json!({ "text": "%PDF-1.7" }), "malformed"),
+        (proof(&own, "https://other.example"), "another_proof"),
+        (proof(&"ab".repeat(32), SITE), "another_proof"),
+    ] {
+        assert_eq!(bridge.ask("POST", "/prove", held, &order).2["code"], code, "{order}");
+    }
+    bridge.answer("y");
+    let asked = proof(&own, SITE);
+    let (status, _, proved) = bridge.ask("POST", "/prove", held, &asked);
+    assert_eq!((status, &proved["scheme"]), (200, &json!("ecdsa_sha256")), "{proved}");
+    let key = openssl::x509::X509::from_der(der).unwrap().public_key().unwrap().ec_key().unwrap();
+    let value = openssl::base64::decode_block(proved["value"].as_str().unwrap()).unwrap();
+    let digest = openssl::sha::sha256(asked["text"].as_str().unwrap().as_bytes());
+    assert!(openssl::ecdsa::EcdsaSig::from_der(&value).unwrap().verify(&digest, &key).unwrap());
 }
 
 /// While the terminal asks, nothing else is asked.

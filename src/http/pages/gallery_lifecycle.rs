@@ -26,6 +26,7 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
         orders(language),
         super::gallery_lists::screens(language),
         super::gallery_foreign::screens(language),
+        super::gallery_personnel::screens(language),
     ]
     .into_iter()
     .flatten()

@@ -139,6 +139,8 @@ mod gallery_payments;
 #[cfg(test)]
 mod gallery_payroll;
 #[cfg(test)]
+mod gallery_personnel;
+#[cfg(test)]
 mod gallery_reports;
 #[cfg(test)]
 mod gallery_sign;

@@ -16,6 +16,8 @@ pub struct OwnPage {
     pub port: u16,
     /// Largest file taken, in bytes.
     pub largest_bytes: u64,
+    /// Whether the reader is an official: their look is offered for a certificate that is theirs.
+    pub official: bool,
 }
 
 impl OwnPage {
