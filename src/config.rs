@@ -25,7 +25,7 @@ pub use {
     audit::{AuditConfig, AuditSettings, PREFIX as AUDIT_LOG, Witness},
     authority::{AuthorityConfig, MOST_LIST_PARTS},
     database::DatabaseConfig,
-    documents::{DocumentsConfig, FontsConfig},
+    documents::{DocumentsConfig, FontsConfig, ForeignRule},
     identity::{IdentityConfig, IdentityProvider, UnavailableRule},
     mail::{MailConfig, MailSecurity, MailSettings},
     messages::{GatewayConfig, GatewaySettings, MessagesConfig, SmsWay},

@@ -9,7 +9,7 @@ use crate::{
     custody,
     error::Result,
     issuance::{Authority, ceremony, ocsp, recovery, register, reminders, revocation, revocation_list},
-    lasting, oauth, outbox, outgoing,
+    lasting, oauth, outbox, outgoing, personnel,
     registration::lists,
     signing, softhsm, staff, subject,
     transactions::{limits::ALARMS_KEPT_DAYS, retention, webhooks},
@@ -84,6 +84,7 @@ pub async fn round(app: &App) {
         told("register_not_kept_up", register::keep_up(app).await);
         told("orders_not_carried_out", revocation::run_due(app).await);
         told("agency_lists_not_carried_out", lists::run_due(app).await);
+        told("personnel_orders_not_carried_out", personnel::run_due(app).await);
         told("suspensions_not_ended", revocation::end_suspensions(app).await);
         told("lists_not_published", revocation_list::publish_due(app).await);
     }

@@ -40,6 +40,10 @@ identifiers! {
     ApiKeyId,
     /// An order to make or change a staff account.
     StaffOrderId,
+    /// A certificate of another authority that somebody registered.
+    ForeignCertificateId,
+    /// An order about what happened to officials.
+    PersonnelOrderId,
     /// A passkey of an account.
     PasskeyId,
     /// An assertion with which a decision was made.

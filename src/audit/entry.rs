@@ -262,6 +262,26 @@ kinds! {
     RegisterConfirmed = "register.confirmed",
     DelegationMade = "delegation.made",
     DelegationEnded = "delegation.ended",
+    /// A certificate of another authority was registered by whoever proved to have its key.
+    ForeignRegistered = "foreign_certificate.registered",
+    /// The same, and it waits for somebody who decides whose it is.
+    ForeignOffered = "foreign_certificate.offered",
+    ForeignApproved = "foreign_certificate.approved",
+    ForeignRefused = "foreign_certificate.refused",
+    ForeignRemoved = "foreign_certificate.removed",
+    /// Its authority was asked again.
+    ForeignChecked = "foreign_certificate.checked",
+    /// A row is of that key; the subject is a keyed digest.
+    ForeignKeyNamed = "foreign_key.named",
+    /// What happened to officials was entered.
+    PersonnelEntered = "personnel_order.entered",
+    PersonnelApproved = "personnel_order.approved",
+    PersonnelRefused = "personnel_order.refused",
+    PersonnelWithdrawn = "personnel_order.withdrawn",
+    /// Whatever it brings for one account was done.
+    PersonnelCarriedOut = "personnel_order.carried_out",
+    /// The same for all of its accounts.
+    PersonnelFinished = "personnel_order.finished",
     /// A verdict was put under a short link.
     VerdictKept = "verdict.kept",
     PaymentsConsumed = "payments.consumed",

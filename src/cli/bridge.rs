@@ -6,7 +6,7 @@ use super::{
     secret::PinSource,
     sign::{Failure, OpenToken, TokenArguments},
 };
-use crate::http::bridge::{self, Ask, Declined, Event};
+use crate::http::bridge::{self, Ask, Asked, Declined, Event};
 use chuky_model::text::{Language, turns_direction};
 use clap::Args;
 use rustix::termios::{QueueSelector, tcflush};
@@ -106,18 +106,11 @@ fn converse(mut happens: mpsc::Receiver<Event>, token: &mut OpenToken, language:
 
 /// Asks, and signs where the answer is yes. What the token says of a PIN ends the bridge.
 fn answer(ask: Ask, token: &mut OpenToken, language: Language) -> Result<(), Failure> {
-    let Ask { name, sha256, digest, answer } = ask;
+    let Ask { what, digest, answer } = ask;
     if answer.is_closed() {
         return Ok(());
     }
-    let name = clean(&name);
-    let digest_shown = hex::encode(&digest);
-    match language {
-        Language::Vi => println!("\nVăn bản: {name}\n  SHA-256 của tệp: {sha256}\n  Giá trị ký:      {digest_shown}"),
-        Language::En => {
-            println!("\nDocument: {name}\n  SHA-256 of the file: {sha256}\n  Digest to sign:      {digest_shown}")
-        }
-    }
+    shown(&what, &digest, language);
     forget_typed();
     print!("{}", if language == Language::Vi { "Ký? [c/K] " } else { "Sign? [y/N] " });
     let agreed = io::stdout().flush().and_then(|()| {
@@ -142,6 +135,29 @@ fn answer(ask: Ask, token: &mut OpenToken, language: Language) -> Result<(), Fai
             let _ = answer.send(Err(Declined::ByToken(failure.said.clone())));
             Err(failure)
         }
+    }
+}
+
+/// What would be signed, on the terminal.
+fn shown(what: &Asked, digest: &[u8], language: Language) {
+    let digest = hex::encode(digest);
+    match (what, language) {
+        (Asked::Document { name, sha256 }, Language::Vi) => {
+            println!("\nVăn bản: {}\n  SHA-256 của tệp: {sha256}\n  Giá trị ký:      {digest}", clean(name));
+        }
+        (Asked::Document { name, sha256 }, Language::En) => {
+            println!("\nDocument: {}\n  SHA-256 of the file: {sha256}\n  Digest to sign:      {digest}", clean(name));
+        }
+        (Asked::Proof(proof), Language::Vi) => println!(
+            "\nChứng minh giữ khóa, không phải văn bản:\n  Đăng ký chứng thư của token này cho tài khoản {} tại {}\n  Giá trị ký: {digest}",
+            clean(&proof.account),
+            clean(&proof.service)
+        ),
+        (Asked::Proof(proof), Language::En) => println!(
+            "\nProof of possession, no document:\n  Registers this token's certificate for the account {} at {}\n  Digest to sign: {digest}",
+            clean(&proof.account),
+            clean(&proof.service)
+        ),
     }
 }
 
@@ -173,7 +189,7 @@ fn clean(text: &str) -> String {
 }
 
 /// Scheme, host and port (RFC 6454 §6.2), in small letters; `http` only of this machine.
-fn origin(text: &str) -> Option<String> {
+pub(super) fn origin(text: &str) -> Option<String> {
     let text = text.trim_end_matches('/').to_ascii_lowercase();
     let (scheme, authority) = text.split_once("://")?;
     let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
@@ -185,7 +201,7 @@ fn origin(text: &str) -> Option<String> {
     (is_good && (scheme == "https" || (scheme == "http" && is_here))).then(|| format!("{scheme}://{authority}"))
 }
 
-fn site_wanted(language: Language) -> &'static str {
+pub(super) fn site_wanted(language: Language) -> &'static str {
     match language {
         Language::Vi => "--site là địa chỉ https của hệ thống, ví dụ https://chuky.example, không có đường dẫn",
         Language::En => "--site is the https address of the service, e.g. https://chuky.example, without a path",

@@ -17,6 +17,7 @@ mod numbers;
 mod pepper;
 mod pinentry;
 mod printing;
+mod prove;
 mod receipt;
 mod report;
 mod request;
@@ -68,6 +69,7 @@ enum Command {
     Login(login::Login),
     Numbers(numbers::Numbers),
     Pepper(pepper::Pepper),
+    Prove(Box<prove::Prove>),
     Receipt(receipt::Receipt),
     Report(report::Report),
     Request(Box<request::Request>),
@@ -111,6 +113,7 @@ pub fn run() -> ExitCode {
         Command::Login(command) => command.run(&common),
         Command::Numbers(command) => command.run(&common),
         Command::Pepper(command) => command.run(&common),
+        Command::Prove(command) => command.run(&common),
         Command::Receipt(command) => command.run(&common),
         Command::Report(command) => command.run(&common),
         Command::Request(command) => command.run(&common),

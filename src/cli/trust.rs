@@ -89,7 +89,7 @@ struct AddList {
 }
 
 fn purpose(name: &str) -> Result<AnchorPurpose, String> {
-    AnchorPurpose::from_name(name).ok_or_else(|| "signatures, timestamps or payments".to_owned())
+    AnchorPurpose::from_name(name).ok_or_else(|| "signatures, timestamps, payments or registration".to_owned())
 }
 
 impl Trust {

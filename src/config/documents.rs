@@ -13,6 +13,19 @@ pub struct DocumentsConfig {
     pub delivery_dir: Option<PathBuf>,
     /// Days before the end of an archive timestamp's certificate or algorithms in which a document at level LTA gets the next one; 1 to 366.
     pub renewal_days: i64,
+    /// Which certificates of other authorities sign documents here.
+    pub foreign_certificates: ForeignRule,
+}
+
+/// Which certificates of other authorities sign here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ForeignRule {
+    /// Any that the verifier accepts; one that somebody registered signs for that person alone.
+    #[default]
+    Any,
+    /// Those that the signer has registered.
+    Registered,
 }
 
 /// Fonts of the visible signatures and receipts.
@@ -41,6 +54,6 @@ impl DocumentsConfig {
 
 impl Default for DocumentsConfig {
     fn default() -> Self {
-        Self { delivery_dir: None, renewal_days: 90 }
+        Self { delivery_dir: None, renewal_days: 90, foreign_certificates: ForeignRule::Any }
     }
 }

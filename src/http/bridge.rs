@@ -2,7 +2,7 @@
 //! whoever sits before this machine. It holds no key and no PIN: each order waits until that person has agreed on the terminal. Every request
 //! must come from that site (Origin), to this address (Host, against DNS rebinding), and but for the pairing with the token that it gave.
 
-use crate::signing::own::Chosen;
+use crate::{foreign::challenge::ProofText, signing::own::Chosen};
 use axum::{
     Json, Router,
     body::Bytes,
@@ -30,13 +30,23 @@ use tokio::{
 /// One digest to be signed, for whoever sits there to agree to.
 #[derive(Debug)]
 pub struct Ask {
-    /// The document's name, as the site says.
-    pub name: String,
-    /// The document's SHA-256 in hex, as the site says.
-    pub sha256: String,
+    pub what: Asked,
     pub digest: Vec<u8>,
     /// Closed where the page no longer waits.
     pub answer: oneshot::Sender<Result<Vec<u8>, Declined>>,
+}
+
+/// What a digest is of.
+#[derive(Debug)]
+pub enum Asked {
+    Document {
+        /// The document's name, as the site says.
+        name: String,
+        /// The document's SHA-256 in hex, as the site says.
+        sha256: String,
+    },
+    /// A proof that the key is here: its text was read, is for this site and this certificate, and was hashed here.
+    Proof(ProofText),
 }
 
 /// Why nothing was signed.
@@ -76,6 +86,10 @@ struct Certificate {
 struct Door {
     site: HeaderValue,
     host: String,
+    /// The same site as a proof's text names it.
+    origin: String,
+    /// SHA-256 of the certificate in hex.
+    fingerprint: String,
     certificate: Certificate,
     pairing: Mutex<Pairing>,
     /// Held while the person is asked: one thing is read after another.
@@ -102,6 +116,8 @@ pub fn open(
     let door = Door {
         site: HeaderValue::from_str(site).map_err(io::Error::other)?,
         host: listener.local_addr()?.to_string(),
+        origin: site.to_owned(),
+        fingerprint: hex::encode(chosen.certificate.fingerprint()),
         certificate: Certificate::of(chosen),
         pairing: Mutex::new(Pairing { code: code.clone(), wrong: 0, token: None }),
         asking: sync::Mutex::new(()),
@@ -112,6 +128,7 @@ pub fn open(
         .route("/pair", post(pair))
         .route("/certificate", get(certificate))
         .route("/sign", post(sign))
+        .route("/prove", post(prove))
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(middleware::from_fn_with_state(door.clone(), only_this_site))
         .with_state(door);
@@ -223,12 +240,38 @@ async fn sign(State(door): State<Arc<Door>>, headers: HeaderMap, body: Bytes) ->
     if !is_hex || digest.len() != door.certificate.scheme.hash().length() || order.name.len() > LONGEST_NAME {
         return Err(Refusal::Malformed);
     }
+    asked(&door, Asked::Document { name: order.name, sha256: order.sha256 }, digest).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProofOrder {
+    text: String,
+}
+
+/// A proof of possession: nothing but such a text is signed here, and only one for this site and this certificate. What it says is hashed here.
+async fn prove(State(door): State<Arc<Door>>, headers: HeaderMap, body: Bytes) -> Result<Response, Refusal> {
+    door.admit(&headers)?;
+    let order: ProofOrder = read(&body)?;
+    let proof = ProofText::parse(&order.text).ok_or(Refusal::Malformed)?;
+    if proof.service != door.origin || proof.certificate != door.fingerprint {
+        return Err(Refusal::AnotherProof);
+    }
+    let digest = proof.digest(door.certificate.scheme);
+    asked(&door, Asked::Proof(proof), digest).await
+}
+
+/// Asks whoever sits there, and gives the value.
+async fn asked(door: &Door, what: Asked, digest: Vec<u8>) -> Result<Response, Refusal> {
     let (answer, answered) = oneshot::channel();
-    let ask = Ask { name: order.name, sha256: order.sha256, digest, answer };
+    let ask = Ask { what, digest, answer };
     let _asking = door.asking.try_lock().map_err(|_| Refusal::Busy)?;
     door.events.try_send(Event::Ask(ask)).map_err(|error| Refusal::of(&error))?;
     match answered.await {
-        Ok(Ok(value)) => Ok(Json(serde_json::json!({ "value": BASE64_STANDARD.encode(value) })).into_response()),
+        Ok(Ok(value)) => {
+            let scheme = door.certificate.scheme;
+            Ok(Json(serde_json::json!({ "value": BASE64_STANDARD.encode(value), "scheme": scheme })).into_response())
+        }
         Ok(Err(Declined::ByHolder)) => Err(Refusal::ByHolder),
         Ok(Err(Declined::ByToken(said))) => Err(Refusal::ByToken(said)),
         Err(_) => Err(Refusal::Closed),
@@ -253,6 +296,7 @@ impl Door {
 #[derive(Clone, Debug)]
 enum Refusal {
     Malformed,
+    AnotherProof,
     Code,
     NotPaired,
     Busy,
@@ -279,6 +323,12 @@ impl IntoResponse for Refusal {
                 "malformed",
                 "Yêu cầu gửi cầu nối không đúng mẫu.".to_owned(),
                 "The request to the bridge is malformed.".to_owned(),
+            ),
+            Self::AnotherProof => (
+                StatusCode::CONFLICT,
+                "another_proof",
+                "Thử thách này là cho chứng thư khác trên token, hoặc cho một trang khác. Hãy chọn đúng chứng thư khi chạy cầu nối (--key, --certificate).".to_owned(),
+                "This challenge is for another certificate than the token's, or for another site. Name the certificate when you run the bridge (--key, --certificate).".to_owned(),
             ),
             Self::Code => (
                 StatusCode::FORBIDDEN,

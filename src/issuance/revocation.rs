@@ -158,6 +158,36 @@ pub async fn change(
     shown(app, by, &row)
 }
 
+/// Changes a certificate as two people decided, unless it is so already; nothing is published. Since when it is in doubt counts only within its
+/// validity. [`register::follow`] must have been asked.
+pub(crate) async fn change_by_order(
+    app: &App,
+    by: Actor,
+    id: CertificateId,
+    change: Change,
+    ground: Ground,
+) -> Result<()> {
+    let mut row = as_it_is(app, id).await?;
+    let now = app.clock.now();
+    let change = match change {
+        Change::Revoke { reason, invalid_since } => {
+            let within = |since: &Instant| row.not_before <= *since && *since <= now;
+            Change::Revoke { reason, invalid_since: invalid_since.filter(within) }
+        }
+        other => other,
+    };
+    let is_so = match change {
+        Change::Revoke { .. } => row.state == CertificateState::Revoked,
+        Change::Suspend => row.state != CertificateState::Issued,
+        Change::Resume => row.state == CertificateState::Issued,
+    };
+    if !is_so {
+        let entry = changed_for(app, by, &mut row, change, &ground.into()).await?;
+        app.audit.wait(entry).await?;
+    }
+    Ok(())
+}
+
 /// Gives a certificate that the caller may change its new standing, in one transaction with its audit entry, which the caller waits for;
 /// publishes nothing.
 async fn changed(app: &App, by: &Principal, mut row: Row, change: Change, why: &Why) -> Result<(Row, AuditEntryId)> {

@@ -102,6 +102,33 @@ pub async fn delegations(app: &App, by: &Principal) -> Result<Vec<DelegationView
     Ok(views)
 }
 
+/// Delegations that an account gave or was given and that have not ended.
+pub async fn delegations_of(app: &App, account: AccountId) -> Result<Vec<Delegation>> {
+    let now = app.clock.now();
+    current::rows(app, || app.store.delegations_around(account, now, DELEGATIONS)).await
+}
+
+/// Ends all of them: its holder is not there any more.
+pub async fn end_delegations_of(app: &App, account: AccountId, by: Actor) -> Result<()> {
+    for found in delegations_of(app, account).await? {
+        let row = current::row_by_log(app, || app.store.delegation_by_id(found.id)).await?;
+        let Some(mut row) = row.filter(|row| row.ended_at.is_none()) else { continue };
+        let now = app.clock.now();
+        row.ended_at = Some(now);
+        attestation::attest_change(&*app.tokens.subscribers, &mut row).await?;
+        let mut transaction = app.store.begin().await?;
+        match transaction.update_delegation(&row).await {
+            // Taken back in this moment.
+            Err(store::Error::Stale) => continue,
+            other => other?,
+        }
+        audit::record(&mut transaction, Entry::of_row(now, Kind::DelegationEnded, by, &row)).await?;
+        transaction.commit().await?;
+        current::changed(app, &row);
+    }
+    Ok(())
+}
+
 /// For whom the caller acts now: the caller first, then those who delegated to the caller and could still act themselves.
 pub(super) async fn acts_for(app: &App, by: &Principal) -> Result<Vec<AccountId>> {
     let now = app.clock.now();

@@ -27,7 +27,7 @@ mod view;
 
 pub use act::{BatchLine, initial, refuse, sign, submit, withdraw};
 pub use archive::{archive_due, find_unarchived};
-pub use delegation::{DelegationView, delegate, delegations, end_delegation};
+pub use delegation::{DelegationView, delegate, delegations, delegations_of, end_delegation, end_delegations_of};
 pub use details::{Metadata, NumberShown, RecipientWanted, StepWanted, Urgency};
 pub use draft::{Draft, draft};
 pub use earlier::attest_earlier;
@@ -43,5 +43,5 @@ pub use send::{deliver_due, package, send};
 pub use status::status;
 pub use view::{
     Inboxes, OutgoingDetail, OutgoingPage, OutgoingView, RecipientView, RoadEvent, RoadStep, content, inboxes, list,
-    one, page, pages,
+    one, page, pages, waiting_for,
 };

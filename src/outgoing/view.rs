@@ -21,7 +21,7 @@ use crate::{
     },
 };
 use chuky_model::{
-    id::OutgoingId,
+    id::{AccountId, OutgoingId},
     instant::Instant,
     record::{
         Cursor,
@@ -142,6 +142,12 @@ pub struct OutgoingPage {
     pub documents: Vec<OutgoingView>,
     /// For `before`; absent on the last page.
     pub next: Option<String>,
+}
+
+/// Documents that wait for that account to act.
+pub async fn waiting_for(app: &App, account: AccountId) -> Result<Vec<String>> {
+    let waiting = current::rows(app, || app.store.outgoing_waiting_for(account, INBOX)).await?;
+    Ok(waiting.into_iter().map(|row| row.id.to_string()).collect())
 }
 
 /// What waits for the caller.

@@ -7,8 +7,8 @@ use chuky_model::{
     instant::Instant,
     record::{
         Cursor, account::*, agency::*, audit::*, booth::*, certificate::*, credential::*, document::*, figure::*,
-        incoming::*, oauth::*, outgoing::*, passkey::*, payment::*, request::*, revocation::*, signing_approval::*,
-        staff::*, state::*, verdict::*, work::*,
+        foreign::*, incoming::*, oauth::*, outgoing::*, passkey::*, payment::*, personnel::*, request::*,
+        revocation::*, signing_approval::*, staff::*, state::*, verdict::*, work::*,
     },
     request::{Hierarchy, RequestState},
     serial::Serial,
@@ -90,6 +90,25 @@ queries! {
         write update_staff_invitation(invitation: &StaffInvitation) -> ();
         read staff_invitation_of(account_id: AccountId) -> Option<StaffInvitation>;
         read staff_invitation_by_code(code_hash: &[u8]) -> Option<StaffInvitation>;
+    }
+    foreign {
+        write insert_foreign_certificate(row: &ForeignCertificate) -> ();
+        write update_foreign_certificate(row: &ForeignCertificate) -> ();
+        read foreign_certificate_by_id(id: ForeignCertificateId) -> Option<ForeignCertificate>;
+        read foreign_certificates_of_account(account_id: AccountId) -> Vec<ForeignCertificate>;
+        read foreign_certificates_of_key(key_hash: &[u8]) -> Vec<ForeignCertificate>;
+        read waiting_foreign_certificates(after: Cursor, limit: i64) -> Vec<ForeignCertificate>;
+    }
+    personnel {
+        write insert_personnel_order(order: &PersonnelOrder) -> ();
+        write update_personnel_order(order: &PersonnelOrder) -> ();
+        read personnel_order_by_id(id: PersonnelOrderId) -> Option<PersonnelOrder>;
+        read list_personnel_orders(before: Cursor, limit: i64) -> Vec<PersonnelOrder>;
+        read due_personnel_orders(at: Instant, limit: i64) -> Vec<PersonnelOrder>;
+        read pending_personnel_orders_of(account_id: AccountId) -> Vec<PersonnelOrder>;
+        write insert_personnel_line(line: &PersonnelLine) -> ();
+        write finish_personnel_line(line: &PersonnelLine) -> ();
+        read personnel_lines(order: PersonnelOrderId, from: i64, limit: i64) -> Vec<PersonnelLine>;
     }
     passkey {
         write insert_passkey(passkey: &Passkey) -> ();

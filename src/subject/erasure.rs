@@ -10,7 +10,7 @@ use crate::{
     audit::{self, Actor, Entry, Kind},
     current,
     error::{InternalError, RequestError, Result},
-    fault, outbox, registration, signing,
+    fault, foreign, outbox, registration, signing,
 };
 use chuky_model::{
     id::{AccountId, JobId},
@@ -175,6 +175,7 @@ async fn messages(app: &App, requests: &[RegistrationRequest]) -> Result<()> {
 /// Documents, keys and API keys of an account.
 async fn belongings(app: &App, id: AccountId) -> Result<()> {
     signing::remove_documents_of(app, id).await?;
+    foreign::erase_of(app, id).await?;
     let now = app.clock.now();
     for mut credential in current::rows(app, || app.store.credentials_of_account(id)).await? {
         signing::picture::forget(app, Actor::Service, credential.id).await?;

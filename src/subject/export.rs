@@ -7,7 +7,7 @@ use crate::{
     audit::{self, Actor, Entry, Kind},
     current,
     error::{RequestError, Result},
-    registration, signing,
+    foreign, registration, signing,
 };
 use chuky_model::{
     id::AccountId,
@@ -107,6 +107,7 @@ async fn of_account(app: &App, account: &Account) -> Result<Value> {
         "roles": account.roles, "unit": account.unit, "created_at": account.created_at.rfc3339(),
         "second_factor": account.totp_step.is_some(),
         "certificates": certificates.iter().map(|row| of_certificate(app, row)).collect::<Result<Vec<_>>>()?,
+        "foreign_certificates": foreign::exported(app, id).await?,
         "keys": keys, "documents": documents(app, id).await?, "api_keys": api_keys,
         "passkeys": passkeys,
         "history": history(app, &format!("account:{id}")).await?,

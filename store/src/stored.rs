@@ -91,6 +91,12 @@ columns! {
     AssertionId: Uuid = |id| Some(AssertionId(id));
     OauthClientId: Uuid = |id| Some(OauthClientId(id));
     StaffOrderId: Uuid = |id| Some(StaffOrderId(id));
+    ForeignCertificateId: Uuid = |id| Some(ForeignCertificateId(id));
+    ForeignCertificateState: String = |name| ForeignCertificateState::from_name(&name);
+    ForeignStatus: String = |name| ForeignStatus::from_name(&name);
+    PersonnelOrderId: Uuid = |id| Some(PersonnelOrderId(id));
+    PersonnelKind: String = |name| PersonnelKind::from_name(&name);
+    PersonnelState: String = |name| PersonnelState::from_name(&name);
     StaffOrderKind: String = |name| StaffOrderKind::from_name(&name);
     StaffOrderState: String = |name| StaffOrderState::from_name(&name);
     RequestId: Uuid = |id| Some(RequestId(id));

@@ -23,15 +23,15 @@ use std::{
 };
 
 /// A bridge with its terminal: what it prints, and what is typed.
-struct Bridge {
+pub struct Bridge {
     child: Child,
     typed: ChildStdin,
     printed: mpsc::Receiver<String>,
-    address: String,
+    pub address: String,
 }
 
 impl Bridge {
-    fn start(person: &Person, site: &str) -> Self {
+    pub fn start(person: &Person, site: &str) -> Self {
         let mut child = Command::new(EXECUTABLE)
             .args(["--lang", "en", "bridge", "--module", &person.module(), "--pin-file", "pin", "--site", site])
             .args(["--port", "0"])
@@ -52,7 +52,7 @@ impl Bridge {
     }
 
     /// The next line that holds these words.
-    fn wait_for(&self, words: &str) -> String {
+    pub fn wait_for(&self, words: &str) -> String {
         loop {
             let line = self.printed.recv_timeout(Duration::from_secs(60));
             let line = line.unwrap_or_else(|_| panic!("{words:?} is not printed"));
@@ -62,11 +62,11 @@ impl Bridge {
         }
     }
 
-    fn code(&self) -> String {
+    pub fn code(&self) -> String {
         self.wait_for("Pairing code: ").rsplit(' ').next().unwrap().to_owned()
     }
 
-    fn answer(&mut self, line: &str) {
+    pub fn answer(&mut self, line: &str) {
         writeln!(self.typed, "{line}").unwrap();
         self.typed.flush().unwrap();
     }
@@ -157,6 +157,7 @@ fn one_site_is_answered_and_only_after_pairing_and_consent() {
     let der = openssl::base64::decode_block(certificate["certificate"].as_str().unwrap()).unwrap();
     let key = openssl::x509::X509::from_der(&der).unwrap().public_key().unwrap().ec_key().unwrap();
     assert!(openssl::ecdsa::EcdsaSig::from_der(&value).unwrap().verify(&[7; 32], &key).unwrap());
+    proofs_alone_are_proved(&mut bridge, &held, &der);
     one_question_at_a_time(&mut bridge, &held, &order);
     // The next pairing takes the earlier one's place.
     assert_eq!(bridge.ask("POST", "/pair", &[ours], &json!({ "code": next })).0, 200);
@@ -167,6 +168,36 @@ fn one_site_is_answered_and_only_after_pairing_and_consent() {
     }
     assert_eq!(bridge.ask("POST", "/pair", &[ours], &json!({ "code": "0000-0000" })).2["code"], "closed");
     assert_eq!(bridge.child.wait().unwrap().code(), Some(1));
+}
+
+/// Nothing but a proof for this site and this certificate is taken as one.
+fn proofs_alone_are_proved(bridge: &mut Bridge, held: &[(&str, &str)], der: &[u8]) {
+    let proof = |certificate: &str, site: &str| {
+        let text = format!(
+            "CHUKY-PROOF-OF-POSSESSION-V1\nĐây không phải là văn bản. Chữ ký này chỉ chứng minh đang giữ khóa của chứng thư.\n\
+             This is no document. The signature only proves that the key of the certificate is at hand.\nservice: {site}\n\
+             account: an.tran\ncertificate: {certificate}\nnonce: {}\nuntil: 2026-11-27T03:00:00Z\n",
+            "01".repeat(32)
+        );
+        json!({ "text": text })
+    };
+    let own = hex::encode(openssl::sha::sha256(der));
+    assert_eq!(bridge.ask("POST", "/prove", &held[..1], &proof(&own, SITE)).0, 401);
+    for (order, code) in [
+        (json!({ "text": "%PDF-1.7" }), "malformed"),
+        (proof(&own, "https://other.example"), "another_proof"),
+        (proof(&"ab".repeat(32), SITE), "another_proof"),
+    ] {
+        assert_eq!(bridge.ask("POST", "/prove", held, &order).2["code"], code, "{order}");
+    }
+    bridge.answer("y");
+    let asked = proof(&own, SITE);
+    let (status, _, proved) = bridge.ask("POST", "/prove", held, &asked);
+    assert_eq!((status, &proved["scheme"]), (200, &json!("ecdsa_sha256")), "{proved}");
+    let key = openssl::x509::X509::from_der(der).unwrap().public_key().unwrap().ec_key().unwrap();
+    let value = openssl::base64::decode_block(proved["value"].as_str().unwrap()).unwrap();
+    let digest = openssl::sha::sha256(asked["text"].as_str().unwrap().as_bytes());
+    assert!(openssl::ecdsa::EcdsaSig::from_der(&value).unwrap().verify(&digest, &key).unwrap());
 }
 
 /// While the terminal asks, nothing else is asked.

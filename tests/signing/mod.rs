@@ -2,7 +2,7 @@
 //! line, a person's own token; and custody around it: another PIN, unlocking, peppers.
 
 mod attacks;
-mod bridge;
+pub mod bridge;
 mod broken_off;
 mod code;
 mod command_line;
@@ -10,7 +10,7 @@ mod crashes;
 mod extension;
 pub mod factor;
 mod factor_passkey;
-mod foreign;
+pub mod foreign;
 mod formats;
 mod hang_up;
 mod large;
@@ -28,6 +28,6 @@ mod stale_token;
 pub mod subscriber;
 mod swapped;
 mod taken_away;
-mod two_step;
+pub mod two_step;
 pub mod unlock;
 mod watched;

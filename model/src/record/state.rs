@@ -119,6 +119,45 @@ named! {
         /// Nobody decided in time.
         Expired = "expired",
     }
+    /// Where a registered certificate of another authority stands.
+    ForeignCertificateState {
+        /// Its name is not its holder's as far as a program can tell: somebody else decides.
+        Waiting = "waiting",
+        Registered = "registered",
+        Refused = "refused",
+        /// Taken away, by its holder or by somebody who may.
+        Removed = "removed",
+    }
+    /// What the authority of such a certificate last said of it.
+    ForeignStatus {
+        Good = "good",
+        /// Nobody could be asked, or nobody answered.
+        Unknown = "unknown",
+        Suspended = "suspended",
+        Revoked = "revoked",
+    }
+    /// What happened to an official.
+    PersonnelKind {
+        /// To another unit.
+        Transfer = "transfer",
+        /// Another title in the same unit.
+        Title = "title",
+        Resignation = "resignation",
+        Retirement = "retirement",
+        Death = "death",
+        /// Of an agency with another: everybody of it goes there.
+        Merger = "merger",
+    }
+    /// Where an order about what happened to officials stands.
+    PersonnelState {
+        /// Waits for a second person.
+        Open = "open",
+        /// Waits for its day, or is being carried out.
+        Approved = "approved",
+        Done = "done",
+        Refused = "refused",
+        Withdrawn = "withdrawn",
+    }
     /// Where an order to revoke a list of certificates stands.
     RevocationOrderState {
         /// Waits for a second pair of eyes.

@@ -18,6 +18,8 @@ pub enum AnchorPurpose {
     Timestamps,
     /// Payment orders of other authorities' subscribers; documents know nothing of it.
     Payments,
+    /// Certificates that persons register here because another authority issued them; documents know nothing of it.
+    Registration,
     /// OCSP answers about certificates of the authorities beside it in a trusted list; ends no path.
     Statuses,
 }
@@ -25,7 +27,8 @@ pub enum AnchorPurpose {
 impl AnchorPurpose {
     /// By the name that the command line uses: what an administrator may record an anchor for.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Signatures, Self::Timestamps, Self::Payments].into_iter().find(|purpose| purpose.name() == name)
+        let recorded = [Self::Signatures, Self::Timestamps, Self::Payments, Self::Registration];
+        recorded.into_iter().find(|purpose| purpose.name() == name)
     }
 
     /// That name.
@@ -34,6 +37,7 @@ impl AnchorPurpose {
             Self::Signatures => "signatures",
             Self::Timestamps => "timestamps",
             Self::Payments => "payments",
+            Self::Registration => "registration",
             Self::Statuses => "statuses",
         }
     }
@@ -82,7 +86,16 @@ pub struct RecordedAnchor {
 impl RecordedAnchor {
     /// Whether it may end the path of a payment that is judged at that moment.
     pub fn is_for_payments(&self, at: Instant) -> bool {
-        self.purposes.contains(&AnchorPurpose::Payments)
+        self.is_for(AnchorPurpose::Payments, at)
+    }
+
+    /// Whether it may end the path of a certificate that is registered at that moment.
+    pub fn is_for_registration(&self, at: Instant) -> bool {
+        self.is_for(AnchorPurpose::Registration, at)
+    }
+
+    fn is_for(&self, purpose: AnchorPurpose, at: Instant) -> bool {
+        self.purposes.contains(&purpose)
             && self.known_until.is_none_or(|until| at < until)
             && self.periods.iter().any(|period| period.contains(at))
     }
@@ -174,7 +187,7 @@ impl VerificationContext {
         let anchors = self.recorded.iter().flat_map(|recorded| &recorded.anchors);
         let fits = move |purpose: &AnchorPurpose| match wanted {
             Some(wanted) => *purpose == wanted,
-            None => *purpose != AnchorPurpose::Payments,
+            None => !matches!(purpose, AnchorPurpose::Payments | AnchorPurpose::Registration),
         };
         anchors.filter(move |(_, anchor)| anchor.purposes.iter().any(fits))
     }

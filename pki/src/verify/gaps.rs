@@ -31,7 +31,7 @@ pub enum Gap {
 
 impl Gap {
     /// The status of a certificate, where it names addresses that may tell it.
-    pub(crate) fn status(certificate: &Certificate, issuer: &Certificate) -> Option<Self> {
+    pub fn status(certificate: &Certificate, issuer: &Certificate) -> Option<Self> {
         let (responders, lists) = (fetchable(certificate.ocsp_uris()), fetchable(certificate.crl_uris()));
         if responders.is_empty() && lists.is_empty() {
             return None;

@@ -34,6 +34,8 @@ pub enum Subject {
     Unlock(UnlockId),
     ProviderChange(ProviderChangeId),
     StaffOrder(StaffOrderId),
+    ForeignCertificate(ForeignCertificateId),
+    PersonnelOrder(PersonnelOrderId),
     /// A passkey is its holder's.
     Passkey(PasskeyId),
 }
@@ -48,6 +50,8 @@ impl fmt::Display for Subject {
             Self::Unlock(id) => write!(f, "unlock:{id}"),
             Self::ProviderChange(id) => write!(f, "provider_change:{id}"),
             Self::StaffOrder(id) => write!(f, "staff_order:{id}"),
+            Self::ForeignCertificate(id) => write!(f, "foreign_certificate:{id}"),
+            Self::PersonnelOrder(id) => write!(f, "personnel_order:{id}"),
             Self::Passkey(id) => write!(f, "passkey:{id}"),
         }
     }
@@ -68,6 +72,8 @@ impl Subject {
             "unlock" => Self::Unlock(id.parse().ok()?),
             "provider_change" => Self::ProviderChange(id.parse().ok()?),
             "staff_order" => Self::StaffOrder(id.parse().ok()?),
+            "foreign_certificate" => Self::ForeignCertificate(id.parse().ok()?),
+            "personnel_order" => Self::PersonnelOrder(id.parse().ok()?),
             "passkey" => Self::Passkey(id.parse().ok()?),
             _ => return None,
         };

@@ -154,6 +154,11 @@ pub(super) const WORK: &[Row] = &[
         "Before the end of an archive timestamp's certificate or algorithms: a PDF at level LTA then gets the next one.",
     ),
     row(
+        "documents.foreign_certificates",
+        "`any` or `registered`",
+        "Which certificates of other authorities sign documents here: any that the verifier accepts, or those that the signer has registered.",
+    ),
+    row(
         "rates.login",
         "`{ count, seconds }`",
         "Wrong passwords for one account from one address or known device: so many at once, regained evenly over that time.",

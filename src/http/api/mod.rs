@@ -12,6 +12,7 @@ mod delegations;
 pub mod description;
 mod document_codes;
 pub mod documents;
+pub(super) mod foreign_certificates;
 pub(super) mod forms;
 mod grants;
 pub(super) mod idempotency;
@@ -25,6 +26,7 @@ pub(super) mod outgoing_draft;
 pub(super) mod passkeys;
 mod payment_orders;
 pub(in crate::http) mod payrolls;
+pub(super) mod personnel_orders;
 pub(super) mod pictures;
 pub(super) mod providers;
 pub(super) mod receipts;
@@ -61,6 +63,8 @@ pub fn routes() -> Vec<Route> {
         activations::routes(),
         certificates::routes(),
         revocation_orders::routes(),
+        foreign_certificates::routes(),
+        personnel_orders::routes(),
         credentials::routes(),
         pictures::routes(),
         unlocks::routes(),

@@ -46,7 +46,7 @@ pub(super) fn routes() -> Vec<Route> {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ApprovalBody {
-    /// `request:ID`, `agency_list:ID`, `agency_line:ID/POSITION`, `revocation_order:ID`, `unlock:ID`, `provider_change:ID`, `staff_order:ID` or
+    /// `request:ID`, `agency_list:ID`, `agency_line:ID/POSITION`, `revocation_order:ID`, `unlock:ID`, `provider_change:ID`, `staff_order:ID`, `foreign_certificate:ID`, `personnel_order:ID` or
     /// `passkey:ID`.
     subject: String,
     /// The digest of what was shown.

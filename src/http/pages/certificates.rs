@@ -9,6 +9,7 @@
 //! | [`HotlineForm`] | `/hotline`, `/hotline/suspend` | who calls; which certificate, why, and what was asked |
 
 use super::{Frame, Problems, certificate::CodeCard, rendered, rows::Row, texts};
+use crate::foreign::ForeignView;
 use askama::Template;
 use chuky_model::{id::RequestId, record::state::CertificateState, request::RequestState};
 use serde::Deserialize;
@@ -109,8 +110,10 @@ impl Waiting {
 pub struct CertificatesPage {
     pub frame: Frame,
     pub cards: Vec<Card>,
+    /// Those of other authorities.
+    pub foreign: Vec<ForeignView>,
     pub waiting: Vec<Waiting>,
-    /// What has just been done: `suspended`, `renewal` or `modification`; empty for nothing.
+    /// What has just been done: `suspended`, `renewal`, `modification`, `foreign` or `foreign_waiting`; empty for nothing.
     pub done: String,
     pub problems: Problems,
 }
@@ -122,7 +125,7 @@ impl CertificatesPage {
     }
 
     fn done_text(&self) -> Option<String> {
-        ["suspended", "renewal", "modification"]
+        ["suspended", "renewal", "modification", "foreign", "foreign_waiting"]
             .contains(&self.done.as_str())
             .then(|| self.frame.name_of("certificate-done", &self.done))
     }

@@ -118,7 +118,15 @@ fn certificate_screens(language: Language) -> Vec<Screen> {
         untold: !expired && state == Issued,
     };
     let page = |cards: Vec<Card>, waiting: Vec<Waiting>, done: &str, problems| {
-        CertificatesPage { frame: frame(language, "/certificates"), cards, waiting, done: done.into(), problems }.html()
+        CertificatesPage {
+            frame: frame(language, "/certificates"),
+            cards,
+            foreign: Vec::new(),
+            waiting,
+            done: done.into(),
+            problems,
+        }
+        .html()
     };
     let list = |cards: Vec<Card>, done: &str, problems| page(cards, Vec::new(), done, problems);
     let one = |state, code| Waiting { request: RequestId(uuid::Uuid::nil()), name: LONG_NAME.into(), state, code };

@@ -21,7 +21,16 @@ const SERIAL: &str = "4f1d0c9a7be84d55a1b2c3d4e5f60718";
 
 /// The pages.
 pub(super) fn screens(language: Language) -> Vec<Screen> {
-    [kinds(language), orders(language), super::gallery_lists::screens(language)].into_iter().flatten().collect()
+    [
+        kinds(language),
+        orders(language),
+        super::gallery_lists::screens(language),
+        super::gallery_foreign::screens(language),
+        super::gallery_personnel::screens(language),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn kinds(language: Language) -> Vec<Screen> {

@@ -112,6 +112,7 @@ fn signed_page(language: Language) -> String {
 
 fn sign_own_page(language: Language) -> String {
     own::OwnPage {
+        official: true,
         frame: frame(language, "/sign/own"),
         site: "https://chuky.example".into(),
         port: 17_346,

@@ -23,6 +23,7 @@ pub mod credentials;
 pub mod decree_forms;
 pub mod document_code;
 pub mod documents;
+pub mod foreign;
 pub mod form;
 pub mod frame;
 pub mod home;
@@ -38,6 +39,7 @@ pub mod messages;
 pub mod own;
 pub mod payments;
 pub mod payroll;
+pub mod personnel;
 pub mod picture;
 pub mod problems;
 pub mod quick_response;
@@ -126,6 +128,8 @@ mod gallery_custody;
 #[cfg(test)]
 mod gallery_documents;
 #[cfg(test)]
+mod gallery_foreign;
+#[cfg(test)]
 mod gallery_incoming;
 #[cfg(test)]
 mod gallery_judged;
@@ -137,6 +141,8 @@ mod gallery_lists;
 mod gallery_payments;
 #[cfg(test)]
 mod gallery_payroll;
+#[cfg(test)]
+mod gallery_personnel;
 #[cfg(test)]
 mod gallery_reports;
 #[cfg(test)]

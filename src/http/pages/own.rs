@@ -16,6 +16,8 @@ pub struct OwnPage {
     pub port: u16,
     /// Largest file taken, in bytes.
     pub largest_bytes: u64,
+    /// Whether the reader is an official: their look is offered for a certificate that is theirs.
+    pub official: bool,
 }
 
 impl OwnPage {
@@ -45,7 +47,7 @@ pub fn content_security_policy(port: u16) -> String {
 }
 
 /// RFC 8252 §8.3: the address itself, not `localhost`, which may lead elsewhere.
-fn address(port: u16) -> String {
+pub(super) fn address(port: u16) -> String {
     format!("http://127.0.0.1:{port}")
 }
 

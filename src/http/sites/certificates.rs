@@ -9,6 +9,7 @@ use crate::{
     accounts::Principal,
     app::App,
     error::{RequestError, Result},
+    foreign,
     http::{
         Access, Route,
         api::{
@@ -85,7 +86,8 @@ async fn page(
         Card { untold, ..card(app, view) }
     });
     let cards = cards.collect();
-    Ok(html(status, CertificatesPage { frame: visit.frame, cards, waiting, done, problems }.html()))
+    let foreign = foreign::own(app, by).await?;
+    Ok(html(status, CertificatesPage { frame: visit.frame, cards, foreign, waiting, done, problems }.html()))
 }
 
 /// The code of the reader's own request, for their own device.

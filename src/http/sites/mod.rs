@@ -15,6 +15,7 @@ mod consent;
 mod credentials;
 mod document_code;
 pub(super) mod documents;
+mod foreign;
 pub(super) mod health;
 mod incoming;
 mod kept;
@@ -26,6 +27,7 @@ mod messages;
 mod own;
 mod payments;
 mod payroll;
+mod personnel;
 mod picture;
 mod receipts;
 pub mod refusals;
@@ -80,9 +82,11 @@ pub fn routes() -> Vec<Route> {
         picture::routes(),
         certificates::routes(),
         certificate_status::routes(),
+        foreign::routes(),
         revocations::routes(),
         unlocks::routes(),
         staff::routes(),
+        personnel::routes(),
         welcome::routes(),
         verify::routes(),
         kept::routes(),

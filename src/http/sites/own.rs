@@ -20,6 +20,7 @@ use axum::{
     response::Response,
     routing::get,
 };
+use chuky_model::role::Role;
 use serde::Deserialize;
 
 pub(super) fn routes() -> Vec<Route> {
@@ -34,11 +35,13 @@ struct OwnQuery {
 
 async fn show(State(app): State<App>, visit: Visit, Query(query): Query<OwnQuery>) -> Result<Response> {
     let port = query.port.filter(|port| *port > 0).unwrap_or(bridge::PORT);
+    let official = visit.required()?.has(Role::Official);
     let page = OwnPage {
         frame: visit.frame,
         site: app.settings.public_url.trim_end_matches('/').to_owned(),
         port,
         largest_bytes: app.settings.largest_upload,
+        official,
     };
     let mut answer = html(StatusCode::OK, page.html());
     let policy = HeaderValue::from_str(&content_security_policy(port))

@@ -131,7 +131,7 @@ pub fn key(objects: &Objects, wanted: &KeyWanted, now: Instant) -> Result<Chosen
 
 /// What signs with a key that lies elsewhere, by its certificate alone: good for signing now, with the issuers of it that are there, and a
 /// scheme that the key makes.
-pub(in crate::signing) fn elsewhere(
+pub(crate) fn elsewhere(
     certificate: Certificate,
     others: &[Certificate],
     scheme: Option<SignatureScheme>,

@@ -6,8 +6,9 @@ mod choice;
 mod refusal;
 mod timestamp;
 
+pub(super) use choice::check;
+pub(crate) use choice::elsewhere;
 pub use choice::{Chosen, KeyWanted, TokenWanted, key, shown, token};
-pub(super) use choice::{check, elsewhere};
 pub use refusal::{explained, told_before};
 pub use timestamp::TimestampWanted;
 

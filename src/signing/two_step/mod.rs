@@ -15,7 +15,7 @@ use super::{
     limits::{CONTINUATION_SECONDS, OCTETS_TO_SIGN, PIECE},
     own::{self, Chosen, Document, Workshop},
     places::{Clear, in_pieces},
-    request::{Format, Level, is_shown},
+    request::{Format, Level, Look, is_shown},
     routed::refuse_marked_pdf,
     sign::{Made, add_long_term, disk, pki},
 };
@@ -24,11 +24,13 @@ use crate::{
     app::App,
     audit::{self, Actor, Entry, Kind},
     error::{RequestError, RequestErrorKind, Result},
+    foreign,
     issuance::{Authority, status},
     verification,
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use chuky_model::{
+    id::ForeignCertificateId,
     record::certificate::Certificate as Row,
     report::{Indication, Integrity, Report, Signer},
     request::Hierarchy,
@@ -65,7 +67,11 @@ pub async fn prepare(app: &App, by: &Principal, given: Given, wanted: Preparatio
     let row = standing(app, &chosen.certificate).await?;
     is_offered(wanted.level, row.as_ref())?;
     let order = wanted.order();
-    order.check_look(app, row.as_ref()).await?;
+    let registered = registered(app, by, (&chosen.certificate, row.as_ref())).await?;
+    // Whose certificate it is was settled, as for those of this authority.
+    if !(order.look == Look::Official && registered.is_some() && by.has(Role::Official)) {
+        order.check_look(app, row.as_ref()).await?;
+    }
     // 2. What is signed.
     let (sha256, size) = measured(&given.file).await?;
     is_shown(wanted.sha256.as_deref(), &sha256)?;
@@ -114,6 +120,7 @@ pub async fn finish(app: &App, by: &Principal, file: File, request: &FinishReque
     let chosen = wanted.chosen()?;
     own::check(&chosen.certificate, app.clock.now())?;
     let row = standing(app, &chosen.certificate).await?;
+    let registered = registered(app, by, (&chosen.certificate, row.as_ref())).await?;
     // 2. The same document, prepared the same.
     let (sha256, _) = measured(&file).await?;
     if hex::encode(&sha256) != continuation.sha256 {
@@ -146,7 +153,7 @@ pub async fn finish(app: &App, by: &Principal, file: File, request: &FinishReque
     let content = content_after.is_some().then_some(&content);
     let judged = verification::judge_now(app, (&name, None), (&file, content)).await?;
     counts(&judged.report, &chosen.certificate)?;
-    recorded(app, by, &continuation, &judged.report).await?;
+    recorded(app, by, (&continuation, registered), &judged.report).await?;
     let size = file.metadata().map_err(disk())?.len();
     file.rewind().map_err(disk())?;
     Ok(Content { file, name, size, media_type })
@@ -164,6 +171,18 @@ async fn standing(app: &App, certificate: &Certificate) -> Result<Option<Row>> {
             "This certificate cannot be signed with: it has expired, is suspended or is revoked.",
         )
         .into()),
+    }
+}
+
+/// The caller's registration of a certificate of another authority; whose is registered for another signs nothing.
+async fn registered(
+    app: &App,
+    by: &Principal,
+    (certificate, row): (&Certificate, Option<&Row>),
+) -> Result<Option<ForeignCertificateId>> {
+    match row {
+        Some(_) => Ok(None),
+        None => foreign::may_sign(app, by, certificate).await,
     }
 }
 
@@ -244,7 +263,7 @@ async fn measured(file: &File) -> Result<(Vec<u8>, u64)> {
 
 /// Tokens give an ECDSA value as two numbers of the same length (PKCS #11 §6.3.1), libraries as `Ecdsa-Sig-Value` (RFC 3279 §2.2.3): either is
 /// taken, for only the right one verifies.
-fn in_x509_form(chosen: &Chosen, digest: &[u8], value: Vec<u8>) -> Result<Vec<u8>> {
+pub(crate) fn in_x509_form(chosen: &Chosen, digest: &[u8], value: Vec<u8>) -> Result<Vec<u8>> {
     let key = chosen.certificate.public_key().map_err(pki)?;
     let fits = |value: &[u8]| key.verify_digest(chosen.scheme.into(), digest, value).is_ok();
     if fits(&value) {
@@ -278,12 +297,17 @@ fn counts(report: &Report, certificate: &Certificate) -> Result<()> {
 }
 
 /// Which bytes by which certificate, without content.
-async fn recorded(app: &App, by: &Principal, continuation: &Continuation, report: &Report) -> Result<()> {
+async fn recorded(
+    app: &App,
+    by: &Principal,
+    (continuation, registered): (&Continuation, Option<ForeignCertificateId>),
+    report: &Report,
+) -> Result<()> {
     let signed = report.sha256.as_deref().unwrap_or_default();
     let wanted = &continuation.wanted;
     let content = serde_json::json!({
         "document": continuation.sha256, "format": wanted.format, "packaging": wanted.packaging, "level": wanted.level,
-        "certificate": wanted.fingerprint()?,
+        "certificate": wanted.fingerprint()?, "registered": registered,
     });
     let by = Actor::Account(by.account);
     let entry = Entry::new(app.clock.now(), Kind::DocumentSignedElsewhere, by, format!("document:{signed}"));

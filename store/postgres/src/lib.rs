@@ -38,6 +38,8 @@ pub mod document_code;
 mod error;
 #[path = "../../src/figure.rs"]
 pub mod figure;
+#[path = "../../src/foreign.rs"]
+pub mod foreign;
 #[path = "../../src/idempotency.rs"]
 pub mod idempotency;
 #[path = "../../src/incoming.rs"]
@@ -62,6 +64,8 @@ pub mod outgoing_status;
 pub mod passkey;
 #[path = "../../src/payment.rs"]
 pub mod payment;
+#[path = "../../src/personnel.rs"]
+pub mod personnel;
 #[path = "../../src/provider.rs"]
 pub mod provider;
 #[path = "../../src/recovery.rs"]
