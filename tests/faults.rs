@@ -258,12 +258,7 @@ async fn storm_round(
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         println!("ready again after {:?}", returned.elapsed());
-        let mut refused = usize::MAX;
-        while refused != storm.seen.refused.load(Ordering::Relaxed) {
-            assert!(returned.elapsed() < READY, "refused after the return");
-            refused = storm.seen.refused.load(Ordering::Relaxed);
-            tokio::time::sleep(Duration::from_secs(1)).await;
-        }
+        until_quiet(&storm.seen.refused, returned).await;
     };
     let (serials, (tries, signed), ()) = tokio::join!(redeeming, signing, returning);
     storm.over.store(true, Ordering::Release);
@@ -375,6 +370,16 @@ async fn a_second_token_takes_over_and_readyz_says_which_serves() {
     while states().await != (200, ["serving", "standing_by"].map(str::to_owned).to_vec()).map_roles() {
         assert!(began.elapsed() < READY, "{:?}", states().await);
         tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Waits for a whole second without a refusal.
+async fn until_quiet(refused: &AtomicUsize, returned: Instant) {
+    let mut before = usize::MAX;
+    while before != refused.load(Ordering::Relaxed) {
+        assert!(returned.elapsed() < READY, "refused after the return");
+        before = refused.load(Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
 
