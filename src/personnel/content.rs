@@ -33,7 +33,7 @@ pub enum Certificates {
 
 impl Certificates {
     /// Every one.
-    pub const ALL: [Self; 4] = [Self::Revoke, Self::Suspend, Self::Keep, Self::Reissue];
+    pub const ALL: [Self; 4] = [Self::Reissue, Self::Revoke, Self::Suspend, Self::Keep];
 
     /// The stable name.
     pub fn name(self) -> &'static str {
@@ -63,7 +63,7 @@ pub struct Wanted {
     /// `transfer`, `title`, `resignation`, `retirement`, `death` or `merger`.
     #[schema(value_type = String)]
     pub kind: PersonnelKind,
-    /// The log-in of the official; of a merger none.
+    /// The log-in or the personal number of the official; of a merger none.
     #[serde(default)]
     pub account: String,
     /// Of a merger: the code of the agency that ends.

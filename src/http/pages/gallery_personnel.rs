@@ -77,6 +77,7 @@ fn effect(dies: bool) -> Effect {
         name: LONG_NAME.into(),
         unit: "H26".into(),
         unit_after: if dies { "H26".into() } else { "H49.64.33".into() },
+        unit_after_name: if dies { String::new() } else { "Phường Văn Miếu - Quốc Tử Giám".into() },
         roles_end: vec![Role::Registrar, Role::Clerk],
         roles_stay: vec![Role::Official],
         disabled: dies,

@@ -239,8 +239,12 @@ impl Effect {
             said.push(frame.fill("personnel-does-roles", &[("roles", &names(&self.roles_end))]));
         }
         if !self.disabled && self.unit != self.unit_after {
-            let after = if self.unit_after.is_empty() { "—" } else { &self.unit_after };
-            said.push(frame.fill("personnel-does-unit", &[("before", &self.unit), ("after", after)]));
+            let after = match (self.unit_after.as_str(), self.unit_after_name.as_str()) {
+                ("", _) => "—".to_owned(),
+                (code, "") => code.to_owned(),
+                (code, name) => format!("{name} ({code})"),
+            };
+            said.push(frame.fill("personnel-does-unit", &[("before", &self.unit), ("after", &after)]));
         }
         if self.delegations > 0 {
             said.push(frame.fill("personnel-does-delegations", &[("count", &self.delegations.to_string())]));
