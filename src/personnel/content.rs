@@ -19,6 +19,7 @@ use unicode_normalization::UnicodeNormalization;
 /// What becomes of the certificates of officials that are issued here. Whoever resigned, retired or died loses them in any case.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = PersonnelCertificates)]
 pub enum Certificates {
     /// For good.
     #[default]
@@ -59,6 +60,7 @@ impl Certificates {
 /// What somebody asks for.
 #[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = PersonnelWanted)]
 pub struct Wanted {
     /// `transfer`, `title`, `resignation`, `retirement`, `death` or `merger`.
     #[schema(value_type = String)]

@@ -30,6 +30,7 @@ use serde::{Deserialize, Serialize};
 
 /// What an order brings for one official.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = PersonnelEffect)]
 pub struct Effect {
     #[schema(value_type = String)]
     pub account: AccountId,
@@ -76,6 +77,7 @@ pub struct CertificateEffect {
 /// What is done with a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = PersonnelAction)]
 pub enum Action {
     Revoke,
     Suspend,

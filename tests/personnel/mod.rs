@@ -121,7 +121,7 @@ async fn a_transfer_waits_for_its_day() {
     let agency = Agency::new(&test).await;
     let (registrar, officer) = two(&test).await;
     agency.submitted(&test, &plain_pdf(), &short_road()).await;
-    let until = test.app.clock.now().plus_seconds(3 * 86_400).rfc3339();
+    let until = test.app.clock.now().plus_seconds(10 * 86_400).rfc3339();
     let delegation = json!({ "to": "pho.chu.tich", "ends": until });
     let (status, made) = test.post("/api/v1/documents/delegations", &agency.leader.token, &delegation).await;
     assert_eq!(status, 201, "{made}");
@@ -132,9 +132,9 @@ async fn a_transfer_waits_for_its_day() {
     let offer = crate::foreign::offer(&authority, &token, &[]);
     let (status, registered) = crate::foreign::register(&test, &session, &offer, &token).await;
     assert_eq!(status, 201, "{registered}");
-    let tomorrow = chuky::units::day_of(test.app.clock.now().plus_seconds(86_400));
+    let later = chuky::units::day_of(test.app.clock.now().plus_seconds(2 * 86_400));
     let order = json!({
-        "kind": "transfer", "account": "chu.tich", "unit": "00004", "from": tomorrow, "certificates": "revoke",
+        "kind": "transfer", "account": "chu.tich", "unit": "00004", "from": later, "certificates": "revoke",
         "ground": "QĐ 15/QĐ-UBND",
     });
     let waits = entered(&test, &registrar, &order).await;
@@ -150,7 +150,7 @@ async fn a_transfer_waits_for_its_day() {
     worker::round(&test.app).await;
     let unit = || test.sql("SELECT unit FROM account WHERE login = 'chu.tich'");
     assert!(unit().contains("H26"), "not before its day");
-    test.app.clock.shift_seconds(2 * 86_400);
+    test.app.clock.shift_seconds(3 * 86_400);
     let officer = test.session_of(SECOND).await;
     worker::round(&test.app).await;
     let (_, done) = test.get(&format!("{ALL}/{}", waits["id"].as_str().unwrap()), &officer).await;
@@ -321,8 +321,8 @@ async fn sql_gains_nothing() {
     let test = TestApp::sqlite().await.without_background();
     let (registrar, officer) = two(&test).await;
     let receipt = issued(&test, "official").await;
-    let tomorrow = chuky::units::day_of(test.app.clock.now().plus_seconds(86_400));
-    let order = json!({ "kind": "retirement", "account": "official", "from": tomorrow, "ground": "QĐ 17" });
+    let later = chuky::units::day_of(test.app.clock.now().plus_seconds(2 * 86_400));
+    let order = json!({ "kind": "retirement", "account": "official", "from": later, "ground": "QĐ 17" });
     let waits = entered(&test, &registrar, &order).await;
     test.sql(
         "UPDATE personnel_order SET state = 'approved', decided_by = (SELECT id FROM account WHERE login = 'an.ninh'), \
@@ -341,12 +341,12 @@ async fn a_restored_order_is_not_carried_out() {
     let test = TestApp::sqlite().await.without_background();
     let (registrar, officer) = two(&test).await;
     issued(&test, "official").await;
-    let tomorrow = chuky::units::day_of(test.app.clock.now().plus_seconds(86_400));
-    let order = json!({ "kind": "retirement", "account": "official", "from": tomorrow, "ground": "QĐ 17" });
+    let later = chuky::units::day_of(test.app.clock.now().plus_seconds(2 * 86_400));
+    let order = json!({ "kind": "retirement", "account": "official", "from": later, "ground": "QĐ 17" });
     let waits = entered(&test, &registrar, &order).await;
     approved(&test, &officer, &waits).await;
     assert_eq!(personnel::close_restored(&test.app).await.unwrap(), 1);
-    test.app.clock.shift_seconds(2 * 86_400);
+    test.app.clock.shift_seconds(3 * 86_400);
     assert_eq!(personnel::run_due(&test.app).await.unwrap(), 0);
     let state = test.sql("SELECT state FROM personnel_order");
     assert!(state.contains("withdrawn"), "{state}");

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     issuance::revocation::Ground,
-    personnel::{Action, CertificateEffect, Effect, OrderLine, OrderView, Preview},
+    personnel::{Action, CertificateEffect, Certificates, Effect, OrderLine, OrderView, Preview},
 };
 use chuky_model::{
     id::{AccountId, PersonnelOrderId},
@@ -114,6 +114,7 @@ fn order(kind: PersonnelKind, state: PersonnelState, decidable: bool) -> OrderVi
         unit_after: "H49.64.33".into(),
         title: "Trưởng phòng".into(),
         ground: "Quyết định 12/QĐ-UBND ngày 20/11/2026".into(),
+        certificates: Certificates::Revoke,
         effective_at: "2026-11-30T17:00:00Z".into(),
         due_at: "2026-12-01T17:00:00Z".into(),
         content_digest: "ab".repeat(32),

@@ -152,6 +152,7 @@ impl PersonnelOrderPage {
             Row::new(frame, "personnel-from", &texts::screen_day(&order.effective_at)),
             Row::new(frame, "personnel-ground", &order.ground),
             Row::new(frame, "personnel-unit", &order.unit),
+            Row::new(frame, "personnel-certificates", &frame.name_of("personnel-choice", order.certificates.name())),
         ];
         if !order.unit_after.is_empty() {
             rows.push(Row::new(frame, "personnel-unit-after", &order.unit_after));
