@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 /// How a certificate fits the account that it is registered for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = ForeignFit)]
 pub enum Fit {
     /// It holds the person's number.
     Number,

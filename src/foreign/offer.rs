@@ -85,6 +85,7 @@ pub struct ChallengeView {
 /// The signature of a text that was given out.
 #[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = PossessionProof)]
 pub struct Proof {
     pub challenge: String,
     /// Base64 of the signature value: for RSA its octets, for ECDSA DER (`Ecdsa-Sig-Value`) or r‖s.

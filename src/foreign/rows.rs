@@ -161,7 +161,7 @@ pub(super) fn check_free(account: AccountId, rows: &[ForeignCertificate], certif
 pub(super) fn digest(app: &App, id: ForeignCertificateId, account: &Account, content: &Content) -> Result<[u8; 32]> {
     let shown = serde_json::json!({
         "id": id, "account": account.id, "login": account.login, "name": accounts::display_name(app, account)?,
-        "person": account.person_lookup.as_ref().map(hex::encode), "certificate": content.certificate, "fit": content.fit,
+        "certificate": content.certificate, "fit": content.fit,
     });
     Ok(app.vault.lookup("foreign_certificate", &shown.to_string()))
 }

@@ -61,6 +61,8 @@ pub struct ForeignView {
     pub decided_at: Option<String>,
     pub refusal_reason: Option<String>,
     pub ended_at: Option<String>,
+    /// Whether it is the reader's own.
+    pub own: bool,
     /// Whether the reader may decide on it: a second pair of eyes.
     pub decidable: bool,
     /// Whether the reader may take it away.
@@ -133,6 +135,7 @@ pub(super) async fn viewed(app: &App, by: &Principal, row: &ForeignCertificate) 
         decided_at: row.decided_at.map(Instant::rfc3339),
         refusal_reason: row.refusal_reason.clone(),
         ended_at: row.ended_at.map(Instant::rfc3339),
+        own: row.account_id == by.account,
         decidable: second,
         removable: rows::is_standing(row) && (row.account_id == by.account || may_remove(by)),
     })

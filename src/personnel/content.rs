@@ -19,6 +19,7 @@ use unicode_normalization::UnicodeNormalization;
 /// What becomes of the certificates of officials that are issued here. Whoever resigned, retired or died loses them in any case.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = PersonnelCertificates)]
 pub enum Certificates {
     /// For good.
     #[default]
@@ -33,7 +34,7 @@ pub enum Certificates {
 
 impl Certificates {
     /// Every one.
-    pub const ALL: [Self; 4] = [Self::Revoke, Self::Suspend, Self::Keep, Self::Reissue];
+    pub const ALL: [Self; 4] = [Self::Reissue, Self::Revoke, Self::Suspend, Self::Keep];
 
     /// The stable name.
     pub fn name(self) -> &'static str {
@@ -59,11 +60,12 @@ impl Certificates {
 /// What somebody asks for.
 #[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = PersonnelWanted)]
 pub struct Wanted {
     /// `transfer`, `title`, `resignation`, `retirement`, `death` or `merger`.
     #[schema(value_type = String)]
     pub kind: PersonnelKind,
-    /// The log-in of the official; of a merger none.
+    /// The log-in or the personal number of the official; of a merger none.
     #[serde(default)]
     pub account: String,
     /// Of a merger: the code of the agency that ends.

@@ -13,7 +13,7 @@ use crate::{
         revocation::{self, Ground},
         status,
     },
-    outgoing,
+    outgoing, units,
 };
 use chuky_model::{
     id::{AccountId, CertificateId},
@@ -30,6 +30,7 @@ use serde::{Deserialize, Serialize};
 
 /// What an order brings for one official.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = PersonnelEffect)]
 pub struct Effect {
     #[schema(value_type = String)]
     pub account: AccountId,
@@ -37,6 +38,8 @@ pub struct Effect {
     pub name: String,
     pub unit: String,
     pub unit_after: String,
+    /// What that unit is called; empty where the code names none that is known, or nothing changes.
+    pub unit_after_name: String,
     /// Roles that end; those of a new place are ordered there.
     #[schema(value_type = Vec<String>)]
     pub roles_end: Vec<Role>,
@@ -74,6 +77,7 @@ pub struct CertificateEffect {
 /// What is done with a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = PersonnelAction)]
 pub enum Action {
     Revoke,
     Suspend,
@@ -110,11 +114,17 @@ impl Effect {
                 foreign.push(hex::encode(&row.fingerprint));
             }
         }
+        let unit_after = unit_after(content, &account, &roles_stay);
+        let named = match unit_after == account.unit {
+            true => None,
+            false => units::unit_at(app, &unit_after, app.clock.now()).await?,
+        };
         Ok(Self {
             account: id,
             login: account.login.clone(),
             name: accounts::display_name(app, &account)?,
-            unit_after: unit_after(content, &account, &roles_stay),
+            unit_after,
+            unit_after_name: named.map(|unit| unit.name).unwrap_or_default(),
             unit: account.unit,
             roles_end,
             roles_stay,

@@ -11,7 +11,7 @@ mod view;
 pub use carry_out::run_due;
 pub use content::{Certificates, Wanted};
 pub use effect::{Action, CertificateEffect, Effect};
-pub use order::{approve, enter, preview, refuse, withdraw};
+pub use order::{approve, close_restored, enter, preview, refuse, withdraw};
 pub use view::{OrderLine, OrderView, Preview, list, one};
 
 use crate::{

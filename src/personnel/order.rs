@@ -2,7 +2,7 @@
 
 use super::{
     carry_out,
-    content::{Content, Wanted, effective},
+    content::{Certificates, Content, Wanted, effective},
     effect::Effect,
     forbidden, may_decide, may_enter, moved_on,
     view::{OrderView, Preview, viewed},
@@ -22,7 +22,9 @@ use crate::{
 use chuky_model::{
     id::{AccountId, PersonnelOrderId},
     instant::Instant,
+    person::PersonalNumber,
     record::{
+        Cursor,
         account::Account,
         personnel::{PersonnelLine, PersonnelOrder},
         state::{PersonnelKind, PersonnelState},
@@ -149,6 +151,22 @@ pub async fn withdraw(app: &App, by: &Principal, id: PersonnelOrderId) -> Result
     viewed(app, by, &order).await
 }
 
+/// Takes back whatever waits in a database that came out of a backup: what was refused or taken back since is not known. How many.
+pub async fn close_restored(app: &App) -> Result<usize> {
+    let (mut before, mut closed) = (Cursor::NEWEST, 0);
+    loop {
+        let page = current::rows(app, || app.store.list_personnel_orders(before, AT_A_TIME)).await?;
+        let Some(last) = page.last() else { return Ok(closed) };
+        before = Cursor { at: last.entered_at, id: last.id.0 };
+        let waits = |order: &PersonnelOrder| matches!(order.state, PersonnelState::Open | PersonnelState::Approved);
+        for mut order in page.into_iter().filter(waits) {
+            order.state = PersonnelState::Withdrawn;
+            end(app, &mut order, (Kind::PersonnelWithdrawn, Actor::Service)).await?;
+            closed += 1;
+        }
+    }
+}
+
 /// What an approver approves: a keyed digest of the order, what it says, and what it brings as things are.
 pub(super) fn digest(app: &App, order: &PersonnelOrder, content: &Content, effects: &[Effect]) -> Result<[u8; 32]> {
     let shown = serde_json::json!({
@@ -223,6 +241,9 @@ async fn proposed(app: &App, by: &Principal, wanted: &Wanted) -> Result<(Content
     };
     let content = Content { kind: wanted.kind, accounts, unit, title, certificates: wanted.certificates, ground };
     check_own_unit(by, &of_unit)?;
+    if content.certificates == Certificates::Reissue && !(by.has(Role::Registrar) && by.unit == of_unit) {
+        return Err(reissue_by_registrar().into());
+    }
     for account in &content.accounts {
         if !app.store.pending_personnel_orders_of(*account).await?.is_empty() {
             return Err(order_open().into());
@@ -241,11 +262,12 @@ async fn proposed(app: &App, by: &Principal, wanted: &Wanted) -> Result<(Content
 
 /// The official whom it is about; of whoever died every account.
 async fn of_person(app: &App, by: &Principal, wanted: &Wanted) -> Result<(Vec<AccountId>, String)> {
-    let login = wanted.account.trim().to_lowercase();
-    let account = current::row_by_log(app, || app.store.account_by_login(&login)).await?;
+    let account = named(app, wanted.account.trim()).await?;
     let account = account.filter(|account| account.disabled_at.is_none()).ok_or_else(|| {
-        let (vi, en) =
-            ("Không có tài khoản đang mở nào có tên đăng nhập này.", "There is no open account of that log-in name.");
+        let (vi, en) = (
+            "Không có tài khoản đang mở nào có tên đăng nhập hoặc số định danh này.",
+            "There is no open account of that log-in name or personal number.",
+        );
         RequestError::invalid("account", "account_unknown", vi, en)
     })?;
     let Some(person) = account.person_lookup.clone() else { return Err(person_unknown().into()) };
@@ -265,6 +287,18 @@ async fn of_person(app: &App, by: &Principal, wanted: &Wanted) -> Result<(Vec<Ac
     }
     let all = accounts::all_of_person(app, &person).await?;
     Ok((all.into_iter().filter(accounts::is_enabled).map(|account| account.id).collect(), unit))
+}
+
+/// The account of a log-in, or of a personal number: the one with tasks where a person has several.
+async fn named(app: &App, text: &str) -> Result<Option<Account>> {
+    let digits: String = text.chars().filter(|letter| !letter.is_whitespace()).collect();
+    if let Ok(number) = PersonalNumber::parse(&digits) {
+        let mut theirs = accounts::of_person(app, &app.vault.lookup("person", number.reveal())).await?;
+        theirs.sort_by_key(|account| account.roles.iter().all(|role| *role == Role::Citizen));
+        return Ok(theirs.into_iter().next());
+    }
+    let login = text.to_lowercase();
+    current::row_by_log(app, || app.store.account_by_login(&login)).await
 }
 
 /// Everybody of an agency.
@@ -355,6 +389,15 @@ fn person_unknown() -> RequestError {
     )
 }
 
+fn reissue_by_registrar() -> RequestError {
+    RequestError::invalid(
+        "certificates",
+        "reissue_by_registrar",
+        "Hồ sơ cấp lại chứng thư do cán bộ đăng ký của đơn vị lập. Hãy chọn cách khác, hoặc nhờ người đó.",
+        "A request for another certificate is entered by a registrar of the unit. Choose another way, or ask them.",
+    )
+}
+
 fn order_open() -> RequestError {
     RequestError::conflict(
         "order_open",
@@ -372,5 +415,7 @@ fn content_differs() -> RequestError {
 }
 
 const LONGEST_REASON: usize = 500;
+/// Orders looked at together.
+const AT_A_TIME: i64 = 100;
 /// Accounts of one order: it is shown and approved whole.
 const MOST_ACCOUNTS: i64 = 2_000;

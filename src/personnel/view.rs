@@ -1,6 +1,7 @@
 //! What staff see of orders: what happened, from when, what it brings or brought for whom, and who decided.
 
 use super::{
+    content::Certificates,
     effect::Effect,
     may_decide,
     order::{digest, effects, is_about, load, opened},
@@ -25,6 +26,7 @@ use serde::{Deserialize, Serialize};
 
 /// What an order would bring.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = PersonnelPreview)]
 pub struct Preview {
     /// What entering the order must repeat.
     pub content_digest: String,
@@ -50,6 +52,8 @@ pub struct OrderView {
     pub unit_after: String,
     pub title: String,
     pub ground: String,
+    /// What becomes of officials' certificates, those that are issued before its day among them.
+    pub certificates: Certificates,
     /// RFC 3339.
     pub effective_at: String,
     /// Until when it is to be dealt with (`authority.revocation_hours` after it was entered, or after its day).
@@ -143,6 +147,7 @@ async fn shown(app: &App, by: &Principal, order: &PersonnelOrder) -> Result<Orde
         unit_after: content.unit.clone(),
         title: content.title.clone(),
         ground: content.ground.clone(),
+        certificates: content.certificates,
         effective_at: order.effective_at.rfc3339(),
         due_at: order.effective_at.max(order.entered_at).plus_seconds(hours).rfc3339(),
         content_digest: String::new(),

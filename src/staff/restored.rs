@@ -10,6 +10,7 @@ use crate::{
     audit::{self, Actor, Entry, Kind},
     current,
     error::Result,
+    personnel,
 };
 use chuky_model::{
     id::ApiKeyId,
@@ -55,6 +56,7 @@ pub async fn close_restored(app: &App) -> Result<Closed> {
             close(app, account, &mut closed).await?;
         }
     }
+    personnel::close_restored(app).await?;
     closed.keys = keys_in_force(app).await?;
     Ok(closed)
 }

@@ -6,12 +6,12 @@ mod pages;
 use crate::{
     foreign::authority::{Authority, named},
     harness::app::{Backend, TestApp},
-    issuance::{PASSWORD, citizen, issued, redemption},
+    issuance::{PASSWORD, citizen, crash::Service, issued, redemption},
     outgoing::{Agency, short_road},
     signing::{foreign::p256, subscriber::plain_pdf},
     staff::{SECOND, THIRD, member, problem},
 };
-use chuky::worker;
+use chuky::{personnel, worker};
 use chuky_model::role::Role;
 use serde_json::{Value, json};
 
@@ -121,7 +121,7 @@ async fn a_transfer_waits_for_its_day() {
     let agency = Agency::new(&test).await;
     let (registrar, officer) = two(&test).await;
     agency.submitted(&test, &plain_pdf(), &short_road()).await;
-    let until = test.app.clock.now().plus_seconds(3 * 86_400).rfc3339();
+    let until = test.app.clock.now().plus_seconds(10 * 86_400).rfc3339();
     let delegation = json!({ "to": "pho.chu.tich", "ends": until });
     let (status, made) = test.post("/api/v1/documents/delegations", &agency.leader.token, &delegation).await;
     assert_eq!(status, 201, "{made}");
@@ -132,9 +132,9 @@ async fn a_transfer_waits_for_its_day() {
     let offer = crate::foreign::offer(&authority, &token, &[]);
     let (status, registered) = crate::foreign::register(&test, &session, &offer, &token).await;
     assert_eq!(status, 201, "{registered}");
-    let tomorrow = chuky::units::day_of(test.app.clock.now().plus_seconds(86_400));
+    let later = chuky::units::day_of(test.app.clock.now().plus_seconds(2 * 86_400));
     let order = json!({
-        "kind": "transfer", "account": "chu.tich", "unit": "00004", "from": tomorrow, "certificates": "revoke",
+        "kind": "transfer", "account": "chu.tich", "unit": "00004", "from": later, "certificates": "revoke",
         "ground": "QĐ 15/QĐ-UBND",
     });
     let waits = entered(&test, &registrar, &order).await;
@@ -150,7 +150,7 @@ async fn a_transfer_waits_for_its_day() {
     worker::round(&test.app).await;
     let unit = || test.sql("SELECT unit FROM account WHERE login = 'chu.tich'");
     assert!(unit().contains("H26"), "not before its day");
-    test.app.clock.shift_seconds(2 * 86_400);
+    test.app.clock.shift_seconds(3 * 86_400);
     let officer = test.session_of(SECOND).await;
     worker::round(&test.app).await;
     let (_, done) = test.get(&format!("{ALL}/{}", waits["id"].as_str().unwrap()), &officer).await;
@@ -175,6 +175,16 @@ async fn each_event_has_its_effect() {
     let test = TestApp::sqlite().await;
     let (registrar, officer) = two(&test).await;
     let receipt = issued(&test, "official").await;
+    // The same person is a citizen, too.
+    let mut same = citizen();
+    same["subscriber"]["personal_number"] = json!(OFFICIAL);
+    same["subscriber"]["full_name"] = json!("Trần Văn Đức");
+    same["subscriber"]["sex"] = json!("male");
+    same["subscriber"]["birth_date"] = json!("1985-07-19");
+    let (_, code) = crate::issuance::approved(&test, "gianhang", &same).await;
+    let session = test.session_of(OFFICIAL).await;
+    let (status, own) = test.redeem(&session, &redemption(&code, "citizen.too")).await;
+    assert_eq!(status, 201, "{own}");
     // 1. A title: the old certificate stays until the new one is there.
     let order = json!({
         "kind": "title", "account": "official", "title": "Trưởng phòng", "certificates": "reissue", "ground": "QĐ 16",
@@ -198,17 +208,8 @@ async fn each_event_has_its_effect() {
     assert!(test.sql("SELECT count(*) FROM account WHERE unit = 'H26' AND disabled_at IS NULL").trim() == "0");
     assert_eq!(certificate(&test, &officer, &receipt).await.0, "issued");
     // 3. Death: also what the person has as a citizen, since that day.
-    let mut same = citizen();
-    same["subscriber"]["personal_number"] = json!(OFFICIAL);
-    same["subscriber"]["full_name"] = json!("Trần Văn Đức");
-    same["subscriber"]["sex"] = json!("male");
-    same["subscriber"]["birth_date"] = json!("1985-07-19");
-    let (_, code) = crate::issuance::approved(&test, "gianhang", &same).await;
-    let session = test.session_of(OFFICIAL).await;
-    let (status, own) = test.redeem(&session, &redemption(&code, "citizen.too")).await;
-    assert_eq!(status, 201, "{own}");
     let day = chuky::units::day_of(test.app.clock.now().plus_seconds(-3 * 86_400));
-    let order = json!({ "kind": "death", "account": "official", "from": day, "ground": "Giấy chứng tử số 3" });
+    let order = json!({ "kind": "death", "account": OFFICIAL, "from": day, "ground": "Giấy chứng tử số 3" });
     let waits = entered(&test, &outside, &order).await;
     approved(&test, &officer, &waits).await;
     for receipt in [&receipt, &own] {
@@ -259,6 +260,7 @@ async fn what_is_wrong_is_said_in_vietnamese() {
         ),
         (json!({ "kind": "resignation", "account": "citizen", "ground": "x" }), "không phải của cán bộ"),
         (json!({ "kind": "resignation", "account": "dang.ky", "ground": "x" }), "về chính bạn"),
+        (json!({ "kind": "transfer", "account": "001099999999", "unit": "00004", "ground": "x" }), "số định danh"),
         (json!({ "kind": "merger", "from_unit": "H26", "unit": "H26", "ground": "x" }), "khác với mã"),
         (
             json!({ "kind": "merger", "from_unit": "H99", "unit": "00004", "ground": "x" }),
@@ -288,14 +290,39 @@ async fn what_is_wrong_is_said_in_vietnamese() {
     test.stop().await;
 }
 
+/// Killed after the first of several, before and after the approval took effect: the job goes on, and nothing is done twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_that_is_killed_goes_on_where_it_stopped() {
+    let test = TestApp::sqlite().await.without_background();
+    let (registrar, officer) = two(&test).await;
+    issued(&test, "official").await;
+    let order = json!({ "kind": "merger", "from_unit": "H26", "unit": "00004", "ground": "NQ 1656" });
+    let waits = entered(&test, &registrar, &order).await;
+    let moved = || test.sql("SELECT count(*) FROM account WHERE unit = '00004'").trim().to_owned();
+    let path = format!("{ALL}/{}/approve", waits["id"].as_str().unwrap());
+    let mut service = Service::start(&test, "personnel.after_line").await;
+    service.post(&path, &officer, &json!({ "content_digest": waits["content_digest"] })).await;
+    service.died().await;
+    assert_eq!(moved(), "1");
+    // Its lease ends, and whoever is there goes on.
+    test.app.clock.shift_seconds(200);
+    assert_eq!(personnel::run_due(&test.app).await.unwrap(), 1);
+    assert_eq!(moved(), waits["effects"].as_array().unwrap().len().to_string());
+    let count =
+        |kind: &str| test.sql(&format!("SELECT count(*) FROM audit_entry WHERE kind = '{kind}'")).trim().to_owned();
+    assert_eq!((count("certificate.revoked"), count("personnel_order.finished")), ("1".to_owned(), "1".to_owned()));
+    assert_eq!(count("personnel_order.carried_out"), waits["effects"].as_array().unwrap().len().to_string());
+    test.stop().await;
+}
+
 /// An order that nobody approved is not carried out, whatever its row says; a line that says it is done hides nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sql_gains_nothing() {
     let test = TestApp::sqlite().await.without_background();
     let (registrar, officer) = two(&test).await;
     let receipt = issued(&test, "official").await;
-    let tomorrow = chuky::units::day_of(test.app.clock.now().plus_seconds(86_400));
-    let order = json!({ "kind": "retirement", "account": "official", "from": tomorrow, "ground": "QĐ 17" });
+    let later = chuky::units::day_of(test.app.clock.now().plus_seconds(2 * 86_400));
+    let order = json!({ "kind": "retirement", "account": "official", "from": later, "ground": "QĐ 17" });
     let waits = entered(&test, &registrar, &order).await;
     test.sql(
         "UPDATE personnel_order SET state = 'approved', decided_by = (SELECT id FROM account WHERE login = 'an.ninh'), \
@@ -305,5 +332,23 @@ async fn sql_gains_nothing() {
     assert_eq!(test.get(&one, &officer).await.0, 500);
     worker::round(&test.app).await;
     assert_eq!(certificate(&test, &officer, &receipt).await.0, "issued");
+    test.stop().await;
+}
+
+/// What waits in a database that came out of a backup may have been taken back since: nothing of it is carried out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restored_order_is_not_carried_out() {
+    let test = TestApp::sqlite().await.without_background();
+    let (registrar, officer) = two(&test).await;
+    issued(&test, "official").await;
+    let later = chuky::units::day_of(test.app.clock.now().plus_seconds(2 * 86_400));
+    let order = json!({ "kind": "retirement", "account": "official", "from": later, "ground": "QĐ 17" });
+    let waits = entered(&test, &registrar, &order).await;
+    approved(&test, &officer, &waits).await;
+    assert_eq!(personnel::close_restored(&test.app).await.unwrap(), 1);
+    test.app.clock.shift_seconds(3 * 86_400);
+    assert_eq!(personnel::run_due(&test.app).await.unwrap(), 0);
+    let state = test.sql("SELECT state FROM personnel_order");
+    assert!(state.contains("withdrawn"), "{state}");
     test.stop().await;
 }

@@ -108,12 +108,18 @@ async fn every_view_with_a_digest_is_known() {
 
 /// Each with the fields in which whoever decides sees what the digest covers: of an unlock and a revocation the serial numbers, which no
 /// mask hides, of a line every cell.
-const LOOKED_AT: [(&str, &[&str]); 10] = [
+const LOOKED_AT: [(&str, &[&str]); 13] = [
     ("ChangeView", &["provider", "login", "terms", "reason", "asked_by", "asked_at"]),
+    ("ForeignView", &["holder", "login", "common_name", "fingerprint", "fit"]),
     ("LineView", &["position", "values"]),
     ("ListView", &["unit", "size"]),
     ("OrderView", &["reason", "ground", "invalid_since", "size"]),
     ("PasskeyView", &["comparison_code"]),
+    (
+        "PersonnelOrderView",
+        &["kind", "effects", "effective_at", "unit_after", "title", "ground", "certificates", "entered_by"],
+    ),
+    ("PersonnelPreview", &["effects", "effective_at"]),
     ("Preview", &["common_name", "personal_number", "birth_date", "title", "organization", "responsible"]),
     ("Proposed", &["certificates"]),
     ("RequestView", &["identity"]),

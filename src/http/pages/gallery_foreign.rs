@@ -49,7 +49,7 @@ pub(super) fn screens(language: Language) -> Vec<Screen> {
     };
     let unreadable = refused("certificate", "Không đọc được chứng thư.");
     let not_proved = refused("value", "Chữ ký không khớp với thử thách và khóa của chứng thư.");
-    let decidable = ForeignView { decidable: true, ..card(Waiting, Unknown) };
+    let decidable = ForeignView { decidable: true, own: false, ..card(Waiting, Unknown) };
     vec![
         ("foreign-new", offer(Problems::none())),
         ("foreign-new-problem", offer(unreadable)),
@@ -117,6 +117,7 @@ fn card(state: ForeignCertificateState, status: ForeignStatus) -> ForeignView {
         decided_at: None,
         refusal_reason: (state == ForeignCertificateState::Refused).then(|| "Giấy tờ mang tên khác.".into()),
         ended_at: None,
+        own: true,
         decidable: false,
         removable: stands,
     }

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     issuance::revocation::Ground,
-    personnel::{Action, CertificateEffect, Effect, OrderLine, OrderView, Preview},
+    personnel::{Action, CertificateEffect, Certificates, Effect, OrderLine, OrderView, Preview},
 };
 use chuky_model::{
     id::{AccountId, PersonnelOrderId},
@@ -77,6 +77,7 @@ fn effect(dies: bool) -> Effect {
         name: LONG_NAME.into(),
         unit: "H26".into(),
         unit_after: if dies { "H26".into() } else { "H49.64.33".into() },
+        unit_after_name: if dies { String::new() } else { "Phường Văn Miếu - Quốc Tử Giám".into() },
         roles_end: vec![Role::Registrar, Role::Clerk],
         roles_stay: vec![Role::Official],
         disabled: dies,
@@ -113,6 +114,7 @@ fn order(kind: PersonnelKind, state: PersonnelState, decidable: bool) -> OrderVi
         unit_after: "H49.64.33".into(),
         title: "Trưởng phòng".into(),
         ground: "Quyết định 12/QĐ-UBND ngày 20/11/2026".into(),
+        certificates: Certificates::Revoke,
         effective_at: "2026-11-30T17:00:00Z".into(),
         due_at: "2026-12-01T17:00:00Z".into(),
         content_digest: "ab".repeat(32),

@@ -152,6 +152,7 @@ impl PersonnelOrderPage {
             Row::new(frame, "personnel-from", &texts::screen_day(&order.effective_at)),
             Row::new(frame, "personnel-ground", &order.ground),
             Row::new(frame, "personnel-unit", &order.unit),
+            Row::new(frame, "personnel-certificates", &frame.name_of("personnel-choice", order.certificates.name())),
         ];
         if !order.unit_after.is_empty() {
             rows.push(Row::new(frame, "personnel-unit-after", &order.unit_after));
@@ -239,8 +240,12 @@ impl Effect {
             said.push(frame.fill("personnel-does-roles", &[("roles", &names(&self.roles_end))]));
         }
         if !self.disabled && self.unit != self.unit_after {
-            let after = if self.unit_after.is_empty() { "—" } else { &self.unit_after };
-            said.push(frame.fill("personnel-does-unit", &[("before", &self.unit), ("after", after)]));
+            let after = match (self.unit_after.as_str(), self.unit_after_name.as_str()) {
+                ("", _) => "—".to_owned(),
+                (code, "") => code.to_owned(),
+                (code, name) => format!("{name} ({code})"),
+            };
+            said.push(frame.fill("personnel-does-unit", &[("before", &self.unit), ("after", &after)]));
         }
         if self.delegations > 0 {
             said.push(frame.fill("personnel-does-delegations", &[("count", &self.delegations.to_string())]));

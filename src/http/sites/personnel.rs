@@ -81,6 +81,11 @@ async fn preview(State(app): State<App>, visit: Visit, PageForm(form): PageForm<
             let form = PersonnelForm {
                 content_digest: preview.content_digest.clone(),
                 idempotency_key: idempotency::fresh_key(),
+                // A personal number that was typed goes no further.
+                account: match preview.effects.first().filter(|_| !form.account.is_empty()) {
+                    Some(effect) => effect.login.clone(),
+                    None => String::new(),
+                },
                 ..form
             };
             let page = PreviewPage { frame: visit.frame, form, preview, problems: Problems::none() };

@@ -61,4 +61,4 @@ status-what-title = What this page says
 status-what = Only how this certificate stands. It does not say whose it is, nor does it prove that a document was signed: check the document itself.
 status-own = My certificates
 certificate-done-foreign = The certificate issued elsewhere is registered for you.
-certificate-done-foreign_waiting = It is noted. An approver decides whether this certificate is yours.
+certificate-done-foreign-waiting = It is noted. An approver decides whether this certificate is yours.

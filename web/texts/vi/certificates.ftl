@@ -61,4 +61,4 @@ status-what-title = Trang này cho biết gì
 status-what = Chỉ cho biết chứng thư này đang thế nào. Trang không cho biết chứng thư của ai, cũng không chứng minh một văn bản đã được ký: hãy kiểm tra chính văn bản đó.
 status-own = Chứng thư của tôi
 certificate-done-foreign = Chứng thư do nơi khác cấp đã được đăng ký cho bạn.
-certificate-done-foreign_waiting = Đã ghi nhận. Một người duyệt sẽ quyết định chứng thư này có phải của bạn không.
+certificate-done-foreign-waiting = Đã ghi nhận. Một người duyệt sẽ quyết định chứng thư này có phải của bạn không.
