@@ -17,6 +17,7 @@ use std::{
     process::Command,
     time::{Duration, Instant},
 };
+use uuid::Uuid;
 
 /// Whoever is asked first where several may: those whom the description is written for.
 const WHO: [Role; 11] = [
@@ -101,12 +102,12 @@ impl Run<'_> {
         command.args(["run", "--no-color", "--warnings", "off", "--checks", CHECKS, "--phases", "coverage,fuzzing"]);
         command.args(["--max-examples", &self.examples.to_string(), "--seed", &self.seed.to_string()]);
         // Nothing that depends on how fast the machine is.
-        command.args(["--suppress-health-check", "all", "--request-timeout", "300", "--no-shrink", "--workers", "2"]);
+        command.args(["--suppress-health-check", "all", "--request-timeout", "300", "--no-shrink", "--workers", "1"]);
         command.args(["--generation-database", "none", "--continue-on-failure"]);
         command.args(["--report", "junit", "--report-junit-path"]).arg(&report);
         command.arg("--url").arg(&self.test.url);
         if let Some(role) = who {
-            let (_, token) = self.test.account(&format!("tu.dong.{}.{}", role.name(), self.seed), &[role], None).await;
+            let (_, token) = self.test.account(&format!("tu.dong.{}", Uuid::now_v7().simple()), &[role], None).await;
             command.args(["--header", &format!("Authorization: Bearer {token}")]);
         }
         let hooks = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/interface");
@@ -151,7 +152,15 @@ async fn soak_of_calls_that_a_stranger_makes_up_each_is_answered_as_described() 
         let run = Run { test: &test, judge: &judge, examples, seed };
         let mut wrong = Vec::new();
         for (who, (part, count)) in &parts {
-            wrong.extend(run.part(*who, part, *count).await);
+            let mut found = run.part(*who, part, *count).await;
+            // Nothing was said about the service then.
+            for _ in 0..AGAIN {
+                if !found.iter().any(|said| said.contains(OF_THE_INTERPRETER)) {
+                    break;
+                }
+                found = run.part(*who, part, *count).await;
+            }
+            wrong.extend(found);
         }
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
         rounds += 1;
@@ -171,4 +180,8 @@ async fn soak_of_calls_that_a_stranger_makes_up_each_is_answered_as_described() 
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance";
 /// Calls of each operation in a slice.
 const EXAMPLES: u32 = 6;
+/// A fault of Python 3.11 before 3.11.5 (cpython issue 106905), in which the judge ends now and then whatever is answered.
+const OF_THE_INTERPRETER: &str = "AST constructor recursion depth mismatch";
+/// How often the judge is asked again then.
+const AGAIN: u32 = 4;
 const SEED: u64 = 20_261_127;
