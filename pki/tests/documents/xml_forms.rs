@@ -98,9 +98,9 @@ fn the_first_and_the_last_are_of_each_parent() {
         let whole = reference("", &transforms, left.as_bytes());
         format!("<a><c><b>1</b><b>2</b></c><b>3</b><b>4</b>{}</a>", signature(&signer, &[whole], ""))
     };
-    // Both digests fit; what was taken out is not signed.
-    is(&document("1", "<a><c><b>2</b></c><b>4</b></a>"), Integrity::Unknown);
-    is(&document("last()", "<a><c><b>1</b></c><b>3</b></a>"), Integrity::Unknown);
+    // Both digests fit; what was taken out is not signed, and has the name of what is.
+    is(&document("1", "<a><c><b>2</b></c><b>4</b></a>"), Integrity::Altered);
+    is(&document("last()", "<a><c><b>1</b></c><b>3</b></a>"), Integrity::Altered);
     is(&document("1", "<a><c><b>1</b></c><b>3</b></a>"), Integrity::Broken);
     is(&document("1", "<a><c><b>2</b></c><b>3</b><b>4</b></a>"), Integrity::Broken);
 }
