@@ -97,6 +97,14 @@ pub async fn public(app: &App, serial: &Serial) -> Result<Option<PublicStatus>> 
     Ok(None)
 }
 
+/// What the CAs of this authority are called whose own certificates are revoked.
+pub async fn revoked_issuers(app: &App) -> Result<Vec<String>> {
+    register::follow(app).await?;
+    let authority = Authority::of(app).await?;
+    let revoked = authority.issuers().filter(|issuer| revoked_at(app, issuer).is_some());
+    Ok(revoked.map(|issuer| issuer.certificate.subject().common_name()).collect())
+}
+
 /// Since when a CA's own certificate is revoked, by the log.
 fn revoked_at(app: &App, issuer: &CertifiedKey) -> Option<Instant> {
     let serial = issuer.certificate.serial()?;

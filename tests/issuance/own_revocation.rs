@@ -276,6 +276,10 @@ async fn a_compromised_ca_is_revoked_and_nothing_rests_on_it_any_more() {
     assert!(said.contains("✕ issuing:citizens: none is in use"), "{said}");
     assert!(said.contains("✓ certificate of citizens-issuing: issues no more, until 20"), "{said}");
     assert_eq!(standing(&test, &receipt).await, "The CA that issued it is revoked");
+    let session = vec![("cookie", format!("chuky_session={}", signer.token))];
+    let (_, _, page) = test.exchange("GET", "/certificates?lang=en", session, vec![]).await;
+    let page = String::from_utf8(page).unwrap();
+    assert!(page.contains("the certificate of its issuer was revoked") && !page.contains("/suspend"), "{page}");
     assert!(asked(&test, at, "subscriber").contains("subscriber.pem: good"), "its responder goes on");
     // Nobody issues until the next CA is there; what it issues is good.
     let person = official();

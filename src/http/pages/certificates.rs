@@ -54,6 +54,8 @@ pub struct Card {
     pub renewable: bool,
     /// It ends soon, and no message could be sent about it.
     pub untold: bool,
+    /// The certificate of the CA that issued it is revoked: nobody relies on it any more.
+    pub issuer_revoked: bool,
 }
 
 impl Card {
@@ -74,6 +76,7 @@ impl Card {
     /// What the state is called on the page and in the styles.
     fn state_name(&self) -> &'static str {
         match self.state {
+            CertificateState::Issued if self.issuer_revoked => "authority-revoked",
             CertificateState::Issued if self.expired => "expired",
             state => state.name(),
         }
@@ -84,7 +87,7 @@ impl Card {
     }
 
     fn suspendable(&self) -> bool {
-        self.state == CertificateState::Issued && !self.expired
+        self.state == CertificateState::Issued && !self.expired && !self.issuer_revoked
     }
 }
 

@@ -27,6 +27,7 @@ use crate::{
     issuance::{
         reminders,
         revocation::{self, CertificateView, Change, Ground, Question},
+        status,
     },
     registration::{self, Changes, Details},
 };
@@ -81,11 +82,10 @@ async fn page(
     });
     let waiting = waiting.collect();
     let untold = reminders::untold(app, by.account).await?;
-    let cards = views.into_iter().map(|view| {
-        let untold = untold.contains(&view.serial);
-        Card { untold, ..card(app, view) }
-    });
-    let cards = cards.collect();
+    let mut cards = cards(app, views).await?;
+    for card in &mut cards {
+        card.untold = untold.contains(&card.serial);
+    }
     let foreign = foreign::own(app, by).await?;
     Ok(html(status, CertificatesPage { frame: visit.frame, cards, foreign, waiting, done, problems }.html()))
 }
@@ -232,7 +232,7 @@ async fn find(State(app): State<App>, visit: Visit, PageForm(form): PageForm<Hot
     let by = visit.posting(&form.csrf)?;
     match revocation::of_caller(&app, by, &form.whom).await {
         Ok(views) => {
-            let cards = views.into_iter().map(|view| card(&app, view)).collect();
+            let cards = cards(&app, views).await?;
             Ok(hotline_page(visit, form, (cards, false), (StatusCode::OK, Problems::none())))
         }
         Err(error) => Ok(hotline_page(visit, form, (Vec::new(), false), shown_beside(error)?)),
@@ -251,7 +251,7 @@ async fn suspend_for_caller(
         Err(error) => {
             let said = shown_beside(error)?;
             let views = revocation::of_caller(&app, by, &form.serial).await?;
-            let cards = views.into_iter().map(|view| card(&app, view)).collect();
+            let cards = cards(&app, views).await?;
             Ok(hotline_page(visit, form, (cards, false), said))
         }
     }
@@ -267,9 +267,18 @@ fn hotline_page(
 }
 
 async fn own_card(app: &App, by: &Principal, serial: &str) -> Result<Card> {
-    let views = revocation::own(app, by).await?;
-    let view = views.into_iter().find(|view| view.serial.eq_ignore_ascii_case(serial));
-    Ok(card(app, view.ok_or_else(RequestError::not_found)?))
+    let mut views = revocation::own(app, by).await?;
+    views.retain(|view| view.serial.eq_ignore_ascii_case(serial));
+    Ok(cards(app, views).await?.pop().ok_or_else(RequestError::not_found)?)
+}
+
+async fn cards(app: &App, views: Vec<CertificateView>) -> Result<Vec<Card>> {
+    let revoked = status::revoked_issuers(app).await?;
+    let told = |view: CertificateView| {
+        let issuer_revoked = revoked.contains(&view.issuer);
+        Card { issuer_revoked, ..card(app, view) }
+    };
+    Ok(views.into_iter().map(told).collect())
 }
 
 fn card(app: &App, view: CertificateView) -> Card {
@@ -288,6 +297,7 @@ fn card(app: &App, view: CertificateView) -> Card {
         expired: end <= now,
         renewable: good && now >= opens,
         untold: false,
+        issuer_revoked: false,
     }
 }
 

@@ -13,6 +13,7 @@ holder-certificate-issued = In force
 holder-certificate-suspended = Suspended
 holder-certificate-revoked = Revoked
 holder-certificate-expired = Expired
+holder-certificate-authority-revoked = No longer valid: the certificate of its issuer was revoked
 certificate-suspend = Suspend at once
 certificate-renew = Ask for renewal
 certificate-untold = This certificate ends soon. No message was sent about it: no telephone number was given with your request. Renew it here in time, or give your number at the registration point.

@@ -13,6 +13,7 @@ holder-certificate-issued = Đang có hiệu lực
 holder-certificate-suspended = Đang tạm dừng
 holder-certificate-revoked = Đã thu hồi
 holder-certificate-expired = Đã hết hạn
+holder-certificate-authority-revoked = Không còn giá trị: chứng thư của cơ quan cấp đã bị thu hồi
 certificate-suspend = Tạm dừng ngay
 certificate-renew = Đề nghị gia hạn
 certificate-untold = Chứng thư này sắp hết hạn. Không có tin nhắn nhắc nào được gửi, vì hồ sơ không có số điện thoại của bạn. Hãy gia hạn tại đây trước ngày hết hạn, hoặc báo số điện thoại tại điểm đăng ký.
