@@ -54,6 +54,7 @@ fn expressions_that_leave_the_signature_out() {
         "ancestor-or-self::Contract and not(ancestor-or-self::n:Signature)",
         "not(ancestor-or-self::n:Signature or ancestor-or-self::Ext)",
         "count(ancestor-or-self::n:Signature)=0",
+        "not(boolean(ancestor-or-self::n:Signature[1]))",
         "count(ancestor-or-self::n:Signature | here()/ancestor::n:Signature[1]) &gt; count(ancestor-or-self::n:Signature)",
     ];
     let filters = [
