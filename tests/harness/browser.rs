@@ -56,13 +56,15 @@ impl Browser {
 
     /// The same with a camera.
     pub async fn open_with(origin: &str, screen: Screen, camera: &Camera) -> Self {
-        let profile = tempfile::tempdir().unwrap();
-        let (driver, port) = start_driver();
-        let client = ClientBuilder::new(HttpConnector::new())
-            .capabilities(capabilities(&profile, screen, camera))
-            .connect(&format!("http://127.0.0.1:{port}"))
-            .await
-            .unwrap();
+        let mut tries = 0;
+        let (client, driver, port, profile) = loop {
+            match begin(screen, camera).await {
+                Ok(begun) => break begun,
+                Err(why) => assert!(tries < TRIES_TO_BEGIN, "no browser: {why}"),
+            }
+            tries += 1;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        };
         // Of a whole page's judgement, too, on a machine that does other things.
         let patience = TimeoutConfiguration::new(Some(LONGEST_SCRIPT), Some(LONGEST_SCRIPT), None);
         client.update_timeouts(patience).await.unwrap();
@@ -321,12 +323,7 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // SIGTERM lets the driver end its browser; it is waited for so that no process outlives the test.
-        let _ = rustix::process::kill_process(
-            rustix::process::Pid::from_child(&self.driver),
-            rustix::process::Signal::TERM,
-        );
-        let _ = self.driver.wait();
+        end(&mut self.driver);
     }
 }
 
@@ -335,8 +332,31 @@ fn is_of_a_page_left(error: &CmdError) -> bool {
     error.is_stale_element_reference() || error.to_string().contains("does not belong to the document")
 }
 
+/// A driver with its browser: no test is about whether Chromium starts at once on a machine that is short of something.
+async fn begin(screen: Screen, camera: &Camera) -> Result<(Client, Child, u16, tempfile::TempDir), String> {
+    let profile = tempfile::tempdir().unwrap();
+    let (mut driver, port) = start_driver()?;
+    let begun = ClientBuilder::new(HttpConnector::new())
+        .capabilities(capabilities(&profile, screen, camera))
+        .connect(&format!("http://127.0.0.1:{port}"))
+        .await;
+    match begun {
+        Ok(client) => Ok((client, driver, port, profile)),
+        Err(error) => {
+            end(&mut driver);
+            Err(error.to_string())
+        }
+    }
+}
+
+/// SIGTERM lets the driver end its browser; it is waited for so that no process outlives the test.
+fn end(driver: &mut Child) {
+    let _ = rustix::process::kill_process(rustix::process::Pid::from_child(driver), rustix::process::Signal::TERM);
+    let _ = driver.wait();
+}
+
 /// Starts a driver on a port that it takes itself, so that no other test comes between, and reads from it which one.
-fn start_driver() -> (Child, u16) {
+fn start_driver() -> Result<(Child, u16), String> {
     let mut driver = Command::new("chromedriver")
         .arg("--port=0")
         .stdout(Stdio::piped())
@@ -350,11 +370,11 @@ fn start_driver() -> (Child, u16) {
             let port = port.trim_end_matches('.').parse().unwrap();
             // Whatever it says later is taken, so that it never waits for a reader.
             std::thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
-            return (driver, port);
+            return Ok((driver, port));
         }
         line.clear();
     }
-    panic!("chromedriver ended before it listened: {:?}", driver.wait());
+    Err(format!("chromedriver ended before it listened: {:?}", driver.wait()))
 }
 
 fn capabilities(profile: &tempfile::TempDir, screen: Screen, camera: &Camera) -> fantoccini::wd::Capabilities {
@@ -432,6 +452,7 @@ const WATCH_LEAVING: &str = "
         if (!here && (!link.target || link.target === '_self')) window.leaving = true;
     });";
 
+const TRIES_TO_BEGIN: usize = 3;
 /// That a script may run, and a page load.
 const LONGEST_SCRIPT: Duration = Duration::from_secs(300);
 const PATIENCE: Duration = Duration::from_secs(60);
