@@ -221,14 +221,14 @@ async fn what_is_refused_for_good_is_given_up_and_said() {
     assert_eq!(outbox::hand_over(&test.app).await.unwrap(), Round::Mine(2));
     assert_eq!(test.app.store.count_failed_messages().await.unwrap(), 0, "nobody knows yet whose fault it was");
     // The gateway takes another meanwhile, and refuses that one again: it is the message's.
-    let put_off = |hours: i64| {
-        let by = hours * 3_600_000_000;
+    let put_off = |minutes: i64| {
+        let by = minutes * 60_000_000;
         test.sql(&format!("UPDATE message SET next_at = next_at + {by} WHERE sent_at IS NULL AND tries > 0"));
     };
-    put_off(1);
+    put_off(10);
     waiting(&test.app, 1).await;
     assert_eq!(outbox::hand_over(&test.app).await.unwrap(), Round::Mine(1));
-    put_off(-1);
+    put_off(-10);
     gateway.answers(&["422 Unprocessable Content"]);
     test.app.clock.shift_seconds(11);
     assert_eq!(outbox::hand_over(&test.app).await.unwrap(), Round::Mine(0));
