@@ -59,7 +59,7 @@ impl Spooling {
     }
 
     fn gateway_took(&self, now: Moment) {
-        self.gateway_took.fetch_max(now.0, Ordering::Relaxed);
+        self.gateway_took.store(now.0, Ordering::Relaxed);
     }
 
     fn gateway_took_since(&self, then: Moment) -> bool {

@@ -9,6 +9,7 @@ use crate::{
 };
 use chuky_model::{
     id::ForeignCertificateId,
+    record::foreign::ForeignCertificate,
     record::state::{ForeignCertificateState, ForeignStatus},
 };
 use chuky_pki::certificate::Certificate;
@@ -30,7 +31,10 @@ pub async fn may_sign(app: &App, by: &Principal, certificate: &Certificate) -> R
             return Ok(Some(row.id));
         }
     }
-    let was_taken = of_key.last().is_some_and(|row| !rows::is_standing(row) && row.ended_by != Some(row.account_id));
+    // What the holder took back before anybody decided says nothing: the last word is somebody else's.
+    let by_holder = |row: &ForeignCertificate| row.ended_by == Some(row.account_id);
+    let last = of_key.iter().rev().find(|row| row.decided_by.is_some() || !by_holder(row));
+    let was_taken = last.is_some_and(|row| !rows::is_standing(row) && !by_holder(row));
     match (was_taken, app.settings.documents.foreign_certificates) {
         (true, _) => Err(taken_away().into()),
         (false, ForeignRule::Any) => Ok(None),

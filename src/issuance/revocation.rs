@@ -171,8 +171,9 @@ pub(crate) async fn change_by_order(
     let now = app.clock.now();
     let change = match change {
         Change::Revoke { reason, invalid_since } => {
-            let within = |since: &Instant| row.not_before <= *since && *since <= now;
-            Change::Revoke { reason, invalid_since: invalid_since.filter(within) }
+            // Of a certificate that was issued later, it was never good.
+            let since = invalid_since.map(|since| since.max(row.not_before)).filter(|since| *since <= now);
+            Change::Revoke { reason, invalid_since: since }
         }
         other => other,
     };

@@ -16,7 +16,7 @@ use crate::{
     attestation,
     audit::{self, Actor, Entry, Kind},
     current,
-    error::{Error, InternalError, RequestError, Result},
+    error::{Error, InternalError, RequestError, RequestErrorKind, Result},
     fault, foreign,
     issuance::{
         revocation::{self, Change},
@@ -46,13 +46,20 @@ pub(super) async fn start(app: &App, order: &PersonnelOrder) {
 
 /// Takes up every approved order whose day has come; how many were finished.
 pub async fn run_due(app: &App) -> Result<usize> {
-    let mut finished = 0;
+    let (mut finished, mut failed) = (0, None);
     // What a clock that jumped ahead would do too early cannot be taken back.
     let now = app.clock.certain();
     for order in app.store.due_personnel_orders(now, ORDERS).await? {
-        finished += usize::from(run(app, order.id).await?);
+        // One that fails keeps no other back.
+        match run(app, order.id).await {
+            Ok(done) => finished += usize::from(done),
+            Err(error) => {
+                tracing::error!(event = "personnel_order_failed", order = %order.id, error = %error);
+                failed = Some(error);
+            }
+        }
     }
-    Ok(finished)
+    failed.map_or(Ok(finished), Err)
 }
 
 /// Carries an order out; `false` where another node is at it.
@@ -88,7 +95,7 @@ async fn carried_out(app: &App, id: PersonnelOrderId, holder: &str) -> Result<bo
     let digest = hex::encode(&order.content_digest);
     approval::check(app, (approved_by, decided_at), Subject::PersonnelOrder(id), &digest).await?;
     // 2. One by one.
-    let mut renewed = app.clock.now();
+    let (mut renewed, mut failed) = (app.clock.now(), None);
     for (position, account) in (0..).zip(&content.accounts) {
         let line = app.store.personnel_lines(id, position, 1).await?.pop();
         if line.is_some_and(|line| line.position == position && line.account_id == *account && line.done_at.is_some())
@@ -98,9 +105,12 @@ async fn carried_out(app: &App, id: PersonnelOrderId, holder: &str) -> Result<bo
         }
         let outcome = match one(app, (&order, &content, approved_by), *account).await {
             Ok(()) => "done".to_owned(),
-            // What cannot be done for one keeps no other from it.
-            Err(Error::Request(refused)) => refused.code.to_owned(),
-            Err(error) => return Err(error),
+            // What cannot be done for one keeps no other from it; what may be done in a moment is tried again by the job.
+            Err(Error::Request(refused)) if !passes(&refused) => refused.code.to_owned(),
+            Err(error) => {
+                failed = Some(error);
+                continue;
+            }
         };
         finish(app, &order, (position, *account), outcome).await?;
         fault::point("personnel.after_line");
@@ -110,6 +120,9 @@ async fn carried_out(app: &App, id: PersonnelOrderId, holder: &str) -> Result<bo
             }
             renewed = app.clock.now();
         }
+    }
+    if let Some(error) = failed {
+        return Err(error);
     }
     // 3. Told by the lists, and done.
     if let Err(error) = revocation_list::publish_after_change(app).await {
@@ -127,11 +140,18 @@ async fn carried_out(app: &App, id: PersonnelOrderId, holder: &str) -> Result<bo
     Ok(true)
 }
 
+/// Whether a refusal says nothing about the official, but about this moment.
+fn passes(refused: &RequestError) -> bool {
+    matches!(refused.kind, RequestErrorKind::Unavailable | RequestErrorKind::TooMany)
+        || ["changed_meanwhile", "certificate_state"].contains(&refused.code)
+}
+
 /// A line that says it is done is believed where nothing is left to do.
 async fn effect_done(app: &App, content: &Content, account: AccountId) -> Result<bool> {
     let left = Effect::of(app, content, account).await?;
     let acts = |one: &CertificateEffect| matches!(one.action, Action::Revoke | Action::Suspend);
-    Ok(!left.certificates.iter().any(acts) && left.roles_end.is_empty() && left.unit == left.unit_after)
+    let narrowed = (left.roles_end.is_empty() || left.is_disabled) && left.unit == left.unit_after;
+    Ok(!left.certificates.iter().any(acts) && narrowed)
 }
 
 /// Everything that an order brings for one official.
@@ -142,17 +162,35 @@ async fn one(
 ) -> Result<()> {
     let by = Actor::Account(order.entered_by);
     let effect = Effect::of(app, content, account).await?;
+    let moves = matches!(content.kind, PersonnelKind::Transfer | PersonnelKind::Merger);
+    if moves && effect.unit != order.unit && effect.unit != effect.unit_after {
+        return Err(unit_changed().into());
+    }
     // Death is known since its day; everything else takes effect now.
     let invalid_since = (content.kind == PersonnelKind::Death).then_some(order.effective_at);
-    for certificate in &effect.certificates {
-        certified(app, (order, content), certificate, invalid_since).await?;
-    }
+    // Every step is made, whatever became of those before it: the account first, with which everything else could be done meanwhile.
+    let mut steps = Vec::new();
     if content.kind != PersonnelKind::Title {
-        foreign::taken_from(app, account, by, approved_by).await?;
-        outgoing::end_delegations_of(app, account, by).await?;
-        narrowed(app, content, account, by).await?;
+        steps.push(narrowed(app, content, account, by).await);
+        steps.push(outgoing::end_delegations_of(app, account, by).await.map(drop));
+        steps.push(foreign::taken_from(app, account, by, approved_by).await.map(drop));
     }
-    Ok(())
+    for certificate in &effect.certificates {
+        steps.push(certified(app, (order, content), certificate, invalid_since).await);
+    }
+    // What may be done in a moment comes first, so that the job goes on.
+    let refused = |step: &Result<()>| matches!(step, Err(Error::Request(refused)) if !passes(refused));
+    steps.sort_by_key(refused);
+    steps.into_iter().collect()
+}
+
+/// Whoever moved on their own meanwhile is of another agency's order.
+fn unit_changed() -> RequestError {
+    RequestError::conflict(
+        "unit_changed",
+        "Người này đã sang đơn vị khác trước ngày có hiệu lực.",
+        "This person has gone to another unit before the day.",
+    )
 }
 
 async fn certified(
@@ -201,7 +239,8 @@ async fn narrowed_once(app: &App, content: &Content, id: AccountId, by: Actor) -
     let (stay, end) = effect::roles(content, &account);
     let unit = effect::unit_after(content, &account, &stay);
     let disables = content.leaves() && (content.kind == PersonnelKind::Death || stay.is_empty());
-    if end.is_empty() && unit == account.unit && (!disables || account.disabled_at.is_some()) {
+    let is_over = if disables { account.disabled_at.is_some() } else { end.is_empty() };
+    if is_over && unit == account.unit {
         return Ok(true);
     }
     let now = app.clock.now();

@@ -47,6 +47,10 @@ pub struct Effect {
     pub roles_stay: Vec<Role>,
     /// Nobody logs in to the account any more.
     pub disabled: bool,
+    /// That is so already.
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub is_disabled: bool,
     pub certificates: Vec<CertificateEffect>,
     /// Registered certificates of other authorities that are taken away: their issuers are told by the agency.
     pub foreign: Vec<String>,
@@ -129,11 +133,17 @@ impl Effect {
             roles_end,
             roles_stay,
             disabled,
+            is_disabled: account.disabled_at.is_some(),
             certificates: certificates(app, content, id).await?,
             foreign,
             delegations,
             documents,
         })
+    }
+
+    /// What an approver is bound to: documents that wait meanwhile are shown, and nothing is done with them.
+    pub(super) fn bound(&self) -> Self {
+        Self { documents: Vec::new(), ..self.clone() }
     }
 
     /// Whether it changes anything.

@@ -141,14 +141,24 @@ pub async fn withdraw(app: &App, by: &Principal, id: PersonnelOrderId) -> Result
     if !may_decide(by) && !accounts::same_person(app, by.account, order.entered_by).await? {
         return Err(RequestError::not_found().into());
     }
-    let waits = order.state == PersonnelState::Open
-        || (order.state == PersonnelState::Approved && order.effective_at > app.clock.now());
-    if !waits {
+    if !may_be_withdrawn(app, &order) {
         return Err(moved_on().into());
+    }
+    if is_about(app, by, &opened(app, &order)?).await? {
+        return Err(own_order().into());
     }
     order.state = PersonnelState::Withdrawn;
     end(app, &mut order, (Kind::PersonnelWithdrawn, Actor::Account(by.account))).await?;
     viewed(app, by, &order).await
+}
+
+/// What waits, and what could not be carried out for so long that somebody has to look at it.
+pub(super) fn may_be_withdrawn(app: &App, order: &PersonnelOrder) -> bool {
+    let now = app.clock.now();
+    let is_stuck = now >= order.effective_at.plus_seconds(STUCK_SECONDS)
+        && order.decided_at.is_some_and(|at| now >= at.plus_seconds(STUCK_SECONDS));
+    order.state == PersonnelState::Open
+        || (order.state == PersonnelState::Approved && (order.effective_at > now || is_stuck))
 }
 
 /// Takes back whatever waits in a database that came out of a backup: what was refused or taken back since is not known. How many.
@@ -170,7 +180,8 @@ pub async fn close_restored(app: &App) -> Result<usize> {
 /// What an approver approves: a keyed digest of the order, what it says, and what it brings as things are.
 pub(super) fn digest(app: &App, order: &PersonnelOrder, content: &Content, effects: &[Effect]) -> Result<[u8; 32]> {
     let shown = serde_json::json!({
-        "order": order.id, "entered_by": order.entered_by, "effective": order.effective_at.0, "effects": effects,
+        "order": order.id, "entered_by": order.entered_by, "effective": order.effective_at.0,
+        "effects": effects.iter().map(Effect::bound).collect::<Vec<_>>(),
     });
     Ok(app.vault.lookup("personnel_order", &format!("{shown}\n{}", content.text()?)))
 }
@@ -254,7 +265,8 @@ async fn proposed(app: &App, by: &Principal, wanted: &Wanted) -> Result<(Content
         let (vi, en) = ("Việc này không thay đổi gì.", "This changes nothing.");
         return Err(RequestError::invalid("account", "changes_nothing", vi, en).into());
     }
-    let shown = serde_json::json!({ "effective": effective_at.0, "effects": effects });
+    let bound: Vec<Effect> = effects.iter().map(Effect::bound).collect();
+    let shown = serde_json::json!({ "effective": effective_at.0, "effects": bound });
     let seen = app.vault.lookup("personnel_preview", &format!("{shown}\n{}", content.text()?));
     let preview = Preview { content_digest: hex::encode(seen), effective_at: effective_at.rfc3339(), effects };
     Ok((content, (of_unit, effective_at), preview))
@@ -285,8 +297,11 @@ async fn of_person(app: &App, by: &Principal, wanted: &Wanted) -> Result<(Vec<Ac
     if wanted.kind != PersonnelKind::Death {
         return Ok((vec![account.id], unit));
     }
-    let all = accounts::all_of_person(app, &person).await?;
-    Ok((all.into_iter().filter(accounts::is_enabled).map(|account| account.id).collect(), unit))
+    // The one that was named first, whose log-in stands for the person from here on.
+    let mut all: Vec<Account> = accounts::all_of_person(app, &person).await?;
+    all.retain(accounts::is_enabled);
+    all.sort_by_key(|one| one.id != account.id);
+    Ok((all.into_iter().map(|account| account.id).collect(), unit))
 }
 
 /// The account of a log-in, or of a personal number: the one with tasks where a person has several.
@@ -415,6 +430,8 @@ fn content_differs() -> RequestError {
 }
 
 const LONGEST_REASON: usize = 500;
+/// After which an approved order that is not carried out may be taken back.
+const STUCK_SECONDS: i64 = 3_600;
 /// Orders looked at together.
 const AT_A_TIME: i64 = 100;
 /// Accounts of one order: it is shown and approved whole.

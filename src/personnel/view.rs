@@ -4,7 +4,7 @@ use super::{
     content::Certificates,
     effect::Effect,
     may_decide,
-    order::{digest, effects, is_about, load, opened},
+    order::{digest, effects, is_about, load, may_be_withdrawn, opened},
 };
 use crate::{
     accounts::{self, Principal},
@@ -137,7 +137,6 @@ async fn shown(app: &App, by: &Principal, order: &PersonnelOrder) -> Result<Orde
     };
     let open = order.state == PersonnelState::Open;
     let entered = accounts::same_person(app, by.account, order.entered_by).await?;
-    let before_its_day = order.state == PersonnelState::Approved && order.effective_at > app.clock.now();
     let hours = app.settings.authority.revocation_hours.saturating_mul(3_600);
     Ok(OrderView {
         id: order.id,
@@ -160,7 +159,9 @@ async fn shown(app: &App, by: &Principal, order: &PersonnelOrder) -> Result<Orde
         refusal_reason: order.refusal_reason.clone(),
         finished_at: order.finished_at.map(Instant::rfc3339),
         decidable: open && !entered && may_decide(by) && !is_about(app, by, &content).await?,
-        withdrawable: (open || before_its_day) && (entered || may_decide(by)),
+        withdrawable: may_be_withdrawn(app, order)
+            && (entered || may_decide(by))
+            && !is_about(app, by, &content).await?,
     })
 }
 

@@ -59,7 +59,7 @@ pub async fn insert_personnel_order(connection: &mut Connection, order: &Personn
 pub async fn update_personnel_order(connection: &mut Connection, order: &PersonnelOrder) -> Result<(), Error> {
     let done = query!(
         "UPDATE personnel_order SET state = $3, decided_by = $4, decided_at = $5, refusal_reason = $6, finished_at = $7,
-        version = $8, mac = $9 WHERE id = $1 AND version = $2",
+        version = $8, mac = $9, content_digest = $10 WHERE id = $1 AND version = $2",
         order.id.0,
         order.version.saturating_sub(1),
         order.state.name(),
@@ -69,6 +69,7 @@ pub async fn update_personnel_order(connection: &mut Connection, order: &Personn
         order.finished_at.map(|at| at.0),
         order.version,
         order.mac,
+        order.content_digest,
     )
     .execute(connection)
     .await?;

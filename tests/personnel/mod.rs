@@ -352,3 +352,43 @@ async fn a_restored_order_is_not_carried_out() {
     assert!(state.contains("withdrawn"), "{state}");
     test.stop().await;
 }
+
+/// What it brings may change between entering and approving: whoever approves sees it as it is, and an order whose row SQL broke, or which cannot be
+/// carried out, keeps no other back and may be taken back by somebody whom it is not about.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_that_changed_or_is_stuck_keeps_nobody() {
+    let test = TestApp::sqlite().await.without_background();
+    let (registrar, officer) = two(&test).await;
+    let receipt = issued(&test, "official").await;
+    let later = chuky::units::day_of(test.app.clock.now().plus_seconds(2 * 86_400));
+    let order = json!({ "kind": "resignation", "account": "official", "from": later, "ground": "QĐ 18" });
+    let waits = entered(&test, &registrar, &order).await;
+    let one = format!("{ALL}/{}", waits["id"].as_str().unwrap());
+    // 1. The certificate is revoked meanwhile: another content, which is approved as it is and stays whole.
+    let path = format!("/api/v1/certificates/{}/revoke", receipt["serial"].as_str().unwrap());
+    let (status, revoked) = test.post(&path, &officer, &json!({ "reason": "superseded" })).await;
+    assert_eq!(status, 200, "{revoked}");
+    let digest = json!({ "content_digest": waits["content_digest"] });
+    assert_eq!(problem(&act(&test, &officer, &waits, "approve", digest).await.1), "content_differs");
+    let (_, fresh) = test.get(&one, &officer).await;
+    assert_eq!(approved(&test, &officer, &fresh).await["state"], "approved");
+    for path in [ALL, &one] {
+        assert_eq!(test.get(path, &officer).await.0, 200, "{path}");
+    }
+    // 2. Another one, whose row is broken, comes first on its day.
+    member(&test, "bi.hong", &[Role::SecurityOfficer], Some("001080000108")).await;
+    let other = json!({ "kind": "resignation", "account": "bi.hong", "from": later, "ground": "QĐ 19" });
+    let stuck = entered(&test, &registrar, &other).await;
+    approved(&test, &officer, &stuck).await;
+    test.sql("UPDATE account SET unit = '00004' WHERE login = 'bi.hong'");
+    test.app.clock.shift_seconds(3 * 86_400);
+    assert!(personnel::run_due(&test.app).await.is_err(), "it is told");
+    let officer = test.session_of(SECOND).await;
+    assert_eq!(test.get(&one, &officer).await.1["state"], "done");
+    // 3. Whom it is about does not take it back; put right, it is carried out.
+    test.sql("UPDATE account SET unit = 'H26' WHERE login = 'bi.hong'");
+    let about = test.session_of("001080000108").await;
+    assert_eq!(problem(&act(&test, &about, &stuck, "withdraw", json!({})).await.1), "own_account_order");
+    assert_eq!(personnel::run_due(&test.app).await.unwrap(), 1);
+    test.stop().await;
+}

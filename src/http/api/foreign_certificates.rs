@@ -6,12 +6,15 @@ use crate::{
     app::App,
     error::{RequestError, Result},
     foreign::{self, ChallengeView, ForeignView, Offer, Proof},
-    http::{Access, Caller, Route},
+    http::{
+        Access, Caller, Route,
+        parameters::{Path, Query},
+    },
     rates::Kind,
 };
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::State,
     http::{Method, StatusCode},
     routing::{get, post},
 };

@@ -5,12 +5,15 @@ use crate::{
     accounts::{Principal, passkey::Given},
     app::App,
     error::{RequestError, Result},
-    http::{Access, Caller, Route},
+    http::{
+        Access, Caller, Route,
+        parameters::{Path, Query},
+    },
     personnel::{self, OrderView, Preview, Wanted},
 };
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::State,
     http::{HeaderMap, Method, StatusCode},
     response::Response,
     routing::{get, post},

@@ -116,6 +116,7 @@ fn certificate_screens(language: Language) -> Vec<Screen> {
         expired,
         renewable: !expired,
         untold: !expired && state == Issued,
+        issuer_revoked: false,
     };
     let page = |cards: Vec<Card>, waiting: Vec<Waiting>, done: &str, problems| {
         CertificatesPage {

@@ -81,6 +81,7 @@ fn effect(dies: bool) -> Effect {
         roles_end: vec![Role::Registrar, Role::Clerk],
         roles_stay: vec![Role::Official],
         disabled: dies,
+        is_disabled: false,
         certificates: if dies {
             Vec::new()
         } else {

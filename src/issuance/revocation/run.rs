@@ -30,11 +30,15 @@ pub fn start(app: &App, id: RevocationOrderId) {
 
 /// Takes up every approved order that is not finished; how many were finished.
 pub async fn run_due(app: &App) -> Result<usize> {
-    let mut finished = 0;
+    let (mut finished, mut failed) = (0, None);
     for order in app.store.revocation_orders_in(RevocationOrderState::Approved, AT_A_TIME).await? {
-        finished += usize::from(run(app, order.id).await?);
+        // One that fails keeps no other back.
+        match run(app, order.id).await {
+            Ok(done) => finished += usize::from(done),
+            Err(error) => failed = Some(error),
+        }
     }
-    Ok(finished)
+    failed.map_or(Ok(finished), Err)
 }
 
 /// Carries an order out; `false` where another node is at it.
