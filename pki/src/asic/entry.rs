@@ -70,7 +70,7 @@ impl Entry {
             _ if has("evidencerecord", ".ers") || has("evidencerecord", ".xml") => Role::EvidenceRecord,
             _ if has("signature", ".p7s") || has("signature", ".p7m") => Role::Cades,
             _ if has("signatures", ".xml") || (name.starts_with("signature") && name.ends_with(".xml")) => Role::Xades,
-            _ if has("timestamp", ".tst") => Role::Timestamp,
+            _ if name.starts_with("timestamp") && name.ends_with(".tst") => Role::Timestamp,
             _ => Role::Data,
         }
     }

@@ -63,7 +63,7 @@ pub(super) fn judge(
     let judged = match around.place {
         Place::Container | Place::Package => beside_files(document, findings, around, budget),
         Place::Document => within_document(document, findings, around, budget)
-            .and_then(|found| undivided(found, document, findings, budget)),
+            .and_then(|found| undivided(found, document, (findings, around.nodes), budget)),
     };
     judged.unwrap_or_else(|error| answer(Check::not_done(COVERAGE, error.to_string()), "unknown", false))
 }
@@ -150,8 +150,9 @@ fn content(document: &Document<'_>, findings: &XmlFindings) -> Vec<NodeId> {
     };
     let ranges = findings.covered.iter().flat_map(|(_, selection)| selection.ranges());
     let starts = ranges.filter_map(|range| {
+        // Before the document element stands nothing that a reader uses; a filter may have taken the element itself out.
         let number = if range.start == 0 { document.document_element().number() } else { range.start };
-        document.node_at(number).filter(|node| document.element(*node).is_some())
+        document.node_at(number).filter(|node| range.contains(&number) && document.element(*node).is_some())
     });
     let mut content: Vec<NodeId> = starts.filter(|node| !is_own(*node) && !holds_only_own(*node)).collect();
     content.sort_unstable();
@@ -214,11 +215,24 @@ fn within_document(
 fn undivided(
     found: Coverage,
     document: &Document<'_>,
-    findings: &XmlFindings,
+    (findings, signatures): (&XmlFindings, &[NodeId]),
     budget: &mut Budget,
 ) -> Result<Coverage> {
     if found.check.outcome != Outcome::Passed {
         return Ok(found);
+    }
+    // A signature that its own transform passes by can be moved into a signed number as a comment can.
+    let covered = findings.covered_ranges();
+    for signature in signatures.iter().filter(|one| !contains(&covered, **one)) {
+        let Some(parent) = document.parent(*signature).filter(|parent| contains(&covered, *parent)) else { continue };
+        budget.spend(document.subtree(parent).len())?;
+        if document.has_text_behind(*signature) {
+            let reason = format!(
+                "a signature divides the text of <{}>: some readers read a part of it",
+                document.local_name(parent).chars().take(100).collect::<String>()
+            );
+            return Ok(Coverage { check: Check::not_done(COVERAGE, reason), ..found });
+        }
     }
     for (_, selection) in &findings.covered {
         for range in selection.ranges() {

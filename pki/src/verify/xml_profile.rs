@@ -227,7 +227,7 @@ fn said(reason: String) -> Check {
 fn form_around(document: &Document<'_>, signature: NodeId) -> Option<NodeId> {
     let is_form = |above: &NodeId| match document.local_name(*above) {
         INVOICE => is_placed(document, *above),
-        _ => in_message(document, *above) && document.children(*above).any(|child| is_data(document, child)),
+        name => FORMS.iter().any(|(form, _)| *form == name) && in_message(document, *above),
     };
     document.ancestors(signature).find(is_form)
 }
@@ -242,14 +242,44 @@ fn in_message(document: &Document<'_>, form: NodeId) -> bool {
     data.and_then(|data| document.parent(data)) == Some(root) && document.local_name(root) == "TDiep"
 }
 
-/// Whether an element of a form is its data: `DLHDon`, `DLTKhai`, `DLTBao`…
+/// Whether an element of a form is its data.
 fn is_data(document: &Document<'_>, id: NodeId) -> bool {
-    let name = document.local_name(id);
-    let of_invoice = document.parent(id).is_some_and(|form| document.local_name(form) == INVOICE);
-    if of_invoice { name == "DLHDon" } else { name.starts_with("DL") }
+    let form = document.parent(id).map(|form| document.local_name(form)).unwrap_or_default();
+    FORMS.contains(&(form, document.local_name(id)))
+}
+
+/// Whether a sound signature in a form covers its one element of data.
+fn is_signed_form(document: &Document<'_>, form: NodeId, all: &[Known]) -> bool {
+    let mut data = document.children(form).filter(|child| is_data(document, *child));
+    let (Some(only), None) = (data.next(), data.next()) else { return false };
+    all.iter().any(|known| document.is_within(known.node, form) && contains(&known.ranges, only))
+}
+
+/// What stands in the data of a message beside a form must be signed as well: which of them a program takes, the message's head says, which nobody
+/// signs.
+fn beside_in_message(document: &Document<'_>, part: &Part<'_>, form: NodeId, all: &[Known]) -> Option<String> {
+    if !in_message(document, form) {
+        return None;
+    }
+    let data = document.parent(form)?;
+    if let Some(other) = document.children(data).find(|other| *other != form && !is_signed_form(document, *other, all))
+    {
+        return Some(format!("<{}> stands beside the form, and no signature covers it", document.local_name(other)));
+    }
+    let tells = |id: &NodeId| part.rest.with_attributes.contains(id);
+    let telling = [data, form].into_iter().find(|id| tells(id) && document.local_name(*id) != INVOICE);
+    if let Some(telling) = telling {
+        return Some(format!("it does not cover attributes of <{}>", document.local_name(telling)));
+    }
+    part.rest.text_in(document, data).then(|| "text stands in the DLieu beside the form".to_owned())
 }
 
 const INVOICE: &str = "HDon";
+/// Forms with the data that is signed of them.
+const FORMS: [(&str, &str); 4] =
+    [(INVOICE, "DLHDon"), ("TKhai", "DLTKhai"), ("TBao", "DLTBao"), ("BTHDLieu", "DLBTHop")];
+/// Places of signatures in `DSCKS`.
+const PLACES: [&str; 5] = ["NBan", "NMua", "CQT", "CCKSKhac", "NNT"];
 
 fn judge_form(
     document: &Document<'_>,
@@ -284,6 +314,9 @@ fn judge_form(
             return failed(format!("another {name} stands in the document, which no signature of it covers"));
         }
     }
+    if let Some(reason) = beside_in_message(document, part, form, all) {
+        return failed(reason);
+    }
     if part.rest.text_in(document, form) {
         return failed(format!("text stands in the {form_name} beside the {name}"));
     }
@@ -301,7 +334,7 @@ fn is_empty_place(document: &Document<'_>, id: NodeId, form: NodeId) -> bool {
     let places = document.parent(id).filter(|places| document.local_name(*places) == "DSCKS");
     let placed = places.and_then(|places| document.parent(places)) == Some(form);
     let nothing = document.children(id).next().is_none() && !document.has_own_text(id);
-    placed && nothing && !has_telling_attributes(document, id)
+    placed && PLACES.contains(&document.local_name(id)) && nothing && !has_telling_attributes(document, id)
 }
 
 /// Any other document: the part counts where nothing that is not covered could be taken for it. A reader finds elements by name, so

@@ -11,6 +11,7 @@ use crate::crypto::Hasher;
 use crate::error::{Error, Result};
 use crate::xml::canonical::{Method, canonicalise};
 use crate::xml::document::{Document, NodeId};
+use crate::xml::encoding;
 use crate::xml::limits;
 use crate::xml::names::{DSIG, MANIFEST_TYPE, is_signed_properties_type};
 use crate::xml::relationships::Wanted;
@@ -68,12 +69,25 @@ pub(super) struct Beside<'b, 's> {
 }
 
 impl Beside<'_, '_> {
-    /// Whether comments may stay out of a file's digest: what is XML by its name in a container or a package is read as nothing else.
+    /// Whether comments may stay out of a file's digest, and borders of CDATA sections: what is XML by its name in a container or a package is read
+    /// as nothing else, and they may stand wherever they divide no text; of any other file they are a part.
     fn may_leave_comments(&self, reference: &Reference, octets: &[u8], transforms: &[Transform]) -> bool {
         let name = reference.uri.as_deref().unwrap_or_default().split('?').next().unwrap_or_default();
-        (self.sources.place != Place::Document && is_markup(name))
-            || transform::leaves_comments_out(octets, transforms).is_ok_and(|left_out| !left_out)
+        let comments = transform::leaves_comments_out(octets, transforms).is_ok_and(|left_out| left_out);
+        let sections = transform::joins_sections(octets, transforms).is_ok_and(|joined| joined);
+        match self.sources.place != Place::Document && is_markup(name) {
+            true if comments || sections => !divides_text(octets, comments),
+            true => true,
+            false => !comments && !sections,
+        }
     }
+}
+
+/// Whether comments that are left out, or the borders of CDATA sections, divide a text of a file; of one that cannot be read they do.
+fn divides_text(octets: &[u8], comments: bool) -> bool {
+    let Ok(text) = encoding::decode(octets) else { return true };
+    let Ok(document) = Document::parse(&text) else { return true };
+    document.divided_text(document.subtree(NodeId::ROOT), !comments).is_some()
 }
 
 /// Whether a file's name says that it is XML.
@@ -231,11 +245,11 @@ const TAKEN_AWAY: &str = "the signed part is missing";
 /// XMLDSig §5.1: manifests that a reference covers whole, named by the reference's type or lying in a signed object. One of which a filter took
 /// anything out is none: what it names was not signed.
 fn manifests_in(document: &Document<'_>, reference: &Reference, selection: &Selection) -> Vec<NodeId> {
-    let [range] = selection.ranges() else { return Vec::new() };
-    let Some(node) = first_element(document, range) else { return Vec::new() };
+    let Some(node) = selection.ranges().first().and_then(|range| first_element(document, range)) else {
+        return Vec::new();
+    };
     let is_manifest = |node: NodeId| {
-        let whole = document.subtree(node);
-        document.is(node, DSIG, "Manifest") && range.start <= whole.start && whole.end <= range.end
+        document.is(node, DSIG, "Manifest") && is_whole_but_signatures(document, selection.ranges(), node)
     };
     if is_manifest(node) {
         return vec![node];
@@ -246,10 +260,26 @@ fn manifests_in(document: &Document<'_>, reference: &Reference, selection: &Sele
     Vec::new()
 }
 
+/// Whether ranges hold an element with all that stands in it, but for signatures, which their own transform takes out wherever they are moved.
+fn is_whole_but_signatures(document: &Document<'_>, ranges: &[Range<u32>], id: NodeId) -> bool {
+    let whole = document.subtree(id);
+    let mut at = whole.start;
+    for range in ranges.iter().filter(|range| range.end > whole.start).chain([&(whole.end..whole.end)]) {
+        while at < range.start.min(whole.end) {
+            match document.node_at(at) {
+                Some(hole) if document.is(hole, DSIG, "Signature") => at = document.subtree(hole).end,
+                _ => return false,
+            }
+        }
+        at = at.max(range.end);
+    }
+    true
+}
+
 fn first_element(document: &Document<'_>, range: &Range<u32>) -> Option<NodeId> {
     let first = document.elements_within(NodeId::ROOT).next();
     match range.start {
-        0 => first,
+        0 => first.filter(|node| range.contains(&node.number())),
         _ => document.node_at(range.start).filter(|node| document.element(*node).is_some()),
     }
 }
@@ -327,7 +357,7 @@ fn check_reference(
     match answer {
         (true, Some(selection)) => Ok(Answer::Inside(selection)),
         (true, None) if octets.is_some_and(|octets| !beside.may_leave_comments(reference, octets, &transforms)) => {
-            Err(Error::Unsupported("comments of the file are not covered".into()))
+            Err(Error::Unsupported("comments or CDATA sections of the file are not covered".into()))
         }
         (true, None) => Ok(Answer::Outside),
         (false, None) if beside.is_a_guess => Ok(Answer::NotAtHand),

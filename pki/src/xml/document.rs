@@ -238,6 +238,16 @@ impl<'a> Document<'a> {
         })
     }
 
+    /// Whether text stands behind an element in the one that it stands in.
+    pub fn has_text_behind(&self, id: NodeId) -> bool {
+        let Some(parent) = self.parent(id) else { return false };
+        let behind = self.child_nodes(parent).filter(|child| child.number() >= self.subtree(id).end);
+        behind.filter_map(|child| self.nodes.get(child.index())).any(|node| match &node.content {
+            Content::Text(text) => !text.trim_ascii().is_empty(),
+            _ => false,
+        })
+    }
+
     /// The first element among these nodes whose text is divided by what its canonical form does not show: the border of a CDATA section, or a
     /// comment where `comments` are not part of it. Many readers take the first piece for all of the text, or the comment itself.
     pub fn divided_text(&self, nodes: Range<u32>, comments: bool) -> Option<NodeId> {

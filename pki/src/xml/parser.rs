@@ -198,6 +198,8 @@ impl<'a> Parser<'a> {
         if !self.bears_type
             || !raw.starts_with([' ', '\t', '\r', '\n'])
             || name.is_empty()
+            // Browsers read such a document by other rules than those of XML.
+            || name.eq_ignore_ascii_case("html")
             || text::name_length(name) != name.len()
         {
             self.at = begins;

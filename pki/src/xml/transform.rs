@@ -139,10 +139,18 @@ pub fn leaves_comments_out(octets: &[u8], transforms: &[Transform]) -> Result<bo
     Ok(transforms.iter().any(drops) && has_comments(octets)?)
 }
 
+/// Whether octets have CDATA sections whose borders one of these transforms takes away (Canonical XML §2.1).
+pub fn joins_sections(octets: &[u8], transforms: &[Transform]) -> Result<bool> {
+    Ok(transforms.iter().any(|one| matches!(one, Transform::Canonical(_))) && has(octets, b"<![CDATA[")?)
+}
+
 /// Whether XML has comments, in whatever encoding.
 pub fn has_comments(octets: &[u8]) -> Result<bool> {
-    const BEGIN: &[u8] = b"<!--";
-    let found = |bytes: &[u8]| memchr::memmem::find(bytes, BEGIN).is_some();
+    has(octets, b"<!--")
+}
+
+fn has(octets: &[u8], what: &[u8]) -> Result<bool> {
+    let found = |bytes: &[u8]| memchr::memmem::find(bytes, what).is_some();
     Ok(if octets.contains(&0) { found(encoding::decode(octets)?.as_bytes()) } else { found(octets) })
 }
 

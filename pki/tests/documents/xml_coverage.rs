@@ -52,6 +52,28 @@ fn a_manifest_is_signed_where_all_of_it_is() {
     }
 }
 
+/// A signature that is moved into its own manifest does not switch that off.
+#[test]
+fn a_manifest_with_a_signature_in_it_is_one() {
+    let signer = signer();
+    let listed = reference("#b", &[transform(EXCLUSIVE)], br#"<Body Id="b">100</Body>"#);
+    let manifest =
+        format!(r#"<Manifest xmlns="{DSIG}" Id="m">{}</Manifest>"#, listed.replace(&format!(" xmlns=\"{DSIG}\""), ""));
+    let of_manifest = reference("#m", &[transform(ENVELOPED), transform(EXCLUSIVE)], manifest.as_bytes());
+    let signed = signature(&signer, &[of_manifest], "");
+    let document = |sum: &str, inside: bool| {
+        let body = format!(r#"<Body Id="b">{sum}</Body>"#);
+        match inside {
+            true => format!("<Doc>{body}{}</Doc>", manifest.replace("</Manifest>", &format!("{signed}</Manifest>"))),
+            false => format!("<Doc>{body}{manifest}{signed}</Doc>"),
+        }
+    };
+    for inside in [false, true] {
+        assert_ne!(verdict(document("999", inside).as_bytes(), None).integrity, Integrity::Intact, "{inside}");
+    }
+    assert_eq!(verdict(document("100", false).as_bytes(), None).integrity, Integrity::Intact);
+}
+
 #[test]
 fn the_relationship_transform_is_for_packages() {
     let signer = signer();
@@ -83,6 +105,13 @@ fn comments_of_a_signed_file_are_signed() {
     assert_eq!(judged("a.xml", CANONICAL, "<a  b='c'/>", "<a b=\"c\"></a>"), Integrity::Intact);
     // What is XML by its name is read as nothing else.
     assert_eq!(judged("a.xml", CANONICAL, "<!--b--><a/>", "<a></a>"), Integrity::Intact);
+    assert_eq!(judged("a.xml", CANONICAL, "<a>100<!--b--></a>", "<a>100</a>"), Integrity::Intact);
+    assert_eq!(judged("a.xml", CANONICAL, "<a><![CDATA[100]]></a>", "<a>100</a>"), Integrity::Intact);
+    // Where they divide a text some of its readers read a part of it, and sections are text to readers of anything else.
+    for divided in ["<a>1<!--b-->00</a>", "<a>1<![CDATA[00]]></a>"] {
+        assert_ne!(judged("a.xml", CANONICAL, divided, "<a>100</a>"), Integrity::Intact);
+    }
+    assert_ne!(judged("a.txt", CANONICAL, "<a><![CDATA[100]]></a>", "<a>100</a>"), Integrity::Intact);
     // Two contracts in comments: to their reader they are the text, to the digest they are nothing.
     for sum in ["100", "999999"] {
         let content = format!("<!--Pay {sum}--><a/>");

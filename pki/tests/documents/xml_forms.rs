@@ -160,6 +160,7 @@ fn a_declaration_that_declares_nothing_is_borne() {
     is(&format!("<?xml version=\"1.0\"?>\n<!DOCTYPE Contract>\n{signed}"), Integrity::Intact);
     for declaration in [
         "<!DOCTYPE Contract SYSTEM \"a.dtd\">",
+        "<!DOCTYPE HTML>",
         "<!DOCTYPE Contract []>",
         "<!DOCTYPE Contract [<!ENTITY a \"b\">]>",
         "<!DOCTYPE Other>",

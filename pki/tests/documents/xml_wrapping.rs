@@ -253,3 +253,58 @@ fn declarations_and_notices_in_tax_messages_sign_their_data() {
         }
     }
 }
+
+/// The enveloped transform takes the signature out wherever it stands: moved into a signed text it divides that as a comment does.
+#[test]
+fn a_signature_moved_into_a_signed_text_divides_it() {
+    let signer = signer();
+    let content = "<Doc Id=\"r\"><Sum>1000000</Sum>\n<Note>x</Note></Doc>";
+    for uri in ["", "#r"] {
+        let transforms = [transform(ENVELOPED), transform(EXCLUSIVE)];
+        let signed = signature(&signer, &[reference(uri, &transforms, content.as_bytes())], "");
+        intact(&content.replace("</Doc>", &format!("{signed}</Doc>")));
+        intact(&content.replace("<Doc Id=\"r\">", &format!("<Doc Id=\"r\">{signed}")));
+        for moved in [format!("1{signed}000000"), format!("{signed}1000000")] {
+            not_intact(&content.replace("1000000", &moved));
+        }
+    }
+}
+
+/// What a filter leaves nothing of is not signed.
+#[test]
+fn a_filter_that_takes_the_document_element_out_signs_nothing() {
+    let signer = signer();
+    let condition = |text: &str| {
+        format!(
+            r#"<Transform Algorithm="http://www.w3.org/TR/1999/REC-xpath-19991116"><XPath>{text}</XPath></Transform>"#
+        )
+    };
+    for text in ["not(ancestor-or-self::Doc)", "not(ancestor-or-self::*)"] {
+        let of_nothing = reference("", &[condition(text), transform(EXCLUSIVE)], b"");
+        let signed = signature(&signer, &[of_nothing], "");
+        not_intact(&format!("<Doc><Sum>999000000</Sum>{signed}</Doc>"));
+        not_intact(&signed);
+    }
+}
+
+#[test]
+fn a_message_holds_nothing_beside_its_signed_forms() {
+    let signer = signer();
+    let invoice = "<DLHDon Id=\"d\"><So>1</So></DLHDon>";
+    let part = over(&signer, "#d", invoice, "");
+    let honest = format!("<HDon>{invoice}<DSCKS><NBan>{part}</NBan></DSCKS></HDon>");
+    let message = |inside: &str| format!("<TDiep><TTChung/><DLieu>{inside}</DLieu></TDiep>");
+    intact(&message(&honest));
+    let other = "<TBao><DLTBao><So>999</So></DLTBao></TBao>";
+    for inside in [
+        format!("{honest}{other}"),
+        format!("{other}{honest}"),
+        format!("{honest}999000000"),
+        honest.replace("HDon>", "TBao>").replace("DLTBao", "DLHDon"),
+        format!("<TBao>{invoice}<DSCKS><NNT>{part}</NNT></DSCKS></TBao>"),
+    ] {
+        not_intact(&message(&inside));
+    }
+    not_intact(&message(&honest).replace("<DLieu>", "<DLieu loai=\"Huy\">"));
+    not_intact(&message(&honest.replace("<DSCKS>", "<DSCKS><So/>")));
+}

@@ -86,6 +86,10 @@ impl Comparison<'_, '_> {
 /// The properties of a packet that a reader may show. `None` of whatever is not one description of a document as XMP writes it.
 fn properties(bytes: &[u8]) -> Option<Properties> {
     let text = encoding::decode(bytes.trim_ascii()).ok()?;
+    // Programs that look for a packet or a value in the octets find them in comments too, and read a part of a divided text.
+    if text.contains("<!--") || text.contains("<![CDATA[") {
+        return None;
+    }
     let document = Document::parse(text.trim_matches([' ', '\t', '\r', '\n', '\0'])).ok()?;
     let mut root = document.document_element();
     if document.namespace(root) == META {
@@ -115,6 +119,11 @@ fn properties(bytes: &[u8]) -> Option<Properties> {
             }
         }
         for property in document.children(description) {
+            // Text beside elements is no value of XMP (ISO 16684-1 §7.4), and so much of it could be written as often as it is deep.
+            let mixed = |node: &NodeId| document.children(*node).next().is_some() && document.has_own_text(*node);
+            if document.elements_within(property).any(|node| mixed(&node)) || has_foreign_parts(&document, property) {
+                return None;
+            }
             let value = (whole(&document, property), only_text(&document, property));
             add(&mut found, document.namespace(property), document.local_name(property), value);
         }
@@ -124,8 +133,7 @@ fn properties(bytes: &[u8]) -> Option<Properties> {
 }
 
 fn add(found: &mut Properties, namespace: &str, local: &str, (whole, text): (String, Option<String>)) {
-    let free = FREE.iter().any(|(known, names)| *known == namespace && (names.is_empty() || names.contains(&local)));
-    if !free {
+    if !is_free(namespace, local) {
         let text = text.map(|text| text.trim().to_owned());
         found.entry((namespace.to_owned(), local.to_owned())).or_default().push(Value { whole, text });
     }
@@ -149,8 +157,7 @@ fn whole(document: &Document<'_>, property: NodeId) -> String {
             let (namespace, value) = (document.namespace_of(attribute), attribute.value.as_ref());
             let _ = write!(written, "{namespace}\n{}\n{}\n{value}", attribute.local, value.len());
         }
-        let is_leaf = document.children(node).next().is_none();
-        if is_leaf || document.has_own_text(node) {
+        if document.children(node).next().is_none() {
             let value = document.text(node);
             if node == property {
                 written.push_str(&value);
@@ -160,6 +167,21 @@ fn whole(document: &Document<'_>, property: NodeId) -> String {
         }
     }
     written
+}
+
+/// Whether a property that may change freely holds what is none of its own: readers that collect descriptions at any depth find it there.
+fn has_foreign_parts(document: &Document<'_>, property: NodeId) -> bool {
+    let (namespace, local) = (document.namespace(property), document.local_name(property));
+    let known = |part: &str| part.is_empty() || part == namespace || PARTS.contains(&part);
+    let is_foreign = |node: NodeId| {
+        let attributes = document.attributes(node).iter();
+        !known(document.namespace(node)) || attributes.map(|one| document.namespace_of(one)).any(|part| !known(part))
+    };
+    is_free(namespace, local) && document.elements_within(property).any(is_foreign)
+}
+
+fn is_free(namespace: &str, local: &str) -> bool {
+    FREE.iter().any(|(known, names)| *known == namespace && (names.is_empty() || names.contains(&local)))
 }
 
 /// The text of a property that is one text: by itself or as the one item of a list.
@@ -176,6 +198,14 @@ const RDF: &str = "http://www.w3.org/1999/02/22-rdf-syntax-ns#";
 const XML: &str = "http://www.w3.org/XML/1998/namespace";
 const DUBLIN_CORE: &str = "http://purl.org/dc/elements/1.1/";
 const PDF: &str = "http://ns.adobe.com/pdf/1.3/";
+/// Of what the history of a file is written.
+const PARTS: [&str; 5] = [
+    RDF,
+    XML,
+    "http://ns.adobe.com/xap/1.0/sType/ResourceEvent#",
+    "http://ns.adobe.com/xap/1.0/sType/ResourceRef#",
+    "http://ns.adobe.com/xap/1.0/sType/Version#",
+];
 /// Dates, tools, and the history of the file: what every program that writes a file changes. Of a namespace without names every property.
 const FREE: [(&str, &[&str]); 3] = [
     ("http://ns.adobe.com/xap/1.0/", &["CreateDate", "CreatorTool", "MetadataDate", "ModifyDate"]),
@@ -225,6 +255,15 @@ mod tests {
         }
         // One property twice, and what is no description.
         assert_ne!(packet("", &format!("{title}{title}")).unwrap(), before);
+        let deep = format!("{title}<mm:History xmlns:mm=\"http://ns.adobe.com/xap/1.0/mm/\">{title}</mm:History>");
+        for other in [
+            title.replace('A', "A<!---->"),
+            title.replace('A', "<![CDATA[A]]>"),
+            format!("{title}<a:b xmlns:a='a'>c<d/></a:b>"),
+            deep,
+        ] {
+            assert_eq!(packet("", &other), None, "{other}");
+        }
         for other in ["<html>A</html>", "<!DOCTYPE a [<!ENTITY b \"c\">]><a/>", "text"] {
             assert_eq!(properties(other.as_bytes()), None);
         }
