@@ -199,12 +199,13 @@ const XML: &str = "http://www.w3.org/XML/1998/namespace";
 const DUBLIN_CORE: &str = "http://purl.org/dc/elements/1.1/";
 const PDF: &str = "http://ns.adobe.com/pdf/1.3/";
 /// Of what the history of a file is written.
-const PARTS: [&str; 5] = [
+const PARTS: [&str; 6] = [
     RDF,
     XML,
     "http://ns.adobe.com/xap/1.0/sType/ResourceEvent#",
     "http://ns.adobe.com/xap/1.0/sType/ResourceRef#",
     "http://ns.adobe.com/xap/1.0/sType/Version#",
+    "http://ns.adobe.com/xap/1.0/sType/ManifestItem#",
 ];
 /// Dates, tools, and the history of the file: what every program that writes a file changes. Of a namespace without names every property.
 const FREE: [(&str, &[&str]); 3] = [
