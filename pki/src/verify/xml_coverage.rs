@@ -225,7 +225,7 @@ fn undivided(
     let covered = findings.covered_ranges();
     for signature in signatures.iter().filter(|one| !contains(&covered, **one)) {
         let Some(parent) = document.parent(*signature).filter(|parent| contains(&covered, *parent)) else { continue };
-        budget.spend(document.subtree(parent).len())?;
+        budget.spend(document.children(parent).count())?;
         if document.has_text_behind(*signature) {
             let reason = format!(
                 "a signature divides the text of <{}>: some readers read a part of it",

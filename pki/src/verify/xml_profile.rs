@@ -314,6 +314,8 @@ fn judge_form(
             return failed(format!("another {name} stands in the document, which no signature of it covers"));
         }
     }
+    let beside = document.parent(form).map(|data| document.children(data).count()).unwrap_or_default();
+    budget.spend(beside.saturating_mul(all.len()))?;
     if let Some(reason) = beside_in_message(document, part, form, all) {
         return failed(reason);
     }

@@ -73,8 +73,8 @@ impl Beside<'_, '_> {
     /// as nothing else, and they may stand wherever they divide no text; of any other file they are a part.
     fn may_leave_comments(&self, reference: &Reference, octets: &[u8], transforms: &[Transform]) -> bool {
         let name = reference.uri.as_deref().unwrap_or_default().split('?').next().unwrap_or_default();
-        let comments = transform::leaves_comments_out(octets, transforms).is_ok_and(|left_out| left_out);
-        let sections = transform::joins_sections(octets, transforms).is_ok_and(|joined| joined);
+        let comments = transform::leaves_comments_out(octets, transforms).unwrap_or(true);
+        let sections = transform::joins_sections(octets, transforms).unwrap_or(true);
         match self.sources.place != Place::Document && is_markup(name) {
             true if comments || sections => !divides_text(octets, comments),
             true => true,
